@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, const char *file,
+                             uint32_t line, const char *key, const char *fmt, ...)
+{
+    if (!ret_fault)
+        return err;
+    snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", file ? file : "");
+    ret_fault->line = line;
+    snprintf(ret_fault->key, sizeof(ret_fault->key), "%s", key ? key : "");
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(ret_fault->text, sizeof(ret_fault->text), fmt, args);
+    va_end(args);
+    return err;
+}
+
+void tyto_fault_print(const struct tyto_fault *fault, char *buf, size_t buf_bytes)
+{
+    char where[320] = "";
+    if (fault->file[0] && fault->line)
+        snprintf(where, sizeof(where), "%s:%u: ", fault->file, fault->line);
+    else if (fault->file[0])
+        snprintf(where, sizeof(where), "%s: ", fault->file);
+    snprintf(buf, buf_bytes, "%s%s%s%s", where, fault->key, fault->key[0] ? ": " : "",
+             fault->text);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The encoders behind one interface: frames and sound in, features out, by one
+ * of two executors that agree: Vulkan (any device), or XNNPACK (machines without
+ * a GPU). Features land in a buffer of the gpu that the head's plan binds, so
+ * that on a GPU they never leave it. */
+#ifndef TYTO_MODEL_ENCODER_H
+#define TYTO_MODEL_ENCODER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "model/graph.h"
+#include "shaders/runtime/gpu.h"
+
+enum tyto_exec {
+    TYTO_EXEC_AUTO, /* VULKAN on a real GPU, else CPU */
+    TYTO_EXEC_VULKAN,
+    TYTO_EXEC_CPU,
+};
+
+/* --- executor: runs a graph ---------------------------------------------------- */
+
+struct tyto_executor_params {
+    const struct tyto_graph *graph; /* borrowed until the executor is destroyed, weights too */
+    struct tyto_gpu *gpu;           /* borrowed likewise; outputs live there */
+    enum tyto_exec exec;
+    uint32_t max_batch;
+    uint32_t num_threads; /* CPU only; 0: all cores */
+    const struct tyto_log *log;
+};
+
+struct tyto_executor;
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_executor_create(const struct tyto_executor_params *params,
+                                   struct tyto_executor **ret_exec);
+void tyto_executor_destroy(struct tyto_executor **exec);
+enum tyto_exec tyto_executor_kind(const struct tyto_executor *exec); /* never AUTO */
+/* (max_batch, H, W, C) f32 of value 0: an UPLOAD buffer when the executor is
+ * CPU (write through tyto_buf_map), a DEVICE buffer when it is VULKAN. Borrowed. */
+struct tyto_buf *tyto_executor_input(const struct tyto_executor *exec);
+/* (max_batch, H, W, C) f32 of the graph's output. Borrowed. */
+const struct tyto_buf *tyto_executor_output(const struct tyto_executor *exec);
+/* Runs the first `batch` rows of the input buffer; the output is ready on return. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch);
+
+/* --- visual encoder -------------------------------------------------------------- */
+
+enum tyto_pixel_format {
+    TYTO_PIXEL_I420, /* planes Y, U, V */
+    TYTO_PIXEL_NV12, /* planes Y, UV */
+    TYTO_PIXEL_RGB,  /* one plane, 3 bytes a pixel */
+};
+
+/* One picture, borrowed by whoever gets a pointer to it. BT.601 or 709, limited
+ * range for the YUV formats. */
+struct tyto_frame {
+    enum tyto_pixel_format format;
+    uint32_t width, height; /* 1..8192 */
+    const uint8_t *planes[3];
+    uint32_t strides_bytes[3];
+    bool bt709;
+    bool full_range;
+};
+
+struct tyto_visual_params {
+    const char *weights_path; /* safetensors written by tyto model import */
+    struct tyto_gpu *gpu;
+    enum tyto_exec exec;
+    uint32_t max_batch;
+    uint32_t num_threads;
+    const struct tyto_log *log;
+};
+
+struct tyto_visual;
+
+/* FORMAT/SHAPE/NOT_FOUND with *ret_fault filled when the weights do not fit. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_visual_create(const struct tyto_visual_params *params,
+                                 struct tyto_visual **ret_visual, struct tyto_fault *ret_fault);
+void tyto_visual_destroy(struct tyto_visual **visual);
+/* Output shape is (max_batch, places_y*places_x, channels). */
+void tyto_visual_shape(const struct tyto_visual *visual, uint32_t *ret_places_y,
+                       uint32_t *ret_places_x, uint32_t *ret_channels);
+enum tyto_exec tyto_visual_exec(const struct tyto_visual *visual);
+/* Row i of the output becomes the features of frames[i]: the whole picture,
+ * resized to the network's input by a triangle filter (antialiased bilinear),
+ * normalised as the weights file says. num_frames <= max_batch. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_visual_run(struct tyto_visual *visual, const struct tyto_frame *frames,
+                              uint32_t num_frames);
+const struct tyto_buf *tyto_visual_output(const struct tyto_visual *visual);
+
+/* --- audio encoder ---------------------------------------------------------------- */
+
+struct tyto_audio_params {
+    const char *weights_path;
+    struct tyto_gpu *gpu;
+    enum tyto_exec exec;
+    uint32_t max_batch;
+    uint32_t segment_samples; /* 16 kHz mono samples of one segment: 16000 by default */
+    uint32_t num_threads;
+    const struct tyto_log *log;
+};
+
+struct tyto_audio;
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_audio_create(const struct tyto_audio_params *params,
+                                struct tyto_audio **ret_audio, struct tyto_fault *ret_fault);
+void tyto_audio_destroy(struct tyto_audio **audio);
+uint32_t tyto_audio_channels(const struct tyto_audio *audio); /* A */
+enum tyto_exec tyto_audio_exec(const struct tyto_audio *audio);
+/* pcm[i]: segment_samples samples in [-1, 1], borrowed. Row i of the output is
+ *   [ mean over windows of the embedding (E) | log-mel mean over time (M) |
+ *     log-mel standard deviation over time (M) ],  A = E + 2 M. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_audio_run(struct tyto_audio *audio, const float *const *pcm,
+                             uint32_t num_segments);
+const struct tyto_buf *tyto_audio_output(const struct tyto_audio *audio); /* (max_batch, A) */
+
+#endif
