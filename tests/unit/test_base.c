@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* base/: error texts, faults and the ring between threads. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/ring.h"
+
+static void an_unknown_code_still_has_a_text(void **state)
+{
+    (void)state;
+    assert_string_equal(tyto_err_text((enum tyto_err)12345), "unknown error");
+    assert_string_equal(tyto_err_text(TYTO_ERR_FULL), "full");
+}
+
+static void a_fault_says_file_line_and_key(void **state)
+{
+    (void)state;
+    struct tyto_fault fault;
+    char text[512];
+    const enum tyto_err err =
+        tyto_fault_set(&fault, TYTO_ERR_INVALID, "t.yaml", 7, "hop", "%d is too small", 0);
+    assert_int_equal(err, TYTO_ERR_INVALID);
+    tyto_fault_print(&fault, text, sizeof(text));
+    assert_string_equal(text, "t.yaml:7: hop: 0 is too small");
+}
+
+static void a_fault_without_a_place_is_just_its_text(void **state)
+{
+    (void)state;
+    struct tyto_fault fault;
+    char text[512];
+    tyto_fault_set(&fault, TYTO_ERR_IO, NULL, 0, NULL, "no room");
+    tyto_fault_print(&fault, text, sizeof(text));
+    assert_string_equal(text, "no room");
+}
+
+static void over_long_fault_parts_are_cut_not_overrun(void **state)
+{
+    (void)state;
+    struct tyto_fault fault;
+    char long_text[2000];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = 0;
+    tyto_fault_set(&fault, TYTO_ERR_IO, long_text, 1, long_text, "%s", long_text);
+    assert_int_equal(strlen(fault.text), sizeof(fault.text) - 1);
+    assert_int_equal(strlen(fault.file), sizeof(fault.file) - 1);
+}
+
+static void a_full_ring_refuses_or_gives_its_oldest_back(void **state)
+{
+    (void)state;
+    struct tyto_ring *ring;
+    int items[3];
+    void *item = NULL;
+    assert_int_equal(tyto_ring_create(2, &ring), TYTO_OK);
+    assert_int_equal(tyto_ring_push(ring, &items[0]), TYTO_OK);
+    assert_int_equal(tyto_ring_push(ring, &items[1]), TYTO_OK);
+    assert_int_equal(tyto_ring_push(ring, &items[2]), TYTO_ERR_FULL);
+    assert_int_equal(tyto_ring_push_drop_oldest(ring, &items[2], &item), TYTO_OK);
+    assert_ptr_equal(item, &items[0]);
+    assert_int_equal(tyto_ring_num_dropped(ring), 1);
+    assert_int_equal(tyto_ring_pop(ring, &item), TYTO_OK);
+    assert_ptr_equal(item, &items[1]);
+    assert_int_equal(tyto_ring_pop(ring, &item), TYTO_OK);
+    assert_int_equal(tyto_ring_pop(ring, &item), TYTO_ERR_EMPTY);
+    tyto_ring_destroy(&ring);
+    assert_null(ring);
+}
+
+static void a_closed_ring_drains_and_then_says_so(void **state)
+{
+    (void)state;
+    struct tyto_ring *ring;
+    int item = 0;
+    void *popped;
+    assert_int_equal(tyto_ring_create(4, &ring), TYTO_OK);
+    assert_int_equal(tyto_ring_wait(ring, 0), TYTO_ERR_TIMEOUT);
+    assert_int_equal(tyto_ring_push(ring, &item), TYTO_OK);
+    tyto_ring_close(ring);
+    assert_int_equal(tyto_ring_push(ring, &item), TYTO_ERR_CLOSED);
+    assert_int_equal(tyto_ring_pop(ring, &popped), TYTO_OK);
+    assert_int_equal(tyto_ring_pop(ring, &popped), TYTO_ERR_CLOSED);
+    assert_int_equal(tyto_ring_wait(ring, 0), TYTO_OK);
+    tyto_ring_destroy(&ring);
+}
+
+enum { NUM_PUSHED = 20000 };
+
+static void *push_numbers(void *user)
+{
+    struct tyto_ring *ring = user;
+    for (uintptr_t i = 1; i <= NUM_PUSHED; i++)
+        while (tyto_ring_push(ring, (void *)i) == TYTO_ERR_FULL)
+            ;
+    return NULL;
+}
+
+static void two_pushers_lose_nothing(void **state)
+{
+    (void)state;
+    struct tyto_ring *ring;
+    pthread_t threads[2];
+    uint64_t sum = 0, num_popped = 0;
+    assert_int_equal(tyto_ring_create(64, &ring), TYTO_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, push_numbers, ring), 0);
+    while (num_popped < 2 * NUM_PUSHED) {
+        void *item;
+        assert_int_equal(tyto_ring_wait(ring, 5000), TYTO_OK);
+        while (tyto_ring_pop(ring, &item) == TYTO_OK) {
+            sum += (uintptr_t)item;
+            num_popped++;
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(sum, (uint64_t)NUM_PUSHED * (NUM_PUSHED + 1));
+    tyto_ring_destroy(&ring);
+}
+
+static void the_monotonic_clock_does_not_go_back(void **state)
+{
+    (void)state;
+    const uint64_t first_ns = tyto_clock_mono_ns();
+    assert_true(tyto_clock_mono_ns() >= first_ns);
+    assert_true(tyto_clock_unix_ns() > 1600000000ull * TYTO_NS_PER_S);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_unknown_code_still_has_a_text),
+        cmocka_unit_test(a_fault_says_file_line_and_key),
+        cmocka_unit_test(a_fault_without_a_place_is_just_its_text),
+        cmocka_unit_test(over_long_fault_parts_are_cut_not_overrun),
+        cmocka_unit_test(a_full_ring_refuses_or_gives_its_oldest_back),
+        cmocka_unit_test(a_closed_ring_drains_and_then_says_so),
+        cmocka_unit_test(two_pushers_lose_nothing),
+        cmocka_unit_test(the_monotonic_clock_does_not_go_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
