@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* What tytod publishes, as plain structs without pointers, and its way to and
+ * from protobuf bytes (event.proto). Everything that comes from the wire is
+ * bounded and checked here. Unknown enum numbers are kept as they are. */
+#ifndef TYTO_PROTO_EVENT_H
+#define TYTO_PROTO_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum {
+    TYTO_SCHEMA_MAJOR = 1,
+    TYTO_SCHEMA_MINOR = 0,
+    TYTO_ENVELOPE_MAX_BYTES = 4096,
+    TYTO_TOPIC_MAX_BYTES = 160,
+    TYTO_ID_MAX = 64, /* characters of a camera id or class name */
+    TYTO_ULID_CHARS = 26,
+    TYTO_DIGEST_MAX = 64,
+    TYTO_UUID_BYTES = 16,
+    TYTO_EVENT_MAX_SEGMENTS = 32, /* latest ones kept */
+    TYTO_PLACE_MAX_SIDE = 32,
+    TYTO_STATE_TEXT_MAX = 200,
+    TYTO_HEARTBEAT_MAX_CAMERAS = 40, /* in one message */
+    TYTO_DEBUG_MAX_TOP = 8,
+};
+
+enum tyto_event_phase {
+    TYTO_EVENT_PHASE_NEW = 1,
+    TYTO_EVENT_PHASE_UPDATE = 2,
+    TYTO_EVENT_PHASE_END = 3,
+    TYTO_EVENT_PHASE_RETRACTED = 4,
+};
+
+enum tyto_event_reason {
+    TYTO_EVENT_REASON_ONSET = 1,
+    TYTO_EVENT_REASON_PROGRESS = 2,
+    TYTO_EVENT_REASON_OFFSET = 3,
+    TYTO_EVENT_REASON_MAX_DURATION = 4,
+    TYTO_EVENT_REASON_SOURCE_LOST = 5,
+    TYTO_EVENT_REASON_SOURCE_ENDED = 6,
+    TYTO_EVENT_REASON_SHUTDOWN = 7,
+    TYTO_EVENT_REASON_RECOVERED = 8,
+    TYTO_EVENT_REASON_MODEL_CHANGED = 9,
+    TYTO_EVENT_REASON_TOO_SHORT = 10,
+};
+
+enum tyto_modality {
+    TYTO_MODALITY_AV = 1,
+    TYTO_MODALITY_A = 2,
+    TYTO_MODALITY_V = 3,
+};
+
+enum tyto_clock_quality {
+    TYTO_CLOCK_QUALITY_ARRIVAL = 1,
+    TYTO_CLOCK_QUALITY_CAMERA = 2,
+    TYTO_CLOCK_QUALITY_FILE = 3,
+    TYTO_CLOCK_QUALITY_DISCONTINUOUS = 4,
+};
+
+enum tyto_camera_status {
+    TYTO_CAMERA_STATUS_CONNECTING = 1,
+    TYTO_CAMERA_STATUS_LIVE = 2,
+    TYTO_CAMERA_STATUS_STALLED = 3,
+    TYTO_CAMERA_STATUS_LOST = 4,
+    TYTO_CAMERA_STATUS_ENDED = 5,
+    TYTO_CAMERA_STATUS_FAILED = 6,
+};
+
+enum tyto_stage {
+    TYTO_STAGE_CAPTURE, /* into the source ring, out of it */
+    TYTO_STAGE_SEGMENT,
+    TYTO_STAGE_ENCODE,
+    TYTO_STAGE_ATTEND,
+    TYTO_STAGE_TRACK,
+    TYTO_NUM_STAGES,
+};
+
+struct tyto_stamp { /* monotonic clock; 0 = not stamped */
+    uint64_t in_ns;
+    uint64_t out_ns;
+};
+
+struct tyto_scores { /* 0..1 */
+    float joint;
+    float heard;
+    float seen;
+    float threshold; /* that joint was held against */
+};
+
+struct tyto_box { /* of the picture, 0..1, y downwards */
+    float x0, y0, x1, y1;
+};
+
+/* rows*cols bytes, row-major, 255 = the peak; rows 0: no map. */
+struct tyto_place_map {
+    uint32_t rows, cols;
+    float peak; /* the value that 255 stands for; the values sum to 1 */
+    uint8_t cells[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
+};
+
+struct tyto_event {
+    char id[TYTO_ULID_CHARS + 1];
+    char camera[TYTO_ID_MAX + 1];
+    char class_name[TYTO_ID_MAX + 1];
+    uint32_t class_id;
+    enum tyto_event_phase phase;
+    enum tyto_event_reason reason;
+    uint32_t rev;
+    bool has_end; /* false: still open, the end times mean nothing */
+    int64_t begin_media_ns, end_media_ns;
+    int64_t begin_unix_ns, end_unix_ns; /* UTC */
+    enum tyto_clock_quality clock_quality;
+    float onset_confidence;
+    float offset_confidence; /* of an END */
+    struct tyto_scores scores;
+    enum tyto_modality modality;
+    float weight_audio, weight_visual; /* sum to 1 */
+    struct tyto_place_map place;
+    bool has_box;
+    struct tyto_box box;
+    bool has_av_offset;
+    float av_offset_ms; /* sound behind picture is positive */
+    /* Scores of the event's last segments, oldest first. */
+    uint32_t num_segments;
+    int64_t segments_begin_media_ns;
+    int64_t segment_hop_ns;
+    float segment_joint[TYTO_EVENT_MAX_SEGMENTS];
+    float segment_heard[TYTO_EVENT_MAX_SEGMENTS];
+    float segment_seen[TYTO_EVENT_MAX_SEGMENTS];
+    char model_digest[TYTO_DIGEST_MAX + 1];
+    uint32_t config_generation;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES]; /* of the newest segment */
+};
+
+struct tyto_camera_state {
+    char camera[TYTO_ID_MAX + 1];
+    char text[TYTO_STATE_TEXT_MAX + 1]; /* for people; never holds credentials */
+    enum tyto_camera_status status;
+    bool has_audio, has_video;
+    int64_t since_unix_ns;
+    uint64_t num_segments;
+    uint64_t num_dropped;
+    uint32_t num_reconnects;
+    bool has_av_offset;
+    float av_offset_ms;
+    enum tyto_clock_quality clock_quality;
+};
+
+struct tyto_model_state {
+    char digest[TYTO_DIGEST_MAX + 1];
+    char device[TYTO_STATE_TEXT_MAX + 1];
+    char exec[TYTO_ID_MAX + 1];
+    uint32_t config_generation;
+    uint32_t num_classes; /* names themselves: ask the model, or later the query socket */
+};
+
+struct tyto_camera_seq {
+    char camera[TYTO_ID_MAX + 1];
+    uint64_t cam_seq;
+};
+
+struct tyto_heartbeat {
+    uint64_t last_seq;
+    uint64_t oldest_seq; /* oldest replayable; 0: no journal */
+    uint64_t num_dropped;
+    uint32_t part, num_parts;
+    uint32_t interval_ms;
+    uint32_t num_cameras;
+    struct tyto_camera_seq cameras[TYTO_HEARTBEAT_MAX_CAMERAS];
+};
+
+struct tyto_class_score {
+    char class_name[TYTO_ID_MAX + 1];
+    float joint, heard, seen;
+};
+
+struct tyto_debug_scores {
+    char camera[TYTO_ID_MAX + 1];
+    int64_t begin_media_ns, end_media_ns;
+    bool has_audio, has_video;
+    uint32_t num_top;
+    struct tyto_class_score top[TYTO_DEBUG_MAX_TOP];
+};
+
+enum tyto_envelope_kind {
+    TYTO_ENVELOPE_NONE = 0, /* a body that this version does not know */
+    TYTO_ENVELOPE_EVENT = 16,
+    TYTO_ENVELOPE_CAMERA_STATE = 17,
+    TYTO_ENVELOPE_MODEL_STATE = 18,
+    TYTO_ENVELOPE_HEARTBEAT = 19,
+    TYTO_ENVELOPE_DEBUG_SCORES = 20,
+};
+
+struct tyto_envelope {
+    uint8_t log_id[TYTO_UUID_BYTES];
+    uint8_t boot_id[TYTO_UUID_BYTES];
+    uint64_t seq, cam_seq, class_seq; /* 0 where not counted */
+    int64_t publish_unix_ns;
+    int64_t publish_mono_ns;
+    uint32_t schema_minor;
+    enum tyto_envelope_kind kind;
+    union {
+        struct tyto_event event;
+        struct tyto_camera_state camera_state;
+        struct tyto_model_state model_state;
+        struct tyto_heartbeat heartbeat;
+        struct tyto_debug_scores debug_scores;
+    } body;
+};
+
+struct tyto_hello {
+    uint32_t schema_major, schema_minor;
+    uint8_t log_id[TYTO_UUID_BYTES];
+    uint8_t boot_id[TYTO_UUID_BYTES];
+    uint64_t seq;
+    char query_endpoint[256]; /* "": there is none */
+    int64_t server_unix_ns;
+    uint32_t heartbeat_ms;
+    char version[32];
+};
+
+/* --- bytes -------------------------------------------------------------------- */
+
+/* Writes the envelope to buf and its length to *ret_bytes. TYTO_ERR_INVALID
+ * when a field is out of its limits (bad id, unterminated string, number not
+ * finite, count too large), FULL when it would be over buf_bytes or over
+ * TYTO_ENVELOPE_MAX_BYTES; NOMEM. Any thread. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_envelope_pack(const struct tyto_envelope *envelope, uint8_t *buf,
+                                 size_t buf_bytes, size_t *ret_bytes);
+/* Reads untrusted bytes. TYTO_ERR_FORMAT when they are not a sound Envelope or
+ * over TYTO_ENVELOPE_MAX_BYTES; NOMEM. *ret_envelope is written on success only. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_envelope_unpack(const uint8_t *bytes, size_t num_bytes,
+                                   struct tyto_envelope *ret_envelope);
+/* The same for Hello (without the topic in front). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_hello_pack(const struct tyto_hello *hello, uint8_t *buf, size_t buf_bytes,
+                              size_t *ret_bytes);
+TYTO_MUST_CHECK
+enum tyto_err tyto_hello_unpack(const uint8_t *bytes, size_t num_bytes,
+                                struct tyto_hello *ret_hello);
+
+/* --- names -------------------------------------------------------------------- */
+
+/* 1..TYTO_ID_MAX characters of [a-z0-9_-]: camera ids and class names. */
+bool tyto_id_is_valid(const char *id);
+/* The topic of an envelope ("ev/<cam>/<class>/", "st/<cam>/", "md/", "hb/",
+ * "dbg/<cam>/"). TYTO_ERR_INVALID for a kind or an id without one, FULL when
+ * buf (TYTO_TOPIC_MAX_BYTES do) is too small. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_envelope_topic(const struct tyto_envelope *envelope, char *buf,
+                                  size_t buf_bytes);
+/* The prefix to subscribe to for events of camera and class; NULL or "" for
+ * all. A class without a camera cannot be a prefix: TYTO_ERR_INVALID. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_event_topic(const char *camera, const char *class_name, char *buf,
+                               size_t buf_bytes);
+
+/* Fills ret_id with a new ULID of the given time. IO when there is no randomness. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_event_id_make(uint64_t unix_ns, char ret_id[TYTO_ULID_CHARS + 1]);
+/* The same from given randomness; for tests that want to repeat themselves. */
+void tyto_event_id_format(uint64_t unix_ns, const uint8_t entropy[10],
+                          char ret_id[TYTO_ULID_CHARS + 1]);
+bool tyto_event_id_is_valid(const char *id);
+
+/* Lower-case words; "unknown" for a number that this version does not know. Static. */
+const char *tyto_event_phase_name(enum tyto_event_phase phase);
+const char *tyto_event_reason_name(enum tyto_event_reason reason);
+const char *tyto_modality_name(enum tyto_modality modality);
+const char *tyto_clock_quality_name(enum tyto_clock_quality quality);
+const char *tyto_camera_status_name(enum tyto_camera_status status);
+const char *tyto_stage_name(enum tyto_stage stage);
+
+#endif
