@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/frame.h"
 #include "base/log.h"
 #include "model/graph.h"
 #include "shaders/runtime/gpu.h"
@@ -49,23 +50,6 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch);
 
 /* --- visual encoder -------------------------------------------------------------- */
-
-enum tyto_pixel_format {
-    TYTO_PIXEL_I420, /* planes Y, U, V */
-    TYTO_PIXEL_NV12, /* planes Y, UV */
-    TYTO_PIXEL_RGB,  /* one plane, 3 bytes a pixel */
-};
-
-/* One picture, borrowed by whoever gets a pointer to it. BT.601 or 709, limited
- * range for the YUV formats. */
-struct tyto_frame {
-    enum tyto_pixel_format format;
-    uint32_t width, height; /* 1..8192 */
-    const uint8_t *planes[3];
-    uint32_t strides_bytes[3];
-    bool bt709;
-    bool full_range;
-};
 
 struct tyto_visual_params {
     const char *weights_path; /* safetensors written by tyto model import */
