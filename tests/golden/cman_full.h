@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Written by scripts/golden: where each array lies in cman_full.f32, in floats. */
+#ifndef TYTO_GOLDEN_CMAN_FULL_H
+#define TYTO_GOLDEN_CMAN_FULL_H
+
+enum {
+    /* logits, no mask: 1x10x29 */
+    GOLDEN_CMAN_FULL_ALL_LOGITS_AT = 0,
+    GOLDEN_CMAN_FULL_ALL_LOGITS_NUM = 290,
+    /* place, no mask: 1x10x49 */
+    GOLDEN_CMAN_FULL_ALL_PLACE_AT = 290,
+    GOLDEN_CMAN_FULL_ALL_PLACE_NUM = 490,
+    /* beta_audio, no mask: 1x10 */
+    GOLDEN_CMAN_FULL_ALL_BETA_AUDIO_AT = 780,
+    GOLDEN_CMAN_FULL_ALL_BETA_AUDIO_NUM = 10,
+    /* beta_visual, no mask: 1x10 */
+    GOLDEN_CMAN_FULL_ALL_BETA_VISUAL_AT = 790,
+    GOLDEN_CMAN_FULL_ALL_BETA_VISUAL_NUM = 10,
+    /* align_audio, no mask: 1x10x10 */
+    GOLDEN_CMAN_FULL_ALL_ALIGN_AUDIO_AT = 800,
+    GOLDEN_CMAN_FULL_ALL_ALIGN_AUDIO_NUM = 100,
+    /* align_visual, no mask: 1x10x10 */
+    GOLDEN_CMAN_FULL_ALL_ALIGN_VISUAL_AT = 900,
+    GOLDEN_CMAN_FULL_ALL_ALIGN_VISUAL_NUM = 100,
+    /* logits, look-ahead 0: 1x10x29 */
+    GOLDEN_CMAN_FULL_AHEAD0_LOGITS_AT = 1000,
+    GOLDEN_CMAN_FULL_AHEAD0_LOGITS_NUM = 290,
+    /* place, look-ahead 0: 1x10x49 */
+    GOLDEN_CMAN_FULL_AHEAD0_PLACE_AT = 1290,
+    GOLDEN_CMAN_FULL_AHEAD0_PLACE_NUM = 490,
+    /* beta_audio, look-ahead 0: 1x10 */
+    GOLDEN_CMAN_FULL_AHEAD0_BETA_AUDIO_AT = 1780,
+    GOLDEN_CMAN_FULL_AHEAD0_BETA_AUDIO_NUM = 10,
+    /* beta_visual, look-ahead 0: 1x10 */
+    GOLDEN_CMAN_FULL_AHEAD0_BETA_VISUAL_AT = 1790,
+    GOLDEN_CMAN_FULL_AHEAD0_BETA_VISUAL_NUM = 10,
+    /* align_audio, look-ahead 0: 1x10x10 */
+    GOLDEN_CMAN_FULL_AHEAD0_ALIGN_AUDIO_AT = 1800,
+    GOLDEN_CMAN_FULL_AHEAD0_ALIGN_AUDIO_NUM = 100,
+    /* align_visual, look-ahead 0: 1x10x10 */
+    GOLDEN_CMAN_FULL_AHEAD0_ALIGN_VISUAL_AT = 1900,
+    GOLDEN_CMAN_FULL_AHEAD0_ALIGN_VISUAL_NUM = 100,
+    /* logits, look-ahead 2: 1x10x29 */
+    GOLDEN_CMAN_FULL_AHEAD2_LOGITS_AT = 2000,
+    GOLDEN_CMAN_FULL_AHEAD2_LOGITS_NUM = 290,
+    /* place, look-ahead 2: 1x10x49 */
+    GOLDEN_CMAN_FULL_AHEAD2_PLACE_AT = 2290,
+    GOLDEN_CMAN_FULL_AHEAD2_PLACE_NUM = 490,
+    /* beta_audio, look-ahead 2: 1x10 */
+    GOLDEN_CMAN_FULL_AHEAD2_BETA_AUDIO_AT = 2780,
+    GOLDEN_CMAN_FULL_AHEAD2_BETA_AUDIO_NUM = 10,
+    /* beta_visual, look-ahead 2: 1x10 */
+    GOLDEN_CMAN_FULL_AHEAD2_BETA_VISUAL_AT = 2790,
+    GOLDEN_CMAN_FULL_AHEAD2_BETA_VISUAL_NUM = 10,
+    /* align_audio, look-ahead 2: 1x10x10 */
+    GOLDEN_CMAN_FULL_AHEAD2_ALIGN_AUDIO_AT = 2800,
+    GOLDEN_CMAN_FULL_AHEAD2_ALIGN_AUDIO_NUM = 100,
+    /* align_visual, look-ahead 2: 1x10x10 */
+    GOLDEN_CMAN_FULL_AHEAD2_ALIGN_VISUAL_AT = 2900,
+    GOLDEN_CMAN_FULL_AHEAD2_ALIGN_VISUAL_NUM = 100,
+    GOLDEN_CMAN_FULL_NUM = 3000,
+};
+
+#endif
