@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* One connection to one camera or file: a GStreamer pipeline that decodes no
+ * more than the sampling needs and hands pictures and 16 kHz mono sound out
+ * through two bounded rings. It never reconnects: it ends or fails, and its
+ * owner (session.c) makes a new one. source_gst*.c are the only files with
+ * GStreamer in them. */
+#ifndef TYTO_PIPELINE_SOURCE_H
+#define TYTO_PIPELINE_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "pipeline/segment.h"
+
+enum tyto_keyframes {
+    TYTO_KEYFRAMES_AUTO,   /* decode keyframes only when they come at least once a hop */
+    TYTO_KEYFRAMES_ALWAYS, /* keyframes only, whatever their distance */
+    TYTO_KEYFRAMES_NEVER,  /* decode everything */
+};
+
+enum tyto_transport { TYTO_TRANSPORT_TCP, TYTO_TRANSPORT_UDP, TYTO_TRANSPORT_AUTO };
+
+struct tyto_source_options {
+    enum tyto_keyframes keyframes;
+    enum tyto_transport transport; /* RTSP only */
+    uint32_t latency_ms;           /* RTSP jitter buffer, SRT; 0: 200 */
+    bool no_audio, no_video;       /* leave a stream alone */
+};
+
+struct tyto_source_params {
+    const char *uri; /* path, file:// rtsp:// rtsps:// http(s):// srt:// v4l2:// test:// */
+    struct tyto_source_options options;
+    int64_t hop_ns, length_ns; /* of segments: tells which pictures are needed */
+    const struct tyto_log *log;
+};
+
+struct tyto_source;
+
+/* Whether the URI can be a source at all, before anything is opened:
+ * TYTO_ERR_UNSUPPORTED for its scheme, INVALID for its form. *ret_is_file says
+ * whether it is a finite file, read as fast as it is consumed. ret_fault may be NULL. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_check_uri(const char *uri, bool *ret_is_file,
+                                    struct tyto_fault *ret_fault);
+
+/* Builds and starts. NOT_FOUND for a missing file, UNSUPPORTED when a GStreamer
+ * element is not installed; otherwise trouble comes by tyto_source_wait(). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_create(const struct tyto_source_params *params,
+                                 struct tyto_source **ret_source, struct tyto_fault *ret_fault);
+/* Stops on a helper thread. A pipeline that does not stop within deadline_ns is
+ * abandoned (leaked) and false returned. Nobody may be popping. */
+bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns);
+
+/* Waits up to timeout_ms for the end of it all. TYTO_ERR_TIMEOUT: still running;
+ * CLOSED: every stream has ended; else an error, explained in text. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
+                               uint32_t text_bytes);
+
+enum tyto_media_kind { TYTO_MEDIA_SOUND, TYTO_MEDIA_PICTURE, TYTO_MEDIA_PASSED, TYTO_MEDIA_END };
+
+struct tyto_media {
+    enum tyto_media_kind kind;
+    int64_t pts_ns;           /* of this connection: starts near 0 */
+    uint64_t capture_unix_ns; /* of pts_ns by the camera's clock (RTCP); 0: not known */
+    uint64_t in_ns;           /* arrival */
+    const float *samples;     /* SOUND: 16 kHz mono, borrowed until tyto_media_release() */
+    uint32_t num_samples;
+    struct tyto_picture *picture; /* PICTURE: owned; NULL after it was taken */
+    void *sample, *map;           /* the source's own */
+};
+
+/* The next thing of one stream. EMPTY; CLOSED after its END. One thread. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_pop(struct tyto_source *source, enum tyto_stream stream,
+                              struct tyto_media *ret_media);
+void tyto_media_release(struct tyto_media *media);
+/* Everything before this time has been pushed to the ring already; INT64_MIN: nothing yet. Read it
+ * before popping. It runs ahead of the pictures when only some are decoded. */
+int64_t tyto_source_position(const struct tyto_source *source, enum tyto_stream stream);
+
+/* Which streams there are. False as long as that is not settled. */
+bool tyto_source_get_streams(const struct tyto_source *source, bool *ret_audio, bool *ret_video);
+/* What a stream lacks when the camera has one that cannot be decoded ("no
+ * decoder for video/x-foo"), else "". Borrowed. */
+const char *tyto_source_note(const struct tyto_source *source);
+/* Monotonic time of the last data of any stream; 0: none yet. */
+uint64_t tyto_source_last_data_ns(const struct tyto_source *source);
+uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);
+/* Readable when a ring may hold something; for poll(). Borrowed. */
+int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Scores per segment in, events out: per class an onset after N of the last M
+ * segments, hysteresis, hang-over, shortest and longest duration. Heard, seen
+ * and both (joint) are scored apart, so an event says by what it was noticed.
+ * Every NEW gets its END. Plain computation: no threads, no clocks. */
+#ifndef TYTO_PIPELINE_TRACKER_H
+#define TYTO_PIPELINE_TRACKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "proto/event.h"
+
+enum { TYTO_TRACKER_MAX_WINDOW = 16 };
+
+/* Wishes for one class, by name. */
+struct tyto_class_rule {
+    char class_name[TYTO_ID_MAX + 1];
+    float threshold;       /* of joint; 0: the weights file's */
+    float threshold_heard; /* of heard alone; 0: derived from threshold */
+    float threshold_seen;
+    bool off; /* never publish this class */
+};
+
+/* 0 in any field: the default. */
+struct tyto_tracker_params {
+    float threshold;         /* joint, where neither rule nor weights say; 0.5 */
+    float threshold_single;  /* heard or seen alone; default: 0.4 of the way from threshold to 1 */
+    float off_ratio;         /* an open event goes on while score >= off_ratio * threshold; 0.7 */
+    uint32_t onset_num;      /* N = 2 */
+    uint32_t onset_window;   /* of M = 3 */
+    int64_t hang_over_ns;    /* 2 s without a positive segment end an event */
+    int64_t min_duration_ns; /* shorter ones are not published; 0 */
+    int64_t max_duration_ns; /* 600 s */
+    int64_t update_every_ns; /* 5 s of media time between UPDATEs; modality changes at once */
+    bool only_joint;         /* publish AV events only */
+    const struct tyto_class_rule *rules; /* borrowed until create has returned */
+    uint32_t num_rules;
+};
+
+/* What is known of one segment; pointers are borrowed until update returns. */
+struct tyto_observation {
+    int64_t begin_ns, end_ns; /* media clock; begin never goes back within a tracker */
+    int64_t unix_offset_ns;   /* UTC = media + this */
+    enum tyto_clock_quality clock_quality;
+    bool has_audio, has_video;
+    bool has_heard_seen; /* the head scores heard and seen; else only joint is looked at */
+    const float *joint, *heard, *seen; /* (K) each, 0..1 */
+    float weight_audio, weight_visual; /* sum to 1 */
+    struct tyto_place_map place;       /* rows 0: none */
+    bool has_box;
+    struct tyto_box box;
+    bool has_av_offset;
+    float av_offset_ms;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES];
+};
+
+typedef void (*tyto_tracker_sink)(void *user, const struct tyto_event *event);
+
+struct tyto_tracker_context {
+    const char *camera; /* copied */
+    uint32_t num_classes;
+    const char *const *class_names;  /* (K), borrowed until the tracker is destroyed */
+    const float *weights_thresholds; /* (K) or NULL; copied */
+    const char *model_digest;        /* copied */
+    uint32_t config_generation;
+    int64_t hop_ns;
+    tyto_tracker_sink sink; /* called within update and end; the event is borrowed */
+    void *user;
+};
+
+struct tyto_tracker;
+
+/* TYTO_ERR_INVALID when a parameter is out of range or a rule names no class; NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
+                                  const struct tyto_tracker_context *context,
+                                  struct tyto_tracker **ret_tracker);
+/* Open events are not ended: call tyto_tracker_end() first. */
+void tyto_tracker_destroy(struct tyto_tracker **tracker);
+/* One more segment. Scores that are not finite count as 0. */
+void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observation *observation);
+/* Ends all open events at the end of their last positive segment, for reason
+ * SOURCE_LOST, SOURCE_ENDED, SHUTDOWN or MODEL_CHANGED, and forgets the past.
+ * An onset that has enough positives so far though not the full window is
+ * published first when the source simply ended. */
+void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reason);
+uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker);
+
+#endif
