@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The house's rules that a compiler does not check. Prints FILE:LINE: text for each
+breach and exits 1; guides (file length) are printed as warnings and do not fail.
+
+  tests/lint/lint.py [--root DIR] [--no-tools]     --no-tools: without compiler and clang-format
+"""
+import argparse
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+# What each room may include of the others, besides itself.
+BELOW_DAEMON = {"base", "proto", "shaders", "model", "pipeline"}
+DIRECTIONS = {
+    "base": set(),
+    "proto": {"base"},
+    "shaders": {"base", "proto"},
+    "model": {"base", "proto", "shaders"},
+    "pipeline": {"base", "proto", "shaders", "model"},
+    "daemon": BELOW_DAEMON,
+    "client": {"base", "proto"},
+    "trainer": {"base", "proto", "shaders", "model"},
+    "cli": BELOW_DAEMON | {"client"},
+    "demo": {"base"},
+    "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer"},
+}
+
+# Third-party header -> the files that may include it. Tests may include any of them.
+THIRD_PARTY = {
+    "vulkan/*": ["shaders/runtime/*.c", "shaders/runtime/*_vk.h"],
+    "gst/*": ["pipeline/*_gst.c", "demo/*.c"],
+    "glib*": ["demo/*.c"],
+    "zmq.h": ["daemon/publisher.c", "client/*.c"],
+    "xnnpack.h": ["model/executor_xnn.c"],
+    "pthreadpool.h": ["model/executor_xnn.c"],
+    "jansson.h": ["proto/weights.c", "proto/json.c", "cli/*json*.c"],
+    "yaml.h": ["daemon/config*.c"],
+    "protobuf-c/*": ["proto/event.c", "model/import_onnx.c"],
+    "libav*": ["trainer/source_file.c"],
+    "nettle/*": ["proto/digest.c"],
+    "cblas.h": [],
+    "cmocka.h": [],
+}
+
+LIBC = set(
+    """arpa/inet.h assert.h complex.h ctype.h dirent.h dlfcn.h endian.h errno.h execinfo.h fcntl.h
+    fenv.h float.h fnmatch.h ftw.h getopt.h glob.h ifaddrs.h immintrin.h inttypes.h libgen.h limits.h
+    locale.h malloc.h math.h net/if.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h
+    sched.h semaphore.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h
+    stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h sys/epoll.h sys/eventfd.h sys/file.h
+    sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/select.h
+    sys/signalfd.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h sys/time.h sys/timerfd.h
+    sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h syslog.h termios.h threads.h time.h
+    uchar.h unistd.h wchar.h wctype.h""".split()
+)
+
+BANNED = {
+    name: "unbounded or unchecked; " + better
+    for name, better in {
+        "strcpy": "use snprintf or memcpy with a length",
+        "strcat": "use snprintf",
+        "strncpy": "may leave no terminator: use snprintf",
+        "strncat": "use snprintf",
+        "sprintf": "use snprintf",
+        "vsprintf": "use vsnprintf",
+        "stpcpy": "use snprintf",
+        "gets": "use fgets",
+        "strtok": "has hidden state: use strcspn or strtok_r",
+        "atoi": "cannot report an error: use strtol",
+        "atol": "cannot report an error: use strtol",
+        "atoll": "cannot report an error: use strtoll",
+        "atof": "cannot report an error: use strtod",
+        "alloca": "the stack has no error: use malloc",
+        "scanf": "use fgets and strtol",
+        "sscanf": "overflow is undefined: use strtol",
+        "fscanf": "use fgets and strtol",
+        "tmpnam": "racy: use mkstemp",
+        "mktemp": "racy: use mkstemp",
+        "system": "runs a shell: use posix_spawn",
+        "signal": "use sigaction or signalfd",
+        "asctime": "use strftime",
+        "ctime": "use strftime",
+    }.items()
+}
+BANNED_RE = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+GETENV_RE = re.compile(r"(?<![\w.>])(?:secure_)?getenv\s*\(")
+INCLUDE_RE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+MACHINE_PATH_RE = re.compile(r"(?<![\w.])/(?:work|home/\w+|root|Users/\w+)/")
+TODO_RE = re.compile(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))")
+SOURCE_SUFFIXES = (".c", ".h", ".comp", ".glsl", ".py", ".sh", ".proto")
+SKIPPED_DIRS = re.compile(r"^(build.*|dist|\.git|node_modules|__pycache__|subprojects)$")
+LENGTH_GUIDE = {".c": 500, ".h": 150}
+
+
+class Lint:
+    def __init__(self, root):
+        self.root = root
+        self.breaches = []
+        self.warnings = []
+
+    def breach(self, path, line, text):
+        self.breaches.append(f"{path}:{line}: {text}")
+
+    def files(self):
+        found = []
+        for folder, dirs, names in os.walk(self.root):
+            dirs[:] = sorted(d for d in dirs if not SKIPPED_DIRS.match(d))
+            for name in sorted(names):
+                path = os.path.relpath(os.path.join(folder, name), self.root)
+                if not os.path.islink(os.path.join(self.root, path)):
+                    found.append(path)
+        return found
+
+    def read(self, path):
+        with open(os.path.join(self.root, path), "rb") as file:
+            data = file.read()
+        return None if b"\0" in data[:4096] else data.decode("utf-8", "replace")
+
+
+def blank(match):
+    """Spaces instead of a comment or string, line breaks kept."""
+    return re.sub(r"[^\n]", " ", match.group(0))
+
+
+def code_only(text):
+    token = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+    return re.sub(token, blank, text, flags=re.S)
+
+
+def line_of(text, offset):
+    return text.count("\n", 0, offset) + 1
+
+
+def check_includes(lint, path, text):
+    room = path.split(os.sep)[0]
+    allowed = DIRECTIONS.get(room)
+    comment_free = re.sub(r"/\*.*?\*/", blank, text, flags=re.S)
+    for match in INCLUDE_RE.finditer(comment_free):
+        kind, name = match.groups()
+        line = line_of(comment_free, match.start())
+        target = name.split("/")[0]
+        if kind == '"':
+            if target in DIRECTIONS and allowed is not None:
+                if target != room and target not in allowed:
+                    lint.breach(path, line, f"room {room} must not include room {target} ({name})")
+            continue
+        if name in LIBC:
+            continue
+        pattern = next((p for p in THIRD_PARTY if fnmatch.fnmatch(name, p)), None)
+        if pattern is None:
+            lint.breach(path, line, f"<{name}> is neither libc nor a listed library (lint.py)")
+        elif path.endswith(".h") and room != "tests" and not path.endswith("_vk.h"):
+            lint.breach(path, line, f"a header must not include third-party <{name}>")
+        elif room != "tests" and not any(fnmatch.fnmatch(path, p) for p in THIRD_PARTY[pattern]):
+            lint.breach(path, line, f"<{name}> belongs to {', '.join(THIRD_PARTY[pattern])} only")
+
+
+def check_calls(lint, path, text):
+    code = code_only(text)
+    for match in BANNED_RE.finditer(code):
+        name = match.group(1)
+        lint.breach(path, line_of(code, match.start()), f"{name}(): {BANNED[name]}")
+    if path.split(os.sep)[0] in BELOW_DAEMON:
+        for match in GETENV_RE.finditer(code):
+            lint.breach(path, line_of(code, match.start()), "getenv() below daemon/")
+
+
+def check_text(lint, path, text):
+    lines = text.split("\n")
+    is_source = path.endswith(SOURCE_SUFFIXES) or lines[0].startswith("#!")
+    if is_source and not any("SPDX-License-Identifier: MIT" in line for line in lines[:3]):
+        lint.breach(path, 1, "no SPDX-License-Identifier in the first three lines")
+    if path == os.path.join("tests", "lint", "lint.py"):
+        return
+    for number, line in enumerate(lines, 1):
+        if MACHINE_PATH_RE.search(line):
+            lint.breach(path, number, "a path of one machine")
+        if "../shared" in line and not path.startswith("tests" + os.sep):
+            lint.breach(path, number, "../shared outside of tests")
+        if is_source and TODO_RE.search(line):
+            lint.breach(path, number, "a TODO needs an issue: TODO(#7)")
+    guide = LENGTH_GUIDE.get(os.path.splitext(path)[1])
+    if guide and len(lines) > guide * 1.1:
+        lint.warnings.append(f"{path}: {len(lines)} lines (guide: {guide})")
+
+
+def check_drawers(lint, files):
+    """A kernel is a whole drawer: shader, shapes, interface, reference and check."""
+    have = set(files)
+    for path in files:
+        folder, name = os.path.split(path)
+        parts = folder.split(os.sep)
+        if name.endswith(".spv"):
+            lint.breach(path, 1, "SPIR-V is built, never committed")
+        if len(parts) != 2 or parts[0] != "shaders" or not name.endswith(".comp"):
+            continue
+        drawer = parts[1]
+        for need in (
+            f"{folder}/{drawer}.h",
+            f"{folder}/{drawer}.c",
+            f"{folder}/{drawer}_ref.c",
+            f"{folder}/{drawer}_shape.h",
+            f"tests/check/check_{drawer}.c",
+        ):
+            if need not in have:
+                lint.breach(path, 1, f"the drawer lacks {need}")
+
+
+def check_headers_alone(lint, files):
+    cc = os.environ.get("CC", "cc").split()
+    for path in files:
+        if not path.endswith(".h"):
+            continue
+        flags = ["-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
+        source = f'#include "{path}"\n#include "{path}"\nextern int nothing;\n'
+        done = subprocess.run(
+            cc + flags + ["-I", ".", "-x", "c", "-"],
+            input=source, capture_output=True, text=True, cwd=lint.root, check=False,
+        )
+        if done.returncode:
+            first = next((s for s in done.stderr.split("\n") if "error" in s), "does not compile")
+            lint.breach(path, 1, f"does not stand alone: {first}")
+
+
+def check_format(lint, files):
+    if not shutil.which("clang-format"):
+        lint.warnings.append("clang-format is missing: format not checked")
+        return
+    done = subprocess.run(
+        ["clang-format", "--dry-run", "--ferror-limit=1"] + files,
+        capture_output=True, text=True, cwd=lint.root, check=False,
+    )
+    seen = set()
+    for line in done.stderr.split("\n"):
+        match = re.match(r"([^:]+):(\d+):\d+: (?:warning|error): ", line)
+        if match and match.group(1) not in seen:
+            seen.add(match.group(1))
+            lint.breach(match.group(1), int(match.group(2)), "not formatted (scripts/lint --format)")
+
+
+def check_shell(lint, files):
+    scripts = [p for p in files if (lint.read(p) or "").startswith("#!/usr/bin/env bash")]
+    for path in scripts:
+        if "set -euo pipefail" not in (lint.read(path) or ""):
+            lint.breach(path, 1, "a bash script without set -euo pipefail")
+    if scripts and shutil.which("shellcheck"):
+        done = subprocess.run(
+            ["shellcheck", "-x", "-f", "gcc"] + scripts,
+            capture_output=True, text=True, cwd=lint.root, check=False,
+        )
+        lint.breaches += [line for line in done.stdout.split("\n") if line]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), "..", ".."))
+    parser.add_argument("--no-tools", action="store_true")
+    args = parser.parse_args()
+    lint = Lint(os.path.abspath(args.root))
+    files = lint.files()
+    c_files = [p for p in files if p.endswith((".c", ".h"))]
+    for path in files:
+        text = lint.read(path)
+        if text is None:
+            continue
+        check_text(lint, path, text)
+        if path.endswith((".c", ".h")):
+            check_includes(lint, path, text)
+            check_calls(lint, path, text)
+    check_drawers(lint, files)
+    if not args.no_tools:
+        check_headers_alone(lint, files)
+        check_format(lint, c_files)
+        check_shell(lint, files)
+    for line in lint.warnings:
+        print("warning:", line)
+    for line in lint.breaches:
+        print(line)
+    print(f"lint: {len(files)} files, {len(lint.breaches)} breaches, {len(lint.warnings)} warnings")
+    return 1 if lint.breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The lint itself: each rule finds its breach in a small made-up tree, and a clean tree passes."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LINT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lint.py")
+SPDX = "/* SPDX-License-Identifier: MIT */\n"
+
+
+def lint(files, tools=False):
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            full = os.path.join(root, path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as file:
+                file.write(text)
+        command = [sys.executable, LINT, "--root", root] + ([] if tools else ["--no-tools"])
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+
+class Lint(unittest.TestCase):
+    def finds(self, path, text, message, tools=False):
+        status, out = lint({path: text}, tools)
+        self.assertEqual(status, 1, out)
+        self.assertIn(message, out)
+
+    def passes(self, path, text):
+        status, out = lint({path: text})
+        self.assertEqual(status, 0, out)
+
+    def test_a_clean_file_passes(self):
+        self.passes("model/a.c", SPDX + '#include <stdio.h>\n#include "shaders/runtime/gpu.h"\n')
+
+    def test_an_upward_include_is_found(self):
+        self.finds("shaders/a.c", SPDX + '#include "model/cman.h"\n', "must not include room model")
+
+    def test_an_include_of_the_daemon_is_found(self):
+        self.finds("cli/a.c", SPDX + '#include "daemon/config.h"\n', "must not include room daemon")
+
+    def test_a_library_outside_its_file_is_found(self):
+        self.finds("pipeline/a.c", SPDX + "#include <gst/gst.h>\n", "belongs to")
+        self.passes("pipeline/source_gst.c", SPDX + "#include <gst/gst.h>\n")
+
+    def test_a_library_in_a_header_is_found(self):
+        self.finds("client/a.h", SPDX + "#include <zmq.h>\n", "a header must not include")
+
+    def test_an_unknown_library_is_found(self):
+        self.finds("base/a.c", SPDX + "#include <curl/curl.h>\n", "neither libc nor")
+
+    def test_banned_calls_are_found_outside_comments_and_strings(self):
+        self.finds("base/a.c", SPDX + "void f(char *a) { strcpy(a, a); }\n", ":2: strcpy()")
+        self.finds("base/a.c", SPDX + "int f(char *a) { return atoi (a); }\n", "atoi()")
+        self.passes("base/a.c", SPDX + '/* strcpy(a) */ char *s = "atoi(x)"; // gets(x)\n')
+        self.passes("base/a.c", SPDX + "int f(void) { return my_atoi(1) + a.system(2); }\n")
+
+    def test_getenv_below_the_daemon_is_found(self):
+        self.finds("model/a.c", SPDX + 'char *s = getenv("A");\n', "getenv() below daemon/")
+        self.passes("daemon/a.c", SPDX + 'char *s = getenv("A");\n')
+
+    def test_a_missing_licence_line_is_found(self):
+        self.finds("base/a.c", "int a;\n", "no SPDX")
+
+    def test_a_machine_path_is_found(self):
+        self.finds("base/a.c", SPDX + 'char *s = "/home/' + 'ann/x";\n', "a path of one machine")
+
+    def test_a_todo_without_an_issue_is_found(self):
+        self.finds("base/a.c", SPDX + "// TO" + "DO later\n", "needs an issue")
+
+    def test_half_a_drawer_is_found(self):
+        self.finds("shaders/sum/sum.comp", "// SPDX-License-Identifier: MIT\n", "sum_ref.c")
+
+    def test_a_header_that_does_not_stand_alone_is_found(self):
+        self.finds("base/a.h", SPDX + "size_t f(void);\n", "does not stand alone", tools=True)
+
+    def test_a_bash_script_without_strict_mode_is_found(self):
+        text = "#!/usr/bin/env bash\n# SPDX-License-Identifier: MIT\ntrue\n"
+        self.finds("scripts/a", text, "without set -euo pipefail", tools=True)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=0)
