@@ -154,7 +154,7 @@ struct tyto_model_state {
     char device[TYTO_STATE_TEXT_MAX + 1];
     char exec[TYTO_ID_MAX + 1];
     uint32_t config_generation;
-    uint32_t num_classes; /* names themselves: ask the model, or later the query socket */
+    uint32_t num_classes;
 };
 
 struct tyto_camera_seq {

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* The limits of every message, checked alike before packing and after unpacking. */
+#include <math.h>
+#include <string.h>
+
+#include "proto/event_wire.h"
+
+#define IS_TERMINATED(array) (strnlen((array), sizeof(array)) < sizeof(array))
+
+static size_t utf8_length(const unsigned char *text)
+{
+    /* Bytes of the sound sequence at text, 0 when there is none. Overlong forms,
+     * surrogates and code points over 0x10ffff are not sound. */
+    if (text[0] < 0x80)
+        return 1;
+    size_t num = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    if (text[0] < 0xc2 || text[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < num; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return num;
+}
+
+void tyto_text_clean(char *ret_text, size_t text_bytes, const char *text)
+{
+    size_t at = 0;
+    const unsigned char *in = (const unsigned char *)text;
+    while (*in) {
+        const size_t num = utf8_length(in);
+        /* C0, DEL, and C1 (U+0080..U+009F), which terminals obey too. */
+        const bool control = *in < 0x20 || *in == 0x7f || (*in == 0xc2 && in[1] < 0xa0);
+        const size_t out = num == 0 || control ? 1 : num;
+        if (at + out >= text_bytes)
+            break;
+        if (num == 0 || control)
+            ret_text[at] = '?';
+        else
+            memcpy(ret_text + at, in, num);
+        at += out;
+        in += num == 0 ? 1 : num;
+    }
+    ret_text[at] = '\0';
+}
+
+static bool scores_are_sound(float joint, float heard, float seen)
+{
+    return isfinite(joint) && isfinite(heard) && isfinite(seen);
+}
+
+static bool digest_is_sound(const char *digest)
+{
+    const size_t len = strnlen(digest, TYTO_DIGEST_MAX + 1);
+    return len <= TYTO_DIGEST_MAX && strspn(digest, "0123456789abcdef") == len;
+}
+
+static bool place_is_sound(const struct tyto_place_map *place)
+{
+    if (place->rows == 0 && place->cols == 0)
+        return true;
+    return place->rows >= 1 && place->rows <= TYTO_PLACE_MAX_SIDE && place->cols >= 1 &&
+           place->cols <= TYTO_PLACE_MAX_SIDE && isfinite(place->peak);
+}
+
+static bool box_is_sound(const struct tyto_box *box)
+{
+    return box->x0 >= 0.0f && box->x0 <= box->x1 && box->x1 <= 1.0f && box->y0 >= 0.0f &&
+           box->y0 <= box->y1 && box->y1 <= 1.0f;
+}
+
+static bool event_is_sound(const struct tyto_event *event)
+{
+    if (!tyto_event_id_is_valid(event->id) || !tyto_id_is_valid(event->camera) ||
+        !tyto_id_is_valid(event->class_name) || !digest_is_sound(event->model_digest))
+        return false;
+    if (event->phase == 0 || event->num_segments > TYTO_EVENT_MAX_SEGMENTS)
+        return false;
+    if (!isfinite(event->onset_confidence) || !isfinite(event->offset_confidence) ||
+        !isfinite(event->weight_audio) || !isfinite(event->weight_visual) ||
+        !isfinite(event->scores.threshold))
+        return false;
+    if (!scores_are_sound(event->scores.joint, event->scores.heard, event->scores.seen))
+        return false;
+    for (uint32_t i = 0; i < event->num_segments; i++) {
+        if (!scores_are_sound(event->segment_joint[i], event->segment_heard[i],
+                              event->segment_seen[i]))
+            return false;
+    }
+    if (!place_is_sound(&event->place) || (event->has_box && !box_is_sound(&event->box)))
+        return false;
+    return !event->has_av_offset || isfinite(event->av_offset_ms);
+}
+
+static bool heartbeat_is_sound(const struct tyto_heartbeat *heartbeat)
+{
+    if (heartbeat->num_cameras > TYTO_HEARTBEAT_MAX_CAMERAS)
+        return false;
+    for (uint32_t i = 0; i < heartbeat->num_cameras; i++) {
+        if (!tyto_id_is_valid(heartbeat->cameras[i].camera))
+            return false;
+    }
+    return true;
+}
+
+static bool debug_is_sound(const struct tyto_debug_scores *debug)
+{
+    if (!tyto_id_is_valid(debug->camera) || debug->num_top > TYTO_DEBUG_MAX_TOP)
+        return false;
+    for (uint32_t i = 0; i < debug->num_top; i++) {
+        const struct tyto_class_score *score = &debug->top[i];
+        if (!tyto_id_is_valid(score->class_name) ||
+            !scores_are_sound(score->joint, score->heard, score->seen))
+            return false;
+    }
+    return true;
+}
+
+bool tyto_envelope_is_sound(const struct tyto_envelope *envelope)
+{
+    const struct tyto_camera_state *state = &envelope->body.camera_state;
+    const struct tyto_model_state *model = &envelope->body.model_state;
+    switch (envelope->kind) {
+    case TYTO_ENVELOPE_EVENT:
+        return event_is_sound(&envelope->body.event);
+    case TYTO_ENVELOPE_CAMERA_STATE:
+        return tyto_id_is_valid(state->camera) && IS_TERMINATED(state->text) &&
+               state->status != 0 && (!state->has_av_offset || isfinite(state->av_offset_ms));
+    case TYTO_ENVELOPE_MODEL_STATE:
+        return digest_is_sound(model->digest) && IS_TERMINATED(model->device) &&
+               IS_TERMINATED(model->exec);
+    case TYTO_ENVELOPE_HEARTBEAT:
+        return heartbeat_is_sound(&envelope->body.heartbeat);
+    case TYTO_ENVELOPE_DEBUG_SCORES:
+        return debug_is_sound(&envelope->body.debug_scores);
+    case TYTO_ENVELOPE_NONE:
+        return true;
+    }
+    return false;
+}
+
+bool tyto_hello_is_sound(const struct tyto_hello *hello)
+{
+    return hello->schema_major != 0 && IS_TERMINATED(hello->query_endpoint) &&
+           IS_TERMINATED(hello->version);
+}
