@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The CPU executor against the reference runner, on graphs drawn at random and on
+ * every op by itself; and what the graph check refuses. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model/executor_xnn.h"
+#include "model/graph_ref.h"
+
+enum { MAX_BATCH = 3 };
+
+static float pool[1 << 16]; /* weights of all test graphs point into it */
+
+static uint32_t draw(uint32_t num)
+{
+    return (uint32_t)lrand48() % num;
+}
+
+static int fill_pool(void **state)
+{
+    (void)state;
+    srand48(7);
+    for (size_t i = 0; i < sizeof(pool) / sizeof(pool[0]); i++)
+        pool[i] = (float)drand48() - 0.5f;
+    return 0;
+}
+
+static uint32_t side(uint32_t in, uint32_t kernel, uint32_t stride, uint32_t pads)
+{
+    return in + pads < kernel ? 0 : (in + pads - kernel) / stride + 1;
+}
+
+/* Appends a layer of op with drawn parameters; false when it cannot follow. */
+static bool append(struct tyto_graph *graph, enum tyto_layer_op op, uint32_t in_idx)
+{
+    struct tyto_layer layer = {.op = op, .in_idx = {in_idx}, .out_idx = graph->num_values};
+    const struct tyto_value in = graph->values[in_idx];
+    struct tyto_value out = in;
+    layer.act = (enum tyto_act)draw(TYTO_ACT_NUM);
+    layer.act_slope = draw(4) ? 0.2f : -1.5f;
+    layer.has_clamp_min = draw(3) == 0;
+    layer.clamp_min = (float)drand48() - 0.5f;
+    layer.weight = pool + draw(1000);
+    layer.bias = pool + draw(1000);
+    if (op == TYTO_LAYER_CONV || op == TYTO_LAYER_DWCONV || op == TYTO_LAYER_MAX_POOL ||
+        op == TYTO_LAYER_AVG_POOL) {
+        const bool is_pool = op == TYTO_LAYER_MAX_POOL || op == TYTO_LAYER_AVG_POOL;
+        layer.kernel_h = 1 + draw(4);
+        layer.kernel_w = 1 + draw(4);
+        const bool one_tap = is_pool && layer.kernel_h * layer.kernel_w == 1;
+        layer.stride_h = one_tap ? 1 : 1 + draw(3);
+        layer.stride_w = one_tap ? 1 : 1 + draw(3);
+        layer.pad_top = draw(layer.kernel_h);
+        layer.pad_bottom = draw(layer.kernel_h);
+        layer.pad_left = draw(layer.kernel_w);
+        layer.pad_right = draw(layer.kernel_w);
+        out.h = side(in.h, layer.kernel_h, layer.stride_h, layer.pad_top + layer.pad_bottom);
+        out.w = side(in.w, layer.kernel_w, layer.stride_w, layer.pad_left + layer.pad_right);
+        out.c = op == TYTO_LAYER_CONV ? 1 + draw(20) : in.c;
+    } else if (op == TYTO_LAYER_LINEAR) {
+        out = (struct tyto_value){1, 1, 1 + draw(30)};
+    } else if (op == TYTO_LAYER_MEAN) {
+        out = (struct tyto_value){1, 1, in.c};
+    } else if (op == TYTO_LAYER_ADD) {
+        for (uint32_t i = 0; i < graph->num_values; i++)
+            if (memcmp(&graph->values[i], &in, sizeof(in)) == 0)
+                layer.in_idx[1] = i;
+        if (memcmp(&graph->values[layer.in_idx[1]], &in, sizeof(in)) != 0)
+            return false;
+    }
+    if (!out.h || !out.w)
+        return false;
+    graph->values[graph->num_values++] = out;
+    graph->layers[graph->num_layers++] = layer;
+    graph->out_idx = layer.out_idx;
+    return true;
+}
+
+static void assert_agrees(const struct tyto_graph *graph, uint32_t num_threads)
+{
+    char text[256] = "";
+    if (tyto_graph_check(graph, text, sizeof(text)))
+        fail_msg("%s", text);
+    const struct tyto_value *in = &graph->values[0], *out = &graph->values[graph->out_idx];
+    const size_t num_in = (size_t)in->h * in->w * in->c, num_out = (size_t)out->h * out->w * out->c;
+    float *input = calloc(num_in * MAX_BATCH, sizeof(*input));
+    float *output = calloc(num_out * MAX_BATCH, sizeof(*output));
+    double *want = calloc(num_out, sizeof(*want));
+    assert_true(input && output && want);
+    for (size_t i = 0; i < num_in * MAX_BATCH; i++)
+        input[i] = (float)drand48() * 4 - 2;
+    struct tyto_executor_xnn *exec = NULL;
+    assert_int_equal(tyto_executor_xnn_create(graph, MAX_BATCH, num_threads, &exec), TYTO_OK);
+    assert_int_equal(tyto_executor_xnn_run(exec, input, output, MAX_BATCH + 1), TYTO_ERR_INVALID);
+    for (uint32_t batch = MAX_BATCH; batch >= 1; batch--) {
+        assert_int_equal(tyto_executor_xnn_run(exec, input, output, batch), TYTO_OK);
+        for (uint32_t b = 0; b < batch; b++) {
+            assert_int_equal(tyto_graph_ref_run(graph, input + b * num_in, want), TYTO_OK);
+            for (size_t i = 0; i < num_out; i++) {
+                const double got = (double)output[b * num_out + i];
+                if (!(fabs(got - want[i]) <= 2e-5 * (1 + fabs(want[i]))))
+                    fail_msg("last op %s, batch %u of %u, element %zu: %g, reference %g",
+                             tyto_layer_op_name(graph->layers[graph->num_layers - 1].op), b, batch,
+                             i, got, want[i]);
+            }
+        }
+    }
+    tyto_executor_xnn_destroy(&exec);
+    assert_null(exec);
+    free(input);
+    free(output);
+    free(want);
+}
+
+static void each_op_agrees_with_the_reference(void **state)
+{
+    (void)state;
+    for (int op = 0; op < TYTO_LAYER_NUM_OPS; op++)
+        for (int round = 0; round < 60; round++) {
+            struct tyto_graph graph = {.num_values = 1};
+            graph.values[0] = (struct tyto_value){1 + draw(9), 1 + draw(9), 1 + draw(17)};
+            if (append(&graph, (enum tyto_layer_op)op, 0))
+                assert_agrees(&graph, 1);
+        }
+}
+
+static void random_graphs_agree_with_the_reference(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 150; round++) {
+        struct tyto_graph graph = {.num_values = 1};
+        graph.values[0] = (struct tyto_value){4 + draw(12), 4 + draw(12), 1 + draw(8)};
+        while (graph.num_layers < 10)
+            append(&graph, (enum tyto_layer_op)draw(TYTO_LAYER_NUM_OPS), draw(graph.num_values));
+        assert_agrees(&graph, round % 8 == 0 ? 2 : 1);
+    }
+}
+
+/* A residual block: its input must survive until the addition. */
+static void a_value_lives_until_its_last_reader(void **state)
+{
+    (void)state;
+    struct tyto_graph graph = {.num_values = 1};
+    graph.values[0] = (struct tyto_value){6, 6, 4};
+    const struct tyto_layer conv = {.op = TYTO_LAYER_CONV,
+                                    .kernel_h = 3,
+                                    .kernel_w = 3,
+                                    .stride_h = 1,
+                                    .stride_w = 1,
+                                    .pad_top = 1,
+                                    .pad_left = 1,
+                                    .pad_bottom = 1,
+                                    .pad_right = 1,
+                                    .weight = pool,
+                                    .bias = pool};
+    for (uint32_t i = 0; i < 5; i++) {
+        graph.values[i + 1] = graph.values[0];
+        graph.layers[i] = conv;
+        graph.layers[i].in_idx[0] = i;
+        graph.layers[i].out_idx = i + 1;
+    }
+    graph.layers[4].op = TYTO_LAYER_ADD;
+    graph.layers[4].in_idx[1] = 1;
+    graph.num_layers = 5;
+    graph.num_values = 6;
+    graph.out_idx = 5;
+    assert_agrees(&graph, 1);
+}
+
+static void graphs_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    struct tyto_graph good = {.num_values = 2, .num_layers = 1, .out_idx = 1};
+    good.values[0] = (struct tyto_value){8, 8, 3};
+    good.values[1] = (struct tyto_value){4, 4, 5};
+    good.layers[0] = (struct tyto_layer){.op = TYTO_LAYER_CONV,
+                                         .out_idx = 1,
+                                         .kernel_h = 3,
+                                         .kernel_w = 3,
+                                         .stride_h = 2,
+                                         .stride_w = 2,
+                                         .pad_bottom = 1,
+                                         .pad_right = 1,
+                                         .weight = pool,
+                                         .bias = pool};
+    char text[200];
+    assert_int_equal(tyto_graph_check(&good, text, sizeof(text)), TYTO_OK);
+    assert_int_equal(tyto_graph_num_macs(&good), 4 * 4 * 5 * 27);
+    assert_int_equal(tyto_layer_num_weights(&good, &good.layers[0]), 5 * 27);
+    assert_int_equal(tyto_layer_num_biases(&good, &good.layers[0]), 5);
+
+    struct tyto_graph bad = good;
+    bad.layers[0].in_idx[0] = 1; /* reads what it writes */
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+    bad = good;
+    bad.layers[0].out_idx = 0; /* writes the input */
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+    bad = good;
+    bad.layers[0].out_idx = 99;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+    bad = good;
+    bad.values[1].h = 5;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_SHAPE);
+    assert_non_null(strstr(text, "layer 0 (conv): (8,8,3) -> (5,4,5)"));
+    bad = good;
+    bad.values[0].c = 0;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_SHAPE);
+    bad = good;
+    bad.values[0] = (struct tyto_value){65536, 65536, 3};
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_SHAPE);
+    bad = good;
+    bad.layers[0].pad_left = 3; /* a window wholly in the padding */
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_SHAPE);
+    bad = good;
+    bad.layers[0].stride_w = 0;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_SHAPE);
+    bad = good;
+    bad.layers[0].kernel_h = UINT32_MAX;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_SHAPE);
+    bad = good;
+    bad.layers[0].bias = NULL;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+    bad = good;
+    bad.layers[0].op = TYTO_LAYER_NUM_OPS;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+    bad = good;
+    bad.layers[0].has_clamp_min = true;
+    bad.layers[0].clamp_min = NAN;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+    bad = good;
+    bad.num_layers = TYTO_GRAPH_MAX_LAYERS + 1;
+    assert_int_equal(tyto_graph_check(&bad, NULL, 0), TYTO_ERR_SHAPE);
+    bad = good;
+    bad.out_idx = 2;
+    assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_op_agrees_with_the_reference),
+        cmocka_unit_test(random_graphs_agree_with_the_reference),
+        cmocka_unit_test(a_value_lives_until_its_last_reader),
+        cmocka_unit_test(graphs_that_do_not_fit_are_refused),
+    };
+    return cmocka_run_group_tests_name("executor_xnn", tests, fill_pool, NULL);
+}
