@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "shaders/include/act.h"
 
 enum {
     TYTO_GRAPH_MAX_LAYERS = 256,
@@ -34,16 +35,6 @@ enum tyto_layer_op {
     TYTO_LAYER_OP_LIST(TYTO_LAYER_OP_ENTRY)
 #undef TYTO_LAYER_OP_ENTRY
         TYTO_LAYER_NUM_OPS
-};
-
-enum tyto_act {
-    TYTO_ACT_NONE,
-    TYTO_ACT_RELU,
-    TYTO_ACT_RELU6,
-    TYTO_ACT_LEAKY_RELU, /* slope in layer.act_slope */
-    TYTO_ACT_SIGMOID,
-    TYTO_ACT_TANH,
-    TYTO_ACT_NUM
 };
 
 /* One activation tensor per clip: (H, W, C). Value 0 is the input. */

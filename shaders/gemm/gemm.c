@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "shaders/gemm/gemm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shaders/gemm/gemm_shape.h"
+#include "shaders/gemm_scalar_spv.h"
+#include "shaders/gemm_spv.h"
+
+enum { MAX_VARIANTS = 64 };
+
+__extension__ typedef _Float16 half;
+
+/* One pipeline: what its specialization constants and bindings were. */
+struct variant {
+    uint32_t rows, act, flags;
+    bool scalar, f16;
+    struct tyto_kernel *kernel;
+};
+
+struct tyto_gemm {
+    struct tyto_gpu *gpu;
+    struct variant variants[MAX_VARIANTS];
+    uint32_t num_variants;
+};
+
+struct tyto_gemm_weights {
+    struct tyto_buf *panels, *bias; /* owned; bias NULL: none */
+    enum tyto_weight_type type;
+    uint32_t n, k;
+};
+
+enum tyto_err tyto_gemm_create(struct tyto_gpu *gpu, struct tyto_gemm **ret_gemm)
+{
+    struct tyto_gemm *gemm = calloc(1, sizeof(*gemm));
+
+    if (!gemm)
+        return TYTO_ERR_NOMEM;
+    gemm->gpu = gpu;
+    *ret_gemm = gemm;
+    return TYTO_OK;
+}
+
+void tyto_gemm_destroy(struct tyto_gemm **gemm_ptr)
+{
+    struct tyto_gemm *gemm = gemm_ptr ? *gemm_ptr : NULL;
+
+    if (!gemm)
+        return;
+    *gemm_ptr = NULL;
+    for (uint32_t i = 0; i < gemm->num_variants; i++)
+        tyto_kernel_destroy(&gemm->variants[i].kernel);
+    free(gemm);
+}
+
+/* --- weights -------------------------------------------------------------------- */
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static void put(void *panels, enum tyto_weight_type type, size_t at, float value)
+{
+    if (type == TYTO_WEIGHT_F16)
+        ((half *)panels)[at] = (half)value;
+    else
+        ((float *)panels)[at] = value;
+}
+
+/* weight (n, k) -> panels [n/32][k][32] */
+static void pack(const float *weight, uint32_t n, uint32_t k, enum tyto_weight_type type,
+                 void *panels)
+{
+    size_t padded_k = round_up(k, 4);
+
+    for (size_t col = 0; col < n; col++) {
+        size_t panel = col / GEMM_PANEL * padded_k * GEMM_PANEL + col % GEMM_PANEL;
+
+        for (size_t i = 0; i < k; i++)
+            put(panels, type, panel + i * GEMM_PANEL, weight[col * k + i]);
+    }
+}
+
+static enum tyto_err upload(struct tyto_gpu *gpu, const void *data, uint64_t size_bytes,
+                            struct tyto_buf **ret_buf)
+{
+    enum tyto_err err = tyto_buf_create(gpu, TYTO_BUF_DEVICE, size_bytes, ret_buf);
+
+    if (err)
+        return err;
+    return tyto_buf_write(*ret_buf, 0, data, size_bytes);
+}
+
+static enum tyto_err fill_weights(struct tyto_gpu *gpu, struct tyto_gemm_weights *weights,
+                                  const float *weight, const float *bias)
+{
+    uint64_t padded_n = round_up(weights->n, GEMM_PANEL);
+    uint64_t num = padded_n * round_up(weights->k, 4);
+    uint64_t item_bytes = weights->type == TYTO_WEIGHT_F16 ? 2 : 4;
+    void *panels = calloc(num, item_bytes);
+    float *padded_bias = calloc(padded_n, sizeof(*padded_bias));
+    enum tyto_err err = panels && padded_bias ? TYTO_OK : TYTO_ERR_NOMEM;
+
+    if (!err) {
+        pack(weight, weights->n, weights->k, weights->type, panels);
+        err = upload(gpu, panels, num * item_bytes, &weights->panels);
+    }
+    if (!err && bias) {
+        memcpy(padded_bias, bias, weights->n * sizeof(*bias));
+        err = upload(gpu, padded_bias, padded_n * sizeof(*bias), &weights->bias);
+    }
+    free(padded_bias);
+    free(panels);
+    return err;
+}
+
+enum tyto_err tyto_gemm_weights_create(struct tyto_gpu *gpu, enum tyto_weight_type type,
+                                       const float *weight, const float *bias, uint32_t n,
+                                       uint32_t k, struct tyto_gemm_weights **ret_weights)
+{
+    struct tyto_gemm_weights *weights = NULL;
+    enum tyto_err err = TYTO_OK;
+
+    if (n == 0 || k == 0 || n > GEMM_MAX_DIM || k > GEMM_MAX_DIM ||
+        round_up(n, GEMM_PANEL) / 4 * round_up(k, 4) > tyto_gpu_get_info(gpu)->max_texel_elements)
+        return TYTO_ERR_SHAPE;
+    weights = calloc(1, sizeof(*weights));
+    if (!weights)
+        return TYTO_ERR_NOMEM;
+    weights->type = type;
+    weights->n = n;
+    weights->k = k;
+    err = fill_weights(gpu, weights, weight, bias);
+    if (err) {
+        tyto_gemm_weights_destroy(&weights);
+        return err;
+    }
+    *ret_weights = weights;
+    return TYTO_OK;
+}
+
+void tyto_gemm_weights_destroy(struct tyto_gemm_weights **weights_ptr)
+{
+    struct tyto_gemm_weights *weights = weights_ptr ? *weights_ptr : NULL;
+
+    if (!weights)
+        return;
+    *weights_ptr = NULL;
+    tyto_buf_destroy(&weights->panels);
+    tyto_buf_destroy(&weights->bias);
+    free(weights);
+}
+
+/* --- recording ------------------------------------------------------------------ */
+
+static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct variant *want,
+                                const struct tyto_kernel **ret_kernel)
+{
+    const enum tyto_bind_kind binds[] = {
+        want->scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
+        want->f16 ? TYTO_BIND_TEXEL_RGBA16F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+        TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
+    const uint32_t spec[] = {want->rows, want->act, want->flags};
+    const struct tyto_kernel_params params = {.name = "gemm",
+                                              .spirv = want->scalar ? gemm_scalar_spv : gemm_spv,
+                                              .spirv_bytes = want->scalar ? sizeof(gemm_scalar_spv)
+                                                                          : sizeof(gemm_spv),
+                                              .binds = binds,
+                                              .num_binds = 5,
+                                              .push_bytes = sizeof(struct gemm_push),
+                                              .spec = spec,
+                                              .num_spec = 3};
+    struct variant made = *want;
+    enum tyto_err err = TYTO_OK;
+
+    for (uint32_t i = 0; i < gemm->num_variants; i++) {
+        const struct variant *have = &gemm->variants[i];
+
+        if (have->rows == want->rows && have->act == want->act && have->flags == want->flags &&
+            have->scalar == want->scalar && have->f16 == want->f16) {
+            *ret_kernel = have->kernel;
+            return TYTO_OK;
+        }
+    }
+    if (gemm->num_variants == MAX_VARIANTS)
+        return TYTO_ERR_FULL;
+    err = tyto_kernel_create(gemm->gpu, &params, &made.kernel);
+    if (err)
+        return err;
+    gemm->variants[gemm->num_variants++] = made;
+    *ret_kernel = made.kernel;
+    return TYTO_OK;
+}
+
+/* Fills in row and batch, and checks that (batches, m, cols) lies inside the buffer. */
+static enum tyto_err settle(struct tyto_mat *mat, uint32_t m, uint32_t cols, uint32_t num_batches)
+{
+    uint64_t end = 0;
+
+    if (!mat->buf)
+        return TYTO_ERR_INVALID;
+    if (mat->row == 0)
+        mat->row = cols;
+    if (mat->batch == 0) {
+        if ((uint64_t)m * mat->row > UINT32_MAX)
+            return TYTO_ERR_SHAPE;
+        mat->batch = m * mat->row;
+    }
+    end = mat->offset + (uint64_t)(num_batches - 1) * mat->batch + (uint64_t)(m - 1) * mat->row +
+          cols;
+    if (mat->row < cols || mat->offset > UINT32_MAX || end > UINT32_MAX ||
+        end * sizeof(float) > tyto_buf_size_bytes(mat->buf))
+        return TYTO_ERR_SHAPE;
+    return TYTO_OK;
+}
+
+static bool is_whole_texels(const struct tyto_mat *mat)
+{
+    return mat->offset % 4 == 0 && mat->row % 4 == 0 && mat->batch % 4 == 0;
+}
+
+static uint32_t divide_up(uint32_t value, uint32_t unit)
+{
+    return (value + unit - 1) / unit;
+}
+
+enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
+                               const struct tyto_gemm_weights *weights,
+                               const struct tyto_gemm_args *args)
+{
+    struct tyto_mat x = args->x, y = args->y, r = args->residual;
+    uint32_t num_batches = args->num_batches ? args->num_batches : 1;
+    struct variant want = {.rows = args->m > 8 ? 16 : 8, .act = (uint32_t)args->act};
+    const struct tyto_kernel *kernel = NULL;
+    enum tyto_err err = TYTO_OK;
+
+    if (args->m == 0 || args->m > GEMM_MAX_DIM)
+        return TYTO_ERR_SHAPE;
+    if ((uint32_t)args->act >= TYTO_ACT_NUM)
+        return TYTO_ERR_INVALID;
+    err = settle(&x, args->m, weights->k, num_batches);
+    if (!err)
+        err = settle(&y, args->m, weights->n, num_batches);
+    if (!err && r.buf)
+        err = settle(&r, args->m, weights->n, num_batches);
+    if (err)
+        return err;
+
+    want.flags = (weights->bias ? GEMM_BIAS : 0) | (r.buf ? GEMM_RESIDUAL : 0) |
+                 (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
+    want.scalar = !is_whole_texels(&x);
+    want.f16 = weights->type == TYTO_WEIGHT_F16;
+    err = get_kernel(gemm, &want, &kernel);
+    if (err)
+        return err;
+
+    const uint32_t unit = want.scalar ? 1 : 4;
+    const struct gemm_push push = {.m = args->m,
+                                   .n = weights->n,
+                                   .k = weights->k,
+                                   .x_offset = (uint32_t)x.offset / unit,
+                                   .x_row = x.row / unit,
+                                   .x_batch = x.batch / unit,
+                                   .y_offset = (uint32_t)y.offset,
+                                   .y_row = y.row,
+                                   .y_batch = y.batch,
+                                   .r_offset = (uint32_t)r.offset,
+                                   .r_row = r.row,
+                                   .r_batch = r.batch,
+                                   .slope = args->act_slope,
+                                   .clamp_min = args->clamp_min};
+    const struct tyto_bind binds[] = {{.buf = x.buf},
+                                      {.buf = weights->panels},
+                                      {.buf = weights->bias ? weights->bias : weights->panels},
+                                      {.buf = r.buf ? r.buf : y.buf},
+                                      {.buf = y.buf}};
+    return tyto_plan_dispatch(plan, kernel, binds, &push, divide_up(weights->n, GEMM_PANEL),
+                              divide_up(args->m, want.rows), num_batches);
+}

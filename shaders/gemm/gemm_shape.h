@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by gemm.c and gemm.comp. */
+#ifndef TYTO_SHADERS_GEMM_SHAPE_H
+#define TYTO_SHADERS_GEMM_SHAPE_H
+
+#define GEMM_LANES 8
+#define GEMM_PANEL 32 /* columns of y that one group makes: 4 a lane */
+#define GEMM_MAX_DIM 1048576
+
+/* Epilogue flags, beside the activation. */
+#define GEMM_BIAS 1
+#define GEMM_RESIDUAL 2
+#define GEMM_CLAMP_MIN 4
+
+#ifdef TYTO_GLSL
+#define GEMM_UINT uint
+#else
+#include <stdint.h>
+#define GEMM_UINT uint32_t
+#endif
+
+/* Offsets and row lengths of x are in texels (4 floats; floats in the scalar
+ * variant), those of y and residual in floats. */
+struct gemm_push {
+    GEMM_UINT m, n, k;
+    GEMM_UINT x_offset, x_row, x_batch;
+    GEMM_UINT y_offset, y_row, y_batch;
+    GEMM_UINT r_offset, r_row, r_batch;
+    float slope, clamp_min;
+};
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/check/check.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static void print_message(void *user, enum tyto_log_level level, const char *room, const char *text)
+{
+    (void)user;
+    (void)level;
+    if (strncmp(text, "validation:", 11) == 0)
+        fprintf(stderr, "%s: %s\n", room, text);
+}
+
+static const struct tyto_log message_log = {.sink = print_message, .max_level = TYTO_LOG_DEBUG};
+
+bool check_open(struct check *check, int argc, char **argv, int *ret_exit)
+{
+    const char *require = getenv("TYTO_REQUIRE_GPU");
+    struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE"), .log = &message_log};
+    enum tyto_err err = TYTO_OK;
+
+    *check = (struct check){.random = 1};
+    check->bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
+    params.validate = !check->bench;
+    err = tyto_gpu_create(&params, &check->gpu);
+    if (err == TYTO_ERR_NO_DEVICE && !(require && strcmp(require, "1") == 0)) {
+        printf("SKIP: %s\n", tyto_err_text(err));
+        *ret_exit = 77;
+        return false;
+    }
+    if (err) {
+        printf("FAILED to open a device: %s\n", tyto_err_text(err));
+        *ret_exit = 1;
+        return false;
+    }
+    const struct tyto_gpu_info *info = tyto_gpu_get_info(check->gpu);
+    printf("device %s, %s, subgroup %u, validation %s\n", info->name, info->driver,
+           info->subgroup_size, tyto_gpu_is_validating(check->gpu) ? "on" : "off");
+    return true;
+}
+
+int check_close(struct check *check)
+{
+    uint64_t num_messages = tyto_gpu_num_validation_messages(check->gpu);
+
+    check_that(check, num_messages == 0, "%llu validation messages",
+               (unsigned long long)num_messages);
+    tyto_gpu_destroy(&check->gpu);
+    if (!check->bench)
+        printf("%u passed, %u failed\n", check->num_passed, check->num_failed);
+    return check->num_failed ? 1 : 0;
+}
+
+void check_fill(struct check *check, float *values, size_t num, float scale)
+{
+    for (size_t i = 0; i < num; i++) {
+        uint64_t z = (check->random += 0x9e3779b97f4a7c15ull); /* splitmix64 */
+
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+        z ^= z >> 31;
+        values[i] = ((float)(z >> 40) / 8388608.0f - 1.0f) * scale;
+    }
+}
+
+void check_that(struct check *check, bool good, const char *fmt, ...)
+{
+    va_list args;
+
+    if (good) {
+        check->num_passed++;
+        return;
+    }
+    check->num_failed++;
+    printf("FAILED: ");
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+    printf("\n");
+}
+
+void check_err(struct check *check, enum tyto_err got, enum tyto_err want, const char *sentence)
+{
+    check_that(check, got == want, "%s: got \"%s\", wanted \"%s\"", sentence, tyto_err_text(got),
+               tyto_err_text(want));
+}
+
+void check_close_to(struct check *check, const float *got, const float *want, size_t num,
+                    double tolerance, const char *sentence)
+{
+    double scale = 1, worst = -1;
+    size_t at = 0;
+
+    for (size_t i = 0; i < num; i++)
+        if (isfinite(want[i]) && fabs((double)want[i]) > scale)
+            scale = fabs((double)want[i]);
+    for (size_t i = 0; i < num; i++) {
+        double error = fabs((double)got[i] - (double)want[i]);
+
+        if (!isfinite(want[i]))
+            error = got[i] == want[i] || (isnan(got[i]) && isnan(want[i])) ? 0 : INFINITY;
+        else if (!isfinite(got[i]))
+            error = INFINITY;
+        if (error > worst) {
+            worst = error;
+            at = i;
+        }
+    }
+    check_that(check, worst <= tolerance * scale,
+               "%s: element %zu is %.9g, should be %.9g; error %.3g of %.3g allowed", sentence, at,
+               (double)got[at], (double)want[at], worst, tolerance * scale);
+}
+
+void check_must(enum tyto_err err, const char *what)
+{
+    if (!err)
+        return;
+    printf("FAILED: %s: %s\n", what, tyto_err_text(err));
+    exit(1);
+}
+
+float *check_floats(size_t num)
+{
+    float *values = calloc(num, sizeof(*values));
+
+    if (!values)
+        check_must(TYTO_ERR_NOMEM, "memory for values");
+    return values;
+}
+
+struct tyto_buf *check_buf(struct check *check, const float *data, size_t num)
+{
+    struct tyto_buf *buf = NULL;
+
+    check_must(tyto_buf_create(check->gpu, TYTO_BUF_DEVICE, num * sizeof(*data), &buf), "buffer");
+    if (data)
+        check_must(tyto_buf_write(buf, 0, data, num * sizeof(*data)), "write");
+    return buf;
+}
+
+/* --- timing --------------------------------------------------------------------- */
+
+enum { MIN_RUNS = 20, MAX_RUNS = 2000 };
+
+static int compare(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+double check_bench_call(const char *name, void (*call)(void *user), void *user, double flop)
+{
+    static double times[MAX_RUNS];
+    double total = 0;
+    size_t num = 0;
+
+    call(user);
+    call(user);
+    while (num < MAX_RUNS && (num < MIN_RUNS || total < 0.2)) {
+        uint64_t begin_ns = tyto_clock_mono_ns();
+
+        call(user);
+        times[num] = (double)(tyto_clock_mono_ns() - begin_ns) * 1e-9;
+        total += times[num++];
+    }
+    qsort(times, num, sizeof(*times), compare);
+    printf("%-40s best %9.4f ms  median %9.4f ms", name, times[0] * 1e3, times[num / 2] * 1e3);
+    if (flop > 0)
+        printf("  %7.1f GFLOP/s", flop / times[0] * 1e-9);
+    printf("\n");
+    return times[0];
+}
+
+static void run_plan(void *user)
+{
+    check_must(tyto_plan_run(user), "run of a plan");
+}
+
+double check_bench_plan(struct check *check, const char *name, struct tyto_plan *plan, double flop)
+{
+    (void)check;
+    return check_bench_call(name, run_plan, plan, flop);
+}
