@@ -103,6 +103,10 @@ int64_t tyto_segmenter_position(const struct tyto_segmenter *segmenter, enum tyt
 /* Whether the stream ran so far ahead that more of it would not fit the window:
  * a source with back-pressure should be left alone until this is false. */
 bool tyto_segmenter_is_ahead(const struct tyto_segmenter *segmenter, enum tyto_stream stream);
+/* Whether data of this raw time fit the window now. If not (a long hole in a
+ * file), hold them, pass() their time and come back after the next poll. */
+bool tyto_segmenter_fits(const struct tyto_segmenter *segmenter, enum tyto_stream stream,
+                         int64_t pts_ns);
 
 struct tyto_segmenter_counts {
     uint64_t num_segments;

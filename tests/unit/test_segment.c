@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/* The segmenter, driven by hand: streams as arrays, time as a number. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/segment.h"
+
+#define S 1000000000ll
+#define MS 1000000ll
+
+enum { RATE = 16000, CHUNK = 320 }; /* 20 ms */
+
+static int num_live_pictures;
+
+static void release_picture(struct tyto_picture *picture)
+{
+    num_live_pictures--;
+    free(picture);
+}
+
+static struct tyto_picture *make_picture(int64_t pts_ns)
+{
+    struct tyto_picture *picture = calloc(1, sizeof(*picture));
+    assert_non_null(picture);
+    picture->pts_ns = pts_ns;
+    picture->num_refs = 1;
+    picture->release = release_picture;
+    num_live_pictures++;
+    return picture;
+}
+
+static struct tyto_segmenter *make(struct tyto_segmenter_params params)
+{
+    struct tyto_segmenter *seg = NULL;
+    assert_int_equal(tyto_segmenter_create(&params, &seg), TYTO_OK);
+    return seg;
+}
+
+/* Sound of [from, to) whose samples are their own absolute index / 2^24. */
+static void feed_audio(struct tyto_segmenter *seg, int64_t from_ns, int64_t to_ns,
+                       int64_t raw_off_ns, uint64_t now_ns)
+{
+    float samples[CHUNK];
+    for (int64_t idx = from_ns * RATE / S; idx < to_ns * RATE / S; idx += CHUNK) {
+        for (int i = 0; i < CHUNK; i++)
+            samples[i] = (float)(idx + i) / (float)(1 << 24);
+        tyto_segmenter_audio(seg, idx * S / RATE + raw_off_ns, samples, CHUNK, now_ns);
+    }
+}
+
+static void feed_video(struct tyto_segmenter *seg, int64_t from_ns, int64_t to_ns, int64_t every_ns,
+                       int64_t raw_off_ns, uint64_t now_ns)
+{
+    for (int64_t ns = from_ns; ns < to_ns; ns += every_ns)
+        tyto_segmenter_video(seg, make_picture(ns + raw_off_ns), now_ns);
+}
+
+static uint32_t drain(struct tyto_segmenter *seg, uint64_t now_ns, struct tyto_segment *ret,
+                      uint32_t cap)
+{
+    uint32_t num = 0;
+    struct tyto_segment one;
+    while (tyto_segmenter_poll(seg, now_ns, &one) == TYTO_OK) {
+        assert_true(num < cap);
+        tyto_picture_unref(&one.picture);
+        ret[num++] = one;
+    }
+    return num;
+}
+
+static void finish(struct tyto_segmenter *seg)
+{
+    tyto_segmenter_destroy(&seg);
+    assert_int_equal(num_live_pictures, 0);
+}
+
+static void segments_are_cut_by_time_not_by_arrival(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){0});
+    struct tyto_segment got[8];
+    feed_audio(seg, 0, 3 * S, 0, 1); /* all the sound before any picture */
+    assert_int_equal(drain(seg, 1, got, 8), 0);
+    feed_video(seg, 0, 3 * S, 40 * MS, 0, 2);
+    struct tyto_segment one;
+    assert_int_equal(tyto_segmenter_poll(seg, 2, &one), TYTO_OK);
+    assert_int_equal(one.begin_ns, 0);
+    assert_int_equal(one.end_ns, S);
+    assert_true(one.has_audio && one.has_video && one.restart);
+    for (int i = 0; i < RATE; i++)
+        assert_true(one.pcm[i] == (float)i / (float)(1 << 24));
+    assert_int_equal(one.picture->pts_ns, 480 * MS); /* nearest to 500 ms at 40 ms steps */
+    tyto_picture_unref(&one.picture);
+    assert_int_equal(tyto_segmenter_poll(seg, 2, &one), TYTO_OK);
+    assert_false(one.restart);
+    assert_true(one.pcm[0] == (float)RATE / (float)(1 << 24));
+    tyto_picture_unref(&one.picture);
+    assert_int_equal(tyto_segmenter_poll(seg, 2, &one), TYTO_ERR_EMPTY);
+    finish(seg);
+}
+
+static void a_half_second_hop_gives_overlapping_segments(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.hop_ns = S / 2});
+    struct tyto_segment got[16];
+    feed_audio(seg, 0, 4 * S, 0, 1);
+    feed_video(seg, 0, 4 * S + 1, 100 * MS, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 16), 7);
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(got[i].begin_ns, i * S / 2);
+        assert_true(got[i].has_audio && got[i].has_video);
+    }
+    finish(seg);
+}
+
+static void a_missing_stream_is_stated_with_its_reason(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){0});
+    struct tyto_segment got[8];
+    tyto_segmenter_expect(seg, false, true);
+    feed_video(seg, 0, 2 * S + 1, 100 * MS, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 8), 2);
+    assert_false(got[0].has_audio);
+    assert_null(got[0].pcm);
+    assert_int_equal(got[0].audio_lack, TYTO_LACK_NO_STREAM);
+    assert_int_equal(got[0].video_lack, TYTO_LACK_NONE);
+    finish(seg);
+
+    seg = make((struct tyto_segmenter_params){0});
+    tyto_segmenter_expect(seg, true, false);
+    feed_audio(seg, 0, 2 * S, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 8), 2);
+    assert_true(got[1].has_audio && !got[1].has_video);
+    assert_int_equal(got[1].video_lack, TYTO_LACK_NO_STREAM);
+    finish(seg);
+}
+
+static void a_late_stream_is_waited_for_up_to_the_skew_limit_once(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg =
+        make((struct tyto_segmenter_params){.skew_ns = 2 * S, .live = true});
+    struct tyto_segment got[8];
+    const uint64_t t0 = 100 * S;
+    feed_video(seg, 0, S + 1, 100 * MS, 0, t0);
+    assert_int_equal(drain(seg, t0, got, 8), 0);
+    assert_int_equal(drain(seg, t0 + 2 * S, got, 8), 0);
+    assert_int_equal(drain(seg, t0 + 2 * S + 1, got, 8), 1);
+    assert_int_equal(got[0].audio_lack, TYTO_LACK_LATE);
+    /* Once found late it costs no further waiting... */
+    feed_video(seg, S + 100 * MS, 3 * S + 1, 100 * MS, 0, t0 + 3 * S);
+    assert_int_equal(drain(seg, t0 + 3 * S, got, 8), 2);
+    /* ...until it is back. */
+    feed_audio(seg, 3 * S, 4 * S, 0, t0 + 4 * S);
+    feed_video(seg, 3 * S + 100 * MS, 5 * S + 1, 100 * MS, 0, t0 + 4 * S);
+    assert_int_equal(drain(seg, t0 + 4 * S, got, 8), 1);
+    assert_true(got[0].has_audio && got[0].has_video);
+    assert_int_equal(drain(seg, t0 + 5 * S, got, 8), 0);
+    struct tyto_segmenter_counts counts;
+    tyto_segmenter_get_counts(seg, &counts);
+    assert_int_equal(counts.num_missing[TYTO_STREAM_AUDIO], 3);
+    assert_int_equal(counts.num_missing[TYTO_STREAM_VIDEO], 0);
+    finish(seg);
+}
+
+static void progress_of_the_late_stream_renews_its_time(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.skew_ns = 2 * S});
+    struct tyto_segment got[8];
+    feed_video(seg, 0, S + 1, 100 * MS, 0, 10 * S);
+    assert_int_equal(drain(seg, 10 * S, got, 8), 0);
+    feed_audio(seg, 0, S / 2, 0, 11 * S + S / 2);
+    assert_int_equal(drain(seg, 13 * S, got, 8), 0);
+    feed_audio(seg, S / 2, S, 0, 13 * S);
+    assert_int_equal(drain(seg, 13 * S, got, 8), 1);
+    assert_true(got[0].has_audio);
+    finish(seg);
+}
+
+static void audio_that_starts_late_is_missing_before_and_present_after(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){0});
+    struct tyto_segment got[16];
+    assert_true(tyto_segmenter_fits(seg, TYTO_STREAM_AUDIO, 4 * S));
+    tyto_segmenter_pass(seg, TYTO_STREAM_AUDIO, 4 * S, 1); /* what a held first buffer says */
+    feed_video(seg, 0, 3 * S + 1, 100 * MS, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 16), 3);
+    assert_int_equal(got[2].audio_lack, TYTO_LACK_GAP);
+    feed_audio(seg, 4 * S, 6 * S, 0, 1);
+    feed_video(seg, 3 * S + 100 * MS, 6 * S + 1, 100 * MS, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 16), 3);
+    assert_false(got[0].has_audio);
+    assert_true(got[1].has_audio && got[2].has_audio);
+    finish(seg);
+}
+
+static void a_partial_second_of_sound_is_filled_or_missing_by_its_share(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.min_audio_share = 0.75f});
+    struct tyto_segment one;
+    tyto_segmenter_expect(seg, true, false);
+    feed_audio(seg, 200 * MS, S, 0, 1);     /* 80 % of segment 0 */
+    feed_audio(seg, S, S + 700 * MS, 0, 1); /* 70 % of segment 1 */
+    feed_audio(seg, 2 * S, 3 * S, 0, 1);
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_OK);
+    assert_true(one.has_audio);
+    assert_true(fabsf(one.audio_share - 0.8f) < 0.001f);
+    assert_true(one.pcm[0] == 0 && one.pcm[3199] == 0 &&
+                one.pcm[3200] == 3200.f / (float)(1 << 24));
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_OK);
+    assert_int_equal(one.begin_ns, 2 * S); /* 1 had neither stream and is no segment */
+    assert_false(one.restart);
+    finish(seg);
+}
+
+static void a_long_hole_in_both_streams_restarts(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){0});
+    struct tyto_segment got[8];
+    tyto_segmenter_expect(seg, true, false);
+    feed_audio(seg, 0, S, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 8), 1);
+    feed_audio(seg, 40 * S, 41 * S, 0, 1);
+    assert_int_equal(drain(seg, 1, got, 8), 1);
+    assert_int_equal(got[0].begin_ns, 40 * S);
+    assert_true(got[0].restart);
+    struct tyto_segmenter_counts counts;
+    tyto_segmenter_get_counts(seg, &counts);
+    assert_int_equal(counts.num_overrun, 0);
+    finish(seg);
+}
+
+static void jitter_of_timestamps_leaves_no_holes(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){0});
+    struct tyto_segment one;
+    float samples[CHUNK];
+    for (int i = 0; i < CHUNK; i++)
+        samples[i] = 0.5f;
+    tyto_segmenter_expect(seg, true, false);
+    for (int i = 0; i < 55; i++)
+        tyto_segmenter_audio(seg, i * 20 * MS + (i % 3) * 7 * MS, samples, CHUNK, 1);
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_OK);
+    assert_true(one.audio_share == 1.f);
+    for (int i = 0; i < RATE; i++)
+        assert_true(one.pcm[i] == 0.5f);
+    finish(seg);
+}
+
+static void a_jump_of_both_clocks_is_repaired_once_and_keeps_them_aligned(void **state)
+{
+    (void)state;
+    const int64_t jumps[] = {-3600 * S, 3600 * S, -5 * S};
+    for (size_t j = 0; j < sizeof(jumps) / sizeof(jumps[0]); j++) {
+        struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.live = true});
+        struct tyto_segment got[16];
+        const int64_t t0 = 7200 * S;
+        feed_audio(seg, 0, 3 * S, t0, 100 * S);
+        feed_video(seg, 0, 3 * S, 100 * MS, t0, 100 * S);
+        assert_int_equal(drain(seg, 100 * S, got, 16), 2);
+        feed_audio(seg, 3 * S, 6 * S, t0 + jumps[j], 100 * S);
+        feed_video(seg, 3 * S, 6 * S, 100 * MS, t0 + jumps[j], 100 * S);
+        const uint32_t num = drain(seg, 100 * S, got, 16);
+        assert_in_range(num, 2, 3);
+        for (uint32_t i = 0; i < num; i++) {
+            assert_true(got[i].has_audio && got[i].has_video);
+            assert_int_equal(got[i].begin_ns, t0 + (2 + (int64_t)i) * S);
+            assert_true(got[i].discontinuous);
+            assert_false(got[i].restart);
+        }
+        struct tyto_segmenter_counts counts;
+        tyto_segmenter_get_counts(seg, &counts);
+        assert_int_equal(counts.num_jumps, 1);
+        finish(seg);
+    }
+}
+
+static void small_steps_back_are_late_data_not_jumps(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.live = true});
+    struct tyto_segment one;
+    tyto_segmenter_expect(seg, true, false);
+    feed_audio(seg, 0, 600 * MS, 0, 1);
+    feed_audio(seg, 500 * MS, 1100 * MS, 0, 1); /* 100 ms said twice */
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_OK);
+    for (int i = 0; i < RATE; i++)
+        assert_true(one.pcm[i] == (float)i / (float)(1 << 24));
+    struct tyto_segmenter_counts counts;
+    tyto_segmenter_get_counts(seg, &counts);
+    assert_int_equal(counts.num_jumps, 0);
+    assert_int_equal(counts.num_late[TYTO_STREAM_AUDIO], 1600);
+    finish(seg);
+}
+
+static void the_av_offset_moves_the_sound(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.av_offset_ns = 200 * MS});
+    struct tyto_segment one;
+    tyto_segmenter_expect(seg, true, false);
+    feed_audio(seg, 0, 2 * S, 200 * MS, 1); /* stamped 200 ms too late */
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_OK);
+    assert_int_equal(one.begin_ns, 0);
+    assert_true(one.pcm[100] == 100.f / (float)(1 << 24));
+    finish(seg);
+}
+
+static void the_end_gives_what_is_left_but_no_stub(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){0});
+    struct tyto_segment got[8], one;
+    feed_audio(seg, 0, 2 * S + 100 * MS, 0, 1);
+    feed_video(seg, 0, 2 * S + 100 * MS, 40 * MS, 0, 1);
+    tyto_segmenter_end(seg, TYTO_STREAM_AUDIO);
+    assert_int_equal(drain(seg, 1, got, 8), 2);
+    tyto_segmenter_end(seg, TYTO_STREAM_VIDEO);
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_ERR_CLOSED);
+    finish(seg);
+
+    seg = make((struct tyto_segmenter_params){0}); /* a still: one picture and no more */
+    feed_video(seg, 0, 1, S, 0, 1);
+    tyto_segmenter_end(seg, TYTO_STREAM_VIDEO);
+    tyto_segmenter_end(seg, TYTO_STREAM_AUDIO);
+    assert_int_equal(drain(seg, 1, got, 8), 1);
+    assert_int_equal(got[0].audio_lack, TYTO_LACK_NO_STREAM);
+    finish(seg);
+}
+
+static void a_live_stream_far_ahead_gives_up_the_oldest_and_counts(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg =
+        make((struct tyto_segmenter_params){.live = true, .window_ns = 6 * S, .skew_ns = 60 * S});
+    struct tyto_segment got[32];
+    feed_audio(seg, 0, 20 * S, 0, 1); /* never polled, the other stream silent */
+    assert_true(tyto_segmenter_is_ahead(seg, TYTO_STREAM_AUDIO));
+    struct tyto_segmenter_counts counts;
+    tyto_segmenter_get_counts(seg, &counts);
+    assert_in_range(counts.num_overrun, 12, 14);
+    tyto_segmenter_end(seg, TYTO_STREAM_AUDIO);
+    tyto_segmenter_end(seg, TYTO_STREAM_VIDEO);
+    const uint32_t num = drain(seg, 1, got, 32);
+    assert_in_range(num, 6, 8);
+    assert_int_equal(got[num - 1].begin_ns, 19 * S);
+    finish(seg);
+}
+
+static void times_that_are_nonsense_do_no_harm(void **state)
+{
+    (void)state;
+    const int64_t bad[] = {INT64_MAX, INT64_MIN, INT64_MAX / 2, -INT64_MAX / 2, INT64_MAX / 4};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        for (int live = 0; live < 2; live++) {
+            struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.live = live != 0});
+            struct tyto_segment got[64];
+            feed_audio(seg, 0, S, 0, 1);
+            feed_video(seg, bad[i], bad[i] == INT64_MAX ? bad[i] : bad[i] + 1, S, 0, 1);
+            tyto_segmenter_pass(seg, TYTO_STREAM_AUDIO, bad[i], 1);
+            tyto_segmenter_pass(seg, TYTO_STREAM_VIDEO, bad[i], 1);
+            feed_audio(seg, S, 2 * S, bad[i] / 2, 1);
+            (void)tyto_segmenter_fits(seg, TYTO_STREAM_AUDIO, bad[i]);
+            (void)drain(seg, 1, got, 64);
+            finish(seg);
+        }
+    }
+}
+
+/* Random feeding: whatever comes, segments are in order, whole, and memory bounded. */
+static void random_streams_keep_the_order(void **state)
+{
+    (void)state;
+    uint32_t seed = 12345;
+#define NEXT(n) (seed = seed * 1664525u + 1013904223u, (int64_t)((seed >> 8) % (uint32_t)(n)))
+    for (int round = 0; round < 60; round++) {
+        const bool live = NEXT(2) != 0;
+        struct tyto_segmenter *seg =
+            make((struct tyto_segmenter_params){.live = live, .hop_ns = (1 + NEXT(15)) * 100 * MS});
+        int64_t pts[2] = {NEXT(5000) * MS, NEXT(5000) * MS};
+        int64_t last_begin_ns = INT64_MIN;
+        uint64_t now_ns = 1000 * S;
+        float samples[CHUNK] = {0};
+        for (int step = 0; step < 2000; step++) {
+            const int which = (int)NEXT(2);
+            now_ns += (uint64_t)NEXT(30) * MS;
+            if (which == 0)
+                tyto_segmenter_audio(seg, pts[0], samples, CHUNK, now_ns);
+            else
+                tyto_segmenter_video(seg, make_picture(pts[1]), now_ns);
+            pts[which] += (which == 0 ? 20 : 40) * MS;
+            if (NEXT(100) == 0)
+                pts[which] += (NEXT(400) - 200) * 100 * MS;
+            assert_in_range(num_live_pictures, 0, 200);
+            struct tyto_segment one;
+            while (tyto_segmenter_poll(seg, now_ns, &one) == TYTO_OK) {
+                assert_true(one.begin_ns > last_begin_ns);
+                assert_true(one.has_audio || one.has_video);
+                assert_int_equal(one.has_audio, one.pcm != NULL);
+                assert_int_equal(one.has_video, one.picture != NULL);
+                assert_int_equal(one.has_audio, one.audio_lack == TYTO_LACK_NONE);
+                if (one.picture)
+                    assert_true(one.picture->pts_ns >= one.begin_ns &&
+                                one.picture->pts_ns < one.end_ns);
+                last_begin_ns = one.begin_ns;
+                tyto_picture_unref(&one.picture);
+            }
+        }
+        finish(seg);
+    }
+#undef NEXT
+}
+
+static void parameters_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    const struct tyto_segmenter_params bad[] = {
+        {.hop_ns = 1},
+        {.hop_ns = -S},
+        {.length_ns = 5 * S},
+        {.window_ns = 61 * S},
+        {.skew_ns = -1},
+        {.min_audio_share = 1.5f},
+        {.min_audio_share = NAN},
+        {.av_offset_ns = 11 * S},
+        {.sample_rate_hz = 1000000},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct tyto_segmenter *seg = NULL;
+        assert_int_equal(tyto_segmenter_create(&bad[i], &seg), TYTO_ERR_INVALID);
+        assert_null(seg);
+    }
+    assert_string_equal(tyto_lack_text((enum tyto_lack)99), "unknown");
+    assert_string_equal(tyto_lack_text(TYTO_LACK_GAP), "gap");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(segments_are_cut_by_time_not_by_arrival),
+        cmocka_unit_test(a_half_second_hop_gives_overlapping_segments),
+        cmocka_unit_test(a_missing_stream_is_stated_with_its_reason),
+        cmocka_unit_test(a_late_stream_is_waited_for_up_to_the_skew_limit_once),
+        cmocka_unit_test(progress_of_the_late_stream_renews_its_time),
+        cmocka_unit_test(audio_that_starts_late_is_missing_before_and_present_after),
+        cmocka_unit_test(a_partial_second_of_sound_is_filled_or_missing_by_its_share),
+        cmocka_unit_test(a_long_hole_in_both_streams_restarts),
+        cmocka_unit_test(jitter_of_timestamps_leaves_no_holes),
+        cmocka_unit_test(a_jump_of_both_clocks_is_repaired_once_and_keeps_them_aligned),
+        cmocka_unit_test(small_steps_back_are_late_data_not_jumps),
+        cmocka_unit_test(the_av_offset_moves_the_sound),
+        cmocka_unit_test(the_end_gives_what_is_left_but_no_stub),
+        cmocka_unit_test(a_live_stream_far_ahead_gives_up_the_oldest_and_counts),
+        cmocka_unit_test(times_that_are_nonsense_do_no_harm),
+        cmocka_unit_test(random_streams_keep_the_order),
+        cmocka_unit_test(parameters_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
