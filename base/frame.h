@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 enum { TYTO_FRAME_MAX_SIDE = 8192 };
 
 enum tyto_pixel_format {
@@ -25,5 +27,9 @@ struct tyto_frame {
     bool bt709;
     bool full_range;
 };
+
+/* TYTO_ERR_INVALID unless format, sides, strides and planes make a picture. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_frame_check(const struct tyto_frame *frame);
 
 #endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "shaders/pool/pool.h"
+
+#include <stdlib.h>
+
+#include "shaders/drawer.h"
+#include "shaders/pool/pool_shape.h"
+#include "shaders/pool_spv.h"
+
+enum { MAX_SIDE = 1 << 16 };
+
+struct tyto_pool {
+    struct tyto_kernel *kernel;
+    uint32_t lanes;
+};
+
+static bool axis_fits(uint32_t in, uint32_t out, uint32_t kernel, uint32_t stride, uint32_t pad)
+{
+    if (in == 0 || out == 0 || kernel == 0 || stride == 0 || in > MAX_SIDE || out > MAX_SIDE ||
+        kernel > MAX_SIDE || stride > MAX_SIDE || pad >= kernel)
+        return false;
+    return (uint64_t)(out - 1) * stride < (uint64_t)in + pad;
+}
+
+enum tyto_err tyto_pool_check(const struct tyto_pool_shape *shape)
+{
+    const uint32_t pitch = shape->out_pitch ? shape->out_pitch : shape->channels;
+
+    if (shape->batch == 0 || shape->batch > UINT16_MAX || shape->channels == 0 ||
+        (uint64_t)shape->out_h * shape->out_w > UINT16_MAX ||
+        !axis_fits(shape->in_h, shape->out_h, shape->kernel_h, shape->stride_h, shape->pad_top) ||
+        !axis_fits(shape->in_w, shape->out_w, shape->kernel_w, shape->stride_w, shape->pad_left) ||
+        (uint64_t)shape->out_first + shape->channels > pitch)
+        return TYTO_ERR_SHAPE;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_pool_create(struct tyto_gpu *gpu, struct tyto_pool **ret_op)
+{
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
+    const struct tyto_drawer_params params = {
+        .name = "pool",
+        .spirv = pool_spv,
+        .spirv_bytes = sizeof(pool_spv),
+        .binds = binds,
+        .num_binds = 2,
+        .push_bytes = sizeof(struct tyto_pool_push),
+    };
+    struct tyto_pool *op = calloc(1, sizeof(*op));
+    if (!op)
+        return TYTO_ERR_NOMEM;
+    op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
+    enum tyto_err err = tyto_drawer_create(gpu, &params, &op->kernel);
+    if (err) {
+        tyto_pool_destroy(&op);
+        return err;
+    }
+    *ret_op = op;
+    return TYTO_OK;
+}
+
+void tyto_pool_destroy(struct tyto_pool **op)
+{
+    if (!op || !*op)
+        return;
+    tyto_kernel_destroy(&(*op)->kernel);
+    free(*op);
+    *op = NULL;
+}
+
+enum tyto_err tyto_pool_record(struct tyto_pool *op, struct tyto_plan *plan,
+                               const struct tyto_pool_shape *shape, const struct tyto_bind *in,
+                               const struct tyto_bind *out)
+{
+    enum tyto_err err = tyto_pool_check(shape);
+    if (err)
+        return err;
+    const uint32_t num_places = shape->out_h * shape->out_w;
+    const struct tyto_pool_push push = {
+        .mode = shape->mode == TYTO_POOL_MODE_MAX   ? TYTO_POOL_MAX
+                : shape->mode == TYTO_POOL_MODE_AVG ? TYTO_POOL_AVG
+                                                    : TYTO_POOL_STD,
+        .in_h = shape->in_h,
+        .in_w = shape->in_w,
+        .channels = shape->channels,
+        .out_w = shape->out_w,
+        .num_places = num_places,
+        .kernel_h = shape->kernel_h,
+        .kernel_w = shape->kernel_w,
+        .stride_h = shape->stride_h,
+        .stride_w = shape->stride_w,
+        .pad_top = shape->pad_top,
+        .pad_left = shape->pad_left,
+        .out_pitch = shape->out_pitch ? shape->out_pitch : shape->channels,
+        .out_first = shape->out_first,
+    };
+    const uint64_t row_floats = (uint64_t)shape->in_w * shape->channels;
+    if (!tyto_drawer_fits(in, shape->batch, shape->in_h, row_floats) ||
+        !tyto_drawer_fits(out, shape->batch, num_places, push.out_pitch))
+        return TYTO_ERR_SHAPE;
+
+    const struct tyto_bind binds[] = {*in, *out};
+    const uint32_t groups = tyto_drawer_groups(shape->channels, op->lanes);
+    return tyto_plan_dispatch(plan, op->kernel, binds, &push, groups, num_places, shape->batch);
+}
