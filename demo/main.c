@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/* tyto-demo-camera: a camera for trying tyto without one. Renders a scene once
+ * into the cache, then serves it over RTSP or writes it to a file. */
+#include <errno.h>
+#include <getopt.h>
+#include <gst/gst.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "demo/decode.h"
+#include "demo/render.h"
+#include "demo/scene.h"
+#include "demo/serve.h"
+
+/* Part of the cache's key: raise it when the same seed would look or sound different. */
+#define SCENE_VERSION "1"
+
+enum { WIDTH_PX = 1280, HEIGHT_PX = 720, PATH_BYTES = PATH_MAX };
+
+struct options {
+    uint64_t seed;
+    double seconds;
+    uint32_t fps, num_cameras;
+    uint16_t port;
+    const char *write_path, *truth_path, *table_path, *stamps_dir, *cache_dir;
+    bool list, once, quiet;
+};
+
+static const char help_text[] =
+    "Usage: tyto-demo-camera [OPTION]...\n"
+    "A camera for trying tyto without one: stamps of tuxpaint-stamps-default appear, sound and\n"
+    "vanish in front of it. The same seed gives the same scene.\n"
+    "\n"
+    "  --seed N         which scene (1)\n"
+    "  --seconds S      how long it is (90)\n"
+    "  --fps N          pictures a second (12)\n"
+    "  --port P         RTSP port on loopback, 0: any free one (8554)\n"
+    "  --cameras N      serve the scene at /camera1../cameraN instead of /camera\n"
+    "  --once           exit when the first viewer has seen the whole scene\n"
+    "  --write F.mp4    write the scene to a file and exit\n"
+    "  --truth F.csv    also write what happens when: class,begin_s,end_s,modality,box\n"
+    "  --list           print that and exit, without rendering\n"
+    "  --stamps F.csv   table of stamps (share/tyto/demo/stamps.csv beside the program)\n"
+    "  --stamps-dir D   their folder (/usr/share/tuxpaint/stamps)\n"
+    "  --cache D        where rendered scenes are kept (~/.cache/tyto/demo)\n"
+    "  --quiet          no progress (nor when stderr is no terminal)\n"
+    "  --help\n"
+    "\n"
+    "Examples:\n"
+    "  tyto-demo-camera --seed 7                      then: tytod rtsp://127.0.0.1:8554/camera\n"
+    "  tyto-demo-camera --write clip.mp4 --truth t.csv    then: tyto localize clip.mp4\n";
+
+static int fail(const char *what, const char *detail)
+{
+    fprintf(stderr, "tyto-demo-camera: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+    return EXIT_FAILURE;
+}
+
+static bool parse_number(const char *text, double low, double high, double *ret_value)
+{
+    char *end = NULL;
+
+    errno = 0;
+    double value = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !(value >= low && value <= high)) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+enum option_code {
+    OPTION_SEED = 256,
+    OPTION_SECONDS,
+    OPTION_FPS,
+    OPTION_PORT,
+    OPTION_CAMERAS,
+    OPTION_ONCE,
+    OPTION_WRITE,
+    OPTION_TRUTH,
+    OPTION_LIST,
+    OPTION_STAMPS,
+    OPTION_STAMPS_DIR,
+    OPTION_CACHE,
+    OPTION_QUIET,
+    OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"fps", required_argument, NULL, OPTION_FPS},
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"cameras", required_argument, NULL, OPTION_CAMERAS},
+    {"once", no_argument, NULL, OPTION_ONCE},
+    {"write", required_argument, NULL, OPTION_WRITE},
+    {"truth", required_argument, NULL, OPTION_TRUTH},
+    {"list", no_argument, NULL, OPTION_LIST},
+    {"stamps", required_argument, NULL, OPTION_STAMPS},
+    {"stamps-dir", required_argument, NULL, OPTION_STAMPS_DIR},
+    {"cache", required_argument, NULL, OPTION_CACHE},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+/* False when the value does not fit. */
+static bool take_number(struct options *options, int code)
+{
+    double value = 0.0;
+
+    switch (code) {
+    case OPTION_SEED:
+        if (!parse_number(optarg, 0, 4294967295.0, &value)) {
+            return false;
+        }
+        options->seed = (uint64_t)value;
+        return true;
+    case OPTION_SECONDS:
+        return parse_number(optarg, 10, 24 * 3600, &options->seconds);
+    case OPTION_FPS:
+        if (!parse_number(optarg, 1, 60, &value)) {
+            return false;
+        }
+        options->fps = (uint32_t)value;
+        return true;
+    case OPTION_PORT:
+        if (!parse_number(optarg, 0, 65535, &value)) {
+            return false;
+        }
+        options->port = (uint16_t)value;
+        return true;
+    case OPTION_CAMERAS:
+        if (!parse_number(optarg, 1, 256, &value)) {
+            return false;
+        }
+        options->num_cameras = (uint32_t)value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* 0: go on; 1: help was printed; -1: an error was printed. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    int code;
+
+    while ((code = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        switch (code) {
+        case OPTION_ONCE:
+            options->once = true;
+            break;
+        case OPTION_WRITE:
+            options->write_path = optarg;
+            break;
+        case OPTION_TRUTH:
+            options->truth_path = optarg;
+            break;
+        case OPTION_LIST:
+            options->list = true;
+            break;
+        case OPTION_STAMPS:
+            options->table_path = optarg;
+            break;
+        case OPTION_STAMPS_DIR:
+            options->stamps_dir = optarg;
+            break;
+        case OPTION_CACHE:
+            options->cache_dir = optarg;
+            break;
+        case OPTION_QUIET:
+            options->quiet = true;
+            break;
+        case OPTION_HELP:
+            fputs(help_text, stdout);
+            return 1;
+        case '?':
+            fputs("Try 'tyto-demo-camera --help'.\n", stderr);
+            return -1;
+        default:
+            if (!take_number(options, code)) {
+                fail("not a number, or out of range", optarg);
+                return -1;
+            }
+        }
+    }
+    if (optind != argc) {
+        fail("unexpected argument", argv[optind]);
+        return -1;
+    }
+    return 0;
+}
+
+static bool format_path(char *out, const char *folder, const char *name)
+{
+    int len = snprintf(out, PATH_BYTES, "%s/%s", folder, name);
+
+    return len > 0 && len < PATH_BYTES;
+}
+
+/* share/tyto/demo/stamps.csv of the installation this program is in. */
+static bool find_table(char *out)
+{
+    char self[PATH_BYTES];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (len <= 0) {
+        return false;
+    }
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    if (!slash) {
+        return false;
+    }
+    *slash = '\0';
+    return format_path(out, self, "../share/tyto/demo/stamps.csv");
+}
+
+static int load_table(const struct options *options, struct demo_stamp_table *table)
+{
+    char path[PATH_BYTES];
+    uint32_t line = 0;
+    FILE *file;
+    enum tyto_err err;
+
+    if (options->table_path ? !format_path(path, ".", options->table_path) : !find_table(path)) {
+        return fail("path too long", options->table_path);
+    }
+    const char *opened = options->table_path ? options->table_path : path;
+    file = fopen(opened, "re");
+    if (!file) {
+        return fail(opened, strerror(errno));
+    }
+    err = demo_stamp_table_read(file, table, &line);
+    fclose(file);
+    if (err != TYTO_OK) {
+        fprintf(stderr, "tyto-demo-camera: %s:%" PRIu32 ": expected class,stamp,min,max\n", opened,
+                line);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+struct stamps {
+    struct demo_picture pictures[DEMO_MAX_STAMPS];
+    struct demo_sound sounds[DEMO_MAX_STAMPS];
+};
+
+static int load_pictures(const struct options *options, struct demo_stamp_table *table,
+                         struct stamps *stamps)
+{
+    for (uint32_t i = 0; i < table->num_rows; i++) {
+        char path[PATH_BYTES];
+        int len =
+            snprintf(path, sizeof(path), "%s/%s.png", options->stamps_dir, table->rows[i].stamp);
+        if (len < 0 || len >= (int)sizeof(path)) {
+            return fail("path too long", table->rows[i].stamp);
+        }
+        enum tyto_err err = demo_decode_picture(path, &stamps->pictures[i]);
+        if (err == TYTO_ERR_NOT_FOUND) {
+            fail("no such stamp (is tuxpaint-stamps-default installed?)", path);
+            return EXIT_FAILURE;
+        }
+        if (err != TYTO_OK) {
+            return fail(path, tyto_err_text(err));
+        }
+        table->rows[i].aspect =
+            (float)stamps->pictures[i].width_px / (float)stamps->pictures[i].height_px;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int load_sounds(const struct options *options, const struct demo_stamp_table *table,
+                       const struct demo_scene *scene, struct stamps *stamps)
+{
+    for (uint32_t e = 0; e < scene->num_events; e++) {
+        uint32_t i = scene->events[e].row_idx;
+        char path[PATH_BYTES];
+        int len =
+            snprintf(path, sizeof(path), "%s/%s.ogg", options->stamps_dir, table->rows[i].stamp);
+        if (scene->events[e].modality == DEMO_MODALITY_V || stamps->sounds[i].samples) {
+            continue;
+        }
+        if (len < 0 || len >= (int)sizeof(path)) {
+            return fail("path too long", table->rows[i].stamp);
+        }
+        enum tyto_err err = demo_decode_sound(path, &stamps->sounds[i]);
+        if (err != TYTO_OK) {
+            return fail(path, tyto_err_text(err));
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+static void free_stamps(struct stamps **stamps)
+{
+    for (uint32_t i = 0; *stamps && i < DEMO_MAX_STAMPS; i++) {
+        free((*stamps)->pictures[i].rgba);
+        free((*stamps)->sounds[i].samples);
+    }
+    free(*stamps);
+    *stamps = NULL;
+}
+
+static void show_progress(void *user, double done)
+{
+    (void)user;
+    fprintf(stderr, "\rtyto-demo-camera: rendering the scene, %2.0f %% ", 100.0 * done);
+}
+
+/* FNV-1a over all that the scene is made of, so that a changed table is a new cache entry. */
+static uint64_t digest_of(const struct demo_stamp_table *table, const struct demo_scene *scene)
+{
+    const struct {
+        const void *data;
+        size_t num_bytes;
+    } parts[] = {{table->rows, table->num_rows * sizeof(table->rows[0])},
+                 {scene->events, scene->num_events * sizeof(scene->events[0])}};
+    uint64_t hash = 0xCBF29CE484222325u;
+
+    for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+        for (size_t i = 0; i < parts[p].num_bytes; i++) {
+            hash = (hash ^ ((const uint8_t *)parts[p].data)[i]) * 0x100000001B3u;
+        }
+    }
+    return hash;
+}
+
+/* mkdir -p */
+static bool make_folders(const char *path)
+{
+    char part[PATH_BYTES];
+    size_t len = strlen(path);
+
+    if (len == 0 || len >= sizeof(part)) {
+        return false;
+    }
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] == '/' || path[i] == '\0') {
+            memcpy(part, path, i);
+            part[i] = '\0';
+            if (mkdir(part, 0777) != 0 && errno != EEXIST) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool cache_path(const struct options *options, const struct demo_stamp_table *table,
+                       const struct demo_scene *scene, char *out)
+{
+    char folder[PATH_BYTES], name[128];
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (options->cache_dir) {
+        snprintf(folder, sizeof(folder), "%s", options->cache_dir);
+    } else if (base && base[0] == '/') {
+        snprintf(folder, sizeof(folder), "%s/tyto/demo", base);
+    } else {
+        snprintf(folder, sizeof(folder), "%s/.cache/tyto/demo", home ? home : "/tmp");
+    }
+    snprintf(name, sizeof(name), "scene%s-%" PRIu64 "-%.0fs-%ufps-%016" PRIx64 ".mp4",
+             SCENE_VERSION, options->seed, options->seconds, options->fps, digest_of(table, scene));
+    return make_folders(folder) && format_path(out, folder, name);
+}
+
+static int render_to(const struct options *options, const struct demo_stamp_table *table,
+                     const struct demo_scene *scene, struct stamps *stamps, const char *path)
+{
+    struct demo_render_params params = {
+        .scene = scene,
+        .pictures = stamps->pictures,
+        .sounds = stamps->sounds,
+        .width_px = WIDTH_PX,
+        .height_px = HEIGHT_PX,
+        .rate_fps = options->fps,
+        .path = path,
+        .progress = options->quiet ? NULL : show_progress,
+    };
+    enum tyto_err err;
+
+    if (load_sounds(options, table, scene, stamps) != EXIT_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    err = demo_render(&params);
+    if (!options->quiet) {
+        fputs("\r\033[K", stderr);
+    }
+    return err == TYTO_OK ? EXIT_SUCCESS : fail(path, tyto_err_text(err));
+}
+
+static int write_truth(const struct demo_scene *scene, const struct demo_stamp_table *table,
+                       const char *path)
+{
+    FILE *file = fopen(path, "we");
+    enum tyto_err err;
+
+    if (!file) {
+        return fail(path, strerror(errno));
+    }
+    err = demo_scene_write_truth(scene, table, file);
+    if (fclose(file) != 0 || err != TYTO_OK) {
+        return fail(path, "cannot be written");
+    }
+    return EXIT_SUCCESS;
+}
+
+static void say_ready(void *user, uint16_t port)
+{
+    const struct options *options = user;
+
+    if (options->num_cameras == 1) {
+        printf("rtsp://127.0.0.1:%u/camera\n", port);
+    }
+    for (uint32_t i = 1; options->num_cameras > 1 && i <= options->num_cameras; i++) {
+        printf("rtsp://127.0.0.1:%u/camera%u\n", port, i);
+    }
+    fflush(stdout);
+}
+
+static int serve(const struct options *options, const char *path)
+{
+    struct demo_serve_params params = {
+        .path = path,
+        .port = options->port,
+        .num_cameras = options->num_cameras,
+        .seconds = options->seconds,
+        .once = options->once,
+        .ready = say_ready,
+        .user = (void *)options,
+    };
+    char port[16];
+
+    snprintf(port, sizeof(port), "%u", options->port);
+    return demo_serve(&params) == TYTO_OK ? EXIT_SUCCESS : fail("cannot listen on port", port);
+}
+
+static int run(const struct options *options, struct demo_stamp_table *table,
+               struct demo_scene *scene, struct stamps *stamps)
+{
+    struct demo_scene_params params = {
+        .seed = options->seed,
+        .seconds = options->seconds,
+        .picture_aspect = (float)WIDTH_PX / (float)HEIGHT_PX,
+    };
+    char cached[PATH_BYTES];
+    struct stat stat_buf;
+
+    if (load_table(options, table) != EXIT_SUCCESS ||
+        load_pictures(options, table, stamps) != EXIT_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    if (demo_scene_init(scene, &params, table) != TYTO_OK) {
+        return fail("no event fits: longer scene or more stamps, please", NULL);
+    }
+    if (options->list) {
+        return demo_scene_write_truth(scene, table, stdout) == TYTO_OK ? EXIT_SUCCESS
+                                                                       : EXIT_FAILURE;
+    }
+    if (options->truth_path && write_truth(scene, table, options->truth_path) != EXIT_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    if (options->write_path) {
+        return render_to(options, table, scene, stamps, options->write_path);
+    }
+    if (!cache_path(options, table, scene, cached)) {
+        return fail("cannot make the cache folder (see --cache)", strerror(errno));
+    }
+    if (stat(cached, &stat_buf) != 0 &&
+        render_to(options, table, scene, stamps, cached) != EXIT_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    return serve(options, cached);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {
+        .seed = 1,
+        .seconds = 90.0,
+        .fps = 12,
+        .num_cameras = 1,
+        .port = 8554,
+        .stamps_dir = "/usr/share/tuxpaint/stamps",
+    };
+    int parsed = parse_options(argc, argv, &options);
+    struct demo_stamp_table *table = calloc(1, sizeof(*table));
+    struct demo_scene *scene = calloc(1, sizeof(*scene));
+    struct stamps *stamps = calloc(1, sizeof(*stamps));
+    int status = EXIT_FAILURE;
+
+    if (parsed != 0) {
+        status = parsed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    } else if (!table || !scene || !stamps) {
+        status = fail(tyto_err_text(TYTO_ERR_NOMEM), NULL);
+    } else {
+        options.quiet = options.quiet || !isatty(STDERR_FILENO);
+        gst_init(NULL, NULL);
+        status = run(&options, table, scene, stamps);
+    }
+    free_stamps(&stamps);
+    free(scene);
+    free(table);
+    return status;
+}
