@@ -82,9 +82,7 @@ void tyto_tracker_destroy(struct tyto_tracker **tracker);
 /* One more segment. Scores that are not finite count as 0. */
 void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observation *observation);
 /* Ends all open events at the end of their last positive segment, for reason
- * SOURCE_LOST, SOURCE_ENDED, SHUTDOWN or MODEL_CHANGED, and forgets the past.
- * An onset that has enough positives so far though not the full window is
- * published first when the source simply ended. */
+ * SOURCE_LOST, SOURCE_ENDED, SHUTDOWN or MODEL_CHANGED, and forgets the past. */
 void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reason);
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker);
 

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/tracker.h"
+
+#define S 1000000000ll
+
+enum { K = 3, MAX_EVENTS = 64 };
+
+static const char *const names[K] = {"dog", "guitar", "bell"};
+
+struct log {
+    uint32_t num;
+    struct tyto_event events[MAX_EVENTS];
+};
+
+static void keep(void *user, const struct tyto_event *event)
+{
+    struct log *log = user;
+    assert_true(log->num < MAX_EVENTS);
+    log->events[log->num++] = *event;
+}
+
+static struct tyto_tracker *make(struct tyto_tracker_params params, tyto_tracker_sink sink,
+                                 void *user)
+{
+    const struct tyto_tracker_context context = {
+        .camera = "yard",
+        .num_classes = K,
+        .class_names = names,
+        .model_digest = "abc",
+        .hop_ns = S,
+        .sink = sink,
+        .user = user,
+    };
+    struct tyto_tracker *tracker = NULL;
+    assert_int_equal(tyto_tracker_create(&params, &context, &tracker), TYTO_OK);
+    return tracker;
+}
+
+static void feed(struct tyto_tracker *tracker, int64_t t, float joint, float heard, float seen)
+{
+    const float j[K] = {joint}, h[K] = {heard}, v[K] = {seen};
+    const struct tyto_observation o = {
+        .begin_ns = t * S,
+        .end_ns = (t + 1) * S,
+        .unix_offset_ns = 1700000000 * S,
+        .clock_quality = TYTO_CLOCK_QUALITY_CAMERA,
+        .has_audio = true,
+        .has_video = true,
+        .has_heard_seen = true,
+        .joint = j,
+        .heard = h,
+        .seen = v,
+        .weight_audio = 0.25f,
+        .weight_visual = 0.75f,
+    };
+    tyto_tracker_update(tracker, &o);
+}
+
+static void an_event_begins_at_its_first_positive_segment(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    const float joint[] = {0.1f, 0.9f, 0.1f, 0.8f, 0.9f, 0.1f, 0.1f, 0.1f};
+    for (int t = 0; t < 8; t++)
+        feed(tracker, t, joint[t], 0, 0);
+    assert_int_equal(log.num, 2);
+    const struct tyto_event *n = &log.events[0], *e = &log.events[1];
+    assert_int_equal(n->phase, TYTO_EVENT_PHASE_NEW);
+    assert_int_equal(n->begin_media_ns, S);
+    assert_false(n->has_end);
+    assert_int_equal(n->modality, TYTO_MODALITY_AV);
+    assert_string_equal(n->class_name, "dog");
+    assert_string_equal(n->camera, "yard");
+    assert_int_equal(n->begin_unix_ns, 1700000001 * S);
+    assert_true(tyto_event_id_is_valid(n->id));
+    assert_int_equal(e->phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(e->reason, TYTO_EVENT_REASON_OFFSET);
+    assert_string_equal(e->id, n->id);
+    assert_int_equal(e->end_media_ns, 5 * S);
+    assert_true(e->rev > n->rev);
+    assert_true(fabsf(e->weight_audio - 0.25f) < 1e-6f);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void one_positive_segment_is_no_event(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    for (int t = 0; t < 30; t++)
+        feed(tracker, t, t % 3 == 0 ? 0.99f : 0, 0, 0);
+    tyto_tracker_end(tracker, TYTO_EVENT_REASON_SHUTDOWN);
+    assert_int_equal(log.num, 0);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void an_open_event_lives_on_lower_scores(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    const float joint[] = {0.6f, 0.6f, 0.4f, 0.4f, 0.36f, 0.34f, 0.34f};
+    for (int t = 0; t < 7; t++)
+        feed(tracker, t, joint[t], 0, 0);
+    assert_true(log.num >= 2);
+    assert_int_equal(log.events[log.num - 1].phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(log.events[log.num - 1].end_media_ns, 5 * S); /* 0.36 >= 0.7 * 0.5 > 0.34 */
+    tyto_tracker_destroy(&tracker);
+}
+
+static void heard_alone_and_seen_alone_are_said_so(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    for (int t = 0; t < 3; t++)
+        feed(tracker, t, 0.1f, 0.9f, 0.1f);
+    assert_int_equal(log.num, 1);
+    assert_int_equal(log.events[0].modality, TYTO_MODALITY_A);
+    feed(tracker, 3, 0.9f, 0.9f, 0.9f); /* now it is seen, too: told at once */
+    assert_int_equal(log.num, 2);
+    assert_int_equal(log.events[1].phase, TYTO_EVENT_PHASE_UPDATE);
+    assert_int_equal(log.events[1].modality, TYTO_MODALITY_AV);
+    tyto_tracker_end(tracker, TYTO_EVENT_REASON_SOURCE_LOST);
+    assert_int_equal(log.events[2].reason, TYTO_EVENT_REASON_SOURCE_LOST);
+    assert_int_equal(log.events[2].phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(tyto_tracker_num_open(tracker), 0);
+    tyto_tracker_destroy(&tracker);
+
+    log.num = 0;
+    tracker = make((struct tyto_tracker_params){.only_joint = true}, keep, &log);
+    for (int t = 0; t < 5; t++)
+        feed(tracker, t, 0.1f, 0.9f, 0.9f);
+    assert_int_equal(log.num, 0);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void a_single_sense_needs_more_than_the_joint_threshold(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    for (int t = 0; t < 5; t++)
+        feed(tracker, t, 0.4f, 0.65f, 0.65f); /* below 0.5 + 0.5 * 0.4 */
+    assert_int_equal(log.num, 0);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void the_longest_duration_ends_and_begins_anew(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker =
+        make((struct tyto_tracker_params){.max_duration_ns = 5 * S, .update_every_ns = 100 * S},
+             keep, &log);
+    for (int t = 0; t < 12; t++)
+        feed(tracker, t, 0.9f, 0, 0);
+    assert_true(log.num >= 3);
+    assert_int_equal(log.events[1].reason, TYTO_EVENT_REASON_MAX_DURATION);
+    assert_int_equal(log.events[1].end_media_ns, 5 * S);
+    assert_int_equal(log.events[2].phase, TYTO_EVENT_PHASE_NEW);
+    assert_int_equal(log.events[2].begin_media_ns, 5 * S);
+    assert_string_not_equal(log.events[2].id, log.events[1].id);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void events_shorter_than_the_minimum_are_not_told(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker =
+        make((struct tyto_tracker_params){.min_duration_ns = 4 * S}, keep, &log);
+    for (int t = 0; t < 10; t++)
+        feed(tracker, t, t < 3 ? 0.9f : 0, 0, 0);
+    assert_int_equal(log.num, 0);
+    for (int t = 10; t < 20; t++)
+        feed(tracker, t, t < 15 ? 0.9f : 0, 0, 0);
+    assert_true(log.num >= 2);
+    assert_int_equal(log.events[0].begin_media_ns, 10 * S);
+    assert_int_equal(log.events[log.num - 1].end_media_ns, 15 * S);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void a_hole_in_the_stream_ends_an_event_where_it_was_last_there(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    feed(tracker, 0, 0.9f, 0, 0);
+    feed(tracker, 1, 0.9f, 0, 0);
+    feed(tracker, 100, 0.9f, 0, 0);
+    assert_int_equal(log.num, 2);
+    assert_int_equal(log.events[1].phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(log.events[1].end_media_ns, 2 * S);
+    feed(tracker, 101, 0.9f, 0, 0);
+    assert_int_equal(log.events[2].begin_media_ns, 100 * S);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void rules_set_thresholds_and_silence_classes(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    const struct tyto_class_rule rules[] = {{.class_name = "dog", .threshold = 0.95f}};
+    struct tyto_tracker *tracker =
+        make((struct tyto_tracker_params){.rules = rules, .num_rules = 1}, keep, &log);
+    for (int t = 0; t < 5; t++)
+        feed(tracker, t, 0.9f, 0.9f, 0.9f);
+    assert_int_equal(log.num, 0);
+    tyto_tracker_destroy(&tracker);
+
+    const struct tyto_class_rule off[] = {{.class_name = "dog", .off = true}};
+    tracker = make((struct tyto_tracker_params){.rules = off, .num_rules = 1}, keep, &log);
+    for (int t = 0; t < 5; t++)
+        feed(tracker, t, 1, 1, 1);
+    assert_int_equal(log.num, 0);
+    tyto_tracker_destroy(&tracker);
+
+    const struct tyto_class_rule unknown[] = {{.class_name = "cat"}};
+    const struct tyto_tracker_params params = {.rules = unknown, .num_rules = 1};
+    const struct tyto_tracker_context context = {
+        .camera = "yard", .num_classes = K, .class_names = names, .hop_ns = S, .sink = keep};
+    assert_int_equal(tyto_tracker_create(&params, &context, &tracker), TYTO_ERR_INVALID);
+}
+
+static void a_missing_stream_cannot_be_the_reason(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    const float scores[K] = {0.99f};
+    for (int t = 0; t < 4; t++) {
+        const struct tyto_observation o = {
+            .begin_ns = t * S,
+            .end_ns = (t + 1) * S,
+            .clock_quality = TYTO_CLOCK_QUALITY_FILE,
+            .has_video = true,
+            .has_heard_seen = true,
+            .joint = scores,
+            .heard = scores,
+            .seen = scores,
+        };
+        tyto_tracker_update(tracker, &o);
+    }
+    assert_int_equal(log.num, 1);
+    assert_int_equal(log.events[0].modality, TYTO_MODALITY_V);
+    tyto_tracker_destroy(&tracker);
+}
+
+/* --- whatever the scores, the story told is a sound one ------------------------- */
+
+struct story {
+    bool open[K];
+    char id[K][TYTO_ULID_CHARS + 1];
+    uint32_t rev[K];
+    int64_t begin_ns[K], end_ns[K];
+    uint32_t num_new, num_end;
+    int64_t now_ns;
+};
+
+static void follow(void *user, const struct tyto_event *event)
+{
+    struct story *story = user;
+    const uint32_t k = event->class_id;
+    assert_true(k < K);
+    assert_string_equal(event->class_name, names[k]);
+    if (event->phase == TYTO_EVENT_PHASE_NEW) {
+        assert_false(story->open[k]);
+        assert_true(event->begin_media_ns >= story->end_ns[k]); /* no overlap */
+        story->open[k] = true;
+        memcpy(story->id[k], event->id, sizeof(story->id[k]));
+        story->begin_ns[k] = event->begin_media_ns;
+        story->num_new++;
+    } else {
+        assert_true(story->open[k]);
+        assert_string_equal(event->id, story->id[k]);
+        assert_true(event->rev == story->rev[k] + 1);
+        assert_int_equal(event->begin_media_ns, story->begin_ns[k]);
+    }
+    story->rev[k] = event->rev;
+    assert_int_equal(event->has_end, event->phase == TYTO_EVENT_PHASE_END);
+    if (event->phase == TYTO_EVENT_PHASE_END) {
+        assert_true(event->end_media_ns > event->begin_media_ns);
+        assert_true(event->end_media_ns <= story->now_ns);
+        assert_true(event->end_media_ns - event->begin_media_ns <= 24 * S);
+        story->end_ns[k] = event->end_media_ns;
+        story->open[k] = false;
+        story->num_end++;
+    }
+    assert_true(event->scores.joint >= 0 && event->scores.joint <= 1);
+    assert_true(event->onset_confidence >= 0 && event->onset_confidence <= 1);
+    assert_true(event->num_segments >= 1 && event->num_segments <= TYTO_EVENT_MAX_SEGMENTS);
+    assert_true(fabsf(event->weight_audio + event->weight_visual - 1) < 1e-6f);
+    /* What is told can be sent. */
+    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
+    size_t num_bytes;
+    struct tyto_envelope envelope = {.kind = TYTO_ENVELOPE_EVENT, .seq = 1, .cam_seq = 1};
+    envelope.body.event = *event;
+    assert_int_equal(tyto_envelope_pack(&envelope, bytes, sizeof(bytes), &num_bytes), TYTO_OK);
+}
+
+static void random_scores_tell_a_sound_story(void **state)
+{
+    (void)state;
+    uint32_t seed = 99;
+#define NEXT(n) (seed = seed * 1664525u + 1013904223u, (seed >> 8) % (uint32_t)(n))
+    uint32_t num_events = 0;
+    for (int round = 0; round < 80; round++) {
+        struct story story = {0};
+        const struct tyto_tracker_params params = {
+            .onset_window = 1 + NEXT(6),
+            .onset_num = 1,
+            .hang_over_ns = (1 + NEXT(3)) * S,
+            .min_duration_ns = NEXT(3) * S,
+            .max_duration_ns = 20 * S,
+            .update_every_ns = (1 + NEXT(5)) * S,
+        };
+        struct tyto_tracker *tracker = make(params, follow, &story);
+        const uint32_t bias = NEXT(100);
+        int64_t t = 0;
+        for (int step = 0; step < 300; step++) {
+            float scores[3][K];
+            for (int i = 0; i < 3 * K; i++) {
+                const uint32_t r = NEXT(50);
+                scores[i / K][i % K] = r == 0   ? NAN
+                                       : r == 1 ? INFINITY
+                                       : r == 2 ? -3
+                                                : (float)(NEXT(100) + bias) / 200.f;
+            }
+            struct tyto_observation o = {
+                .begin_ns = t * S / 2, /* segments overlap by half */
+                .end_ns = t * S / 2 + S,
+                .clock_quality = TYTO_CLOCK_QUALITY_ARRIVAL,
+                .unix_offset_ns = 1700000000 * S,
+                .has_audio = NEXT(10) != 0,
+                .has_video = NEXT(10) != 0,
+                .has_heard_seen = NEXT(4) != 0,
+                .joint = scores[0],
+                .heard = scores[1],
+                .seen = scores[2],
+                .weight_audio = 0.5f,
+                .weight_visual = 0.5f,
+            };
+            story.now_ns = o.end_ns;
+            tyto_tracker_update(tracker, &o);
+            t += NEXT(40) == 0 ? 1 + NEXT(60) : 1;
+            if (NEXT(60) == 0)
+                tyto_tracker_end(tracker, TYTO_EVENT_REASON_SOURCE_LOST);
+        }
+        tyto_tracker_end(tracker, TYTO_EVENT_REASON_SHUTDOWN);
+        assert_int_equal(tyto_tracker_num_open(tracker), 0);
+        assert_int_equal(story.num_new, story.num_end);
+        num_events += story.num_new;
+        tyto_tracker_destroy(&tracker);
+    }
+    assert_true(num_events > 500);
+#undef NEXT
+}
+
+static void parameters_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    const struct tyto_tracker_params bad[] = {
+        {.threshold = -1},
+        {.threshold = NAN},
+        {.off_ratio = 2},
+        {.onset_window = 17},
+        {.onset_num = 4, .onset_window = 3},
+        {.hang_over_ns = -1},
+        {.max_duration_ns = -1},
+        {.update_every_ns = -1},
+        {.min_duration_ns = -1},
+    };
+    struct tyto_tracker_context context = {
+        .camera = "yard", .num_classes = K, .class_names = names, .hop_ns = S, .sink = keep};
+    struct tyto_tracker *tracker = NULL;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(tyto_tracker_create(&bad[i], &context, &tracker), TYTO_ERR_INVALID);
+    context.camera = "Not An Id";
+    assert_int_equal(tyto_tracker_create(&(struct tyto_tracker_params){0}, &context, &tracker),
+                     TYTO_ERR_INVALID);
+    assert_null(tracker);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_event_begins_at_its_first_positive_segment),
+        cmocka_unit_test(one_positive_segment_is_no_event),
+        cmocka_unit_test(an_open_event_lives_on_lower_scores),
+        cmocka_unit_test(heard_alone_and_seen_alone_are_said_so),
+        cmocka_unit_test(a_single_sense_needs_more_than_the_joint_threshold),
+        cmocka_unit_test(the_longest_duration_ends_and_begins_anew),
+        cmocka_unit_test(events_shorter_than_the_minimum_are_not_told),
+        cmocka_unit_test(a_hole_in_the_stream_ends_an_event_where_it_was_last_there),
+        cmocka_unit_test(rules_set_thresholds_and_silence_classes),
+        cmocka_unit_test(a_missing_stream_cannot_be_the_reason),
+        cmocka_unit_test(random_scores_tell_a_sound_story),
+        cmocka_unit_test(parameters_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
