@@ -12,7 +12,7 @@ enum {
 
 /* Elements of one value and weights of one layer: keeps every product of sizes
  * far inside 64 bits, and refuses files that would need gigabytes. */
-static const uint64_t max_elems = 1u << 28;
+static const uint64_t max_elems = 1u << 26, max_weights = 1u << 28;
 
 const char *tyto_layer_op_name(enum tyto_layer_op op)
 {
@@ -144,7 +144,7 @@ static enum tyto_err check_layer(const struct tyto_graph *graph, uint32_t layer_
                      "stride %ux%u and padding",
                      layer_idx, name, in->h, in->w, in->c, out->h, out->w, out->c, layer->kernel_h,
                      layer->kernel_w, layer->stride_h, layer->stride_w);
-    if (tyto_layer_num_weights(graph, layer) > max_elems)
+    if (tyto_layer_num_weights(graph, layer) > max_weights)
         return wrong(text, text_bytes, TYTO_ERR_SHAPE, "layer %u (%s): too many weights", layer_idx,
                      name);
     if (tyto_layer_num_weights(graph, layer) && (!layer->weight || !layer->bias))

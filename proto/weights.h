@@ -83,7 +83,7 @@ void tyto_weights_close(struct tyto_weights **weights);
 
 const char *tyto_weights_path(const struct tyto_weights *weights); /* "" from memory */
 uint32_t tyto_weights_num_tensors(const struct tyto_weights *weights);
-/* In the order of the file's data; NULL when idx is over the end. */
+/* In the order of the file's data, one after the other in memory; NULL when idx is over the end. */
 const struct tyto_tensor *tyto_weights_tensor(const struct tyto_weights *weights, uint32_t idx);
 /* NULL when there is none of that name. */
 const struct tyto_tensor *tyto_weights_find(const struct tyto_weights *weights, const char *name);
