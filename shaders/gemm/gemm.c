@@ -7,22 +7,12 @@
 #include "shaders/gemm/gemm_shape.h"
 #include "shaders/gemm_scalar_spv.h"
 #include "shaders/gemm_spv.h"
-
-enum { MAX_VARIANTS = 64 };
+#include "shaders/variants.h"
 
 __extension__ typedef _Float16 half;
 
-/* One pipeline: what its specialization constants and bindings were. */
-struct variant {
-    uint32_t rows, act, flags;
-    bool scalar, f16;
-    struct tyto_kernel *kernel;
-};
-
 struct tyto_gemm {
-    struct tyto_gpu *gpu;
-    struct variant variants[MAX_VARIANTS];
-    uint32_t num_variants;
+    struct tyto_variants variants;
 };
 
 struct tyto_gemm_weights {
@@ -37,7 +27,7 @@ enum tyto_err tyto_gemm_create(struct tyto_gpu *gpu, struct tyto_gemm **ret_gemm
 
     if (!gemm)
         return TYTO_ERR_NOMEM;
-    gemm->gpu = gpu;
+    tyto_variants_init(&gemm->variants, gpu);
     *ret_gemm = gemm;
     return TYTO_OK;
 }
@@ -49,8 +39,7 @@ void tyto_gemm_destroy(struct tyto_gemm **gemm_ptr)
     if (!gemm)
         return;
     *gemm_ptr = NULL;
-    for (uint32_t i = 0; i < gemm->num_variants; i++)
-        tyto_kernel_destroy(&gemm->variants[i].kernel);
+    tyto_variants_finish(&gemm->variants);
     free(gemm);
 }
 
@@ -153,45 +142,52 @@ void tyto_gemm_weights_destroy(struct tyto_gemm_weights **weights_ptr)
     free(weights);
 }
 
+const struct tyto_buf *tyto_gemm_weights_panels(const struct tyto_gemm_weights *weights)
+{
+    return weights->panels;
+}
+
+const struct tyto_buf *tyto_gemm_weights_bias(const struct tyto_gemm_weights *weights)
+{
+    return weights->bias;
+}
+
+uint32_t tyto_gemm_weights_n(const struct tyto_gemm_weights *weights)
+{
+    return weights->n;
+}
+
+uint32_t tyto_gemm_weights_k(const struct tyto_gemm_weights *weights)
+{
+    return weights->k;
+}
+
+enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *weights)
+{
+    return weights->type == TYTO_WEIGHT_F16 ? TYTO_BIND_TEXEL_RGBA16F : TYTO_BIND_TEXEL_RGBA32F;
+}
+
 /* --- recording ------------------------------------------------------------------ */
 
-static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct variant *want,
+static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_weights *weights,
+                                bool scalar, const uint32_t spec[3],
                                 const struct tyto_kernel **ret_kernel)
 {
-    const enum tyto_bind_kind binds[] = {
-        want->scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
-        want->f16 ? TYTO_BIND_TEXEL_RGBA16F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
-        TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
-    const uint32_t spec[] = {want->rows, want->act, want->flags};
+    const enum tyto_bind_kind binds[] = {scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
+                                         tyto_gemm_weights_bind_kind(weights),
+                                         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
+                                         TYTO_BIND_STORAGE};
     const struct tyto_kernel_params params = {.name = "gemm",
-                                              .spirv = want->scalar ? gemm_scalar_spv : gemm_spv,
-                                              .spirv_bytes = want->scalar ? sizeof(gemm_scalar_spv)
-                                                                          : sizeof(gemm_spv),
+                                              .spirv = scalar ? gemm_scalar_spv : gemm_spv,
+                                              .spirv_bytes = scalar ? sizeof(gemm_scalar_spv)
+                                                                    : sizeof(gemm_spv),
                                               .binds = binds,
                                               .num_binds = 5,
                                               .push_bytes = sizeof(struct gemm_push),
                                               .spec = spec,
                                               .num_spec = 3};
-    struct variant made = *want;
-    enum tyto_err err = TYTO_OK;
 
-    for (uint32_t i = 0; i < gemm->num_variants; i++) {
-        const struct variant *have = &gemm->variants[i];
-
-        if (have->rows == want->rows && have->act == want->act && have->flags == want->flags &&
-            have->scalar == want->scalar && have->f16 == want->f16) {
-            *ret_kernel = have->kernel;
-            return TYTO_OK;
-        }
-    }
-    if (gemm->num_variants == MAX_VARIANTS)
-        return TYTO_ERR_FULL;
-    err = tyto_kernel_create(gemm->gpu, &params, &made.kernel);
-    if (err)
-        return err;
-    gemm->variants[gemm->num_variants++] = made;
-    *ret_kernel = made.kernel;
-    return TYTO_OK;
+    return tyto_variants_get(&gemm->variants, &params, ret_kernel);
 }
 
 /* Fills in row and batch, and checks that (batches, m, cols) lies inside the buffer. */
@@ -232,7 +228,7 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
 {
     struct tyto_mat x = args->x, y = args->y, r = args->residual;
     uint32_t num_batches = args->num_batches ? args->num_batches : 1;
-    struct variant want = {.rows = args->m > 8 ? 16 : 8, .act = (uint32_t)args->act};
+    const uint32_t rows = args->m > 8 ? 16 : 8;
     const struct tyto_kernel *kernel = NULL;
     enum tyto_err err = TYTO_OK;
 
@@ -248,15 +244,15 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
     if (err)
         return err;
 
-    want.flags = (weights->bias ? GEMM_BIAS : 0) | (r.buf ? GEMM_RESIDUAL : 0) |
-                 (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
-    want.scalar = !is_whole_texels(&x);
-    want.f16 = weights->type == TYTO_WEIGHT_F16;
-    err = get_kernel(gemm, &want, &kernel);
+    const uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (r.buf ? GEMM_RESIDUAL : 0) |
+                           (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
+    const uint32_t spec[3] = {rows, (uint32_t)args->act, flags};
+    const bool scalar = !is_whole_texels(&x);
+    err = get_kernel(gemm, weights, scalar, spec, &kernel);
     if (err)
         return err;
 
-    const uint32_t unit = want.scalar ? 1 : 4;
+    const uint32_t unit = scalar ? 1 : 4;
     const struct gemm_push push = {.m = args->m,
                                    .n = weights->n,
                                    .k = weights->k,
@@ -277,5 +273,5 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
                                       {.buf = r.buf ? r.buf : y.buf},
                                       {.buf = y.buf}};
     return tyto_plan_dispatch(plan, kernel, binds, &push, divide_up(weights->n, GEMM_PANEL),
-                              divide_up(args->m, want.rows), num_batches);
+                              divide_up(args->m, rows), num_batches);
 }

@@ -28,7 +28,7 @@ vec4 load_x(uint row_offset, uint k4)
 {
 #ifdef X_SCALAR
     vec4 v;
-    for (uint i = 0; i < 4; i++)
+    [[unroll]] for (uint i = 0; i < 4; i++)
         v[i] = texelFetch(x_tex, int(row_offset + min(4 * k4 + i, p.k - 1))).x;
     return v;
 #else
@@ -47,7 +47,7 @@ void main()
     uint x_b = x_base + min(row0 + lane + GEMM_LANES, p.m - 1) * p.x_row;
     vec4 acc[16];
 
-    for (uint r = 0; r < ROWS; r++)
+    [[unroll]] for (uint r = 0; r < 16; r++)
         acc[r] = vec4(0.0);
     for (uint k4 = 0; k4 < num_k4; k4++) {
         vec4 xa = load_x(x_a, k4);
@@ -74,12 +74,12 @@ void main()
             vec4 v = acc[r] + bias;
 
             if ((FLAGS & GEMM_RESIDUAL) != 0)
-                for (uint i = 0; i < 4; i++)
+                [[unroll]] for (uint i = 0; i < 4; i++)
                     v[i] += col + i < p.n ? residual[r_at + r * p.r_row + i] : 0.0;
             v = tyto_act(ACT, v, p.slope);
             if ((FLAGS & GEMM_CLAMP_MIN) != 0)
                 v = max(v, vec4(p.clamp_min));
-            for (uint i = 0; i < 4; i++)
+            [[unroll]] for (uint i = 0; i < 4; i++)
                 if (col + i < p.n)
                     y[y_at + r * p.y_row + i] = v[i];
         }

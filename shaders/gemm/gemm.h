@@ -30,6 +30,12 @@ enum tyto_err tyto_gemm_weights_create(struct tyto_gpu *gpu, enum tyto_weight_ty
                                        const float *weight, const float *bias, uint32_t n,
                                        uint32_t k, struct tyto_gemm_weights **ret_weights);
 void tyto_gemm_weights_destroy(struct tyto_gemm_weights **weights);
+/* For kernels that read the panels too (conv). Borrowed; bias may be NULL. */
+const struct tyto_buf *tyto_gemm_weights_panels(const struct tyto_gemm_weights *weights);
+const struct tyto_buf *tyto_gemm_weights_bias(const struct tyto_gemm_weights *weights);
+uint32_t tyto_gemm_weights_n(const struct tyto_gemm_weights *weights);
+uint32_t tyto_gemm_weights_k(const struct tyto_gemm_weights *weights);
+enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *weights);
 
 /* A matrix inside a buffer, in floats. row and batch are the distances between
  * rows and batches; 0 means contiguous. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by dwconv.c and dwconv.comp. */
+#ifndef TYTO_SHADERS_DWCONV_SHAPE_H
+#define TYTO_SHADERS_DWCONV_SHAPE_H
+
+#include "shaders/conv/conv_shape.h"
+
+#define DWCONV_LANES 8
+
+/* x_offset in texels (in floats in the scalar variant), y_offset in floats. */
+struct dwconv_push {
+    GEMM_UINT num_batches, channels;
+    GEMM_UINT in_h, in_w, out_h, out_w;
+    GEMM_UINT kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+    GEMM_UINT x_offset, y_offset;
+    GEMM_UINT rows; /* output rows that one group slides down */
+    float slope, clamp_min;
+};
+
+#endif
