@@ -2,11 +2,9 @@
 /* tyto-demo-camera: a camera for trying tyto without one. Renders a scene once
  * into the cache, then serves it over RTSP or writes it to a file. */
 #include <errno.h>
-#include <getopt.h>
 #include <gst/gst.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "demo/decode.h"
+#include "demo/options.h"
 #include "demo/render.h"
 #include "demo/scene.h"
 #include "demo/serve.h"
@@ -23,181 +22,6 @@
 #define SCENE_VERSION "1"
 
 enum { WIDTH_PX = 1280, HEIGHT_PX = 720, PATH_BYTES = PATH_MAX };
-
-struct options {
-    uint64_t seed;
-    double seconds;
-    uint32_t fps, num_cameras;
-    uint16_t port;
-    const char *write_path, *truth_path, *table_path, *stamps_dir, *cache_dir;
-    bool list, once, quiet;
-};
-
-static const char help_text[] =
-    "Usage: tyto-demo-camera [OPTION]...\n"
-    "A camera for trying tyto without one: stamps of tuxpaint-stamps-default appear, sound and\n"
-    "vanish in front of it. The same seed gives the same scene.\n"
-    "\n"
-    "  --seed N         which scene (1)\n"
-    "  --seconds S      how long it is (90)\n"
-    "  --fps N          pictures a second (12)\n"
-    "  --port P         RTSP port on loopback, 0: any free one (8554)\n"
-    "  --cameras N      serve the scene at /camera1../cameraN instead of /camera\n"
-    "  --once           exit when the first viewer has seen the whole scene\n"
-    "  --write F.mp4    write the scene to a file and exit\n"
-    "  --truth F.csv    also write what happens when: class,begin_s,end_s,modality,box\n"
-    "  --list           print that and exit, without rendering\n"
-    "  --stamps F.csv   table of stamps (share/tyto/demo/stamps.csv beside the program)\n"
-    "  --stamps-dir D   their folder (/usr/share/tuxpaint/stamps)\n"
-    "  --cache D        where rendered scenes are kept (~/.cache/tyto/demo)\n"
-    "  --quiet          no progress (nor when stderr is no terminal)\n"
-    "  --help\n"
-    "\n"
-    "Examples:\n"
-    "  tyto-demo-camera --seed 7                      then: tytod rtsp://127.0.0.1:8554/camera\n"
-    "  tyto-demo-camera --write clip.mp4 --truth t.csv    then: tyto localize clip.mp4\n";
-
-static int fail(const char *what, const char *detail)
-{
-    fprintf(stderr, "tyto-demo-camera: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
-    return EXIT_FAILURE;
-}
-
-static bool parse_number(const char *text, double low, double high, double *ret_value)
-{
-    char *end = NULL;
-
-    errno = 0;
-    double value = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(value >= low && value <= high)) {
-        return false;
-    }
-    *ret_value = value;
-    return true;
-}
-
-enum option_code {
-    OPTION_SEED = 256,
-    OPTION_SECONDS,
-    OPTION_FPS,
-    OPTION_PORT,
-    OPTION_CAMERAS,
-    OPTION_ONCE,
-    OPTION_WRITE,
-    OPTION_TRUTH,
-    OPTION_LIST,
-    OPTION_STAMPS,
-    OPTION_STAMPS_DIR,
-    OPTION_CACHE,
-    OPTION_QUIET,
-    OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"fps", required_argument, NULL, OPTION_FPS},
-    {"port", required_argument, NULL, OPTION_PORT},
-    {"cameras", required_argument, NULL, OPTION_CAMERAS},
-    {"once", no_argument, NULL, OPTION_ONCE},
-    {"write", required_argument, NULL, OPTION_WRITE},
-    {"truth", required_argument, NULL, OPTION_TRUTH},
-    {"list", no_argument, NULL, OPTION_LIST},
-    {"stamps", required_argument, NULL, OPTION_STAMPS},
-    {"stamps-dir", required_argument, NULL, OPTION_STAMPS_DIR},
-    {"cache", required_argument, NULL, OPTION_CACHE},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-/* False when the value does not fit. */
-static bool take_number(struct options *options, int code)
-{
-    double value = 0.0;
-
-    switch (code) {
-    case OPTION_SEED:
-        if (!parse_number(optarg, 0, 4294967295.0, &value)) {
-            return false;
-        }
-        options->seed = (uint64_t)value;
-        return true;
-    case OPTION_SECONDS:
-        return parse_number(optarg, 10, 24 * 3600, &options->seconds);
-    case OPTION_FPS:
-        if (!parse_number(optarg, 1, 60, &value)) {
-            return false;
-        }
-        options->fps = (uint32_t)value;
-        return true;
-    case OPTION_PORT:
-        if (!parse_number(optarg, 0, 65535, &value)) {
-            return false;
-        }
-        options->port = (uint16_t)value;
-        return true;
-    case OPTION_CAMERAS:
-        if (!parse_number(optarg, 1, 256, &value)) {
-            return false;
-        }
-        options->num_cameras = (uint32_t)value;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* 0: go on; 1: help was printed; -1: an error was printed. */
-static int parse_options(int argc, char **argv, struct options *options)
-{
-    int code;
-
-    while ((code = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        switch (code) {
-        case OPTION_ONCE:
-            options->once = true;
-            break;
-        case OPTION_WRITE:
-            options->write_path = optarg;
-            break;
-        case OPTION_TRUTH:
-            options->truth_path = optarg;
-            break;
-        case OPTION_LIST:
-            options->list = true;
-            break;
-        case OPTION_STAMPS:
-            options->table_path = optarg;
-            break;
-        case OPTION_STAMPS_DIR:
-            options->stamps_dir = optarg;
-            break;
-        case OPTION_CACHE:
-            options->cache_dir = optarg;
-            break;
-        case OPTION_QUIET:
-            options->quiet = true;
-            break;
-        case OPTION_HELP:
-            fputs(help_text, stdout);
-            return 1;
-        case '?':
-            fputs("Try 'tyto-demo-camera --help'.\n", stderr);
-            return -1;
-        default:
-            if (!take_number(options, code)) {
-                fail("not a number, or out of range", optarg);
-                return -1;
-            }
-        }
-    }
-    if (optind != argc) {
-        fail("unexpected argument", argv[optind]);
-        return -1;
-    }
-    return 0;
-}
 
 static bool format_path(char *out, const char *folder, const char *name)
 {
@@ -224,7 +48,7 @@ static bool find_table(char *out)
     return format_path(out, self, "../share/tyto/demo/stamps.csv");
 }
 
-static int load_table(const struct options *options, struct demo_stamp_table *table)
+static int load_table(const struct demo_options *options, struct demo_stamp_table *table)
 {
     char path[PATH_BYTES];
     uint32_t line = 0;
@@ -232,12 +56,12 @@ static int load_table(const struct options *options, struct demo_stamp_table *ta
     enum tyto_err err;
 
     if (options->table_path ? !format_path(path, ".", options->table_path) : !find_table(path)) {
-        return fail("path too long", options->table_path);
+        return demo_fail("path too long", options->table_path);
     }
     const char *opened = options->table_path ? options->table_path : path;
     file = fopen(opened, "re");
     if (!file) {
-        return fail(opened, strerror(errno));
+        return demo_fail(opened, strerror(errno));
     }
     err = demo_stamp_table_read(file, table, &line);
     fclose(file);
@@ -254,7 +78,7 @@ struct stamps {
     struct demo_sound sounds[DEMO_MAX_STAMPS];
 };
 
-static int load_pictures(const struct options *options, struct demo_stamp_table *table,
+static int load_pictures(const struct demo_options *options, struct demo_stamp_table *table,
                          struct stamps *stamps)
 {
     for (uint32_t i = 0; i < table->num_rows; i++) {
@@ -262,15 +86,15 @@ static int load_pictures(const struct options *options, struct demo_stamp_table 
         int len =
             snprintf(path, sizeof(path), "%s/%s.png", options->stamps_dir, table->rows[i].stamp);
         if (len < 0 || len >= (int)sizeof(path)) {
-            return fail("path too long", table->rows[i].stamp);
+            return demo_fail("path too long", table->rows[i].stamp);
         }
         enum tyto_err err = demo_decode_picture(path, &stamps->pictures[i]);
         if (err == TYTO_ERR_NOT_FOUND) {
-            fail("no such stamp (is tuxpaint-stamps-default installed?)", path);
+            demo_fail("no such stamp (is tuxpaint-stamps-default installed?)", path);
             return EXIT_FAILURE;
         }
         if (err != TYTO_OK) {
-            return fail(path, tyto_err_text(err));
+            return demo_fail(path, tyto_err_text(err));
         }
         table->rows[i].aspect =
             (float)stamps->pictures[i].width_px / (float)stamps->pictures[i].height_px;
@@ -278,7 +102,7 @@ static int load_pictures(const struct options *options, struct demo_stamp_table 
     return EXIT_SUCCESS;
 }
 
-static int load_sounds(const struct options *options, const struct demo_stamp_table *table,
+static int load_sounds(const struct demo_options *options, const struct demo_stamp_table *table,
                        const struct demo_scene *scene, struct stamps *stamps)
 {
     for (uint32_t e = 0; e < scene->num_events; e++) {
@@ -290,11 +114,11 @@ static int load_sounds(const struct options *options, const struct demo_stamp_ta
             continue;
         }
         if (len < 0 || len >= (int)sizeof(path)) {
-            return fail("path too long", table->rows[i].stamp);
+            return demo_fail("path too long", table->rows[i].stamp);
         }
         enum tyto_err err = demo_decode_sound(path, &stamps->sounds[i]);
         if (err != TYTO_OK) {
-            return fail(path, tyto_err_text(err));
+            return demo_fail(path, tyto_err_text(err));
         }
     }
     return EXIT_SUCCESS;
@@ -355,7 +179,7 @@ static bool make_folders(const char *path)
     return true;
 }
 
-static bool cache_path(const struct options *options, const struct demo_stamp_table *table,
+static bool cache_path(const struct demo_options *options, const struct demo_stamp_table *table,
                        const struct demo_scene *scene, char *out)
 {
     char folder[PATH_BYTES], name[128];
@@ -373,7 +197,7 @@ static bool cache_path(const struct options *options, const struct demo_stamp_ta
     return make_folders(folder) && format_path(out, folder, name);
 }
 
-static int render_to(const struct options *options, const struct demo_stamp_table *table,
+static int render_to(const struct demo_options *options, const struct demo_stamp_table *table,
                      const struct demo_scene *scene, struct stamps *stamps, const char *path)
 {
     struct demo_render_params params = {
@@ -395,7 +219,7 @@ static int render_to(const struct options *options, const struct demo_stamp_tabl
     if (!options->quiet) {
         fputs("\r\033[K", stderr);
     }
-    return err == TYTO_OK ? EXIT_SUCCESS : fail(path, tyto_err_text(err));
+    return err == TYTO_OK ? EXIT_SUCCESS : demo_fail(path, tyto_err_text(err));
 }
 
 static int write_truth(const struct demo_scene *scene, const struct demo_stamp_table *table,
@@ -405,18 +229,18 @@ static int write_truth(const struct demo_scene *scene, const struct demo_stamp_t
     enum tyto_err err;
 
     if (!file) {
-        return fail(path, strerror(errno));
+        return demo_fail(path, strerror(errno));
     }
     err = demo_scene_write_truth(scene, table, file);
     if (fclose(file) != 0 || err != TYTO_OK) {
-        return fail(path, "cannot be written");
+        return demo_fail(path, "cannot be written");
     }
     return EXIT_SUCCESS;
 }
 
 static void say_ready(void *user, uint16_t port)
 {
-    const struct options *options = user;
+    const struct demo_options *options = user;
 
     if (options->num_cameras == 1) {
         printf("rtsp://127.0.0.1:%u/camera\n", port);
@@ -427,7 +251,7 @@ static void say_ready(void *user, uint16_t port)
     fflush(stdout);
 }
 
-static int serve(const struct options *options, const char *path)
+static int serve(const struct demo_options *options, const char *path)
 {
     struct demo_serve_params params = {
         .path = path,
@@ -441,10 +265,10 @@ static int serve(const struct options *options, const char *path)
     char port[16];
 
     snprintf(port, sizeof(port), "%u", options->port);
-    return demo_serve(&params) == TYTO_OK ? EXIT_SUCCESS : fail("cannot listen on port", port);
+    return demo_serve(&params) == TYTO_OK ? EXIT_SUCCESS : demo_fail("cannot listen on port", port);
 }
 
-static int run(const struct options *options, struct demo_stamp_table *table,
+static int run(const struct demo_options *options, struct demo_stamp_table *table,
                struct demo_scene *scene, struct stamps *stamps)
 {
     struct demo_scene_params params = {
@@ -460,7 +284,7 @@ static int run(const struct options *options, struct demo_stamp_table *table,
         return EXIT_FAILURE;
     }
     if (demo_scene_init(scene, &params, table) != TYTO_OK) {
-        return fail("no event fits: longer scene or more stamps, please", NULL);
+        return demo_fail("no event fits: longer scene or more stamps, please", NULL);
     }
     if (options->list) {
         return demo_scene_write_truth(scene, table, stdout) == TYTO_OK ? EXIT_SUCCESS
@@ -473,18 +297,26 @@ static int run(const struct options *options, struct demo_stamp_table *table,
         return render_to(options, table, scene, stamps, options->write_path);
     }
     if (!cache_path(options, table, scene, cached)) {
-        return fail("cannot make the cache folder (see --cache)", strerror(errno));
+        return demo_fail("cannot make the cache folder (see --cache)", strerror(errno));
     }
     if (stat(cached, &stat_buf) != 0 &&
         render_to(options, table, scene, stamps, cached) != EXIT_SUCCESS) {
         return EXIT_FAILURE;
+    }
+    if (options->link_path) {
+        if (lstat(options->link_path, &stat_buf) == 0 && S_ISLNK(stat_buf.st_mode)) {
+            unlink(options->link_path);
+        }
+        if (symlink(cached, options->link_path) != 0) {
+            return demo_fail(options->link_path, strerror(errno));
+        }
     }
     return serve(options, cached);
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {
+    struct demo_options options = {
         .seed = 1,
         .seconds = 90.0,
         .fps = 12,
@@ -492,7 +324,7 @@ int main(int argc, char **argv)
         .port = 8554,
         .stamps_dir = "/usr/share/tuxpaint/stamps",
     };
-    int parsed = parse_options(argc, argv, &options);
+    int parsed = demo_options_parse(argc, argv, &options);
     struct demo_stamp_table *table = calloc(1, sizeof(*table));
     struct demo_scene *scene = calloc(1, sizeof(*scene));
     struct stamps *stamps = calloc(1, sizeof(*stamps));
@@ -501,7 +333,7 @@ int main(int argc, char **argv)
     if (parsed != 0) {
         status = parsed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     } else if (!table || !scene || !stamps) {
-        status = fail(tyto_err_text(TYTO_ERR_NOMEM), NULL);
+        status = demo_fail(tyto_err_text(TYTO_ERR_NOMEM), NULL);
     } else {
         options.quiet = options.quiet || !isatty(STDERR_FILENO);
         gst_init(NULL, NULL);

@@ -216,7 +216,8 @@ def check_headers_alone(lint, files):
         if not path.endswith(".h"):
             continue
         flags = ["-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
-        source = f'#include "{path}"\n#include "{path}"\nextern int nothing;\n'
+        twice = 1 if path.startswith("tests" + os.sep) else 2  # data tables need no guard
+        source = f'#include "{path}"\n' * twice + "extern int nothing;\n"
         done = subprocess.run(
             cc + flags + ["-I", ".", "-x", "c", "-"],
             input=source, capture_output=True, text=True, cwd=lint.root, check=False,
