@@ -86,7 +86,6 @@ static void fill_channels(const struct tyto_image_resize_shape *shape,
                           const struct tyto_frame *frame, struct tyto_image_resize_frame *geometry)
 {
     const uint32_t half = (frame->width + 1) / 2;
-    const float scale = (float)((double)frame->width / shape->out_w);
     const uint32_t luma_floats = padded(plane_row_bytes(frame, 0));
 
     for (uint32_t c = 0; c < 3; c++) {
@@ -100,7 +99,7 @@ static void fill_channels(const struct tyto_image_resize_shape *shape,
         geometry->channel_first[c] = first;
         geometry->channel_pitch[c] = rgb ? 3 : chroma && nv12 ? 2 : 1;
         geometry->channel_num[c] = chroma ? half : frame->width;
-        geometry->channel_scale[c] = chroma ? scale * 0.5f : scale;
+        geometry->cols_den[c] = chroma ? 2 * shape->out_w : shape->out_w;
     }
 }
 
@@ -108,8 +107,11 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
                             const struct tyto_frame *frame, uint8_t *staging, uint64_t offset_bytes,
                             uint32_t out_row, struct tyto_image_resize_frame *ret_geometry)
 {
-    struct tyto_image_resize_frame geometry = {.out_row = out_row};
-    const float scale = (float)((double)frame->height / shape->out_h);
+    struct tyto_image_resize_frame geometry = {
+        .out_row = out_row,
+        .rows_num = frame->height,
+        .cols_num = frame->width,
+    };
     uint8_t *to = staging + offset_bytes;
 
     for (int i = 0; i < 3; i++) {
@@ -121,7 +123,7 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
         geometry.plane_stride[i] = stride / TEXEL_BYTES;
         geometry.plane_texels[i] = stride / TEXEL_BYTES;
         geometry.plane_rows[i] = num_rows;
-        geometry.plane_scale[i] = i == 0 ? scale : scale * 0.5f;
+        geometry.rows_den[i] = i == 0 ? shape->out_h : 2 * shape->out_h;
         geometry.num_texels += stride / TEXEL_BYTES;
         for (uint32_t y = 0; y < num_rows; y++)
             memcpy(to + (size_t)y * stride, frame->planes[i] + (size_t)y * frame->strides_bytes[i],

@@ -28,16 +28,17 @@ void main()
     const uint row = (frame * push.out_h + oy) * push.mixed_texels * 4;
     float level[3];
     for (uint c = 0; c < 3; c++) {
-        const float scale = frames[frame].channel_scale[c];
-        const float width = max(scale, 1.0);
-        const float centre = (float(ox) + 0.5) * scale;
-        const uint begin = uint(max(floor(centre - width), 0.0));
-        const uint end = min(uint(ceil(centre + width)), frames[frame].channel_num[c]);
+        const uint num = frames[frame].cols_num, den = frames[frame].cols_den[c];
+        const float width = max(float(num) / float(den), 1.0);
+        const uint whole = (2 * ox + 1) * num / (2 * den);
+        const float part = float((2 * ox + 1) * num % (2 * den)) / float(2 * den);
+        const uint begin = uint(max(int(whole) + int(floor(part - width)), 0));
+        const uint end = min(whole + uint(ceil(part + width)), frames[frame].channel_num[c]);
         const uint pitch = frames[frame].channel_pitch[c];
         uint at = row + frames[frame].channel_first[c] + begin * pitch;
         float sum = 0.0, taps = 0.0;
         for (uint x = begin; x < end; x++) {
-            const float tap = max(0.0, 1.0 - abs(float(x) + 0.5 - centre) / width);
+            const float tap = max(0.0, 1.0 - abs(float(int(x) - int(whole)) + 0.5 - part) / width);
             sum += tap * texelFetch(mixed, int(at)).x;
             taps += tap;
             at += pitch;

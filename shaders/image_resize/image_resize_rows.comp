@@ -31,19 +31,20 @@ void main()
         plane_col -= frames[frame].plane_texels[plane];
         plane++;
     }
-    const float scale = frames[frame].plane_scale[plane];
-    const uint num_rows = frames[frame].plane_rows[plane];
+    /* The centre is split into whole and fraction: a float alone would lose what taps need. */
+    const uint num = frames[frame].rows_num, den = frames[frame].rows_den[plane];
     const uint stride = frames[frame].plane_stride[plane];
-    const float width = max(scale, 1.0);
-    const float centre = (float(oy) + 0.5) * scale;
-    const uint begin = uint(max(floor(centre - width), 0.0));
-    const uint end = min(uint(ceil(centre + width)), num_rows);
+    const float width = max(float(num) / float(den), 1.0);
+    const uint whole = (2 * oy + 1) * num / (2 * den);
+    const float part = float((2 * oy + 1) * num % (2 * den)) / float(2 * den);
+    const uint begin = uint(max(int(whole) + int(floor(part - width)), 0));
+    const uint end = min(whole + uint(ceil(part + width)), frames[frame].plane_rows[plane]);
 
     vec4 sum = vec4(0.0);
     float taps = 0.0;
     uint at = frames[frame].plane_first[plane] + begin * stride + plane_col;
     for (uint y = begin; y < end; y++) {
-        const float tap = max(0.0, 1.0 - abs(float(y) + 0.5 - centre) / width);
+        const float tap = max(0.0, 1.0 - abs(float(int(y) - int(whole)) + 0.5 - part) / width);
         sum += tap * vec4(texelFetch(staging, int(at)));
         taps += tap;
         at += stride;

@@ -17,15 +17,16 @@ struct tyto_image_resize_frame {
     uint32_t plane_stride[4]; /* texels between rows */
     uint32_t plane_texels[4]; /* of a row */
     uint32_t plane_rows[4];
-    float plane_scale[4]; /* input rows for each output row */
+    /* Input rows for each output row: rows_num / rows_den[plane]; columns likewise. */
+    uint32_t rows_den[4];
     uint32_t channel_first[4];
     uint32_t channel_pitch[4];
     uint32_t channel_num[4];
-    float channel_scale[4];
+    uint32_t cols_den[4];
     float matrix[12]; /* rgb[r] = dot(matrix[4r..4r+2], levels) + matrix[4r+3] */
     uint32_t out_row;
     uint32_t num_texels; /* of the concatenated rows */
-    uint32_t unused[2];
+    uint32_t rows_num, cols_num;
 };
 
 struct tyto_image_resize_rows_push {
