@@ -23,30 +23,30 @@ enum tyto_head_kind {
 enum { TYTO_CMAN_MAX_CLASSES = 1024, TYTO_CMAN_MAX_SEGMENTS = 64, TYTO_CMAN_MAX_PLACES = 1024 };
 
 struct tyto_cman_dims {
-    uint32_t num_segments;  /* T */
-    uint32_t num_places;    /* L */
-    uint32_t audio_in;      /* A: the encoder's */
-    uint32_t visual_in;     /* V: the encoder's */
-    uint32_t audio_width;   /* da after the adapter (= A without one) */
-    uint32_t visual_width;  /* dv after the adapter (= V without one) */
-    uint32_t match_width;   /* d of where */
-    uint32_t when_width;    /* dk of when */
-    uint32_t hidden_width;  /* dh of the LSTMs */
-    uint32_t which_width;   /* dk of which */
-    uint32_t head_width;    /* hidden units of the head */
-    uint32_t num_classes;   /* K, without background */
+    uint32_t num_segments; /* T */
+    uint32_t num_places;   /* L */
+    uint32_t audio_in;     /* A: the encoder's */
+    uint32_t visual_in;    /* V: the encoder's */
+    uint32_t audio_width;  /* da after the adapter (= A without one) */
+    uint32_t visual_width; /* dv after the adapter (= V without one) */
+    uint32_t match_width;  /* d of where */
+    uint32_t when_width;   /* dk of when */
+    uint32_t hidden_width; /* dh of the LSTMs */
+    uint32_t which_width;  /* dk of which */
+    uint32_t head_width;   /* hidden units of the head */
+    uint32_t num_classes;  /* K, without background */
     uint32_t num_logits;
-    uint32_t look_ahead;    /* segments of future that attention may see; UINT32_MAX: all (no mask) */
+    uint32_t look_ahead; /* segments of future that attention may see; UINT32_MAX: all (no mask) */
     enum tyto_head_kind head;
 };
 
 struct tyto_cman_params {
     const char *weights_path;
     struct tyto_gpu *gpu;
-    uint32_t num_segments; /* T; 0: what the weights were trained with */
-    uint32_t look_ahead;   /* UINT32_MAX - 1: what the weights say */
-    uint32_t max_streams;  /* rings kept on the device */
-    uint32_t max_batch;    /* items of one step */
+    uint32_t num_segments;                  /* T; 0: what the weights were trained with */
+    uint32_t look_ahead;                    /* UINT32_MAX - 1: what the weights say */
+    uint32_t max_streams;                   /* rings kept on the device */
+    uint32_t max_batch;                     /* items of one step */
     const struct tyto_buf *audio_features;  /* (rows, A), borrowed: the encoders' outputs */
     const struct tyto_buf *visual_features; /* (rows, L, V) */
     const struct tyto_log *log;
@@ -62,6 +62,12 @@ enum tyto_err tyto_cman_create(const struct tyto_cman_params *params, struct tyt
 void tyto_cman_destroy(struct tyto_cman **cman);
 const struct tyto_cman_dims *tyto_cman_get_dims(const struct tyto_cman *cman);
 const char *tyto_cman_class_name(const struct tyto_cman *cman, uint32_t class_idx);
+/* Joint score from which on the class counts as seen and heard; 0.5 unless the weights say else. */
+float tyto_cman_threshold(const struct tyto_cman *cman, uint32_t class_idx);
+/* What the weights say about the encoders they were trained with (the encoder's
+ * "tyto.layout" or digest); "" when nothing. Borrowed. */
+const char *tyto_cman_audio_encoder(const struct tyto_cman *cman);
+const char *tyto_cman_visual_encoder(const struct tyto_cman *cman);
 /* Hex SHA-256 of the weights file, 64 digits. Borrowed. */
 const char *tyto_cman_digest(const struct tyto_cman *cman);
 
@@ -79,10 +85,10 @@ struct tyto_cman_item {
  * first. Pointers are borrowed until the next step. */
 struct tyto_cman_result {
     uint32_t num_valid;
-    const float *logits;   /* (num_valid, num_logits) */
-    const float *place;    /* (num_valid, L), where's softmax: sums to 1 per segment */
-    const float *beta_audio;  /* (num_valid): share of the audio stream's own sentinel */
-    const float *beta_visual; /* (num_valid) */
+    const float *logits;       /* (num_valid, num_logits) */
+    const float *place;        /* (num_valid, L), where's softmax: sums to 1 per segment */
+    const float *beta_audio;   /* (num_valid): share of the audio stream's own sentinel */
+    const float *beta_visual;  /* (num_valid) */
     const float *align_audio;  /* (num_valid, T): audio stream's attention over visual segments */
     const float *align_visual; /* (num_valid, T) */
 };

@@ -46,6 +46,11 @@ bool tyto_json_is_array(const struct tyto_json *json)
     return json_is_array(unwrap(json));
 }
 
+bool tyto_json_is_null(const struct tyto_json *json)
+{
+    return json_is_null(unwrap(json));
+}
+
 uint32_t tyto_json_num_items(const struct tyto_json *json)
 {
     const json_t *value = unwrap(json);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* A head's weights file, read and checked completely, as plain values in host
+ * memory. What a person may have got wrong ends here, with a fault. */
+#ifndef TYTO_MODEL_CMAN_WEIGHTS_H
+#define TYTO_MODEL_CMAN_WEIGHTS_H
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "model/cman.h"
+#include "model/cman_tensors.h"
+#include "proto/digest.h"
+
+enum {
+    TYTO_CMAN_CLASS_BYTES = 65, /* 64 characters and the terminator */
+    TYTO_CMAN_MAX_WIDTH = 4096,
+    TYTO_CMAN_MAX_INPUT = 65536,
+};
+
+struct tyto_cman_weights {
+    struct tyto_cman_dims dims;
+    float *tensors[TYTO_CMAN_NUM_TENSORS];  /* owned; NULL: an adapter that is not there */
+    char (*classes)[TYTO_CMAN_CLASS_BYTES]; /* owned, (K) */
+    float *thresholds;       /* owned, (K): joint score that counts as seen and heard */
+    char audio_encoder[128]; /* which encoder it was trained with; "": not said */
+    char visual_encoder[128];
+    char digest[TYTO_DIGEST_HEX_BYTES];
+};
+
+/* Fills *ret_weights from the file at path. NOT_FOUND, IO, FORMAT, SHAPE, NOMEM with
+ * *ret_fault saying what is wrong; *ret_weights is empty then. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_weights_load(const char *path, struct tyto_cman_weights *ret_weights,
+                                     struct tyto_fault *ret_fault);
+/* The same from memory, borrowed until the call returns. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_weights_load_memory(const void *bytes, size_t num_bytes,
+                                            struct tyto_cman_weights *ret_weights,
+                                            struct tyto_fault *ret_fault);
+/* Frees the tensors alone, once they are on the device. */
+void tyto_cman_weights_drop_tensors(struct tyto_cman_weights *weights);
+void tyto_cman_weights_finish(struct tyto_cman_weights *weights);
+
+#endif
