@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 CONFIG = dict(num_segments=10, num_places=49, audio_in=160, visual_in=1280, audio_width=128,
-              visual_width=128, match_width=128, when_width=64, hidden_width=128,
+              visual_width=128, match_width=64, when_width=64, hidden_width=96,
               which_width=64, head_width=64, look_ahead=1, head="multi_label")
 
 

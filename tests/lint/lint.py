@@ -31,7 +31,7 @@ DIRECTIONS = {
 
 # Third-party header -> the files that may include it. Tests may include any of them.
 THIRD_PARTY = {
-    "vulkan/*": ["shaders/runtime/*.c", "shaders/runtime/*_vk.h"],
+    "vulkan/*": ["shaders/runtime/*"],
     "gst/*": ["pipeline/*_gst.c", "demo/*.c"],
     "glib*": ["demo/*.c"],
     "zmq.h": ["daemon/publisher.c", "client/*.c"],
@@ -145,6 +145,8 @@ def check_includes(lint, path, text):
         target = name.split("/")[0]
         if kind == '"':
             if target in DIRECTIONS and allowed is not None:
+                if name.startswith("shaders/runtime/vk") and "shaders/runtime" not in path:
+                    lint.breach(path, line, f"{name} is private to shaders/runtime")
                 if target != room and target not in allowed:
                     lint.breach(path, line, f"room {room} must not include room {target} ({name})")
             continue
@@ -153,7 +155,7 @@ def check_includes(lint, path, text):
         pattern = next((p for p in THIRD_PARTY if fnmatch.fnmatch(name, p)), None)
         if pattern is None:
             lint.breach(path, line, f"<{name}> is neither libc nor a listed library (lint.py)")
-        elif path.endswith(".h") and room != "tests" and not path.endswith("_vk.h"):
+        elif path.endswith(".h") and room != "tests" and not path.startswith("shaders/runtime/vk"):
             lint.breach(path, line, f"a header must not include third-party <{name}>")
         elif room != "tests" and not any(fnmatch.fnmatch(path, p) for p in THIRD_PARTY[pattern]):
             lint.breach(path, line, f"<{name}> belongs to {', '.join(THIRD_PARTY[pattern])} only")

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: MIT
+"""Trains the head on the composed banks and writes it as safetensors.
+    train.py --cache DIR --out weights/head.safetensors [--steps 1500]
+Everything that is chosen (best step, thresholds) is chosen on the validation split."""
+import argparse
+import copy
+import json
+import os
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import clips
+import cman
+import track
+import weights_file
+from encoders import AUDIO_CHANNELS, VISUAL_CHANNELS
+
+BASIS = 256  # principal components that visual features are trained in; folded at export
+DECISION, DECISION_SINGLE = 0.5, 0.7  # scores at which the tracker notices: joint, one alone
+NEVER = -12.0
+
+
+class Basis:
+    """Principal axes of the visual features and the scales of the audio features."""
+
+    def __init__(self, cache):
+        rng = np.random.default_rng(0)
+        samples = []
+        for bank in clips._load(cache, "visual", "train"):
+            features = bank["features"]
+            rows = features.reshape(-1, VISUAL_CHANNELS)
+            samples.append(rows[rng.integers(0, len(rows), 20000)].astype(np.float32))
+        x = np.concatenate(samples)
+        self.mean = x.mean(0)
+        values, axes = np.linalg.eigh(np.cov((x - self.mean).T.astype(np.float64)))
+        values, axes = values[::-1][:BASIS], axes[:, ::-1][:, :BASIS]
+        self.axes = (axes / (values ** 0.25 * values[0] ** 0.25)).astype(np.float32)
+        self.axes *= 1.5 / np.sqrt(((x - self.mean) @ self.axes).var(0).mean())
+        self.kept = float(values.sum() / x.var(0).sum())
+        audio = np.concatenate([a["features"] for a in clips._load(cache, "audio", "train")])
+        audio = audio.reshape(-1, AUDIO_CHANNELS)
+        self.audio_mean, self.audio_std = audio.mean(0), audio.std(0) + 1e-3
+
+    def project(self, features):
+        out = np.empty(features.shape[:2] + (BASIS,), np.float32)
+        for i in range(0, len(features), 256):
+            out[i:i + 256] = (features[i:i + 256].astype(np.float32) - self.mean) @ self.axes
+        return out
+
+
+def normalise(basis, batch):
+    audio = (batch["audio"] - basis.audio_mean) / basis.audio_std
+    return torch.from_numpy(audio.astype(np.float32)).clamp(-6, 6), \
+        torch.from_numpy(batch["places"])
+
+
+def augment(rng, audio, places, bank):
+    """Noise, places covered by other places, missing modalities."""
+    b, t = audio.shape[:2]
+    audio = audio + torch.randn_like(audio) * rng.uniform(0, 0.35)
+    audio = audio + 0.15 * torch.randn(b, 1, audio.shape[2])
+    places = places + torch.randn_like(places) * rng.uniform(0, 0.25)
+    if rng.random() < 0.5:
+        share = rng.uniform(0, 0.35)
+        covers = torch.from_numpy(bank.places[rng.choice(bank.empty, b)])[:, None]
+        hide = (torch.rand(b, 1, places.shape[2], 1) < share).float()
+        places = places * (1 - hide) + covers * hide
+    has_audio, has_visual = torch.ones(b, t), torch.ones(b, t)
+    for i in range(b):
+        draw = rng.random()
+        if draw < 0.05:
+            has_audio[i] = 0
+        elif draw < 0.10:
+            has_visual[i] = 0
+        elif draw < 0.15:
+            has_audio[i, rng.integers(t)] = 0
+            has_visual[i, rng.integers(t)] = 0
+    return audio, places, has_audio, has_visual
+
+
+def loss_of(logits, target, weight, has_audio, has_visual):
+    k = target.shape[-1] // 3
+    ears, eyes = has_audio[..., None], has_visual[..., None]
+    there = torch.cat([(ears * eyes).expand(-1, -1, k), ears.expand(-1, -1, k),
+                       eyes.expand(-1, -1, k)], -1)
+    loss = F.binary_cross_entropy_with_logits(logits, target * there, reduction="none",
+                                              pos_weight=torch.tensor(2.0))
+    return (loss * weight).sum() / weight.sum()
+
+
+def average_precision(score, target):
+    order = np.argsort(-score)
+    hit = target[order] > 0
+    if not hit.any():
+        return float("nan")
+    precision = np.cumsum(hit) / (1 + np.arange(len(hit)))
+    return float(precision[hit].mean())
+
+
+@torch.no_grad()
+def predict(model, basis, batch, size=32):
+    model.eval()
+    audio, places = normalise(basis, batch)
+    out = [model(audio[i:i + size], places[i:i + size])["logits"]
+           for i in range(0, len(audio), size)]
+    return torch.cat(out).numpy()
+
+
+def val_summary(model, basis, val):
+    logits, k = predict(model, basis, val), len(clips.CLASSES)
+    ap = np.full((3, k), np.nan)
+    for head in range(3):
+        for c in range(k):
+            keep = val["weight"][..., head * k + c] > 0
+            ap[head, c] = average_precision(logits[..., head * k + c][keep],
+                                            val["target"][..., head * k + c][keep])
+    return ap
+
+
+def make_streams(bank, rng, count, clips_per_stream):
+    """Longer recordings: clips one after the other. -> list of batches of one."""
+    streams = []
+    for _ in range(count):
+        parts = [clips.batch(bank, rng, 1) for _ in range(clips_per_stream)]
+        streams.append({n: np.concatenate([p[n] for p in parts], 1) for n in parts[0]})
+    return streams
+
+
+@torch.no_grad()
+def stream_logits(model, basis, stream):
+    """As the daemon does it: a window per segment, read look_ahead before its end."""
+    model.eval()
+    ahead, t = model.config["look_ahead"], clips.NUM_SEGMENTS
+    audio, places = normalise(basis, stream)
+    audio, places = audio[0], places[0]
+    out = []
+    for end in range(t, len(audio) + 1):
+        out.append(end)
+    windows = np.array([[e - t + i for i in range(t)] for e in out])
+    logits = []
+    for i in range(0, len(windows), 16):
+        w = windows[i:i + 16]
+        logits.append(model(audio[w], places[w])["logits"])
+    logits = torch.cat(logits)
+    first = logits[0, :t - 1 - ahead]
+    return torch.cat([first, logits[:, t - 1 - ahead]]).numpy()
+
+
+def choose_shifts(streams, logits):
+    """For each output the logit at which it is decided: the best of (events found - 2 x
+    false ones) over the validation streams, drawn to what is best for all classes."""
+    k = len(clips.CLASSES)
+    grid = np.arange(-3, 6.01, 0.25)
+    shifts, table = np.zeros(3 * k), np.zeros((3 * k, len(grid), 3))
+    for o in range(3 * k):
+        for g, cut in enumerate(grid):
+            for stream, z in zip(streams, logits):
+                n = len(z)
+                target = stream["target"][0][:n, o]
+                soft = (target > 0) | (stream["weight"][0][:n, o] == 0)
+                score = 1 / (1 + np.exp(-(z[:, o] - cut)))
+                truth = track.true_events(target)
+                hits, false, _ = track.score(track.events(score, 0.5), truth, soft)
+                table[o, g] += (hits, false, len(truth))
+    for head in range(3):
+        part = table[head * k:(head + 1) * k]
+        gain = part[:, :, 0] - 2 * part[:, :, 1]
+        common = gain.sum(0)
+        best = int(np.argmax(common))
+        for c in range(k):
+            near = np.abs(grid - grid[best]) <= 1.5
+            own = gain[c] + 0.15 * common / k
+            own[~near] = -1e9
+            shifts[head * k + c] = grid[int(np.argmax(own))]
+    return shifts, table, grid
+
+
+def stream_report(streams, logits, shifts):
+    """Per head: events found, true events, false events, minutes, onset lags."""
+    k, minutes = len(clips.CLASSES), sum(len(z) for z in logits) / 60
+    report = {}
+    for head, name in enumerate(("joint", "heard", "seen")):
+        hits = false = total = 0
+        lags, per_class = [], {}
+        for c in range(k):
+            ch = cf = ct = 0
+            o = head * k + c
+            for stream, z in zip(streams, logits):
+                n = len(z)
+                target = stream["target"][0][:n, o]
+                soft = (target > 0) | (stream["weight"][0][:n, o] == 0)
+                score = 1 / (1 + np.exp(-(z[:, o] - shifts[o])))
+                truth = track.true_events(target)
+                h, f, lag = track.score(track.events(score, 0.5), truth, soft)
+                ch, cf, ct, lags = ch + h, cf + f, ct + len(truth), lags + lag
+            per_class[clips.CLASSES[c]] = [ch, ct, cf]
+            hits, false, total = hits + ch, false + cf, total + ct
+        report[name] = {"found": hits, "true": total, "false": false,
+                        "false_per_minute": round(false / minutes, 3),
+                        "onset_within_1": round(float(np.mean(np.abs(lags) <= 1)), 3)
+                        if lags else None, "per_class_found_true_false": per_class}
+    report["minutes"] = round(minutes, 1)
+    return report
+
+
+def export(path, model, basis, shifts, provenance):
+    """Folds normalisation into the adapters and decisions into the last bias."""
+    state = {n: p.detach().double().numpy() for n, p in model.state_dict().items()}
+    w = state["adapt_visual.weight"] @ basis.axes.astype(np.float64).T
+    state["adapt_visual.bias"] = state["adapt_visual.bias"] - w @ basis.mean
+    state["adapt_visual.weight"] = w
+    w = state["adapt_audio.weight"] / basis.audio_std
+    state["adapt_audio.bias"] = state["adapt_audio.bias"] - w @ basis.audio_mean
+    state["adapt_audio.weight"] = w
+    k, single = len(clips.CLASSES), np.log(DECISION_SINGLE / (1 - DECISION_SINGLE))
+    bias = state["head.1.bias"] - shifts
+    bias[k:] += single
+    heard, seen = provenance["can_be_heard"], provenance["can_be_seen"]
+    for c, name in enumerate(clips.CLASSES):
+        for head, able in ((0, name in heard and name in seen), (1, name in heard),
+                           (2, name in seen)):
+            if not able:
+                state["head.1.weight"][head * k + c] = 0
+                bias[head * k + c] = NEVER
+    state["head.1.bias"] = bias
+    tensors = {}
+    for name, value in state.items():
+        small = value.ndim < 2 or name.startswith("head.1")
+        tensors[name] = value.astype(np.float32 if small else np.float16)
+    metadata = {
+        "tyto.format": "head/1",
+        "tyto.config": json.dumps(model.config),
+        "tyto.classes": json.dumps(clips.CLASSES),
+        "tyto.thresholds": json.dumps([DECISION] * k),
+        "tyto.layout": weights_file.layout_hash(tensors),
+        "tyto.provenance": json.dumps(provenance),
+    }
+    weights_file.write(path, tensors, metadata)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--decay", type=float, default=0.03)
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--look-ahead", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+
+    basis = Basis(args.cache)
+    bank = clips.Bank(args.cache, "train", basis.project)
+    val_bank = clips.Bank(args.cache, "val", basis.project)
+    val = clips.batch(val_bank, np.random.default_rng(5), 400)
+    print("frames %d / %d, tracks %d / %d, basis keeps %.3f" % (
+        len(bank.places), len(val_bank.places), len(bank.audio), len(val_bank.audio),
+        basis.kept), flush=True)
+
+    config = dict(cman.CONFIG, look_ahead=args.look_ahead)
+    model = cman.Cman(dict(config, visual_in=BASIS), len(clips.CLASSES))
+    model.config = config
+    model.where.scale.data.fill_(8.0)
+    model.head[1].bias.data.fill_(-3.0)
+    model.dropout = args.dropout
+    groups = [{"params": [p for p in model.parameters() if p.dim() > 1],
+               "weight_decay": args.decay},
+              {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0}]
+    optimiser = torch.optim.AdamW(groups, lr=args.rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, args.rate, args.steps,
+                                                   pct_start=0.1)
+    average, best, best_score = None, None, -1.0
+    running = 0.0
+    for step in range(1, args.steps + 1):
+        model.train()
+        data = clips.batch(bank, rng, args.batch)
+        audio, places = normalise(basis, data)
+        audio, places, has_audio, has_visual = augment(rng, audio, places, bank)
+        logits = model(audio, places, has_audio, has_visual)["logits"]
+        loss = loss_of(logits, torch.from_numpy(data["target"]),
+                       torch.from_numpy(data["weight"]), has_audio, has_visual)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        running = 0.98 * running + 0.02 * float(loss) if step > 1 else float(loss)
+        if average is None:
+            average = copy.deepcopy(model)
+        keep = min(0.99, (step + 1) / (step + 10))
+        for a, p in zip(average.parameters(), model.parameters()):
+            a.data.mul_(keep).add_(p.data, alpha=1 - keep)
+        if step % 150 == 0 or step == args.steps:
+            ap = val_summary(average, basis, val)
+            means = np.nanmean(ap, 1)
+            print("step %d loss %.4f val AP joint %.3f heard %.3f seen %.3f" % (
+                (step, running) + tuple(means)), flush=True)
+            if means[0] + 0.3 * means[1] + 0.3 * means[2] > best_score:
+                best_score = means[0] + 0.3 * means[1] + 0.3 * means[2]
+                best, best_ap = copy.deepcopy(average), ap
+
+    streams = make_streams(val_bank, np.random.default_rng(9), 40, 6)
+    logits = [stream_logits(best, basis, s) for s in streams]
+    shifts, _, _ = choose_shifts(streams, logits)
+    fresh = make_streams(val_bank, np.random.default_rng(10), 40, 6)
+    report = stream_report(fresh, [stream_logits(best, basis, s) for s in fresh], shifts)
+    can_hear = [clips.CLASSES[c] for c in bank.tracks_of if c < len(clips.CLASSES)]
+    can_see = [clips.CLASSES[c] for c in bank.scenes_of if c < len(clips.CLASSES)]
+    ap = {n: {c: None if np.isnan(v) else round(float(v), 3)
+              for c, v in zip(clips.CLASSES, row)}
+          for n, row in zip(("joint", "heard", "seen"), best_ap)}
+    provenance = {
+        "trained_by": "scripts/head/train.py", "seed": args.seed, "steps": args.steps,
+        "val_segment_ap": ap, "val_streams": report, "can_be_heard": sorted(can_hear),
+        "can_be_seen": sorted(can_see),
+    }
+    export(args.out, best, basis, shifts, provenance)
+    size = os.path.getsize(args.out)
+    print(json.dumps({"mean_ap": [round(float(x), 3) for x in np.nanmean(best_ap, 1)],
+                      "streams": report, "bytes": size}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
