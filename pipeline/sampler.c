@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/sampler.h"
+
+/* Encoders put a keyframe a frame early or late. */
+#define TOLERANCE_SHARE 20
+/* After keyframes were once too far apart they have to prove themselves again. */
+#define CLOSE_AFTER_FAR 8
+#define BACK_NS 1000000000ll
+
+void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy, int64_t hop_ns,
+                       int64_t length_ns)
+{
+    *sampler = (struct tyto_sampler){
+        .policy = policy,
+        .hop_ns = hop_ns,
+        .length_ns = length_ns,
+        .only_keys = policy == TYTO_KEYFRAMES_ALWAYS,
+        .num_close_due = 1,
+    };
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
+}
+
+/* The k-th middle lies in (t - d/2, t + d/2] exactly for the picture nearest to
+ * it when pictures come every d. */
+static bool pick(const struct tyto_sampler *sampler, struct tyto_picker *picker, int64_t t_ns)
+{
+    if (picker->any && t_ns > picker->last_ns)
+        picker->interval_ns = t_ns - picker->last_ns;
+    if (picker->any && t_ns < picker->last_ns - BACK_NS)
+        picker->picked = false; /* the clock was set back */
+    picker->any = true;
+    picker->last_ns = t_ns;
+    const int64_t half_ns = picker->interval_ns < sampler->hop_ns ? picker->interval_ns / 2 : 0;
+    const int64_t slot = floor_div(t_ns + half_ns - sampler->length_ns / 2, sampler->hop_ns);
+    if (picker->interval_ns < sampler->hop_ns && picker->picked && slot <= picker->last_slot)
+        return false;
+    picker->picked = true;
+    picker->last_slot = slot;
+    return true;
+}
+
+bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key)
+{
+    if (sampler->policy == TYTO_KEYFRAMES_NEVER)
+        return true;
+    const int64_t far_ns = sampler->hop_ns + sampler->hop_ns / TOLERANCE_SHARE;
+    if (!is_key) {
+        if (sampler->only_keys && sampler->policy == TYTO_KEYFRAMES_AUTO &&
+            pts_ns - sampler->last_key_ns > far_ns) {
+            /* Too late for this group of pictures; the next one is decoded whole. */
+            sampler->num_close = 0;
+            sampler->num_close_due = CLOSE_AFTER_FAR;
+        }
+        return !sampler->only_keys;
+    }
+    if (sampler->num_keys > 0) {
+        const int64_t interval_ns = pts_ns - sampler->last_key_ns;
+        if (interval_ns > 0 && interval_ns <= far_ns) {
+            sampler->num_close++;
+        } else {
+            sampler->num_close = 0;
+            if (sampler->only_keys)
+                sampler->num_close_due = CLOSE_AFTER_FAR;
+        }
+    }
+    sampler->num_keys++;
+    sampler->last_key_ns = pts_ns;
+    if (sampler->policy == TYTO_KEYFRAMES_AUTO)
+        sampler->only_keys = sampler->num_close >= sampler->num_close_due;
+    const bool wanted = pick(sampler, &sampler->keys, pts_ns);
+    return wanted || !sampler->only_keys;
+}
+
+bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns)
+{
+    const bool wanted = pick(sampler, &sampler->frames, pts_ns);
+    return wanted || sampler->only_keys;
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/* A source's life and its two rings: what appsinks give on GStreamer's threads,
+ * the inference thread pops. build_gst.c makes the pipeline. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gst/app/gstappsink.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include "base/clock.h"
+#include "pipeline/source_parts.h"
+
+/* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
+enum { RING_PICTURES = 4, RING_SOUNDS = 128, BLOCK_US = 2000 };
+
+/* From the NTP era of RTCP (1900) to the Unix one. */
+#define NTP_UNIX_S 2208988800ull
+
+/* What a ring holds: a GstSample, or a GstEvent (GAP, EOS). */
+struct item {
+    GstMiniObject *object;
+    uint64_t in_ns;
+    GstMapInfo map;
+};
+
+struct held_picture {
+    struct tyto_picture picture;
+    GstSample *sample;
+    GstVideoFrame frame;
+};
+
+static pthread_once_t gst_once = PTHREAD_ONCE_INIT;
+static bool gst_is_up;
+
+static void start_gst(void)
+{
+    gst_is_up = gst_init_check(NULL, NULL, NULL);
+}
+
+static void free_item(struct item *item)
+{
+    if (!item)
+        return;
+    gst_mini_object_unref(item->object);
+    free(item);
+}
+
+/* --- GStreamer's threads ---------------------------------------------------------- */
+
+/* object is taken. */
+static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *object)
+{
+    struct tyto_source *source = stream->source;
+    struct item *item = calloc(1, sizeof(*item));
+    if (!item) {
+        gst_mini_object_unref(object);
+        return GST_FLOW_ERROR;
+    }
+    item->object = object;
+    item->in_ns = tyto_clock_mono_ns();
+    enum tyto_err err;
+    if (source->is_file) {
+        while ((err = tyto_ring_push(stream->ring, item)) == TYTO_ERR_FULL) {
+            if (atomic_load(&source->stopping))
+                break;
+            usleep(BLOCK_US);
+            item->in_ns = tyto_clock_mono_ns();
+        }
+    } else {
+        void *dropped = NULL;
+        err = tyto_ring_push_drop_oldest(stream->ring, item, &dropped);
+        if (err == TYTO_OK)
+            free_item(dropped);
+    }
+    if (err == TYTO_OK)
+        return GST_FLOW_OK;
+    free_item(item);
+    return GST_FLOW_FLUSHING;
+}
+
+static GstFlowReturn on_sample(GstAppSink *sink, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    GstSample *sample = gst_app_sink_try_pull_sample(sink, 0);
+    if (!sample)
+        return GST_FLOW_OK;
+    atomic_store(&stream->source->last_data_ns, tyto_clock_mono_ns());
+    return push(stream, GST_MINI_OBJECT_CAST(sample));
+}
+
+static void on_eos(GstAppSink *sink, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    (void)sink;
+    if (!atomic_exchange(&stream->ended, true))
+        (void)push(stream, GST_MINI_OBJECT_CAST(gst_event_new_eos()));
+}
+
+/* Holes that the demuxer knows of; running time is put into the event we keep. */
+static GstPadProbeReturn on_sink_event(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    GstClockTime pts, duration;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_GAP)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_gap(event, &pts, &duration);
+    GstEvent *segment_event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+    if (!segment_event)
+        return GST_PAD_PROBE_OK;
+    const GstSegment *segment;
+    gst_event_parse_segment(segment_event, &segment);
+    if (GST_CLOCK_TIME_IS_VALID(pts) && GST_CLOCK_TIME_IS_VALID(duration))
+        pts += duration;
+    const guint64 running_ns = gst_segment_to_running_time(segment, GST_FORMAT_TIME, pts);
+    if (GST_CLOCK_TIME_IS_VALID(running_ns))
+        (void)push(stream, GST_MINI_OBJECT_CAST(gst_event_new_gap(running_ns, 0)));
+    gst_event_unref(segment_event);
+    return GST_PAD_PROBE_OK;
+}
+
+/* Decoders may then hand out their own frames, strides and all, without a copy. */
+static GstPadProbeReturn on_sink_query(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    (void)pad;
+    (void)user;
+    GstQuery *query = GST_PAD_PROBE_INFO_QUERY(info);
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+        return GST_PAD_PROBE_OK;
+    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+    return GST_PAD_PROBE_HANDLED;
+}
+
+void tyto_source_connect_sink(struct tyto_source_stream *stream, GstElement *sink)
+{
+    GstAppSinkCallbacks callbacks = {.new_sample = on_sample, .eos = on_eos};
+    g_object_set(sink, "sync", FALSE, "async", FALSE, "max-buffers", 1, "enable-last-sample", FALSE,
+                 "qos", FALSE, NULL);
+    gst_app_sink_set_callbacks(GST_APP_SINK(sink), &callbacks, stream, NULL);
+    GstPad *pad = gst_element_get_static_pad(sink, "sink");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sink_event, stream, NULL);
+    if (stream->which == TYTO_STREAM_VIDEO)
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_sink_query, NULL, NULL);
+    gst_object_unref(pad);
+}
+
+void tyto_source_set_note(struct tyto_source *source, const char *text)
+{
+    pthread_mutex_lock(&source->note_lock);
+    if (source->note[0] == '\0')
+        snprintf(source->note, sizeof(source->note), "%s", text);
+    pthread_mutex_unlock(&source->note_lock);
+}
+
+const char *tyto_source_note(const struct tyto_source *source)
+{
+    return source->note; /* set once, ends in 0 at any time */
+}
+
+GstElement *tyto_source_make(struct tyto_source *source, const char *factory)
+{
+    GstElement *element = gst_element_factory_make(factory, NULL);
+    if (!element) {
+        char text[TYTO_SOURCE_NOTE_MAX];
+        snprintf(text, sizeof(text), "GStreamer element '%s' is not installed", factory);
+        tyto_source_set_note(source, text);
+    }
+    return element;
+}
+
+/* --- life --------------------------------------------------------------------------- */
+
+static void free_source(struct tyto_source *source)
+{
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        void *item;
+        while (source->streams[i].ring && tyto_ring_pop(source->streams[i].ring, &item) == TYTO_OK)
+            free_item(item);
+        tyto_ring_destroy(&source->streams[i].ring);
+    }
+    pthread_mutex_destroy(&source->note_lock);
+    free(source->uri);
+    free(source);
+}
+
+static enum tyto_err init_source(struct tyto_source *source,
+                                 const struct tyto_source_params *params)
+{
+    pthread_mutex_init(&source->note_lock, NULL);
+    source->options = params->options;
+    source->hop_ns = params->hop_ns;
+    source->length_ns = params->length_ns;
+    source->log = params->log;
+    source->uri = strdup(params->uri);
+    if (!source->uri)
+        return TYTO_ERR_NOMEM;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        struct tyto_source_stream *stream = &source->streams[i];
+        stream->source = source;
+        stream->which = (enum tyto_stream)i;
+        atomic_store(&stream->pos_ns, INT64_MIN);
+        tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
+                          params->length_ns);
+        const enum tyto_err err =
+            tyto_ring_create(i == TYTO_STREAM_VIDEO ? RING_PICTURES : RING_SOUNDS, &stream->ring);
+        if (err != TYTO_OK)
+            return err;
+    }
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_source_create(const struct tyto_source_params *params,
+                                 struct tyto_source **ret_source, struct tyto_fault *ret_fault)
+{
+    pthread_once(&gst_once, start_gst);
+    if (!gst_is_up)
+        return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
+                              "GStreamer cannot be started");
+    if (params->hop_ns <= 0 || params->length_ns <= 0)
+        return TYTO_ERR_INVALID;
+    struct tyto_source *source = calloc(1, sizeof(*source));
+    if (!source)
+        return TYTO_ERR_NOMEM;
+    enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
+    if (err == TYTO_OK)
+        err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
+    if (err == TYTO_OK)
+        err = init_source(source, params);
+    if (err == TYTO_OK)
+        err = tyto_source_build(source, ret_fault);
+    if (err != TYTO_OK) {
+        if (source->pipeline) {
+            gst_element_set_state(source->pipeline, GST_STATE_NULL);
+            gst_object_unref(source->pipeline);
+        }
+        free_source(source);
+        return err;
+    }
+    if (gst_element_set_state(source->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
+        source->failed_early = true; /* the reason is on the bus: tyto_source_wait() */
+    *ret_source = source;
+    return TYTO_OK;
+}
+
+struct teardown {
+    struct tyto_source *source;
+    pthread_mutex_t lock; /* guards the two below */
+    pthread_cond_t done_cond;
+    bool done, abandoned;
+};
+
+static void finish_teardown(struct teardown *teardown)
+{
+    pthread_cond_destroy(&teardown->done_cond);
+    pthread_mutex_destroy(&teardown->lock);
+    free(teardown);
+}
+
+static void *tear_down(void *arg)
+{
+    struct teardown *teardown = arg;
+    struct tyto_source *source = teardown->source;
+    gst_element_set_state(source->pipeline, GST_STATE_NULL);
+    gst_object_unref(source->pipeline);
+    free_source(source);
+    pthread_mutex_lock(&teardown->lock);
+    teardown->done = true;
+    const bool abandoned = teardown->abandoned;
+    pthread_cond_signal(&teardown->done_cond);
+    pthread_mutex_unlock(&teardown->lock);
+    if (abandoned)
+        finish_teardown(teardown);
+    return NULL;
+}
+
+bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
+{
+    if (!source || !*source)
+        return true;
+    struct teardown *teardown = calloc(1, sizeof(*teardown));
+    atomic_store(&(*source)->stopping, true);
+    pthread_t thread;
+    if (!teardown) {
+        *source = NULL;
+        return false;
+    }
+    teardown->source = *source;
+    *source = NULL;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&teardown->lock, NULL);
+    pthread_cond_init(&teardown->done_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    if (pthread_create(&thread, NULL, tear_down, teardown) != 0) {
+        finish_teardown(teardown);
+        return false;
+    }
+    pthread_detach(thread);
+    const uint64_t until_ns = tyto_clock_mono_ns() + deadline_ns;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
+    pthread_mutex_lock(&teardown->lock);
+    int rc = 0;
+    while (!teardown->done && rc == 0)
+        rc = pthread_cond_timedwait(&teardown->done_cond, &teardown->lock, &until);
+    const bool done = teardown->done;
+    teardown->abandoned = !done;
+    pthread_mutex_unlock(&teardown->lock);
+    if (done)
+        finish_teardown(teardown);
+    return done;
+}
+
+/* --- end and errors ---------------------------------------------------------------- */
+
+static enum tyto_err err_of(const GError *error)
+{
+    if (error->domain == GST_RESOURCE_ERROR)
+        return error->code == GST_RESOURCE_ERROR_NOT_FOUND ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
+    if (error->domain == GST_STREAM_ERROR)
+        return error->code == GST_STREAM_ERROR_CODEC_NOT_FOUND ? TYTO_ERR_UNSUPPORTED
+                                                               : TYTO_ERR_FORMAT;
+    if (error->domain == GST_CORE_ERROR && error->code == GST_CORE_ERROR_MISSING_PLUGIN)
+        return TYTO_ERR_UNSUPPORTED;
+    return TYTO_ERR_INTERNAL;
+}
+
+static bool settled_without_streams(const struct tyto_source *source)
+{
+    bool audio, video;
+    return tyto_source_get_streams(source, &audio, &video) && !audio && !video;
+}
+
+enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
+                               uint32_t text_bytes)
+{
+    GstBus *bus = gst_element_get_bus(source->pipeline);
+    const GstClockTime wait_ns = (GstClockTime)timeout_ms * GST_MSECOND;
+    GstMessage *message =
+        gst_bus_timed_pop_filtered(bus, wait_ns, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+    gst_object_unref(bus);
+    if (!message) {
+        if (source->failed_early) {
+            snprintf(text, text_bytes, "could not be started");
+            return TYTO_ERR_IO;
+        }
+        if (!settled_without_streams(source))
+            return TYTO_ERR_TIMEOUT;
+        snprintf(text, text_bytes, "nothing to see or hear in it%s%s", source->note[0] ? ": " : "",
+                 source->note);
+        return TYTO_ERR_UNSUPPORTED;
+    }
+    enum tyto_err err = TYTO_ERR_CLOSED;
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+        GError *error = NULL;
+        gst_message_parse_error(message, &error, NULL);
+        err = err_of(error);
+        /* The message names no URI; the debug text, left out here, may. */
+        snprintf(text, text_bytes, "%s", source->note[0] ? source->note : error->message);
+        g_error_free(error);
+    }
+    gst_message_unref(message);
+    return err;
+}
+
+/* --- the popper's thread ------------------------------------------------------------ */
+
+static void release_picture(struct tyto_picture *picture)
+{
+    struct held_picture *held = picture->owner;
+    gst_video_frame_unmap(&held->frame);
+    gst_sample_unref(held->sample);
+    free(held);
+}
+
+static bool describe(const GstVideoFrame *from, struct tyto_frame *ret_frame)
+{
+    const GstVideoInfo *info = &from->info;
+    struct tyto_frame frame = {
+        .width = (uint32_t)GST_VIDEO_FRAME_WIDTH(from),
+        .height = (uint32_t)GST_VIDEO_FRAME_HEIGHT(from),
+        .bt709 = info->colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709,
+        .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
+    };
+    const GstVideoFormat format = GST_VIDEO_FRAME_FORMAT(from);
+    if (format == GST_VIDEO_FORMAT_I420)
+        frame.format = TYTO_PIXEL_I420;
+    else if (format == GST_VIDEO_FORMAT_NV12)
+        frame.format = TYTO_PIXEL_NV12;
+    else if (format == GST_VIDEO_FORMAT_RGB)
+        frame.format = TYTO_PIXEL_RGB;
+    else
+        return false;
+    for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES(from); i++) {
+        const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE(from, i);
+        if (stride <= 0)
+            return false;
+        frame.planes[i] = GST_VIDEO_FRAME_PLANE_DATA(from, i);
+        frame.strides_bytes[i] = (uint32_t)stride;
+    }
+    if (tyto_frame_check(&frame) != TYTO_OK)
+        return false;
+    *ret_frame = frame;
+    return true;
+}
+
+static struct tyto_picture *make_picture(GstSample *sample, int64_t pts_ns, uint64_t in_ns)
+{
+    struct held_picture *held = calloc(1, sizeof(*held));
+    GstVideoInfo info;
+    GstCaps *caps = gst_sample_get_caps(sample);
+    if (!held || !caps || !gst_video_info_from_caps(&info, caps) ||
+        !gst_video_frame_map(&held->frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ)) {
+        free(held);
+        return NULL;
+    }
+    if (!describe(&held->frame, &held->picture.frame)) {
+        gst_video_frame_unmap(&held->frame);
+        free(held);
+        return NULL;
+    }
+    held->sample = gst_sample_ref(sample);
+    held->picture.pts_ns = pts_ns;
+    held->picture.in_ns = in_ns;
+    held->picture.num_refs = 1;
+    held->picture.owner = held;
+    held->picture.release = release_picture;
+    return &held->picture;
+}
+
+/* Capture time by the camera's clock, where RTCP sender reports told it. */
+static uint64_t capture_of(GstBuffer *buffer)
+{
+    static GstStaticCaps ntp_caps = GST_STATIC_CAPS("timestamp/x-ntp");
+    GstCaps *caps = gst_static_caps_get(&ntp_caps);
+    const GstReferenceTimestampMeta *meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
+    gst_caps_unref(caps);
+    if (!meta || meta->timestamp < NTP_UNIX_S * TYTO_NS_PER_S)
+        return 0;
+    return meta->timestamp - NTP_UNIX_S * TYTO_NS_PER_S;
+}
+
+/* False: this sample says nothing (no time, cut away, not mappable). */
+static bool open_sample(const struct tyto_source_stream *stream, struct item *item,
+                        struct tyto_media *media)
+{
+    GstSample *sample = GST_SAMPLE(item->object);
+    GstBuffer *buffer = gst_sample_get_buffer(sample);
+    const GstSegment *segment = gst_sample_get_segment(sample);
+    if (!buffer || !segment || !GST_BUFFER_PTS_IS_VALID(buffer))
+        return false;
+    const guint64 running_ns =
+        gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    if (!GST_CLOCK_TIME_IS_VALID(running_ns) || running_ns > INT64_MAX)
+        return false;
+    media->pts_ns = (int64_t)running_ns;
+    media->capture_unix_ns = capture_of(buffer);
+    if (stream->which == TYTO_STREAM_VIDEO) {
+        media->kind = TYTO_MEDIA_PICTURE;
+        media->picture = make_picture(sample, media->pts_ns, item->in_ns);
+        return media->picture != NULL;
+    }
+    if (!gst_buffer_map(buffer, &item->map, GST_MAP_READ))
+        return false;
+    media->kind = TYTO_MEDIA_SOUND;
+    media->samples = (const float *)(const void *)item->map.data;
+    media->num_samples = (uint32_t)(item->map.size / sizeof(float));
+    media->map = &item->map;
+    return true;
+}
+
+enum tyto_err tyto_source_pop(struct tyto_source *source, enum tyto_stream which,
+                              struct tyto_media *ret_media)
+{
+    struct tyto_source_stream *stream = &source->streams[which];
+    if (stream->end_popped)
+        return TYTO_ERR_CLOSED;
+    for (;;) {
+        void *popped;
+        const enum tyto_err err = tyto_ring_pop(stream->ring, &popped);
+        if (err != TYTO_OK)
+            return err;
+        struct item *item = popped;
+        struct tyto_media media = {.in_ns = item->in_ns, .sample = item};
+        if (GST_IS_EVENT(item->object)) {
+            GstEvent *event = GST_EVENT(item->object);
+            media.kind = TYTO_MEDIA_END;
+            if (GST_EVENT_TYPE(event) == GST_EVENT_GAP) {
+                GstClockTime pts;
+                gst_event_parse_gap(event, &pts, NULL);
+                media.kind = TYTO_MEDIA_PASSED;
+                media.pts_ns = pts > INT64_MAX ? INT64_MAX : (int64_t)pts;
+            }
+            stream->end_popped = media.kind == TYTO_MEDIA_END;
+        } else if (!open_sample(stream, item, &media)) {
+            free_item(item);
+            continue;
+        }
+        *ret_media = media;
+        return TYTO_OK;
+    }
+}
+
+void tyto_media_release(struct tyto_media *media)
+{
+    struct item *item = media->sample;
+    tyto_picture_unref(&media->picture);
+    if (media->map)
+        gst_buffer_unmap(gst_sample_get_buffer(GST_SAMPLE(item->object)), &item->map);
+    free_item(item);
+    *media = (struct tyto_media){0};
+}
+
+int64_t tyto_source_position(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return atomic_load(&source->streams[stream].pos_ns);
+}
+
+bool tyto_source_get_streams(const struct tyto_source *source, bool *ret_audio, bool *ret_video)
+{
+    if (!atomic_load(&source->no_more_pads) || atomic_load(&source->num_pending) > 0)
+        return false;
+    *ret_audio = atomic_load(&source->streams[TYTO_STREAM_AUDIO].linked);
+    *ret_video = atomic_load(&source->streams[TYTO_STREAM_VIDEO].linked);
+    return true;
+}
+
+uint64_t tyto_source_last_data_ns(const struct tyto_source *source)
+{
+    return atomic_load(&source->last_data_ns);
+}
+
+uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return tyto_ring_num_dropped(source->streams[stream].ring);
+}
+
+int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return tyto_ring_fd(source->streams[stream].ring);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What the GStreamer files of a source share. Internal; no GStreamer header is
+ * included here, its types are only named. */
+#ifndef TYTO_PIPELINE_SOURCE_PARTS_H
+#define TYTO_PIPELINE_SOURCE_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/ring.h"
+#include "pipeline/sampler.h"
+#include "pipeline/source.h"
+
+struct _GstElement;
+struct _GstPad;
+struct _GstCaps;
+
+enum tyto_uri_kind {
+    TYTO_URI_FILE,
+    TYTO_URI_RTSP,
+    TYTO_URI_HTTP,
+    TYTO_URI_SRT,
+    TYTO_URI_V4L2,
+    TYTO_URI_TEST,
+};
+
+enum { TYTO_SOURCE_NOTE_MAX = 160 };
+
+struct tyto_source_stream {
+    struct tyto_source *source;
+    enum tyto_stream which;
+    struct tyto_ring *ring; /* of struct item; owned */
+    atomic_bool claimed;    /* a pad of this kind was taken */
+    atomic_bool linked;     /* and can be decoded */
+    atomic_bool ended;      /* END was pushed */
+    bool end_popped;        /* the popper's */
+    _Atomic int64_t pos_ns;
+    struct tyto_sampler sampler; /* of the streaming thread */
+    bool marked_keys_only;       /* the decoder was told that only keyframes come */
+};
+
+struct tyto_source {
+    enum tyto_uri_kind kind;
+    bool is_file;      /* finite: back-pressure instead of drops */
+    bool failed_early; /* the pipeline said no when started; its bus has the reason */
+    char *uri;         /* owned */
+    struct tyto_source_options options;
+    int64_t hop_ns, length_ns;
+    const struct tyto_log *log;
+    struct _GstElement *pipeline; /* owned */
+    struct tyto_source_stream streams[TYTO_NUM_STREAMS];
+    atomic_bool stopping;
+    atomic_bool no_more_pads; /* of the topmost element */
+    atomic_uint num_pending;  /* parsers that have not said all their pads yet */
+    _Atomic uint64_t last_data_ns;
+    pthread_mutex_t note_lock; /* guards note */
+    char note[TYTO_SOURCE_NOTE_MAX];
+};
+
+/* build_gst.c: makes source->pipeline for source->uri, not yet started. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *ret_fault);
+/* stream_gst.c: chains a pad of known caps to its appsink. */
+void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,
+                        const struct _GstCaps *caps);
+/* source_gst.c: remembers what a stream lacks; the first note stays. */
+void tyto_source_set_note(struct tyto_source *source, const char *text);
+/* source_gst.c: connects an appsink to the stream's ring. */
+void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElement *sink);
+/* source_gst.c: the element of that name, or NULL with the note set. */
+struct _GstElement *tyto_source_make(struct tyto_source *source, const char *factory);
+
+/* uri.c: what a person wrote to a scheme; file paths become absolute file:// later. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
+                               struct tyto_fault *ret_fault);
+/* uri.c: the value of key in "?a=1&b=2", or fallback. */
+double tyto_uri_number(const char *uri, const char *key, double fallback);
+
+#endif
