@@ -85,7 +85,7 @@ void multiply(vec4 xa, vec4 xb, uint w_at)
 
         [[unroll]] for (uint r = 0; r < 16; r++)
             if (r < ROWS)
-                acc[r] = fma(vec4(subgroupBroadcast(r < GEMM_LANES ? xa[i] : xb[i],
+                acc[r] = fma(vec4(subgroupShuffle(r < GEMM_LANES ? xa[i] : xb[i],
                                                     r % GEMM_LANES)), w, acc[r]);
     }
 }

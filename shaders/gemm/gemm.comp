@@ -58,7 +58,7 @@ void main()
 
             [[unroll]] for (uint r = 0; r < 16; r++)
                 if (r < ROWS)
-                    acc[r] = fma(vec4(subgroupBroadcast(r < GEMM_LANES ? xa[i] : xb[i],
+                    acc[r] = fma(vec4(subgroupShuffle(r < GEMM_LANES ? xa[i] : xb[i],
                                                         r % GEMM_LANES)), w, acc[r]);
         }
         w_at += 4 * GEMM_LANES;
