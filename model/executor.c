@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Which of the two executors runs a graph, and where its rows lie. */
+#include <stdlib.h>
+
+#include "model/encoder.h"
+#include "model/executor_vk.h"
+#include "model/executor_xnn.h"
+
+struct tyto_executor {
+    enum tyto_exec kind;
+    uint32_t max_batch;
+    struct tyto_executor_vk *vk;   /* VULKAN */
+    struct tyto_executor_xnn *xnn; /* CPU, with buffers of its own */
+    struct tyto_buf *input, *output;
+};
+
+static enum tyto_err create_cpu(struct tyto_executor *exec,
+                                const struct tyto_executor_params *params)
+{
+    const struct tyto_graph *graph = params->graph;
+    const struct tyto_value *in = &graph->values[0], *out = &graph->values[graph->out_idx];
+    const uint64_t in_bytes = sizeof(float) * in->h * in->w * in->c * (uint64_t)params->max_batch;
+    const uint64_t out_bytes =
+        sizeof(float) * out->h * out->w * out->c * (uint64_t)params->max_batch;
+    enum tyto_err err =
+        tyto_executor_xnn_create(graph, params->max_batch, params->num_threads, &exec->xnn);
+
+    if (!err)
+        err = tyto_buf_create(params->gpu, TYTO_BUF_UPLOAD, in_bytes, &exec->input);
+    if (!err)
+        err = tyto_buf_create(params->gpu, TYTO_BUF_UPLOAD, out_bytes, &exec->output);
+    return err;
+}
+
+/* TYTO_EXEC_AUTO: a real GPU is faster than this machine's cores, lavapipe is not. */
+static enum tyto_exec pick(const struct tyto_executor_params *params)
+{
+    if (params->exec != TYTO_EXEC_AUTO)
+        return params->exec;
+    const enum tyto_gpu_kind kind = tyto_gpu_get_info(params->gpu)->kind;
+    const bool real = kind == TYTO_GPU_KIND_DISCRETE || kind == TYTO_GPU_KIND_INTEGRATED;
+    return real ? TYTO_EXEC_VULKAN : TYTO_EXEC_CPU;
+}
+
+enum tyto_err tyto_executor_create(const struct tyto_executor_params *params,
+                                   struct tyto_executor **ret_exec)
+{
+    if (params->max_batch == 0)
+        return TYTO_ERR_INVALID;
+    struct tyto_executor *exec = calloc(1, sizeof(*exec));
+    if (!exec)
+        return TYTO_ERR_NOMEM;
+
+    exec->kind = pick(params);
+    exec->max_batch = params->max_batch;
+    enum tyto_err err = TYTO_OK;
+    if (exec->kind == TYTO_EXEC_CPU) {
+        err = create_cpu(exec, params);
+        if (err == TYTO_ERR_UNSUPPORTED && params->exec == TYTO_EXEC_AUTO) {
+            tyto_log_write(params->log, TYTO_LOG_DEBUG, "model",
+                           "XNNPACK cannot run this network here: Vulkan does");
+            tyto_executor_xnn_destroy(&exec->xnn);
+            exec->kind = TYTO_EXEC_VULKAN;
+            err = TYTO_OK;
+        }
+    }
+    if (!err && exec->kind == TYTO_EXEC_VULKAN)
+        err = tyto_executor_vk_create(params->graph, params->gpu, params->max_batch, &exec->vk);
+    if (err) {
+        tyto_executor_destroy(&exec);
+        return err;
+    }
+    *ret_exec = exec;
+    return TYTO_OK;
+}
+
+void tyto_executor_destroy(struct tyto_executor **exec)
+{
+    if (!exec || !*exec)
+        return;
+    tyto_executor_vk_destroy(&(*exec)->vk);
+    tyto_executor_xnn_destroy(&(*exec)->xnn);
+    tyto_buf_destroy(&(*exec)->input);
+    tyto_buf_destroy(&(*exec)->output);
+    free(*exec);
+    *exec = NULL;
+}
+
+enum tyto_exec tyto_executor_kind(const struct tyto_executor *exec)
+{
+    return exec->kind;
+}
+
+struct tyto_buf *tyto_executor_input(const struct tyto_executor *exec)
+{
+    return exec->vk ? tyto_executor_vk_input(exec->vk) : exec->input;
+}
+
+const struct tyto_buf *tyto_executor_output(const struct tyto_executor *exec)
+{
+    return exec->vk ? tyto_executor_vk_output(exec->vk) : exec->output;
+}
+
+enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch)
+{
+    if (batch == 0 || batch > exec->max_batch)
+        return TYTO_ERR_INVALID;
+    if (exec->vk)
+        return tyto_executor_vk_run(exec->vk, batch);
+    return tyto_executor_xnn_run(exec->xnn, tyto_buf_map(exec->input), tyto_buf_map(exec->output),
+                                 batch);
+}
