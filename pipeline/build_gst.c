@@ -251,14 +251,14 @@ static enum tyto_err build_test(struct tyto_source *source, struct tyto_fault *r
     if (tyto_uri_number(source->uri, "video", 1) != 0) {
         snprintf(text, sizeof(text),
                  "videotestsrc is-live=%s num-buffers=%d pattern=%d ! "
-                 "video/x-raw,format=I420,width=%d,height=%d,framerate=%d/1",
+                 "capsfilter caps=video/x-raw,format=I420,width=%d,height=%d,framerate=%d/1",
                  live, seconds < 0 ? -1 : (int)(seconds * fps), pattern, width, height, fps);
         add_test_stream(source, text, &failed);
     }
     if (tyto_uri_number(source->uri, "audio", 1) != 0) {
         snprintf(text, sizeof(text),
                  "audiotestsrc is-live=%s num-buffers=%d samplesperbuffer=320 wave=%d ! "
-                 "audio/x-raw,format=F32LE,rate=16000,channels=1,layout=interleaved",
+                 "capsfilter caps=audio/x-raw,format=F32LE,rate=16000,channels=1",
                  live, seconds < 0 ? -1 : (int)(seconds * 50), wave);
         add_test_stream(source, text, &failed);
     }
