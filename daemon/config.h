@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's configuration: a YAML file, parsed once into a plain value.
+ * Zero in a number means "the default of the room that uses it". */
+#ifndef TYTO_DAEMON_CONFIG_H
+#define TYTO_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "daemon/publisher.h"
+#include "pipeline/engine.h"
+
+enum {
+    TYTO_CONFIG_URI_MAX = 1024,
+    TYTO_CONFIG_PATH_MAX = 1024,
+    TYTO_CONFIG_MAX_RULES = 512,
+    TYTO_CONFIG_FILE_MAX_BYTES = 256 * 1024,
+};
+
+struct tyto_config_camera {
+    char id[TYTO_ID_MAX + 1];
+    char uri[TYTO_CONFIG_URI_MAX];
+    struct tyto_source_options source;
+    bool audio, video; /* whether to use that stream */
+    int64_t av_offset_ns;
+    int64_t skew_ns;
+    int64_t stall_ns;
+    uint32_t line; /* where it stands in the file; 0: command line */
+};
+
+enum tyto_log_format { TYTO_LOG_FORMAT_AUTO, TYTO_LOG_FORMAT_HUMAN, TYTO_LOG_FORMAT_JSON };
+
+struct tyto_config {
+    char file[256];                     /* "" without one */
+    struct tyto_config_camera *cameras; /* owned */
+    uint32_t num_cameras;
+
+    struct {
+        char visual[TYTO_CONFIG_PATH_MAX]; /* "": DIR/visual.safetensors, and so on */
+        char audio[TYTO_CONFIG_PATH_MAX];
+        char head[TYTO_CONFIG_PATH_MAX];
+        char dir[TYTO_CONFIG_PATH_MAX]; /* "": beside the program, ../share/tyto/models */
+    } models;
+
+    char device[64];
+    enum tyto_exec exec;
+    uint32_t num_threads;
+    uint32_t num_segments;
+    uint32_t look_ahead; /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
+    int64_t hop_ns;
+    uint32_t max_batch;
+    uint32_t connects_per_s;
+    bool validate;
+
+    struct tyto_tracker_params tracker; /* its rules point into the array below */
+    struct tyto_class_rule *rules;      /* owned */
+
+    char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
+    uint32_t num_endpoints; /* at least 1 after loading */
+    int64_t heartbeat_ns;
+
+    enum tyto_log_level log_level;
+    enum tyto_log_format log_format;
+    int64_t summary_every_ns; /* between the log's summaries; 0: 60 s */
+};
+
+/* Defaults, no cameras. NOMEM. Owned. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_create(struct tyto_config **ret_config);
+void tyto_config_destroy(struct tyto_config **config);
+
+/* Defaults, then what the file says. NOT_FOUND, IO, FORMAT (no YAML), INVALID
+ * (not what is expected), NOMEM; *ret_fault names file, line, key, value and what
+ * to do. Secrets in URIs never get into it. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_load(const char *path, struct tyto_config **ret_config,
+                               struct tyto_fault *ret_fault);
+/* The same from memory; file is only for messages and relative paths. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_parse(const char *text, size_t text_bytes, const char *file,
+                                struct tyto_config **ret_config, struct tyto_fault *ret_fault);
+
+/* One camera as typed on the command line: URI or NAME=URI (then ids are cam1,
+ * cam2, ... by position). INVALID, EXISTS (id taken), NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_add_uri(struct tyto_config *config, const char *argument,
+                                  struct tyto_fault *ret_fault);
+/* Overrides by the command line; INVALID as for the file. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_set_exec(struct tyto_config *config, const char *value,
+                                   struct tyto_fault *ret_fault);
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_set_device(struct tyto_config *config, const char *value,
+                                     struct tyto_fault *ret_fault);
+
+/* What must hold between values; load has done it. After overrides call it again. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault);
+
+/* A URI without user, password and query, for messages. */
+void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);
+
+#endif

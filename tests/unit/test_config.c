@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon/config: what a file may say, and what we say when it is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/config.h"
+#include "model/cman.h"
+
+static enum tyto_err parse(const char *text, struct tyto_config **ret_config, char *said,
+                           size_t said_bytes)
+{
+    struct tyto_fault fault;
+    memset(&fault, 0, sizeof(fault));
+    const enum tyto_err err =
+        tyto_config_parse(text, strlen(text), "/etc/tyto/t.yaml", ret_config, &fault);
+    tyto_fault_print(&fault, said, said_bytes);
+    return err;
+}
+
+static void a_whole_file_is_read_into_plain_values(void **state)
+{
+    (void)state;
+    static const char text[] = "cameras:\n"
+                               "  - id: front-door\n"
+                               "    uri: rtsp://user:secret@camera.local/stream\n"
+                               "    transport: udp\n"
+                               "    keyframes: never\n"
+                               "    latency_ms: 350\n"
+                               "    av_offset_ms: -80\n"
+                               "    stall_s: 5\n"
+                               "  - {id: clip, uri: clips/a.mp4, audio: no}\n"
+                               "models:\n"
+                               "  dir: models\n"
+                               "  head: /opt/head.safetensors\n"
+                               "inference:\n"
+                               "  device: 1\n"
+                               "  exec: cpu\n"
+                               "  segments: 20\n"
+                               "  hop_s: 0.5\n"
+                               "  look_ahead: 2\n"
+                               "tracker: {threshold: 0.6, onset_num: 3, onset_window: 4, "
+                               "hang_over_s: 1.5, only_joint: true}\n"
+                               "classes:\n"
+                               "  dog: {threshold: 0.4}\n"
+                               "  wind: {publish: false}\n"
+                               "publish:\n"
+                               "  endpoints: [tcp://127.0.0.1:6000, ipc:///run/tyto/e.sock]\n"
+                               "  heartbeat_s: 2\n"
+                               "log: {level: debug, format: json}\n";
+    struct tyto_config *config = NULL;
+    char said[1024];
+    const enum tyto_err err = parse(text, &config, said, sizeof(said));
+    if (err != TYTO_OK)
+        print_error("%s\n", said);
+    assert_int_equal(err, TYTO_OK);
+    assert_int_equal(config->num_cameras, 2);
+    const struct tyto_config_camera *camera = &config->cameras[0];
+    assert_string_equal(camera->id, "front-door");
+    assert_string_equal(camera->uri, "rtsp://user:secret@camera.local/stream");
+    assert_int_equal(camera->source.transport, TYTO_TRANSPORT_UDP);
+    assert_int_equal(camera->source.keyframes, TYTO_KEYFRAMES_NEVER);
+    assert_int_equal(camera->source.latency_ms, 350);
+    assert_int_equal(camera->av_offset_ns, -80000000);
+    assert_int_equal(camera->stall_ns, 5000000000);
+    assert_int_equal(camera->line, 2);
+    assert_string_equal(config->cameras[1].uri, "/etc/tyto/clips/a.mp4");
+    assert_false(config->cameras[1].audio);
+    assert_true(config->cameras[1].video);
+    assert_string_equal(config->models.dir, "/etc/tyto/models");
+    assert_string_equal(config->models.head, "/opt/head.safetensors");
+    assert_string_equal(config->device, "1");
+    assert_int_equal(config->exec, TYTO_EXEC_CPU);
+    assert_int_equal(config->num_segments, 20);
+    assert_int_equal(config->hop_ns, 500000000);
+    assert_int_equal(config->look_ahead, 2);
+    assert_true(config->tracker.threshold > 0.59f && config->tracker.threshold < 0.61f);
+    assert_int_equal(config->tracker.hang_over_ns, 1500000000);
+    assert_true(config->tracker.only_joint);
+    assert_int_equal(config->tracker.num_rules, 2);
+    assert_string_equal(config->tracker.rules[0].class_name, "dog");
+    assert_false(config->tracker.rules[0].off);
+    assert_true(config->tracker.rules[1].off);
+    assert_int_equal(config->num_endpoints, 2);
+    assert_string_equal(config->endpoints[1], "ipc:///run/tyto/e.sock");
+    assert_int_equal(config->heartbeat_ns, 2000000000);
+    assert_int_equal(config->log_level, TYTO_LOG_DEBUG);
+    assert_int_equal(config->log_format, TYTO_LOG_FORMAT_JSON);
+    tyto_config_destroy(&config);
+}
+
+static void what_a_file_leaves_out_has_defaults(void **state)
+{
+    (void)state;
+    struct tyto_config *config = NULL;
+    char said[1024];
+    assert_int_equal(parse("cameras: [{id: a, uri: rtsp://h/s}]", &config, said, sizeof(said)),
+                     TYTO_OK);
+    assert_string_equal(config->device, "auto");
+    assert_int_equal(config->exec, TYTO_EXEC_AUTO);
+    assert_int_equal(config->look_ahead, TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS);
+    assert_int_equal(config->num_endpoints, 1);
+    assert_string_equal(config->endpoints[0], "tcp://127.0.0.1:5571");
+    assert_int_equal(config->log_level, TYTO_LOG_INFO);
+    assert_int_equal(config->cameras[0].source.transport, TYTO_TRANSPORT_TCP);
+    assert_true(config->cameras[0].audio && config->cameras[0].video);
+    tyto_config_destroy(&config);
+}
+
+#define CAM "cameras: [{id: a, uri: rtsp://h/s}]\n"
+
+static const struct {
+    const char *text;
+    const char *said; /* the whole message, without the file's name */
+} bad[] = {
+    {"", "1: the file is empty: it needs at least 'cameras:'"},
+    {"# only a comment\n", "1: the file is empty: it needs at least 'cameras:'"},
+    {"just words\n", "1: 'just words' must be a group of keys (key: value)"},
+    {"- a\n- b\n", "1: must be a group of keys (key: value)"},
+    {"log: {level: info}\n", " cameras: there is no camera: add '- {id: NAME, uri: URI}' to it"},
+    {"cameras:\n", "1: cameras: must be a list (lines that begin with '- ')"},
+    {"cameras: rtsp://h/s\n", "1: cameras: must be a list (lines that begin with '- ')"},
+    {"cameras: []\n", " cameras: there is no camera: add '- {id: NAME, uri: URI}' to it"},
+    {"camreas: []\n", "1: camreas: unknown key; did you mean 'cameras'?"},
+    {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
+                   "publish, log, connects_per_s"},
+    {"cameras:\n  - id: a\n", "2: cameras[1]: lacks its 'uri': e.g. rtsp://camera.local/stream or "
+                              "a file"},
+    {"cameras:\n  - uri: rtsp://h/s\n",
+     "2: cameras[1]: lacks its 'id': give the camera a short name"},
+    {"cameras:\n  - id: Front Door\n    uri: a.mp4\n",
+     "2: cameras[1].id: 'Front Door' must be 1 to 64 characters of a-z, 0-9, '_' and '-'"},
+    {"cameras:\n  - {id: a, uri: a.mp4}\n  - {id: a, uri: b.mp4}\n",
+     "3: cameras[2]: 'a' is the id of the camera in line 2, too: ids must differ"},
+    {"cameras:\n  - {id: a, uri: a.mp4, audio: false, video: false}\n",
+     "2: cameras[1]: uses neither audio nor video: set one of them to true"},
+    {"cameras:\n  - id: a\n    uri: a.mp4\n    transprot: tcp\n",
+     "4: cameras[1].transprot: unknown key; did you mean 'transport'?"},
+    {"cameras:\n  - id: a\n    uri: a.mp4\n    transport: quic\n",
+     "4: cameras[1].transport: 'quic' must be one of: tcp, udp, auto"},
+    {"cameras:\n  - id: a\n    uri:\n      - a.mp4\n",
+     "4: cameras[1].uri: must be a single value, not a list"},
+    {"cameras:\n  - id: a\n    uri:\n",
+     "3: cameras[1].uri: is empty: give a value or remove the key"},
+    {"cameras:\n  - {id: a, uri: a.mp4, audio: maybe}\n",
+     "2: cameras[1].audio: 'maybe' must be true or false"},
+    {"cameras:\n  - {id: a, uri: 'gopher://me:pw@h/s?key=1'}\n",
+     "2: a: 'gopher://***@h/s?***' cannot be watched: unknown scheme 'gopher': use a path, file, "
+     "rtsp, http, https, srt, v4l2 or test"},
+    {"cameras:\n  - {id: a, uri: a.mp4, latency_ms: 200.5}\n",
+     "2: cameras[1].latency_ms: '200.5' must be a whole number from 1 to 10000"},
+    {CAM "tracker:\n  threshold: 1.5\n",
+     "3: tracker.threshold: '1.5' is out of range: must be from 0.01 to 1"},
+    {CAM "tracker:\n  threshold: high\n",
+     "3: tracker.threshold: 'high' must be a number from 0.01 to 1"},
+    {CAM "tracker:\n  threshold: .nan\n",
+     "3: tracker.threshold: '.nan' must be a number from 0.01 to 1"},
+    {CAM "tracker:\n  hang_over_s: 1e999\n",
+     "3: tracker.hang_over_s: '1e999' must be a number from 0.1 to 600"},
+    {CAM "tracker:\n  hang_over: 2\n",
+     "3: tracker.hang_over: unknown key; did you mean 'hang_over_s'?"},
+    {CAM "tracker:\n  onset_num: 4\n", " tracker.onset_num: 4 is more than the 3 segments of "
+                                       "tracker.onset_window: it could never be reached"},
+    {CAM "tracker: {min_duration_s: 20, max_duration_s: 10}\n",
+     " tracker.min_duration_s: 20 is not below tracker.max_duration_s (10)"},
+    {CAM "inference: {device: nvidia}\n", "2: inference.device: 'nvidia' must be auto, gpu, cpu or "
+                                          "an index of `tyto devices`"},
+    {CAM "inference: {segments: 0}\n",
+     "2: inference.segments: '0' is out of range: must be from 1 to 64"},
+    {CAM "inference: {segments: 10, look_ahead: 10}\n",
+     " inference.look_ahead: 10 must be below inference.segments (10)"},
+    {CAM "classes: {Dog: {}}\n",
+     "2: classes.Dog: 'Dog' is no class name (a-z, 0-9, '_' and '-'); `tyto model info` lists "
+     "them"},
+    {CAM "classes:\n  dog:\n    treshold: 0.5\n",
+     "4: classes.dog.treshold: unknown key; did you mean 'threshold'?"},
+    {CAM "publish:\n  endpoints: tcp://0.0.0.0:5571\n",
+     "3: publish.endpoints: tcp://0.0.0.0:5571: other hosts could reach this address and nothing "
+     "is encrypted: bind 127.0.0.1 (or ipc://) and tunnel, e.g. with ssh -L 5571:127.0.0.1:5571"},
+    {CAM "publish:\n  endpoints:\n    - tcp://127.0.0.1:5571\n    - nonsense\n",
+     "5: publish.endpoints[2]: nonsense: is no endpoint: write tcp://127.0.0.1:PORT or "
+     "ipc:///absolute/path"},
+    {CAM "publish: {endpoints: []}\n",
+     " publish.endpoints: is empty: name at least one, e.g. tcp://127.0.0.1:5571"},
+    {CAM "log: {level: loud}\n",
+     "2: log.level: 'loud' must be one of: error, warning, info, debug"},
+    {CAM "log: {level: info, level: debug}\n", "2: log.level: stands here twice (first in line 2)"},
+    {CAM "log: {level: \"in\\e[2Jfo\"}\n",
+     "2: log.level: 'in?[2Jfo' must be one of: error, warning, info, debug"},
+    {CAM "? [a, b]\n: 1\n", "1: holds a key that is no text"},
+    {CAM "---\nlog: {}\n", "3: a second document begins here: keep one file to one document"},
+    {"cameras:\n\t- id: a\n", "2: not YAML: found character that cannot start any token (while "
+                              "scanning for the next token)"},
+    {"cameras: [{id: a, uri: x\n", "2: not YAML: did not find expected ',' or '}' (while parsing a "
+                                   "flow mapping)"},
+    {CAM "log: *nowhere\n", "2: not YAML: found undefined alias"},
+    {"cameras: &a\n  - *a\n", "1: cameras[1]: must be a group of keys (key: value)"},
+};
+
+static void each_mistake_is_named_with_its_line_key_and_value(void **state)
+{
+    (void)state;
+    uint32_t num_wrong = 0;
+    const size_t num = sizeof(bad) / sizeof(bad[0]);
+    for (size_t i = 0; i < num; i++) {
+        struct tyto_config *config = NULL;
+        char said[1024];
+        const enum tyto_err err = parse(bad[i].text, &config, said, sizeof(said));
+        char expected[1024];
+        snprintf(expected, sizeof(expected), "/etc/tyto/t.yaml:%s", bad[i].said);
+        /* Syntax errors close with a general hint. */
+        const bool is_right = err != TYTO_OK && !config &&
+                              strncmp(said, expected, strlen(expected)) == 0 &&
+                              (said[strlen(expected)] == '\0' || err == TYTO_ERR_FORMAT);
+        if (!is_right) {
+            print_error("case %zu:\n  expected %s\n  was      %s\n", i, expected, said);
+            num_wrong++;
+        }
+        tyto_config_destroy(&config);
+    }
+    assert_true(num >= 40);
+    assert_int_equal(num_wrong, 0);
+}
+
+static void a_secret_in_a_uri_is_never_shown(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"rtsp://host/stream", "rtsp://host/stream"},
+        {"rtsp://user:pw@host:554/a/b", "rtsp://***@host:554/a/b"},
+        {"rtsp://user:p@w@host/s", "rtsp://***@host/s"},
+        {"rtsp://user:p/w@host/s", "rtsp://***@host/s"},
+        {"rtsp://user@host/s", "rtsp://***@host/s"},
+        {"https://host/s?token=abc&x=1", "https://host/s?***"},
+        {"srt://host:9000?passphrase=abc", "srt://host:9000?***"},
+        {"rtsp://host/mail@home", "rtsp://host/mail@home"},
+        {"/home/me/what?.mp4", "/home/me/what?.mp4"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char shown[256];
+        tyto_uri_redact(cases[i][0], shown, sizeof(shown));
+        assert_string_equal(shown, cases[i][1]);
+    }
+}
+
+static void uris_on_the_command_line_become_cameras(void **state)
+{
+    (void)state;
+    struct tyto_config *config = NULL;
+    struct tyto_fault fault;
+    assert_int_equal(tyto_config_create(&config), TYTO_OK);
+    assert_int_equal(tyto_config_add_uri(config, "rtsp://h/s?a=b", &fault), TYTO_OK);
+    assert_int_equal(tyto_config_add_uri(config, "door=rtsp://h/s", &fault), TYTO_OK);
+    assert_int_equal(tyto_config_add_uri(config, "clip.mp4", &fault), TYTO_OK);
+    assert_int_equal(tyto_config_add_uri(config, "/tmp/a=b.mp4", &fault), TYTO_OK);
+    assert_string_equal(config->cameras[0].id, "cam1");
+    assert_string_equal(config->cameras[0].uri, "rtsp://h/s?a=b");
+    assert_string_equal(config->cameras[1].id, "door");
+    assert_string_equal(config->cameras[1].uri, "rtsp://h/s");
+    assert_string_equal(config->cameras[2].id, "cam3");
+    assert_string_equal(config->cameras[3].uri, "/tmp/a=b.mp4");
+    assert_int_equal(tyto_config_add_uri(config, "door=x.mp4", &fault), TYTO_ERR_EXISTS);
+    assert_int_equal(tyto_config_add_uri(config, "Front=x.mp4", &fault), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_config_add_uri(config, "a=", &fault), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_config_set_exec(config, "gpu", &fault), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_config_set_exec(config, "vulkan", &fault), TYTO_OK);
+    assert_int_equal(tyto_config_set_device(config, "0", &fault), TYTO_OK);
+    assert_int_equal(tyto_config_check(config, &fault), TYTO_OK);
+    tyto_config_destroy(&config);
+}
+
+static void a_file_that_cannot_be_read_says_why(void **state)
+{
+    (void)state;
+    struct tyto_config *config = NULL;
+    struct tyto_fault fault;
+    assert_int_equal(tyto_config_load("/nonexistent/t.yaml", &config, &fault), TYTO_ERR_NOT_FOUND);
+    assert_string_equal(fault.text, "cannot be opened: No such file or directory");
+    assert_int_equal(tyto_config_load("/tmp", &config, &fault), TYTO_ERR_IO);
+    char path[] = "/tmp/tyto-config-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    char block[4096];
+    memset(block, '#', sizeof(block));
+    for (int i = 0; i < 65; i++)
+        assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+    close(fd);
+    assert_int_equal(tyto_config_load(path, &config, &fault), TYTO_ERR_INVALID);
+    assert_non_null(strstr(fault.text, "larger than 256 KiB"));
+    unlink(path);
+    assert_null(config);
+}
+
+static void hostile_yaml_is_refused_quickly(void **state)
+{
+    (void)state;
+    enum { NUM_BYTES = 250000 };
+    char *text = malloc(NUM_BYTES + 1);
+    assert_non_null(text);
+    static const char *const fills[] = {
+        "[",   "{",  "- ",   " ",     "&",    "&a 1\n- ", "\"",   "? ", "\xff",
+        "a: ", "*a", "[]: ", "- [\n", "{a: ", "!!x ",     "|\n ", "%",  "'a': b\n"};
+    for (size_t i = 0; i < sizeof(fills) / sizeof(fills[0]); i++) {
+        const size_t len = strlen(fills[i]);
+        for (size_t at = 0; at < NUM_BYTES; at++)
+            text[at] = fills[i][at % len];
+        struct tyto_config *config = NULL;
+        struct tyto_fault fault;
+        const uint64_t begin_ns = tyto_clock_mono_ns();
+        const enum tyto_err err = tyto_config_parse(text, NUM_BYTES, "t.yaml", &config, &fault);
+        const double took_s = (double)(tyto_clock_mono_ns() - begin_ns) / (double)TYTO_NS_PER_S;
+        if (took_s > 1.0)
+            print_message("'%s' took %.1f s\n", fills[i], took_s);
+        assert_int_not_equal(err, TYTO_OK);
+        assert_true(took_s < 20.0);
+    }
+    free(text);
+}
+
+static void every_cut_and_every_flipped_byte_is_survived(void **state)
+{
+    (void)state;
+    char text[512];
+    static const char good[] = "cameras:\n  - {id: a, uri: 'rtsp://h/s', latency_ms: 200}\n"
+                               "tracker: {threshold: 0.5}\nclasses: {dog: {publish: off}}\n"
+                               "publish: {endpoints: [tcp://127.0.0.1:5571]}\n";
+    uint64_t seed = 88172645463325252u;
+    for (int round = 0; round < 20000; round++) {
+        size_t num_bytes = sizeof(good) - 1;
+        memcpy(text, good, num_bytes);
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        if ((size_t)round < num_bytes)
+            num_bytes = (size_t)round;
+        else
+            text[seed % num_bytes] = (char)(seed >> 32);
+        struct tyto_config *config = NULL;
+        struct tyto_fault fault;
+        const enum tyto_err err = tyto_config_parse(text, num_bytes, "t.yaml", &config, &fault);
+        assert_true((err == TYTO_OK) == (config != NULL));
+        tyto_config_destroy(&config);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_file_is_read_into_plain_values),
+        cmocka_unit_test(what_a_file_leaves_out_has_defaults),
+        cmocka_unit_test(each_mistake_is_named_with_its_line_key_and_value),
+        cmocka_unit_test(a_secret_in_a_uri_is_never_shown),
+        cmocka_unit_test(uris_on_the_command_line_become_cameras),
+        cmocka_unit_test(a_file_that_cannot_be_read_says_why),
+        cmocka_unit_test(hostile_yaml_is_refused_quickly),
+        cmocka_unit_test(every_cut_and_every_flipped_byte_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
