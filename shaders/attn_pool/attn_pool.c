@@ -14,7 +14,7 @@ struct tyto_attn_pool {
 
 enum tyto_err tyto_attn_pool_create(struct tyto_gpu *gpu, struct tyto_attn_pool **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_RGBA32F,
                                                 TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "attn_pool",
@@ -58,9 +58,10 @@ enum tyto_err tyto_attn_pool_record(struct tyto_attn_pool *op, struct tyto_plan 
         .num_rows = shape->num_rows,
     };
     const struct tyto_bind binds[] = {io->weights, io->feats, io->rows, io->out};
-    const uint32_t groups = tyto_drawer_groups(shape->width, op->lanes);
+    const uint32_t groups = tyto_drawer_groups(shape->width / 4, op->lanes);
 
-    if (!tyto_drawer_fits(&io->weights, shape->batch, shape->num_places, 1) ||
+    if (shape->width % 4 != 0 ||
+        !tyto_drawer_fits(&io->weights, shape->batch, shape->num_places, 1) ||
         !tyto_drawer_fits(&io->feats, shape->num_rows, shape->num_places, shape->width) ||
         !tyto_drawer_fits(&io->rows, shape->batch, 1, 1) ||
         !tyto_drawer_fits(&io->out, shape->batch, shape->width, 1))

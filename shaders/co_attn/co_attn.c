@@ -13,10 +13,11 @@ struct tyto_co_attn {
 
 enum tyto_err tyto_co_attn_create(struct tyto_gpu *gpu, struct tyto_co_attn **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {
-        TYTO_BIND_STORAGE, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
-        TYTO_BIND_STORAGE, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
-        TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
+                                                TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "co_attn",
         .spirv = co_attn_spv,
@@ -50,7 +51,10 @@ void tyto_co_attn_destroy(struct tyto_co_attn **op)
 
 static bool shape_is_sound(const struct tyto_co_attn_shape *shape)
 {
-    return shape->num_segments <= TYTO_CO_ATTN_MAX_SEGMENTS &&
+    const uint32_t all = shape->width | shape->key_width | shape->other_stride |
+                         shape->other_offset | shape->key_offset;
+
+    return shape->num_segments <= TYTO_CO_ATTN_MAX_SEGMENTS && all % 4 == 0 &&
            (uint64_t)shape->other_offset + shape->width <= shape->other_stride &&
            (uint64_t)shape->key_offset + shape->key_width <= shape->other_stride &&
            (uint64_t)shape->out_offset + shape->width <= shape->out_stride;

@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 // SPDX-License-Identifier: MIT
 // co_attn - "which": a stream's state looks at the other stream's segments, or at its sentinel.
 //   z[t,k] = <u, tanh(key[k] + g[t])>,  zs[t] = <u, tanh(ks[t] + g[t])>
@@ -8,39 +10,65 @@
 // u (D) f32; h, s (B, T, C) f32; len (B) u32; out (B, T, out_stride) f32 gets C columns;
 // beta (B, T) f32; align (B, T, T) f32
 // Rows t >= len[b] see every key: finite, and nobody's business.
-// grid     one subgroup of LANES lanes per (t, b); a lane scores the keys lane, lane + LANES, ...,
-//          the sentinel is key number num_keys; then lanes stride over C
-// limits   1 <= T <= MAX_SEGMENTS; 1 <= len <= T (held to it otherwise); B <= 65535
+// grid     one subgroup of LANES lanes per (t, b); a lane scores the keys lane, lane + LANES, ...
+//          while g and u are handed round; then a lane mixes 4 columns
+// limits   1 <= T <= MAX_SEGMENTS; 1 <= len <= T (held to it otherwise); C, D, strides and offsets
+//          multiples of 4; B <= maxComputeWorkGroupCount[1]
 // numerics tanh by exp, maxima subtracted, f32 sums: z within 1e-6 * sum|u|, the rest within
 //          1e-5 * max(1, max|o|, max|s|, max|h|) of the reference for sum|u| <= 30
 // source   Xuan et al., AAAI 2020 ("which"); Lu et al., CVPR 2017
-#version 450
-#extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_shuffle : require
+#include "shaders/include/tyto.glsl"
 #include "shaders/co_attn/co_attn_shape.h"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
 layout(push_constant) uniform Push { tyto_co_attn_push push; };
-layout(set = 0, binding = 0) readonly buffer Other { float other[]; };
-layout(set = 0, binding = 1) readonly buffer G { float g[]; };
-layout(set = 0, binding = 2) readonly buffer Ks { float ks[]; };
-layout(set = 0, binding = 3) readonly buffer U { float u[]; };
-layout(set = 0, binding = 4) readonly buffer H { float h[]; };
-layout(set = 0, binding = 5) readonly buffer S { float s[]; };
-layout(set = 0, binding = 6) readonly buffer Len { uint lens[]; };
-layout(set = 0, binding = 7) writeonly buffer Out { float mixed[]; };
-layout(set = 0, binding = 8) writeonly buffer Beta { float betas[]; };
-layout(set = 0, binding = 9) writeonly buffer Align { float align_[]; };
+layout(binding = 0) uniform textureBuffer other;
+layout(binding = 1) uniform textureBuffer g;
+layout(binding = 2) uniform textureBuffer ks;
+layout(binding = 3) uniform textureBuffer u;
+layout(binding = 4) uniform textureBuffer h;
+layout(binding = 5) uniform textureBuffer s;
+layout(binding = 6) readonly buffer Len { uint lens[]; };
+layout(binding = 7) writeonly buffer Out { float mixed[]; };
+layout(binding = 8) writeonly buffer Beta { float betas[]; };
+layout(binding = 9) writeonly buffer Align { float aligned[]; };
 
-const uint KEYS_PER_LANE = (TYTO_CO_ATTN_MAX_SEGMENTS + 1 + LANES - 1) / LANES;
+const uint KEYS_PER_LANE = (TYTO_CO_ATTN_MAX_SEGMENTS + LANES - 1) / LANES;
+const uint CHUNK = LANES < 8 ? LANES : 8; // texels of g and u that lanes hold at a time
 const float LOWEST = -3.402823466e38;
 
-// GLSL leaves the precision of tanh open; this is within a few 1e-7 everywhere.
-float tanh_exp(float v)
+// The score of one key a lane.
+float score(uint g0, uint k0, uint width)
 {
-    return 1.0 - 2.0 / (1.0 + exp(2.0 * clamp(v, -20.0, 20.0)));
+    const uint lane = gl_SubgroupInvocationID;
+    float z = 0.0;
+
+    for (uint d0 = 0; d0 < width; d0 += CHUNK) {
+        const uint mine = d0 + lane % CHUNK;
+        const vec4 held_g = texelFetch(g, int(g0 + min(mine, width - 1)));
+        vec4 held_u = texelFetch(u, int(min(mine, width - 1)));
+        if (mine >= width)
+            held_u = vec4(0.0);
+        [[unroll]] for (uint i = 0; i < 8; i++) {
+            if (i >= CHUNK)
+                continue;
+            const vec4 key = texelFetch(other, int(k0 + min(d0 + i, width - 1)));
+            z += dot(subgroupBroadcast(held_u, i), tyto_tanh(key + subgroupBroadcast(held_g, i)));
+        }
+    }
+    return z;
+}
+
+// That of the sentinel; the lanes share its columns.
+float sentinel_score(uint g0, uint width)
+{
+    float z = 0.0;
+
+    for (uint d = gl_SubgroupInvocationID; d < width; d += LANES)
+        z += dot(texelFetch(u, int(d)),
+                 tyto_tanh(texelFetch(ks, int(g0 + d)) + texelFetch(g, int(g0 + d))));
+    return subgroupAdd(z);
 }
 
 void main()
@@ -48,60 +76,55 @@ void main()
     const uint t = gl_WorkGroupID.x;
     const uint b = gl_WorkGroupID.y;
     const uint lane = gl_SubgroupInvocationID;
+    const uint stride = push.other_stride / 4;
+    const uint key_width = push.key_width / 4;
+    const uint width = push.width / 4;
     const uint len = clamp(lens[b], 1, push.num_segments);
+    // keys that row t may see; t + look_ahead must not wrap around
     const uint num_keys = t >= len || push.look_ahead >= len - t ? len : t + push.look_ahead + 1;
     const uint row0 = b * push.num_segments;
     const uint row = row0 + t;
-    const uint g0 = row * push.key_width;
+    const uint g0 = row * key_width;
 
     float w[KEYS_PER_LANE];
-    float top = LOWEST; // over the keys, without the sentinel
-    float sentinel = LOWEST;
-    for (uint i = 0, k = lane; i < KEYS_PER_LANE; i++, k += LANES) {
-        w[i] = LOWEST;
-        if (k > num_keys)
-            continue;
-        const bool is_key = k < num_keys;
-        const uint k0 = is_key ? (row0 + k) * push.other_stride + push.key_offset : g0;
-        float z = 0.0;
-        for (uint d = 0; d < push.key_width; d++) {
-            const float key = is_key ? other[k0 + d] : ks[k0 + d];
-            z += u[d] * tanh_exp(key + g[g0 + d]);
-        }
-        if (is_key) {
-            w[i] = z;
-            top = max(top, z);
-        } else {
-            sentinel = z;
-        }
+    float top = LOWEST;
+    for (uint i = 0; i * LANES < num_keys; i++) {
+        const uint k = i * LANES + lane;
+        w[i] = score(g0, (row0 + min(k, num_keys - 1)) * stride + push.key_offset / 4, key_width);
+        top = max(top, w[i]);
     }
     top = subgroupMax(top);
-    sentinel = subgroupMax(sentinel);
     float sum = 0.0;
-    for (uint i = 0, k = lane; i < KEYS_PER_LANE; i++, k += LANES) {
-        w[i] = k < num_keys ? exp(w[i] - top) : 0.0;
+    for (uint i = 0; i * LANES < num_keys; i++) {
+        w[i] = i * LANES + lane < num_keys ? exp(w[i] - top) : 0.0;
         sum += w[i];
     }
     sum = subgroupAdd(sum);
     // the larger of the two maxima is subtracted, so that neither side overflows
-    const float both = max(top, sentinel);
-    const float es = exp(sentinel - both);
-    const float beta = es / (es + sum * exp(top - both));
+    const float own = sentinel_score(g0, key_width);
+    const float both = max(top, own);
+    const float e = exp(own - both);
+    const float beta = e / (e + sum * exp(top - both));
 
-    for (uint i = 0, k = lane; i < KEYS_PER_LANE && k < push.num_segments; i++, k += LANES)
-        align_[row * push.num_segments + k] = w[i] / sum;
+    for (uint i = 0; i * LANES < push.num_segments; i++) {
+        const uint k = i * LANES + lane;
+        if (k < push.num_segments)
+            aligned[row * push.num_segments + k] = k < num_keys ? w[i] / sum : 0.0;
+    }
     if (subgroupElect())
         betas[row] = beta;
 
-    const uint o0 = row0 * push.other_stride + push.other_offset;
-    for (uint c0 = 0; c0 < push.width; c0 += LANES) {
-        const uint c = min(c0 + lane, push.width - 1); // all lanes stay for the shuffle
-        float acc = 0.0;
+    const uint o0 = row0 * stride + push.other_offset / 4;
+    for (uint c0 = 0; c0 < width; c0 += LANES) {
+        const uint c = min(c0 + lane, width - 1); // all lanes stay for the shuffle
+        vec4 acc = vec4(0.0);
         for (uint k = 0; k < num_keys; k++)
-            acc += subgroupShuffle(w[k / LANES], k % LANES) * other[o0 + k * push.other_stride + c];
-        const uint at = row * push.width + c;
-        if (c0 + lane < push.width)
-            mixed[row * push.out_stride + push.out_offset + c] =
-                beta * s[at] + (1.0 - beta) * (acc / sum) + h[at];
+            acc += subgroupShuffle(w[k / LANES], k % LANES) *
+                   texelFetch(other, int(o0 + k * stride + c));
+        acc = beta * texelFetch(s, int(row * width + c)) + (1.0 - beta) * (acc / sum) +
+              texelFetch(h, int(row * width + c));
+        if (c0 + lane < width)
+            for (uint i = 0; i < 4; i++)
+                mixed[row * push.out_stride + push.out_offset + c * 4 + i] = acc[i];
     }
 }

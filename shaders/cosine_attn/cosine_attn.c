@@ -9,11 +9,12 @@
 
 struct tyto_cosine_attn {
     struct tyto_kernel *kernel;
+    uint32_t lanes;
 };
 
 enum tyto_err tyto_cosine_attn_create(struct tyto_gpu *gpu, struct tyto_cosine_attn **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
                                                 TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
                                                 TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
@@ -29,6 +30,7 @@ enum tyto_err tyto_cosine_attn_create(struct tyto_gpu *gpu, struct tyto_cosine_a
 
     if (!op)
         return TYTO_ERR_NOMEM;
+    op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     err = tyto_drawer_create(gpu, &params, &op->kernel);
     if (err) {
         tyto_cosine_attn_destroy(&op);
@@ -57,12 +59,13 @@ enum tyto_err tyto_cosine_attn_record(struct tyto_cosine_attn *op, struct tyto_p
         .num_rows = shape->num_rows,
     };
     const struct tyto_bind binds[] = {io->query, io->key, io->rows, io->scale, io->scores};
+    const uint32_t groups = tyto_drawer_groups(shape->num_places, op->lanes);
 
-    if (!tyto_drawer_fits(&io->query, shape->batch, shape->width, 1) ||
+    if (shape->width % 4 != 0 || !tyto_drawer_fits(&io->query, shape->batch, shape->width, 1) ||
         !tyto_drawer_fits(&io->key, shape->num_rows, shape->num_places, shape->width) ||
         !tyto_drawer_fits(&io->rows, shape->batch, 1, 1) ||
         !tyto_drawer_fits(&io->scale, 1, 1, 1) ||
         !tyto_drawer_fits(&io->scores, shape->batch, shape->num_places, 1))
         return TYTO_ERR_SHAPE;
-    return tyto_plan_dispatch(plan, op->kernel, binds, &push, shape->num_places, shape->batch, 1);
+    return tyto_plan_dispatch(plan, op->kernel, binds, &push, groups, shape->batch, 1);
 }

@@ -14,7 +14,7 @@
 
 struct tyto_cosine_attn_push {
     uint32_t num_places; /* L */
-    uint32_t width;      /* D */
+    uint32_t width;      /* D, a multiple of 4 */
     uint32_t num_rows;   /* rows of keys */
 };
 

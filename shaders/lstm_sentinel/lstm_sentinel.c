@@ -14,31 +14,32 @@ enum { BIND_ALIGN_FLOATS = 64 };
 
 struct tyto_lstm_sentinel {
     struct tyto_kernel *kernels[NUM_KERNELS];
-    uint32_t lanes;
+    uint32_t lanes, tiles[NUM_KERNELS];
 };
-
-static const uint32_t tiles[NUM_KERNELS] = {1, TYTO_LSTM_SENTINEL_TILE};
 
 enum tyto_err tyto_lstm_sentinel_create(struct tyto_gpu *gpu, struct tyto_lstm_sentinel **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE,    TYTO_BIND_TEXEL_RGBA32F,
-                                                TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE,
-                                                TYTO_BIND_STORAGE,    TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F,    TYTO_BIND_TEXEL_RGBA32F,
+                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_R32F,
+                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
+                                                TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
     struct tyto_lstm_sentinel *op = calloc(1, sizeof(*op));
     enum tyto_err err = TYTO_OK;
 
     if (!op)
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
+    op->tiles[ONE] = 1;
+    op->tiles[MANY] = op->lanes < TYTO_LSTM_SENTINEL_TILE ? op->lanes : TYTO_LSTM_SENTINEL_TILE;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++) {
         const struct tyto_drawer_params params = {
             .name = "lstm_sentinel",
             .spirv = lstm_sentinel_spv,
             .spirv_bytes = sizeof(lstm_sentinel_spv),
             .binds = binds,
-            .num_binds = 6,
+            .num_binds = 8,
             .push_bytes = sizeof(struct tyto_lstm_sentinel_push),
-            .tile = tiles[i],
+            .tile = op->tiles[i],
         };
 
         err = tyto_drawer_create(gpu, &params, &op->kernels[i]);
@@ -72,7 +73,7 @@ static uint64_t gate_offset(uint32_t width)
 
 uint64_t tyto_lstm_sentinel_packed_bytes(uint32_t width)
 {
-    if (width > TYTO_LSTM_SENTINEL_MAX_WIDTH)
+    if (width > TYTO_LSTM_SENTINEL_MAX_WIDTH || width % 4 != 0)
         return 0;
     return (gate_offset(width) + (uint64_t)width * width) * sizeof(float);
 }
@@ -89,13 +90,14 @@ void tyto_lstm_sentinel_pack(uint32_t width, const float *hidden, const float *g
         for (size_t to = 0; to < n; to++) {
             for (size_t q = 0; q < 4; q++)
                 ret_packed[(from * n + to) * 4 + q] = hidden[(q * n + to) * n + from];
-            packed_gate[from * n + to] = gate[to * n + from];
+            packed_gate[(from / 4 * n + to) * 4 + from % 4] = gate[to * n + from];
         }
 }
 
 static bool shape_is_sound(const struct tyto_lstm_sentinel_shape *shape)
 {
-    return shape->width > 0 && shape->width <= TYTO_LSTM_SENTINEL_MAX_WIDTH &&
+    return shape->width > 0 && shape->width % 4 == 0 &&
+           shape->width <= TYTO_LSTM_SENTINEL_MAX_WIDTH &&
            shape->in_offset + 5 * (uint64_t)shape->width <= shape->in_stride;
 }
 
@@ -108,12 +110,12 @@ enum tyto_err tyto_lstm_sentinel_record(struct tyto_lstm_sentinel *op, struct ty
     const uint64_t gate_bytes = gate_offset(shape->width) * sizeof(float);
     const int which = shape->batch > 1 ? MANY : ONE;
     const uint32_t gx = tyto_drawer_groups(shape->width, op->lanes);
-    const uint32_t gy = tyto_drawer_groups(shape->batch, tiles[which]);
+    const uint32_t gy = tyto_drawer_groups(shape->batch, op->tiles[which]);
     const struct tyto_bind gates = {io->weights.buf, io->weights.offset_bytes,
                                     4 * sizeof(float) * shape->width * shape->width};
     const struct tyto_bind gate = {io->weights.buf, io->weights.offset_bytes + gate_bytes,
                                    sizeof(float) * shape->width * shape->width};
-    const struct tyto_bind binds[] = {io->x, gates, gate, io->cell, io->h, io->s};
+    const struct tyto_bind binds[] = {io->x, gates, gate, io->cell, io->h, io->cell, io->h, io->s};
     enum tyto_err err = TYTO_OK;
 
     if (!shape_is_sound(shape) || !tyto_drawer_fits(&io->x, rows, shape->in_stride, 1) ||

@@ -33,7 +33,8 @@ struct tyto_lstm_sentinel_io {
     struct tyto_bind s;       /* (B, T, D) f32, written */
 };
 
-/* Size of the packed weights; 0 when width is over the limit. */
+/* Size of the packed weights; 0 when width is over the limit or no
+ * multiple of 4. */
 uint64_t tyto_lstm_sentinel_packed_bytes(uint32_t width);
 
 /* packed <- hidden (4 D, D), gate order i f g o, and gate (D, D), both [to][from]. */

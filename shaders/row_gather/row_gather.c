@@ -14,7 +14,7 @@ struct tyto_row_gather {
 
 enum tyto_err tyto_row_gather_create(struct tyto_gpu *gpu, struct tyto_row_gather **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE,
                                                 TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "row_gather",

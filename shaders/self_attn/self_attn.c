@@ -13,7 +13,7 @@ struct tyto_self_attn {
 
 enum tyto_err tyto_self_attn_create(struct tyto_gpu *gpu, struct tyto_self_attn **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
                                                 TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "self_attn",
@@ -63,6 +63,7 @@ enum tyto_err tyto_self_attn_record(struct tyto_self_attn *op, struct tyto_plan 
     const struct tyto_bind binds[] = {io->qkv, io->x, io->len, io->out};
 
     if (shape->num_segments > TYTO_SELF_ATTN_MAX_SEGMENTS || shape->key_width == 0 ||
+        shape->key_width % 4 != 0 || shape->width % 4 != 0 ||
         !tyto_drawer_fits(&io->qkv, rows, stride, 1) ||
         !tyto_drawer_fits(&io->x, rows, shape->width, 1) ||
         !tyto_drawer_fits(&io->len, shape->batch, 1, 1) ||

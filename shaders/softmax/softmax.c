@@ -13,7 +13,7 @@ struct tyto_softmax {
 
 enum tyto_err tyto_softmax_create(struct tyto_gpu *gpu, struct tyto_softmax **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "softmax",
         .spirv = softmax_spv,

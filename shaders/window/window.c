@@ -14,14 +14,15 @@ struct tyto_window {
 
 enum tyto_err tyto_window_create(struct tyto_gpu *gpu, struct tyto_window **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
-                                                TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
+                                                TYTO_BIND_STORAGE, TYTO_BIND_STORAGE,
+                                                TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "window",
         .spirv = window_spv,
         .spirv_bytes = sizeof(window_spv),
         .binds = binds,
-        .num_binds = 4,
+        .num_binds = 5,
         .push_bytes = sizeof(struct tyto_window_push),
     };
     struct tyto_window *op = calloc(1, sizeof(*op));
@@ -57,7 +58,7 @@ enum tyto_err tyto_window_record(struct tyto_window *op, struct tyto_plan *plan,
         .width = shape->width,
         .num_streams = shape->num_streams,
     };
-    const struct tyto_bind binds[] = {io->newest, io->ring, io->items, io->out};
+    const struct tyto_bind binds[] = {io->newest, io->ring, io->ring, io->items, io->out};
     const uint32_t groups = tyto_drawer_groups(shape->width, op->lanes);
 
     if (!tyto_drawer_fits(&io->newest, shape->batch, shape->width, 1) ||
