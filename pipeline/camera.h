@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What the inference thread keeps of one camera: its session, its tracker and
+ * the segments whose look-ahead has not come yet. Internal to the pipeline room. */
+#ifndef TYTO_PIPELINE_CAMERA_H
+#define TYTO_PIPELINE_CAMERA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/engine.h"
+#include "pipeline/reading.h"
+#include "pipeline/session.h"
+#include "pipeline/tracker.h"
+
+/* A segment that was evaluated but may still see more of its future. */
+struct tyto_waiting {
+    struct tyto_segment segment; /* pcm and picture mean nothing any more */
+    int64_t unix_offset_ns;
+    enum tyto_clock_quality clock_quality;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES];
+    struct tyto_reading reading; /* by the newest window that held it */
+};
+
+struct tyto_camera {
+    struct tyto_camera *next;
+    char id[TYTO_ID_MAX + 1];
+    struct tyto_session *session;
+    struct tyto_tracker *tracker;
+    uint32_t stream_idx;
+    bool is_file;
+    bool restart;  /* the next segment is the first of a connection */
+    bool over;     /* poll said so; finish after the batch */
+    bool removing; /* asked for by another thread */
+    bool ended;    /* told to its listeners */
+    uint32_t look_ahead, num_waiting;
+    struct tyto_waiting *waiting;     /* (look_ahead + 1), oldest first */
+    struct tyto_camera_counts counts; /* as of the last round; for other threads */
+};
+
+struct tyto_camera_context {
+    const struct tyto_reader *reader;
+    const struct tyto_engine_callbacks *callbacks;
+    uint32_t num_classes;
+    uint32_t look_ahead; /* < T */
+};
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_camera_create(const char *id, const struct tyto_camera_context *context,
+                                 struct tyto_camera **ret_camera);
+void tyto_camera_destroy(struct tyto_camera **camera);
+/* A segment was stepped: result is the window that ends with it. Tells what has
+ * had its look-ahead. */
+void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
+                         const struct tyto_segment *segment, const struct tyto_cman_result *result,
+                         const struct tyto_stamp stamps[TYTO_NUM_STAGES]);
+/* Tells what waits, with what is known of it. */
+void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_context *context);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What engine.c (callers' threads) and inference.c (the inference thread) share.
+ * Internal. */
+#ifndef TYTO_PIPELINE_ENGINE_PARTS_H
+#define TYTO_PIPELINE_ENGINE_PARTS_H
+
+#include <pthread.h>
+
+#include "pipeline/camera.h"
+#include "pipeline/engine.h"
+#include "pipeline/limiter.h"
+#include "pipeline/networks.h"
+
+enum { TYTO_SEGMENT_SAMPLES = 16000 }; /* 1 s at 16 kHz */
+#define TYTO_SEGMENT_NS 1000000000ll
+
+struct tyto_batch_entry {
+    struct tyto_camera *camera;
+    struct tyto_segment segment;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES];
+    bool stepped;
+};
+
+enum { TYTO_ENGINE_NUM_STRINGS = 5 };
+
+struct tyto_engine {
+    /* Set once. */
+    struct tyto_engine_params params; /* its strings are those below */
+    char *strings[TYTO_ENGINE_NUM_STRINGS];
+    struct tyto_class_rule *rules;
+    struct tyto_limiter limiter;
+    pthread_t thread;
+    const char **class_names; /* (K) borrowed from the networks */
+    float *thresholds;        /* (K) */
+
+    pthread_mutex_t lock; /* guards the next block */
+    pthread_cond_t changed;
+    struct tyto_camera
+        *cameras; /* linked in at the front by callers, out by the inference thread */
+    uint32_t num_cameras;
+    bool *stream_used; /* (max_cameras) */
+    bool up, stop;
+    enum tyto_err start_err;
+    struct tyto_fault start_fault;
+    struct tyto_engine_counts published;
+
+    /* The inference thread's. */
+    struct tyto_networks *networks;
+    struct tyto_reader reader;
+    struct tyto_camera_context context;
+    struct tyto_batch_entry *batch; /* (max_batch) */
+    struct tyto_network_item *items;
+    struct tyto_cman_result *results;
+    uint32_t *idxs;
+    float *pcm; /* (max_batch, samples) */
+    uint32_t num_batch, num_failures;
+    struct tyto_engine_counts counts;
+    bool failed;
+};
+
+/* inference.c: the thread's body. */
+void *tyto_engine_infer(void *engine);
+/* inference.c: a tracker's sink; user is the engine. */
+void tyto_engine_on_event(void *user, const struct tyto_event *event);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The three networks behind one door: segments in, windows of logits out, for
+ * many cameras at once. Internal to the pipeline room; one thread creates, uses
+ * and destroys it, for it owns the gpu. */
+#ifndef TYTO_PIPELINE_NETWORKS_H
+#define TYTO_PIPELINE_NETWORKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "model/cman.h"
+#include "model/encoder.h"
+
+struct tyto_networks_params {
+    const char *visual_path, *audio_path, *head_path;
+    const char *device, *cache_dir;
+    bool validate;
+    enum tyto_exec exec;
+    uint32_t num_threads;
+    uint32_t num_segments, look_ahead; /* as tyto_cman_params */
+    uint32_t segment_samples;
+    uint32_t max_streams, max_batch;
+    const struct tyto_log *log;
+};
+
+struct tyto_networks;
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_networks_create(const struct tyto_networks_params *params,
+                                   struct tyto_networks **ret_networks,
+                                   struct tyto_fault *ret_fault);
+void tyto_networks_destroy(struct tyto_networks **networks);
+
+struct tyto_network_item {
+    uint32_t stream_idx;
+    bool restart;
+    const float *pcm;               /* NULL: no sound in this segment */
+    const struct tyto_frame *frame; /* NULL: no picture */
+};
+
+/* Encodes up to max_batch items, several of one stream allowed, in order. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
+                                   const struct tyto_network_item *items, uint32_t num_items);
+/* Steps the head with those of the items encoded last whose indices are given,
+ * each stream at most once. Results are borrowed until the next call. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_t *item_idxs,
+                                   uint32_t num_idxs, struct tyto_cman_result *ret_results);
+
+const struct tyto_cman_dims *tyto_networks_dims(const struct tyto_networks *networks);
+const struct tyto_cman *tyto_networks_cman(const struct tyto_networks *networks);
+void tyto_networks_places(const struct tyto_networks *networks, uint32_t *ret_rows,
+                          uint32_t *ret_cols);
+const char *tyto_networks_device_name(const struct tyto_networks *networks);
+enum tyto_exec tyto_networks_exec(const struct tyto_networks *networks);
+
+#endif
