@@ -290,7 +290,8 @@ static bool all_ended(const struct tyto_engine *engine)
 enum tyto_err tyto_engine_wait_ended(struct tyto_engine *engine, int timeout_ms)
 {
     const uint64_t until_ns =
-        tyto_clock_mono_ns() + (timeout_ms < 0 ? 0ull : (uint64_t)timeout_ms) * TYTO_NS_PER_MS;
+        tyto_clock_mono_ns() +
+        (timeout_ms < 0 ? 0ull : (unsigned long long)timeout_ms) * TYTO_NS_PER_MS;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
                                    .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
     int rc = 0;
