@@ -12,17 +12,32 @@ die() {
     exit 1
 }
 
-# run_quietly LABEL COMMAND...: shows one line and the seconds; the whole output on failure only.
+# run_quietly LABEL COMMAND...: silent when quick; says what it is doing after two seconds, counts the
+# seconds on a terminal, and shows the command's output only when it fails.
 run_quietly() {
-    local label=$1 log begin
+    local label=$1 log begin pid status=0 told=
     shift
     log=$(mktemp)
     begin=$SECONDS
-    if ! "$@" >"$log" 2>&1 </dev/null; then
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.1
+        if ((SECONDS - begin < 2)); then continue; fi
+        if [ -t 2 ]; then
+            printf '\rtyto: %s ... %d s ' "$label" $((SECONDS - begin)) >&2
+        elif [ -z "$told" ]; then
+            say "$label ..."
+        fi
+        told=1
+    done
+    wait "$pid" || status=$?
+    if [ -n "$told" ] && [ -t 2 ]; then printf '\n' >&2; fi
+    if [ $status -ne 0 ]; then
         tail -n 60 "$log" >&2
         rm -f "$log"
         die "$label failed; the command was: $*"
     fi
+    if [ -n "$told" ]; then say "$label: done in $((SECONDS - begin)) s"; fi
     rm -f "$log"
-    if ((SECONDS - begin > 2)); then say "$label: $((SECONDS - begin)) s"; fi
 }
