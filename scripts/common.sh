@@ -21,6 +21,8 @@ run_quietly() {
     begin=$SECONDS
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
+    # shellcheck disable=SC2064 # this pid, now
+    trap "kill $pid 2>/dev/null; exit 130" INT TERM
     while kill -0 "$pid" 2>/dev/null; do
         sleep 0.1
         if ((SECONDS - begin < 2)); then continue; fi
@@ -32,6 +34,7 @@ run_quietly() {
         told=1
     done
     wait "$pid" || status=$?
+    trap - INT TERM
     if [ -n "$told" ] && [ -t 2 ]; then printf '\n' >&2; fi
     if [ $status -ne 0 ]; then
         tail -n 60 "$log" >&2

@@ -99,7 +99,7 @@ class Bank:
         return out
 
 
-KINDS, SHARES = ["both", "apart", "sound", "picture", "none"], [0.5, 0.18, 0.12, 0.12, 0.08]
+KINDS, SHARES = ["both", "apart", "sound", "picture", "none"], [0.38, 0.28, 0.12, 0.14, 0.08]
 
 
 def targets(active, shown):
@@ -112,10 +112,21 @@ def targets(active, shown):
 
 
 def batch(bank, rng, count, kinds=None):
-    """-> dict: audio (B,T,160), places (B,T,49,D), target and weight (B,T,3K)."""
+    """-> dict: audio (B,T,160), frames (U,49,D), which (B,T) of them, target and weight
+    (B,T,3K)."""
     picks = [bank.clip(rng, (kinds or [rng.choice(KINDS, p=SHARES)])[0]) for _ in range(count)]
     track = np.array([p[0] for p in picks])
     frames = np.stack([p[1] for p in picks])
     target, weight = targets(bank.active[track], bank.shown[frames])
-    return {"audio": bank.audio[track], "places": bank.places[frames],
-            "target": target, "weight": weight}
+    unique, which = np.unique(frames, return_inverse=True)
+    return {"audio": bank.audio[track], "frames": bank.places[unique],
+            "which": which.reshape(frames.shape), "target": target, "weight": weight}
+
+
+def join(parts):
+    """Clips one after the other in time: batches of one -> a batch of one."""
+    out = {n: np.concatenate([p[n] for p in parts], 1) for n in ("audio", "target", "weight")}
+    counts = np.cumsum([0] + [len(p["frames"]) for p in parts])
+    out["which"] = np.concatenate([p["which"] + n for p, n in zip(parts, counts)], 1)
+    out["frames"] = np.concatenate([p["frames"] for p in parts])
+    return out

@@ -126,10 +126,14 @@ class Cman(nn.Module):
 
     def forward(self, audio, visual, has_audio=None, has_visual=None, look_ahead=-1):
         """look_ahead: -1 the configuration's, None no mask. -> dict of logits and maps."""
+        a, v = self.adapt(audio, visual, has_audio, has_visual)
+        return self.attend(a, v, look_ahead)
+
+    def attend(self, a, v, look_ahead=-1):
+        """The same from adapted features (B,T,da) and (B,T,L,dv) on."""
         if look_ahead == -1:
             look_ahead = self.config["look_ahead"]
         drop = self.dropout if self.training else 0.0
-        a, v = self.adapt(audio, visual, has_audio, has_visual)
         a, v = F.dropout(a, drop), F.dropout(v, drop)
         scores_mask = mask(a.shape[1], look_ahead)
         pooled, place = self.where(a, v)

@@ -6,6 +6,7 @@ objects, pasted as cut-outs (GrabCut), as rectangles, or filling the picture. Al
 16:9 or 4:3, degraded as a camera degrades (blur, noise, JPEG), then squashed to 224x224.
 
     compose_visual.py --data DIR --encoders DIR --cache DIR [--amount 1.0]
+compose_visual.py ... --views    the same of each picture alone, once
 writes CACHE/visual-SPLIT-SEED.npz: features (N,49,1280) f16, labels (N,K) u8 over ALL
 picture classes, scene (N) and frame (N) numbers."""
 import argparse
@@ -226,6 +227,10 @@ class Composer:
             frames.append((camera(rng, picture), shown))
         return frames
 
+    def views(self, path):
+        width = int(HEIGHT_PX * 4 / 3)
+        return self._filling(path, width, Camera(self.rng))[:1]
+
     def _filling(self, path, width, camera):
         picture, frames = self.picture(path), []
         for _ in range(2):
@@ -278,6 +283,8 @@ def main():
     parser.add_argument("--cache", required=True)
     parser.add_argument("--amount", type=float, default=1.0)
     parser.add_argument("--splits", default="train,val")
+    parser.add_argument("--views", action="store_true",
+                        help="each picture alone, filling the frame, instead of scenes")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -295,9 +302,13 @@ def main():
                 features.append(out.astype(np.float16))
                 pixels.clear()
 
-        scenes = plan(composer, split, mains, args.amount)
+        if args.views:
+            scenes = [[p] for n, ps in composer.paths.items() if n != "background" for p in ps]
+        else:
+            scenes = plan(composer, split, mains, args.amount)
         for i, paths in enumerate(scenes):
-            for j, (frame, shown) in enumerate(composer.scene(paths)):
+            made = composer.views(paths[0]) if args.views else composer.scene(paths)
+            for j, (frame, shown) in enumerate(made):
                 label = np.zeros(len(names), np.uint8)
                 for k in shown:
                     label[names.index(paths[k].split("/")[1])] = 1

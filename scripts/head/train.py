@@ -53,31 +53,71 @@ class Basis:
 def normalise(basis, batch):
     audio = (batch["audio"] - basis.audio_mean) / basis.audio_std
     return torch.from_numpy(audio.astype(np.float32)).clamp(-6, 6), \
-        torch.from_numpy(batch["places"])
+        torch.from_numpy(batch["frames"])
 
 
-def augment(rng, audio, places, bank):
-    """Noise, places covered by other places, missing modalities."""
-    b, t = audio.shape[:2]
-    audio = audio + torch.randn_like(audio) * rng.uniform(0, 0.35)
-    audio = audio + 0.15 * torch.randn(b, 1, audio.shape[2])
-    places = places + torch.randn_like(places) * rng.uniform(0, 0.25)
+def spoil_frames(rng, frames, bank):
+    """(U,49,D): noise, dropped axes, and in half of the calls places covered by those of
+    empty frames."""
+    frames = frames + torch.randn_like(frames) * rng.uniform(0, 0.6)
+    frames = F.dropout(frames, rng.uniform(0, 0.5))
     if rng.random() < 0.5:
         share = rng.uniform(0, 0.35)
-        covers = torch.from_numpy(bank.places[rng.choice(bank.empty, b)])[:, None]
-        hide = (torch.rand(b, 1, places.shape[2], 1) < share).float()
-        places = places * (1 - hide) + covers * hide
-    has_audio, has_visual = torch.ones(b, t), torch.ones(b, t)
-    for i in range(b):
+        covers = torch.from_numpy(bank.places[rng.choice(bank.empty, len(frames))])
+        hide = (torch.rand(len(frames), frames.shape[1], 1) < share).float()
+        frames = frames * (1 - hide) + covers * hide
+    return frames
+
+
+def spoil_audio(rng, audio):
+    audio = audio + torch.randn_like(audio) * rng.uniform(0, 0.35)
+    return audio + 0.15 * torch.randn(audio.shape[0], 1, audio.shape[2])
+
+
+def drop_modalities(rng, count, num_segments):
+    has_audio, has_visual = torch.ones(count, num_segments), torch.ones(count, num_segments)
+    for i in range(count):
         draw = rng.random()
         if draw < 0.05:
             has_audio[i] = 0
         elif draw < 0.10:
             has_visual[i] = 0
         elif draw < 0.15:
-            has_audio[i, rng.integers(t)] = 0
-            has_visual[i, rng.integers(t)] = 0
-    return audio, places, has_audio, has_visual
+            has_audio[i, rng.integers(num_segments)] = 0
+            has_visual[i, rng.integers(num_segments)] = 0
+    return has_audio, has_visual
+
+
+def run(model, audio, frames, which, has_audio=None, has_visual=None):
+    """Logits of clips whose frames are given once each."""
+    a, v = model.adapt_audio(audio), model.adapt_visual(frames)[torch.from_numpy(which)]
+    if has_audio is not None:
+        a, v = a * has_audio[..., None], v * has_visual[..., None, None]
+    return model.attend(a, v)["logits"]
+
+
+def learn_pictures(model, bank, rng, steps, batch=96, rate=3e-3):
+    """The visual adapter and where's resting query first, on single frames without sound."""
+    classify = torch.nn.Linear(model.config["visual_width"], len(clips.CLASSES))
+    classify.bias.data.fill_(-3.0)
+    parts = list(classify.parameters()) + list(model.adapt_visual.parameters()) \
+        + list(model.where.parameters())
+    optimiser = torch.optim.AdamW(parts, lr=rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.15)
+    silence = torch.zeros(batch, 1, model.config["audio_width"])
+    for _ in range(steps):
+        idx = rng.integers(0, len(bank.places), batch)
+        frames = spoil_frames(rng, torch.from_numpy(bank.places[idx]), bank)
+        v = F.dropout(model.adapt_visual(frames), model.dropout)
+        pooled, _ = model.where(silence, v[:, None])
+        target = torch.from_numpy(bank.shown[idx][:, :-1])
+        loss = F.binary_cross_entropy_with_logits(classify(F.dropout(pooled[:, 0], 0.3)), target,
+                                                  pos_weight=torch.tensor(2.0))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return classify, float(loss)
 
 
 def loss_of(logits, target, weight, has_audio, has_visual):
@@ -102,10 +142,23 @@ def average_precision(score, target):
 @torch.no_grad()
 def predict(model, basis, batch, size=32):
     model.eval()
-    audio, places = normalise(basis, batch)
-    out = [model(audio[i:i + size], places[i:i + size])["logits"]
+    audio, frames = normalise(basis, batch)
+    out = [run(model, audio[i:i + size], frames, batch["which"][i:i + size])
            for i in range(0, len(audio), size)]
     return torch.cat(out).numpy()
+
+
+@torch.no_grad()
+def seen_alone(model, classify, bank):
+    """Mean AP over classes of the frames of a bank after learn_pictures()."""
+    scores = []
+    for i in range(0, len(bank.places), 64):
+        v = model.adapt_visual(torch.from_numpy(bank.places[i:i + 64]))
+        silence = torch.zeros(len(v), 1, model.config["audio_width"])
+        scores.append(classify(model.where(silence, v[:, None])[0][:, 0]))
+    scores = torch.cat(scores).numpy()
+    return {c: round(average_precision(scores[:, k], bank.shown[:, k]), 3)
+            for k, c in enumerate(clips.CLASSES)}
 
 
 def val_summary(model, basis, val):
@@ -124,7 +177,7 @@ def make_streams(bank, rng, count, clips_per_stream):
     streams = []
     for _ in range(count):
         parts = [clips.batch(bank, rng, 1) for _ in range(clips_per_stream)]
-        streams.append({n: np.concatenate([p[n] for p in parts], 1) for n in parts[0]})
+        streams.append(clips.join(parts))
     return streams
 
 
@@ -133,19 +186,12 @@ def stream_logits(model, basis, stream):
     """As the daemon does it: a window per segment, read look_ahead before its end."""
     model.eval()
     ahead, t = model.config["look_ahead"], clips.NUM_SEGMENTS
-    audio, places = normalise(basis, stream)
-    audio, places = audio[0], places[0]
-    out = []
-    for end in range(t, len(audio) + 1):
-        out.append(end)
-    windows = np.array([[e - t + i for i in range(t)] for e in out])
-    logits = []
-    for i in range(0, len(windows), 16):
-        w = windows[i:i + 16]
-        logits.append(model(audio[w], places[w])["logits"])
-    logits = torch.cat(logits)
-    first = logits[0, :t - 1 - ahead]
-    return torch.cat([first, logits[:, t - 1 - ahead]]).numpy()
+    audio, frames = normalise(basis, stream)
+    audio, which = audio[0].numpy(), stream["which"][0]
+    windows = np.arange(len(audio) - t + 1)[:, None] + np.arange(t)
+    logits = torch.cat([run(model, torch.from_numpy(audio[w]), frames, which[w])
+                        for w in np.array_split(windows, -(-len(windows) // 16))])
+    return torch.cat([logits[0, :t - 1 - ahead], logits[:, t - 1 - ahead]]).numpy()
 
 
 def choose_shifts(streams, logits):
@@ -245,6 +291,7 @@ def main():
     parser.add_argument("--cache", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--picture-steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--decay", type=float, default=0.03)
@@ -270,6 +317,11 @@ def main():
     model.where.scale.data.fill_(8.0)
     model.head[1].bias.data.fill_(-3.0)
     model.dropout = args.dropout
+    if args.picture_steps:
+        classify, last = learn_pictures(model, bank, rng, args.picture_steps)
+        ap = seen_alone(model, classify, val_bank)
+        print("pictures alone: loss %.4f val AP %.3f %s" % (
+            last, np.nanmean(list(ap.values())), ap), flush=True)
     groups = [{"params": [p for p in model.parameters() if p.dim() > 1],
                "weight_decay": args.decay},
               {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0}]
@@ -281,9 +333,10 @@ def main():
     for step in range(1, args.steps + 1):
         model.train()
         data = clips.batch(bank, rng, args.batch)
-        audio, places = normalise(basis, data)
-        audio, places, has_audio, has_visual = augment(rng, audio, places, bank)
-        logits = model(audio, places, has_audio, has_visual)["logits"]
+        audio, frames = normalise(basis, data)
+        audio, frames = spoil_audio(rng, audio), spoil_frames(rng, frames, bank)
+        has_audio, has_visual = drop_modalities(rng, *audio.shape[:2])
+        logits = run(model, audio, frames, data["which"], has_audio, has_visual)
         loss = loss_of(logits, torch.from_numpy(data["target"]),
                        torch.from_numpy(data["weight"]), has_audio, has_visual)
         optimiser.zero_grad()
