@@ -6,6 +6,7 @@
 #include "shaders/conv/conv_shape.h"
 #include "shaders/conv_scalar_spv.h"
 #include "shaders/conv_spv.h"
+#include "shaders/conv_store64_spv.h"
 #include "shaders/variants.h"
 
 enum { ROWS = 16 };
@@ -108,21 +109,26 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
                                 bool scalar, uint32_t act, uint32_t flags,
                                 const struct tyto_kernel **ret_kernel)
 {
-    const enum tyto_bind_kind binds[] = {scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
-                                         tyto_gemm_weights_bind_kind(weights),
-                                         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
-                                         TYTO_BIND_STORAGE};
+    const enum tyto_bind_kind texel = scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F;
+    const enum tyto_bind_kind binds[] = {texel, tyto_gemm_weights_bind_kind(weights),
+                                         TYTO_BIND_TEXEL_RGBA32F, texel, TYTO_BIND_STORAGE};
     const uint32_t spec[] = {ROWS, act, flags};
-    const struct tyto_kernel_params params = {.name = "conv",
-                                              .spirv = scalar ? conv_scalar_spv : conv_spv,
-                                              .spirv_bytes = scalar ? sizeof(conv_scalar_spv)
-                                                                    : sizeof(conv_spv),
-                                              .binds = binds,
-                                              .num_binds = 5,
-                                              .push_bytes = sizeof(struct conv_push),
-                                              .spec = spec,
-                                              .num_spec = 3};
+    struct tyto_kernel_params params = {.name = "conv",
+                                        .spirv = conv_spv,
+                                        .spirv_bytes = sizeof(conv_spv),
+                                        .binds = binds,
+                                        .num_binds = 5,
+                                        .push_bytes = sizeof(struct conv_push),
+                                        .spec = spec,
+                                        .num_spec = 3};
 
+    if (scalar) {
+        params.spirv = conv_scalar_spv;
+        params.spirv_bytes = sizeof(conv_scalar_spv);
+    } else if (tyto_gemm_stores_pairs(conv->variants.gpu)) {
+        params.spirv = conv_store64_spv;
+        params.spirv_bytes = sizeof(conv_store64_spv);
+    }
     return tyto_variants_get(&conv->variants, &params, ret_kernel);
 }
 
@@ -137,7 +143,7 @@ static struct conv_push push_of(const struct tyto_conv_args *args, uint32_t num_
                               .in_c = s->in_c,
                               .out_h = s->out_h,
                               .out_w = s->out_w,
-                              .out_c = s->out_c,
+                              .n = s->out_c,
                               .kernel_h = s->kernel_h,
                               .kernel_w = s->kernel_w,
                               .stride_h = s->stride_h,
@@ -167,7 +173,8 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
         s->pad_top == 0 && s->pad_left == 0 && s->out_h == s->in_h && s->out_w == s->in_w)
         return record_gemm(conv, plan, weights, args, num_batches);
 
-    bool scalar = s->in_c % 4 || args->x_offset % 4;
+    bool scalar = s->in_c % 4 || s->out_c % 4 || args->x_offset % 4 || args->y_offset % 4 ||
+                  (args->residual && args->residual_offset % 4);
     uint32_t flags = (bias ? GEMM_BIAS : 0) | (args->residual ? GEMM_RESIDUAL : 0) |
                      (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
     err = get_kernel(conv, weights, scalar, (uint32_t)args->act, flags, &kernel);

@@ -6,22 +6,17 @@
 // x (B, IH, IW, IC), y and residual (B, OH, OW, N) f32; what lies outside x counts as 0
 // w (N, KH, KW, IC) f32 or f16 in gemm's panels: k = (i * KW + j) * IC + c
 // grid     x: panels of 32 output channels, y: ROWS output pixels each; a group is one subgroup of 8 lanes
-// limits   IC a multiple of 4, or the scalar variant runs; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
-// numerics f32 sums in order of k, fused; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
+// limits   IC and N multiples of 4, or the scalar variant runs; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
+// numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
+#ifdef STORE64
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#endif
 #include "shaders/include/tyto.glsl"
 #include "shaders/conv/conv_shape.h"
 
-layout(local_size_x = GEMM_LANES) in;
-layout(constant_id = 0) const uint ROWS = 16;
-layout(constant_id = 1) const uint ACT = 0;
-layout(constant_id = 2) const uint FLAGS = 0;
-
-layout(binding = 0) uniform textureBuffer x_tex;
-layout(binding = 1) uniform textureBuffer w_tex;
-layout(binding = 2) uniform textureBuffer bias_tex;
-layout(binding = 3) readonly buffer Residual { float residual[]; };
-layout(binding = 4) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { conv_push p; };
+
+#include "shaders/gemm/gemm_tile.glsl"
 
 // A row of the product: one output pixel and the input corner that it sees.
 struct Corner {
@@ -50,7 +45,7 @@ int element_of(Corner corner, uint i, uint j, uint c)
     return inside ? int(corner.picture + (uint(y) * p.in_w + uint(x)) * p.in_c + c) : -1;
 }
 
-#ifdef X_SCALAR
+#ifdef SCALAR
 vec4 load_x(Corner corner, uint k4)
 {
     vec4 v;
@@ -76,34 +71,19 @@ vec4 load_x(int at, uint c4)
 }
 #endif
 
-vec4 acc[16];
-
-void multiply(vec4 xa, vec4 xb, uint w_at)
-{
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        vec4 w = texelFetch(w_tex, int(w_at + i * GEMM_LANES));
-
-        [[unroll]] for (uint r = 0; r < 16; r++)
-            if (r < ROWS)
-                acc[r] = fma(vec4(subgroupShuffle(r < GEMM_LANES ? xa[i] : xb[i],
-                                                    r % GEMM_LANES)), w, acc[r]);
-    }
-}
-
 void main()
 {
-    uint lane = gl_LocalInvocationID.x;
+    uint lane = gl_SubgroupInvocationID;
     uint row0 = gl_WorkGroupID.y * ROWS;
     uint num_k4 = (p.kernel_h * p.kernel_w * p.in_c + 3) / 4;
     uint w_at = gl_WorkGroupID.x * num_k4 * 4 * GEMM_LANES + lane;
     Corner a = corner_of(row0 + lane);
     Corner b = corner_of(row0 + lane + GEMM_LANES);
 
-    [[unroll]] for (uint r = 0; r < 16; r++)
-        acc[r] = vec4(0.0);
-#ifdef X_SCALAR
+    tile_clear();
+#ifdef SCALAR
     for (uint k4 = 0; k4 < num_k4; k4++) {
-        multiply(load_x(a, k4), load_x(b, k4), w_at);
+        tile_multiply(load_x(a, k4), load_x(b, k4), w_at);
         w_at += 4 * GEMM_LANES;
     }
 #else
@@ -113,31 +93,12 @@ void main()
             int at_b = element_of(b, i, j, 0);
 
             for (uint c4 = 0; c4 < p.in_c / 4; c4++) {
-                multiply(load_x(at_a, c4), load_x(at_b, c4), w_at);
+                tile_multiply(load_x(at_a, c4), load_x(at_b, c4), w_at);
                 w_at += 4 * GEMM_LANES;
             }
         }
     }
 #endif
 
-    uint col = gl_WorkGroupID.x * GEMM_PANEL + lane * 4;
-    vec4 bias = (FLAGS & GEMM_BIAS) != 0 ? texelFetch(bias_tex, int(col / 4)) : vec4(0.0);
-    uint y_at = p.y_offset + row0 * p.out_c + col;
-    uint r_at = p.r_offset + row0 * p.out_c + col;
-
-    [[unroll]] for (uint r = 0; r < 16; r++) {
-        if (r < ROWS && row0 + r < p.num_pixels) {
-            vec4 v = acc[r] + bias;
-
-            if ((FLAGS & GEMM_RESIDUAL) != 0)
-                [[unroll]] for (uint i = 0; i < 4; i++)
-                    v[i] += col + i < p.out_c ? residual[r_at + r * p.out_c + i] : 0.0;
-            v = tyto_act(ACT, v, p.slope);
-            if ((FLAGS & GEMM_CLAMP_MIN) != 0)
-                v = max(v, vec4(p.clamp_min));
-            [[unroll]] for (uint i = 0; i < 4; i++)
-                if (col + i < p.out_c)
-                    y[y_at + r * p.out_c + i] = v[i];
-        }
-    }
+    tile_finish(row0, p.num_pixels, p.y_offset, p.n, p.r_offset, p.n);
 }

@@ -8,11 +8,12 @@
 #define CONV_MAX_KERNEL 64
 #define CONV_MAX_DIM 65535
 
-/* x_offset is in texels (in floats in the scalar variant), y and r in floats. */
+/* n output channels. x_offset is in texels (in floats in the scalar variant), those of y and
+ * residual in floats (multiples of 4 unless scalar). */
 struct conv_push {
     GEMM_UINT num_pixels; /* B * OH * OW */
     GEMM_UINT in_h, in_w, in_c;
-    GEMM_UINT out_h, out_w, out_c;
+    GEMM_UINT out_h, out_w, n;
     GEMM_UINT kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
     GEMM_UINT x_offset, y_offset, r_offset;
     float slope, clamp_min;

@@ -7,6 +7,7 @@
 #include "shaders/gemm/gemm_shape.h"
 #include "shaders/gemm_scalar_spv.h"
 #include "shaders/gemm_spv.h"
+#include "shaders/gemm_store64_spv.h"
 #include "shaders/variants.h"
 
 __extension__ typedef _Float16 half;
@@ -112,7 +113,7 @@ enum tyto_err tyto_gemm_weights_create(struct tyto_gpu *gpu, enum tyto_weight_ty
     struct tyto_gemm_weights *weights = NULL;
     enum tyto_err err = TYTO_OK;
 
-    if (n == 0 || k == 0 || n > GEMM_MAX_DIM || k > GEMM_MAX_DIM ||
+    if (n == 0 || k == 0 || n > GEMM_MAX_DIM || k > GEMM_MAX_K ||
         round_up(n, GEMM_PANEL) / 4 * round_up(k, 4) > tyto_gpu_get_info(gpu)->max_texel_elements)
         return TYTO_ERR_SHAPE;
     weights = calloc(1, sizeof(*weights));
@@ -169,24 +170,36 @@ enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *
 
 /* --- recording ------------------------------------------------------------------ */
 
+bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
+{
+    const struct tyto_gpu_info *info = tyto_gpu_get_info(gpu);
+
+    return info->kind == TYTO_GPU_KIND_CPU && info->int64;
+}
+
 static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_weights *weights,
                                 bool scalar, const uint32_t spec[3],
                                 const struct tyto_kernel **ret_kernel)
 {
-    const enum tyto_bind_kind binds[] = {scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
-                                         tyto_gemm_weights_bind_kind(weights),
-                                         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
-                                         TYTO_BIND_STORAGE};
-    const struct tyto_kernel_params params = {.name = "gemm",
-                                              .spirv = scalar ? gemm_scalar_spv : gemm_spv,
-                                              .spirv_bytes = scalar ? sizeof(gemm_scalar_spv)
-                                                                    : sizeof(gemm_spv),
-                                              .binds = binds,
-                                              .num_binds = 5,
-                                              .push_bytes = sizeof(struct gemm_push),
-                                              .spec = spec,
-                                              .num_spec = 3};
+    const enum tyto_bind_kind texel = scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F;
+    const enum tyto_bind_kind binds[] = {texel, tyto_gemm_weights_bind_kind(weights),
+                                         TYTO_BIND_TEXEL_RGBA32F, texel, TYTO_BIND_STORAGE};
+    struct tyto_kernel_params params = {.name = "gemm",
+                                        .spirv = gemm_spv,
+                                        .spirv_bytes = sizeof(gemm_spv),
+                                        .binds = binds,
+                                        .num_binds = 5,
+                                        .push_bytes = sizeof(struct gemm_push),
+                                        .spec = spec,
+                                        .num_spec = 3};
 
+    if (scalar) {
+        params.spirv = gemm_scalar_spv;
+        params.spirv_bytes = sizeof(gemm_scalar_spv);
+    } else if (tyto_gemm_stores_pairs(gemm->variants.gpu)) {
+        params.spirv = gemm_store64_spv;
+        params.spirv_bytes = sizeof(gemm_store64_spv);
+    }
     return tyto_variants_get(&gemm->variants, &params, ret_kernel);
 }
 
@@ -228,7 +241,7 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
 {
     struct tyto_mat x = args->x, y = args->y, r = args->residual;
     uint32_t num_batches = args->num_batches ? args->num_batches : 1;
-    const uint32_t rows = args->m > 8 ? 16 : 8;
+    const uint32_t rows = args->m > GEMM_LANES ? GEMM_MAX_ROWS : GEMM_LANES;
     const struct tyto_kernel *kernel = NULL;
     enum tyto_err err = TYTO_OK;
 
@@ -247,7 +260,8 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
     const uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (r.buf ? GEMM_RESIDUAL : 0) |
                            (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
     const uint32_t spec[3] = {rows, (uint32_t)args->act, flags};
-    const bool scalar = !is_whole_texels(&x);
+    const bool scalar = weights->n % 4 || !is_whole_texels(&x) || !is_whole_texels(&y) ||
+                        (r.buf && !is_whole_texels(&r));
     err = get_kernel(gemm, weights, scalar, spec, &kernel);
     if (err)
         return err;

@@ -36,6 +36,8 @@ const struct tyto_buf *tyto_gemm_weights_bias(const struct tyto_gemm_weights *we
 uint32_t tyto_gemm_weights_n(const struct tyto_gemm_weights *weights);
 uint32_t tyto_gemm_weights_k(const struct tyto_gemm_weights *weights);
 enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *weights);
+/* Whether the variants that store pairs of floats as 64-bit words are the fast ones. */
+bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu);
 
 /* A matrix inside a buffer, in floats. row and batch are the distances between
  * rows and batches; 0 means contiguous. */
@@ -48,8 +50,9 @@ struct tyto_mat {
 struct tyto_gemm_args {
     uint32_t m;           /* rows of x and y in one batch */
     uint32_t num_batches; /* 0 counts as 1 */
-    /* (m, k). Fast when offset, row and batch are multiples of 4 floats; then the up to 3 floats
-     * after the k-th of a row are read too (and must be finite) when k is none. */
+    /* (m, k). Fast when n and the offset, row and batch of x, y and residual are multiples of 4
+     * floats; then the up to 3 floats after the k-th of a row of x are read too (and must be
+     * finite) when k is none. Otherwise a slower variant reads exactly what is named. */
     struct tyto_mat x;
     struct tyto_mat y;        /* (m, n); may not overlap x */
     struct tyto_mat residual; /* (m, n), added before act; buf NULL: none; may be y itself */

@@ -4,8 +4,10 @@
 #define TYTO_SHADERS_GEMM_SHAPE_H
 
 #define GEMM_LANES 8
-#define GEMM_PANEL 32 /* columns of y that one group makes: 4 a lane */
+#define GEMM_PANEL 32    /* columns of y that one group makes: 4 a lane */
+#define GEMM_MAX_ROWS 16 /* rows of y that one group makes, at most */
 #define GEMM_MAX_DIM 1048576
+#define GEMM_MAX_K 262144 /* lavapipe leaves a loop after 65535 rounds of 4 k */
 
 /* Epilogue flags, beside the activation. */
 #define GEMM_BIAS 1
@@ -20,7 +22,7 @@
 #endif
 
 /* Offsets and row lengths of x are in texels (4 floats; floats in the scalar
- * variant), those of y and residual in floats. */
+ * variant), those of y and residual in floats (multiples of 4 unless scalar). */
 struct gemm_push {
     GEMM_UINT m, n, k;
     GEMM_UINT x_offset, x_row, x_batch;

@@ -196,6 +196,7 @@ static void fill_info(VkPhysicalDevice physical, uint32_t idx, struct tyto_gpu_i
     struct features feats;
     chain_features(&feats, false);
     vkGetPhysicalDeviceFeatures2(physical, &feats.base);
+    ret_info->int64 = feats.base.features.shaderInt64;
     ret_info->fp16_storage = feats.storage16.storageBuffer16BitAccess;
     ret_info->fp16_math = feats.float16.shaderFloat16;
     ret_info->coop_matrix = has_extension(physical, "VK_KHR_cooperative_matrix") ||
@@ -385,6 +386,7 @@ static enum tyto_err create_device(struct tyto_gpu *gpu)
     chain_features(&have, gpu->subgroup_size_control);
     chain_features(&want, gpu->subgroup_size_control);
     vkGetPhysicalDeviceFeatures2(gpu->physical, &have.base);
+    want.base.features.shaderInt64 = have.base.features.shaderInt64;
     want.storage16.storageBuffer16BitAccess = have.storage16.storageBuffer16BitAccess;
     want.storage8.storageBuffer8BitAccess = have.storage8.storageBuffer8BitAccess;
     want.float16.shaderFloat16 = have.float16.shaderFloat16;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// A tile of ROWS rows and 32 columns of x W^T in registers, and its way out: shared by gemm and
+// conv. One subgroup of 8 lanes makes it; lane l owns columns 4l..4l+3 of the panel.
+//
+// Written for lavapipe, correct anywhere: a texel fetch is one call and a shuffle by a constant one
+// instruction there, while a broadcast, a branch or an array in a loop is dozens. The product of
+// one step is summed per row over all 4 k before the accumulator goes back to the stack.
+// STORE64 writes pairs of floats as 64-bit words, half the work of lavapipe's store loop.
+// SCALAR reads x and residual and writes y float by float: any alignment, any N.
+// Needs before: push constants p with n, slope, clamp_min.
+
+layout(local_size_x = GEMM_LANES) in;
+layout(constant_id = 0) const uint ROWS = 16;
+layout(constant_id = 1) const uint ACT = 0;
+layout(constant_id = 2) const uint FLAGS = 0;
+
+layout(binding = 0) uniform textureBuffer x_tex;
+layout(binding = 1) uniform textureBuffer w_tex;
+layout(binding = 2) uniform textureBuffer bias_tex;
+layout(binding = 3) uniform textureBuffer residual_tex;
+#if defined(SCALAR)
+layout(binding = 4) writeonly buffer Y { float y[]; };
+#elif defined(STORE64)
+layout(binding = 4) writeonly buffer Y { u64vec2 y[]; };
+#else
+layout(binding = 4) writeonly buffer Y { vec4 y[]; };
+#endif
+
+vec4 acc[GEMM_MAX_ROWS];
+
+void tile_clear()
+{
+    [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++)
+        acc[r] = vec4(0.0);
+}
+
+// xa and xb hold 4 k of the rows: lane l has row l in xa and row l + 8 in xb. w_at is the texel of
+// the lane's first weight.
+void tile_multiply(vec4 xa, vec4 xb, uint w_at)
+{
+    vec4 w[4];
+
+    [[unroll]] for (uint i = 0; i < 4; i++)
+        w[i] = texelFetch(w_tex, int(w_at + i * GEMM_LANES));
+    [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++) {
+        if (r < ROWS) {
+            vec4 from = r < GEMM_LANES ? xa : xb;
+            vec4 sum = acc[r];
+            float x[4];
+
+            [[unroll]] for (uint i = 0; i < 4; i++)
+                x[i] = subgroupShuffle(from[i], r % GEMM_LANES);
+            [[unroll]] for (uint c = 0; c < 4; c++)
+                [[unroll]] for (uint i = 0; i < 4; i++)
+                    sum[c] += x[i] * w[i][c];
+            acc[r] = sum;
+        }
+    }
+}
+
+vec4 tile_residual(uint at, uint num)
+{
+#ifdef SCALAR
+    vec4 v = vec4(0.0);
+
+    [[unroll]] for (uint i = 0; i < 4; i++)
+        v[i] = texelFetch(residual_tex, int(at + min(i, num - 1))).x;
+    return v;
+#else
+    return texelFetch(residual_tex, int(at / 4));
+#endif
+}
+
+void tile_put(uint at, uint num, vec4 v)
+{
+#if defined(SCALAR)
+    [[unroll]] for (uint i = 0; i < 4; i++)
+        if (i < num)
+            y[at + i] = v[i];
+#elif defined(STORE64)
+    y[at / 4] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+#else
+    y[at / 4] = v;
+#endif
+}
+
+// Rows row0.. of y, num_rows of them exist. Rows past the end are copies of the last one (their x
+// was), so they may be written to its place.
+void tile_finish(uint row0, uint num_rows, uint y_at, uint y_row, uint r_at, uint r_row)
+{
+    uint col = gl_WorkGroupID.x * GEMM_PANEL + gl_SubgroupInvocationID * 4;
+    vec4 bias = (FLAGS & GEMM_BIAS) != 0 ? texelFetch(bias_tex, int(col / 4)) : vec4(0.0);
+
+    if (col >= p.n)
+        return;
+    [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++) {
+        if (r < ROWS) {
+            uint row = min(row0 + r, num_rows - 1);
+            vec4 v = acc[r] + bias;
+
+            if ((FLAGS & GEMM_RESIDUAL) != 0)
+                v += tile_residual(r_at + row * r_row + col, p.n - col);
+            v = tyto_act(ACT, v, p.slope);
+            if ((FLAGS & GEMM_CLAMP_MIN) != 0)
+                v = max(v, vec4(p.clamp_min));
+            tile_put(y_at + row * y_row + col, p.n - col, v);
+        }
+    }
+}
