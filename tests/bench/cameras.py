@@ -25,12 +25,6 @@ TICKS = os.sysconf("SC_CLK_TCK")
 WARM_UP_S = 12
 NETWORK_THREADS = ("tyto-infer",)  # the inference thread and the workers it starts
 
-CONFIG = """\
-publish:
-  endpoints: ["{endpoint}"]
-cameras:
-"""
-
 BRANCH = (
     "rtspsrc location={uri} protocols=tcp latency=200 name=s{i} "
     "s{i}. ! application/x-rtp,media=video ! rtph264depay ! h264parse ! "
@@ -116,16 +110,12 @@ def run_bare(uris, seconds):
 
 
 def run_tytod(args, uris, folder, seconds):
-    endpoint, config = f"ipc://{folder}/events.sock", os.path.join(folder, "tytod.yaml")
-    text = CONFIG.format(endpoint=endpoint)
-    text += "".join(f'  - id: camera{i}\n    uri: "{uri}"\n' for i, uri in enumerate(uris, 1))
-    with open(config, "w", encoding="utf-8") as file:
-        file.write(text)
+    endpoint = f"ipc://{folder}/events.sock"
     extra = ["--exec", args.exec] if args.exec != "auto" else []
     states = os.path.join(folder, "states.jsonl")
     with open(states, "w", encoding="utf-8") as out:
         watch = subprocess.Popen([program("tyto"), "watch", endpoint, "--json"], stdout=out)
-    process = subprocess.Popen([program("tytod"), "--config", config] + extra,
+    process = subprocess.Popen([program("tytod"), "--endpoint", endpoint] + extra + uris,
                                stderr=subprocess.DEVNULL)
     try:
         result = measure(process, seconds)

@@ -17,7 +17,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DIST = os.environ.get("TYTO_DIST") or os.path.join(ROOT, "dist")
 NEEDED = ["bin/tyto", "bin/tytod", "bin/tyto-demo-camera", "share/tyto/models/visual.safetensors",
-          "share/tyto/models/audio.safetensors"]
+          "share/tyto/models/audio.safetensors", "share/tyto/models/head.safetensors"]
 MIN_RECALL, MAX_FALSE = "0.6", "2.0"
 
 
@@ -61,7 +61,6 @@ def stop(process, seconds=15):
 
 def run_live(args, folder):
     events = os.path.join(folder, "events.jsonl")
-    config = os.path.join(folder, "tytod.yaml")
     endpoint = "ipc://" + os.path.join(folder, "events.sock")
     command = camera_args(args, folder) + ["--port", "0", "--once", "--cache", folder]
     camera = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -70,12 +69,10 @@ def run_live(args, folder):
         uri = camera.stdout.readline().strip()
         if not uri:
             raise SystemExit("the demo camera did not start")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(endpoint=endpoint, uri=uri))
         with open(events, "w", encoding="utf-8") as out:
             watch = subprocess.Popen([program("tyto"), "watch", endpoint, "--json"], stdout=out)
         processes.append(watch)
-        daemon = subprocess.Popen([program("tytod"), "--config", config])
+        daemon = subprocess.Popen([program("tytod"), "--endpoint", endpoint, "demo=" + uri])
         processes.append(daemon)
         while camera.poll() is None:
             if daemon.poll() is not None:
@@ -90,15 +87,6 @@ def run_live(args, folder):
         for process in reversed(processes):
             stop(process)
     return events
-
-
-CONFIG = """\
-publish:
-  endpoints: ["{endpoint}"]
-cameras:
-  - id: demo
-    uri: "{uri}"
-"""
 
 
 def main():
