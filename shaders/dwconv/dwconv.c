@@ -5,11 +5,18 @@
 #include <string.h>
 
 #include "shaders/dwconv/dwconv_shape.h"
+#include "shaders/dwconv3_spv.h"
+#include "shaders/dwconv3_store64_spv.h"
 #include "shaders/dwconv_scalar_spv.h"
 #include "shaders/dwconv_spv.h"
+#include "shaders/gemm/gemm.h"
 #include "shaders/variants.h"
 
-enum { ROWS = 16 };
+enum {
+    WIDTH3 = 4,    /* of dwconv3.comp: output columns of a lane */
+    ROWS_CPU = 28, /* a long slide reads few rows twice */
+    ROWS_GPU = 4,  /* a short one gives more groups */
+};
 
 struct tyto_dwconv {
     struct tyto_variants variants;
@@ -139,23 +146,54 @@ static enum tyto_err check(const struct tyto_dwconv_weights *weights,
     return TYTO_OK;
 }
 
-static enum tyto_err get_kernel(struct tyto_dwconv *dwconv, bool scalar, uint32_t act,
-                                uint32_t flags, const struct tyto_kernel **ret_kernel)
-{
-    const enum tyto_bind_kind binds[] = {scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
-                                         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
-                                         TYTO_BIND_STORAGE};
-    const uint32_t spec[] = {act, flags};
-    const struct tyto_kernel_params params = {.name = "dwconv",
-                                              .spirv = scalar ? dwconv_scalar_spv : dwconv_spv,
-                                              .spirv_bytes = scalar ? sizeof(dwconv_scalar_spv)
-                                                                    : sizeof(dwconv_spv),
-                                              .binds = binds,
-                                              .num_binds = 4,
-                                              .push_bytes = sizeof(struct dwconv_push),
-                                              .spec = spec,
-                                              .num_spec = 2};
+/* Which of the three sources runs a shape. */
+enum way { WAY_SCALAR, WAY_PLAIN, WAY_3X3 };
 
+static enum way way_of(const struct tyto_dwconv_args *args)
+{
+    const struct tyto_dwconv_shape *s = &args->shape;
+
+    if (s->channels % 4 || args->x_offset % 4)
+        return WAY_SCALAR;
+    if (s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == s->stride_w && s->stride_h <= 2 &&
+        args->y_offset % 4 == 0)
+        return WAY_3X3;
+    return WAY_PLAIN;
+}
+
+static void choose(const struct tyto_gpu *gpu, enum way way, struct tyto_kernel_params *params)
+{
+    if (way == WAY_SCALAR) {
+        params->spirv = dwconv_scalar_spv;
+        params->spirv_bytes = sizeof(dwconv_scalar_spv);
+    } else if (way == WAY_PLAIN) {
+        params->spirv = dwconv_spv;
+        params->spirv_bytes = sizeof(dwconv_spv);
+    } else if (tyto_gemm_stores_pairs(gpu)) {
+        params->spirv = dwconv3_store64_spv;
+        params->spirv_bytes = sizeof(dwconv3_store64_spv);
+    } else {
+        params->spirv = dwconv3_spv;
+        params->spirv_bytes = sizeof(dwconv3_spv);
+    }
+}
+
+static enum tyto_err get_kernel(struct tyto_dwconv *dwconv, enum way way,
+                                const struct tyto_dwconv_args *args, uint32_t flags,
+                                const struct tyto_kernel **ret_kernel)
+{
+    const enum tyto_bind_kind binds[] = {
+        way == WAY_SCALAR ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+        TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
+    const uint32_t spec[] = {(uint32_t)args->act, flags, args->shape.stride_h};
+    struct tyto_kernel_params params = {.name = "dwconv",
+                                        .binds = binds,
+                                        .num_binds = 4,
+                                        .push_bytes = sizeof(struct dwconv_push),
+                                        .spec = spec,
+                                        .num_spec = way == WAY_3X3 ? 3 : 2};
+
+    choose(dwconv->variants.gpu, way, &params);
     return tyto_variants_get(&dwconv->variants, &params, ret_kernel);
 }
 
@@ -170,9 +208,11 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
 
     if (err)
         return err;
-    bool scalar = s->channels % 4 || args->x_offset % 4;
+    const enum way way = way_of(args);
+    const bool is_cpu = tyto_gpu_get_info(dwconv->variants.gpu)->kind == TYTO_GPU_KIND_CPU;
+    const uint32_t rows = is_cpu ? ROWS_CPU : ROWS_GPU;
     uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
-    err = get_kernel(dwconv, scalar, (uint32_t)args->act, flags, &kernel);
+    err = get_kernel(dwconv, way, args, flags, &kernel);
     if (err)
         return err;
     const struct dwconv_push push = {.num_batches = num_batches,
@@ -187,17 +227,19 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
                                      .stride_w = s->stride_w,
                                      .pad_top = s->pad_top,
                                      .pad_left = s->pad_left,
-                                     .x_offset = (uint32_t)args->x_offset / (scalar ? 1 : 4),
+                                     .x_offset =
+                                         (uint32_t)args->x_offset / (way == WAY_SCALAR ? 1 : 4),
                                      .y_offset = (uint32_t)args->y_offset,
-                                     .rows = ROWS,
+                                     .rows = rows,
                                      .slope = args->act_slope,
                                      .clamp_min = args->clamp_min};
     const struct tyto_bind binds[] = {{.buf = args->x},
                                       {.buf = weights->taps},
                                       {.buf = weights->bias ? weights->bias : weights->taps},
                                       {.buf = args->y}};
-    uint32_t num_items = (s->channels + 3) / 4 * s->out_w;
+    const uint32_t num_x = way == WAY_3X3 ? (s->out_w + WIDTH3 - 1) / WIDTH3 : s->out_w;
+    const uint32_t num_items = (s->channels + 3) / 4 * num_x;
     return tyto_plan_dispatch(plan, kernel, binds, &push,
                               (num_items + DWCONV_LANES - 1) / DWCONV_LANES,
-                              (s->out_h + ROWS - 1) / ROWS, num_batches);
+                              (s->out_h + rows - 1) / rows, num_batches);
 }

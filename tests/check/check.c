@@ -168,25 +168,22 @@ static double cpu_s(void)
 double check_bench_call(const char *name, void (*call)(void *user), void *user, double flop)
 {
     static double times[MAX_RUNS];
-    double total = 0, best_cpu = 1e9;
+    double total = 0, begin_cpu = 0;
     size_t num = 0;
 
     call(user);
     call(user);
+    begin_cpu = cpu_s();
     while (num < MAX_RUNS && (num < MIN_RUNS || total < 0.2)) {
-        double begin_cpu = cpu_s();
         uint64_t begin_ns = tyto_clock_mono_ns();
 
         call(user);
         times[num] = (double)(tyto_clock_mono_ns() - begin_ns) * 1e-9;
-        double cpu = cpu_s() - begin_cpu;
-        if (cpu < best_cpu)
-            best_cpu = cpu;
         total += times[num++];
     }
     qsort(times, num, sizeof(*times), compare);
-    printf("%-36s best %9.4f ms  median %9.4f ms  cpu %9.4f ms", name, times[0] * 1e3,
-           times[num / 2] * 1e3, best_cpu * 1e3);
+    printf("%-36s best %9.4f ms  median %9.4f ms  mean CPU %9.4f ms", name, times[0] * 1e3,
+           times[num / 2] * 1e3, (cpu_s() - begin_cpu) / (double)num * 1e3);
     if (flop > 0)
         printf("  %7.1f GFLOP/s", flop / times[0] * 1e-9);
     printf("\n");

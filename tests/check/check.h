@@ -44,7 +44,7 @@ float *check_floats(size_t num);
 struct tyto_buf *check_buf(struct check *check, const float *data, size_t num);
 
 /* Runs a finished plan some 20 times (at least 0.2 s) after two warm-ups, and prints best and
- * median time, the best CPU time of the process and, when flop > 0, GFLOP/s of the best. Gives
+ * median time, the mean CPU time of the process and, when flop > 0, GFLOP/s of the best. Gives
  * the best seconds. */
 double check_bench_plan(struct check *check, const char *name, struct tyto_plan *plan, double flop);
 /* The same for a plain function (what to compare with). */
