@@ -10,8 +10,4 @@
 bool tyto_envelope_is_sound(const struct tyto_envelope *envelope);
 bool tyto_hello_is_sound(const struct tyto_hello *hello);
 
-/* Copies text and puts '?' for control characters and for what is not UTF-8, so
- * that any program may print it; cuts at a character's end. */
-void tyto_text_clean(char *ret_text, size_t text_bytes, const char *text);
-
 #endif

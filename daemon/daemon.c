@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/notify.h"
+#include "daemon/publisher.h"
+#include "daemon/summary.h"
+#include "pipeline/engine.h"
+
+enum { TICK_MS = 500 };
+
+struct tyto_daemon {
+    const struct tyto_config *config;
+    const struct tyto_log *log;
+    struct tyto_publisher *publisher;
+    struct tyto_engine *engine;
+    _Atomic(struct tyto_engine *) named_engine; /* for callbacks: NULL until create has returned */
+    struct tyto_summary summary;
+    int signal_fd;
+    int failure_fd; /* readable when the engine has failed */
+    atomic_int failure;
+};
+
+/* --- what the engine tells us, on its thread -------------------------------------------- */
+
+static void on_event(void *user, const struct tyto_event *event)
+{
+    struct tyto_daemon *daemon = user;
+    const enum tyto_err err = tyto_publisher_event(daemon->publisher, event);
+    if (err != TYTO_OK)
+        tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon", "event %s of %s is lost: %s",
+                       event->id, event->camera, tyto_err_text(err));
+    tyto_log_write(daemon->log, TYTO_LOG_DEBUG, "daemon",
+                   "%s %s %s (%s): joint %.2f heard %.2f seen %.2f", event->camera,
+                   event->class_name, tyto_event_phase_name(event->phase),
+                   tyto_event_reason_name(event->reason), (double)event->scores.joint,
+                   (double)event->scores.heard, (double)event->scores.seen);
+}
+
+static void on_state(void *user, const struct tyto_camera_state *state)
+{
+    struct tyto_daemon *daemon = user;
+    const enum tyto_err err = tyto_publisher_camera_state(daemon->publisher, state);
+    const bool is_bad = state->status == TYTO_CAMERA_STATUS_LOST ||
+                        state->status == TYTO_CAMERA_STATUS_STALLED ||
+                        state->status == TYTO_CAMERA_STATUS_FAILED;
+    tyto_log_write(daemon->log, is_bad ? TYTO_LOG_WARNING : TYTO_LOG_INFO, "camera",
+                   "%s is %s%s%s%s", state->camera, tyto_camera_status_name(state->status),
+                   state->text[0] ? ": " : "", state->text,
+                   err == TYTO_OK ? "" : " (not published)");
+}
+
+/* The classes that score highest, for whoever subscribes to dbg/. */
+static void on_segment(void *user, const struct tyto_segment_result *result)
+{
+    struct tyto_daemon *daemon = user;
+    const struct tyto_engine *engine = atomic_load(&daemon->named_engine);
+    if (!engine || !tyto_publisher_wants_debug(daemon->publisher))
+        return;
+    struct tyto_debug_scores debug;
+    memset(&debug, 0, sizeof(debug));
+    snprintf(debug.camera, sizeof(debug.camera), "%s", result->camera);
+    debug.begin_media_ns = result->begin_ns;
+    debug.end_media_ns = result->end_ns;
+    debug.has_audio = result->has_audio;
+    debug.has_video = result->has_video;
+    uint32_t best[TYTO_DEBUG_MAX_TOP];
+    uint32_t num = 0;
+    for (uint32_t k = 0; k < result->num_classes; k++) { /* insertion into the few best */
+        uint32_t at = num < TYTO_DEBUG_MAX_TOP ? num++ : num;
+        for (; at > 0 && result->joint[best[at - 1]] < result->joint[k]; at--) {
+            if (at < TYTO_DEBUG_MAX_TOP)
+                best[at] = best[at - 1];
+        }
+        if (at < TYTO_DEBUG_MAX_TOP)
+            best[at] = k;
+    }
+    debug.num_top = num;
+    for (uint32_t i = 0; i < num; i++) {
+        snprintf(debug.top[i].class_name, sizeof(debug.top[i].class_name), "%s",
+                 tyto_engine_class_name(engine, best[i]));
+        debug.top[i].joint = result->joint[best[i]];
+        debug.top[i].heard = result->has_heard_seen ? result->heard[best[i]] : 0.0f;
+        debug.top[i].seen = result->has_heard_seen ? result->seen[best[i]] : 0.0f;
+    }
+    tyto_publisher_debug(daemon->publisher, &debug);
+}
+
+static void on_failure(void *user, enum tyto_err err)
+{
+    struct tyto_daemon *daemon = user;
+    const uint64_t one = 1;
+    atomic_store(&daemon->failure, (int)err);
+    (void)!write(daemon->failure_fd, &one, sizeof(one));
+}
+
+/* --- making --------------------------------------------------------------------------------- */
+
+enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    if (sigaction(SIGPIPE, &ignore, NULL) != 0 || pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
+        return TYTO_ERR_IO;
+    const int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return TYTO_ERR_IO;
+    *ret_signal_fd = fd;
+    return TYTO_OK;
+}
+
+static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    const char *endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS];
+    for (uint32_t i = 0; i < daemon->config->num_endpoints; i++)
+        endpoints[i] = daemon->config->endpoints[i];
+    struct tyto_publisher_params params;
+    memset(&params, 0, sizeof(params));
+    params.endpoints = endpoints;
+    params.num_endpoints = daemon->config->num_endpoints;
+    params.heartbeat_ms = (uint32_t)(daemon->config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS);
+    params.version = TYTO_VERSION;
+    params.log = daemon->log;
+    const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
+    for (uint32_t i = 0; err == TYTO_OK && i < params.num_endpoints; i++)
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s", endpoints[i]);
+    return err;
+}
+
+/* Where compiled pipelines are kept from run to run. */
+static bool cache_dir(char *ret_dir, size_t dir_bytes)
+{
+    const char *systemd = getenv("CACHE_DIRECTORY");
+    const char *xdg = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (systemd && systemd[0] == '/')
+        snprintf(ret_dir, dir_bytes, "%s", systemd);
+    else if (xdg && xdg[0] == '/')
+        snprintf(ret_dir, dir_bytes, "%s/tyto", xdg);
+    else if (home && home[0] == '/')
+        snprintf(ret_dir, dir_bytes, "%s/.cache/tyto", home);
+    else
+        return false;
+    return true;
+}
+
+static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    const struct tyto_config *config = daemon->config;
+    char cache[TYTO_CONFIG_PATH_MAX];
+    struct tyto_engine_params params;
+    memset(&params, 0, sizeof(params));
+    params.visual_path = config->models.visual;
+    params.audio_path = config->models.audio;
+    params.head_path = config->models.head;
+    params.device = config->device;
+    params.cache_dir = cache_dir(cache, sizeof(cache)) ? cache : NULL;
+    params.validate = config->validate;
+    params.exec = config->exec;
+    params.num_threads = config->num_threads;
+    params.num_segments = config->num_segments;
+    params.look_ahead = config->look_ahead;
+    params.hop_ns = config->hop_ns;
+    params.max_cameras = config->num_cameras;
+    params.max_batch = config->max_batch;
+    params.connects_per_s = config->connects_per_s;
+    params.config_generation = 1;
+    params.tracker = config->tracker;
+    params.callbacks.user = daemon;
+    params.callbacks.on_event = on_event;
+    params.callbacks.on_state = on_state;
+    params.callbacks.on_segment = on_segment;
+    params.callbacks.on_failure = on_failure;
+    params.log = daemon->log;
+    tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "loading the networks");
+    tyto_notify("STATUS=loading the networks");
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    const enum tyto_err err = tyto_engine_create(&params, &daemon->engine, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    atomic_store(&daemon->named_engine, daemon->engine);
+    tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
+                   "%u classes, model %.12s, on %s, after %.1f s",
+                   tyto_engine_num_classes(daemon->engine), tyto_engine_digest(daemon->engine),
+                   tyto_engine_device_name(daemon->engine),
+                   (double)(tyto_clock_mono_ns() - begin_ns) / (double)TYTO_NS_PER_S);
+    return TYTO_OK;
+}
+
+static void publish_model(struct tyto_daemon *daemon)
+{
+    struct tyto_model_state model;
+    memset(&model, 0, sizeof(model));
+    snprintf(model.digest, sizeof(model.digest), "%s", tyto_engine_digest(daemon->engine));
+    snprintf(model.device, sizeof(model.device), "%s", tyto_engine_device_name(daemon->engine));
+    snprintf(model.exec, sizeof(model.exec), "%s",
+             tyto_engine_exec(daemon->engine) == TYTO_EXEC_CPU ? "cpu" : "vulkan");
+    model.config_generation = 1;
+    model.num_classes = tyto_engine_num_classes(daemon->engine);
+    const enum tyto_err err = tyto_publisher_model_state(daemon->publisher, &model);
+    if (err != TYTO_OK)
+        tyto_log_write(daemon->log, TYTO_LOG_WARNING, "daemon", "model state not published: %s",
+                       tyto_err_text(err));
+}
+
+static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t i = 0; err == TYTO_OK && i < daemon->config->num_cameras; i++) {
+        const struct tyto_config_camera *camera = &daemon->config->cameras[i];
+        char shown[TYTO_CONFIG_URI_MAX];
+        struct tyto_camera_params params;
+        memset(&params, 0, sizeof(params));
+        params.id = camera->id;
+        params.uri = camera->uri;
+        params.source = camera->source;
+        params.source.no_audio = !camera->audio;
+        params.source.no_video = !camera->video;
+        params.av_offset_ns = camera->av_offset_ns;
+        params.skew_ns = camera->skew_ns;
+        params.stall_ns = (uint64_t)camera->stall_ns;
+        tyto_uri_redact(camera->uri, shown, sizeof(shown));
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
+        err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
+        if (err != TYTO_OK && ret_fault && camera->line) {
+            snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", daemon->config->file);
+            ret_fault->line = camera->line;
+        }
+    }
+    return err;
+}
+
+enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct tyto_log *log,
+                                 int signal_fd, struct tyto_daemon **ret_daemon,
+                                 struct tyto_fault *ret_fault)
+{
+    struct tyto_daemon *daemon = calloc(1, sizeof(*daemon));
+    if (!daemon)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
+    daemon->config = config;
+    daemon->log = log;
+    daemon->signal_fd = signal_fd;
+    daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum tyto_err err = daemon->failure_fd >= 0
+                            ? TYTO_OK
+                            : tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
+                                             "no eventfd: %s", strerror(errno));
+    if (err == TYTO_OK)
+        err = start_publisher(daemon, ret_fault);
+    if (err == TYTO_OK)
+        err = start_engine(daemon, ret_fault);
+    if (err == TYTO_OK) {
+        publish_model(daemon);
+        err = add_cameras(daemon, ret_fault);
+    }
+    if (err != TYTO_OK)
+        tyto_daemon_destroy(&daemon);
+    else
+        *ret_daemon = daemon;
+    return err;
+}
+
+void tyto_daemon_destroy(struct tyto_daemon **daemon)
+{
+    if (!daemon || !*daemon)
+        return;
+    tyto_engine_destroy(&(*daemon)->engine); /* its last events still find the publisher */
+    tyto_publisher_destroy(&(*daemon)->publisher);
+    if ((*daemon)->failure_fd >= 0)
+        close((*daemon)->failure_fd);
+    free(*daemon);
+    *daemon = NULL;
+}
+
+/* --- running -----------------------------------------------------------------------------------
+ */
+
+/* True when it is time to end. */
+static bool take_signal(struct tyto_daemon *daemon)
+{
+    struct signalfd_siginfo info;
+    if (read(daemon->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return false;
+    if (info.ssi_signo == SIGHUP) {
+        tyto_log_write(daemon->log, TYTO_LOG_WARNING, "daemon",
+                       "SIGHUP: the configuration cannot be reloaded while running; restart");
+        return false;
+    }
+    tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "%s: ending",
+                   info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+    return true;
+}
+
+enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
+{
+    const uint64_t watchdog_ns = tyto_notify_watchdog_ns();
+    uint64_t next_watchdog_ns = 0;
+    tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
+    tyto_notify("READY=1");
+    bool is_ending = false;
+    while (!is_ending) {
+        struct pollfd fds[] = {{.fd = daemon->signal_fd, .events = POLLIN},
+                               {.fd = daemon->failure_fd, .events = POLLIN}};
+        if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+            return TYTO_ERR_IO;
+        const int failure = atomic_load(&daemon->failure);
+        if (failure != TYTO_OK) {
+            tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon", "the networks failed: %s",
+                           tyto_err_text((enum tyto_err)failure));
+            return (enum tyto_err)failure;
+        }
+        is_ending = take_signal(daemon);
+        if (!is_ending && is_once && tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK)
+            is_ending = true;
+        const uint64_t now_ns = tyto_clock_mono_ns();
+        /* Asking the engine takes its lock: a hung engine stops the watchdog's food. */
+        tyto_summary_tick(&daemon->summary, daemon->engine, daemon->publisher, now_ns);
+        if (watchdog_ns > 0 && now_ns >= next_watchdog_ns) {
+            tyto_notify("WATCHDOG=1");
+            next_watchdog_ns = now_ns + watchdog_ns;
+        }
+    }
+    tyto_notify("STOPPING=1\nSTATUS=ending open events");
+    tyto_summary_write(&daemon->summary, daemon->engine, daemon->publisher, tyto_clock_mono_ns());
+    return TYTO_OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Engine and publisher wired together, and the loop of the main thread that
+ * waits for signals. Stops in the order of the data: cameras, then the engine,
+ * which ends open events, then the publisher, which sends those ends. */
+#ifndef TYTO_DAEMON_DAEMON_H
+#define TYTO_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "daemon/config.h"
+
+struct tyto_daemon;
+
+/* Blocks the signals it will wait for, in this thread and all threads made from
+ * here on: call it before anything makes one. IO. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd);
+
+/* Everything running, cameras connecting. config and log are borrowed until
+ * destroy. Errors with *ret_fault filled; signal_fd is borrowed. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct tyto_log *log,
+                                 int signal_fd, struct tyto_daemon **ret_daemon,
+                                 struct tyto_fault *ret_fault);
+/* Until SIGINT or SIGTERM (TYTO_OK), or until every camera has ended if
+ * is_once; an error when the networks failed for good. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once);
+void tyto_daemon_destroy(struct tyto_daemon **daemon);
+
+#endif

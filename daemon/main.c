@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* tytod: wiring only. Exit status: 0 asked to end, 1 failed, 2 wrong usage. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/args.h"
+#include "daemon/daemon.h"
+#include "daemon/log_sink.h"
+
+static void complain(const struct tyto_fault *fault)
+{
+    char text[1024];
+    tyto_fault_print(fault, text, sizeof(text));
+    fprintf(stderr, "tytod: %s\n", text);
+}
+
+static int check_only(const struct tyto_args *args, const struct tyto_config *config)
+{
+    printf("%s: good: %u camera%s, publishing on %s%s\n",
+           args->config_path ? args->config_path : "command line", config->num_cameras,
+           config->num_cameras == 1 ? "" : "s", config->endpoints[0],
+           config->num_endpoints > 1 ? " and more" : "");
+    return 0;
+}
+
+static int run(const struct tyto_args *args, const struct tyto_config *config)
+{
+    struct tyto_log_sink_state sink;
+    const struct tyto_log log = tyto_log_sink_init(&sink, config->log_format, config->log_level);
+    struct tyto_daemon *daemon = NULL;
+    struct tyto_fault fault = {.text = ""};
+    int signal_fd = -1;
+    enum tyto_err err = tyto_daemon_block_signals(&signal_fd);
+    if (err != TYTO_OK) {
+        fprintf(stderr, "tytod: signals cannot be waited for: %s\n", tyto_err_text(err));
+        return 1;
+    }
+    tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "tytod " TYTO_VERSION " begins");
+    err = tyto_daemon_create(config, &log, signal_fd, &daemon, &fault);
+    if (err != TYTO_OK) {
+        if (!fault.text[0])
+            (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
+        complain(&fault);
+    } else {
+        err = tyto_daemon_run(daemon, args->once);
+        tyto_daemon_destroy(&daemon);
+        tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "ended");
+    }
+    close(signal_fd);
+    return err == TYTO_OK ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static struct tyto_args args;
+    const enum tyto_args_result result = tyto_args_read(argc, argv, &args);
+    if (result != TYTO_ARGS_RUN)
+        return result == TYTO_ARGS_DONE ? 0 : 2;
+    struct tyto_config *config = NULL;
+    struct tyto_fault fault = {.text = ""};
+    enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
+    if (err == TYTO_OK)
+        err = tyto_config_find_models(config, &fault);
+    if (err != TYTO_OK)
+        complain(&fault);
+    int status = 1;
+    if (err == TYTO_OK)
+        status = args.check ? check_only(&args, config) : run(&args, config);
+    tyto_config_destroy(&config);
+    return status;
+}
