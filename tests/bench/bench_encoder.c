@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* What the encoders cost, part by part, on both executors:
+ *   bench_encoder [MODELS_DIR]
+ * Encoder files come from MODELS_DIR, $TYTO_MODELS_DIR or where scripts/setup puts
+ * them. Without them MobileNetV2's shapes with made-up weights stand for the
+ * network. Best and median wall time, and CPU time of all threads, an item. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "model/encoder.h"
+#include "model/graph_plan.h"
+#include "model/image_resize_cpu.h"
+#include "model/log_mel_cpu.h"
+#include "tests/bench/mobilenet.h"
+
+enum { NUM_RUNS = 40, WIDTH = 1280, HEIGHT = 720, SAMPLES = 16000 };
+
+static uint8_t picture[WIDTH * HEIGHT * 3];
+static float sound[SAMPLES];
+
+typedef enum tyto_err run_fn(void *user);
+
+static void must(enum tyto_err err, const char *what)
+{
+    if (!err)
+        return;
+    printf("FAILED: %s: %s\n", what, tyto_err_text(err));
+    exit(1);
+}
+
+static uint64_t process_cpu_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * TYTO_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void bench(const char *name, run_fn *run, void *user)
+{
+    double wall[NUM_RUNS], cpu[NUM_RUNS];
+
+    must(run(user), name);
+    must(run(user), name);
+    for (int i = 0; i < NUM_RUNS; i++) {
+        const uint64_t wall_ns = tyto_clock_mono_ns(), cpu_ns = process_cpu_ns();
+        must(run(user), name);
+        cpu[i] = (double)(process_cpu_ns() - cpu_ns) * 1e-6;
+        wall[i] = (double)(tyto_clock_mono_ns() - wall_ns) * 1e-6;
+    }
+    qsort(wall, NUM_RUNS, sizeof(*wall), compare);
+    qsort(cpu, NUM_RUNS, sizeof(*cpu), compare);
+    printf("%-44s wall best %7.2f ms  median %7.2f ms   CPU best %7.2f ms\n", name, wall[0],
+           wall[NUM_RUNS / 2], cpu[0]);
+}
+
+static struct tyto_frame frame_of(enum tyto_pixel_format format)
+{
+    return (struct tyto_frame){
+        .format = format,
+        .width = WIDTH,
+        .height = HEIGHT,
+        .planes = {picture, picture + WIDTH * HEIGHT},
+        .strides_bytes = {format == TYTO_PIXEL_RGB ? 3 * WIDTH : WIDTH, WIDTH},
+    };
+}
+
+/* --- parts -------------------------------------------------------------------------- */
+
+struct resizing {
+    struct tyto_image_resize_cpu *resize;
+    struct tyto_frame frame;
+    float out[224 * 224 * 3];
+};
+
+static enum tyto_err run_resize(void *user)
+{
+    struct resizing *resizing = user;
+    return tyto_image_resize_cpu_run(resizing->resize, &resizing->frame, resizing->out);
+}
+
+static void bench_resize(void)
+{
+    static struct resizing resizing;
+    const struct tyto_image_resize_shape shape = {.out_w = 224, .out_h = 224, .scale = {1, 1, 1}};
+
+    must(tyto_image_resize_cpu_create(&shape, &resizing.resize), "resize");
+    resizing.frame = frame_of(TYTO_PIXEL_NV12);
+    bench("resize 720p NV12 to 224, plain C", run_resize, &resizing);
+    resizing.frame = frame_of(TYTO_PIXEL_RGB);
+    bench("resize 720p RGB to 224, plain C", run_resize, &resizing);
+    tyto_image_resize_cpu_destroy(&resizing.resize);
+}
+
+static enum tyto_err run_log_mel(void *user)
+{
+    static float out[100 * 64];
+    tyto_log_mel_cpu_run(user, sound, out);
+    return TYTO_OK;
+}
+
+static void bench_log_mel(void)
+{
+    static float window[512], mel[257 * 32];
+    struct tyto_log_mel_cpu *cpu = NULL;
+    const struct tyto_log_mel_shape shape = {
+        .num_samples = SAMPLES,
+        .fft = 512,
+        .window_len = 512,
+        .hop = 160,
+        .num_mel = 32,
+        .window = window,
+        .mel = mel,
+        .form = TYTO_LOG_FORM_DB_POWER,
+        .pcm_scale = 32768,
+        .floor = 1e-10f,
+        .top_db = 80,
+        .post_scale = 0.1f,
+        .post_shift = 2,
+    };
+
+    for (int n = 0; n < 512; n++)
+        window[n] = (float)(0.5 - 0.5 * cos(2.0 * M_PI * n / 512.0));
+    for (int m = 0; m < 32; m++)
+        for (int k = 4 * m; k < 4 * m + 8; k++)
+            mel[k * 32 + m] = 0.1f;
+    must(tyto_log_mel_cpu_create(&shape, &cpu), "log-mel");
+    bench("log-mel of 1 s, plain C", run_log_mel, cpu);
+    tyto_log_mel_cpu_destroy(&cpu);
+}
+
+/* --- networks and encoders ------------------------------------------------------------ */
+
+static const char *exec_name(enum tyto_exec exec)
+{
+    return exec == TYTO_EXEC_VULKAN ? "Vulkan" : "CPU executor, 1 thread";
+}
+
+static enum tyto_err run_network(void *user)
+{
+    return tyto_executor_run(user, 1);
+}
+
+static void bench_network(struct tyto_gpu *gpu, const struct tyto_graph *graph, enum tyto_exec kind,
+                          const char *what)
+{
+    char name[128];
+    struct tyto_executor *exec = NULL;
+    const struct tyto_executor_params params = {
+        .graph = graph, .gpu = gpu, .exec = kind, .max_batch = 1, .num_threads = 1};
+
+    must(tyto_executor_create(&params, &exec), what);
+    (void)snprintf(name, sizeof(name), "%s, %s", what, exec_name(kind));
+    bench(name, run_network, exec);
+    tyto_executor_destroy(&exec);
+}
+
+static enum tyto_err run_visual(void *user)
+{
+    const struct tyto_frame frame = frame_of(TYTO_PIXEL_NV12);
+    return tyto_visual_run(user, &frame, 1);
+}
+
+static enum tyto_err run_audio(void *user)
+{
+    const float *const pcm[] = {sound};
+    return tyto_audio_run(user, pcm, 1);
+}
+
+static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_exec kind)
+{
+    char path[4096], name[128];
+    struct tyto_visual *visual = NULL;
+    struct tyto_audio *audio = NULL;
+    struct tyto_fault fault;
+
+    (void)snprintf(path, sizeof(path), "%s/visual.safetensors", folder);
+    const struct tyto_visual_params visual_params = {
+        .weights_path = path, .gpu = gpu, .exec = kind, .max_batch = 1, .num_threads = 1};
+    must(tyto_visual_create(&visual_params, &visual, &fault), "visual encoder");
+    (void)snprintf(name, sizeof(name), "visual encoder on 720p, %s", exec_name(kind));
+    bench(name, run_visual, visual);
+    tyto_visual_destroy(&visual);
+
+    (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);
+    const struct tyto_audio_params audio_params = {.weights_path = path,
+                                                   .gpu = gpu,
+                                                   .exec = kind,
+                                                   .max_batch = 1,
+                                                   .segment_samples = SAMPLES,
+                                                   .num_threads = 1};
+    must(tyto_audio_create(&audio_params, &audio, &fault), "audio encoder");
+    (void)snprintf(name, sizeof(name), "audio encoder on 1 s, %s", exec_name(kind));
+    bench(name, run_audio, audio);
+    tyto_audio_destroy(&audio);
+}
+
+static bool has_encoders(const char *folder)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof(path), "%s/visual.safetensors", folder);
+    if (access(path, R_OK) != 0)
+        return false;
+    (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);
+    return access(path, R_OK) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const enum tyto_exec kinds[] = {TYTO_EXEC_VULKAN, TYTO_EXEC_CPU};
+    static struct tyto_graph graph;
+    const char *models = getenv("TYTO_MODELS_DIR"), *golden = getenv("TYTO_GOLDEN_DIR");
+    const struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE")};
+    struct tyto_gpu *gpu = NULL;
+    char folder[4000];
+
+    (void)snprintf(folder, sizeof(folder), "%s/../../dist/share/tyto/models",
+                   golden ? golden : "tests/golden");
+    if (argc > 1 || models)
+        (void)snprintf(folder, sizeof(folder), "%s", argc > 1 ? argv[1] : models);
+    must(tyto_gpu_create(&params, &gpu), "device");
+    printf("device %s\n", tyto_gpu_get_info(gpu)->name);
+    for (size_t i = 0; i < sizeof(picture); i++)
+        picture[i] = (uint8_t)((i * 2654435761u) >> 24);
+    for (int n = 0; n < SAMPLES; n++)
+        sound[n] = (float)sin(1e-5 * n * n);
+    mobilenet_make(&graph);
+
+    bench_resize();
+    bench_log_mel();
+    for (int k = 0; k < 2; k++)
+        bench_network(gpu, &graph, kinds[k], "MobileNetV2-224, network alone");
+    if (has_encoders(folder))
+        for (int k = 0; k < 2; k++)
+            bench_encoders(gpu, folder, kinds[k]);
+    else
+        printf("no encoder files in %s: whole encoders are left out\n", folder);
+    tyto_gpu_destroy(&gpu);
+    return 0;
+}
