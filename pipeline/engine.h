@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "model/cman.h"
 #include "model/encoder.h"
 #include "pipeline/segment.h"
 #include "pipeline/source.h"
@@ -125,7 +126,8 @@ struct tyto_camera_counts {
     struct tyto_segmenter_counts segmenter;
     uint64_t num_dropped_audio, num_dropped_video; /* ring full */
     uint32_t num_connects, num_losses;
-    int64_t media_ns; /* begin of the newest evaluated segment */
+    int64_t media_ns;    /* begin of the newest segment */
+    int64_t duration_ns; /* of a file; 0: not known */
 };
 /* Any thread. */
 void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts);

@@ -291,6 +291,7 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
 void *tyto_engine_infer(void *arg)
 {
     struct tyto_engine *engine = arg;
+    pthread_setname_np(pthread_self(), "tyto-infer");
     const enum tyto_err err = start_networks(engine);
     pthread_mutex_lock(&engine->lock);
     engine->up = true;

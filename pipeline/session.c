@@ -52,6 +52,7 @@ struct tyto_session {
     char text[TYTO_STATE_TEXT_MAX + 1];
     int64_t since_unix_ns;
     uint32_t num_connects, num_losses, num_abandoned;
+    int64_t duration_ns;
     uint64_t num_dropped[TYTO_NUM_STREAMS];        /* of this source */
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
 
@@ -173,6 +174,10 @@ static enum tyto_err watch(struct tyto_session *session, struct tyto_source *sou
             const char *note = tyto_source_note(source);
             live = true;
             set_status(session, TYTO_CAMERA_STATUS_LIVE, note[0] ? note : "connected");
+            const int64_t duration_ns = tyto_source_duration_ns(source);
+            pthread_mutex_lock(&session->lock);
+            session->duration_ns = duration_ns;
+            pthread_mutex_unlock(&session->lock);
         }
         *ret_good = live && now_ns - begin_ns > GOOD_NS;
         if (err != TYTO_ERR_TIMEOUT)
@@ -286,6 +291,7 @@ static void keep_file(struct tyto_session *session)
 static void *keep(void *arg)
 {
     struct tyto_session *session = arg;
+    pthread_setname_np(pthread_self(), "tyto-keep");
     if (session->is_file)
         keep_file(session);
     else
@@ -520,6 +526,7 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
         session->num_dropped[TYTO_STREAM_AUDIO] + session->num_dropped_before[TYTO_STREAM_AUDIO];
     ret_counts->num_dropped_video =
         session->num_dropped[TYTO_STREAM_VIDEO] + session->num_dropped_before[TYTO_STREAM_VIDEO];
+    ret_counts->duration_ns = session->duration_ns;
     ret_counts->num_connects = session->num_connects;
     ret_counts->num_losses = session->num_losses;
     pthread_mutex_unlock(&session->lock);

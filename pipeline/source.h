@@ -91,6 +91,8 @@ const char *tyto_source_note(const struct tyto_source *source);
 /* Monotonic time of the last data of any stream; 0: none yet. */
 uint64_t tyto_source_last_data_ns(const struct tyto_source *source);
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);
+/* Of a file, as far as its container says; 0: not known. */
+int64_t tyto_source_duration_ns(const struct tyto_source *source);
 /* Readable when a ring may hold something; for poll(). Borrowed. */
 int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream);
 

@@ -543,3 +543,12 @@ int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream)
 {
     return tyto_ring_fd(source->streams[stream].ring);
 }
+
+int64_t tyto_source_duration_ns(const struct tyto_source *source)
+{
+    gint64 duration_ns = 0;
+    if (!source->is_file ||
+        !gst_element_query_duration(source->pipeline, GST_FORMAT_TIME, &duration_ns))
+        return 0;
+    return duration_ns > 0 ? duration_ns : 0;
+}

@@ -63,8 +63,6 @@ static enum tyto_err check_params(const struct tyto_tracker_params *p)
 
 static void set_defaults(struct tyto_tracker_params *p)
 {
-    if (p->threshold == 0)
-        p->threshold = 0.5f;
     if (p->off_ratio == 0)
         p->off_ratio = 0.7f;
     if (p->onset_num == 0)
@@ -104,8 +102,10 @@ static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
 {
     const float *from_weights = tracker->context.weights_thresholds;
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
-        tracker->thresholds[k].joint = tracker->params.threshold;
-        if (from_weights && from_weights[k] > 0 && from_weights[k] <= 1)
+        tracker->thresholds[k].joint = 0.5f;
+        if (tracker->params.threshold > 0)
+            tracker->thresholds[k].joint = tracker->params.threshold;
+        else if (from_weights && from_weights[k] > 0 && from_weights[k] <= 1)
             tracker->thresholds[k].joint = from_weights[k];
     }
     const enum tyto_err err = apply_rules(tracker);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* tyto localize: the same pipeline as the daemon's, on files, as fast as they decode. */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/cmd.h"
+#include "cli/localize_print.h"
+#include "pipeline/engine.h"
+#include "pipeline/model_paths.h"
+
+enum { WAIT_MS = 100 };
+
+/* Work that is over sooner needs no progress bar. */
+#define PROGRESS_AFTER_NS (2 * TYTO_NS_PER_S)
+
+static const char help[] =
+    "tyto localize: find the events in files.\n\n"
+    "usage: tyto localize FILE... [OPTION...]\n\n"
+    "  --json              JSON lines: one per event, then one per file\n"
+    "  --segments          the class scores of each second, too\n"
+    "  --threshold X       joint score from which on a class counts, 0..1 (default: the weights')\n"
+    "  --single X          the same for a class that is only heard or only seen\n"
+    "  --joint-only        only events that are both seen and heard\n"
+    "  --onset N/M         N of M seconds in a row open an event (default 2/3)\n"
+    "  --hop S             seconds from one segment to the next (default 1)\n"
+    "  --keyframes WHEN    decode keyframes only: auto (default), always, never\n"
+    "  --device NAME       auto, gpu, cpu or an index of `tyto devices`\n"
+    "  --exec KIND         encoders by: auto (default), vulkan, cpu\n"
+    "  --models DIR        where visual.safetensors and audio.safetensors are\n"
+    "  --weights FILE      the head's weights\n"
+    "  --map               the place map below each event\n"
+    "  --color WHEN        auto (default), always, never\n"
+    "  --ascii             no block characters\n"
+    "  --no-progress       no progress bar\n"
+    "  --help              this text\n\n"
+    "A file may lack sound or picture: then what is left is scored, and said so.\n"
+    "Exit status: 0 all files were read, 1 one could not be (or only in part), 2 wrong usage.\n\n"
+    "examples:\n"
+    "  tyto localize clip.mp4\n"
+    "  tyto localize *.mp4 --json | jq -r 'select(.type==\"event\") | [.file,.class,.begin_s]'\n"
+    "  tyto localize clip.mp4 --segments --threshold 0.3\n";
+
+struct localize {
+    struct tyto_localize_print print;
+    struct tyto_engine_params engine_params;
+    struct tyto_source_options source;
+    struct tyto_model_paths paths;
+    const char *models_dir;
+    bool with_progress;
+    bool shows_progress; /* a bar stands on the terminal now */
+    struct tyto_engine *engine;
+    enum tyto_camera_status status; /* of the file */
+    char text[TYTO_STATE_TEXT_MAX + 1];
+    bool has_audio, has_video;
+    enum tyto_err failure;
+};
+
+static volatile sig_atomic_t was_interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    was_interrupted = 1;
+}
+
+/* --- callbacks: the inference thread ------------------------------------------------ */
+
+static void on_event(void *user, const struct tyto_event *event)
+{
+    struct localize *localize = user;
+    if (event->phase == TYTO_EVENT_PHASE_END)
+        tyto_localize_put_event(&localize->print, event);
+}
+
+static void on_segment(void *user, const struct tyto_segment_result *result)
+{
+    struct localize *localize = user;
+    tyto_localize_put_segment(&localize->print, result);
+}
+
+static void on_state(void *user, const struct tyto_camera_state *state)
+{
+    struct localize *localize = user;
+    localize->status = state->status;
+    localize->has_audio = state->has_audio;
+    localize->has_video = state->has_video;
+    memcpy(localize->text, state->text, sizeof(localize->text));
+}
+
+static void on_failure(void *user, enum tyto_err err)
+{
+    struct localize *localize = user;
+    localize->failure = err;
+}
+
+/* --- options --------------------------------------------------------------------------- */
+
+static bool read_number(const char *name, const char *text, double min, double max, double *ret)
+{
+    char *end;
+    errno = 0;
+    const double value = strtod(text, &end);
+    if (errno == 0 && end != text && *end == '\0' && value >= min && value <= max) {
+        *ret = value;
+        return true;
+    }
+    fprintf(stderr, "tyto localize: --%s wants a number from %g to %g, not '%s'\n", name, min, max,
+            text);
+    return false;
+}
+
+static bool read_choice(const char *name, const char *text, const char *const choices[],
+                        int *ret_idx)
+{
+    for (int i = 0; choices[i]; i++) {
+        if (strcmp(text, choices[i]) == 0) {
+            *ret_idx = i;
+            return true;
+        }
+    }
+    fprintf(stderr, "tyto localize: --%s wants", name);
+    for (int i = 0; choices[i]; i++)
+        fprintf(stderr, "%s %s", i == 0 ? "" : choices[i + 1] ? "," : " or", choices[i]);
+    fprintf(stderr, ", not '%s'\n", text);
+    return false;
+}
+
+static bool read_onset(const char *text, struct tyto_tracker_params *tracker)
+{
+    char *end;
+    const long num = strtol(text, &end, 10);
+    const long window = *end == '/' ? strtol(end + 1, &end, 10) : 0;
+    if (*end != '\0' || num < 1 || window < num || window > TYTO_TRACKER_MAX_WINDOW) {
+        fprintf(stderr, "tyto localize: --onset wants N/M with N <= M <= %d, not '%s'\n",
+                TYTO_TRACKER_MAX_WINDOW, text);
+        return false;
+    }
+    tracker->onset_num = (uint32_t)num;
+    tracker->onset_window = (uint32_t)window;
+    return true;
+}
+
+enum opt {
+    OPT_JSON = 256,
+    OPT_SEGMENTS,
+    OPT_THRESHOLD,
+    OPT_SINGLE,
+    OPT_JOINT_ONLY,
+    OPT_ONSET,
+    OPT_HOP,
+    OPT_KEYFRAMES,
+    OPT_DEVICE,
+    OPT_EXEC,
+    OPT_MODELS,
+    OPT_WEIGHTS,
+    OPT_MAP,
+    OPT_COLOR,
+    OPT_ASCII,
+    OPT_NO_PROGRESS,
+    OPT_HELP,
+};
+
+static const struct option options[] = {
+    {"json", no_argument, NULL, OPT_JSON},
+    {"segments", no_argument, NULL, OPT_SEGMENTS},
+    {"threshold", required_argument, NULL, OPT_THRESHOLD},
+    {"single", required_argument, NULL, OPT_SINGLE},
+    {"joint-only", no_argument, NULL, OPT_JOINT_ONLY},
+    {"onset", required_argument, NULL, OPT_ONSET},
+    {"hop", required_argument, NULL, OPT_HOP},
+    {"keyframes", required_argument, NULL, OPT_KEYFRAMES},
+    {"device", required_argument, NULL, OPT_DEVICE},
+    {"exec", required_argument, NULL, OPT_EXEC},
+    {"models", required_argument, NULL, OPT_MODELS},
+    {"weights", required_argument, NULL, OPT_WEIGHTS},
+    {"map", no_argument, NULL, OPT_MAP},
+    {"color", required_argument, NULL, OPT_COLOR},
+    {"ascii", no_argument, NULL, OPT_ASCII},
+    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static bool take_text_option(struct localize *localize, enum opt option, const char *text)
+{
+    static const char *const whens[] = {"auto", "always", "never", NULL};
+    static const char *const execs[] = {"auto", "vulkan", "cpu", NULL};
+    struct tyto_tracker_params *tracker = &localize->engine_params.tracker;
+    double value = 0;
+    int idx = 0;
+    bool ok = true;
+    if (option == OPT_THRESHOLD) {
+        ok = read_number("threshold", text, 0.01, 1, &value);
+        tracker->threshold = (float)value;
+    } else if (option == OPT_SINGLE) {
+        ok = read_number("single", text, 0.01, 1, &value);
+        tracker->threshold_single = (float)value;
+    } else if (option == OPT_HOP) {
+        ok = read_number("hop", text, 0.1, 60, &value);
+        localize->engine_params.hop_ns = (int64_t)(value * 1000 + 0.5) * 1000000;
+    } else if (option == OPT_ONSET) {
+        ok = read_onset(text, tracker);
+    } else if (option == OPT_KEYFRAMES) {
+        ok = read_choice("keyframes", text, whens, &idx);
+        localize->source.keyframes = (enum tyto_keyframes)idx;
+    } else if (option == OPT_EXEC) {
+        ok = read_choice("exec", text, execs, &idx);
+        localize->engine_params.exec = (enum tyto_exec)idx;
+    } else if (option == OPT_COLOR) {
+        ok = read_choice("color", text, whens, &idx);
+        localize->print.style.color = idx == 1 || (idx == 0 && isatty(STDOUT_FILENO));
+    } else if (option == OPT_DEVICE) {
+        localize->engine_params.device = text;
+    } else if (option == OPT_MODELS) {
+        localize->models_dir = text;
+    } else {
+        snprintf(localize->paths.head, sizeof(localize->paths.head), "%s", text);
+    }
+    return ok;
+}
+
+/* 0: go on; else the exit status + 1. */
+static int read_options(struct localize *localize, int argc, char **argv)
+{
+    opterr = 0;
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        switch (option) {
+        case OPT_JSON:
+            localize->print.is_json = true;
+            break;
+        case OPT_SEGMENTS:
+            localize->engine_params.callbacks.on_segment = on_segment;
+            break;
+        case OPT_JOINT_ONLY:
+            localize->engine_params.tracker.only_joint = true;
+            break;
+        case OPT_MAP:
+            localize->print.style.map = true;
+            break;
+        case OPT_ASCII:
+            localize->print.style.ascii = true;
+            break;
+        case OPT_NO_PROGRESS:
+            localize->with_progress = false;
+            break;
+        case OPT_HELP:
+        case 'h':
+            fputs(help, stdout);
+            return 1;
+        case ':':
+        case '?':
+            fprintf(stderr, "tyto localize: %s '%s'. See tyto localize --help.\n",
+                    option == ':' ? "a value is missing after" : "unknown option",
+                    argv[optind - 1]);
+            return 3;
+        default:
+            if (!take_text_option(localize, (enum opt)option, optarg))
+                return 3;
+        }
+    }
+    if (optind >= argc) {
+        fprintf(stderr, "tyto localize: no file was named. See tyto localize --help.\n");
+        return 3;
+    }
+    return 0;
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+static void put_progress(struct localize *localize, const char *file, bool is_over)
+{
+    enum { CELLS = 30 };
+    if (!localize->with_progress || (is_over && !localize->shows_progress))
+        return;
+    if (is_over) {
+        fputs("\r\033[K", stderr);
+        localize->shows_progress = false;
+        return;
+    }
+    struct tyto_camera_counts counts;
+    if (tyto_engine_get_camera_counts(localize->engine, "file", &counts) != TYTO_OK)
+        return;
+    const double media_s = (double)counts.media_ns / 1e9;
+    localize->shows_progress = true;
+    if (counts.duration_ns <= 0) {
+        fprintf(stderr, "\r\033[K%s  %.0f s", file, media_s);
+        return;
+    }
+    double share = (double)counts.media_ns / (double)counts.duration_ns;
+    share = share > 1 ? 1 : share;
+    fprintf(stderr, "\r\033[K%s  [%.*s%.*s] %3.0f %%  %.0f of %.0f s", file, (int)(share * CELLS),
+            "##############################", CELLS - (int)(share * CELLS),
+            "..............................", share * 100, media_s,
+            (double)counts.duration_ns / 1e9);
+}
+
+/* One file from beginning to end; true when all of it was read. */
+static bool run_file(struct localize *localize, const char *file)
+{
+    const struct tyto_camera_params camera = {
+        .id = "file",
+        .uri = file,
+        .source = localize->source,
+    };
+    struct tyto_fault fault = {0};
+    tyto_localize_begin_file(&localize->print, file);
+    localize->status = TYTO_CAMERA_STATUS_CONNECTING;
+    bool is_file;
+    enum tyto_err err = tyto_source_check_uri(file, &is_file, &fault);
+    if (err == TYTO_OK && !is_file)
+        err = tyto_fault_set(&fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
+                             "is a live source: watch it with tytod");
+    if (err == TYTO_OK)
+        err = tyto_engine_add_camera(localize->engine, &camera, &fault);
+    if (err != TYTO_OK) {
+        fprintf(stderr, "%s: %s\n", file, fault.text);
+        return false;
+    }
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    while (tyto_engine_wait_ended(localize->engine, WAIT_MS) != TYTO_OK && !was_interrupted &&
+           localize->failure == TYTO_OK) {
+        if (tyto_clock_mono_ns() - begin_ns > PROGRESS_AFTER_NS)
+            put_progress(localize, file, false);
+    }
+    put_progress(localize, file, true);
+    struct tyto_camera_counts counts = {0};
+    err = tyto_engine_get_camera_counts(localize->engine, "file", &counts);
+    if (err == TYTO_OK)
+        err = tyto_engine_remove_camera(localize->engine, "file");
+    const bool ok = err == TYTO_OK && localize->status == TYTO_CAMERA_STATUS_ENDED;
+    const struct tyto_localize_file result = {
+        .ok = ok,
+        .text = ok                             ? ""
+                : localize->failure != TYTO_OK ? tyto_err_text(localize->failure)
+                : was_interrupted              ? "interrupted"
+                                               : localize->text,
+        .has_audio = localize->has_audio,
+        .has_video = localize->has_video,
+        .num_segments = counts.segmenter.num_segments,
+        .num_missing_audio = counts.segmenter.num_missing[TYTO_STREAM_AUDIO],
+        .num_missing_video = counts.segmenter.num_missing[TYTO_STREAM_VIDEO],
+        .took_ns = tyto_clock_mono_ns() - begin_ns,
+    };
+    tyto_localize_end_file(&localize->print, &result);
+    return ok;
+}
+
+static enum tyto_err start(struct localize *localize)
+{
+    struct tyto_fault fault = {0};
+    struct tyto_engine_params *params = &localize->engine_params;
+    enum tyto_err err = tyto_model_paths_find(localize->models_dir, &localize->paths, &fault);
+    if (err == TYTO_OK) {
+        params->visual_path = localize->paths.visual;
+        params->audio_path = localize->paths.audio;
+        params->head_path = localize->paths.head;
+        err = tyto_engine_create(params, &localize->engine, &fault);
+    }
+    if (err != TYTO_OK) {
+        char text[1024];
+        tyto_fault_print(&fault, text, sizeof(text));
+        fprintf(stderr, "tyto localize: %s\n", text[0] ? text : tyto_err_text(err));
+    }
+    return err;
+}
+
+int tyto_cmd_localize(int argc, char **argv)
+{
+    static struct localize localize; /* big: three paths */
+    localize = (struct localize){
+        .print = {.style = {.color = isatty(STDOUT_FILENO) != 0}},
+        .engine_params =
+            {
+                .look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS,
+                .max_cameras = 1,
+                .callbacks = {.user = &localize,
+                              .on_event = on_event,
+                              .on_state = on_state,
+                              .on_failure = on_failure},
+            },
+        .with_progress = isatty(STDERR_FILENO) != 0,
+    };
+    const int status = read_options(&localize, argc, argv);
+    if (status > 0)
+        return status - 1;
+    const struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (start(&localize) != TYTO_OK)
+        return 1;
+    localize.print.engine = localize.engine;
+    bool all_ok = true;
+    for (int i = optind; i < argc && !was_interrupted && localize.failure == TYTO_OK; i++)
+        all_ok &= run_file(&localize, argv[i]);
+    tyto_engine_destroy(&localize.engine);
+    return all_ok && !localize.print.failed && !was_interrupted ? 0 : 1;
+}
