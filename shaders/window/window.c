@@ -9,7 +9,6 @@
 
 struct tyto_window {
     struct tyto_kernel *kernel;
-    uint32_t lanes;
 };
 
 enum tyto_err tyto_window_create(struct tyto_gpu *gpu, struct tyto_window **ret_op)
@@ -30,7 +29,6 @@ enum tyto_err tyto_window_create(struct tyto_gpu *gpu, struct tyto_window **ret_
 
     if (!op)
         return TYTO_ERR_NOMEM;
-    op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     err = tyto_drawer_create(gpu, &params, &op->kernel);
     if (err) {
         tyto_window_destroy(&op);
@@ -59,13 +57,12 @@ enum tyto_err tyto_window_record(struct tyto_window *op, struct tyto_plan *plan,
         .num_streams = shape->num_streams,
     };
     const struct tyto_bind binds[] = {io->newest, io->ring, io->ring, io->items, io->out};
-    const uint32_t groups = tyto_drawer_groups(shape->width, op->lanes);
 
-    if (!tyto_drawer_fits(&io->newest, shape->batch, shape->width, 1) ||
+    if (shape->width > TYTO_WINDOW_MAX_WIDTH ||
+        !tyto_drawer_fits(&io->newest, shape->batch, shape->width, 1) ||
         !tyto_drawer_fits(&io->ring, shape->num_streams, shape->num_segments, shape->width) ||
         !tyto_drawer_fits(&io->items, shape->batch, 4, 1) ||
         !tyto_drawer_fits(&io->out, shape->batch, shape->num_segments, shape->width))
         return TYTO_ERR_SHAPE;
-    return tyto_plan_dispatch(plan, op->kernel, binds, &push, groups, shape->num_segments,
-                              shape->batch);
+    return tyto_plan_dispatch(plan, op->kernel, binds, &push, shape->num_segments, shape->batch, 1);
 }

@@ -6,8 +6,10 @@
 // newest (B, W) f32, ring (S, T, W) f32, items (B) of tyto_window_item, out (B, T, W) f32
 // Each stream comes at most once in a batch: no group reads the slot that another one writes.
 // The ring is bound twice, to read it by texels.
-// grid     x: groups of LANES lanes, a lane per column; y: t; z: b
-// limits   T, B <= maxComputeWorkGroupCount; slot < T; 1 <= len <= T (held to it otherwise)
+// grid     one subgroup of LANES lanes per (t, b); lanes stride over the columns (a group costs
+//          lavapipe 0.3 us, so there is not one for every LANES columns)
+// limits   W <= MAX_WIDTH; T, B <= maxComputeWorkGroupCount; slot < T; 1 <= len <= T (held to it
+//          otherwise)
 // numerics exact
 #include "shaders/include/tyto.glsl"
 #include "shaders/window/window_shape.h"
@@ -23,25 +25,25 @@ layout(binding = 4) writeonly buffer Out { float rows[]; };
 
 void main()
 {
-    const uint c = gl_GlobalInvocationID.x;
-    const uint t = gl_WorkGroupID.y;
-    const uint b = gl_WorkGroupID.z;
+    const uint t = gl_WorkGroupID.x;
+    const uint b = gl_WorkGroupID.y;
     const tyto_window_item item = items[b];
     const bool kept = item.stream < push.num_streams;
     const uint len = kept ? clamp(item.len, 1, push.num_segments) : 1;
     const uint slot = min(item.slot, push.num_segments - 1);
-    const uint column = min(c, push.width - 1);
-    float value = 0.0;
+    const uint from = (slot + push.num_segments - (len - 1 - min(t, len - 1))) % push.num_segments;
+    const uint ring0 = (item.stream * push.num_segments + from) * push.width; // of row t
+    const uint out0 = (b * push.num_segments + t) * push.width;
 
-    if (t + 1 == len) {
-        value = texelFetch(newest, int(b * push.width + column)).x;
-        if (kept && c < push.width)
-            ring[(item.stream * push.num_segments + slot) * push.width + c] = value;
-    } else if (t < len) {
-        const uint from = (slot + push.num_segments - (len - 1 - t)) % push.num_segments;
-        const uint row = item.stream * push.num_segments + from;
-        value = texelFetch(ring_before, int(row * push.width + column)).x;
+    for (uint c = gl_SubgroupInvocationID; c < push.width; c += LANES) {
+        float value = 0.0;
+        if (t + 1 == len) {
+            value = texelFetch(newest, int(b * push.width + c)).x;
+            if (kept)
+                ring[ring0 + c] = value;
+        } else if (t < len) {
+            value = texelFetch(ring_before, int(ring0 + c)).x;
+        }
+        rows[out0 + c] = value;
     }
-    if (c < push.width)
-        rows[(b * push.num_segments + t) * push.width + c] = value;
 }

@@ -3,6 +3,9 @@
 #ifndef TYTO_WINDOW_SHAPE_H
 #define TYTO_WINDOW_SHAPE_H
 
+/* lavapipe ends a lane after 65535 loop turns. */
+#define TYTO_WINDOW_MAX_WIDTH 65536
+
 /* A stream that has no ring: the window is the newest row alone, nothing is kept. */
 #define TYTO_WINDOW_NO_STREAM 0xffffffffu
 
