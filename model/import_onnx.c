@@ -1,20 +1,226 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/import_build.h"
+/* ONNX to our graph: finds the part between input and output, and runs the
+ * converters over it. ONNX thinks in NCHW; our values are NHWC. A state says how
+ * the foreign tensor lies over our value, so that transposes cost nothing and a
+ * matrix after a flattening gets its columns in our order. */
+#include "model/import_onnx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool tyto_onnx_is_vector(const struct tyto_onnx_converter *conv,
+                         const struct tyto_onnx_state *state)
+{
+    const struct tyto_value *value = &conv->build->values[state->value];
+    return state->layout != TYTO_ONNX_RAW && value->h == 1 && value->w == 1;
+}
+
+static enum tyto_err set_input_shape(struct tyto_onnx_converter *conv, int64_t h, int64_t w,
+                                     int64_t c)
+{
+    if (conv->params->input_h)
+        h = conv->params->input_h;
+    if (conv->params->input_w)
+        w = conv->params->input_w;
+    if (h < 1 || w < 1 || c < 1 || h > TYTO_GRAPH_MAX_DIM || w > TYTO_GRAPH_MAX_DIM ||
+        c > TYTO_GRAPH_MAX_DIM)
+        return tyto_build_fail(conv->build, TYTO_ERR_SHAPE,
+                               "the input's shape is (%lld,%lld,%lld), or left open: give its size "
+                               "with --input HxW",
+                               (long long)h, (long long)w, (long long)c);
+    const struct tyto_value shape = {(uint32_t)h, (uint32_t)w, (uint32_t)c};
+    struct tyto_value *value = &conv->build->values[0];
+    if (conv->build->input_read && memcmp(value, &shape, sizeof(shape)) != 0)
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "the input is read in two shapes");
+    *value = shape;
+    conv->build->input_read = true;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_onnx_settle(struct tyto_onnx_converter *conv, struct tyto_onnx_state *state)
+{
+    if (state->layout != TYTO_ONNX_RAW)
+        return TYTO_OK;
+    const int64_t *d = state->dims;
+    if (state->num_dims != 4 && state->num_dims != 2)
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "the input has %u dimensions, 4 or 2 are supported",
+                               state->num_dims);
+    const enum tyto_err err = state->num_dims == 4 ? set_input_shape(conv, d[2], d[3], d[1])
+                                                   : set_input_shape(conv, 1, 1, d[1]);
+    state->layout = state->num_dims == 4 ? TYTO_ONNX_NCHW : TYTO_ONNX_FLAT_CHW;
+    return err;
+}
+
+static enum tyto_err any_input(struct tyto_onnx_converter *conv, const struct tyto_onnx_node *node,
+                               uint32_t i, struct tyto_onnx_state *ret_state)
+{
+    const uint32_t tensor = tyto_onnx_in(node, i);
+    if (tensor == TYTO_WALK_NONE || !conv->states[tensor].ready)
+        return tyto_build_fail(conv->build, TYTO_ERR_FORMAT,
+                               "input %u is missing, a constant, or written later", i);
+    *ret_state = conv->states[tensor];
+    return TYTO_OK;
+}
+
+static bool padded(const struct tyto_onnx_state *state)
+{
+    return state->pads.top || state->pads.left || state->pads.bottom || state->pads.right;
+}
+
+enum tyto_err tyto_onnx_input(struct tyto_onnx_converter *conv, const struct tyto_onnx_node *node,
+                              uint32_t i, struct tyto_onnx_state *ret_state)
+{
+    const enum tyto_err err = any_input(conv, node, i, ret_state);
+    if (!err && padded(ret_state))
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "Pad can be imported before a convolution only");
+    return err;
+}
+
+enum tyto_err tyto_onnx_spatial_input(struct tyto_onnx_converter *conv,
+                                      const struct tyto_onnx_node *node, uint32_t i,
+                                      struct tyto_onnx_state *ret_state)
+{
+    enum tyto_err err = any_input(conv, node, i, ret_state);
+    if (!err)
+        err = tyto_onnx_settle(conv, ret_state);
+    if (!err && ret_state->layout != TYTO_ONNX_NCHW && !tyto_onnx_is_vector(conv, ret_state))
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "its input is no (N,C,H,W) tensor any more");
+    return err;
+}
+
+static enum tyto_err find_tensor(struct tyto_onnx_converter *conv, const char *wanted,
+                                 uint32_t *ret_tensor)
+{
+    uint32_t found = TYTO_WALK_NONE, num_found = 0;
+    for (uint32_t i = 0; i < conv->model.num_tensors; i++) {
+        const char *name = conv->model.tensors[i].name;
+        const int match =
+            conv->model.tensors[i].constant ? 0 : tyto_build_name_match(name, strlen(name), wanted);
+        if (match == 2) {
+            *ret_tensor = i;
+            return TYTO_OK;
+        }
+        if (match == 1) {
+            found = i;
+            num_found++;
+        }
+    }
+    if (num_found != 1)
+        return tyto_build_fail(conv->build, TYTO_ERR_NOT_FOUND,
+                               num_found ? "%u tensors have \"%.80s\" in their name"
+                                         : "%u tensors are called \"%.80s\"",
+                               num_found, wanted);
+    *ret_tensor = found;
+    return TYTO_OK;
+}
+
+/* Ops whose further inputs say how, not what (a shape that is computed, say). */
+static bool only_first_input(const char *op)
+{
+    static const char *const ops[] = {"Reshape",    "Squeeze", "Unsqueeze", "Flatten",
+                                      "ReduceMean", "Pad",     "Clip",      "Dropout"};
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+        if (strcmp(op, ops[i]) == 0)
+            return true;
+    return false;
+}
+
+static void fill_walk(const struct tyto_onnx *model, struct tyto_walk_node *nodes)
+{
+    for (uint32_t i = 0; i < model->num_nodes; i++) {
+        const struct tyto_onnx_node *node = &model->nodes[i];
+        struct tyto_walk_node *walk = &nodes[i];
+        walk->op = node->op;
+        walk->name = node->name;
+        walk->supported = tyto_onnx_find_converter(node->op) != NULL;
+        walk->is_conv = strcmp(node->op, "Conv") == 0;
+        const uint32_t num = only_first_input(node->op) && node->num_in ? 1 : node->num_in;
+        for (uint32_t j = 0; j < num && walk->num_in < TYTO_WALK_MAX_IN; j++)
+            if (node->in[j] != TYTO_WALK_NONE && !tyto_onnx_is_const(model, node->in[j]))
+                walk->in[walk->num_in++] = node->in[j];
+    }
+}
+
+static enum tyto_err convert_nodes(struct tyto_onnx_converter *conv,
+                                   const struct tyto_walk_node *walk)
+{
+    for (uint32_t i = 0; i < conv->model.num_nodes; i++) {
+        const struct tyto_onnx_node *node = &conv->model.nodes[i];
+        if (!walk[i].needed)
+            continue;
+        conv->build->op = node->op;
+        conv->build->node = node->name;
+        struct tyto_onnx_state state = {0};
+        const enum tyto_err err = tyto_onnx_find_converter(node->op)(conv, node, &state);
+        if (err)
+            return err;
+        state.ready = true;
+        conv->states[node->out] = state; /* the walk came here by an output, so there is one */
+    }
+    return TYTO_OK;
+}
+
+static void set_input(struct tyto_onnx_converter *conv, uint32_t tensor)
+{
+    const struct tyto_onnx_tensor *from = &conv->model.tensors[tensor];
+    struct tyto_onnx_state *state = &conv->states[tensor];
+    state->ready = true;
+    state->layout = TYTO_ONNX_RAW;
+    state->num_dims = from->num_dims;
+    memcpy(state->dims, from->dims, sizeof(state->dims));
+}
+
+static enum tyto_err convert(struct tyto_onnx_converter *conv, uint32_t *ret_out)
+{
+    const struct tyto_import_params *params = conv->params;
+    struct tyto_onnx *model = &conv->model;
+    uint32_t out = model->first_output, in = TYTO_WALK_NONE;
+    enum tyto_err err = TYTO_OK;
+    if (params->output_name)
+        err = find_tensor(conv, params->output_name, &out);
+    if (!err && params->input_name)
+        err = find_tensor(conv, params->input_name, &in);
+    if (err)
+        return err;
+    struct tyto_walk walk = {.num_tensors = model->num_tensors,
+                             .num_nodes = model->num_nodes,
+                             .producers = model->producers,
+                             .nodes = calloc((size_t)model->num_nodes + 1, sizeof(*walk.nodes))};
+    conv->states = calloc((size_t)model->num_tensors + 1, sizeof(*conv->states));
+    if (!walk.nodes || !conv->states) {
+        err = tyto_build_fail(conv->build, TYTO_ERR_NOMEM, "out of memory");
+    } else {
+        fill_walk(model, walk.nodes);
+        err = tyto_walk_back(&walk, conv->build, out, in, &in);
+    }
+    if (!err) {
+        set_input(conv, in);
+        err = convert_nodes(conv, walk.nodes);
+    }
+    struct tyto_onnx_state *state = conv->states ? &conv->states[out] : NULL;
+    if (!err && (!state->ready || padded(state)))
+        err = tyto_build_fail(conv->build, TYTO_ERR_FORMAT, "nothing gives the output");
+    if (!err)
+        err = tyto_onnx_settle(conv, state);
+    if (!err)
+        *ret_out = state->value;
+    free(walk.nodes);
+    free(conv->states);
+    return err;
+}
+
 enum tyto_err tyto_import_onnx(struct tyto_build *build, const struct tyto_import_params *params,
                                const uint8_t *bytes, size_t num_bytes, uint32_t *ret_out)
 {
-    (void)params;
-    (void)bytes;
-    (void)num_bytes;
-    (void)ret_out;
-    return tyto_build_fail(build, TYTO_ERR_UNSUPPORTED, "ONNX");
-}
-enum tyto_err tyto_import_frontend_memory(const char *path, const void *bytes, size_t num_bytes,
-                                          struct tyto_encoder_file *file,
-                                          struct tyto_fault *ret_fault)
-{
-    (void)bytes;
-    (void)num_bytes;
-    (void)file;
-    return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, "", "ONNX");
+    struct tyto_onnx_converter conv = {.model = {.build = build}, .build = build, .params = params};
+    enum tyto_err err = tyto_onnx_parse(&conv.model, bytes, num_bytes);
+    if (!err)
+        err = convert(&conv, ret_out);
+    tyto_onnx_finish(&conv.model);
+    build->op = build->node = "";
+    return err;
 }
