@@ -175,10 +175,10 @@ static void audio_features_are_those_of_pytorch(void **state)
 {
     static float quiet[SAMPLES], silence[SAMPLES];
     char path[4096];
-    float *golden = golden_read("audio.f32", GOLDEN_AUDIO_NUM);
     (void)state;
     find(NULL, "audio.safetensors", path);
     need(path);
+    float *golden = golden_read("audio.f32", GOLDEN_AUDIO_NUM);
     assert_non_null(golden);
     const float *pcm = golden + GOLDEN_AUDIO_PCM_AT;
     for (int n = SAMPLES / 2; n < SAMPLES; n++)
@@ -253,12 +253,12 @@ static void yamnet_scores_are_those_of_numpy(void **state)
 {
     char path[4096];
     static float patches[2 * PATCH];
-    float *golden = golden_read("yamnet.f32", GOLDEN_YAMNET_NUM);
     struct tyto_encoder_file *file = NULL;
     struct tyto_fault fault = {0};
     (void)state;
     find("../shared/models", "yamnet_classification.tflite", path);
     need(path);
+    float *golden = golden_read("yamnet.f32", GOLDEN_YAMNET_NUM);
     assert_non_null(golden);
     golden_fill("yamnet", patches, 2 * PATCH, 4.0f);
     const struct tyto_import_params import = {.path = path};
