@@ -15,8 +15,8 @@ struct tyto_elementwise {
 
 enum tyto_err tyto_elementwise_create(struct tyto_gpu *gpu, struct tyto_elementwise **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
-                                                TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
     const struct tyto_drawer_params params = {
         .name = "elementwise",
         .spirv = elementwise_spv,
@@ -84,7 +84,7 @@ enum tyto_err tyto_elementwise_record(struct tyto_elementwise *op, struct tyto_p
     const bool has_bias = shape->op == TYTO_ELEMENTWISE_OP_SCALE;
     const struct tyto_bind bound[] = {binds->a, has_b ? binds->b : binds->a,
                                       has_bias ? binds->bias : binds->a, binds->out};
-    const uint32_t groups = tyto_drawer_groups(shape->num, op->lanes);
+    const uint32_t groups = tyto_drawer_groups(shape->num, 4 * TYTO_ELEMENTWISE_QUADS * op->lanes);
     const uint32_t gx = groups < op->max_groups_x ? groups : op->max_groups_x;
     return tyto_plan_dispatch(plan, op->kernel, bound, &push, gx, tyto_drawer_groups(groups, gx),
                               1);

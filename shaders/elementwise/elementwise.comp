@@ -5,7 +5,7 @@
 //   scale  out[i] = f(a[i] * b[i mod C] + bias[i mod C])
 //   f(x) = max(act(x), clamp_min)
 // a, out (num) f32, b (num) or (C), bias (C); out may be a
-// grid     x: values in groups of LANES, a second row of groups past the device's limit (y)
+// grid     x: values in groups of 4 QUADS LANES, a second row of groups past the device's limit (y)
 // limits   num < 2^31
 // numerics one rounding a step; sigmoid and tanh within 2e-6 absolute; NaN stays NaN or becomes
 //          a bound of act
@@ -21,20 +21,36 @@ layout(set = 0, binding = 1) uniform textureBuffer b;
 layout(set = 0, binding = 2) uniform textureBuffer bias;
 layout(set = 0, binding = 3) writeonly buffer Out { float result[]; };
 
+const uint QUADS = TYTO_ELEMENTWISE_QUADS;
+
+vec4 value_of(uint quad)
+{
+    vec4 x = texelFetch(a, int(quad));
+
+    if (push.op == TYTO_ELEMENTWISE_ADD) {
+        x += texelFetch(b, int(quad));
+    } else if (push.op == TYTO_ELEMENTWISE_SCALE) {
+        [[unroll]] for (uint i = 0; i < 4; i++) {
+            const uint c = (4 * quad + i) % push.channels;
+            x[i] = x[i] * texelFetch(b, int(c / 4))[c % 4] + texelFetch(bias, int(c / 4))[c % 4];
+        }
+    }
+    x = tyto_act(push.act, x, push.act_slope);
+    return max(x, vec4(push.clamp_min));
+}
+
 void main()
 {
     const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-    const uint i = group * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    if (i >= push.num)
-        return;
+    const uint first = group * gl_WorkGroupSize.x * QUADS + gl_LocalInvocationID.x;
 
-    float x = texelFetch(a, int(i)).x;
-    if (push.op == TYTO_ELEMENTWISE_ADD) {
-        x += texelFetch(b, int(i)).x;
-    } else if (push.op == TYTO_ELEMENTWISE_SCALE) {
-        const int c = int(i % push.channels);
-        x = x * texelFetch(b, c).x + texelFetch(bias, c).x;
+    [[unroll]] for (uint q = 0; q < QUADS; q++) {
+        const uint quad = first + q * gl_WorkGroupSize.x;
+        if (4 * quad < push.num) {
+            const vec4 x = value_of(quad);
+            [[unroll]] for (uint i = 0; i < 4; i++)
+                if (4 * quad + i < push.num)
+                    result[4 * quad + i] = x[i];
+        }
     }
-    x = tyto_act(push.act, vec4(x), push.act_slope).x;
-    result[i] = max(x, push.clamp_min);
 }

@@ -9,6 +9,9 @@
 #include <stdint.h>
 #endif
 
+/* Each lane makes so many times four values. */
+#define TYTO_ELEMENTWISE_QUADS 4
+
 #define TYTO_ELEMENTWISE_COPY 0
 #define TYTO_ELEMENTWISE_ADD 1
 #define TYTO_ELEMENTWISE_SCALE 2

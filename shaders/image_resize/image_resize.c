@@ -9,7 +9,7 @@
 #include "shaders/image_resize_cols_spv.h"
 #include "shaders/image_resize_rows_spv.h"
 
-enum { ROW_ALIGN = 16, TEXEL_BYTES = 4 };
+enum { TEXEL_BYTES = 4, ROW_ALIGN = TYTO_IMAGE_RESIZE_BLOCK * TEXEL_BYTES };
 
 struct tyto_image_resize {
     struct tyto_image_resize_shape shape;
@@ -141,7 +141,7 @@ enum tyto_err tyto_image_resize_create(struct tyto_gpu *gpu,
 {
     static const enum tyto_bind_kind rows_binds[] = {TYTO_BIND_TEXEL_RGBA8UI, TYTO_BIND_STORAGE,
                                                      TYTO_BIND_STORAGE};
-    static const enum tyto_bind_kind cols_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE,
+    static const enum tyto_bind_kind cols_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
                                                      TYTO_BIND_STORAGE};
     const struct tyto_drawer_params rows = {
         .name = "image_resize_rows",
@@ -163,6 +163,8 @@ enum tyto_err tyto_image_resize_create(struct tyto_gpu *gpu,
     if (shape->out_w == 0 || shape->out_h == 0 || shape->out_w > TYTO_IMAGE_RESIZE_MAX_OUT ||
         shape->out_h > TYTO_IMAGE_RESIZE_MAX_OUT)
         return TYTO_ERR_SHAPE;
+    if (TYTO_IMAGE_RESIZE_BLOCK % tyto_gpu_get_info(gpu)->subgroup_size != 0)
+        return TYTO_ERR_UNSUPPORTED;
     struct tyto_image_resize *op = calloc(1, sizeof(*op));
     if (!op)
         return TYTO_ERR_NOMEM;
@@ -197,6 +199,7 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
     const uint64_t out_floats = (uint64_t)shape->out_h * shape->out_w * 3;
 
     if (num_frames == 0 || num_frames > UINT16_MAX || mixed_texels == 0 ||
+        mixed_texels % TYTO_IMAGE_RESIZE_BLOCK != 0 ||
         !tyto_drawer_fits(&binds->staging, 1, 1, 1) ||
         !tyto_drawer_fits(&binds->frames, num_frames,
                           sizeof(struct tyto_image_resize_frame) / sizeof(float), 1) ||
@@ -217,7 +220,7 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
     };
     const struct tyto_bind rows_binds[] = {binds->staging, binds->frames, binds->mixed};
     const struct tyto_bind cols_binds[] = {binds->mixed, binds->frames, binds->out};
-    const uint32_t rows_groups = tyto_drawer_groups(mixed_texels, op->lanes);
+    const uint32_t rows_groups = tyto_drawer_groups(mixed_texels, TYTO_IMAGE_RESIZE_BLOCK);
     const uint32_t cols_groups = tyto_drawer_groups(shape->out_w, op->lanes);
     enum tyto_err err = tyto_plan_dispatch(plan, op->rows, rows_binds, &rows_push, rows_groups,
                                            shape->out_h, num_frames);

@@ -21,11 +21,11 @@ struct tyto_image_resize_shape {
 
 struct tyto_image_resize_frame; /* image_resize_shape.h */
 
-/* Bytes that frame takes in the staging buffer, a multiple of 16; and in *ret_mixed_texels
+/* Bytes that frame takes in the staging buffer, a multiple of 256; and in *ret_mixed_texels
  * the vec4 of one intermediate row. frame must pass tyto_frame_check(). */
 uint64_t tyto_image_resize_staging_bytes(const struct tyto_frame *frame,
                                          uint32_t *ret_mixed_texels);
-/* Copies the planes to staging + offset_bytes (a multiple of 16; staging_bytes() of room)
+/* Copies the planes to staging + offset_bytes (a multiple of 256; staging_bytes() of room)
  * and describes them: the picture becomes row out_row of the output. */
 void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
                             const struct tyto_frame *frame, uint8_t *staging, uint64_t offset_bytes,
@@ -33,7 +33,8 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
 
 struct tyto_image_resize;
 
-/* TYTO_ERR_SHAPE when the output is out of limits; NOMEM, those of kernels. */
+/* TYTO_ERR_SHAPE when the output is out of limits; UNSUPPORTED when subgroups have
+ * more than 64 lanes; NOMEM, those of kernels. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_image_resize_create(struct tyto_gpu *gpu,
                                        const struct tyto_image_resize_shape *shape,

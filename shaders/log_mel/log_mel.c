@@ -12,6 +12,8 @@
 #include "shaders/log_mel_power_spv.h"
 
 enum { KERNEL_FOLD, KERNEL_POWER, KERNEL_BANDS, KERNEL_LEVEL, NUM_KERNELS };
+/* lavapipe ends a kernel's loops after 65535 rounds in all; log_mel_level does two a value. */
+enum { MAX_SEGMENT_VALUES = 1 << 17 };
 enum { TABLE_WINDOW, TABLE_COS, TABLE_SIN, TABLE_MEL, NUM_TABLES };
 
 struct tyto_log_mel {
@@ -61,9 +63,26 @@ static void fill_turns(const struct tyto_log_mel *mel, bool sine, float *table)
     for (uint32_t n = 0; n < mel->folded_vec4 * 4; n++)
         for (uint32_t k = 0; k < num_bins; k++) {
             const double angle = 2.0 * M_PI * (double)((uint64_t)n * k % fft) / fft;
-            const bool used = n <= fft / 2 && k <= fft / 2;
+            const bool half_turn = sine && (uint64_t)n * k % (fft / 2) == 0; /* exactly 0 */
+            const bool used = n <= fft / 2 && k <= fft / 2 && !half_turn;
             table[(size_t)n * num_bins + k] = used ? (float)(sine ? sin(angle) : cos(angle)) : 0.0f;
         }
+}
+
+/* For each four n the window of x[n], then that of x[N-n]; see log_mel_fold.comp. */
+static void fill_windows(const struct tyto_log_mel *mel, const struct tyto_log_mel_shape *shape,
+                         float *windows)
+{
+    const uint32_t half = shape->fft / 2;
+
+    for (uint32_t n = 0; n < mel->folded_vec4 * 4; n++) {
+        const uint32_t back = shape->fft - n;
+        float *low = windows + (size_t)(n / 4) * 8 + n % 4, *high = low + 4;
+        *low = n <= half && n < shape->window_len ? shape->window[n] * shape->pcm_scale : 0.0f;
+        *high = n > 0 && n < half && back < shape->window_len
+                    ? shape->window[back] * shape->pcm_scale
+                    : 0.0f;
+    }
 }
 
 static enum tyto_err create_tables(struct tyto_log_mel *mel, struct tyto_gpu *gpu,
@@ -73,13 +92,13 @@ static enum tyto_err create_tables(struct tyto_log_mel *mel, struct tyto_gpu *gp
     const size_t num_turns = (size_t)mel->folded_vec4 * 4 * num_bins;
     const size_t num_weights = num_bins * num_mel;
     const size_t num = num_turns > num_weights ? num_turns : num_weights;
-    float *values = calloc(num > shape->fft ? num : shape->fft, sizeof(*values));
+    float *values = calloc(num > 2 * shape->fft ? num : 2 * shape->fft, sizeof(*values));
     if (!values)
         return TYTO_ERR_NOMEM;
 
-    for (uint32_t n = 0; n < shape->window_len; n++)
-        values[n] = shape->window[n] * shape->pcm_scale;
-    enum tyto_err err = table_create(gpu, values, shape->window_len, &mel->tables[TABLE_WINDOW]);
+    fill_windows(mel, shape, values);
+    enum tyto_err err =
+        table_create(gpu, values, (size_t)mel->folded_vec4 * 8, &mel->tables[TABLE_WINDOW]);
     for (int i = TABLE_COS; i <= TABLE_SIN && !err; i++) {
         fill_turns(mel, i == TABLE_SIN, values);
         err = table_create(gpu, values, num_turns, &mel->tables[i]);
@@ -97,7 +116,7 @@ static enum tyto_err create_tables(struct tyto_log_mel *mel, struct tyto_gpu *gp
 
 static enum tyto_err create_kernels(struct tyto_log_mel *mel, struct tyto_gpu *gpu)
 {
-    static const enum tyto_bind_kind fold[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
+    static const enum tyto_bind_kind fold[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_RGBA32F,
                                                TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind power[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
                                                 TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
@@ -110,7 +129,7 @@ static enum tyto_err create_kernels(struct tyto_log_mel *mel, struct tyto_gpu *g
         {"log_mel_power", log_mel_power_spv, sizeof(log_mel_power_spv), power, 4,
          sizeof(struct tyto_log_mel_power_push), 0},
         {"log_mel_bands", log_mel_bands_spv, sizeof(log_mel_bands_spv), bands, 3,
-         sizeof(struct tyto_log_mel_bands_push), 0},
+         sizeof(struct tyto_log_mel_bands_push), mel->shape.num_mel % 4 == 0 ? 1 : 2},
         {"log_mel_level", log_mel_level_spv, sizeof(log_mel_level_spv), level, 1,
          sizeof(struct tyto_log_mel_level_push), 0},
     };
@@ -128,7 +147,8 @@ enum tyto_err tyto_log_mel_create(struct tyto_gpu *gpu, const struct tyto_log_me
     if (err)
         return err;
     if (max_segments == 0 || max_segments > UINT16_MAX ||
-        tyto_log_mel_num_frames(shape) > UINT16_MAX)
+        tyto_log_mel_num_frames(shape) > UINT16_MAX ||
+        (uint64_t)tyto_log_mel_num_frames(shape) * shape->num_mel > MAX_SEGMENT_VALUES)
         return TYTO_ERR_SHAPE;
     const uint32_t lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     if (lanes < TYTO_LOG_MEL_ROWS)
@@ -186,9 +206,8 @@ static enum tyto_err record_spectrum(struct tyto_log_mel *mel, struct tyto_plan 
         .num_samples = shape->num_samples,
         .num_frames = mel->num_frames,
         .hop = shape->hop,
-        .window_len = shape->window_len,
         .fft = shape->fft,
-        .folded = mel->folded_vec4 * 4,
+        .folded_vec4 = mel->folded_vec4,
     };
     const struct tyto_bind power_binds[] = {{.buf = mel->folded},
                                             {.buf = mel->tables[TABLE_COS]},
@@ -200,7 +219,7 @@ static enum tyto_err record_spectrum(struct tyto_log_mel *mel, struct tyto_plan 
         .bins_vec4 = mel->bins_vec4,
         .root = shape->form == TYTO_LOG_FORM_LN_MAGNITUDE,
     };
-    const uint32_t fold_groups = tyto_drawer_groups(fold.folded, mel->lanes);
+    const uint32_t fold_groups = tyto_drawer_groups(mel->folded_vec4, mel->lanes);
     const uint32_t tiles = tyto_drawer_groups(num_rows, TYTO_LOG_MEL_ROWS);
     const uint32_t bin_groups = tyto_drawer_groups(mel->bins_vec4, mel->lanes);
     enum tyto_err err = tyto_plan_dispatch(plan, mel->kernels[KERNEL_FOLD], fold_binds, &fold,

@@ -15,6 +15,7 @@
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
+layout(constant_id = 1) const uint WHOLE = 2; // 1: M is a multiple of 4
 layout(push_constant) uniform Push { tyto_log_mel_bands_push push; };
 layout(set = 0, binding = 0) uniform textureBuffer spectrum;
 layout(set = 0, binding = 1) uniform textureBuffer mel;
@@ -24,10 +25,10 @@ const uint ROWS = TYTO_LOG_MEL_ROWS;
 
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 
-float log_level(float x)
+vec4 log_level(vec4 x)
 {
     if (push.db == 1)
-        return 4.342944819 * log(max(x, push.level_floor));
+        return 4.342944819 * log(max(x, vec4(push.level_floor)));
     return log(x + push.level_floor) * push.post_scale + push.post_shift;
 }
 
@@ -49,15 +50,20 @@ void main()
                    m2 = texelFetch(mel, at + 2 * step_), m3 = texelFetch(mel, at + 3 * step_);
 #define ACCUMULATE(r)                                                                              \
     {                                                                                              \
-        const vec4 v = subgroupBroadcast(level, r);                                                \
+        const vec4 v = subgroupShuffle(level, r);                                                \
         sum##r += v.x * m0 + v.y * m1 + v.z * m2 + v.w * m3;                                       \
     }
         EACH_ROW(ACCUMULATE)
     }
+    if (4 * quad >= push.num_mel)
+        return;
 #define STORE(r)                                                                                   \
-    if (first + r < push.num_rows)                                                                 \
-        for (uint i = 0; i < 4; i++)                                                               \
-            if (4 * quad + i < push.num_mel)                                                       \
-                bands[(first + r) * push.num_mel + 4 * quad + i] = log_level(sum##r[i]);
+    {                                                                                              \
+        const uint at = min(first + r, push.num_rows - 1) * push.num_mel + 4 * quad;               \
+        const vec4 level = log_level(sum##r);                                                      \
+        [[unroll]] for (uint i = 0; i < 4; i++)                                                    \
+            if (WHOLE == 1 || 4 * quad + i < push.num_mel)                                         \
+                bands[at + i] = level[i];                                                          \
+    }
     EACH_ROW(STORE)
 }

@@ -5,11 +5,11 @@
 // folded (rows, 2, folded) f32; tables C, S (folded, bins) f32; out (rows, bins) f32; bins is
 // the number of bins that any mel band hears, rounded up to 4
 // grid     x: rows in tiles of ROWS, y: bins in groups of 4 LANES; a group is one subgroup
-// shared   none: lane r holds row r's next four values, broadcasts hand them round
+// shared   none: lane r holds row r's next four values, shuffles hand them round
 // limits   LANES >= ROWS; rows/ROWS <= maxComputeWorkGroupCount[0]
 // numerics f32 sums of folded values: each of re, im within 1e-5 of the frame's largest
 //          magnitude
-// source   performance.md's texel-and-broadcast product
+// source   texel loads + shuffles: what lavapipe compiles into plain vector code
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/include/tyto.glsl"
@@ -31,8 +31,8 @@ void main()
 {
     const uint lane = gl_SubgroupInvocationID;
     const uint first = gl_WorkGroupID.x * ROWS;
-    const uint bin = gl_WorkGroupID.y * LANES + lane;
-    const uint bin_at = min(bin, push.bins_vec4 - 1);
+    // Lanes and rows past the end repeat the last one's work: cheaper than a branch.
+    const uint bin = min(gl_WorkGroupID.y * LANES + lane, push.bins_vec4 - 1);
     const uint row = min(first + lane % ROWS, push.num_rows - 1);
     const uint row_at = row * 2 * push.folded_vec4;
 
@@ -41,7 +41,7 @@ void main()
     for (uint q = 0; q < push.folded_vec4; q++) {
         const vec4 even = texelFetch(folded, int(row_at + q));
         const vec4 odd = texelFetch(folded, int(row_at + push.folded_vec4 + q));
-        const int at = int(q * 4 * push.bins_vec4 + bin_at);
+        const int at = int(q * 4 * push.bins_vec4 + bin);
         const int step_ = int(push.bins_vec4);
         const vec4 c0 = texelFetch(cosines, at), c1 = texelFetch(cosines, at + step_),
                    c2 = texelFetch(cosines, at + 2 * step_),
@@ -50,18 +50,17 @@ void main()
                    s2 = texelFetch(sines, at + 2 * step_), s3 = texelFetch(sines, at + 3 * step_);
 #define ACCUMULATE(r)                                                                              \
     {                                                                                              \
-        const vec4 e = subgroupBroadcast(even, r), o = subgroupBroadcast(odd, r);                  \
+        const vec4 e = subgroupShuffle(even, r), o = subgroupShuffle(odd, r);                  \
         re##r += e.x * c0 + e.y * c1 + e.z * c2 + e.w * c3;                                        \
         im##r += o.x * s0 + o.y * s1 + o.z * s2 + o.w * s3;                                        \
     }
         EACH_ROW(ACCUMULATE)
     }
-    if (bin >= push.bins_vec4)
-        return;
 #define STORE(r)                                                                                   \
-    if (first + r < push.num_rows) {                                                               \
+    {                                                                                              \
         const vec4 power = re##r * re##r + im##r * im##r;                                          \
-        spectrum[(first + r) * push.bins_vec4 + bin] = push.root == 1 ? sqrt(power) : power;       \
+        const uint at = min(first + r, push.num_rows - 1) * push.bins_vec4 + bin;                  \
+        spectrum[at] = push.root == 1 ? sqrt(power) : power;                                       \
     }
     EACH_ROW(STORE)
 }

@@ -13,8 +13,8 @@
 #define TYTO_LOG_MEL_ROWS 8
 
 struct tyto_log_mel_fold_push {
-    uint32_t num_samples, num_frames, hop, window_len, fft;
-    uint32_t folded; /* floats of a folded row: fft/2+1 rounded up to 4 */
+    uint32_t num_samples, num_frames, hop, fft;
+    uint32_t folded_vec4; /* of a folded row: fft/2+1 rounded up to 4 */
 };
 
 struct tyto_log_mel_power_push {

@@ -10,7 +10,7 @@
 enum { MAX_SIDE = 1 << 16 };
 
 struct tyto_pool {
-    struct tyto_kernel *kernel;
+    struct tyto_kernel *narrow, *wide; /* one channel a lane, or four */
     uint32_t lanes;
 };
 
@@ -30,6 +30,7 @@ enum tyto_err tyto_pool_check(const struct tyto_pool_shape *shape)
         (uint64_t)shape->out_h * shape->out_w > UINT16_MAX ||
         !axis_fits(shape->in_h, shape->out_h, shape->kernel_h, shape->stride_h, shape->pad_top) ||
         !axis_fits(shape->in_w, shape->out_w, shape->kernel_w, shape->stride_w, shape->pad_left) ||
+        (uint64_t)shape->kernel_h * shape->kernel_w > TYTO_POOL_MAX_WINDOW ||
         (uint64_t)shape->out_first + shape->channels > pitch)
         return TYTO_ERR_SHAPE;
     return TYTO_OK;
@@ -37,20 +38,25 @@ enum tyto_err tyto_pool_check(const struct tyto_pool_shape *shape)
 
 enum tyto_err tyto_pool_create(struct tyto_gpu *gpu, struct tyto_pool **ret_op)
 {
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
-    const struct tyto_drawer_params params = {
+    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                TYTO_BIND_STORAGE};
+    struct tyto_drawer_params params = {
         .name = "pool",
         .spirv = pool_spv,
         .spirv_bytes = sizeof(pool_spv),
         .binds = binds,
-        .num_binds = 2,
+        .num_binds = 3,
         .push_bytes = sizeof(struct tyto_pool_push),
+        .tile = 1,
     };
     struct tyto_pool *op = calloc(1, sizeof(*op));
     if (!op)
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
-    enum tyto_err err = tyto_drawer_create(gpu, &params, &op->kernel);
+    enum tyto_err err = tyto_drawer_create(gpu, &params, &op->narrow);
+    params.tile = 4;
+    if (!err)
+        err = tyto_drawer_create(gpu, &params, &op->wide);
     if (err) {
         tyto_pool_destroy(&op);
         return err;
@@ -63,7 +69,8 @@ void tyto_pool_destroy(struct tyto_pool **op)
 {
     if (!op || !*op)
         return;
-    tyto_kernel_destroy(&(*op)->kernel);
+    tyto_kernel_destroy(&(*op)->narrow);
+    tyto_kernel_destroy(&(*op)->wide);
     free(*op);
     *op = NULL;
 }
@@ -99,7 +106,12 @@ enum tyto_err tyto_pool_record(struct tyto_pool *op, struct tyto_plan *plan,
         !tyto_drawer_fits(out, shape->batch, num_places, push.out_pitch))
         return TYTO_ERR_SHAPE;
 
-    const struct tyto_bind binds[] = {*in, *out};
-    const uint32_t groups = tyto_drawer_groups(shape->channels, op->lanes);
-    return tyto_plan_dispatch(plan, op->kernel, binds, &push, groups, num_places, shape->batch);
+    const bool wide = push.channels % 4 == 0 && push.out_pitch % 4 == 0 && push.out_first % 4 == 0;
+    const uint64_t lanes = (uint64_t)num_places * push.channels / (wide ? 4 : 1);
+    if (lanes > UINT32_MAX)
+        return TYTO_ERR_SHAPE;
+    const struct tyto_bind binds[] = {*in, *in, *out};
+    const uint32_t groups = tyto_drawer_groups((uint32_t)lanes, op->lanes);
+    return tyto_plan_dispatch(plan, wide ? op->wide : op->narrow, binds, &push, groups,
+                              shape->batch, 1);
 }

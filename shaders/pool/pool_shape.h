@@ -9,6 +9,9 @@
 #include <stdint.h>
 #endif
 
+/* Values of a window. */
+#define TYTO_POOL_MAX_WINDOW 30000
+
 #define TYTO_POOL_MAX 0
 #define TYTO_POOL_AVG 1
 #define TYTO_POOL_STD 2

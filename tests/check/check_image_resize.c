@@ -192,10 +192,12 @@ static void check_refusals(struct check *check)
                                                   .out = {.buf = buf}};
     check_must(tyto_image_resize_create(check->gpu, &network, &op), "create");
     check_must(tyto_plan_create(check->gpu, "image_resize", &plan), "plan");
-    check_err(check, tyto_image_resize_record(op, plan, 1, 16, &binds), TYTO_ERR_SHAPE,
+    check_err(check, tyto_image_resize_record(op, plan, 1, 64, &binds), TYTO_ERR_SHAPE,
               "small buffers are refused");
-    check_err(check, tyto_image_resize_record(op, plan, 0, 16, &binds), TYTO_ERR_SHAPE,
+    check_err(check, tyto_image_resize_record(op, plan, 0, 64, &binds), TYTO_ERR_SHAPE,
               "no frames are refused");
+    check_err(check, tyto_image_resize_record(op, plan, 1, 63, &binds), TYTO_ERR_SHAPE,
+              "rows of no whole block are refused");
     tyto_plan_destroy(&plan);
     tyto_image_resize_destroy(&op);
     tyto_buf_destroy(&buf);

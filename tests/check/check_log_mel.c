@@ -190,10 +190,17 @@ static void check_refusals(struct check *check)
     REFUSE(window_len, 513, TYTO_ERR_SHAPE, "a window longer than the transform is refused");
     REFUSE(num_samples, 511, TYTO_ERR_SHAPE, "a segment shorter than a window is refused");
     REFUSE(hop, 0, TYTO_ERR_SHAPE, "hop 0 is refused");
+    REFUSE(num_samples, 160 * 40000, TYTO_ERR_SHAPE, "a segment of too many samples is refused");
     REFUSE(num_mel, 257, TYTO_ERR_SHAPE, "too many bands are refused");
     REFUSE(floor, 0, TYTO_ERR_INVALID, "floor 0 is refused");
     REFUSE(floor, NAN, TYTO_ERR_INVALID, "a floor that is no number is refused");
     REFUSE(window, NULL, TYTO_ERR_INVALID, "no window is refused");
+
+    bad = good;
+    bad.num_samples = 1000000;
+    bad.hop = 20;
+    check_err(check, tyto_log_mel_create(check->gpu, &bad, 1, &mel), TYTO_ERR_SHAPE,
+              "more values a segment than lavapipe's loops have are refused");
 
     struct tyto_plan *plan = NULL;
     struct tyto_buf *in = check_buf(check, NULL, 1600), *out = check_buf(check, NULL, 7 * 4);

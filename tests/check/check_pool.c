@@ -155,6 +155,7 @@ static void check_refusals(struct check *check, struct tyto_pool *pool)
     REFUSE(out_h, 3, "a window outside the picture is refused");
     REFUSE(pad_left, 2, "padding as wide as the kernel is refused");
     REFUSE(out_pitch, 1, "overlapping outputs are refused");
+    REFUSE(kernel_h, 15001, "a window of more values than lavapipe's loops have is refused");
     REFUSE(out_h, UINT32_MAX, "absurd sizes are refused");
     tyto_plan_destroy(&plan);
     tyto_buf_destroy(&in);
