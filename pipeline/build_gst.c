@@ -36,16 +36,8 @@ static void on_parsed_pad(GstElement *parser, GstPad *pad, gpointer user)
         caps = gst_pad_query_caps(pad, NULL);
     tyto_source_attach(source, pad, caps);
     gst_caps_unref(caps);
-}
-
-static void on_parsed_all(GstElement *parser, gpointer user)
-{
-    struct tyto_source *source = user;
-    /* Once per parser: some say it again when a stream changes. */
-    if (g_object_get_data(G_OBJECT(parser), "tyto-settled"))
-        return;
-    g_object_set_data(G_OBJECT(parser), "tyto-settled", parser);
-    atomic_fetch_sub(&source->num_pending, 1);
+    if (source->kind == TYTO_URI_RTSP) /* a parser for each stream: this was all of it */
+        atomic_fetch_sub(&source->num_pending, 1);
 }
 
 static void on_unknown_type(GstElement *parser, GstPad *pad, GstCaps *caps, gpointer user)
@@ -67,7 +59,6 @@ static GstElement *add_parser(struct tyto_source *source)
         return NULL;
     atomic_fetch_add(&source->num_pending, 1);
     g_signal_connect(parser, "pad-added", G_CALLBACK(on_parsed_pad), source);
-    g_signal_connect(parser, "no-more-pads", G_CALLBACK(on_parsed_all), source);
     g_signal_connect(parser, "unknown-type", G_CALLBACK(on_unknown_type), source);
     gst_bin_add(GST_BIN(source->pipeline), parser);
     return parser;

@@ -44,6 +44,8 @@ static enum tyto_err check_params(struct tyto_engine_params *p)
         p->max_cameras = DEFAULT_CAMERAS;
     if (p->max_batch == 0)
         p->max_batch = DEFAULT_BATCH;
+    if (p->num_threads == 0)
+        p->num_threads = 1;
     if (p->connects_per_s == 0)
         p->connects_per_s = DEFAULT_CONNECTS_PER_S;
     if (!p->visual_path || !p->audio_path || !p->head_path || !p->callbacks.on_event ||

@@ -57,7 +57,7 @@ struct tyto_engine_params {
     const char *cache_dir; /* NULL: pipeline cache not kept */
     bool validate;
     enum tyto_exec exec;
-    uint32_t num_threads;    /* of the CPU executor; 0: all cores */
+    uint32_t num_threads;    /* of the CPU executor; 0: one, for decoding wants the other cores */
     uint32_t num_segments;   /* T; 0: the weights' */
     uint32_t look_ahead;     /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
     int64_t hop_ns;          /* 0: 1 s; segments are 1 s long */

@@ -432,9 +432,13 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
     else
         tyto_pump_step(&session->pump, now_ns);
     bool audio, video;
-    if (tyto_source_get_streams(source, &audio, &video)) {
+    if (tyto_source_get_streams(source, &audio, &video) &&
+        (session->has_audio != audio || session->has_video != video)) {
         session->has_audio = audio;
         session->has_video = video;
+        pthread_mutex_lock(&session->lock);
+        session->state_rev += session->status == TYTO_CAMERA_STATUS_LIVE;
+        pthread_mutex_unlock(&session->lock);
     }
     if (!stop) {
         const enum tyto_err err = tyto_segmenter_poll(session->segmenter, now_ns, ret_segment);

@@ -48,6 +48,13 @@ static void free_item(struct item *item)
     free(item);
 }
 
+void tyto_source_touch(struct tyto_source *source)
+{
+    atomic_store(&source->last_data_ns, tyto_clock_mono_ns());
+    if (source->kind != TYTO_URI_RTSP)
+        atomic_store(&source->num_pending, 0);
+}
+
 /* --- GStreamer's threads ---------------------------------------------------------- */
 
 /* object is taken. */
@@ -87,7 +94,7 @@ static GstFlowReturn on_sample(GstAppSink *sink, gpointer user)
     GstSample *sample = gst_app_sink_try_pull_sample(sink, 0);
     if (!sample)
         return GST_FLOW_OK;
-    atomic_store(&stream->source->last_data_ns, tyto_clock_mono_ns());
+    tyto_source_touch(stream->source);
     return push(stream, GST_MINI_OBJECT_CAST(sample));
 }
 

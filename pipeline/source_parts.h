@@ -51,7 +51,7 @@ struct tyto_source {
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
     atomic_bool stopping;
     atomic_bool no_more_pads; /* of the topmost element */
-    atomic_uint num_pending;  /* parsers that have not said all their pads yet */
+    atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
     _Atomic uint64_t last_data_ns;
     pthread_mutex_t note_lock; /* guards note */
     char note[TYTO_SOURCE_NOTE_MAX];
@@ -65,6 +65,8 @@ void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,
                         const struct _GstCaps *caps);
 /* source_gst.c: remembers what a stream lacks; the first note stays. */
 void tyto_source_set_note(struct tyto_source *source, const char *text);
+/* source_gst.c: data came in. A parser shows all its pads before any data. */
+void tyto_source_touch(struct tyto_source *source);
 /* source_gst.c: connects an appsink to the stream's ring. */
 void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElement *sink);
 /* source_gst.c: the element of that name, or NULL with the note set. */

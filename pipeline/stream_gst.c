@@ -68,7 +68,7 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     struct tyto_source_stream *stream = user;
     GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
     int64_t ns;
-    atomic_store(&stream->source->last_data_ns, tyto_clock_mono_ns());
+    tyto_source_touch(stream->source);
     if (!running_time(pad, buffer, &ns))
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
@@ -91,7 +91,7 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
         return GST_PAD_PROBE_DROP;
     if (tyto_sampler_wants_decoded(&stream->sampler, ns))
         return GST_PAD_PROBE_OK;
-    atomic_store(&stream->source->last_data_ns, tyto_clock_mono_ns());
+    tyto_source_touch(stream->source);
     if (ns > atomic_load(&stream->pos_ns))
         atomic_store(&stream->pos_ns, ns);
     return GST_PAD_PROBE_DROP;
