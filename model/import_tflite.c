@@ -185,7 +185,7 @@ static enum tyto_err convert_conv(struct converter *conv, const struct tyto_tfli
 {
     const bool depthwise = node->op == TYTO_TFLITE_DEPTHWISE_CONV_2D;
     struct tyto_flat *flat = &conv->model.flat;
-    struct state in;
+    struct state in = {0};
     const uint32_t *dims; /* (O,KH,KW,I), depthwise (1,KH,KW,C) */
     enum tyto_err err = shaped_input(conv, node, 0, true, &in);
     if (!err)
@@ -233,7 +233,7 @@ static enum tyto_err convert_pool(struct converter *conv, const struct tyto_tfli
                                   struct state *ret_state)
 {
     struct tyto_flat *flat = &conv->model.flat;
-    struct state in;
+    struct state in = {0};
     enum tyto_err err = shaped_input(conv, node, 0, false, &in);
     if (err)
         return err;
@@ -251,7 +251,7 @@ static enum tyto_err convert_pool(struct converter *conv, const struct tyto_tfli
 static enum tyto_err convert_linear(struct converter *conv, const struct tyto_tflite_node *node,
                                     struct state *ret_state)
 {
-    struct state in;
+    struct state in = {0};
     const uint32_t *dims;
     enum tyto_err err = input(conv, node, 0, &in);
     if (!err && padded(&in))
@@ -279,7 +279,7 @@ static enum tyto_err convert_constant(struct converter *conv, const struct tyto_
                                       uint32_t const_i, struct state *ret_state)
 {
     const struct tyto_tflite_tensor *tensor = &conv->model.tensors[node->in[const_i]];
-    struct state in;
+    struct state in = {0};
     struct tyto_layer act = {.op = TYTO_LAYER_ACTIVATION};
     float *values = NULL;
     enum tyto_err err = shaped_input(conv, node, 1 - const_i, false, &in);
@@ -331,7 +331,7 @@ static enum tyto_err convert_binary(struct converter *conv, const struct tyto_tf
 static enum tyto_err convert_activation(struct converter *conv, const struct tyto_tflite_node *node,
                                         struct state *ret_state)
 {
-    struct state in;
+    struct state in = {0};
     enum tyto_err err = input(conv, node, 0, &in);
     if (!err && padded(&in))
         err = tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "PAD before it");
@@ -359,7 +359,7 @@ static enum tyto_err convert_activation(struct converter *conv, const struct tyt
 static enum tyto_err convert_softmax(struct converter *conv, const struct tyto_tflite_node *node,
                                      struct state *ret_state)
 {
-    struct state in;
+    struct state in = {0};
     enum tyto_err err = shaped_input(conv, node, 0, false, &in);
     if (err)
         return err;
@@ -374,7 +374,7 @@ static enum tyto_err convert_softmax(struct converter *conv, const struct tyto_t
 static enum tyto_err convert_mean(struct converter *conv, const struct tyto_tflite_node *node,
                                   struct state *ret_state)
 {
-    struct state in;
+    struct state in = {0};
     int32_t axes[2];
     enum tyto_err err = shaped_input(conv, node, 0, false, &in);
     if (!err && (node->num_in < 2 || node->in[1] == TYTO_WALK_NONE))
@@ -396,7 +396,7 @@ static enum tyto_err convert_mean(struct converter *conv, const struct tyto_tfli
 static enum tyto_err convert_pad(struct converter *conv, const struct tyto_tflite_node *node,
                                  struct state *ret_state)
 {
-    struct state in;
+    struct state in = {0};
     int32_t pads[8]; /* (4,2): before and after, for N, H, W, C */
     enum tyto_err err = input(conv, node, 0, &in);
     if (!err && (node->num_in < 2 || node->in[1] == TYTO_WALK_NONE))
@@ -422,7 +422,7 @@ static enum tyto_err convert_pad(struct converter *conv, const struct tyto_tflit
 static enum tyto_err convert_reshape(struct converter *conv, const struct tyto_tflite_node *node,
                                      struct state *ret_state)
 {
-    struct state in;
+    struct state in = {0};
     enum tyto_err err = input(conv, node, 0, &in);
     if (!err && padded(&in))
         err = tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "PAD before it");
