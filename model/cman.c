@@ -68,9 +68,11 @@ static enum tyto_err warm_up(struct tyto_cman *cman)
         in.lens[i] = 1;
         in.items[i] = (struct tyto_window_item){.stream = TYTO_WINDOW_NO_STREAM, .len = 1};
     }
-    err = tyto_cman_net_run(cman->net, 1, 1, 1);
-    if (!err && cman->max_batch > 1)
-        err = tyto_cman_net_run(cman->net, 0, 0, cman->max_batch);
+    err = tyto_cman_net_run(cman->net, cman->max_batch);
+    in.audio_rows[0] = 0;
+    in.visual_rows[0] = 0;
+    if (!err)
+        err = tyto_cman_net_run(cman->net, 1);
     return err;
 }
 
@@ -214,11 +216,6 @@ static enum tyto_err check_items(struct tyto_cman *cman, const struct tyto_cman_
     return TYTO_OK;
 }
 
-static uint32_t max_u32(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
 /* What stream `idx` will be once the step has succeeded. */
 static struct stream after_step(const struct tyto_cman *cman, const struct tyto_cman_item *item)
 {
@@ -259,8 +256,6 @@ enum tyto_err tyto_cman_step(struct tyto_cman *cman, const struct tyto_cman_item
                              uint32_t num_items, struct tyto_cman_result *ret_results)
 {
     const struct tyto_cman_net_in in = tyto_cman_net_in(cman->net);
-    uint32_t num_audio_rows = 0;
-    uint32_t num_visual_rows = 0;
     enum tyto_err err = check_items(cman, items, num_items);
 
     for (uint32_t i = 0; i < num_items && !err; i++) {
@@ -273,13 +268,9 @@ enum tyto_err tyto_cman_step(struct tyto_cman *cman, const struct tyto_cman_item
         in.lens[i] = len;
         in.items[i] =
             (struct tyto_window_item){.stream = item->stream_idx, .slot = slot, .len = len};
-        if (item->has_audio)
-            num_audio_rows = max_u32(num_audio_rows, item->audio_row + 1);
-        if (item->has_visual)
-            num_visual_rows = max_u32(num_visual_rows, item->visual_row + 1);
     }
     if (!err)
-        err = tyto_cman_net_run(cman->net, num_audio_rows, num_visual_rows, num_items);
+        err = tyto_cman_net_run(cman->net, num_items);
     if (!err)
         give_results(cman, items, num_items, ret_results);
     return err;

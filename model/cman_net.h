@@ -44,10 +44,9 @@ struct tyto_cman_net_out {
 struct tyto_cman_net_in tyto_cman_net_in(struct tyto_cman_net *net);
 struct tyto_cman_net_out tyto_cman_net_out(const struct tyto_cman_net *net);
 
-/* Runs the adapters for the first rows of each feature buffer (0: skip), then the
- * windows of num_items items. */
+/* Runs the adapters for the feature rows that the first num_items items name (cheapest when
+ * these are the first rows, in any order), then their windows. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_cman_net_run(struct tyto_cman_net *net, uint32_t num_audio_rows,
-                                uint32_t num_visual_rows, uint32_t num_items);
+enum tyto_err tyto_cman_net_run(struct tyto_cman_net *net, uint32_t num_items);
 
 #endif

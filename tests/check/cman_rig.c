@@ -158,7 +158,7 @@ void cman_rig_feed(struct cman_rig *rig, const struct cman_clip *clips, const ui
         check_must(TYTO_ERR_NOMEM, "items");
     for (uint32_t i = 0; i < num; i++) {
         /* rows in another order than items, as they come from encoders */
-        const uint32_t to = num - 1 - i;
+        const uint32_t to = rig->max_batch - 1 - i;
         const struct cman_clip *clip = &clips[i];
 
         memcpy((float *)tyto_buf_map(rig->audio) + (size_t)to * d->audio_in,
