@@ -127,6 +127,7 @@ struct features {
     VkPhysicalDevice16BitStorageFeatures storage16;
     VkPhysicalDevice8BitStorageFeatures storage8;
     VkPhysicalDeviceShaderFloat16Int8Features float16;
+    VkPhysicalDeviceShaderSubgroupExtendedTypesFeatures extended_types;
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroup_size;
 };
 
@@ -140,7 +141,10 @@ static void chain_features(struct features *feats, bool subgroup_size)
     feats->storage8.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES;
     feats->storage8.pNext = &feats->float16;
     feats->float16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES;
-    feats->float16.pNext = subgroup_size ? &feats->subgroup_size : NULL;
+    feats->float16.pNext = &feats->extended_types;
+    feats->extended_types.sType =
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SUBGROUP_EXTENDED_TYPES_FEATURES;
+    feats->extended_types.pNext = subgroup_size ? &feats->subgroup_size : NULL;
     feats->subgroup_size.sType =
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT;
 }
@@ -196,7 +200,8 @@ static void fill_info(VkPhysicalDevice physical, uint32_t idx, struct tyto_gpu_i
     struct features feats;
     chain_features(&feats, false);
     vkGetPhysicalDeviceFeatures2(physical, &feats.base);
-    ret_info->int64 = feats.base.features.shaderInt64;
+    ret_info->int64 =
+        feats.base.features.shaderInt64 && feats.extended_types.shaderSubgroupExtendedTypes;
     ret_info->fp16_storage = feats.storage16.storageBuffer16BitAccess;
     ret_info->fp16_math = feats.float16.shaderFloat16;
     ret_info->coop_matrix = has_extension(physical, "VK_KHR_cooperative_matrix") ||
@@ -390,6 +395,8 @@ static enum tyto_err create_device(struct tyto_gpu *gpu)
     want.storage16.storageBuffer16BitAccess = have.storage16.storageBuffer16BitAccess;
     want.storage8.storageBuffer8BitAccess = have.storage8.storageBuffer8BitAccess;
     want.float16.shaderFloat16 = have.float16.shaderFloat16;
+    want.extended_types.shaderSubgroupExtendedTypes =
+        have.extended_types.shaderSubgroupExtendedTypes;
     want.float16.shaderInt8 = have.float16.shaderInt8;
     want.subgroup_size.subgroupSizeControl = have.subgroup_size.subgroupSizeControl;
     want.subgroup_size.computeFullSubgroups = have.subgroup_size.computeFullSubgroups;
