@@ -7,6 +7,8 @@
 #include "shaders/conv_scalar_spv.h"
 #include "shaders/conv_spv.h"
 #include "shaders/conv_store64_spv.h"
+#include "shaders/conv_x_scalar_spv.h"
+#include "shaders/conv_x_scalar_store64_spv.h"
 #include "shaders/variants.h"
 
 enum { ROWS = 16 };
@@ -105,35 +107,58 @@ static enum tyto_err record_gemm(struct tyto_conv *conv, struct tyto_plan *plan,
     return tyto_gemm_record(conv->gemm, plan, weights, &gemm);
 }
 
+/* How x is read and y written: by texels of 4 floats, or float by float. */
+struct way {
+    bool x_scalar, y_scalar;
+};
+
+static struct way way_of(const struct tyto_conv_args *args)
+{
+    const struct tyto_conv_shape *s = &args->shape;
+    struct way way = {.x_scalar = s->in_c % 4 || args->x_offset % 4,
+                      .y_scalar = s->out_c % 4 || args->y_offset % 4 ||
+                                  (args->residual && args->residual_offset % 4)};
+
+    if (way.y_scalar)
+        way.x_scalar = true; /* one variant serves both */
+    return way;
+}
+
+#define USE_SPIRV(params, name)                                                                    \
+    ((params)->spirv = name##_spv, (params)->spirv_bytes = sizeof(name##_spv))
+
 static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_weights *weights,
-                                bool scalar, uint32_t act, uint32_t flags,
+                                struct way way, uint32_t act, uint32_t flags,
                                 const struct tyto_kernel **ret_kernel)
 {
-    const enum tyto_bind_kind texel = scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F;
-    const enum tyto_bind_kind binds[] = {texel, tyto_gemm_weights_bind_kind(weights),
-                                         TYTO_BIND_TEXEL_RGBA32F, texel, TYTO_BIND_STORAGE};
+    const bool pairs = tyto_gemm_stores_pairs(conv->variants.gpu);
+    const enum tyto_bind_kind binds[] = {
+        way.x_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
+        tyto_gemm_weights_bind_kind(weights), TYTO_BIND_TEXEL_RGBA32F,
+        way.y_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
     const uint32_t spec[] = {ROWS, act, flags};
     struct tyto_kernel_params params = {.name = "conv",
-                                        .spirv = conv_spv,
-                                        .spirv_bytes = sizeof(conv_spv),
                                         .binds = binds,
                                         .num_binds = 5,
                                         .push_bytes = sizeof(struct conv_push),
                                         .spec = spec,
                                         .num_spec = 3};
 
-    if (scalar) {
-        params.spirv = conv_scalar_spv;
-        params.spirv_bytes = sizeof(conv_scalar_spv);
-    } else if (tyto_gemm_stores_pairs(conv->variants.gpu)) {
-        params.spirv = conv_store64_spv;
-        params.spirv_bytes = sizeof(conv_store64_spv);
-    }
+    if (way.y_scalar)
+        USE_SPIRV(&params, conv_scalar);
+    else if (way.x_scalar && pairs)
+        USE_SPIRV(&params, conv_x_scalar_store64);
+    else if (way.x_scalar)
+        USE_SPIRV(&params, conv_x_scalar);
+    else if (pairs)
+        USE_SPIRV(&params, conv_store64);
+    else
+        USE_SPIRV(&params, conv);
     return tyto_variants_get(&conv->variants, &params, ret_kernel);
 }
 
 static struct conv_push push_of(const struct tyto_conv_args *args, uint32_t num_batches,
-                                bool scalar)
+                                bool x_scalar)
 {
     const struct tyto_conv_shape *s = &args->shape;
 
@@ -150,7 +175,7 @@ static struct conv_push push_of(const struct tyto_conv_args *args, uint32_t num_
                               .stride_w = s->stride_w,
                               .pad_top = s->pad_top,
                               .pad_left = s->pad_left,
-                              .x_offset = (uint32_t)args->x_offset / (scalar ? 1 : 4),
+                              .x_offset = (uint32_t)args->x_offset / (x_scalar ? 1 : 4),
                               .y_offset = (uint32_t)args->y_offset,
                               .r_offset = (uint32_t)args->residual_offset,
                               .slope = args->act_slope,
@@ -173,15 +198,14 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
         s->pad_top == 0 && s->pad_left == 0 && s->out_h == s->in_h && s->out_w == s->in_w)
         return record_gemm(conv, plan, weights, args, num_batches);
 
-    bool scalar = s->in_c % 4 || s->out_c % 4 || args->x_offset % 4 || args->y_offset % 4 ||
-                  (args->residual && args->residual_offset % 4);
+    const struct way way = way_of(args);
     uint32_t flags = (bias ? GEMM_BIAS : 0) | (args->residual ? GEMM_RESIDUAL : 0) |
                      (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
-    err = get_kernel(conv, weights, scalar, (uint32_t)args->act, flags, &kernel);
+    err = get_kernel(conv, weights, way, (uint32_t)args->act, flags, &kernel);
     if (err)
         return err;
     const struct tyto_buf *panels = tyto_gemm_weights_panels(weights);
-    const struct conv_push push = push_of(args, num_batches, scalar);
+    const struct conv_push push = push_of(args, num_batches, way.x_scalar);
     const struct tyto_bind binds[] = {{.buf = args->x},
                                       {.buf = panels},
                                       {.buf = bias ? bias : panels},

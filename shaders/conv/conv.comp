@@ -6,7 +6,7 @@
 // x (B, IH, IW, IC), y and residual (B, OH, OW, N) f32; what lies outside x counts as 0
 // w (N, KH, KW, IC) f32 or f16 in gemm's panels: k = (i * KW + j) * IC + c
 // grid     x: panels of 32 output channels, y: ROWS output pixels each; a group is one subgroup of 8 lanes
-// limits   IC and N multiples of 4, or the scalar variant runs; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
+// limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
 // numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
 #ifdef STORE64
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
@@ -35,6 +35,7 @@ Corner corner_of(uint pixel)
                   b * p.in_h * p.in_w * p.in_c);
 }
 
+#ifndef X_SCALAR
 // -1 outside the picture.
 int element_of(Corner corner, uint i, uint j, uint c)
 {
@@ -44,23 +45,39 @@ int element_of(Corner corner, uint i, uint j, uint c)
 
     return inside ? int(corner.picture + (uint(y) * p.in_w + uint(x)) * p.in_c + c) : -1;
 }
+#endif
 
-#ifdef SCALAR
-vec4 load_x(Corner corner, uint k4)
+#ifdef X_SCALAR
+// Where in the kernel window the next float is: line i, column j, channel c, counted along instead
+// of divided out, because a division is 8 scalar ones on lavapipe.
+uint at_i = 0, at_j = 0, at_c = 0;
+uint from_corner = 0; // elements from the corner's
+
+float load_one(Corner corner)
 {
-    vec4 v;
+    int y = corner.y + int(at_i);
+    int x = corner.x + int(at_j);
+    bool inside = y >= 0 && y < int(p.in_h) && x >= 0 && x < int(p.in_w) && at_i < p.kernel_h;
+    int at = int(corner.picture) + (corner.y * int(p.in_w) + corner.x) * int(p.in_c) +
+             int(from_corner);
+    float f = texelFetch(x_tex, int(p.x_offset) + (inside ? at : 0)).x;
 
-    [[unroll]] for (uint l = 0; l < 4; l++) {
-        uint k = 4 * k4 + l;
-        uint tap = k / p.in_c;
-        int at = element_of(corner, tap / p.kernel_w, tap % p.kernel_w, k % p.in_c);
+    return inside ? f : 0.0;
+}
 
-        if (tap >= p.kernel_h * p.kernel_w)
-            at = -1;
-        float f = texelFetch(x_tex, int(p.x_offset) + max(at, 0)).x;
-        v[l] = at >= 0 ? f : 0.0;
-    }
-    return v;
+void step_on()
+{
+    bool tap_ends, line_ends;
+
+    at_c++;
+    from_corner++;
+    tap_ends = at_c == p.in_c;
+    at_c = tap_ends ? 0 : at_c;
+    at_j += tap_ends ? 1 : 0;
+    line_ends = at_j == p.kernel_w;
+    at_j = line_ends ? 0 : at_j;
+    at_i += line_ends ? 1 : 0;
+    from_corner += line_ends ? (p.in_w - p.kernel_w) * p.in_c : 0;
 }
 #else
 vec4 load_x(int at, uint c4)
@@ -81,9 +98,16 @@ void main()
     Corner b = corner_of(row0 + lane + GEMM_LANES);
 
     tile_clear();
-#ifdef SCALAR
+#ifdef X_SCALAR
     for (uint k4 = 0; k4 < num_k4; k4++) {
-        tile_multiply(load_x(a, k4), load_x(b, k4), w_at);
+        vec4 xa, xb;
+
+        [[unroll]] for (uint l = 0; l < 4; l++) {
+            xa[l] = load_one(a);
+            xb[l] = load_one(b);
+            step_on();
+        }
+        tile_multiply(xa, xb, w_at);
         w_at += 4 * GEMM_LANES;
     }
 #else
