@@ -14,12 +14,8 @@ struct command {
 
 static const struct command commands[] = {
     {"watch", tyto_cmd_watch, "show what a running tytod sees and hears"},
-#ifdef TYTO_HAVE_CMD_LOCALIZE
     {"localize", tyto_cmd_localize, "find the events in files"},
-#endif
-#ifdef TYTO_HAVE_CMD_MODEL
     {"model", tyto_cmd_model, "import networks, and look into weights files"},
-#endif
     {"devices", tyto_cmd_devices, "list the Vulkan devices"},
 };
 
