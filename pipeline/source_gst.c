@@ -367,7 +367,13 @@ enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char 
         gst_message_parse_error(message, &error, NULL);
         err = err_of(error);
         /* The message names no URI; the debug text, left out here, may. */
-        snprintf(text, text_bytes, "%s", source->note[0] ? source->note : error->message);
+        const bool is_no_media =
+            error->domain == GST_STREAM_ERROR && (error->code == GST_STREAM_ERROR_TYPE_NOT_FOUND ||
+                                                  error->code == GST_STREAM_ERROR_WRONG_TYPE);
+        snprintf(text, text_bytes, "%s",
+                 is_no_media       ? "not a kind of media that can be read"
+                 : source->note[0] ? source->note
+                                   : error->message);
         g_error_free(error);
     }
     gst_message_unref(message);

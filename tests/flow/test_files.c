@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole and broken files through source, pump, segmenter and session. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/flow/rig.h"
+
+#define MS 1000000ll
+
+enum { TIMEOUT_S = 60 };
+
+#define VIDEO(frames, gop)                                                                         \
+    "videotestsrc num-buffers=" #frames " pattern=ball ! "                                         \
+    "video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! "                               \
+    "x264enc speed-preset=ultrafast key-int-max=" #gop " option-string=scenecut=0 bframes=2 ! "    \
+    "h264parse"
+#define AUDIO(buffers, more)                                                                       \
+    "audiotestsrc samplesperbuffer=441 num-buffers=" #buffers " " more " ! "                       \
+    "audio/x-raw,rate=44100,channels=2 ! avenc_aac ! aacparse"
+
+static void open_file(struct rig *rig, const char *name)
+{
+    const struct tyto_camera_params camera = {.id = "file", .uri = rig_path(name)};
+    rig_open(rig, &camera);
+}
+
+static void run_whole(struct rig *rig, const char *name)
+{
+    open_file(rig, name);
+    assert_true(rig_run(rig, TIMEOUT_S, NULL));
+    rig_close(rig);
+}
+
+static void every_second_of_a_file_has_sound_and_picture(void **state)
+{
+    (void)state;
+    rig_make("av.mp4", VIDEO(60, 60) " ! mp4mux name=m " AUDIO(600, "") " ! m. m.");
+    rig_make("av.mkv", VIDEO(60, 10) " ! matroskamux name=m " AUDIO(600, "") " ! m. m.");
+    const char *const names[] = {"av.mp4", "av.mkv"};
+    for (int n = 0; n < 2; n++) {
+        struct rig rig;
+        run_whole(&rig, names[n]);
+        assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+        assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SOURCE_ENDED);
+        assert_true(rig_state(&rig)->has_audio && rig_state(&rig)->has_video);
+        assert_int_equal(rig.num_segments, 6);
+        for (uint32_t i = 0; i < 6; i++) {
+            assert_int_equal(rig.segments[i].begin_ns, i * 1000 * MS);
+            assert_true(rig.segments[i].has_audio && rig.segments[i].has_video);
+        }
+    }
+}
+
+static void the_picture_is_the_one_nearest_to_the_middle(void **state)
+{
+    (void)state;
+    struct rig rig;
+    run_whole(&rig, "av.mp4"); /* one keyframe: everything is decoded */
+    for (uint32_t i = 0; i < rig.num_segments; i++)
+        assert_int_equal(rig.picture_off_ns[i], 500 * MS);
+}
+
+static void keyframes_alone_do_when_they_come_each_second(void **state)
+{
+    (void)state;
+    struct rig rig;
+    run_whole(&rig, "av.mkv");
+    for (uint32_t i = 1; i < rig.num_segments; i++)
+        assert_in_range(rig.picture_off_ns[i], 0, 1 * MS);
+}
+
+static void a_file_without_sound_says_so(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_make("silent.mp4", VIDEO(40, 10) " ! mp4mux");
+    run_whole(&rig, "silent.mp4");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+    assert_true(!rig_state(&rig)->has_audio && rig_state(&rig)->has_video);
+    assert_int_equal(rig.num_segments, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(rig.segments[i].has_video && !rig.segments[i].has_audio);
+        assert_int_equal(rig.segments[i].audio_lack, TYTO_LACK_NO_STREAM);
+    }
+}
+
+static void a_file_without_picture_says_so(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_make("blind.mp4", AUDIO(400, "") " ! mp4mux");
+    run_whole(&rig, "blind.mp4");
+    assert_true(rig_state(&rig)->has_audio && !rig_state(&rig)->has_video);
+    assert_in_range(rig.num_segments, 4, 5);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(rig.segments[i].has_audio && !rig.segments[i].has_video);
+        assert_int_equal(rig.segments[i].video_lack, TYTO_LACK_NO_STREAM);
+    }
+}
+
+static void sound_that_starts_late_is_missing_until_then(void **state)
+{
+    (void)state;
+    rig_make("late.mkv", VIDEO(100, 10) " ! matroskamux name=m " AUDIO(
+                             300, "timestamp-offset=7000000000") " ! queue ! m. m.");
+    rig_make("late.mp4", VIDEO(100, 10) " ! mp4mux name=m " AUDIO(
+                             300, "timestamp-offset=7000000000") " ! queue ! m. m.");
+    const char *const names[] = {"late.mkv", "late.mp4"};
+    for (int n = 0; n < 2; n++) {
+        struct rig rig;
+        run_whole(&rig, names[n]);
+        assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+        assert_int_equal(rig.num_segments, 10);
+        for (uint32_t i = 0; i < 10; i++) {
+            assert_true(rig.segments[i].has_video);
+            assert_int_equal(rig.segments[i].has_audio, i >= 7);
+        }
+    }
+}
+
+static uint8_t flip_some(uint64_t idx, uint8_t byte)
+{
+    const uint64_t mix = (idx + 1) * 0x9e3779b97f4a7c15ull;
+    return mix >> 54 == 0 && idx > 2000 ? (uint8_t)(byte ^ (mix >> 8)) : byte;
+}
+
+static uint8_t flip_many(uint64_t idx, uint8_t byte)
+{
+    const uint64_t mix = (idx + 1) * 0x9e3779b97f4a7c15ull;
+    return mix >> 60 == 0 ? (uint8_t)(byte ^ (mix >> 8)) : byte;
+}
+
+static void corrupted_bytes_end_with_what_was_good_or_an_error(void **state)
+{
+    (void)state;
+    rig_copy("av.mkv", "bent.mkv", 0, flip_some);
+    rig_copy("av.mp4", "bent.mp4", 0, flip_some);
+    rig_copy("av.mkv", "broken.mkv", 0, flip_many);
+    rig_copy("av.mp4", "broken.mp4", 0, flip_many);
+    rig_copy("av.mkv", "cut.mkv", 9000, NULL);
+    rig_copy("av.mp4", "cut.mp4", 9000, NULL);
+    const char *const names[] = {"bent.mkv",   "bent.mp4", "broken.mkv",
+                                 "broken.mp4", "cut.mkv",  "cut.mp4"};
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        struct rig rig;
+        run_whole(&rig, names[n]);
+        const struct tyto_camera_state *last = rig_state(&rig);
+        if (last->status == TYTO_CAMERA_STATUS_FAILED)
+            assert_true(strlen(last->text) > 0);
+        else
+            assert_int_equal(last->status, TYTO_CAMERA_STATUS_ENDED);
+        assert_in_range(rig.num_segments, 0, 12);
+    }
+}
+
+static void a_codec_without_decoder_leaves_the_other_stream(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_copy("av.mkv", "odd.mkv", 0, NULL);
+    rig_patch("odd.mkv", "V_MPEG4/ISO/AVC", "V_MPEG4/ISO/ZZZ");
+    run_whole(&rig, "odd.mkv");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+    assert_true(rig_state(&rig)->has_audio && !rig_state(&rig)->has_video);
+    assert_in_range(rig.num_segments, 5, 7);
+    for (uint32_t i = 0; i < rig.num_segments; i++)
+        assert_true(rig.segments[i].has_audio && !rig.segments[i].has_video);
+
+    rig_patch("odd.mkv", "A_AAC", "A_QQQ");
+    run_whole(&rig, "odd.mkv");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_FAILED);
+    assert_true(strlen(rig_state(&rig)->text) > 0);
+    assert_int_equal(rig.num_segments, 0);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(rig_path(name), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void what_is_no_media_fails_with_a_reason(void **state)
+{
+    (void)state;
+    write_text("empty.mp4", "");
+    write_text("words.mp4", "It was a dark and stormy night; the rain fell in torrents.\n");
+    assert_int_equal(mkdir(rig_path("folder.mp4"), 0700), 0);
+    const struct {
+        const char *name, *text;
+    } cases[] = {
+        {"absent.mp4", "No such file"},
+        {"empty.mp4", "empty"},
+        {"words.mp4", "not a kind of media"},
+        {"folder.mp4", "directory"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rig rig;
+        run_whole(&rig, cases[i].name);
+        assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_FAILED);
+        if (!strstr(rig_state(&rig)->text, cases[i].text))
+            fail_msg("%s: '%s'", cases[i].name, rig_state(&rig)->text);
+        assert_int_equal(rig.num_segments, 0);
+    }
+    assert_int_equal(remove(rig_path("folder.mp4")), 0);
+}
+
+static bool has_one(const struct rig *rig)
+{
+    return rig->num_segments >= 1;
+}
+
+static void a_file_can_be_left_in_the_middle(void **state)
+{
+    (void)state;
+    struct rig rig;
+    const struct tyto_camera_params camera = {
+        .id = "file", .uri = "test://?live=0&seconds=100000&width=64&height=48"};
+    rig_open(&rig, &camera);
+    assert_true(rig_run(&rig, TIMEOUT_S, has_one));
+    rig_close(&rig);
+    assert_int_equal(rig.num_over, 1);
+    assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SHUTDOWN);
+}
+
+static int remove_media(void **state)
+{
+    (void)state;
+    rig_finish_media();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_second_of_a_file_has_sound_and_picture),
+        cmocka_unit_test(the_picture_is_the_one_nearest_to_the_middle),
+        cmocka_unit_test(keyframes_alone_do_when_they_come_each_second),
+        cmocka_unit_test(a_file_without_sound_says_so),
+        cmocka_unit_test(a_file_without_picture_says_so),
+        cmocka_unit_test(sound_that_starts_late_is_missing_until_then),
+        cmocka_unit_test(corrupted_bytes_end_with_what_was_good_or_an_error),
+        cmocka_unit_test(a_codec_without_decoder_leaves_the_other_stream),
+        cmocka_unit_test(what_is_no_media_fails_with_a_reason),
+        cmocka_unit_test(a_file_can_be_left_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_media);
+}
