@@ -224,7 +224,7 @@ static enum tyto_err run_once(struct tyto_session *session, bool *ret_good, char
     enum tyto_event_reason reason = TYTO_EVENT_REASON_SOURCE_LOST;
     if (is_stopping(session))
         reason = TYTO_EVENT_REASON_SHUTDOWN;
-    else if (err == TYTO_ERR_CLOSED)
+    else if (err == TYTO_ERR_CLOSED && session->is_file)
         reason = TYTO_EVENT_REASON_SOURCE_ENDED;
     take_back(session, source, reason);
     return is_stopping(session) ? TYTO_OK : err;

@@ -336,6 +336,24 @@ static enum tyto_err err_of(const GError *error)
     return TYTO_ERR_INTERNAL;
 }
 
+/* GStreamer's words, where there are none better. */
+static const char *words_of(const struct tyto_source *source, const GError *error)
+{
+    if (error->domain == GST_STREAM_ERROR && (error->code == GST_STREAM_ERROR_TYPE_NOT_FOUND ||
+                                              error->code == GST_STREAM_ERROR_WRONG_TYPE))
+        return "not a kind of media that can be read";
+    if (source->note[0])
+        return source->note;
+    if (error->domain == GST_RESOURCE_ERROR && !source->is_file) {
+        if (error->code == GST_RESOURCE_ERROR_NOT_AUTHORIZED)
+            return "refused: user name or password";
+        if (error->code == GST_RESOURCE_ERROR_OPEN_READ ||
+            error->code == GST_RESOURCE_ERROR_OPEN_READ_WRITE)
+            return "cannot be reached";
+    }
+    return error->message;
+}
+
 static bool settled_without_streams(const struct tyto_source *source)
 {
     bool audio, video;
@@ -367,13 +385,7 @@ enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char 
         gst_message_parse_error(message, &error, NULL);
         err = err_of(error);
         /* The message names no URI; the debug text, left out here, may. */
-        const bool is_no_media =
-            error->domain == GST_STREAM_ERROR && (error->code == GST_STREAM_ERROR_TYPE_NOT_FOUND ||
-                                                  error->code == GST_STREAM_ERROR_WRONG_TYPE);
-        snprintf(text, text_bytes, "%s",
-                 is_no_media       ? "not a kind of media that can be read"
-                 : source->note[0] ? source->note
-                                   : error->message);
+        snprintf(text, text_bytes, "%s", words_of(source, error));
         g_error_free(error);
     }
     gst_message_unref(message);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* A camera on loopback that comes, dies, stalls and returns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/flow/rig.h"
+
+#define MS 1000000ll
+
+extern char **environ;
+
+struct server {
+    pid_t pid;
+    int port;
+};
+
+static const char *server_program;
+
+/* port 0: any. */
+static struct server start_server(int port)
+{
+    struct server server = {0};
+    char port_text[16], line[64] = "";
+    int out[2];
+    snprintf(port_text, sizeof(port_text), "%d", port);
+    char *argv[] = {(char *)(uintptr_t)server_program, (char *)(uintptr_t)rig_path("camera.mp4"),
+                    port_text, NULL};
+    assert_int_equal(pipe(out), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, out[0]);
+    assert_int_equal(posix_spawn(&server.pid, argv[0], &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(out[1]);
+    FILE *file = fdopen(out[0], "r");
+    assert_non_null(fgets(line, sizeof(line), file));
+    fclose(file);
+    assert_int_equal(strncmp(line, "ready ", 6), 0);
+    server.port = (int)strtol(line + 6, NULL, 10);
+    return server;
+}
+
+static void stop_server(struct server *server, int number)
+{
+    kill(server->pid, SIGCONT);
+    kill(server->pid, number);
+    waitpid(server->pid, NULL, 0);
+}
+
+static void open_camera(struct rig *rig, const struct server *server, uint64_t stall_ns)
+{
+    char uri[64];
+    snprintf(uri, sizeof(uri), "rtsp://127.0.0.1:%d/camera", server->port);
+    const struct tyto_camera_params camera = {.id = "cam", .uri = uri, .stall_ns = stall_ns};
+    rig_open(rig, &camera);
+}
+
+static uint32_t wanted_segments;
+
+static bool has_segments(const struct rig *rig)
+{
+    return rig->num_segments >= wanted_segments;
+}
+
+static bool is_over(const struct rig *rig)
+{
+    return rig->num_over >= 1;
+}
+
+static bool is_told_lost(const struct rig *rig)
+{
+    return rig_state(rig)->status == TYTO_CAMERA_STATUS_LOST &&
+           strstr(rig_state(rig)->text, "next try in") != NULL;
+}
+
+static bool is_told_unreachable(const struct rig *rig)
+{
+    return rig_state(rig)->status == TYTO_CAMERA_STATUS_CONNECTING &&
+           strstr(rig_state(rig)->text, "never connected") != NULL;
+}
+
+static void a_camera_gives_both_streams_in_real_time(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct server server = start_server(0);
+    open_camera(&rig, &server, 0);
+    wanted_segments = 8;
+    assert_true(rig_run(&rig, 60, has_segments));
+    for (uint32_t i = 1; i < rig.num_segments; i++) {
+        assert_true(rig.segments[i].has_audio && rig.segments[i].has_video);
+        assert_int_equal(rig.segments[i].idx, rig.segments[i - 1].idx + 1);
+    }
+    struct tyto_camera_counts counts;
+    tyto_session_get_counts(rig.session, &counts);
+    assert_int_equal(counts.num_dropped_audio + counts.num_dropped_video, 0);
+    /* The server's sender reports give the time of capture. */
+    assert_int_equal(tyto_session_clock_quality(rig.session), TYTO_CLOCK_QUALITY_CAMERA);
+    rig_close(&rig);
+    assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SHUTDOWN);
+    stop_server(&server, SIGKILL);
+}
+
+static void a_killed_camera_is_lost_and_found_again(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct server server = start_server(0);
+    open_camera(&rig, &server, 0);
+    wanted_segments = 3;
+    assert_true(rig_run(&rig, 60, has_segments));
+    const int port = server.port;
+    stop_server(&server, SIGKILL);
+    assert_true(rig_run(&rig, 30, is_over));
+    assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SOURCE_LOST);
+    assert_true(rig_run(&rig, 30, is_told_lost));
+    const uint32_t before = rig.num_segments;
+    const int64_t last_ns = rig.segments[before - 1].begin_ns;
+    server = start_server(port);
+    wanted_segments = before + 3;
+    assert_true(rig_run(&rig, 90, has_segments));
+    assert_true(rig.segments[before].restart);
+    assert_true(rig.segments[before].begin_ns > last_ns); /* the media clock goes on */
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_LIVE);
+    assert_true(rig_state(&rig)->num_reconnects >= 1);
+    rig_close(&rig);
+    stop_server(&server, SIGKILL);
+}
+
+static void a_camera_that_says_nothing_is_stalled_and_found_again(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct server server = start_server(0);
+    open_camera(&rig, &server, 3000 * MS);
+    wanted_segments = 2;
+    assert_true(rig_run(&rig, 60, has_segments));
+    kill(server.pid, SIGSTOP);
+    assert_true(rig_run(&rig, 30, is_over));
+    assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SOURCE_LOST);
+    bool stalled = false;
+    for (uint32_t i = 0; i < rig.num_states; i++)
+        stalled |= rig.states[i].status == TYTO_CAMERA_STATUS_STALLED;
+    assert_true(stalled);
+    kill(server.pid, SIGCONT);
+    wanted_segments = rig.num_segments + 2;
+    assert_true(rig_run(&rig, 120, has_segments));
+    rig_close(&rig);
+    stop_server(&server, SIGKILL);
+}
+
+static void a_camera_never_reached_is_not_a_lost_one(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct server server = start_server(0);
+    stop_server(&server, SIGKILL); /* now nobody listens there */
+    open_camera(&rig, &server, 0);
+    assert_true(rig_run(&rig, 60, is_told_unreachable));
+    assert_int_equal(rig.num_segments, 0);
+    rig_close(&rig);
+}
+
+static int make_media(void **state)
+{
+    (void)state;
+    rig_make("camera.mp4", "videotestsrc num-buffers=600 pattern=ball ! "
+                           "video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! "
+                           "x264enc speed-preset=ultrafast tune=zerolatency key-int-max=10 "
+                           "option-string=scenecut=0 ! h264parse ! mp4mux name=m "
+                           "audiotestsrc samplesperbuffer=441 num-buffers=6000 ! "
+                           "audio/x-raw,rate=44100,channels=1 ! avenc_aac ! aacparse ! m. m.");
+    return 0;
+}
+
+static int remove_media(void **state)
+{
+    (void)state;
+    rig_finish_media();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_camera_gives_both_streams_in_real_time),
+        cmocka_unit_test(a_killed_camera_is_lost_and_found_again),
+        cmocka_unit_test(a_camera_that_says_nothing_is_stalled_and_found_again),
+        cmocka_unit_test(a_camera_never_reached_is_not_a_lost_one),
+    };
+    if (argc != 2) {
+        fprintf(stderr, "usage: test_rtsp RTSP_CAMERA_PROGRAM\n");
+        return 2;
+    }
+    server_program = argv[1];
+    return cmocka_run_group_tests(tests, make_media, remove_media);
+}
