@@ -201,14 +201,18 @@ static enum tyto_err record_lstm(struct tyto_cman_net *net, struct tyto_plan *pl
         err = linear(net, plan, net->fused.after[s], rows, TYTO_ACT_NONE,
                      of_stream(net, s, BUF_MIXED), of_stream(net, s, BUF_AFTER));
     }
-    for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
+    for (uint32_t i = 0; i < NUM_STREAMS * net->dims.num_segments && !err; i++) {
+        const uint32_t s = i % NUM_STREAMS;
         const struct tyto_lstm_sentinel_io io = {of_stream(net, s, BUF_AFTER),
                                                  {.buf = net->fused.lstm[s]},
                                                  of_stream(net, s, BUF_CELL),
                                                  of_stream(net, s, BUF_HIDDEN),
                                                  of_stream(net, s, BUF_SENTINEL)};
 
-        err = tyto_lstm_sentinel_record(net->lstm_sentinel, plan, &shape, &io);
+        if (s > 0)
+            tyto_plan_concurrent(plan);
+        err =
+            tyto_lstm_sentinel_record_step(net->lstm_sentinel, plan, &shape, &io, i / NUM_STREAMS);
     }
     return err;
 }

@@ -101,9 +101,9 @@ static bool shape_is_sound(const struct tyto_lstm_sentinel_shape *shape)
            shape->in_offset + 5 * (uint64_t)shape->width <= shape->in_stride;
 }
 
-enum tyto_err tyto_lstm_sentinel_record(struct tyto_lstm_sentinel *op, struct tyto_plan *plan,
-                                        const struct tyto_lstm_sentinel_shape *shape,
-                                        const struct tyto_lstm_sentinel_io *io)
+enum tyto_err tyto_lstm_sentinel_record_step(struct tyto_lstm_sentinel *op, struct tyto_plan *plan,
+                                             const struct tyto_lstm_sentinel_shape *shape,
+                                             const struct tyto_lstm_sentinel_io *io, uint32_t t)
 {
     const uint64_t rows = (uint64_t)shape->batch * shape->num_segments;
     const uint64_t packed_bytes = tyto_lstm_sentinel_packed_bytes(shape->width);
@@ -116,25 +116,32 @@ enum tyto_err tyto_lstm_sentinel_record(struct tyto_lstm_sentinel *op, struct ty
     const struct tyto_bind gate = {io->weights.buf, io->weights.offset_bytes + gate_bytes,
                                    sizeof(float) * shape->width * shape->width};
     const struct tyto_bind binds[] = {io->x, gates, gate, io->cell, io->h, io->cell, io->h, io->s};
-    enum tyto_err err = TYTO_OK;
+    const struct tyto_lstm_sentinel_push push = {
+        .batch = shape->batch,
+        .num_segments = shape->num_segments,
+        .width = shape->width,
+        .in_stride = shape->in_stride,
+        .in_offset = shape->in_offset,
+        .t = t,
+    };
 
-    if (!shape_is_sound(shape) || !tyto_drawer_fits(&io->x, rows, shape->in_stride, 1) ||
+    if (t >= shape->num_segments || !shape_is_sound(shape) ||
+        !tyto_drawer_fits(&io->x, rows, shape->in_stride, 1) ||
         !tyto_drawer_fits(&io->weights, packed_bytes / sizeof(float), 1, 1) ||
         !tyto_drawer_fits(&io->cell, shape->batch, shape->width, 1) ||
         !tyto_drawer_fits(&io->h, rows, shape->width, 1) ||
         !tyto_drawer_fits(&io->s, rows, shape->width, 1))
         return TYTO_ERR_SHAPE;
-    for (uint32_t t = 0; t < shape->num_segments && !err; t++) {
-        const struct tyto_lstm_sentinel_push push = {
-            .batch = shape->batch,
-            .num_segments = shape->num_segments,
-            .width = shape->width,
-            .in_stride = shape->in_stride,
-            .in_offset = shape->in_offset,
-            .t = t,
-        };
+    return tyto_plan_dispatch(plan, op->kernels[which], binds, &push, gx, gy, 1);
+}
 
-        err = tyto_plan_dispatch(plan, op->kernels[which], binds, &push, gx, gy, 1);
-    }
+enum tyto_err tyto_lstm_sentinel_record(struct tyto_lstm_sentinel *op, struct tyto_plan *plan,
+                                        const struct tyto_lstm_sentinel_shape *shape,
+                                        const struct tyto_lstm_sentinel_io *io)
+{
+    enum tyto_err err = shape->num_segments > 0 ? TYTO_OK : TYTO_ERR_SHAPE;
+
+    for (uint32_t t = 0; t < shape->num_segments && !err; t++)
+        err = tyto_lstm_sentinel_record_step(op, plan, shape, io, t);
     return err;
 }

@@ -49,6 +49,13 @@ enum tyto_err tyto_lstm_sentinel_record(struct tyto_lstm_sentinel *op, struct ty
                                         const struct tyto_lstm_sentinel_shape *shape,
                                         const struct tyto_lstm_sentinel_io *io);
 
+/* Step t alone, for who records several LSTMs side by side (tyto_plan_concurrent()): all t from
+ * 0 on, in order. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_lstm_sentinel_record_step(struct tyto_lstm_sentinel *op, struct tyto_plan *plan,
+                                             const struct tyto_lstm_sentinel_shape *shape,
+                                             const struct tyto_lstm_sentinel_io *io, uint32_t t);
+
 /* The truth for tests; hidden and gate as for pack(). False when out of memory. */
 TYTO_MUST_CHECK
 bool tyto_lstm_sentinel_ref(const struct tyto_lstm_sentinel_shape *shape, const float *x,
