@@ -136,13 +136,13 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
         way.x_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
         tyto_gemm_weights_bind_kind(weights), TYTO_BIND_TEXEL_RGBA32F,
         way.y_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
-    const uint32_t spec[] = {ROWS, act, flags};
+    const uint32_t spec[] = {ROWS, act, flags, tyto_gemm_shuffles(conv->variants.gpu)};
     struct tyto_kernel_params params = {.name = "conv",
                                         .binds = binds,
                                         .num_binds = 5,
                                         .push_bytes = sizeof(struct conv_push),
                                         .spec = spec,
-                                        .num_spec = 3};
+                                        .num_spec = 4};
 
     if (way.y_scalar)
         USE_SPIRV(&params, conv_scalar);

@@ -48,36 +48,58 @@ int element_of(Corner corner, uint i, uint j, uint c)
 #endif
 
 #ifdef X_SCALAR
-// Where in the kernel window the next float is: line i, column j, channel c, counted along instead
-// of divided out, because a division is 8 scalar ones on lavapipe.
-uint at_i = 0, at_j = 0, at_c = 0;
-uint from_corner = 0; // elements from the corner's
+// Where in the kernel window the next 4 floats are: line i, column j, and elements from the corner's,
+// counted along instead of divided out, because a division is 8 scalar ones on lavapipe.
+uint walk_c = 0;
+struct Walk {
+    uint i, j, from_corner;
+} walk[4];
 
-float load_one(Corner corner)
+void walk_one(uint l)
 {
-    int y = corner.y + int(at_i);
-    int x = corner.x + int(at_j);
-    bool inside = y >= 0 && y < int(p.in_h) && x >= 0 && x < int(p.in_w) && at_i < p.kernel_h;
-    int at = int(corner.picture) + (corner.y * int(p.in_w) + corner.x) * int(p.in_c) +
-             int(from_corner);
-    float f = texelFetch(x_tex, int(p.x_offset) + (inside ? at : 0)).x;
-
-    return inside ? f : 0.0;
-}
-
-void step_on()
-{
+    uint last = (l + 3) % 4;
     bool tap_ends, line_ends;
 
-    at_c++;
-    from_corner++;
-    tap_ends = at_c == p.in_c;
-    at_c = tap_ends ? 0 : at_c;
-    at_j += tap_ends ? 1 : 0;
-    line_ends = at_j == p.kernel_w;
-    at_j = line_ends ? 0 : at_j;
-    at_i += line_ends ? 1 : 0;
-    from_corner += line_ends ? (p.in_w - p.kernel_w) * p.in_c : 0;
+    walk[l] = walk[last];
+    walk[l].from_corner++;
+    walk_c++;
+    tap_ends = walk_c == p.in_c;
+    walk_c = tap_ends ? 0 : walk_c;
+    walk[l].j += tap_ends ? 1 : 0;
+    line_ends = walk[l].j == p.kernel_w;
+    walk[l].j = line_ends ? 0 : walk[l].j;
+    walk[l].i += line_ends ? 1 : 0;
+    walk[l].from_corner += line_ends ? (p.in_w - p.kernel_w) * p.in_c : 0;
+}
+
+void walk_on()
+{
+    [[unroll]] for (uint l = 0; l < 4; l++)
+        walk_one(l);
+}
+
+void walk_begin()
+{
+    walk[0] = Walk(0, 0, 0);
+    [[unroll]] for (uint l = 1; l < 4; l++)
+        walk_one(l);
+}
+
+vec4 load_four(Corner corner)
+{
+    int base = int(corner.picture) + (corner.y * int(p.in_w) + corner.x) * int(p.in_c);
+    vec4 v;
+
+    [[unroll]] for (uint l = 0; l < 4; l++) {
+        int y = corner.y + int(walk[l].i);
+        int x = corner.x + int(walk[l].j);
+        bool inside = y >= 0 && y < int(p.in_h) && x >= 0 && x < int(p.in_w) && walk[l].i < p.kernel_h;
+        int at = inside ? base + int(walk[l].from_corner) : 0;
+        float f = texelFetch(x_tex, int(p.x_offset) + at).x;
+
+        v[l] = inside ? f : 0.0;
+    }
+    return v;
 }
 #else
 vec4 load_x(int at, uint c4)
@@ -88,41 +110,50 @@ vec4 load_x(int at, uint c4)
 }
 #endif
 
+uint row0;
+uint tap_i = 0, tap_j = 0, tap_c4 = 0; // of the step
+
+vec4 tile_load_row(uint r)
+{
+    Corner corner = corner_of(row0 + r);
+
+#ifdef X_SCALAR
+    return load_four(corner);
+#else
+    return load_x(element_of(corner, tap_i, tap_j, 0), tap_c4);
+#endif
+}
+
 void main()
 {
-    uint lane = gl_SubgroupInvocationID;
-    uint row0 = gl_WorkGroupID.y * ROWS;
+    uint lane = tile_lane();
     uint num_k4 = (p.kernel_h * p.kernel_w * p.in_c + 3) / 4;
     uint w_at = gl_WorkGroupID.x * num_k4 * 4 * GEMM_LANES + lane;
+
+    row0 = gl_WorkGroupID.y * ROWS;
     Corner a = corner_of(row0 + lane);
     Corner b = corner_of(row0 + lane + GEMM_LANES);
 
     tile_clear();
 #ifdef X_SCALAR
+    walk_begin();
     for (uint k4 = 0; k4 < num_k4; k4++) {
-        vec4 xa, xb;
-
-        [[unroll]] for (uint l = 0; l < 4; l++) {
-            xa[l] = load_one(a);
-            xb[l] = load_one(b);
-            step_on();
-        }
-        tile_multiply(xa, xb, w_at);
+        tile_multiply(load_four(a), load_four(b), w_at);
+        walk_on();
         w_at += 4 * GEMM_LANES;
     }
 #else
-    for (uint i = 0; i < p.kernel_h; i++) {
-        for (uint j = 0; j < p.kernel_w; j++) {
-            int at_a = element_of(a, i, j, 0);
-            int at_b = element_of(b, i, j, 0);
+    for (tap_i = 0; tap_i < p.kernel_h; tap_i++) {
+        for (tap_j = 0; tap_j < p.kernel_w; tap_j++) {
+            int at_a = element_of(a, tap_i, tap_j, 0);
+            int at_b = element_of(b, tap_i, tap_j, 0);
 
-            for (uint c4 = 0; c4 < p.in_c / 4; c4++) {
-                tile_multiply(load_x(at_a, c4), load_x(at_b, c4), w_at);
+            for (tap_c4 = 0; tap_c4 < p.in_c / 4; tap_c4++) {
+                tile_multiply(load_x(at_a, tap_c4), load_x(at_b, tap_c4), w_at);
                 w_at += 4 * GEMM_LANES;
             }
         }
     }
 #endif
-
     tile_finish(row0, p.num_pixels, p.y_offset, p.n, p.r_offset, p.n);
 }

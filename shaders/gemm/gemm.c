@@ -170,6 +170,11 @@ enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *
 
 /* --- recording ------------------------------------------------------------------ */
 
+bool tyto_gemm_shuffles(const struct tyto_gpu *gpu)
+{
+    return tyto_gpu_get_info(gpu)->subgroup_size >= GEMM_LANES;
+}
+
 bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
 {
     const struct tyto_gpu_info *info = tyto_gpu_get_info(gpu);
@@ -178,7 +183,7 @@ bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
 }
 
 static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_weights *weights,
-                                bool scalar, const uint32_t spec[3],
+                                bool scalar, const uint32_t spec[4],
                                 const struct tyto_kernel **ret_kernel)
 {
     const enum tyto_bind_kind texel = scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F;
@@ -191,7 +196,7 @@ static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_w
                                         .num_binds = 5,
                                         .push_bytes = sizeof(struct gemm_push),
                                         .spec = spec,
-                                        .num_spec = 3};
+                                        .num_spec = 4};
 
     if (scalar) {
         params.spirv = gemm_scalar_spv;
@@ -259,7 +264,8 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
 
     const uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (r.buf ? GEMM_RESIDUAL : 0) |
                            (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
-    const uint32_t spec[3] = {rows, (uint32_t)args->act, flags};
+    const uint32_t spec[4] = {rows, (uint32_t)args->act, flags,
+                              tyto_gemm_shuffles(gemm->variants.gpu)};
     const bool scalar = weights->n % 4 || !is_whole_texels(&x) || !is_whole_texels(&y) ||
                         (r.buf && !is_whole_texels(&r));
     err = get_kernel(gemm, weights, scalar, spec, &kernel);

@@ -34,18 +34,31 @@ vec4 load_x(uint at, uint k4)
 #endif
 }
 
+uint row0, k4;
+
+uint row_at(uint r)
+{
+    return p.x_offset + gl_WorkGroupID.z * p.x_batch + min(row0 + r, p.m - 1) * p.x_row;
+}
+
+vec4 tile_load_row(uint r)
+{
+    return load_x(row_at(r), k4);
+}
+
 void main()
 {
-    uint lane = gl_SubgroupInvocationID;
-    uint row0 = gl_WorkGroupID.y * ROWS;
+    uint lane = tile_lane();
     uint b = gl_WorkGroupID.z;
     uint num_k4 = (p.k + 3) / 4;
     uint w_at = gl_WorkGroupID.x * num_k4 * 4 * GEMM_LANES + lane;
-    uint x_a = p.x_offset + b * p.x_batch + min(row0 + lane, p.m - 1) * p.x_row;
-    uint x_b = p.x_offset + b * p.x_batch + min(row0 + lane + GEMM_LANES, p.m - 1) * p.x_row;
+
+    row0 = gl_WorkGroupID.y * ROWS;
+    uint x_a = row_at(lane);
+    uint x_b = row_at(lane + GEMM_LANES);
 
     tile_clear();
-    for (uint k4 = 0; k4 < num_k4; k4++) {
+    for (k4 = 0; k4 < num_k4; k4++) {
         vec4 xa = load_x(x_a, k4);
         vec4 xb = ROWS > GEMM_LANES ? load_x(x_b, k4) : vec4(0.0);
 

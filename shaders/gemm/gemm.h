@@ -36,6 +36,8 @@ const struct tyto_buf *tyto_gemm_weights_bias(const struct tyto_gemm_weights *we
 uint32_t tyto_gemm_weights_n(const struct tyto_gemm_weights *weights);
 uint32_t tyto_gemm_weights_k(const struct tyto_gemm_weights *weights);
 enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *weights);
+/* Whether a subgroup holds a tile's 8 lanes, so that they can shuffle. */
+bool tyto_gemm_shuffles(const struct tyto_gpu *gpu);
 /* Whether the variants that store pairs of floats as 64-bit words are the fast ones. */
 bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu);
 

@@ -7,12 +7,14 @@
 // one step is summed per row over all 4 k before the accumulator goes back to the stack.
 // STORE64 writes pairs of floats as 64-bit words, half the work of lavapipe's store loop.
 // SCALAR reads x and residual and writes y float by float: any alignment, any N.
-// Needs before: push constants p with n, slope, clamp_min.
+// Needs before: push constants p with n, slope, clamp_min. The includer defines tile_load_row.
 
 layout(local_size_x = GEMM_LANES) in;
 layout(constant_id = 0) const uint ROWS = 16;
 layout(constant_id = 1) const uint ACT = 0;
 layout(constant_id = 2) const uint FLAGS = 0;
+// 0 where subgroups are narrower than 8 (128-bit lavapipe): every lane then reads each row itself.
+layout(constant_id = 3) const uint SHUFFLE = 1;
 
 layout(binding = 0) uniform textureBuffer x_tex;
 layout(binding = 1) uniform textureBuffer w_tex;
@@ -28,11 +30,21 @@ layout(binding = 4) writeonly buffer Y { vec4 y[]; };
 
 vec4 acc[GEMM_MAX_ROWS];
 
+// A group is one subgroup, or part of one, unless SHUFFLE is 0. The subgroup's number of the lane is
+// a constant vector on lavapipe.
+uint tile_lane()
+{
+    return SHUFFLE == 0 ? gl_LocalInvocationID.x : gl_SubgroupInvocationID;
+}
+
 void tile_clear()
 {
     [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++)
         acc[r] = vec4(0.0);
 }
+
+// The 4 k of the current step of row row0 + r.
+vec4 tile_load_row(uint r);
 
 // xa and xb hold 4 k of the rows: lane l has row l in xa and row l + 8 in xb. w_at is the texel of
 // the lane's first weight.
@@ -44,12 +56,12 @@ void tile_multiply(vec4 xa, vec4 xb, uint w_at)
         w[i] = texelFetch(w_tex, int(w_at + i * GEMM_LANES));
     [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++) {
         if (r < ROWS) {
-            vec4 from = r < GEMM_LANES ? xa : xb;
+            vec4 from = SHUFFLE == 0 ? tile_load_row(r) : r < GEMM_LANES ? xa : xb;
             vec4 sum = acc[r];
             float x[4];
 
             [[unroll]] for (uint i = 0; i < 4; i++)
-                x[i] = subgroupShuffle(from[i], r % GEMM_LANES);
+                x[i] = SHUFFLE == 0 ? from[i] : subgroupShuffle(from[i], r % GEMM_LANES);
             [[unroll]] for (uint c = 0; c < 4; c++)
                 [[unroll]] for (uint i = 0; i < 4; i++)
                     sum[c] += x[i] * w[i][c];
@@ -88,7 +100,7 @@ void tile_put(uint at, uint num, vec4 v)
 // was), so they may be written to its place.
 void tile_finish(uint row0, uint num_rows, uint y_at, uint y_row, uint r_at, uint r_row)
 {
-    uint col = gl_WorkGroupID.x * GEMM_PANEL + gl_SubgroupInvocationID * 4;
+    uint col = gl_WorkGroupID.x * GEMM_PANEL + tile_lane() * 4;
     vec4 bias = (FLAGS & GEMM_BIAS) != 0 ? texelFetch(bias_tex, int(col / 4)) : vec4(0.0);
 
     if (col >= p.n)
