@@ -14,74 +14,15 @@
 
 #include "model/executor_xnn.h"
 #include "model/graph_ref.h"
+#include "tests/unit/random_graph.h"
 
 enum { MAX_BATCH = 3 };
-
-static float pool[1 << 16]; /* weights of all test graphs point into it */
-
-static uint32_t draw(uint32_t num)
-{
-    return (uint32_t)lrand48() % num;
-}
 
 static int fill_pool(void **state)
 {
     (void)state;
-    srand48(7);
-    for (size_t i = 0; i < sizeof(pool) / sizeof(pool[0]); i++)
-        pool[i] = (float)drand48() - 0.5f;
+    random_graph_init(7);
     return 0;
-}
-
-static uint32_t side(uint32_t in, uint32_t kernel, uint32_t stride, uint32_t pads)
-{
-    return in + pads < kernel ? 0 : (in + pads - kernel) / stride + 1;
-}
-
-/* Appends a layer of op with drawn parameters; false when it cannot follow. */
-static bool append(struct tyto_graph *graph, enum tyto_layer_op op, uint32_t in_idx)
-{
-    struct tyto_layer layer = {.op = op, .in_idx = {in_idx}, .out_idx = graph->num_values};
-    const struct tyto_value in = graph->values[in_idx];
-    struct tyto_value out = in;
-    layer.act = (enum tyto_act)draw(TYTO_ACT_NUM);
-    layer.act_slope = draw(4) ? 0.2f : -1.5f;
-    layer.has_clamp_min = draw(3) == 0;
-    layer.clamp_min = (float)drand48() - 0.5f;
-    layer.weight = pool + draw(1000);
-    layer.bias = pool + draw(1000);
-    if (op == TYTO_LAYER_CONV || op == TYTO_LAYER_DWCONV || op == TYTO_LAYER_MAX_POOL ||
-        op == TYTO_LAYER_AVG_POOL) {
-        const bool is_pool = op == TYTO_LAYER_MAX_POOL || op == TYTO_LAYER_AVG_POOL;
-        layer.kernel_h = 1 + draw(4);
-        layer.kernel_w = 1 + draw(4);
-        const bool one_tap = is_pool && layer.kernel_h * layer.kernel_w == 1;
-        layer.stride_h = one_tap ? 1 : 1 + draw(3);
-        layer.stride_w = one_tap ? 1 : 1 + draw(3);
-        layer.pad_top = draw(layer.kernel_h);
-        layer.pad_bottom = draw(layer.kernel_h);
-        layer.pad_left = draw(layer.kernel_w);
-        layer.pad_right = draw(layer.kernel_w);
-        out.h = side(in.h, layer.kernel_h, layer.stride_h, layer.pad_top + layer.pad_bottom);
-        out.w = side(in.w, layer.kernel_w, layer.stride_w, layer.pad_left + layer.pad_right);
-        out.c = op == TYTO_LAYER_CONV ? 1 + draw(20) : in.c;
-    } else if (op == TYTO_LAYER_LINEAR) {
-        out = (struct tyto_value){1, 1, 1 + draw(30)};
-    } else if (op == TYTO_LAYER_MEAN) {
-        out = (struct tyto_value){1, 1, in.c};
-    } else if (op == TYTO_LAYER_ADD) {
-        for (uint32_t i = 0; i < graph->num_values; i++)
-            if (memcmp(&graph->values[i], &in, sizeof(in)) == 0)
-                layer.in_idx[1] = i;
-        if (memcmp(&graph->values[layer.in_idx[1]], &in, sizeof(in)) != 0)
-            return false;
-    }
-    if (!out.h || !out.w)
-        return false;
-    graph->values[graph->num_values++] = out;
-    graph->layers[graph->num_layers++] = layer;
-    graph->out_idx = layer.out_idx;
-    return true;
 }
 
 static void assert_agrees(const struct tyto_graph *graph, uint32_t num_threads)
@@ -126,8 +67,9 @@ static void each_op_agrees_with_the_reference(void **state)
     for (int op = 0; op < TYTO_LAYER_NUM_OPS; op++)
         for (int round = 0; round < 60; round++) {
             struct tyto_graph graph = {.num_values = 1};
-            graph.values[0] = (struct tyto_value){1 + draw(9), 1 + draw(9), 1 + draw(17)};
-            if (append(&graph, (enum tyto_layer_op)op, 0))
+            graph.values[0] = (struct tyto_value){
+                1 + random_graph_draw(9), 1 + random_graph_draw(9), 1 + random_graph_draw(17)};
+            if (random_graph_append(&graph, (enum tyto_layer_op)op, 0))
                 assert_agrees(&graph, 1);
         }
 }
@@ -137,9 +79,11 @@ static void random_graphs_agree_with_the_reference(void **state)
     (void)state;
     for (int round = 0; round < 150; round++) {
         struct tyto_graph graph = {.num_values = 1};
-        graph.values[0] = (struct tyto_value){4 + draw(12), 4 + draw(12), 1 + draw(8)};
+        graph.values[0] = (struct tyto_value){4 + random_graph_draw(12), 4 + random_graph_draw(12),
+                                              1 + random_graph_draw(8)};
         while (graph.num_layers < 10)
-            append(&graph, (enum tyto_layer_op)draw(TYTO_LAYER_NUM_OPS), draw(graph.num_values));
+            random_graph_append(&graph, (enum tyto_layer_op)random_graph_draw(TYTO_LAYER_NUM_OPS),
+                                random_graph_draw(graph.num_values));
         assert_agrees(&graph, round % 8 == 0 ? 2 : 1);
     }
 }
@@ -159,8 +103,8 @@ static void a_value_lives_until_its_last_reader(void **state)
                                     .pad_left = 1,
                                     .pad_bottom = 1,
                                     .pad_right = 1,
-                                    .weight = pool,
-                                    .bias = pool};
+                                    .weight = random_graph_pool,
+                                    .bias = random_graph_pool};
     for (uint32_t i = 0; i < 5; i++) {
         graph.values[i + 1] = graph.values[0];
         graph.layers[i] = conv;
@@ -189,8 +133,8 @@ static void graphs_that_do_not_fit_are_refused(void **state)
                                          .stride_w = 2,
                                          .pad_bottom = 1,
                                          .pad_right = 1,
-                                         .weight = pool,
-                                         .bias = pool};
+                                         .weight = random_graph_pool,
+                                         .bias = random_graph_pool};
     char text[200];
     assert_int_equal(tyto_graph_check(&good, text, sizeof(text)), TYTO_OK);
     assert_int_equal(tyto_graph_num_macs(&good), 4 * 4 * 5 * 27);
