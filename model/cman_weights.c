@@ -351,6 +351,8 @@ static enum tyto_err load(const struct tyto_weights *file, struct tyto_cman_weig
         err = read_tensors(&reader);
     if (!err)
         err = check_layout(&reader);
+    if (err == TYTO_ERR_NOMEM)
+        err = wrong(&reader, err, NULL, tyto_err_text(err));
     if (err) {
         tyto_cman_weights_finish(&weights);
         return err;
