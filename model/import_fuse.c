@@ -34,7 +34,10 @@ static void count_uses(const struct tyto_build *build, uint32_t out_value, struc
 /* before: (act, clamp), after: (act, clamp). Can one layer say both? */
 static bool fuse_activation(struct tyto_layer *before, const struct tyto_layer *after)
 {
-    if (after->act != TYTO_ACT_NONE) {
+    const bool relu = before->act == TYTO_ACT_RELU && !before->has_clamp_min;
+    if (relu && (after->act == TYTO_ACT_RELU || after->act == TYTO_ACT_RELU6)) {
+        before->act = after->act; /* relu6(relu(x)) = relu6(x) */
+    } else if (after->act != TYTO_ACT_NONE) {
         if (before->act != TYTO_ACT_NONE || before->has_clamp_min)
             return false;
         before->act = after->act;

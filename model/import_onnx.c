@@ -47,10 +47,13 @@ enum tyto_err tyto_onnx_settle(struct tyto_onnx_converter *conv, struct tyto_onn
         return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
                                "the input has %u dimensions, 4 or 2 are supported",
                                state->num_dims);
-    const enum tyto_err err = state->num_dims == 4 ? set_input_shape(conv, d[2], d[3], d[1])
-                                                   : set_input_shape(conv, 1, 1, d[1]);
-    state->layout = state->num_dims == 4 ? TYTO_ONNX_NCHW : TYTO_ONNX_FLAT_CHW;
-    return err;
+    if (state->num_dims == 2) {
+        state->layout = TYTO_ONNX_FLAT_CHW;
+        return set_input_shape(conv, 1, 1, d[1]);
+    }
+    state->layout = conv->input_nhwc ? TYTO_ONNX_NHWC : TYTO_ONNX_NCHW;
+    return conv->input_nhwc ? set_input_shape(conv, d[1], d[2], d[3])
+                            : set_input_shape(conv, d[2], d[3], d[1]);
 }
 
 static enum tyto_err any_input(struct tyto_onnx_converter *conv, const struct tyto_onnx_node *node,
@@ -164,14 +167,64 @@ static enum tyto_err convert_nodes(struct tyto_onnx_converter *conv,
     return TYTO_OK;
 }
 
-static void set_input(struct tyto_onnx_converter *conv, uint32_t tensor)
+/* The first needed node that reads a tensor; NULL when none does. */
+static const struct tyto_onnx_node *first_reader(const struct tyto_onnx *model,
+                                                 const struct tyto_walk_node *walk, uint32_t tensor)
 {
+    for (uint32_t i = 0; i < model->num_nodes; i++)
+        for (uint32_t j = 0; walk[i].needed && j < model->nodes[i].num_in; j++)
+            if (model->nodes[i].in[j] == tensor)
+                return &model->nodes[i];
+    return NULL;
+}
+
+/* Does the model take (N,H,W,C)? It says so by a transpose to (N,C,H,W) before anything that
+ * cares. */
+static bool transposes_input(const struct tyto_onnx *model, const struct tyto_walk_node *walk,
+                             uint32_t tensor)
+{
+    static const char *const careless[] = {"Add",  "Sub",      "Mul",     "Div",
+                                           "Cast", "Identity", "Reshape", "Unsqueeze"};
+    static const int64_t to_nchw[] = {0, 3, 1, 2};
+    for (int depth = 0; depth < 16; depth++) {
+        const struct tyto_onnx_node *node = first_reader(model, walk, tensor);
+        int64_t perm[4] = {0};
+        bool goes_on = false;
+        if (!node)
+            return false;
+        if (strcmp(node->op, "Transpose") == 0)
+            return tyto_onnx_attr_ints(model, node, "perm", 4, perm) == 4 &&
+                   memcmp(perm, to_nchw, sizeof(perm)) == 0;
+        for (size_t i = 0; i < sizeof(careless) / sizeof(careless[0]); i++)
+            goes_on |= strcmp(node->op, careless[i]) == 0;
+        if (!goes_on)
+            return false;
+        tensor = node->out;
+    }
+    return false;
+}
+
+static void set_input(struct tyto_onnx_converter *conv, const struct tyto_walk_node *walk,
+                      uint32_t tensor)
+{
+    conv->input_nhwc = transposes_input(&conv->model, walk, tensor);
     const struct tyto_onnx_tensor *from = &conv->model.tensors[tensor];
     struct tyto_onnx_state *state = &conv->states[tensor];
     state->ready = true;
     state->layout = TYTO_ONNX_RAW;
     state->num_dims = from->num_dims;
     memcpy(state->dims, from->dims, sizeof(state->dims));
+    if (state->num_dims)
+        return;
+    /* An inner tensor whose shape the file does not tell: its first reader knows the channels. */
+    const struct tyto_onnx_node *reader = first_reader(&conv->model, walk, tensor);
+    const uint32_t weight = reader ? tyto_onnx_in(reader, 1) : TYTO_WALK_NONE;
+    state->num_dims = 4;
+    for (int i = 0; i < 4; i++)
+        state->dims[i] = -1;
+    if (reader && strcmp(reader->op, "Conv") == 0 && tyto_onnx_is_const(&conv->model, weight) &&
+        conv->model.tensors[weight].num_dims == 4)
+        state->dims[1] = conv->model.tensors[weight].dims[1];
 }
 
 static enum tyto_err convert(struct tyto_onnx_converter *conv, uint32_t *ret_out)
@@ -198,7 +251,7 @@ static enum tyto_err convert(struct tyto_onnx_converter *conv, uint32_t *ret_out
         err = tyto_walk_back(&walk, conv->build, out, in, &in);
     }
     if (!err) {
-        set_input(conv, in);
+        set_input(conv, walk.nodes, in);
         err = convert_nodes(conv, walk.nodes);
     }
     struct tyto_onnx_state *state = conv->states ? &conv->states[out] : NULL;

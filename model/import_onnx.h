@@ -110,6 +110,7 @@ struct tyto_onnx_converter {
     struct tyto_onnx model;
     struct tyto_build *build;
     const struct tyto_import_params *params;
+    bool input_nhwc; /* the model transposes its input before it works on it */
     struct tyto_onnx_state *states;
 };
 

@@ -428,26 +428,13 @@ static enum tyto_err convert_transpose(struct tyto_onnx_converter *conv,
 {
     static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
     int64_t perm[4] = {0};
-    const enum tyto_err err = tyto_onnx_input(conv, node, 0, ret_state);
+    const enum tyto_err err = settled_input(conv, node, 0, ret_state);
     if (err)
         return err;
     const uint32_t num = tyto_onnx_attr_ints(&conv->model, node, "perm", 4, perm);
     const bool nchw = num == 4 && memcmp(perm, to_nchw, sizeof(perm)) == 0;
     const bool nhwc = num == 4 && memcmp(perm, to_nhwc, sizeof(perm)) == 0;
-    if (ret_state->layout == TYTO_ONNX_RAW && ret_state->num_dims == 4 && (nchw || nhwc)) {
-        const struct tyto_onnx_state old = *ret_state;
-        for (int i = 0; i < 4; i++)
-            ret_state->dims[i] = old.dims[perm[i]];
-        /* NHWC to NCHW: what follows sees channels first, and stays untouched. The other way
-         * round the input was NCHW. */
-        if (nchw)
-            return TYTO_OK;
-        *ret_state = old;
-        const enum tyto_err settled = tyto_onnx_settle(conv, ret_state);
-        ret_state->layout = TYTO_ONNX_NHWC;
-        return settled;
-    }
-    if (ret_state->layout != TYTO_ONNX_RAW && tyto_onnx_is_vector(conv, ret_state))
+    if (tyto_onnx_is_vector(conv, ret_state))
         return TYTO_OK;
     if (nchw && ret_state->layout == TYTO_ONNX_NHWC) {
         ret_state->layout = TYTO_ONNX_NCHW;

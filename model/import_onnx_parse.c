@@ -168,6 +168,15 @@ static const TytoOnnx__Attribute *find_attr(const struct tyto_onnx *model, size_
     return NULL;
 }
 
+/* Identity, or a cast to float, of a constant: a constant. */
+static bool passes_constant(const struct tyto_onnx *model, const struct tyto_onnx_node *node)
+{
+    const bool same = strcmp(node->op, "Identity") == 0 ||
+                      (strcmp(node->op, "Cast") == 0 &&
+                       tyto_onnx_attr_int(model, node, "to", TYPE_FLOAT) == TYPE_FLOAT);
+    return same && node->out != TYTO_WALK_NONE && tyto_onnx_is_const(model, tyto_onnx_in(node, 0));
+}
+
 static enum tyto_err add_nodes(struct tyto_onnx *model, const TytoOnnx__Graph *graph)
 {
     uint32_t num_slots = 0;
@@ -194,6 +203,14 @@ static enum tyto_err add_nodes(struct tyto_onnx *model, const TytoOnnx__Graph *g
             const enum tyto_err err = add_constant(model, from->output[0], value->t);
             if (err)
                 return err;
+            continue;
+        }
+        if (passes_constant(model, node)) {
+            const uint32_t in = node->in[0];
+            struct tyto_onnx_tensor *out = &model->tensors[node->out];
+            const char *name = out->name;
+            *out = model->tensors[in];
+            out->name = name;
             continue;
         }
         for (size_t j = 0; j < from->n_output; j++) {
@@ -227,6 +244,8 @@ enum tyto_err tyto_onnx_parse(struct tyto_onnx *model, const uint8_t *bytes, siz
         return err;
     for (size_t i = 0; i < graph->n_input; i++)
         add_input(model, graph->input[i]);
+    for (size_t i = 0; i < graph->n_value_info; i++)
+        add_input(model, graph->value_info[i]); /* inner tensors, where the model may be cut */
     err = add_nodes(model, graph);
     model->first_output = graph->n_output ? find(model, graph->output[0]->name) : TYTO_WALK_NONE;
     if (!err && model->first_output == TYTO_WALK_NONE)

@@ -196,14 +196,14 @@ enum tyto_err tyto_onnx_convert_pool(struct tyto_onnx_converter *conv,
 {
     const struct tyto_onnx *model = &conv->model;
     struct tyto_onnx_state in;
-    enum tyto_err err = tyto_onnx_input(conv, node, 0, &in);
+    const bool average = strcmp(node->op, "AveragePool") == 0;
+    enum tyto_err err = average ? TYTO_OK : tyto_onnx_input(conv, node, 0, &in);
     if (!err)
         err = tyto_onnx_spatial_input(conv, node, 0, &in);
     if (err)
         return err;
     const struct tyto_value value = conv->build->values[in.value];
-    const bool max = strcmp(node->op, "MaxPool") == 0 || strcmp(node->op, "GlobalMaxPool") == 0;
-    struct tyto_layer layer = {.op = max ? TYTO_LAYER_MAX_POOL : TYTO_LAYER_AVG_POOL,
+    struct tyto_layer layer = {.op = average ? TYTO_LAYER_AVG_POOL : TYTO_LAYER_MAX_POOL,
                                .in_idx = {in.value}};
     if (strcmp(node->op, "GlobalMaxPool") == 0) {
         layer.kernel_h = value.h;
@@ -224,7 +224,16 @@ enum tyto_err tyto_onnx_convert_pool(struct tyto_onnx_converter *conv,
     if (err)
         return err;
     const bool has_pads = layer.pad_top || layer.pad_left || layer.pad_bottom || layer.pad_right;
-    const bool count_pads = tyto_onnx_attr_int(model, node, "count_include_pad", 0) && has_pads;
+    const bool separate = in.pads.top || in.pads.left || in.pads.bottom || in.pads.right;
+    const bool counted = tyto_onnx_attr_int(model, node, "count_include_pad", 0);
+    /* Zeros of a Pad before it count, those of its own as it says. */
+    const bool own =
+        has_pads && (layer.pad_top != in.pads.top || layer.pad_left != in.pads.left ||
+                     layer.pad_bottom != in.pads.bottom || layer.pad_right != in.pads.right);
+    const bool count_pads = average && has_pads && (counted || separate);
+    if (separate && own && !counted)
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "padding of its own that is not counted, after a Pad that is");
     if (tyto_onnx_attr_int(model, node, "ceil_mode", 0)) {
         if (count_pads)
             return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
@@ -235,7 +244,7 @@ enum tyto_err tyto_onnx_convert_pool(struct tyto_onnx_converter *conv,
             ceil_pad(value.w, layer.kernel_w, layer.stride_w, layer.pad_left, layer.pad_right);
     }
     const bool one_tap = layer.kernel_h == 1 && layer.kernel_w == 1;
-    if ((!max && count_pads) || (one_tap && (layer.stride_h > 1 || layer.stride_w > 1)))
+    if (count_pads || (one_tap && (layer.stride_h > 1 || layer.stride_w > 1)))
         err = as_depthwise(conv, value.c, &layer);
     return err ? err : append(conv, &layer, 0, ret_state);
 }

@@ -87,9 +87,10 @@ enum tyto_err tyto_walk_back(struct tyto_walk *walk, struct tyto_build *build, u
     free(seen);
     if (err)
         return err;
-    if (source == TYTO_WALK_NONE || (in_tensor != TYTO_WALK_NONE && source != in_tensor))
+    if (source == TYTO_WALK_NONE || in_tensor == out_tensor ||
+        (in_tensor != TYTO_WALK_NONE && source != in_tensor))
         return tyto_build_fail(build, TYTO_ERR_INVALID,
-                               "the output does not depend on the input tensor");
+                               "between input tensor and output there is nothing to import");
     const uint32_t producer = walk->producers[source];
     if (in_tensor == TYTO_WALK_NONE && producer != TYTO_WALK_NONE) {
         if (source == out_tensor) {

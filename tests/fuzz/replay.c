@@ -49,8 +49,9 @@ static void change(uint8_t *data, size_t num_bytes)
         /* headers matter more than what they describe */
         uint32_t reach = random_below(2) != 0 ? (uint32_t)num_bytes : 256;
         size_t at = random_below(reach < num_bytes ? reach : (uint32_t)num_bytes);
-        data[at] = random_below(2) != 0 ? edges[random_below(sizeof(edges))]
-                                        : (uint8_t)(data[at] ^ (1u << random_below(8)));
+        uint8_t edge = edges[random_below(sizeof(edges))];
+        uint8_t flipped = (uint8_t)(data[at] ^ (1u << random_below(8)));
+        data[at] = (uint8_t)(random_below(2) != 0 ? edge : flipped);
     }
 }
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Written by scripts/golden: where each array lies in import.f32, in floats. */
+#ifndef TYTO_GOLDEN_IMPORT_H
+#define TYTO_GOLDEN_IMPORT_H
+
+enum {
+    /* cnn.onnx: 5 */
+    GOLDEN_IMPORT_CNN_AT = 0,
+    GOLDEN_IMPORT_CNN_NUM = 5,
+    /* flat.onnx: 7 */
+    GOLDEN_IMPORT_FLAT_AT = 5,
+    GOLDEN_IMPORT_FLAT_NUM = 7,
+    /* nhwc.onnx: 4x5x4 */
+    GOLDEN_IMPORT_NHWC_AT = 12,
+    GOLDEN_IMPORT_NHWC_NUM = 80,
+    /* half.tflite: 6 */
+    GOLDEN_IMPORT_HALF_AT = 92,
+    GOLDEN_IMPORT_HALF_NUM = 6,
+    /* int8.tflite, from log_mel on: 3x4x4 */
+    GOLDEN_IMPORT_INT8_AT = 98,
+    GOLDEN_IMPORT_INT8_NUM = 48,
+    /* mel.onnx's window: 64 */
+    GOLDEN_IMPORT_WINDOW_AT = 146,
+    GOLDEN_IMPORT_WINDOW_NUM = 64,
+    /* mel.onnx's bands: 33x8 */
+    GOLDEN_IMPORT_MEL_AT = 210,
+    GOLDEN_IMPORT_MEL_NUM = 264,
+    GOLDEN_IMPORT_NUM = 474,
+};
+
+#endif
