@@ -32,8 +32,10 @@ void tyto_config_destroy(struct tyto_config **config)
 {
     if (!config || !*config)
         return;
+    for (uint32_t i = 0; i < (*config)->num_cameras; i++)
+        free((*config)->cameras[i].rules.items);
     free((*config)->cameras);
-    free((*config)->rules);
+    free((*config)->rules.items);
     free(*config);
     *config = NULL;
 }
@@ -88,23 +90,30 @@ static enum tyto_err check_camera(const struct tyto_config *config,
                           "'%.150s' cannot be watched: %.200s", shown, fault.text);
 }
 
-static enum tyto_err check_tracker(const struct tyto_config *config, struct tyto_fault *ret_fault)
+static enum tyto_err check_tracker(const struct tyto_config *config,
+                                   const struct tyto_config_camera *camera,
+                                   struct tyto_fault *ret_fault)
 {
-    const struct tyto_tracker_params *tracker = &config->tracker;
-    const uint32_t onset_num = tracker->onset_num ? tracker->onset_num : 2;
-    const uint32_t onset_window = tracker->onset_window ? tracker->onset_window : 3;
+    struct tyto_tracker_params tracker;
+    enum tyto_err err = tyto_config_make_tracker(config, camera, &tracker);
+    if (err != TYTO_OK)
+        return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
+    free((void *)(uintptr_t)tracker.rules);
+    const uint32_t line = camera ? camera->line : 0;
+    const uint32_t onset_num = tracker.onset_num ? tracker.onset_num : 2;
+    const uint32_t onset_window = tracker.onset_window ? tracker.onset_window : 3;
     if (onset_num > onset_window)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "tracker.onset_num",
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, line, "tracker.onset_num",
                               "%u is more than the %u segments of tracker.onset_window: it could "
                               "never be reached",
                               onset_num, onset_window);
     const int64_t max_duration_ns =
-        tracker->max_duration_ns ? tracker->max_duration_ns : 600 * (int64_t)TYTO_NS_PER_S;
-    if (tracker->min_duration_ns >= max_duration_ns)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0,
+        tracker.max_duration_ns ? tracker.max_duration_ns : 600 * (int64_t)TYTO_NS_PER_S;
+    if (tracker.min_duration_ns >= max_duration_ns)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, line,
                               "tracker.min_duration_s",
                               "%.10g is not below tracker.max_duration_s (%.10g)",
-                              (double)tracker->min_duration_ns / (double)TYTO_NS_PER_S,
+                              (double)tracker.min_duration_ns / (double)TYTO_NS_PER_S,
                               (double)max_duration_ns / (double)TYTO_NS_PER_S);
     return TYTO_OK;
 }
@@ -123,10 +132,81 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",
                               "%u must be below inference.segments (%u)", config->look_ahead,
                               config->num_segments);
-    err = check_tracker(config, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++)
+    err = check_tracker(config, NULL, ret_fault);
+    for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++) {
         err = check_camera(config, &config->cameras[i], ret_fault);
+        if (err == TYTO_OK)
+            err = check_tracker(config, &config->cameras[i], ret_fault);
+    }
     return err;
+}
+
+/* --- what holds for one camera ------------------------------------------------------------- */
+
+static const struct tyto_config_rule *find_rule(const struct tyto_config_rules *rules,
+                                                const char *class_name)
+{
+    for (uint32_t i = 0; i < rules->num; i++) {
+        if (strcmp(rules->items[i].rule.class_name, class_name) == 0)
+            return &rules->items[i];
+    }
+    return NULL;
+}
+
+/* The camera's rule on top of that for all. */
+static struct tyto_class_rule merge_rule(const struct tyto_config_rule *all,
+                                         const struct tyto_config_rule *own)
+{
+    struct tyto_class_rule rule = all ? all->rule : own->rule;
+    if (!all || !own)
+        return rule;
+    if (own->rule.threshold > 0.0f)
+        rule.threshold = own->rule.threshold;
+    if (own->rule.threshold_heard > 0.0f)
+        rule.threshold_heard = own->rule.threshold_heard;
+    if (own->rule.threshold_seen > 0.0f)
+        rule.threshold_seen = own->rule.threshold_seen;
+    if (own->has_publish)
+        rule.off = own->rule.off;
+    return rule;
+}
+
+enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
+                                       const struct tyto_config_camera *camera,
+                                       struct tyto_tracker_params *ret_params)
+{
+    static const struct tyto_config_rules none;
+    const struct tyto_config_rules *all = &config->rules;
+    const struct tyto_config_rules *own = camera ? &camera->rules : &none;
+    struct tyto_class_rule *rules = calloc((size_t)all->num + own->num + 1, sizeof(*rules));
+    if (!rules)
+        return TYTO_ERR_NOMEM;
+    uint32_t num = 0;
+    for (uint32_t i = 0; i < all->num; i++)
+        rules[num++] = merge_rule(&all->items[i], find_rule(own, all->items[i].rule.class_name));
+    for (uint32_t i = 0; i < own->num; i++) {
+        if (!find_rule(all, own->items[i].rule.class_name))
+            rules[num++] = merge_rule(NULL, &own->items[i]);
+    }
+    *ret_params = config->tracker;
+    ret_params->rules = rules;
+    ret_params->num_rules = num;
+    if (!camera)
+        return TYTO_OK;
+#define TAKE(field)                                                                                \
+    ret_params->field = camera->tracker.field ? camera->tracker.field : ret_params->field
+    TAKE(threshold);
+    TAKE(threshold_single);
+    TAKE(off_ratio);
+    TAKE(onset_num);
+    TAKE(onset_window);
+    TAKE(hang_over_ns);
+    TAKE(min_duration_ns);
+    TAKE(max_duration_ns);
+    TAKE(update_every_ns);
+    TAKE(only_joint);
+#undef TAKE
+    return TYTO_OK;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */

@@ -21,6 +21,17 @@ enum {
     TYTO_CONFIG_FILE_MAX_BYTES = 256 * 1024,
 };
 
+/* What is said about one class; what is not said is zero. */
+struct tyto_config_rule {
+    struct tyto_class_rule rule;
+    bool has_publish;
+};
+
+struct tyto_config_rules {
+    struct tyto_config_rule *items; /* owned */
+    uint32_t num;
+};
+
 struct tyto_config_camera {
     char id[TYTO_ID_MAX + 1];
     char uri[TYTO_CONFIG_URI_MAX];
@@ -29,6 +40,8 @@ struct tyto_config_camera {
     int64_t av_offset_ns;
     int64_t skew_ns;
     int64_t stall_ns;
+    struct tyto_tracker_params tracker; /* zero: as for all cameras; no rules in it */
+    struct tyto_config_rules rules;
     uint32_t line; /* where it stands in the file; 0: command line */
 };
 
@@ -56,8 +69,8 @@ struct tyto_config {
     uint32_t connects_per_s;
     bool validate;
 
-    struct tyto_tracker_params tracker; /* its rules point into the array below */
-    struct tyto_class_rule *rules;      /* owned */
+    struct tyto_tracker_params tracker; /* of all cameras; no rules in it */
+    struct tyto_config_rules rules;
 
     char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
     uint32_t num_endpoints; /* at least 1 after loading */
@@ -100,6 +113,13 @@ enum tyto_err tyto_config_set_device(struct tyto_config *config, const char *val
 /* What must hold between values; load has done it. After overrides call it again. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault);
+
+/* The tracker of one camera (NULL: of all): what is said for it, else what is said
+ * for all. ret_params->rules is owned: free() it through the const. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
+                                       const struct tyto_config_camera *camera,
+                                       struct tyto_tracker_params *ret_params);
 
 /* A URI without user, password and query, for messages. */
 void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);

@@ -32,14 +32,113 @@
         .key = name, .kind = TYTO_YAML_OTHER, .read = read_                                        \
     }
 
-/* --- cameras --------------------------------------------------------------------------- */
-
 /* In the order of enum tyto_keyframes, tyto_transport, tyto_exec, tyto_log_level, _format. */
 static const char *const keyframes_words[] = {"auto", "always", "never"};
 static const char *const transport_words[] = {"tcp", "udp", "auto"};
 static const char *const exec_words[] = {"auto", "vulkan", "cpu"};
 static const char *const level_words[] = {"error", "warning", "info", "debug"};
 static const char *const format_words[] = {"auto", "human", "json"};
+
+/* --- classes ------------------------------------------------------------------------------ */
+
+static enum tyto_err read_publish(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                  void *target)
+{
+    static const struct tyto_yaml_field field = {.key = "publish", .kind = TYTO_YAML_BOOL};
+    bool is_on = true;
+    struct tyto_config_rule *rule = target;
+    const enum tyto_err err = tyto_yaml_value(yaml, node, &field, &is_on);
+    if (err == TYTO_OK) {
+        rule->rule.off = !is_on;
+        rule->has_publish = true;
+    }
+    return err;
+}
+
+static const struct tyto_yaml_field class_fields[] = {
+    NUMBER("threshold", TYTO_YAML_F32, struct tyto_config_rule, rule.threshold, 0.01, 1),
+    NUMBER("threshold_heard", TYTO_YAML_F32, struct tyto_config_rule, rule.threshold_heard, 0.01,
+           1),
+    NUMBER("threshold_seen", TYTO_YAML_F32, struct tyto_config_rule, rule.threshold_seen, 0.01, 1),
+    OTHER("publish", read_publish),
+};
+
+static enum tyto_err read_class(struct tyto_yaml *yaml, const char *key,
+                                const struct yaml_node_s *node, uint32_t idx, void *user)
+{
+    struct tyto_config_rules *rules = user;
+    if (!tyto_id_is_valid(key))
+        return tyto_yaml_fail(yaml, node, key,
+                              "is no class name (a-z, 0-9, '_' and '-'); "
+                              "`tyto model info` lists them");
+    struct tyto_config_rule *grown =
+        realloc(rules->items, ((size_t)idx + 1) * sizeof(*rules->items));
+    if (!grown)
+        return tyto_fault_set(yaml->fault, TYTO_ERR_NOMEM, yaml->file, 0, NULL, "out of memory");
+    rules->items = grown;
+    struct tyto_config_rule *rule = &grown[idx];
+    memset(rule, 0, sizeof(*rule));
+    rules->num = idx + 1;
+    snprintf(rule->rule.class_name, sizeof(rule->rule.class_name), "%s", key);
+    return tyto_yaml_mapping(yaml, node, class_fields, COUNT(class_fields), rule);
+}
+
+static enum tyto_err read_classes(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                  void *target)
+{
+    struct tyto_config *config = target;
+    return tyto_yaml_members(yaml, node, TYTO_CONFIG_MAX_RULES, read_class, &config->rules);
+}
+
+static enum tyto_err read_camera_classes(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                         void *target)
+{
+    struct tyto_config_camera *camera = target;
+    return tyto_yaml_members(yaml, node, TYTO_CONFIG_MAX_RULES, read_class, &camera->rules);
+}
+
+/* --- tracker ------------------------------------------------------------------------------ */
+
+static enum tyto_err read_tracker_into(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                       struct tyto_tracker_params *ret_tracker)
+{
+    static const struct tyto_yaml_field fields[] = {
+        NUMBER("threshold", TYTO_YAML_F32, struct tyto_tracker_params, threshold, 0.01, 1),
+        NUMBER("threshold_single", TYTO_YAML_F32, struct tyto_tracker_params, threshold_single,
+               0.01, 1),
+        NUMBER("off_ratio", TYTO_YAML_F32, struct tyto_tracker_params, off_ratio, 0.05, 1),
+        NUMBER("onset_num", TYTO_YAML_U32, struct tyto_tracker_params, onset_num, 1,
+               TYTO_TRACKER_MAX_WINDOW),
+        NUMBER("onset_window", TYTO_YAML_U32, struct tyto_tracker_params, onset_window, 1,
+               TYTO_TRACKER_MAX_WINDOW),
+        NUMBER("hang_over_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, hang_over_ns, 0.1,
+               600),
+        NUMBER("min_duration_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, min_duration_ns, 0,
+               600),
+        NUMBER("max_duration_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, max_duration_ns, 1,
+               86400),
+        NUMBER("update_every_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, update_every_ns,
+               0.1, 3600),
+        FLAG("only_joint", struct tyto_tracker_params, only_joint),
+    };
+    return tyto_yaml_mapping(yaml, node, fields, COUNT(fields), ret_tracker);
+}
+
+static enum tyto_err read_tracker(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                  void *target)
+{
+    struct tyto_config *config = target;
+    return read_tracker_into(yaml, node, &config->tracker);
+}
+
+static enum tyto_err read_camera_tracker(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                         void *target)
+{
+    struct tyto_config_camera *camera = target;
+    return read_tracker_into(yaml, node, &camera->tracker);
+}
+
+/* --- cameras --------------------------------------------------------------------------- */
 
 static const struct tyto_yaml_field camera_fields[] = {
     TEXT("id", TYTO_YAML_ID, struct tyto_config_camera, id),
@@ -52,6 +151,8 @@ static const struct tyto_yaml_field camera_fields[] = {
     NUMBER("av_offset_ms", TYTO_YAML_MILLIS, struct tyto_config_camera, av_offset_ns, -5000, 5000),
     NUMBER("skew_s", TYTO_YAML_SECONDS, struct tyto_config_camera, skew_ns, 0.1, 30),
     NUMBER("stall_s", TYTO_YAML_SECONDS, struct tyto_config_camera, stall_ns, 1, 600),
+    OTHER("tracker", read_camera_tracker),
+    OTHER("classes", read_camera_classes),
 };
 
 static enum tyto_err read_camera(struct tyto_yaml *yaml, const struct yaml_node_s *node,
@@ -89,52 +190,6 @@ static enum tyto_err read_cameras(struct tyto_yaml *yaml, const struct yaml_node
 {
     struct tyto_config *config = target;
     return tyto_yaml_sequence(yaml, node, TYTO_ENGINE_MAX_CAMERAS, read_camera, &config);
-}
-
-/* --- classes ------------------------------------------------------------------------------ */
-
-static enum tyto_err read_publish(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                  void *target)
-{
-    static const struct tyto_yaml_field field = {.key = "publish", .kind = TYTO_YAML_BOOL};
-    bool is_on = true;
-    struct tyto_class_rule *rule = target;
-    const enum tyto_err err = tyto_yaml_value(yaml, node, &field, &is_on);
-    if (err == TYTO_OK)
-        rule->off = !is_on;
-    return err;
-}
-
-static const struct tyto_yaml_field class_fields[] = {
-    NUMBER("threshold", TYTO_YAML_F32, struct tyto_class_rule, threshold, 0.01, 1),
-    NUMBER("threshold_heard", TYTO_YAML_F32, struct tyto_class_rule, threshold_heard, 0.01, 1),
-    NUMBER("threshold_seen", TYTO_YAML_F32, struct tyto_class_rule, threshold_seen, 0.01, 1),
-    OTHER("publish", read_publish),
-};
-
-static enum tyto_err read_class(struct tyto_yaml *yaml, const char *key,
-                                const struct yaml_node_s *node, uint32_t idx, void *user)
-{
-    struct tyto_config *config = *(struct tyto_config **)user;
-    (void)idx;
-    if (!tyto_id_is_valid(key))
-        return tyto_yaml_fail(yaml, node, key,
-                              "is no class name (a-z, 0-9, '_' and '-'); "
-                              "`tyto model info` lists them");
-    struct tyto_class_rule *rule = &config->rules[config->tracker.num_rules++];
-    snprintf(rule->class_name, sizeof(rule->class_name), "%s", key);
-    return tyto_yaml_mapping(yaml, node, class_fields, COUNT(class_fields), rule);
-}
-
-static enum tyto_err read_classes(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                  void *target)
-{
-    struct tyto_config *config = target;
-    config->rules = calloc(TYTO_CONFIG_MAX_RULES, sizeof(*config->rules));
-    if (!config->rules)
-        return tyto_fault_set(yaml->fault, TYTO_ERR_NOMEM, yaml->file, 0, NULL, "out of memory");
-    config->tracker.rules = config->rules;
-    return tyto_yaml_members(yaml, node, TYTO_CONFIG_MAX_RULES, read_class, &config);
 }
 
 /* --- the rest -------------------------------------------------------------------------------- */
@@ -187,32 +242,6 @@ static enum tyto_err read_inference(struct tyto_yaml *yaml, const struct yaml_no
         FLAG("validate", struct tyto_config, validate),
     };
     return tyto_yaml_mapping(yaml, node, fields, COUNT(fields), target);
-}
-
-static enum tyto_err read_tracker(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                  void *target)
-{
-    static const struct tyto_yaml_field fields[] = {
-        NUMBER("threshold", TYTO_YAML_F32, struct tyto_tracker_params, threshold, 0.01, 1),
-        NUMBER("threshold_single", TYTO_YAML_F32, struct tyto_tracker_params, threshold_single,
-               0.01, 1),
-        NUMBER("off_ratio", TYTO_YAML_F32, struct tyto_tracker_params, off_ratio, 0.05, 1),
-        NUMBER("onset_num", TYTO_YAML_U32, struct tyto_tracker_params, onset_num, 1,
-               TYTO_TRACKER_MAX_WINDOW),
-        NUMBER("onset_window", TYTO_YAML_U32, struct tyto_tracker_params, onset_window, 1,
-               TYTO_TRACKER_MAX_WINDOW),
-        NUMBER("hang_over_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, hang_over_ns, 0.1,
-               600),
-        NUMBER("min_duration_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, min_duration_ns, 0,
-               600),
-        NUMBER("max_duration_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, max_duration_ns, 1,
-               86400),
-        NUMBER("update_every_s", TYTO_YAML_SECONDS, struct tyto_tracker_params, update_every_ns,
-               0.1, 3600),
-        FLAG("only_joint", struct tyto_tracker_params, only_joint),
-    };
-    struct tyto_config *config = target;
-    return tyto_yaml_mapping(yaml, node, fields, COUNT(fields), &config->tracker);
 }
 
 static enum tyto_err read_endpoint(struct tyto_yaml *yaml, const struct yaml_node_s *node,

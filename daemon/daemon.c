@@ -180,7 +180,6 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.max_batch = config->max_batch;
     params.connects_per_s = config->connects_per_s;
     params.config_generation = 1;
-    params.tracker = config->tracker;
     params.callbacks.user = daemon;
     params.callbacks.on_event = on_event;
     params.callbacks.on_state = on_state;
@@ -190,7 +189,10 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "loading the networks");
     tyto_notify("STATUS=loading the networks");
     const uint64_t begin_ns = tyto_clock_mono_ns();
-    const enum tyto_err err = tyto_engine_create(&params, &daemon->engine, ret_fault);
+    enum tyto_err err = tyto_config_make_tracker(config, NULL, &params.tracker);
+    if (err == TYTO_OK)
+        err = tyto_engine_create(&params, &daemon->engine, ret_fault);
+    free((void *)(uintptr_t)params.tracker.rules);
     if (err != TYTO_OK)
         return err;
     atomic_store(&daemon->named_engine, daemon->engine);
@@ -218,30 +220,41 @@ static void publish_model(struct tyto_daemon *daemon)
                        tyto_err_text(err));
 }
 
+static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_config_camera *camera,
+                                struct tyto_fault *ret_fault)
+{
+    char shown[TYTO_CONFIG_URI_MAX];
+    struct tyto_tracker_params tracker;
+    struct tyto_camera_params params;
+    memset(&params, 0, sizeof(params));
+    enum tyto_err err = tyto_config_make_tracker(daemon->config, camera, &tracker);
+    if (err != TYTO_OK)
+        return err;
+    params.id = camera->id;
+    params.uri = camera->uri;
+    params.source = camera->source;
+    params.source.no_audio = !camera->audio;
+    params.source.no_video = !camera->video;
+    params.av_offset_ns = camera->av_offset_ns;
+    params.skew_ns = camera->skew_ns;
+    params.stall_ns = (uint64_t)camera->stall_ns;
+    params.tracker = &tracker;
+    tyto_uri_redact(camera->uri, shown, sizeof(shown));
+    tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
+    err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
+    free((void *)(uintptr_t)tracker.rules);
+    if (err != TYTO_OK && camera->line) {
+        snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", daemon->config->file);
+        ret_fault->line = camera->line;
+    }
+    return err;
+}
+
 static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
-    for (uint32_t i = 0; err == TYTO_OK && i < daemon->config->num_cameras; i++) {
-        const struct tyto_config_camera *camera = &daemon->config->cameras[i];
-        char shown[TYTO_CONFIG_URI_MAX];
-        struct tyto_camera_params params;
-        memset(&params, 0, sizeof(params));
-        params.id = camera->id;
-        params.uri = camera->uri;
-        params.source = camera->source;
-        params.source.no_audio = !camera->audio;
-        params.source.no_video = !camera->video;
-        params.av_offset_ns = camera->av_offset_ns;
-        params.skew_ns = camera->skew_ns;
-        params.stall_ns = (uint64_t)camera->stall_ns;
-        tyto_uri_redact(camera->uri, shown, sizeof(shown));
-        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
-        err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
-        if (err != TYTO_OK && ret_fault && camera->line) {
-            snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", daemon->config->file);
-            ret_fault->line = camera->line;
-        }
-    }
+    for (uint32_t i = 0; err == TYTO_OK && i < daemon->config->num_cameras; i++)
+        err = add_camera(daemon, &daemon->config->cameras[i], ret_fault);
     return err;
 }
 

@@ -151,8 +151,26 @@ void tyto_engine_destroy(struct tyto_engine **engine)
 
 /* --- cameras ---------------------------------------------------------------------------- */
 
+static enum tyto_err explain_tracker(const struct tyto_engine *engine,
+                                     const struct tyto_tracker_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    for (uint32_t i = 0; i < params->num_rules; i++) {
+        const char *name = params->rules[i].class_name;
+        bool known = false;
+        for (uint32_t k = 0; k < engine->context.num_classes && !known; k++)
+            known = strcmp(engine->class_names[k], name) == 0;
+        if (!known)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, engine->params.head_path, 0, name,
+                                  "the weights know no class of this name");
+    }
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                          "a tracker parameter is out of range");
+}
+
 static enum tyto_err create_tracker(struct tyto_engine *engine, const char *camera_id,
-                                    struct tyto_tracker **ret_tracker)
+                                    const struct tyto_tracker_params *params,
+                                    struct tyto_tracker **ret_tracker, struct tyto_fault *ret_fault)
 {
     const struct tyto_tracker_context context = {
         .camera = camera_id,
@@ -165,27 +183,18 @@ static enum tyto_err create_tracker(struct tyto_engine *engine, const char *came
         .sink = tyto_engine_on_event,
         .user = engine,
     };
-    return tyto_tracker_create(&engine->params.tracker, &context, ret_tracker);
+    const enum tyto_err err = tyto_tracker_create(params, &context, ret_tracker);
+    return err == TYTO_ERR_INVALID ? explain_tracker(engine, params, ret_fault) : err;
 }
 
 /* Tries the tracker's parameters out, so that mistakes show at once. */
 static enum tyto_err try_tracker(struct tyto_engine *engine, struct tyto_fault *ret_fault)
 {
     struct tyto_tracker *tracker = NULL;
-    const enum tyto_err err = create_tracker(engine, "probe", &tracker);
+    const enum tyto_err err =
+        create_tracker(engine, "probe", &engine->params.tracker, &tracker, ret_fault);
     tyto_tracker_destroy(&tracker);
-    if (err != TYTO_ERR_INVALID)
-        return err;
-    for (uint32_t i = 0; i < engine->params.tracker.num_rules; i++) {
-        const char *name = engine->params.tracker.rules[i].class_name;
-        bool known = false;
-        for (uint32_t k = 0; k < engine->context.num_classes && !known; k++)
-            known = strcmp(engine->class_names[k], name) == 0;
-        if (!known)
-            return tyto_fault_set(ret_fault, err, engine->params.head_path, 0, name,
-                                  "the weights know no class of this name");
-    }
-    return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "a tracker parameter is out of range");
+    return err;
 }
 
 static struct tyto_camera *find(struct tyto_engine *engine, const char *id)
@@ -246,8 +255,15 @@ enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
         return err;
     struct tyto_camera *camera = NULL;
     err = tyto_camera_create(params->id, &engine->context, &camera);
-    if (err == TYTO_OK)
-        err = create_tracker(engine, camera->id, &camera->tracker);
+    if (err == TYTO_OK) {
+        err = create_tracker(engine, camera->id,
+                             params->tracker ? params->tracker : &engine->params.tracker,
+                             &camera->tracker, ret_fault);
+        if (err == TYTO_ERR_INVALID) { /* explained already */
+            tyto_camera_destroy(&camera);
+            return err;
+        }
+    }
     if (err == TYTO_OK) {
         const struct tyto_session_params session_params = {
             .camera = params,

@@ -73,10 +73,11 @@ struct tyto_engine_params {
 struct tyto_camera_params {
     const char *id; /* tyto_id_is_valid() */
     const char *uri;
-    struct tyto_source_options source; /* zero: all defaults */
-    int64_t av_offset_ns;              /* sound behind picture of this camera */
-    int64_t skew_ns;                   /* 0: 2 s */
-    uint64_t stall_ns;                 /* 0: 10 s without data; never for files */
+    struct tyto_source_options source;         /* zero: all defaults */
+    int64_t av_offset_ns;                      /* sound behind picture of this camera */
+    int64_t skew_ns;                           /* 0: 2 s */
+    uint64_t stall_ns;                         /* 0: 10 s without data; never for files */
+    const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
 };
 
 struct tyto_engine;
@@ -91,9 +92,9 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
 void tyto_engine_destroy(struct tyto_engine **engine);
 
 /* At run time, from any thread but the inference thread. EXISTS for an id in
- * use, FULL over max_cameras, INVALID for a bad id, an unsupported URI scheme
- * or options out of range. A camera that cannot be reached is no error here:
- * its state says so and it is tried again for ever (files: once). */
+ * use, FULL over max_cameras, INVALID for a bad id, an unsupported URI scheme,
+ * options out of range or a rule for a class that the weights do not know. A camera that cannot be
+ * reached is no error here: its state says so and it is tried again for ever (files: once). */
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
                                      const struct tyto_camera_params *params,

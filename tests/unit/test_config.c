@@ -85,10 +85,10 @@ static void a_whole_file_is_read_into_plain_values(void **state)
     assert_true(config->tracker.threshold > 0.59f && config->tracker.threshold < 0.61f);
     assert_int_equal(config->tracker.hang_over_ns, 1500000000);
     assert_true(config->tracker.only_joint);
-    assert_int_equal(config->tracker.num_rules, 2);
-    assert_string_equal(config->tracker.rules[0].class_name, "dog");
-    assert_false(config->tracker.rules[0].off);
-    assert_true(config->tracker.rules[1].off);
+    assert_int_equal(config->rules.num, 2);
+    assert_string_equal(config->rules.items[0].rule.class_name, "dog");
+    assert_false(config->rules.items[0].rule.off);
+    assert_true(config->rules.items[1].rule.off);
     assert_int_equal(config->num_endpoints, 2);
     assert_string_equal(config->endpoints[1], "ipc:///run/tyto/e.sock");
     assert_int_equal(config->heartbeat_ns, 2000000000);
@@ -112,6 +112,37 @@ static void what_a_file_leaves_out_has_defaults(void **state)
     assert_int_equal(config->log_level, TYTO_LOG_INFO);
     assert_int_equal(config->cameras[0].source.transport, TYTO_TRANSPORT_TCP);
     assert_true(config->cameras[0].audio && config->cameras[0].video);
+    tyto_config_destroy(&config);
+}
+
+static void what_is_said_for_a_camera_goes_before_what_is_said_for_all(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "cameras:\n"
+        "  - {id: a, uri: a.mp4, tracker: {threshold: 0.75, onset_num: 1}, classes:\n"
+        "      {dog: {threshold_seen: 0.5}, wind: {publish: true}, cat: {threshold: 0.25}}}\n"
+        "  - {id: b, uri: b.mp4}\n"
+        "tracker: {threshold: 0.5, hang_over_s: 4}\n"
+        "classes: {dog: {threshold: 0.125}, wind: {publish: false}}\n";
+    struct tyto_config *config = NULL;
+    struct tyto_tracker_params tracker;
+    char said[1024];
+    assert_int_equal(parse(text, &config, said, sizeof(said)), TYTO_OK);
+    assert_int_equal(tyto_config_make_tracker(config, &config->cameras[0], &tracker), TYTO_OK);
+    assert_true(tracker.threshold == 0.75f);
+    assert_int_equal(tracker.onset_num, 1);
+    assert_int_equal(tracker.hang_over_ns, 4000000000);
+    assert_int_equal(tracker.num_rules, 3);
+    assert_true(tracker.rules[0].threshold == 0.125f && tracker.rules[0].threshold_seen == 0.5f);
+    assert_false(tracker.rules[1].off);
+    assert_string_equal(tracker.rules[2].class_name, "cat");
+    free((void *)(uintptr_t)tracker.rules);
+    assert_int_equal(tyto_config_make_tracker(config, &config->cameras[1], &tracker), TYTO_OK);
+    assert_true(tracker.threshold == 0.5f);
+    assert_int_equal(tracker.num_rules, 2);
+    assert_true(tracker.rules[1].off);
+    free((void *)(uintptr_t)tracker.rules);
     tyto_config_destroy(&config);
 }
 
@@ -356,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_is_read_into_plain_values),
         cmocka_unit_test(what_a_file_leaves_out_has_defaults),
+        cmocka_unit_test(what_is_said_for_a_camera_goes_before_what_is_said_for_all),
         cmocka_unit_test(each_mistake_is_named_with_its_line_key_and_value),
         cmocka_unit_test(a_secret_in_a_uri_is_never_shown),
         cmocka_unit_test(uris_on_the_command_line_become_cameras),
