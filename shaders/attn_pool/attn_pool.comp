@@ -44,7 +44,7 @@ void main()
                 if (i >= CHUNK)
                     continue;
                 const uint l = min(l0 + i, push.num_places - 1);
-                sum += subgroupBroadcast(held, i) * texelFetch(feats, int(f0 + l * width));
+                sum += subgroupShuffle(held, i) * texelFetch(feats, int(f0 + l * width));
             }
         }
     }

@@ -54,7 +54,7 @@ float score(uint g0, uint k0, uint width)
             if (i >= CHUNK)
                 continue;
             const vec4 key = texelFetch(other, int(k0 + min(d0 + i, width - 1)));
-            z += dot(subgroupBroadcast(held_u, i), tyto_tanh(key + subgroupBroadcast(held_g, i)));
+            z += dot(subgroupShuffle(held_u, i), tyto_tanh(key + subgroupShuffle(held_g, i)));
         }
     }
     return z;

@@ -48,7 +48,7 @@ void main()
             [[unroll]] for (uint i = 0; i < 8; i++) {
                 if (i >= CHUNK)
                     continue;
-                const vec4 q = subgroupBroadcast(held, i);
+                const vec4 q = subgroupShuffle(held, i);
                 const vec4 k = texelFetch(key, int(k0 + min(d0 + i, width - 1)));
                 dot_qk += dot(q, k);
                 qq += dot(q, q);

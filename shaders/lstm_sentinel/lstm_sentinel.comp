@@ -34,7 +34,7 @@ void main()
 {
     const uint lane = gl_SubgroupInvocationID;
     const uint unit = gl_WorkGroupID.x * LANES + lane;
-    const uint j = min(unit, push.width - 1); // all lanes stay for the broadcasts
+    const uint j = min(unit, push.width - 1); // all lanes stay for the shuffles
     const uint b0 = gl_WorkGroupID.y * TILE;
     const uint rows = push.num_segments;
     const uint mine = min(b0 + lane % TILE, push.batch - 1) * rows;
@@ -59,7 +59,7 @@ void main()
             [[unroll]] for (uint r = 0; r < TYTO_LSTM_SENTINEL_TILE; r++) {
                 if (r >= TILE)
                     continue;
-                const float from = subgroupBroadcast(held[i], r);
+                const float from = subgroupShuffle(held[i], r);
                 acc[r] = fma(w, vec4(from), acc[r]);
                 acc_n[r] = fma(w_n[i], from, acc_n[r]);
             }

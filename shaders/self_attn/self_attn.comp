@@ -40,7 +40,7 @@ float score(uint q0, uint k0, uint width)
             held = vec4(0.0);
         [[unroll]] for (uint i = 0; i < 8; i++)
             if (i < CHUNK)
-                sum += dot(subgroupBroadcast(held, i),
+                sum += dot(subgroupShuffle(held, i),
                            texelFetch(qkv, int(k0 + min(d0 + i, width - 1))));
     }
     return sum;
