@@ -225,7 +225,8 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
     enum tyto_err err = tyto_plan_dispatch(plan, op->rows, rows_binds, &rows_push, rows_groups,
                                            shape->out_h, num_frames);
     if (!err)
-        err = tyto_plan_dispatch(plan, op->cols, cols_binds, &cols_push, cols_groups, shape->out_h,
+        err = tyto_plan_dispatch(plan, op->cols, cols_binds, &cols_push, cols_groups,
+                                 tyto_drawer_groups(shape->out_h, TYTO_IMAGE_RESIZE_ROWS),
                                  num_frames);
     return err;
 }

@@ -3,7 +3,7 @@
 //   level[c] = sum_x tap(x) * mixed[first[c] + pitch[c] x] / sum_x tap(x)
 //   out[r] = (clamp(matrix[r] . (level, 1), 0, 255) - mean) * scale
 // mixed (F, out_h, 4 mixed_texels) f32, frames (F), out (rows, out_h, out_w, 3) f32
-// grid     x: output columns in groups of LANES, y: output row, z: frame
+// grid     x: output columns in groups of LANES, y: output rows, ROWS a group, z: frame
 // limits   F and out_h <= maxComputeWorkGroupCount
 // numerics f32 sums of levels 0..255: with the first pass 1e-3 of a level, times scale
 // source   ITU-R BT.601-7, BT.709-6 for the matrices (made in C)
@@ -55,82 +55,116 @@ vec4 taps_of(Filter f, uint x)
     return mix(vec4(0.0), taps, inside);
 }
 
-vec4 fetch(uint row, uint texel)
+const uint ROWS = TYTO_IMAGE_RESIZE_ROWS;
+
+vec3 level[ROWS];
+
+// Texel of output row r (of the group's) of picture `frame`; rows past the end repeat the last one.
+uint row_of(uint frame, uint r)
 {
-    return texelFetch(mixed, int(row + min(texel, push.mixed_texels - 1)));
+    const uint oy = min(gl_WorkGroupID.y * ROWS + r, push.out_h - 1);
+    return (frame * push.out_h + oy) * push.mixed_texels;
 }
 
-float one_channel(uint frame, uint channel, uint ox, uint row)
+vec4 fetch(uint frame, uint r, uint texel)
+{
+    return texelFetch(mixed, int(row_of(frame, r) + min(texel, push.mixed_texels - 1)));
+}
+
+void one_channel(uint frame, uint channel, uint ox)
 {
     const Filter f = filter_of(frame, channel, ox);
     const uint first = frames[frame].channel_first[channel] / 4, quad = begin_of(f) / 4;
     const uint num_steps = steps_of(f, 4);
-    float sum = 0.0, weight = 0.0;
+    float weight = 0.0, sum[ROWS];
 
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        sum[r] = 0.0;
     for (uint i = 0; i < num_steps; i++) {
         const vec4 taps = taps_of(f, 4 * (quad + i));
-        sum += dot(taps, fetch(row, first + quad + i));
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            sum[r] += dot(taps, fetch(frame, r, first + quad + i));
         weight += dot(taps, vec4(1.0));
     }
-    return sum / weight;
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        level[r][channel] = sum[r] / weight;
 }
 
-vec2 two_channels(uint frame, uint ox, uint row)
+void two_channels(uint frame, uint ox)
 {
     const Filter f = filter_of(frame, 1, ox);
     const uint first = frames[frame].channel_first[1] / 4, quad = begin_of(f) / 2;
     const uint num_steps = steps_of(f, 2);
-    vec2 sum = vec2(0.0);
+    vec2 sum[ROWS];
     float weight = 0.0;
 
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        sum[r] = vec2(0.0);
     for (uint i = 0; i < num_steps; i++) {
         const vec4 taps = taps_of(f, 2 * (quad + i));
-        const vec4 v = fetch(row, first + quad + i);
-        sum += taps.x * v.xy + taps.y * v.zw;
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            const vec4 v = fetch(frame, r, first + quad + i);
+            sum[r] += taps.x * v.xy + taps.y * v.zw;
+        }
         weight += taps.x + taps.y;
     }
-    return sum / weight;
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        level[r].yz = sum[r] / weight;
 }
 
-vec3 three_channels(uint frame, uint ox, uint row)
+void three_channels(uint frame, uint ox)
 {
     const Filter f = filter_of(frame, 0, ox);
     const uint group = begin_of(f) / 4, num_steps = steps_of(f, 4);
-    vec3 sum = vec3(0.0);
+    vec3 sum[ROWS];
     float weight = 0.0;
 
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        sum[r] = vec3(0.0);
     for (uint i = 0; i < num_steps; i++) {
         const uint at = 3 * (group + i);
         const vec4 taps = taps_of(f, 4 * (group + i));
-        const vec4 a = fetch(row, at), b = fetch(row, at + 1), c = fetch(row, at + 2);
-        sum += taps.x * a.xyz + taps.y * vec3(a.w, b.xy) + taps.z * vec3(b.zw, c.x) +
-               taps.w * c.yzw;
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            const vec4 a = fetch(frame, r, at), b = fetch(frame, r, at + 1);
+            const vec4 c = fetch(frame, r, at + 2);
+            sum[r] += taps.x * a.xyz + taps.y * vec3(a.w, b.xy) + taps.z * vec3(b.zw, c.x) +
+                      taps.w * c.yzw;
+        }
         weight += dot(taps, vec4(1.0));
     }
-    return sum / weight;
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        level[r] = sum[r] / weight;
 }
 
 void main()
 {
     // Lanes past the end repeat the last one's work: cheaper than a branch.
     const uint ox = min(gl_GlobalInvocationID.x, push.out_w - 1);
-    const uint oy = gl_WorkGroupID.y, frame = gl_WorkGroupID.z;
-    const uint row = (frame * push.out_h + oy) * push.mixed_texels;
-    vec3 level;
+    const uint frame = gl_WorkGroupID.z;
 
-    if (frames[frame].channel_pitch[0] == 3)
-        level = three_channels(frame, ox, row);
-    else if (frames[frame].channel_pitch[1] == 2)
-        level = vec3(one_channel(frame, 0, ox, row), two_channels(frame, ox, row));
-    else
-        level = vec3(one_channel(frame, 0, ox, row), one_channel(frame, 1, ox, row),
-                     one_channel(frame, 2, ox, row));
-    const uint out_at = ((frames[frame].out_row * push.out_h + oy) * push.out_w + ox) * 3;
-    [[unroll]] for (uint r = 0; r < 3; r++) {
-        const float rgb = frames[frame].matrix[4 * r] * level.x +
-                          frames[frame].matrix[4 * r + 1] * level.y +
-                          frames[frame].matrix[4 * r + 2] * level.z +
-                          frames[frame].matrix[4 * r + 3];
-        pixels[out_at + r] = (clamp(rgb, 0.0, 255.0) - push.mean[r]) * push.scale[r];
+    if (frames[frame].channel_pitch[0] == 3) {
+        three_channels(frame, ox);
+    } else {
+        one_channel(frame, 0, ox);
+        if (frames[frame].channel_pitch[1] == 2) {
+            two_channels(frame, ox);
+        } else {
+            one_channel(frame, 1, ox);
+            one_channel(frame, 2, ox);
+        }
+    }
+    mat4x3 matrix;
+    [[unroll]] for (uint i = 0; i < 3; i++)
+        [[unroll]] for (uint k = 0; k < 4; k++)
+            matrix[k][i] = frames[frame].matrix[4 * i + k];
+    const vec3 mean = vec3(push.mean[0], push.mean[1], push.mean[2]);
+    const vec3 scale = vec3(push.scale[0], push.scale[1], push.scale[2]);
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        const uint oy = min(gl_WorkGroupID.y * ROWS + r, push.out_h - 1);
+        const vec3 rgb = matrix * vec4(level[r], 1.0);
+        const vec3 pixel = (clamp(rgb, vec3(0.0), vec3(255.0)) - mean) * scale;
+        const uint at = ((frames[frame].out_row * push.out_h + oy) * push.out_w + ox) * 3;
+        [[unroll]] for (uint i = 0; i < 3; i++)
+            pixels[at + i] = pixel[i];
     }
 }

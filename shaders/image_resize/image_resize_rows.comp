@@ -20,7 +20,7 @@ layout(set = 0, binding = 0) uniform utextureBuffer staging;
 layout(set = 0, binding = 1, std430) readonly buffer Frames { tyto_image_resize_frame frames[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Mixed { vec4 mixed[]; };
 
-const uint MAX_COLS = TYTO_IMAGE_RESIZE_BLOCK / 8;
+const uint MAX_COLS = TYTO_IMAGE_RESIZE_BLOCK / 4; // subgroups have 4 lanes or more
 const uint COLS = LANES < TYTO_IMAGE_RESIZE_BLOCK ? TYTO_IMAGE_RESIZE_BLOCK / LANES : 1;
 
 void main()

@@ -13,6 +13,9 @@
 /* Texels of 4 bytes that one group of image_resize_rows works on; rows are padded to it. */
 #define TYTO_IMAGE_RESIZE_BLOCK 64
 
+/* Output rows that one group of image_resize_cols makes: they share the taps. */
+#define TYTO_IMAGE_RESIZE_ROWS 4
+
 /* One picture of a batch. Planes lie in the staging buffer; channel c is filtered
  * along x from values first[c] + pitch[c] * x of the planes' concatenated rows. */
 struct tyto_image_resize_frame {
