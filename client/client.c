@@ -14,6 +14,7 @@
 
 enum {
     MAX_NOTICES = 4,
+    MAX_TOLD = 256,
     SILENT_BEATS = 3,
     RECONNECT_BEATS = 10,
     DEFAULT_BEAT_MS = 1000,
@@ -28,6 +29,10 @@ struct tyto_client {
     char classes[TYTO_CLIENT_MAX_CLASSES][TYTO_ID_MAX + 1];
     uint32_t num_classes;
     struct tyto_gaps gaps;
+    /* Whose state has been told: repeats, which come whenever anyone subscribes, stay out. */
+    char told_cameras[MAX_TOLD][TYTO_ID_MAX + 1];
+    uint32_t num_told;
+    bool is_model_told;
     struct tyto_client_counts counts;
     bool is_connected; /* something was heard, ever */
     bool is_silent;
@@ -72,6 +77,8 @@ static void note_life(struct tyto_client *client, const struct tyto_hello *hello
     client->is_silent = false;
     if (client->has_boot && memcmp(client->boot_id, boot_id, TYTO_UUID_BYTES) != 0) {
         tyto_gaps_restart(&client->gaps);
+        client->num_told = 0;
+        client->is_model_told = false;
         (void)add_notice(client, TYTO_MESSAGE_RESTARTED);
     }
     memcpy(client->boot_id, boot_id, TYTO_UUID_BYTES);
@@ -101,6 +108,26 @@ static bool is_wanted(const struct tyto_client *client, const char *class_name)
             return true;
     }
     return client->num_classes == 0;
+}
+
+/* True when this repeats a state that the caller has been given. */
+static bool is_known_repeat(struct tyto_client *client, const struct tyto_envelope *envelope)
+{
+    if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE) {
+        const bool is_repeat = envelope->seq == 0 && client->is_model_told;
+        client->is_model_told = true;
+        return is_repeat;
+    }
+    if (envelope->kind != TYTO_ENVELOPE_CAMERA_STATE)
+        return false;
+    const char *camera = envelope->body.camera_state.camera;
+    for (uint32_t i = 0; i < client->num_told; i++) {
+        if (strcmp(client->told_cameras[i], camera) == 0)
+            return envelope->seq == 0;
+    }
+    if (client->num_told < MAX_TOLD)
+        snprintf(client->told_cameras[client->num_told++], TYTO_ID_MAX + 1, "%s", camera);
+    return false;
 }
 
 /* Turns an envelope into the held message, if it is one for the caller. */
@@ -151,6 +178,8 @@ static void take_envelope(struct tyto_client *client, const struct tyto_envelope
     }
     if (envelope->kind != TYTO_ENVELOPE_DEBUG_SCORES)
         note_lost(client, tyto_gaps_message(&client->gaps, envelope));
+    if (is_known_repeat(client, envelope))
+        return;
     hold_message(client, envelope);
 }
 

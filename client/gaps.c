@@ -54,6 +54,8 @@ static uint64_t catch_up(bool *is_known, uint64_t *last_seq, uint64_t seq)
 
 uint64_t tyto_gaps_message(struct tyto_gaps *gaps, const struct tyto_envelope *envelope)
 {
+    if (envelope->seq == 0) /* a repeat for newcomers */
+        return 0;
     if (gaps->level == TYTO_GAP_ALL)
         return advance(&gaps->is_all_known, &gaps->last_seq, envelope->seq);
     const bool is_event = envelope->kind == TYTO_ENVELOPE_EVENT;

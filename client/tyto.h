@@ -43,7 +43,7 @@ enum tyto_message_kind {
 
 struct tyto_message {
     enum tyto_message_kind kind;
-    uint64_t seq, cam_seq, class_seq; /* of EVENT and the states */
+    uint64_t seq, cam_seq, class_seq; /* of EVENT and the states; 0: a state told to newcomers */
     int64_t publish_unix_ns;
     uint64_t num_lost; /* of LOST */
     bool has_hello;    /* of CONNECTED */

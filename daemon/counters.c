@@ -14,6 +14,8 @@ struct camera_counter {
     struct tyto_camera_seq camera;
     struct class_counter *classes;
     uint32_t num_classes;
+    bool has_state;
+    struct tyto_camera_state state;
 };
 
 struct tyto_counters {
@@ -103,4 +105,22 @@ void tyto_counters_get_camera(const struct tyto_counters *counters, uint32_t cam
                               struct tyto_camera_seq *ret_seq)
 {
     *ret_seq = counters->cameras[camera_idx].camera;
+}
+
+void tyto_counters_keep_state(struct tyto_counters *counters, const struct tyto_camera_state *state)
+{
+    for (uint32_t i = 0; i < counters->num_cameras; i++) {
+        struct camera_counter *camera = &counters->cameras[i];
+        if (strcmp(camera->camera.camera, state->camera) == 0) {
+            camera->state = *state;
+            camera->has_state = true;
+        }
+    }
+}
+
+const struct tyto_camera_state *tyto_counters_get_state(const struct tyto_counters *counters,
+                                                        uint32_t camera_idx)
+{
+    const struct camera_counter *camera = &counters->cameras[camera_idx];
+    return camera->has_state ? &camera->state : NULL;
 }

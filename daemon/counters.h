@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The sequence numbers below the global one: per camera, and per class of a
- * camera. One thread. Cameras keep their order of first appearance. */
+/* The sequence numbers below the global one (per camera, and per class of a
+ * camera), and each camera's latest state. One thread. Cameras keep their order
+ * of first appearance. */
 #ifndef TYTO_DAEMON_COUNTERS_H
 #define TYTO_DAEMON_COUNTERS_H
 
@@ -24,5 +25,12 @@ uint32_t tyto_counters_num_cameras(const struct tyto_counters *counters);
 /* camera_idx < num_cameras. */
 void tyto_counters_get_camera(const struct tyto_counters *counters, uint32_t camera_idx,
                               struct tyto_camera_seq *ret_seq);
+
+/* Remembers the state of a camera that has been counted before. */
+void tyto_counters_keep_state(struct tyto_counters *counters,
+                              const struct tyto_camera_state *state);
+/* camera_idx < num_cameras. NULL: none yet. Borrowed until the next call that counts. */
+const struct tyto_camera_state *tyto_counters_get_state(const struct tyto_counters *counters,
+                                                        uint32_t camera_idx);
 
 #endif

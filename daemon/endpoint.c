@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Which endpoints the daemon may bind. */
-#include <stdlib.h>
-#include <string.h>
+#include "daemon/endpoint.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "daemon/publisher.h"
 
@@ -57,4 +64,31 @@ enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fa
     }
     return refuse(ret_fault, endpoint,
                   "is no endpoint: write tcp://127.0.0.1:PORT or ipc:///absolute/path");
+}
+
+static bool is_ipc_alive(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    const bool is_alive = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0;
+    close(fd);
+    return is_alive;
+}
+
+enum tyto_err tyto_publisher_prepare_ipc(const char *endpoint, struct tyto_fault *ret_fault)
+{
+    const char *path = endpoint + 6; /* behind ipc:// */
+    if (is_ipc_alive(path))
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
+                              "cannot bind %.200s: another process listens there", endpoint);
+    char folder[108];
+    snprintf(folder, sizeof(folder), "%s", path);
+    *strrchr(folder, '/') = '\0';
+    if (folder[0] && mkdir(folder, 0750) != 0 && errno != EEXIST)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
+                              "cannot make the folder of %.200s: %s", endpoint, strerror(errno));
+    return TYTO_OK;
 }

@@ -10,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 #include "base/clock.h"
 #include "base/ring.h"
 #include "daemon/counters.h"
+#include "daemon/endpoint.h"
 
 enum {
     DEBUG_QUEUE_ITEMS = 256,
@@ -47,6 +46,9 @@ struct tyto_publisher {
     uint64_t seq;
     uint64_t num_lost_told; /* lost events that seq has already skipped */
     struct tyto_counters *counters;
+    bool has_model;
+    struct tyto_model_state model; /* the latest */
+    bool is_repeat_due;            /* someone has subscribed to states since the last heartbeat */
 
     /* Read by any thread. */
     atomic_uint_fast64_t last_seq, num_events, num_lost, num_bad;
@@ -109,6 +111,12 @@ static enum tyto_err number_message(struct tyto_publisher *publisher,
         if (err != TYTO_OK)
             return err;
     }
+    if (envelope->kind == TYTO_ENVELOPE_CAMERA_STATE) {
+        tyto_counters_keep_state(publisher->counters, &envelope->body.camera_state);
+    } else if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE) {
+        publisher->model = envelope->body.model_state;
+        publisher->has_model = true;
+    }
     envelope->seq = ++publisher->seq;
     atomic_store(&publisher->last_seq, publisher->seq);
     return TYTO_OK;
@@ -161,6 +169,28 @@ static void send_heartbeat(struct tyto_publisher *publisher)
         }
         (void)send_envelope(publisher, &envelope);
     }
+}
+
+/* For newcomers: the states as they are. To all, as XPUB knows no other way, and with
+ * seq 0: not counted. At most once a heartbeat, however many come. */
+static void repeat_states(struct tyto_publisher *publisher)
+{
+    struct tyto_envelope envelope;
+    memset(&envelope, 0, sizeof(envelope));
+    if (publisher->has_model) {
+        envelope.kind = TYTO_ENVELOPE_MODEL_STATE;
+        envelope.body.model_state = publisher->model;
+        (void)send_envelope(publisher, &envelope);
+    }
+    envelope.kind = TYTO_ENVELOPE_CAMERA_STATE;
+    for (uint32_t i = 0; i < tyto_counters_num_cameras(publisher->counters); i++) {
+        const struct tyto_camera_state *state = tyto_counters_get_state(publisher->counters, i);
+        if (!state)
+            continue;
+        envelope.body.camera_state = *state;
+        (void)send_envelope(publisher, &envelope);
+    }
+    publisher->is_repeat_due = false;
 }
 
 /* Each new subscriber gets this at once; renewed with every heartbeat. */
@@ -217,6 +247,8 @@ static void take_subscription(struct tyto_publisher *publisher, const uint8_t *b
     if (zmq_setsockopt(publisher->socket, ZMQ_SUBSCRIBE, prefix, len - 1) != 0)
         return;
     atomic_fetch_add(&publisher->num_subscriptions, 1);
+    if (len < 4 || memcmp(prefix, "st/", 3) == 0 || memcmp(prefix, "md/", 3) == 0)
+        publisher->is_repeat_due = true;
     if (is_debug)
         atomic_fetch_add(&publisher->num_debug_subscriptions, 1);
 }
@@ -245,6 +277,8 @@ static void *run(void *user)
         if (now_ns >= next_beat_ns) {
             send_heartbeat(publisher);
             renew_welcome(publisher);
+            if (publisher->is_repeat_due)
+                repeat_states(publisher);
             next_beat_ns = now_ns + publisher->heartbeat_ms * TYTO_NS_PER_MS;
         }
         zmq_pollitem_t items[] = {
@@ -286,19 +320,6 @@ static bool set_options(void *socket, uint32_t send_hwm)
            set_int(socket, ZMQ_BACKLOG, 64);
 }
 
-/* ZeroMQ would silently take over the path of a daemon that lives. */
-static bool is_ipc_alive(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    const bool is_alive = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0;
-    close(fd);
-    return is_alive;
-}
-
 static enum tyto_err bind_one(struct tyto_publisher *publisher, const char *endpoint, uint32_t idx,
                               struct tyto_fault *ret_fault)
 {
@@ -306,17 +327,10 @@ static enum tyto_err bind_one(struct tyto_publisher *publisher, const char *endp
     if (err != TYTO_OK)
         return err;
     const bool is_ipc = strncmp(endpoint, "ipc://", 6) == 0;
-    if (is_ipc && is_ipc_alive(endpoint + 6))
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
-                              "cannot bind %s: another process listens there", endpoint);
-    if (is_ipc) {
-        char folder[108];
-        snprintf(folder, sizeof(folder), "%s", endpoint + 6);
-        *strrchr(folder, '/') = '\0';
-        if (folder[0] && mkdir(folder, 0750) != 0 && errno != EEXIST)
-            return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
-                                  "cannot make the folder of %s: %s", endpoint, strerror(errno));
-    }
+    const enum tyto_err ipc_err =
+        is_ipc ? tyto_publisher_prepare_ipc(endpoint, ret_fault) : TYTO_OK;
+    if (ipc_err != TYTO_OK)
+        return ipc_err;
     if (zmq_bind(publisher->socket, endpoint) != 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind %s: %s%s",
                               endpoint, zmq_strerror(errno),

@@ -235,6 +235,40 @@ static void silence_and_restart_of_the_daemon_are_told(void **state)
     tyto_publisher_destroy(&publisher);
 }
 
+static void a_latecomer_learns_the_states_and_nobody_else_hears_them_twice(void **state)
+{
+    (void)state;
+    struct tyto_publisher *publisher = start_publisher(0);
+    struct tyto_client *early = start_client(NULL, NULL);
+    wait_for_subscriptions(publisher, 5);
+    struct tyto_camera_state camera = {.camera = "cam1", .status = TYTO_CAMERA_STATUS_CONNECTING};
+    assert_int_equal(tyto_publisher_camera_state(publisher, &camera), TYTO_OK);
+    camera.status = TYTO_CAMERA_STATUS_LIVE;
+    assert_int_equal(tyto_publisher_camera_state(publisher, &camera), TYTO_OK);
+    const struct tyto_model_state model = {.digest = "abc", .num_classes = 3};
+    assert_int_equal(tyto_publisher_model_state(publisher, &model), TYTO_OK);
+    assert_int_equal(expect(early, TYTO_MESSAGE_MODEL_STATE).seq, 3);
+    struct tyto_client *late = start_client(NULL, NULL);
+    assert_int_equal(expect(late, TYTO_MESSAGE_MODEL_STATE).u.model_state.num_classes, 3);
+    const struct tyto_message message = expect(late, TYTO_MESSAGE_CAMERA_STATE);
+    assert_int_equal(message.seq, 0);
+    assert_int_equal(message.u.camera_state.status, TYTO_CAMERA_STATUS_LIVE);
+    publish(publisher, "cam1", "dog");
+    assert_int_equal(expect(late, TYTO_MESSAGE_EVENT).seq, 4);
+    struct tyto_message next;
+    do {
+        assert_int_equal(tyto_client_next(early, 5000, &next), TYTO_OK);
+        assert_int_not_equal(next.kind, TYTO_MESSAGE_CAMERA_STATE);
+        assert_int_not_equal(next.kind, TYTO_MESSAGE_LOST);
+    } while (next.kind != TYTO_MESSAGE_EVENT);
+    struct tyto_client_counts counts;
+    tyto_client_get_counts(late, &counts);
+    assert_int_equal(counts.num_lost, 0);
+    tyto_client_destroy(&early);
+    tyto_client_destroy(&late);
+    tyto_publisher_destroy(&publisher);
+}
+
 static void events_handed_in_before_destroy_still_arrive(void **state)
 {
     (void)state;
@@ -405,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_filter_on_a_camera_or_class_sees_no_gaps),
         cmocka_unit_test(a_subscriber_that_stands_still_holds_up_nobody_and_learns_its_loss),
         cmocka_unit_test(silence_and_restart_of_the_daemon_are_told),
+        cmocka_unit_test(a_latecomer_learns_the_states_and_nobody_else_hears_them_twice),
         cmocka_unit_test(events_handed_in_before_destroy_still_arrive),
         cmocka_unit_test(debug_scores_come_only_to_those_who_ask),
         cmocka_unit_test(endpoints_that_others_could_reach_are_refused),
