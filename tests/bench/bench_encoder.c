@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "model/encoder.h"
-#include "model/graph_plan.h"
+#include "model/graph_file.h"
 #include "model/image_resize_cpu.h"
 #include "model/log_mel_cpu.h"
 #include "tests/bench/mobilenet.h"
@@ -193,6 +193,10 @@ static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_e
     tyto_visual_destroy(&visual);
 
     (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);
+    struct tyto_encoder_file *file = NULL;
+    must(tyto_encoder_file_read(path, &file, &fault), "audio encoder's file");
+    bench_network(gpu, &file->graph, kind, "sound embedding, one patch");
+    tyto_encoder_file_destroy(&file);
     const struct tyto_audio_params audio_params = {.weights_path = path,
                                                    .gpu = gpu,
                                                    .exec = kind,
@@ -221,12 +225,15 @@ int main(int argc, char **argv)
     static const enum tyto_exec kinds[] = {TYTO_EXEC_VULKAN, TYTO_EXEC_CPU};
     static struct tyto_graph graph;
     const char *models = getenv("TYTO_MODELS_DIR"), *golden = getenv("TYTO_GOLDEN_DIR");
+    const char *dist = getenv("TYTO_DIST");
     const struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE")};
     struct tyto_gpu *gpu = NULL;
     char folder[4000];
 
     (void)snprintf(folder, sizeof(folder), "%s/../../dist/share/tyto/models",
                    golden ? golden : "tests/golden");
+    if (dist)
+        (void)snprintf(folder, sizeof(folder), "%s/share/tyto/models", dist);
     if (argc > 1 || models)
         (void)snprintf(folder, sizeof(folder), "%s", argc > 1 ? argv[1] : models);
     must(tyto_gpu_create(&params, &gpu), "device");

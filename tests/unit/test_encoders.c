@@ -51,16 +51,22 @@ static int close_gpu(void **state)
     return num_messages != 0;
 }
 
-/* PATH of NAME below the source tree, or below $TYTO_MODELS_DIR. */
+/* PATH of NAME: among the imported encoders, or in the folder `below` of the source tree. */
 static void find(const char *below, const char *name, char path[4096])
 {
-    const char *models = getenv("TYTO_MODELS_DIR"), *golden = getenv("TYTO_GOLDEN_DIR");
+    const char *models = getenv("TYTO_MODELS_DIR"), *dist = getenv("TYTO_DIST");
+    const char *golden = getenv("TYTO_GOLDEN_DIR");
 
-    if (models && !below)
+    if (!golden)
+        golden = "tests/golden";
+    if (below)
+        (void)snprintf(path, 4096, "%s/../../%s/%s", golden, below, name);
+    else if (models)
         (void)snprintf(path, 4096, "%s/%s", models, name);
+    else if (dist)
+        (void)snprintf(path, 4096, "%s/share/tyto/models/%s", dist, name);
     else
-        (void)snprintf(path, 4096, "%s/../../%s/%s", golden ? golden : "tests/golden",
-                       below ? below : "dist/share/tyto/models", name);
+        (void)snprintf(path, 4096, "%s/../../dist/share/tyto/models/%s", golden, name);
 }
 
 static void need(const char *path)
