@@ -381,7 +381,20 @@ static void read_subgroup_sizes(struct tyto_gpu *gpu)
         gpu->subgroup_size_control = false;
 }
 
-static enum tyto_err create_device(struct tyto_gpu *gpu)
+static void want_optional(const struct features *have, struct features *want)
+{
+    want->base.features.shaderInt64 = have->base.features.shaderInt64;
+    want->storage16.storageBuffer16BitAccess = have->storage16.storageBuffer16BitAccess;
+    want->storage8.storageBuffer8BitAccess = have->storage8.storageBuffer8BitAccess;
+    want->float16.shaderFloat16 = have->float16.shaderFloat16;
+    want->extended_types.shaderSubgroupExtendedTypes =
+        have->extended_types.shaderSubgroupExtendedTypes;
+    want->float16.shaderInt8 = have->float16.shaderInt8;
+    want->subgroup_size.subgroupSizeControl = have->subgroup_size.subgroupSizeControl;
+    want->subgroup_size.computeFullSubgroups = have->subgroup_size.computeFullSubgroups;
+}
+
+static enum tyto_err create_device(struct tyto_gpu *gpu, bool minimal)
 {
     static const float priority = 1.0f;
     static const char *const extensions[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
@@ -391,16 +404,8 @@ static enum tyto_err create_device(struct tyto_gpu *gpu)
     chain_features(&have, gpu->subgroup_size_control);
     chain_features(&want, gpu->subgroup_size_control);
     vkGetPhysicalDeviceFeatures2(gpu->physical, &have.base);
-    want.base.features.shaderInt64 = have.base.features.shaderInt64;
-    want.storage16.storageBuffer16BitAccess = have.storage16.storageBuffer16BitAccess;
-    want.storage8.storageBuffer8BitAccess = have.storage8.storageBuffer8BitAccess;
-    want.float16.shaderFloat16 = have.float16.shaderFloat16;
-    want.extended_types.shaderSubgroupExtendedTypes =
-        have.extended_types.shaderSubgroupExtendedTypes;
-    want.float16.shaderInt8 = have.float16.shaderInt8;
-    want.subgroup_size.subgroupSizeControl = have.subgroup_size.subgroupSizeControl;
-    want.subgroup_size.computeFullSubgroups = have.subgroup_size.computeFullSubgroups;
-
+    if (!minimal)
+        want_optional(&have, &want);
     if (!find_queue_family(gpu->physical, &gpu->queue_family))
         return TYTO_ERR_UNSUPPORTED;
     const VkDeviceQueueCreateInfo queue_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
@@ -418,7 +423,7 @@ static enum tyto_err create_device(struct tyto_gpu *gpu)
         return err;
     vkGetDeviceQueue(gpu->device, gpu->queue_family, 0, &gpu->queue);
     if (gpu->subgroup_size_control) {
-        gpu->subgroup_size_control = have.subgroup_size.subgroupSizeControl;
+        gpu->subgroup_size_control = want.subgroup_size.subgroupSizeControl;
         read_subgroup_sizes(gpu);
     }
     return TYTO_OK;
@@ -478,8 +483,11 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
         err = create_messenger(gpu);
     if (!err)
         err = pick_physical(gpu, params->device);
+    if (!err && params->minimal)
+        gpu->info.fp16_storage = gpu->info.fp16_math = gpu->info.int64 = gpu->info.coop_matrix =
+            false;
     if (!err)
-        err = create_device(gpu);
+        err = create_device(gpu, params->minimal);
     if (!err)
         err = create_pool(gpu);
     if (err)

@@ -54,6 +54,7 @@ struct tyto_gpu_params {
     const char *device;       /* NULL, "auto", "gpu", "cpu" or an index; auto prefers a real GPU */
     const char *cache_dir;    /* where the pipeline cache is kept; NULL: not kept */
     bool validate;            /* turn the validation layer on when it is installed */
+    bool minimal;             /* use no optional feature: the poorest device there is, for tests */
     uint64_t wait_timeout_ns; /* bound on every wait; 0: 2 s */
     const struct tyto_log *log;
 };

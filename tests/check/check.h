@@ -3,6 +3,7 @@
  *   check_NAME           runs its cases; exit 0 good, 1 failed, 77 no device (a failure when
  *                        TYTO_REQUIRE_GPU=1)
  *   check_NAME --bench   times its bench lines instead
+ * With TYTO_CHECK_MINIMAL=1 no optional feature of the device is used.
  * The validation layer is on; one message fails the run (it is off in --bench). */
 #ifndef TYTO_TESTS_CHECK_H
 #define TYTO_TESTS_CHECK_H
