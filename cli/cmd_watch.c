@@ -17,7 +17,8 @@
 static const char help[] =
     "tyto watch: show what a running tytod sees and hears.\n\n"
     "usage: tyto watch [ENDPOINT] [OPTION...]\n\n"
-    "  ENDPOINT            where tytod publishes (default " TYTO_CLIENT_DEFAULT_ENDPOINT ")\n"
+    "  ENDPOINT            where tytod publishes (default " TYTO_CLIENT_DEFAULT_ENDPOINT ");\n"
+    "                      'ipc' means the socket file in the user's run-time folder\n"
     "  --camera ID         only this camera; may be given again\n"
     "  --class NAME        only this class; may be given again\n"
     "  --json              JSON lines instead of readable ones\n"
@@ -302,8 +303,15 @@ int tyto_cmd_watch(int argc, char **argv)
         if (status != 0)
             return status;
     }
+    char ipc_endpoint[128];
     if (optind < argc)
         watch.params.endpoint = argv[optind++];
+    if (watch.params.endpoint && strcmp(watch.params.endpoint, "ipc") == 0) {
+        const char *folder = getenv("XDG_RUNTIME_DIR"); /* as tytod --endpoint ipc does */
+        snprintf(ipc_endpoint, sizeof(ipc_endpoint), "ipc://%.80s/tyto/events.sock",
+                 folder && folder[0] == '/' ? folder : "/run");
+        watch.params.endpoint = ipc_endpoint;
+    }
     if (optind < argc) {
         fprintf(stderr, "tyto watch: one endpoint is enough; what is '%s'?\n", argv[optind]);
         return 2;
