@@ -6,11 +6,11 @@
 
 #include "model/import_build.h"
 
-enum { NO_LAYER = UINT32_MAX };
+static const uint32_t no_layer = UINT32_MAX;
 
 struct uses {
     uint32_t num_readers[TYTO_BUILD_MAX_LAYERS + 1];
-    uint32_t producer[TYTO_BUILD_MAX_LAYERS + 1]; /* layer, or NO_LAYER */
+    uint32_t producer[TYTO_BUILD_MAX_LAYERS + 1]; /* layer, or no_layer */
 };
 
 static uint32_t num_inputs(const struct tyto_layer *layer)
@@ -99,7 +99,7 @@ static bool fuse_one(struct tyto_build *build, uint32_t out_value, struct uses *
     for (uint32_t i = 0; i < build->num_layers; i++) {
         const struct tyto_layer *layer = &build->layers[i];
         const uint32_t producer = uses->producer[layer->in_idx[0]];
-        if (producer == NO_LAYER || uses->num_readers[layer->in_idx[0]] != 1)
+        if (producer == no_layer || uses->num_readers[layer->in_idx[0]] != 1)
             continue;
         struct tyto_layer *before = &build->layers[producer];
         const bool fused = layer->op == TYTO_LAYER_ACTIVATION ? fuse_activation(before, layer)

@@ -9,7 +9,9 @@
 
 #include "model/import_build.h"
 
-enum { TYTO_WALK_NONE = UINT32_MAX, TYTO_WALK_MAX_IN = 2 };
+#define TYTO_WALK_NONE UINT32_MAX /* no tensor, no node */
+
+enum { TYTO_WALK_MAX_IN = 2 };
 
 struct tyto_walk_node {
     uint32_t in[TYTO_WALK_MAX_IN]; /* tensors that are no constants */
