@@ -5,7 +5,7 @@
 //   std  out[b,p,c] = sqrt(avg of (in - avg)^2), population
 // in (B, H, W, C) f32, out rows of C floats, out_pitch apart, from out_first on; p = (oy, ox)
 // grid     x: channels (four a lane if all counts allow) of all places in groups of LANES, y: b
-// limits   every window touches the picture; B <= maxComputeWorkGroupCount[1]; windows of at most
+// limits   every window touches the picture; groups and B <= maxComputeWorkGroupCount[0, 1]; windows of at most
 //          MAX_WINDOW values, because lavapipe ends a kernel's loops after 65535 rounds in all
 // numerics max exact; f32 sums: avg within 1e-6 of the largest magnitude, std (two passes)
 //          within 2e-6 of it
