@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
     "tytod: listens to and looks at cameras, and publishes what it hears and sees.\n\n"
@@ -196,48 +195,5 @@ enum tyto_err tyto_args_to_config(const struct tyto_args *args, struct tyto_conf
         tyto_config_destroy(&config);
     else
         *ret_config = config;
-    return err;
-}
-
-/* Beside the program: bin/tytod and share/tyto/models. */
-static void default_models(char *ret_dir, size_t dir_bytes)
-{
-    char path[TYTO_CONFIG_PATH_MAX - 64];
-    const ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    path[len > 0 ? len : 0] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(path, '/');
-        if (slash)
-            *slash = '\0';
-    }
-    snprintf(ret_dir, dir_bytes, "%s/share/tyto/models", path);
-}
-
-static enum tyto_err find_model(const char *dir, const char *name, char *path,
-                                struct tyto_fault *ret_fault)
-{
-    if (!path[0]) {
-        const int num = snprintf(path, TYTO_CONFIG_PATH_MAX, "%s/%s.safetensors", dir, name);
-        if (num < 0 || num >= TYTO_CONFIG_PATH_MAX)
-            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "models", "path too long");
-    }
-    if (access(path, R_OK) != 0)
-        return tyto_fault_set(ret_fault, TYTO_ERR_NOT_FOUND, path, 0, NULL,
-                              "the %s network cannot be read: run scripts/setup, or name its "
-                              "folder with --models",
-                              name);
-    return TYTO_OK;
-}
-
-enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fault *ret_fault)
-{
-    if (!config->models.dir[0])
-        default_models(config->models.dir, sizeof(config->models.dir));
-    const char *dir = config->models.dir;
-    enum tyto_err err = find_model(dir, "visual", config->models.visual, ret_fault);
-    if (err == TYTO_OK)
-        err = find_model(dir, "audio", config->models.audio, ret_fault);
-    if (err == TYTO_OK)
-        err = find_model(dir, "head", config->models.head, ret_fault);
     return err;
 }

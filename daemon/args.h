@@ -36,9 +36,4 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_args_to_config(const struct tyto_args *args, struct tyto_config **ret_config,
                                   struct tyto_fault *ret_fault);
 
-/* Finds the network files: what the configuration names, else DIR/NAME.safetensors.
- * NOT_FOUND with what to do about it. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fault *ret_fault);
-
 #endif

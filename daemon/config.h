@@ -25,6 +25,7 @@ enum {
 struct tyto_config_rule {
     struct tyto_class_rule rule;
     bool has_publish;
+    uint32_t line;
 };
 
 struct tyto_config_rules {

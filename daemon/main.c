@@ -6,6 +6,7 @@
 #include "daemon/args.h"
 #include "daemon/daemon.h"
 #include "daemon/log_sink.h"
+#include "daemon/models.h"
 
 static void complain(const struct tyto_fault *fault)
 {

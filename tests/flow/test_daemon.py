@@ -175,6 +175,26 @@ def a_good_file_is_called_good(world):
     assert result.returncode == 0 and "good: 1 camera, publishing on" in result.stdout, result
 
 
+def a_class_that_the_networks_do_not_know_is_named(world):
+    for text, line in (("classes:\n  dgo: {threshold: 0.5}\n", 3),
+                       ("tracker: {}\n", None)):
+        own = ", classes: {catt: {publish: false}}" if line is None else ""
+        path = world.config("cameras: [{id: a, uri: 'test://'%s}]\n%s" % (own, text))
+        result = world.run("tytod", "--check", "--config", path, "--models", world.models)
+        assert result.returncode == 1, result
+        assert f"{path}:{line or 1}: classes: the networks know no class" in result.stderr, result
+        assert "`tyto model info" in result.stderr
+    broken = os.path.join(world.folder, "broken")
+    os.mkdir(broken)
+    for name in ("visual", "audio", "head"):
+        with open(os.path.join(world.models, name + ".safetensors"), "rb") as file:
+            data = file.read()
+        with open(os.path.join(broken, name + ".safetensors"), "wb") as file:
+            file.write(data[:1000] if name == "audio" else data)
+    result = world.run("tytod", "--check", "--models", broken, "test://")
+    assert result.returncode == 1 and "audio.safetensors" in result.stderr, result
+
+
 def it_tells_systemd_and_ends_cleanly(world):
     address = os.path.join(world.folder, "notify")
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -251,7 +271,8 @@ def secrets_stay_out_of_the_log(world):
 
 PLAIN = [help_and_version_are_there, wrong_usage_says_what_is_wrong,
          a_bad_file_is_named_with_line_and_key, watch_waits_without_a_daemon]
-WITH_MODELS = [a_good_file_is_called_good, it_tells_systemd_and_ends_cleanly,
+WITH_MODELS = [a_good_file_is_called_good, a_class_that_the_networks_do_not_know_is_named,
+               it_tells_systemd_and_ends_cleanly,
                open_events_are_ended_at_shutdown, a_file_that_ends_can_end_the_daemon,
                a_watcher_that_stands_still_holds_up_nobody, secrets_stay_out_of_the_log]
 

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/models.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/nearest.h"
+#include "model/cman.h"
+#include "proto/json.h"
+#include "proto/weights.h"
+
+/* Beside the program: bin/tytod and share/tyto/models. */
+static void default_models(char *ret_dir, size_t dir_bytes)
+{
+    char path[TYTO_CONFIG_PATH_MAX - 64];
+    const ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    path[len > 0 ? len : 0] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(path, '/');
+        if (slash)
+            *slash = '\0';
+    }
+    snprintf(ret_dir, dir_bytes, "%s/share/tyto/models", path);
+}
+
+static enum tyto_err find_model(const char *dir, const char *name, char *path,
+                                struct tyto_fault *ret_fault)
+{
+    if (!path[0]) {
+        const int num = snprintf(path, TYTO_CONFIG_PATH_MAX, "%s/%s.safetensors", dir, name);
+        if (num < 0 || num >= TYTO_CONFIG_PATH_MAX)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "models", "path too long");
+    }
+    if (access(path, R_OK) != 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOT_FOUND, path, 0, NULL,
+                              "the %s network cannot be read: run scripts/setup, or name its "
+                              "folder with --models",
+                              name);
+    return TYTO_OK;
+}
+
+/* --- do they fit what the configuration says? --------------------------------------------- */
+
+struct class_names {
+    const char *names[TYTO_CMAN_MAX_CLASSES]; /* borrowed from the JSON */
+    uint32_t num;
+};
+
+static enum tyto_err check_rules(const struct tyto_config *config,
+                                 const struct tyto_config_rules *rules,
+                                 const struct class_names *known, struct tyto_fault *ret_fault)
+{
+    for (uint32_t i = 0; i < rules->num; i++) {
+        const char *name = rules->items[i].rule.class_name;
+        bool is_known = false;
+        for (uint32_t k = 0; k < known->num && !is_known; k++)
+            is_known = strcmp(known->names[k], name) == 0;
+        if (is_known)
+            continue;
+        const char *near = tyto_nearest(name, known->names, known->num);
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, rules->items[i].line,
+                              "classes",
+                              "the networks know no class '%s'%s%s%s `tyto model info "
+                              "%.150s` lists them",
+                              name, near ? "; did you mean '" : ".", near ? near : "",
+                              near ? "'?" : "", config->models.head);
+    }
+    return TYTO_OK;
+}
+
+static enum tyto_err check_classes(const struct tyto_config *config, const struct tyto_json *json,
+                                   struct tyto_fault *ret_fault)
+{
+    struct class_names known;
+    known.num = 0;
+    for (uint32_t i = 0; i < tyto_json_num_items(json) && i < TYTO_CMAN_MAX_CLASSES; i++) {
+        const char *name = tyto_json_string(tyto_json_at(json, i));
+        if (name)
+            known.names[known.num++] = name;
+    }
+    enum tyto_err err = check_rules(config, &config->rules, &known, ret_fault);
+    for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++)
+        err = check_rules(config, &config->cameras[i].rules, &known, ret_fault);
+    return err;
+}
+
+static enum tyto_err check_models(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    const char *const paths[] = {config->models.visual, config->models.audio};
+    struct tyto_weights *weights = NULL;
+    enum tyto_err err = TYTO_OK;
+    for (int i = 0; err == TYTO_OK && i < 2; i++) {
+        err = tyto_weights_open(paths[i], &weights, ret_fault);
+        if (err == TYTO_OK)
+            tyto_weights_close(&weights);
+    }
+    if (err == TYTO_OK)
+        err = tyto_weights_open(config->models.head, &weights, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    const char *text = tyto_weights_meta(weights, "tyto.classes");
+    struct tyto_json *json = NULL;
+    if (text && tyto_json_parse(text, strlen(text), &json, NULL, 0) == TYTO_OK) {
+        err = check_classes(config, json, ret_fault);
+        tyto_json_destroy(&json);
+    }
+    tyto_weights_close(&weights);
+    return err;
+}
+
+enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    if (!config->models.dir[0])
+        default_models(config->models.dir, sizeof(config->models.dir));
+    const char *dir = config->models.dir;
+    enum tyto_err err = find_model(dir, "visual", config->models.visual, ret_fault);
+    if (err == TYTO_OK)
+        err = find_model(dir, "audio", config->models.audio, ret_fault);
+    if (err == TYTO_OK)
+        err = find_model(dir, "head", config->models.head, ret_fault);
+    return err == TYTO_OK ? check_models(config, ret_fault) : err;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the networks lie, and whether they fit the configuration; before any of
+ * them is loaded. */
+#ifndef TYTO_DAEMON_MODELS_H
+#define TYTO_DAEMON_MODELS_H
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "daemon/config.h"
+
+/* Fills in config->models: what the configuration names, else DIR/NAME.safetensors.
+ * NOT_FOUND, FORMAT (a broken file), INVALID (a rule for a class that the head
+ * does not know), each with what to do about it. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fault *ret_fault);
+
+#endif
