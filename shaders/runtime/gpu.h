@@ -41,7 +41,7 @@ struct tyto_gpu_info {
     uint64_t heap_bytes; /* of the largest device-local heap */
     bool fp16_storage;   /* 16-bit values in storage buffers */
     bool fp16_math;
-    bool int64; /* 64-bit integers in kernels, in subgroup shuffles too */
+    bool int64;       /* 64-bit integers in kernels, in subgroup shuffles too */
     bool coop_matrix; /* cooperative matrix extension offered */
     bool usable;      /* has what every kernel needs */
 };

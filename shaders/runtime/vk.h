@@ -83,6 +83,27 @@ struct tyto_kernel {
     char name[64];
 };
 
+/* Every feature structure that is asked about or turned on. */
+struct tyto_vk_features {
+    VkPhysicalDeviceFeatures2 base;
+    VkPhysicalDevice16BitStorageFeatures storage16;
+    VkPhysicalDevice8BitStorageFeatures storage8;
+    VkPhysicalDeviceShaderFloat16Int8Features float16;
+    VkPhysicalDeviceShaderSubgroupExtendedTypesFeatures extended_types;
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroup_size;
+};
+
+/* --- instance.c --- */
+VkResult tyto_vk_create_instance(bool validate, VkInstance *ret_instance);
+bool tyto_vk_has_validation(void); /* whether the layer is installed */
+bool tyto_vk_has_extension(VkPhysicalDevice physical, const char *name);
+bool tyto_vk_find_queue_family(VkPhysicalDevice physical, uint32_t *ret_family);
+/* Links the structures of *feats, all features off. */
+void tyto_vk_chain_features(struct tyto_vk_features *feats, bool subgroup_size);
+/* Sets physical and info of the gpu, whose instance exists, by tyto_gpu_params.device. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_vk_pick(struct tyto_gpu *gpu, const char *wish);
+
 /* The one place where a VkResult becomes a tyto_err; marks the gpu as lost. */
 enum tyto_err tyto_vk_err(struct tyto_gpu *gpu, VkResult result);
 VkFormat tyto_vk_format(enum tyto_bind_kind kind); /* UNDEFINED for storage */
