@@ -26,7 +26,7 @@ static void on_play(GstRTSPClient *client, GstRTSPContext *context, struct serve
     (void)context;
     if (server->params->once && !server->is_counting) {
         server->is_counting = true;
-        g_timeout_add((guint)(server->params->seconds * 1e3) + 1000, stop, server);
+        g_timeout_add((guint)(server->params->seconds * 1e3) + 300, stop, server);
     }
 }
 
