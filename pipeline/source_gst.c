@@ -14,7 +14,7 @@
 #include "pipeline/source_parts.h"
 
 /* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
-enum { RING_PICTURES = 4, RING_SOUNDS = 128, BLOCK_US = 2000 };
+enum { RING_PICTURES = 4, RING_SOUNDS = 128, BLOCK_US = 2000, DEAD_WAITS = 5 };
 
 /* From the NTP era of RTCP (1900) to the Unix one. */
 #define NTP_UNIX_S 2208988800ull
@@ -102,6 +102,8 @@ static void on_eos(GstAppSink *sink, gpointer user)
 {
     struct tyto_source_stream *stream = user;
     (void)sink;
+    if (stream->source->kind != TYTO_URI_RTSP)
+        atomic_store(&stream->source->num_pending, 0); /* no data came, nor will */
     if (!atomic_exchange(&stream->ended, true))
         (void)push(stream, GST_MINI_OBJECT_CAST(gst_event_new_eos()));
 }
@@ -336,6 +338,36 @@ static enum tyto_err err_of(const GError *error)
     return TYTO_ERR_INTERNAL;
 }
 
+static gboolean is_running(GstElement *element, GstPad *pad, gpointer user)
+{
+    (void)element;
+    GST_OBJECT_LOCK(pad);
+    const bool running = GST_PAD_TASK(pad) && GST_TASK_STATE(GST_PAD_TASK(pad)) == GST_TASK_STARTED;
+    GST_OBJECT_UNLOCK(pad);
+    *(bool *)user |= running;
+    return TRUE;
+}
+
+static void look_for_tasks(const GValue *value, gpointer user)
+{
+    gst_element_foreach_pad(GST_ELEMENT(g_value_get_object(value)), is_running, user);
+}
+
+/* parsebin swallows the error of a demuxer that fails while it is being tried
+ * out. Then no task runs, no data come and no message either. */
+static bool is_dead(struct tyto_source *source)
+{
+    bool running = !source->is_file || atomic_load(&source->last_data_ns) != 0;
+    if (!running) {
+        GstIterator *elements = gst_bin_iterate_recurse(GST_BIN(source->pipeline));
+        const GstIteratorResult result = gst_iterator_foreach(elements, look_for_tasks, &running);
+        running |= result != GST_ITERATOR_DONE; /* changed meanwhile */
+        gst_iterator_free(elements);
+    }
+    source->num_idle = running ? 0 : source->num_idle + 1;
+    return source->num_idle >= DEAD_WAITS;
+}
+
 /* GStreamer's words, where there are none better. */
 static const char *words_of(const struct tyto_source *source, const GError *error)
 {
@@ -352,6 +384,18 @@ static const char *words_of(const struct tyto_source *source, const GError *erro
             return "cannot be reached";
     }
     return error->message;
+}
+
+/* A bin forgets an EOS that comes while it still starts, as it does for short
+ * files: what our sinks have seen counts as well. */
+static bool all_ended(const struct tyto_source *source)
+{
+    bool linked[TYTO_NUM_STREAMS];
+    bool ended =
+        tyto_source_get_streams(source, &linked[TYTO_STREAM_AUDIO], &linked[TYTO_STREAM_VIDEO]);
+    for (int i = 0; ended && i < TYTO_NUM_STREAMS; i++)
+        ended = !linked[i] || atomic_load(&source->streams[i].ended);
+    return ended;
 }
 
 static bool settled_without_streams(const struct tyto_source *source)
@@ -373,8 +417,14 @@ enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char 
             snprintf(text, text_bytes, "could not be started");
             return TYTO_ERR_IO;
         }
+        if (is_dead(source)) {
+            snprintf(text, text_bytes, "%s",
+                     source->note[0] ? source->note
+                                     : "it cannot be read: broken from its start on");
+            return TYTO_ERR_FORMAT;
+        }
         if (!settled_without_streams(source))
-            return TYTO_ERR_TIMEOUT;
+            return all_ended(source) ? TYTO_ERR_CLOSED : TYTO_ERR_TIMEOUT;
         snprintf(text, text_bytes, "nothing to see or hear in it%s%s", source->note[0] ? ": " : "",
                  source->note);
         return TYTO_ERR_UNSUPPORTED;

@@ -53,6 +53,7 @@ struct tyto_source {
     atomic_bool no_more_pads; /* of the topmost element */
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
     _Atomic uint64_t last_data_ns;
+    uint32_t num_idle; /* waits in a row in which nothing ran; of tyto_source_wait() */
     pthread_mutex_t note_lock; /* guards note */
     char note[TYTO_SOURCE_NOTE_MAX];
 };
