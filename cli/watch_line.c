@@ -177,9 +177,11 @@ void tyto_line_camera(const struct tyto_line_style *style, const struct tyto_cam
                   : state->has_audio                   ? ": sound, no picture"
                   : state->has_video                   ? ": picture, no sound"
                                                        : "";
-    snprintf(text, sizeof(text), "camera %s is %s%s%s%s", state->camera,
-             tyto_camera_status_name(state->status), streams, state->text[0] ? ": " : "",
-             state->text);
+    /* What the status says already need not be said again. */
+    const char *status = tyto_camera_status_name(state->status);
+    const bool has_text = state->text[0] && !is_live && strcmp(state->text, status) != 0;
+    snprintf(text, sizeof(text), "camera %s is %s%s%s%s", state->camera, status, streams,
+             has_text ? ": " : "", has_text ? state->text : "");
     const bool is_bad = state->status == TYTO_CAMERA_STATUS_LOST ||
                         state->status == TYTO_CAMERA_STATUS_STALLED ||
                         state->status == TYTO_CAMERA_STATUS_FAILED;

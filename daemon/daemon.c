@@ -55,10 +55,15 @@ static void on_state(void *user, const struct tyto_camera_state *state)
     const bool is_bad = state->status == TYTO_CAMERA_STATUS_LOST ||
                         state->status == TYTO_CAMERA_STATUS_STALLED ||
                         state->status == TYTO_CAMERA_STATUS_FAILED;
+    const bool is_live = state->status == TYTO_CAMERA_STATUS_LIVE;
+    const char *status = tyto_camera_status_name(state->status);
+    const bool has_text = state->text[0] && !is_live && strcmp(state->text, status) != 0;
+    const char *streams = "";
+    if (is_live && state->has_audio != state->has_video)
+        streams = state->has_audio ? " (sound, no picture)" : " (picture, no sound)";
     tyto_log_write(daemon->log, is_bad ? TYTO_LOG_WARNING : TYTO_LOG_INFO, "camera",
-                   "%s is %s%s%s%s", state->camera, tyto_camera_status_name(state->status),
-                   state->text[0] ? ": " : "", state->text,
-                   err == TYTO_OK ? "" : " (not published)");
+                   "%s is %s%s%s%s%s", state->camera, status, has_text ? ": " : "",
+                   has_text ? state->text : "", streams, err == TYTO_OK ? "" : " (not published)");
 }
 
 /* The classes that score highest, for whoever subscribes to dbg/. */
