@@ -7,6 +7,7 @@
 #include "shaders/dwconv/dwconv_shape.h"
 #include "shaders/dwconv3_spv.h"
 #include "shaders/dwconv3_store64_spv.h"
+#include "shaders/dwconv3_wide_store64_spv.h"
 #include "shaders/dwconv_scalar_spv.h"
 #include "shaders/dwconv_spv.h"
 #include "shaders/gemm/gemm.h"
@@ -146,44 +147,51 @@ static enum tyto_err check(const struct tyto_dwconv_weights *weights,
     return TYTO_OK;
 }
 
-/* Which of the three sources runs a shape. */
-enum way { WAY_SCALAR, WAY_PLAIN, WAY_3X3 };
+/* Which source runs a shape, and how wide. */
+struct way {
+    bool scalar, is_3x3;
+    uint32_t item_channels, item_width; /* what one lane owns of an output row */
+};
 
-static enum way way_of(const struct tyto_dwconv_args *args)
+static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_dwconv_args *args)
 {
     const struct tyto_dwconv_shape *s = &args->shape;
+    struct way way = {.item_channels = 4, .item_width = 1};
 
-    if (s->channels % 4 || args->x_offset % 4)
-        return WAY_SCALAR;
-    if (s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == s->stride_w && s->stride_h <= 2 &&
-        args->y_offset % 4 == 0)
-        return WAY_3X3;
-    return WAY_PLAIN;
-}
-
-static void choose(const struct tyto_gpu *gpu, enum way way, struct tyto_kernel_params *params)
-{
-    if (way == WAY_SCALAR) {
-        params->spirv = dwconv_scalar_spv;
-        params->spirv_bytes = sizeof(dwconv_scalar_spv);
-    } else if (way == WAY_PLAIN) {
-        params->spirv = dwconv_spv;
-        params->spirv_bytes = sizeof(dwconv_spv);
-    } else if (tyto_gemm_stores_pairs(gpu)) {
-        params->spirv = dwconv3_store64_spv;
-        params->spirv_bytes = sizeof(dwconv3_store64_spv);
-    } else {
-        params->spirv = dwconv3_spv;
-        params->spirv_bytes = sizeof(dwconv3_spv);
+    way.scalar = s->channels % 4 || args->x_offset % 4;
+    way.is_3x3 = !way.scalar && s->kernel_h == 3 && s->kernel_w == 3 &&
+                 s->stride_h == s->stride_w && s->stride_h <= 2 && args->y_offset % 4 == 0;
+    if (way.is_3x3) {
+        way.item_width = WIDTH3;
+        if (tyto_gemm_stores_pairs(gpu) && s->channels % 8 == 0 && args->y_offset % 8 == 0)
+            way.item_channels = 8;
     }
+    return way;
 }
 
-static enum tyto_err get_kernel(struct tyto_dwconv *dwconv, enum way way,
+#define USE_SPIRV(params, name)                                                                    \
+    ((params)->spirv = name##_spv, (params)->spirv_bytes = sizeof(name##_spv))
+
+static void choose(const struct tyto_gpu *gpu, struct way way, struct tyto_kernel_params *params)
+{
+    if (way.scalar)
+        USE_SPIRV(params, dwconv_scalar);
+    else if (!way.is_3x3)
+        USE_SPIRV(params, dwconv);
+    else if (way.item_channels == 8)
+        USE_SPIRV(params, dwconv3_wide_store64);
+    else if (tyto_gemm_stores_pairs(gpu))
+        USE_SPIRV(params, dwconv3_store64);
+    else
+        USE_SPIRV(params, dwconv3);
+}
+
+static enum tyto_err get_kernel(struct tyto_dwconv *dwconv, struct way way,
                                 const struct tyto_dwconv_args *args, uint32_t flags,
                                 const struct tyto_kernel **ret_kernel)
 {
     const enum tyto_bind_kind binds[] = {
-        way == WAY_SCALAR ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+        way.scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
     const uint32_t spec[] = {(uint32_t)args->act, flags, args->shape.stride_h};
     struct tyto_kernel_params params = {.name = "dwconv",
@@ -191,10 +199,15 @@ static enum tyto_err get_kernel(struct tyto_dwconv *dwconv, enum way way,
                                         .num_binds = 4,
                                         .push_bytes = sizeof(struct dwconv_push),
                                         .spec = spec,
-                                        .num_spec = way == WAY_3X3 ? 3 : 2};
+                                        .num_spec = way.is_3x3 ? 3 : 2};
 
     choose(dwconv->variants.gpu, way, &params);
     return tyto_variants_get(&dwconv->variants, &params, ret_kernel);
+}
+
+static uint32_t divide_up(uint32_t value, uint32_t unit)
+{
+    return (value + unit - 1) / unit;
 }
 
 enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *plan,
@@ -208,7 +221,7 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
 
     if (err)
         return err;
-    const enum way way = way_of(args);
+    const struct way way = way_of(dwconv->variants.gpu, args);
     const bool is_cpu = tyto_gpu_get_info(dwconv->variants.gpu)->kind == TYTO_GPU_KIND_CPU;
     const uint32_t rows = is_cpu ? ROWS_CPU : ROWS_GPU;
     uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
@@ -227,8 +240,7 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
                                      .stride_w = s->stride_w,
                                      .pad_top = s->pad_top,
                                      .pad_left = s->pad_left,
-                                     .x_offset =
-                                         (uint32_t)args->x_offset / (way == WAY_SCALAR ? 1 : 4),
+                                     .x_offset = (uint32_t)args->x_offset / (way.scalar ? 1 : 4),
                                      .y_offset = (uint32_t)args->y_offset,
                                      .rows = rows,
                                      .slope = args->act_slope,
@@ -237,9 +249,8 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
                                       {.buf = weights->taps},
                                       {.buf = weights->bias ? weights->bias : weights->taps},
                                       {.buf = args->y}};
-    const uint32_t num_x = way == WAY_3X3 ? (s->out_w + WIDTH3 - 1) / WIDTH3 : s->out_w;
-    const uint32_t num_items = (s->channels + 3) / 4 * num_x;
-    return tyto_plan_dispatch(plan, kernel, binds, &push,
-                              (num_items + DWCONV_LANES - 1) / DWCONV_LANES,
-                              (s->out_h + rows - 1) / rows, num_batches);
+    const uint32_t num_items =
+        divide_up(s->channels, way.item_channels) * divide_up(s->out_w, way.item_width);
+    return tyto_plan_dispatch(plan, kernel, binds, &push, divide_up(num_items, DWCONV_LANES),
+                              divide_up(s->out_h, rows), num_batches);
 }
