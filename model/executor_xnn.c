@@ -14,15 +14,20 @@
 #include <string.h>
 #include <xnnpack.h>
 
+#include "model/pointwise_cpu.h"
+
 enum {
     MAX_STEPS = 3 * TYTO_GRAPH_MAX_LAYERS,
     ALIGN_FLOATS = 16,
+    ROWS_AT_ONCE = 192,
     CHUNK_BYTES = 1 << 20, /* of the largest value in a chunk: half an L2 cache */
 };
 
-/* Steps that are no XNNPACK operator of their own are done by plain loops. */
+/* Steps that are no XNNPACK operator of their own are done by plain loops, and 1x1
+ * convolutions where that is faster (model/pointwise_cpu.h). */
 enum step_kind {
     STEP_CONV,
+    STEP_POINTWISE,
     STEP_LINEAR,
     STEP_ADD,
     STEP_MAX_POOL,
@@ -40,6 +45,7 @@ enum step_kind {
 struct step {
     enum step_kind kind;
     xnn_operator_t op;
+    struct tyto_pointwise_cpu *pointwise; /* POINTWISE, instead of op */
     struct tyto_value in_shape;
     uint64_t out_elems; /* of one item */
     float slope;
@@ -55,6 +61,7 @@ struct tyto_executor_xnn {
     float *input;
     const float *output;
     pthreadpool_t pool;
+    uint32_t num_threads;
     uint32_t num_steps;
     struct step steps[MAX_STEPS];
 };
@@ -262,6 +269,11 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
         return xnn_create_leaky_relu_nc_f32(c, c, c, step->slope, 0, &step->op);
     case STEP_SIGMOID:
         return xnn_create_sigmoid_nc_f32(c, c, c, 0, &step->op);
+    case STEP_POINTWISE: {
+        const enum tyto_err err = tyto_pointwise_cpu_create(
+            layer->weight, layer->bias, (uint32_t)out_c, c, plan->lo, plan->hi, &step->pointwise);
+        return err ? xnn_status_out_of_memory : xnn_status_success;
+    }
     case STEP_COPY:
     case STEP_TANH:
     case STEP_PLAIN_LEAKY_RELU:
@@ -270,12 +282,22 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
     return xnn_status_success;
 }
 
+static bool is_pointwise(const struct tyto_layer *layer)
+{
+    const bool padded = layer->pad_top || layer->pad_left || layer->pad_bottom || layer->pad_right;
+    return layer->op == TYTO_LAYER_CONV && layer->kernel_h == 1 && layer->kernel_w == 1 &&
+           layer->stride_h == 1 && layer->stride_w == 1 && !padded;
+}
+
 static enum step_kind first_kind(const struct tyto_layer *layer, const struct result_plan *plan)
 {
     const bool bounded = plan->lo > -INFINITY || plan->hi < INFINITY;
     const bool one_tap = layer->kernel_h == 1 && layer->kernel_w == 1;
     switch (layer->op) {
     case TYTO_LAYER_CONV:
+        if (is_pointwise(layer) && tyto_pointwise_cpu_is_faster())
+            return STEP_POINTWISE;
+        return STEP_CONV;
     case TYTO_LAYER_DWCONV:
     case TYTO_LAYER_SCALE:
         return STEP_CONV;
@@ -372,12 +394,30 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
         return xnn_setup_leaky_relu_nc_f32(step->op, places, in, step->out, pool);
     case STEP_SIGMOID:
         return xnn_setup_sigmoid_nc_f32(step->op, places, in, step->out, pool);
+    case STEP_POINTWISE:
     case STEP_COPY:
     case STEP_TANH:
     case STEP_PLAIN_LEAKY_RELU:
         break;
     }
     return xnn_status_success;
+}
+
+static void run_pointwise_rows(void *user, size_t first, size_t num)
+{
+    const struct step *step = user;
+    const uint64_t in_c = step->in_shape.c;
+    const uint64_t out_c = step->out_elems / ((uint64_t)step->in_shape.h * step->in_shape.w);
+    tyto_pointwise_cpu_run(step->pointwise, step->in[0] + first * in_c, step->out + first * out_c,
+                           num);
+}
+
+static void run_pointwise(struct tyto_executor_xnn *exec, struct step *step, size_t batch)
+{
+    const size_t rows = batch * step->in_shape.h * step->in_shape.w;
+    size_t each = (rows + exec->num_threads - 1) / exec->num_threads;
+    each = each < ROWS_AT_ONCE ? (each + 5) / 6 * 6 : ROWS_AT_ONCE; /* it has tiles of 6 rows */
+    pthreadpool_parallelize_1d_tile_1d(exec->pool, run_pointwise_rows, step, rows, each, 0);
 }
 
 static void run_plain(const struct step *step, size_t batch)
@@ -428,6 +468,7 @@ static enum tyto_err create_steps(struct tyto_executor_xnn *exec, const struct t
         exec->pool = pthreadpool_create(num_threads);
         err = exec->pool ? TYTO_OK : TYTO_ERR_NOMEM;
     }
+    exec->num_threads = (uint32_t)pthreadpool_get_threads_count(exec->pool); /* 1 without one */
     for (uint32_t i = 0; !err && i < graph->num_layers; i++)
         err = add_layer(exec, graph, &graph->layers[i], memory);
     free(memory);
@@ -471,9 +512,11 @@ void tyto_executor_xnn_destroy(struct tyto_executor_xnn **exec)
     if (!old)
         return;
     *exec = NULL;
-    for (uint32_t i = 0; i < old->num_steps; i++)
+    for (uint32_t i = 0; i < old->num_steps; i++) {
         if (old->steps[i].op)
             xnn_delete_operator(old->steps[i].op);
+        tyto_pointwise_cpu_destroy(&old->steps[i].pointwise);
+    }
     if (old->pool)
         pthreadpool_destroy(old->pool);
     free(old->arena);
@@ -484,9 +527,11 @@ static enum tyto_err run_chunk(struct tyto_executor_xnn *exec, uint32_t batch)
 {
     enum tyto_err err = set_up(exec, batch);
     for (uint32_t i = 0; !err && i < exec->num_steps; i++) {
-        const struct step *step = &exec->steps[i];
+        struct step *step = &exec->steps[i];
         if (step->op)
             err = from_xnn(xnn_run_operator(step->op, exec->pool));
+        else if (step->pointwise)
+            run_pointwise(exec, step, batch);
         else
             run_plain(step, batch);
     }
