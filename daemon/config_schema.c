@@ -78,7 +78,7 @@ static enum tyto_err read_class(struct tyto_yaml *yaml, const char *key,
     rules->items = grown;
     struct tyto_config_rule *rule = &grown[idx];
     memset(rule, 0, sizeof(*rule));
-    rule->line = tyto_yaml_line(node);
+    rule->line = yaml->key_line;
     rules->num = idx + 1;
     snprintf(rule->rule.class_name, sizeof(rule->rule.class_name), "%s", key);
     return tyto_yaml_mapping(yaml, node, class_fields, COUNT(class_fields), rule);

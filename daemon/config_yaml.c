@@ -328,6 +328,7 @@ tyto_yaml_members(struct tyto_yaml *yaml, const struct yaml_node_s *node, uint32
         if (!key)
             return TYTO_ERR_INVALID;
         const size_t before = path_add(yaml, key, 0);
+        yaml->key_line = tyto_yaml_line(yaml_document_get_node(yaml->document, pair->key));
         err = read(yaml, key, yaml_document_get_node(yaml->document, pair->value), idx, user);
         yaml->path[before] = '\0';
     }

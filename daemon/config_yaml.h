@@ -17,7 +17,8 @@ struct yaml_node_s;
 struct tyto_yaml {
     const char *file;
     struct yaml_document_s *document;
-    char path[128]; /* of the node being read: cameras[1].uri */
+    char path[128];    /* of the node being read: cameras[1].uri */
+    uint32_t key_line; /* within the read() of tyto_yaml_members: of the member's key */
     struct tyto_fault *fault;
 };
 

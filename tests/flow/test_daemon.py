@@ -176,7 +176,7 @@ def a_good_file_is_called_good(world):
 
 
 def a_class_that_the_networks_do_not_know_is_named(world):
-    for text, line in (("classes:\n  dgo: {threshold: 0.5}\n", 3),
+    for text, line in (("classes:\n  dgo:\n    threshold: 0.5\n", 3),
                        ("tracker: {}\n", None)):
         own = ", classes: {catt: {publish: false}}" if line is None else ""
         path = world.config("cameras: [{id: a, uri: 'test://'%s}]\n%s" % (own, text))
