@@ -7,8 +7,10 @@
 #include "shaders/conv_scalar_spv.h"
 #include "shaders/conv_spv.h"
 #include "shaders/conv_store64_spv.h"
+#include "shaders/conv_wide_store64_spv.h"
 #include "shaders/conv_x_scalar_spv.h"
 #include "shaders/conv_x_scalar_store64_spv.h"
+#include "shaders/conv_x_scalar_wide_store64_spv.h"
 #include "shaders/variants.h"
 
 enum { ROWS = 16 };
@@ -109,15 +111,16 @@ static enum tyto_err record_gemm(struct tyto_conv *conv, struct tyto_plan *plan,
 
 /* How x is read and y written: by texels of 4 floats, or float by float. */
 struct way {
-    bool x_scalar, y_scalar;
+    bool x_scalar, y_scalar, y_wide;
 };
 
-static struct way way_of(const struct tyto_conv_args *args)
+static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_conv_args *args)
 {
     const struct tyto_conv_shape *s = &args->shape;
     struct way way = {.x_scalar = s->in_c % 4 || args->x_offset % 4,
                       .y_scalar = s->out_c % 4 || args->y_offset % 4 ||
-                                  (args->residual && args->residual_offset % 4)};
+                                  (args->residual && args->residual_offset % 4),
+                      .y_wide = tyto_gemm_stores_wide(gpu, args->y_offset, s->out_c)};
 
     if (way.y_scalar)
         way.x_scalar = true; /* one variant serves both */
@@ -146,10 +149,14 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
 
     if (way.y_scalar)
         USE_SPIRV(&params, conv_scalar);
+    else if (way.x_scalar && way.y_wide)
+        USE_SPIRV(&params, conv_x_scalar_wide_store64);
     else if (way.x_scalar && pairs)
         USE_SPIRV(&params, conv_x_scalar_store64);
     else if (way.x_scalar)
         USE_SPIRV(&params, conv_x_scalar);
+    else if (way.y_wide)
+        USE_SPIRV(&params, conv_wide_store64);
     else if (pairs)
         USE_SPIRV(&params, conv_store64);
     else
@@ -198,7 +205,7 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
         s->pad_top == 0 && s->pad_left == 0 && s->out_h == s->in_h && s->out_w == s->in_w)
         return record_gemm(conv, plan, weights, args, num_batches);
 
-    const struct way way = way_of(args);
+    const struct way way = way_of(conv->variants.gpu, args);
     uint32_t flags = (bias ? GEMM_BIAS : 0) | (args->residual ? GEMM_RESIDUAL : 0) |
                      (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
     err = get_kernel(conv, weights, way, (uint32_t)args->act, flags, &kernel);

@@ -8,7 +8,7 @@
 // grid     x: panels of 32 output channels, y: ROWS output pixels each; a group is one subgroup of 8 lanes
 // limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
 // numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
-#ifdef STORE64
+#if defined(STORE64) || defined(WIDE_STORE64)
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 #include "shaders/include/tyto.glsl"

@@ -8,6 +8,7 @@
 #include "shaders/gemm_scalar_spv.h"
 #include "shaders/gemm_spv.h"
 #include "shaders/gemm_store64_spv.h"
+#include "shaders/gemm_wide_store64_spv.h"
 #include "shaders/variants.h"
 
 __extension__ typedef _Float16 half;
@@ -175,6 +176,12 @@ bool tyto_gemm_shuffles(const struct tyto_gpu *gpu)
     return tyto_gpu_get_info(gpu)->subgroup_size >= GEMM_LANES;
 }
 
+bool tyto_gemm_stores_wide(const struct tyto_gpu *gpu, uint64_t offset, uint64_t row)
+{
+    return tyto_gemm_stores_pairs(gpu) && tyto_gemm_shuffles(gpu) && offset % 8 == 0 &&
+           row % 8 == 0;
+}
+
 bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
 {
     const struct tyto_gpu_info *info = tyto_gpu_get_info(gpu);
@@ -183,7 +190,7 @@ bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
 }
 
 static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_weights *weights,
-                                bool scalar, const uint32_t spec[4],
+                                bool scalar, bool wide, const uint32_t spec[4],
                                 const struct tyto_kernel **ret_kernel)
 {
     const enum tyto_bind_kind texel = scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F;
@@ -201,6 +208,9 @@ static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_w
     if (scalar) {
         params.spirv = gemm_scalar_spv;
         params.spirv_bytes = sizeof(gemm_scalar_spv);
+    } else if (wide) {
+        params.spirv = gemm_wide_store64_spv;
+        params.spirv_bytes = sizeof(gemm_wide_store64_spv);
     } else if (tyto_gemm_stores_pairs(gemm->variants.gpu)) {
         params.spirv = gemm_store64_spv;
         params.spirv_bytes = sizeof(gemm_store64_spv);
@@ -268,7 +278,9 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
                               tyto_gemm_shuffles(gemm->variants.gpu)};
     const bool scalar = weights->n % 4 || !is_whole_texels(&x) || !is_whole_texels(&y) ||
                         (r.buf && !is_whole_texels(&r));
-    err = get_kernel(gemm, weights, scalar, spec, &kernel);
+    const bool wide = weights->n % 8 == 0 && y.batch % 8 == 0 &&
+                      tyto_gemm_stores_wide(gemm->variants.gpu, y.offset, y.row);
+    err = get_kernel(gemm, weights, scalar, wide, spec, &kernel);
     if (err)
         return err;
 

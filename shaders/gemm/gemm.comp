@@ -10,7 +10,7 @@
 //          variant runs
 // numerics f32 sums in order of k; within 1e-6 * sqrt(K) relative to the sum of magnitudes
 // source   texel loads + broadcast: what lavapipe compiles into plain vector code
-#ifdef STORE64
+#if defined(STORE64) || defined(WIDE_STORE64)
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 #include "shaders/include/tyto.glsl"

@@ -40,6 +40,8 @@ enum tyto_bind_kind tyto_gemm_weights_bind_kind(const struct tyto_gemm_weights *
 bool tyto_gemm_shuffles(const struct tyto_gpu *gpu);
 /* Whether the variants that store pairs of floats as 64-bit words are the fast ones. */
 bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu);
+/* Whether they may write y 8 floats at a time. */
+bool tyto_gemm_stores_wide(const struct tyto_gpu *gpu, uint64_t offset, uint64_t row);
 
 /* A matrix inside a buffer, in floats. row and batch are the distances between
  * rows and batches; 0 means contiguous. */

@@ -5,7 +5,8 @@
 // Written for lavapipe, correct anywhere: a texel fetch is one call and a shuffle by a constant one
 // instruction there, while a broadcast, a branch or an array in a loop is dozens. The product of
 // one step is summed per row over all 4 k before the accumulator goes back to the stack.
-// STORE64 writes pairs of floats as 64-bit words, half the work of lavapipe's store loop.
+// STORE64 writes pairs of floats as 64-bit words, half the work of lavapipe's store loop. WIDE_STORE64
+// puts two rows side by side first, so that a lane has 8 floats in a row to write: a third less again.
 // SCALAR reads x and residual and writes y float by float: any alignment, any N.
 // Needs before: push constants p with n, slope, clamp_min. The includer defines tile_load_row.
 
@@ -22,6 +23,8 @@ layout(binding = 2) uniform textureBuffer bias_tex;
 layout(binding = 3) uniform textureBuffer residual_tex;
 #if defined(SCALAR)
 layout(binding = 4) writeonly buffer Y { float y[]; };
+#elif defined(WIDE_STORE64)
+layout(binding = 4) writeonly buffer Y { u64vec4 y[]; };
 #elif defined(STORE64)
 layout(binding = 4) writeonly buffer Y { u64vec2 y[]; };
 #else
@@ -83,39 +86,83 @@ vec4 tile_residual(uint at, uint num)
 #endif
 }
 
-void tile_put(uint at, uint num, vec4 v)
+#if defined(STORE64) || defined(WIDE_STORE64)
+u64vec2 pairs_of(vec4 v)
 {
+    return u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+}
+#endif
+
+#ifdef WIDE_STORE64
+// Rows row and row + 1 as they leave: lanes 0..3 write the first, 4..7 the second, 8 columns each.
+void tile_put_two(uint row, uint num_rows, uint y_at, uint y_row, vec4 first, vec4 second)
+{
+    uint lane = gl_SubgroupInvocationID;
+    uint col = gl_WorkGroupID.x * GEMM_PANEL + lane % 4 * 8;
+    uint at = y_at + min(row + lane / 4, num_rows - 1) * y_row + col;
+    vec4 low, high;
+
+    [[unroll]] for (uint i = 0; i < 4; i++) {
+        float low_0 = subgroupShuffle(first[i], lane % 4 * 2);
+        float low_1 = subgroupShuffle(second[i], lane % 4 * 2);
+        float high_0 = subgroupShuffle(first[i], lane % 4 * 2 + 1);
+        float high_1 = subgroupShuffle(second[i], lane % 4 * 2 + 1);
+
+        low[i] = lane < 4 ? low_0 : low_1;
+        high[i] = lane < 4 ? high_0 : high_1;
+    }
+    if (col < p.n)
+        y[at / 8] = u64vec4(pairs_of(low), pairs_of(high));
+}
+#else
+void tile_put(uint row, uint num_rows, uint y_at, uint y_row, vec4 v)
+{
+    uint col = gl_WorkGroupID.x * GEMM_PANEL + tile_lane() * 4;
+    uint at = y_at + min(row, num_rows - 1) * y_row + col;
+
+    if (col >= p.n)
+        return;
 #if defined(SCALAR)
     [[unroll]] for (uint i = 0; i < 4; i++)
-        if (i < num)
+        if (col + i < p.n)
             y[at + i] = v[i];
 #elif defined(STORE64)
-    y[at / 4] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+    y[at / 4] = pairs_of(v);
 #else
     y[at / 4] = v;
 #endif
 }
+#endif
 
 // Rows row0.. of y, num_rows of them exist. Rows past the end are copies of the last one (their x
 // was), so they may be written to its place.
 void tile_finish(uint row0, uint num_rows, uint y_at, uint y_row, uint r_at, uint r_row)
 {
     uint col = gl_WorkGroupID.x * GEMM_PANEL + tile_lane() * 4;
+    uint r_col = min(col, p.n - 1); // columns past the end are read from somewhere, and not written
     vec4 bias = (FLAGS & GEMM_BIAS) != 0 ? texelFetch(bias_tex, int(col / 4)) : vec4(0.0);
 
-    if (col >= p.n)
-        return;
     [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++) {
         if (r < ROWS) {
             uint row = min(row0 + r, num_rows - 1);
             vec4 v = acc[r] + bias;
 
             if ((FLAGS & GEMM_RESIDUAL) != 0)
-                v += tile_residual(r_at + row * r_row + col, p.n - col);
+                v += tile_residual(r_at + row * r_row + r_col, p.n - r_col);
             v = tyto_act(ACT, v, p.slope);
             if ((FLAGS & GEMM_CLAMP_MIN) != 0)
                 v = max(v, vec4(p.clamp_min));
-            tile_put(y_at + row * y_row + col, p.n - col, v);
+            acc[r] = v;
+        }
+    }
+    [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r += 2) {
+        if (r < ROWS) {
+#ifdef WIDE_STORE64
+            tile_put_two(row0 + r, num_rows, y_at, y_row, acc[r], acc[r + 1]);
+#else
+            tile_put(row0 + r, num_rows, y_at, y_row, acc[r]);
+            tile_put(row0 + r + 1, num_rows, y_at, y_row, acc[r + 1]);
+#endif
         }
     }
 }

@@ -7,6 +7,8 @@
 #include "shaders/runtime/vk.h"
 
 static const uint64_t default_wait_ns = 2000000000ull;
+/* Kernels on the CPU wait for their turn like any other thread of a busy machine. */
+static const uint64_t default_cpu_wait_ns = 30000000000ull;
 
 enum tyto_err tyto_vk_err(struct tyto_gpu *gpu, VkResult result)
 {
@@ -194,13 +196,15 @@ enum tyto_err tyto_gpu_create(const struct tyto_gpu_params *params, struct tyto_
     if (!gpu)
         return TYTO_ERR_NOMEM;
     gpu->log = params->log;
-    gpu->wait_timeout_ns = params->wait_timeout_ns ? params->wait_timeout_ns : default_wait_ns;
     atomic_init(&gpu->num_messages, 0);
     err = open_gpu(gpu, params);
     if (err) {
         tyto_gpu_destroy(&gpu);
         return err;
     }
+    gpu->wait_timeout_ns = params->wait_timeout_ns               ? params->wait_timeout_ns
+                           : gpu->info.kind == TYTO_GPU_KIND_CPU ? default_cpu_wait_ns
+                                                                 : default_wait_ns;
     tyto_log_write(gpu->log, TYTO_LOG_DEBUG, "shaders", "device %u: %s, %s", gpu->info.idx,
                    gpu->info.name, gpu->info.driver);
     *ret_gpu = gpu;

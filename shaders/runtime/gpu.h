@@ -55,7 +55,7 @@ struct tyto_gpu_params {
     const char *cache_dir;    /* where the pipeline cache is kept; NULL: not kept */
     bool validate;            /* turn the validation layer on when it is installed */
     bool minimal;             /* use no optional feature: the poorest device there is, for tests */
-    uint64_t wait_timeout_ns; /* bound on every wait; 0: 2 s */
+    uint64_t wait_timeout_ns; /* bound on every wait; 0: 2 s, on a software driver 30 s */
     const struct tyto_log *log;
 };
 
