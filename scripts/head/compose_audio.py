@@ -103,12 +103,12 @@ class Composer:
         if kind < 0.12:
             return np.zeros(count, np.float32)
         if kind < 0.78:
-            return coloured_noise(rng, count) * np.float32(10 ** (rng.uniform(-85, -32) / 20))
+            return coloured_noise(rng, count) * np.float32(10 ** (rng.uniform(-85, -38) / 20))
         x = change_tone(rng, self.next_recording(NO_CLASS))
         x = np.tile(x, count // len(x) + 2)
         start = rng.integers(0, len(x) - count)
         noise = coloured_noise(rng, count) * np.float32(10 ** (rng.uniform(-85, -50) / 20))
-        return x[start:start + count] * np.float32(10 ** (rng.uniform(-45, -20) / 20)) + noise
+        return x[start:start + count] * np.float32(10 ** (rng.uniform(-48, -24) / 20)) + noise
 
     def event(self, name, count):
         """One event alone: (count,) samples."""
@@ -129,7 +129,7 @@ class Composer:
             fade = min(400, end - begin)
             out[end - fade:end] *= np.linspace(1, 0, fade, dtype=np.float32)
         peak = max(1e-6, np.abs(out).max())
-        return out / peak * np.float32(10 ** (rng.uniform(-28, -0.5) / 20))
+        return out / peak * np.float32(10 ** (rng.uniform(-22, -0.5) / 20))
 
     def track(self, names):
         """-> samples (10 s), {name: seconds audible per segment}."""

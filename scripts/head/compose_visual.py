@@ -35,6 +35,11 @@ def read_manifest(data, kind):
         return [row for row in csv.DictReader(file) if row["kind"] == kind]
 
 
+def is_small(path):
+    """Pictures of 64 px: cut out they show next to nothing."""
+    return os.path.basename(path).startswith("tiny-")
+
+
 def cut_out(picture):
     """RGBA of the object by GrabCut from a centred rectangle, cropped; None when the result
     is implausible."""
@@ -160,7 +165,7 @@ class Camera:
 
 
 class Composer:
-    filling_share, rectangle_share = 0.28, 0.1
+    filling_share, small_filling_share, rectangle_share = 0.28, 0.75, 0.1
 
     def __init__(self, data, split, seed):
         self.rng = np.random.default_rng(seed)
@@ -201,7 +206,8 @@ class Composer:
         frames = [(camera(rng, place), ())]
         if not paths:
             return frames
-        if len(paths) == 1 and rng.random() < self.filling_share:
+        share = self.small_filling_share if is_small(paths[0]) else self.filling_share
+        if len(paths) == 1 and rng.random() < share:
             return frames + self._filling(paths[0], width, camera)
         spots = []
         for i, path in enumerate(paths):
@@ -212,7 +218,8 @@ class Composer:
                 rgba = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
             if rng.random() < 0.5:
                 rgba = rgba[:, ::-1]
-            height = HEIGHT_PX * rng.uniform(0.28, 0.85 if len(paths) == 1 else 0.6)
+            low = 0.5 if is_small(path) else 0.3
+            height = HEIGHT_PX * rng.uniform(low, 0.85 if len(paths) == 1 else 0.6)
             height = min(height, 0.9 * width * rgba.shape[0] / rgba.shape[1])
             low, high = (0.15, 0.85) if len(paths) == 1 else (0.15 + 0.4 * i, 0.45 + 0.4 * i)
             spots.append([rgba, rng.uniform(low, high) * width,

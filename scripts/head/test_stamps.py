@@ -45,7 +45,7 @@ def load_head(path):
 
 
 class Stage(compose_visual.Composer):
-    filling_share = rectangle_share = 0
+    filling_share = small_filling_share = rectangle_share = 0
 
     def __init__(self, data, seed):
         super().__init__(data, "val", seed)
