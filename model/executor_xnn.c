@@ -14,20 +14,18 @@
 #include <string.h>
 #include <xnnpack.h>
 
-#include "model/pointwise_cpu.h"
+#include "model/conv_avx2.h"
 
 enum {
     MAX_STEPS = 3 * TYTO_GRAPH_MAX_LAYERS,
     ALIGN_FLOATS = 16,
-    ROWS_AT_ONCE = 192,
     CHUNK_BYTES = 1 << 20, /* of the largest value in a chunk: half an L2 cache */
 };
 
-/* Steps that are no XNNPACK operator of their own are done by plain loops, and 1x1
- * convolutions where that is faster (model/pointwise_cpu.h). */
+/* Steps that are no XNNPACK operator of their own are done by plain loops, convolutions where
+ * that is faster by model/conv_avx2.h. */
 enum step_kind {
     STEP_CONV,
-    STEP_POINTWISE,
     STEP_LINEAR,
     STEP_ADD,
     STEP_MAX_POOL,
@@ -37,6 +35,7 @@ enum step_kind {
     STEP_CLAMP,
     STEP_LEAKY_RELU,
     STEP_SIGMOID,
+    STEP_CONV_AVX2,
     STEP_COPY,
     STEP_TANH,
     STEP_PLAIN_LEAKY_RELU,
@@ -45,7 +44,7 @@ enum step_kind {
 struct step {
     enum step_kind kind;
     xnn_operator_t op;
-    struct tyto_pointwise_cpu *pointwise; /* POINTWISE, instead of op */
+    struct tyto_conv_avx2 *conv; /* CONV_AVX2, instead of op */
     struct tyto_value in_shape;
     uint64_t out_elems; /* of one item */
     float slope;
@@ -61,7 +60,6 @@ struct tyto_executor_xnn {
     float *input;
     const float *output;
     pthreadpool_t pool;
-    uint32_t num_threads;
     uint32_t num_steps;
     struct step steps[MAX_STEPS];
 };
@@ -269,11 +267,7 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
         return xnn_create_leaky_relu_nc_f32(c, c, c, step->slope, 0, &step->op);
     case STEP_SIGMOID:
         return xnn_create_sigmoid_nc_f32(c, c, c, 0, &step->op);
-    case STEP_POINTWISE: {
-        const enum tyto_err err = tyto_pointwise_cpu_create(
-            layer->weight, layer->bias, (uint32_t)out_c, c, plan->lo, plan->hi, &step->pointwise);
-        return err ? xnn_status_out_of_memory : xnn_status_success;
-    }
+    case STEP_CONV_AVX2:
     case STEP_COPY:
     case STEP_TANH:
     case STEP_PLAIN_LEAKY_RELU:
@@ -282,22 +276,14 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
     return xnn_status_success;
 }
 
-static bool is_pointwise(const struct tyto_layer *layer)
-{
-    const bool padded = layer->pad_top || layer->pad_left || layer->pad_bottom || layer->pad_right;
-    return layer->op == TYTO_LAYER_CONV && layer->kernel_h == 1 && layer->kernel_w == 1 &&
-           layer->stride_h == 1 && layer->stride_w == 1 && !padded;
-}
-
-static enum step_kind first_kind(const struct tyto_layer *layer, const struct result_plan *plan)
+static enum step_kind first_kind(const struct tyto_graph *graph, const struct tyto_layer *layer,
+                                 const struct result_plan *plan)
 {
     const bool bounded = plan->lo > -INFINITY || plan->hi < INFINITY;
     const bool one_tap = layer->kernel_h == 1 && layer->kernel_w == 1;
     switch (layer->op) {
     case TYTO_LAYER_CONV:
-        if (is_pointwise(layer) && tyto_pointwise_cpu_is_faster())
-            return STEP_POINTWISE;
-        return STEP_CONV;
+        return tyto_conv_avx2_suits(graph, layer) ? STEP_CONV_AVX2 : STEP_CONV;
     case TYTO_LAYER_DWCONV:
     case TYTO_LAYER_SCALE:
         return STEP_CONV;
@@ -343,14 +329,16 @@ static enum tyto_err add_layer(struct tyto_executor_xnn *exec, const struct tyto
     if (layer->op == TYTO_LAYER_SOFTMAX && (plan.lo > -INFINITY || plan.hi < INFINITY))
         plan.clamp = true; /* softmax takes no bounds: a pass of its own */
     float *out = exec->arena + memory->offsets[layer->out_idx];
-    struct step *step = add_step(exec, first_kind(layer, &plan));
+    struct step *step = add_step(exec, first_kind(graph, layer, &plan));
     step->in_shape = graph->values[layer->in_idx[0]];
     step->out_elems = num_elems(&graph->values[layer->out_idx]);
     step->in[0] = exec->arena + memory->offsets[layer->in_idx[0]];
     if (layer->op == TYTO_LAYER_ADD)
         step->in[1] = exec->arena + memory->offsets[layer->in_idx[1]];
     step->out = out;
-    enum tyto_err err = from_xnn(create_first(graph, layer, &plan, step));
+    enum tyto_err err = step->kind == STEP_CONV_AVX2
+                            ? tyto_conv_avx2_create(graph, layer, plan.lo, plan.hi, &step->conv)
+                            : from_xnn(create_first(graph, layer, &plan, step));
     const bool xnn_slope = layer->act_slope >= 0x1p-20f && layer->act_slope <= 1.0f;
     if (!err && plan.leaky_relu)
         err = add_post(exec, graph, layer, &plan,
@@ -394,7 +382,7 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
         return xnn_setup_leaky_relu_nc_f32(step->op, places, in, step->out, pool);
     case STEP_SIGMOID:
         return xnn_setup_sigmoid_nc_f32(step->op, places, in, step->out, pool);
-    case STEP_POINTWISE:
+    case STEP_CONV_AVX2:
     case STEP_COPY:
     case STEP_TANH:
     case STEP_PLAIN_LEAKY_RELU:
@@ -403,21 +391,23 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
     return xnn_status_success;
 }
 
-static void run_pointwise_rows(void *user, size_t first, size_t num)
+struct conv_job {
+    const struct step *step;
+    uint32_t batch;
+};
+
+static void run_conv_part(void *user, size_t part_idx)
 {
-    const struct step *step = user;
-    const uint64_t in_c = step->in_shape.c;
-    const uint64_t out_c = step->out_elems / ((uint64_t)step->in_shape.h * step->in_shape.w);
-    tyto_pointwise_cpu_run(step->pointwise, step->in[0] + first * in_c, step->out + first * out_c,
-                           num);
+    const struct conv_job *job = user;
+    tyto_conv_avx2_run_part(job->step->conv, job->step->in[0], job->step->out, job->batch,
+                            (uint32_t)part_idx);
 }
 
-static void run_pointwise(struct tyto_executor_xnn *exec, struct step *step, size_t batch)
+static void run_conv(const struct step *step, uint32_t batch, pthreadpool_t pool)
 {
-    const size_t rows = batch * step->in_shape.h * step->in_shape.w;
-    size_t each = (rows + exec->num_threads - 1) / exec->num_threads;
-    each = each < ROWS_AT_ONCE ? (each + 5) / 6 * 6 : ROWS_AT_ONCE; /* it has tiles of 6 rows */
-    pthreadpool_parallelize_1d_tile_1d(exec->pool, run_pointwise_rows, step, rows, each, 0);
+    struct conv_job job = {.step = step, .batch = batch};
+    pthreadpool_parallelize_1d(pool, run_conv_part, &job,
+                               tyto_conv_avx2_num_parts(step->conv, batch), 0);
 }
 
 static void run_plain(const struct step *step, size_t batch)
@@ -468,7 +458,6 @@ static enum tyto_err create_steps(struct tyto_executor_xnn *exec, const struct t
         exec->pool = pthreadpool_create(num_threads);
         err = exec->pool ? TYTO_OK : TYTO_ERR_NOMEM;
     }
-    exec->num_threads = (uint32_t)pthreadpool_get_threads_count(exec->pool); /* 1 without one */
     for (uint32_t i = 0; !err && i < graph->num_layers; i++)
         err = add_layer(exec, graph, &graph->layers[i], memory);
     free(memory);
@@ -515,7 +504,7 @@ void tyto_executor_xnn_destroy(struct tyto_executor_xnn **exec)
     for (uint32_t i = 0; i < old->num_steps; i++) {
         if (old->steps[i].op)
             xnn_delete_operator(old->steps[i].op);
-        tyto_pointwise_cpu_destroy(&old->steps[i].pointwise);
+        tyto_conv_avx2_destroy(&old->steps[i].conv);
     }
     if (old->pool)
         pthreadpool_destroy(old->pool);
@@ -527,11 +516,11 @@ static enum tyto_err run_chunk(struct tyto_executor_xnn *exec, uint32_t batch)
 {
     enum tyto_err err = set_up(exec, batch);
     for (uint32_t i = 0; !err && i < exec->num_steps; i++) {
-        struct step *step = &exec->steps[i];
+        const struct step *step = &exec->steps[i];
         if (step->op)
             err = from_xnn(xnn_run_operator(step->op, exec->pool));
-        else if (step->pointwise)
-            run_pointwise(exec, step, batch);
+        else if (step->conv)
+            run_conv(step, batch, exec->pool);
         else
             run_plain(step, batch);
     }
