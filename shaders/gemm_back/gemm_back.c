@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "shaders/gemm_back/gemm_back.h"
+
+#include <stdlib.h>
+
+#include "shaders/drawer.h"
+#include "shaders/gemm_back/gemm_back_shape.h"
+#include "shaders/gemm_back_sum_spv.h"
+#include "shaders/gemm_back_w_spv.h"
+#include "shaders/gemm_back_w_store64_spv.h"
+#include "shaders/gemm_back_x_spv.h"
+#include "shaders/gemm_back_x_store64_spv.h"
+#include "shaders/variants.h"
+
+enum { CHUNK = 1024 }; /* rows whose x and dy stay in a core's cache */
+
+struct tyto_gemm_back {
+    struct tyto_variants variants;
+};
+
+enum tyto_err tyto_gemm_back_create(struct tyto_gpu *gpu, struct tyto_gemm_back **ret_op)
+{
+    struct tyto_gemm_back *op = calloc(1, sizeof(*op));
+
+    if (!op)
+        return TYTO_ERR_NOMEM;
+    tyto_variants_init(&op->variants, gpu);
+    *ret_op = op;
+    return TYTO_OK;
+}
+
+void tyto_gemm_back_destroy(struct tyto_gemm_back **op)
+{
+    if (!op || !*op)
+        return;
+    tyto_variants_finish(&(*op)->variants);
+    free(*op);
+    *op = NULL;
+}
+
+/* Fills in the row length, and checks that (m, cols) lies inside the buffer, by whole texels. */
+static bool settle(struct tyto_mat *mat, uint32_t m, uint32_t cols)
+{
+    uint64_t end = 0;
+
+    if (mat->row == 0)
+        mat->row = cols;
+    end = mat->offset + (uint64_t)(m - 1) * mat->row + cols;
+    return mat->buf && mat->row >= cols && mat->offset <= UINT32_MAX && end <= UINT32_MAX &&
+           end * sizeof(float) <= tyto_buf_size_bytes(mat->buf) && mat->offset % 4 == 0 &&
+           mat->row % 4 == 0;
+}
+
+static bool sizes_are_sound(uint32_t m, uint32_t n, uint32_t k)
+{
+    return m > 0 && m <= GEMM_MAX_DIM && n > 0 && n <= GEMM_MAX_K && n % 4 == 0 && k > 0 &&
+           k <= GEMM_MAX_K && k % 4 == 0;
+}
+
+enum tyto_err tyto_gemm_back_x_record(struct tyto_gemm_back *op, struct tyto_plan *plan,
+                                      const struct tyto_gemm_back_x_args *args)
+{
+    static const enum tyto_bind_kind binds_of[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                   TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
+    const bool pairs = tyto_gemm_stores_pairs(op->variants.gpu);
+    const uint32_t rows = args->m > GEMM_LANES ? GEMM_MAX_ROWS : GEMM_LANES;
+    const uint32_t extra = args->is_gate ? GEMM_BACK_GATE : GEMM_BACK_ADD;
+    const uint32_t spec[3] = {rows, args->extra.buf ? extra : 0,
+                              tyto_gemm_shuffles(op->variants.gpu)};
+    const struct tyto_kernel_params params = {
+        .name = "gemm_back_x",
+        .spirv = pairs ? gemm_back_x_store64_spv : gemm_back_x_spv,
+        .spirv_bytes = pairs ? sizeof(gemm_back_x_store64_spv) : sizeof(gemm_back_x_spv),
+        .binds = binds_of,
+        .num_binds = 4,
+        .push_bytes = sizeof(struct gemm_back_x_push),
+        .spec = spec,
+        .num_spec = 3,
+    };
+    struct tyto_mat dy = args->dy, w = args->weight, dx = args->dx, r = args->extra;
+    const struct tyto_kernel *kernel = NULL;
+    enum tyto_err err = TYTO_OK;
+
+    if (!sizes_are_sound(args->m, args->n, args->k) || !settle(&dy, args->m, args->n) ||
+        !settle(&w, args->n, args->k) || !settle(&dx, args->m, args->k) ||
+        (r.buf && !settle(&r, args->m, args->k)))
+        return TYTO_ERR_SHAPE;
+    err = tyto_variants_get(&op->variants, &params, &kernel);
+    if (err)
+        return err;
+
+    const struct gemm_back_x_push push = {
+        .m = args->m,
+        .n = args->k,
+        .k = args->n,
+        .x_offset = (uint32_t)dy.offset / 4,
+        .x_row = dy.row / 4,
+        .w_offset = (uint32_t)w.offset / 4,
+        .w_row = w.row / 4,
+        .y_offset = (uint32_t)dx.offset,
+        .y_row = dx.row,
+        .r_offset = (uint32_t)r.offset,
+        .r_row = r.row,
+    };
+    const struct tyto_bind binds[] = {
+        {.buf = dy.buf}, {.buf = w.buf}, {.buf = r.buf ? r.buf : dx.buf}, {.buf = dx.buf}};
+    return tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(args->k, GEMM_PANEL),
+                              tyto_drawer_groups(args->m, rows), 1);
+}
+
+static uint32_t num_parts(uint32_t m)
+{
+    return tyto_drawer_groups(m, CHUNK);
+}
+
+uint64_t tyto_gemm_back_scratch(uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t parts = num_parts(m);
+
+    return parts > 1 ? (uint64_t)parts * n * ((uint64_t)k + 1) : 0;
+}
+
+/* out <- the sum of the parts that begin at float `from` of scratch. */
+static enum tyto_err record_sum(struct tyto_gemm_back *op, struct tyto_plan *plan,
+                                const struct tyto_buf *scratch, uint32_t from, uint32_t num,
+                                uint32_t parts, const struct tyto_mat *out)
+{
+    static const enum tyto_bind_kind binds_of[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
+    const uint32_t lanes = tyto_gpu_get_info(op->variants.gpu)->subgroup_size;
+    const struct tyto_kernel_params params = {
+        .name = "gemm_back_sum",
+        .spirv = gemm_back_sum_spv,
+        .spirv_bytes = sizeof(gemm_back_sum_spv),
+        .binds = binds_of,
+        .num_binds = 2,
+        .push_bytes = sizeof(struct gemm_back_sum_push),
+        .spec = &lanes,
+        .num_spec = 1,
+    };
+    const struct gemm_back_sum_push push = {
+        .num4 = num / 4,
+        .num_parts = parts,
+        .part4 = num / 4,
+        .x_offset4 = from / 4,
+        .y_offset4 = (uint32_t)out->offset / 4,
+    };
+    const struct tyto_bind binds[] = {{.buf = scratch}, {.buf = out->buf}};
+    const struct tyto_kernel *kernel = NULL;
+    enum tyto_err err = tyto_variants_get(&op->variants, &params, &kernel);
+
+    if (err)
+        return err;
+    return tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(num / 4, lanes), 1, 1);
+}
+
+static enum tyto_err get_w_kernel(struct tyto_gemm_back *op, bool bias,
+                                  const struct tyto_kernel **ret_kernel)
+{
+    static const enum tyto_bind_kind binds_of[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+                                                   TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
+    const bool pairs = tyto_gemm_stores_pairs(op->variants.gpu);
+    const uint32_t spec[2] = {bias, tyto_gemm_shuffles(op->variants.gpu)};
+    const struct tyto_kernel_params params = {
+        .name = "gemm_back_w",
+        .spirv = pairs ? gemm_back_w_store64_spv : gemm_back_w_spv,
+        .spirv_bytes = pairs ? sizeof(gemm_back_w_store64_spv) : sizeof(gemm_back_w_spv),
+        .binds = binds_of,
+        .num_binds = 4,
+        .push_bytes = sizeof(struct gemm_back_w_push),
+        .spec = spec,
+        .num_spec = 2,
+    };
+
+    return tyto_variants_get(&op->variants, &params, ret_kernel);
+}
+
+enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_plan *plan,
+                                      const struct tyto_gemm_back_w_args *args)
+{
+    const uint32_t parts = num_parts(args->m);
+    const uint64_t scratch = tyto_gemm_back_scratch(args->m, args->n, args->k);
+    const uint32_t num = args->n * args->k;
+    struct tyto_mat dy = args->dy, x = args->x, dw = args->dw, db = args->db;
+    const struct tyto_kernel *kernel = NULL;
+    enum tyto_err err = TYTO_OK;
+
+    dw.row = db.row = 0;
+    if (!sizes_are_sound(args->m, args->n, args->k) || !settle(&dy, args->m, args->n) ||
+        !settle(&x, args->m, args->k) || !settle(&dw, args->n, args->k) ||
+        (db.buf && !settle(&db, 1, args->n)) || scratch > UINT32_MAX ||
+        (scratch > 0 && (!args->scratch || tyto_buf_size_bytes(args->scratch) < scratch * 4)))
+        return TYTO_ERR_SHAPE;
+    err = get_w_kernel(op, db.buf != NULL, &kernel);
+    if (err)
+        return err;
+
+    const struct tyto_mat to = parts > 1 ? (struct tyto_mat){.buf = args->scratch} : dw;
+    const struct tyto_mat bias_to =
+        parts > 1 ? (struct tyto_mat){.buf = args->scratch, .offset = (uint64_t)parts * num} : db;
+    const struct gemm_back_w_push push = {
+        .m = args->m,
+        .rows = args->n,
+        .n = args->k,
+        .chunk = parts > 1 ? CHUNK : tyto_drawer_groups(args->m, 4) * 4,
+        .d_offset = (uint32_t)dy.offset / 4,
+        .d_row = dy.row / 4,
+        .x_offset = (uint32_t)x.offset / 4,
+        .x_row = x.row / 4,
+        .y_offset = (uint32_t)to.offset,
+        .y_part = num,
+        .b_offset = (uint32_t)bias_to.offset,
+        .b_part = args->n,
+    };
+    const struct tyto_bind binds[] = {{.buf = dy.buf},
+                                      {.buf = x.buf},
+                                      {.buf = to.buf},
+                                      {.buf = bias_to.buf ? bias_to.buf : to.buf}};
+    err = tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(args->k, GEMM_PANEL),
+                             tyto_drawer_groups(args->n, GEMM_MAX_ROWS), parts);
+    if (!err && parts > 1)
+        err = record_sum(op, plan, args->scratch, 0, num, parts, &dw);
+    if (!err && parts > 1 && db.buf)
+        err = record_sum(op, plan, args->scratch, parts * num, args->n, parts, &db);
+    return err;
+}
