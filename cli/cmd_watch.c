@@ -303,7 +303,7 @@ int tyto_cmd_watch(int argc, char **argv)
         if (status != 0)
             return status;
     }
-    char ipc_endpoint[128];
+    static char ipc_endpoint[128];
     if (optind < argc)
         watch.params.endpoint = argv[optind++];
     if (watch.params.endpoint && strcmp(watch.params.endpoint, "ipc") == 0) {

@@ -194,7 +194,7 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
     if (!camera)
         return TYTO_OK;
 #define TAKE(field)                                                                                \
-    ret_params->field = camera->tracker.field ? camera->tracker.field : ret_params->field
+    ret_params->field = camera->tracker.field > 0 ? camera->tracker.field : ret_params->field
     TAKE(threshold);
     TAKE(threshold_single);
     TAKE(off_ratio);
@@ -204,8 +204,8 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
     TAKE(min_duration_ns);
     TAKE(max_duration_ns);
     TAKE(update_every_ns);
-    TAKE(only_joint);
 #undef TAKE
+    ret_params->only_joint = config->tracker.only_joint || camera->tracker.only_joint;
     return TYTO_OK;
 }
 
