@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* Which pictures are decoded, how often cameras are called on, what URIs are taken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/limiter.h"
+#include "pipeline/sampler.h"
+#include "pipeline/source_parts.h"
+
+#define S 1000000000ll
+#define MS 1000000ll
+
+struct tally {
+    uint32_t num_coded;  /* decoded */
+    uint32_t num_frames; /* and passed on */
+};
+
+/* A stream of num pictures at fps with a keyframe every gop of them. */
+static struct tally feed(struct tyto_sampler *sampler, int64_t from_ns, uint32_t num,
+                         int64_t every_ns, uint32_t gop)
+{
+    struct tally tally = {0};
+    for (uint32_t i = 0; i < num; i++) {
+        const int64_t ns = from_ns + i * every_ns;
+        if (!tyto_sampler_wants_coded(sampler, ns, i % gop == 0))
+            continue;
+        tally.num_coded++;
+        tally.num_frames += tyto_sampler_wants_decoded(sampler, ns);
+    }
+    return tally;
+}
+
+static void keyframes_each_second_are_all_that_is_decoded(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S);
+    const struct tally tally = feed(&sampler, 0, 250, 40 * MS, 25);
+    assert_int_equal(tally.num_coded, 25 + 9); /* the first second shows the distance */
+    assert_int_equal(tally.num_frames, 1 + 1 + 9);
+}
+
+static void rare_keyframes_mean_decoding_everything_but_passing_on_little(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S);
+    const struct tally tally = feed(&sampler, 0, 250, 40 * MS, 125);
+    assert_int_equal(tally.num_coded, 250);
+    assert_in_range(tally.num_frames, 10, 11);
+}
+
+static void more_keyframes_than_needed_are_left_out_too(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S);
+    const struct tally tally = feed(&sampler, 0, 1000, 20 * MS, 1); /* MJPEG at 50 fps */
+    assert_in_range(tally.num_coded, 20, 23);
+}
+
+static void keyframes_that_grow_rare_are_noticed(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S);
+    (void)feed(&sampler, 0, 100, 40 * MS, 25);
+    assert_true(sampler.only_keys);
+    const struct tally tally = feed(&sampler, 4 * S, 500, 40 * MS, 100);
+    assert_false(sampler.only_keys);
+    assert_true(tally.num_coded > 350); /* one group of pictures at most was left out */
+    /* ...and it takes more than one good one to be believed again. */
+    (void)feed(&sampler, 24 * S, 100, 40 * MS, 25);
+    assert_false(sampler.only_keys);
+    (void)feed(&sampler, 28 * S, 250, 40 * MS, 25);
+    assert_true(sampler.only_keys);
+}
+
+static void the_policy_is_obeyed(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_NEVER, S, S);
+    assert_int_equal(feed(&sampler, 0, 250, 40 * MS, 25).num_coded, 250);
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_ALWAYS, S, S);
+    assert_int_equal(feed(&sampler, 0, 250, 40 * MS, 125).num_coded, 2);
+}
+
+static void the_nearest_picture_to_each_middle_is_picked(void **state)
+{
+    (void)state;
+    const int64_t intervals[] = {33 * MS, 40 * MS, 100 * MS, 250 * MS};
+    for (size_t i = 0; i < sizeof(intervals) / sizeof(intervals[0]); i++) {
+        struct tyto_sampler sampler;
+        tyto_sampler_init(&sampler, TYTO_KEYFRAMES_NEVER, S, S);
+        uint32_t num = 0;
+        for (int64_t ns = 7 * MS; ns < 20 * S; ns += intervals[i]) {
+            if (!tyto_sampler_wants_decoded(&sampler, ns) || ns < S)
+                continue;
+            num++;
+            assert_true(llabs(ns % S - S / 2) <= intervals[i] / 2);
+        }
+        assert_int_equal(num, 19);
+    }
+}
+
+static void a_clock_set_back_does_not_silence_a_stream(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_NEVER, S, S);
+    (void)feed(&sampler, 1000 * S, 100, 40 * MS, 25);
+    assert_in_range(feed(&sampler, 0, 100, 40 * MS, 25).num_frames, 4, 5);
+}
+
+static void connects_are_limited_for_all_together(void **state)
+{
+    (void)state;
+    struct tyto_limiter limiter;
+    tyto_limiter_init(&limiter, 4, 4);
+    uint32_t num = 0;
+    for (uint64_t ms = 1; ms <= 10000; ms++) /* everyone asks all the time */
+        num += tyto_limiter_take(&limiter, 1000 * (uint64_t)S + ms * (uint64_t)MS) == 0;
+    assert_in_range(num, 42, 44);
+    const uint64_t wait_ns = tyto_limiter_take(&limiter, 1010 * (uint64_t)S);
+    assert_in_range(wait_ns, 1, S / 4 + 1);
+    tyto_limiter_finish(&limiter);
+}
+
+static void waiting_grows_with_failures_within_its_bounds(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < 40; n++) {
+        const uint64_t top = n < 6 ? (1ull << n) * (uint64_t)S : 60 * (uint64_t)S;
+        assert_in_range(tyto_backoff_ns(n, 0), S / 2, S / 2);
+        assert_in_range(tyto_backoff_ns(n, UINT32_MAX), top - MS, top);
+        assert_in_range(tyto_backoff_ns(n, UINT32_MAX / 2), S / 2, top);
+    }
+}
+
+static void uris_are_told_apart_before_anything_is_opened(void **state)
+{
+    (void)state;
+    const struct {
+        const char *uri;
+        enum tyto_err err;
+        bool is_file;
+    } cases[] = {
+        {"clip.mp4", TYTO_OK, true},
+        {"/a/b c/clip.mp4", TYTO_OK, true},
+        {"file:///a/clip.mp4", TYTO_OK, true},
+        {"dir/odd://name.mp4", TYTO_OK, true},
+        {"rtsp://user:secret@host/path", TYTO_OK, false},
+        {"https://host/live.ts", TYTO_OK, false},
+        {"srt://host:9000", TYTO_OK, false},
+        {"v4l2:///dev/video0", TYTO_OK, false},
+        {"test://", TYTO_OK, false},
+        {"test://?live=0&seconds=3", TYTO_OK, true},
+        {"ftp://host/clip", TYTO_ERR_UNSUPPORTED, false},
+        {"rtsp://", TYTO_ERR_INVALID, false},
+        {"", TYTO_ERR_INVALID, false},
+        {"a\nb", TYTO_ERR_INVALID, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool is_file = !cases[i].is_file;
+        struct tyto_fault fault = {0};
+        assert_int_equal(tyto_source_check_uri(cases[i].uri, &is_file, &fault), cases[i].err);
+        if (cases[i].err == TYTO_OK)
+            assert_int_equal(is_file, cases[i].is_file);
+        else
+            assert_true(strlen(fault.text) > 0);
+    }
+    bool is_file;
+    struct tyto_fault fault = {0};
+    assert_int_equal(tyto_source_check_uri("gopher://me:secret@host", &is_file, &fault),
+                     TYTO_ERR_UNSUPPORTED);
+    assert_null(strstr(fault.text, "secret"));
+    assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "a", 9) == 1.5);
+    assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "b", 9) == 9);
+    assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "c", 9) == 9);
+    assert_true(tyto_uri_number("test://?aa=1", "a", 9) == 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keyframes_each_second_are_all_that_is_decoded),
+        cmocka_unit_test(rare_keyframes_mean_decoding_everything_but_passing_on_little),
+        cmocka_unit_test(more_keyframes_than_needed_are_left_out_too),
+        cmocka_unit_test(keyframes_that_grow_rare_are_noticed),
+        cmocka_unit_test(the_policy_is_obeyed),
+        cmocka_unit_test(the_nearest_picture_to_each_middle_is_picked),
+        cmocka_unit_test(a_clock_set_back_does_not_silence_a_stream),
+        cmocka_unit_test(connects_are_limited_for_all_together),
+        cmocka_unit_test(waiting_grows_with_failures_within_its_bounds),
+        cmocka_unit_test(uris_are_told_apart_before_anything_is_opened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
