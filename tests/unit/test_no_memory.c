@@ -17,57 +17,7 @@
 #include "daemon/config.h"
 #include "daemon/counters.h"
 #include "daemon/publisher.h"
-
-static _Thread_local long num_until_failure = -1; /* -1: never */
-
-static bool is_failing(void)
-{
-    if (num_until_failure < 0)
-        return false;
-    return num_until_failure-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t num, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t num, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return is_failing() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t num, size_t size)
-{
-    return is_failing() ? NULL : __real_calloc(num, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return is_failing() ? NULL : __real_realloc(memory, size);
-}
-
-/* Fails allocation 0, 1, 2, ... of what run does until none is left to fail. */
-static void fail_each(enum tyto_err (*run)(void), long num_least)
-{
-    for (long n = 0; n < 10000; n++) {
-        num_until_failure = n;
-        const enum tyto_err err = run();
-        const bool was_reached = num_until_failure < 0;
-        num_until_failure = -1;
-        if (!was_reached) {
-            assert_int_equal(err, TYTO_OK);
-            if (n < num_least)
-                fail_msg("only %ld allocations were seen", n);
-            return;
-        }
-        if (err != TYTO_ERR_NOMEM)
-            fail_msg("allocation %ld failed, and the answer was: %s", n, tyto_err_text(err));
-    }
-    fail_msg("no end of allocations");
-}
+#include "tests/unit/fail_alloc.h"
 
 static enum tyto_err parse_config(void)
 {
