@@ -51,7 +51,7 @@ struct tyto_layer {
     enum tyto_act act; /* applied to the result */
     float act_slope;
     float clamp_min; /* result clamp of RELU-like chains that are no tyto_act, e.g. max(x,-0.4); */
-    bool has_clamp_min; /* applied after act */
+    bool has_clamp_min;  /* applied after act */
     const float *weight; /* borrowed from whoever made the graph; NULL where op has none */
     const float *bias;
 };

@@ -26,7 +26,7 @@ void tyto_json_destroy(struct tyto_json **json);
 
 bool tyto_json_is_object(const struct tyto_json *json);
 bool tyto_json_is_array(const struct tyto_json *json);
-bool tyto_json_is_null(const struct tyto_json *json); /* there, and null */
+bool tyto_json_is_null(const struct tyto_json *json);       /* there, and null */
 uint32_t tyto_json_num_items(const struct tyto_json *json); /* of an object or array, else 0 */
 const struct tyto_json *tyto_json_get(const struct tyto_json *object, const char *key);
 const struct tyto_json *tyto_json_at(const struct tyto_json *array, uint32_t idx);
