@@ -76,7 +76,7 @@ void tyto_localize_put_event(struct tyto_localize_print *print, const struct tyt
            (double)copy.scores.heard, (double)copy.scores.seen);
     put_bar(print, copy.weight_audio);
     printf("  %s", tyto_place_words(&copy.place));
-    if (copy.has_av_offset && fabsf(copy.av_offset_ms) >= 100)
+    if (copy.has_av_offset && fabsf(copy.av_offset_ms) >= 300)
         printf("  sound %s by %.0f ms", copy.av_offset_ms > 0 ? "late" : "early",
                fabs((double)copy.av_offset_ms));
     putchar('\n');

@@ -14,7 +14,7 @@
 #include "pipeline/source_parts.h"
 
 /* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
-enum { RING_PICTURES = 4, RING_SOUNDS = 128, BLOCK_US = 2000, DEAD_WAITS = 5 };
+enum { RING_PICTURES = 6, RING_SOUNDS = 256, BLOCK_US = 2000, DEAD_WAITS = 5 };
 
 /* From the NTP era of RTCP (1900) to the Unix one. */
 #define NTP_UNIX_S 2208988800ull
