@@ -109,4 +109,32 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_tflite_ints(struct tyto_tflite *model, uint32_t tensor, uint32_t num,
                                int32_t *ret_values);
 
+/* --- conversion ------------------------------------------------------------------------- */
+
+/* What became of a tensor. */
+struct tyto_tflite_state {
+    bool ready;
+    uint32_t value;
+    struct tyto_value view;
+    struct tyto_build_pads pads; /* zeros around it, for the next convolution */
+};
+
+struct tyto_tflite_converter {
+    struct tyto_tflite model;
+    struct tyto_build *build;
+    const struct tyto_import_params *params;
+    struct tyto_tflite_state *states;
+};
+
+typedef enum tyto_err (*tyto_tflite_convert)(struct tyto_tflite_converter *conv,
+                                             const struct tyto_tflite_node *node,
+                                             struct tyto_tflite_state *ret_state);
+
+/* NULL when the op cannot be imported. */
+tyto_tflite_convert tyto_tflite_find_converter(int32_t op);
+
+/* (N,H,W,C), (N,H,W), (H,W), (1,C) and (C) as H, W, C of one item. */
+struct tyto_value tyto_tflite_view(const struct tyto_tflite_tensor *tensor);
+bool tyto_tflite_padded(const struct tyto_tflite_state *state);
+
 #endif
