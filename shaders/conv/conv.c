@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shaders/conv/conv_shape.h"
+#include "shaders/conv_group_spv.h"
 #include "shaders/conv_scalar_spv.h"
 #include "shaders/conv_spv.h"
 #include "shaders/conv_store64_spv.h"
@@ -111,7 +112,7 @@ static enum tyto_err record_gemm(struct tyto_conv *conv, struct tyto_plan *plan,
 
 /* How x is read and y written: by texels of 4 floats, or float by float. */
 struct way {
-    bool x_scalar, y_scalar, y_wide;
+    bool x_scalar, y_scalar, y_wide, group;
 };
 
 static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_conv_args *args)
@@ -124,6 +125,7 @@ static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_conv_args
 
     if (way.y_scalar)
         way.x_scalar = true; /* one variant serves both */
+    way.group = !way.x_scalar && tyto_gpu_get_info(gpu)->wants_groups;
     return way;
 }
 
@@ -139,7 +141,8 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
         way.x_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
         tyto_gemm_weights_bind_kind(weights), TYTO_BIND_TEXEL_RGBA32F,
         way.y_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
-    const uint32_t spec[] = {ROWS, act, flags, tyto_gemm_shuffles(conv->variants.gpu)};
+    const uint32_t spec[] = {way.group ? GEMM_GROUP_LANE_ROWS : ROWS, act, flags,
+                             tyto_gemm_shuffles(conv->variants.gpu)};
     struct tyto_kernel_params params = {.name = "conv",
                                         .binds = binds,
                                         .num_binds = 5,
@@ -149,6 +152,8 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
 
     if (way.y_scalar)
         USE_SPIRV(&params, conv_scalar);
+    else if (way.group)
+        USE_SPIRV(&params, conv_group);
     else if (way.x_scalar && way.y_wide)
         USE_SPIRV(&params, conv_x_scalar_wide_store64);
     else if (way.x_scalar && pairs)
@@ -211,6 +216,7 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
     err = get_kernel(conv, weights, way, (uint32_t)args->act, flags, &kernel);
     if (err)
         return err;
+    const uint32_t rows = way.group ? GEMM_GROUP_ROWS : ROWS;
     const struct tyto_buf *panels = tyto_gemm_weights_panels(weights);
     const struct conv_push push = push_of(args, num_batches, way.x_scalar);
     const struct tyto_bind binds[] = {{.buf = args->x},
@@ -219,5 +225,5 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
                                       {.buf = args->residual ? args->residual : args->y},
                                       {.buf = args->y}};
     return tyto_plan_dispatch(plan, kernel, binds, &push, (s->out_c + GEMM_PANEL - 1) / GEMM_PANEL,
-                              (push.num_pixels + ROWS - 1) / ROWS, 1);
+                              (push.num_pixels + rows - 1) / rows, 1);
 }

@@ -5,7 +5,8 @@
 //   y[b,oy,ox,n] = clamp(act(sum_{i,j,c} x[b, oy*sh+i-pt, ox*sw+j-pl, c] * w[n,i,j,c] + bias[n] + residual[b,oy,ox,n]))
 // x (B, IH, IW, IC), y and residual (B, OH, OW, N) f32; what lies outside x counts as 0
 // w (N, KH, KW, IC) f32 or f16 in gemm's panels: k = (i * KW + j) * IC + c
-// grid     x: panels of 32 output channels, y: ROWS output pixels each; a group is one subgroup of 8 lanes
+// grid     x: panels of 32 output channels, y: ROWS output pixels each (GROUP: 32); 8 lanes
+//          (GROUP: 64)
 // limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
 // numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
 #if defined(STORE64) || defined(WIDE_STORE64)
@@ -124,6 +125,28 @@ vec4 tile_load_row(uint r)
 #endif
 }
 
+#ifdef GROUP
+#include "shaders/gemm/gemm_group.glsl"
+
+vec4 tile_load_at(uint row, uint k4)
+{
+    uint tap = k4 / (p.in_c / 4);
+
+    return load_x(element_of(corner_of(row), tap / p.kernel_w, tap % p.kernel_w, 0),
+                  k4 % (p.in_c / 4));
+}
+
+void main()
+{
+    uint first = gl_WorkGroupID.y * GEMM_GROUP_ROWS;
+
+    tile_clear();
+    group_multiply(first, p.kernel_h * p.kernel_w * p.in_c / 4);
+    tile_finish(first + gl_LocalInvocationID.x / GEMM_LANES * 4, p.num_pixels, p.y_offset, p.n,
+                p.r_offset, p.n);
+}
+#else
+
 void main()
 {
     uint lane = tile_lane();
@@ -157,3 +180,4 @@ void main()
 #endif
     tile_finish(row0, p.num_pixels, p.y_offset, p.n, p.r_offset, p.n);
 }
+#endif

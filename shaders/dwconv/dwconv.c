@@ -222,8 +222,8 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
     if (err)
         return err;
     const struct way way = way_of(dwconv->variants.gpu, args);
-    const bool is_cpu = tyto_gpu_get_info(dwconv->variants.gpu)->kind == TYTO_GPU_KIND_CPU;
-    const uint32_t rows = is_cpu ? ROWS_CPU : ROWS_GPU;
+    const bool short_slides = tyto_gpu_get_info(dwconv->variants.gpu)->wants_groups;
+    const uint32_t rows = short_slides ? ROWS_GPU : ROWS_CPU;
     uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
     err = get_kernel(dwconv, way, args, flags, &kernel);
     if (err)

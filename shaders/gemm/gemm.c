@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shaders/gemm/gemm_shape.h"
+#include "shaders/gemm_group_spv.h"
 #include "shaders/gemm_scalar_spv.h"
 #include "shaders/gemm_spv.h"
 #include "shaders/gemm_store64_spv.h"
@@ -186,7 +187,7 @@ bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
 {
     const struct tyto_gpu_info *info = tyto_gpu_get_info(gpu);
 
-    return info->kind == TYTO_GPU_KIND_CPU && info->int64;
+    return !info->wants_groups && info->int64;
 }
 
 static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_weights *weights,
@@ -208,6 +209,9 @@ static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_w
     if (scalar) {
         params.spirv = gemm_scalar_spv;
         params.spirv_bytes = sizeof(gemm_scalar_spv);
+    } else if (tyto_gpu_get_info(gemm->variants.gpu)->wants_groups) {
+        params.spirv = gemm_group_spv;
+        params.spirv_bytes = sizeof(gemm_group_spv);
     } else if (wide) {
         params.spirv = gemm_wide_store64_spv;
         params.spirv_bytes = sizeof(gemm_wide_store64_spv);
@@ -256,7 +260,6 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
 {
     struct tyto_mat x = args->x, y = args->y, r = args->residual;
     uint32_t num_batches = args->num_batches ? args->num_batches : 1;
-    const uint32_t rows = args->m > GEMM_LANES ? GEMM_MAX_ROWS : GEMM_LANES;
     const struct tyto_kernel *kernel = NULL;
     enum tyto_err err = TYTO_OK;
 
@@ -274,10 +277,15 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
 
     const uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (r.buf ? GEMM_RESIDUAL : 0) |
                            (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
-    const uint32_t spec[4] = {rows, (uint32_t)args->act, flags,
-                              tyto_gemm_shuffles(gemm->variants.gpu)};
     const bool scalar = weights->n % 4 || !is_whole_texels(&x) || !is_whole_texels(&y) ||
                         (r.buf && !is_whole_texels(&r));
+    const bool group = !scalar && tyto_gpu_get_info(gemm->variants.gpu)->wants_groups;
+    const uint32_t lane_rows = group                  ? GEMM_GROUP_LANE_ROWS
+                               : args->m > GEMM_LANES ? GEMM_MAX_ROWS
+                                                      : GEMM_LANES;
+    const uint32_t rows = group ? GEMM_GROUP_ROWS : lane_rows;
+    const uint32_t spec[4] = {lane_rows, (uint32_t)args->act, flags,
+                              tyto_gemm_shuffles(gemm->variants.gpu)};
     const bool wide = weights->n % 8 == 0 && y.batch % 8 == 0 &&
                       tyto_gemm_stores_wide(gemm->variants.gpu, y.offset, y.row);
     err = get_kernel(gemm, weights, scalar, wide, spec, &kernel);

@@ -6,6 +6,11 @@
 #define GEMM_LANES 8
 #define GEMM_PANEL 32    /* columns of y that one group makes: 4 a lane */
 #define GEMM_MAX_ROWS 16 /* rows of y that one group makes, at most */
+/* The variant for real GPUs: 64 lanes make 32 rows and a panel, 4 rows and 4 columns each. */
+#define GEMM_GROUP_LANES 64
+#define GEMM_GROUP_ROWS 32
+#define GEMM_GROUP_LANE_ROWS 4
+#define GEMM_GROUP_K4 4 /* k in shared memory at a time, in fours */
 #define GEMM_MAX_DIM 1048576
 #define GEMM_MAX_K 262144 /* lavapipe leaves a loop after 65535 rounds of 4 k */
 

@@ -7,10 +7,15 @@
 // one step is summed per row over all 4 k before the accumulator goes back to the stack.
 // STORE64 writes pairs of floats as 64-bit words, half the work of lavapipe's store loop. WIDE_STORE64
 // puts two rows side by side first, so that a lane has 8 floats in a row to write: a third less again.
+// GROUP is for real GPUs: see gemm_group.glsl.
 // SCALAR reads x and residual and writes y float by float: any alignment, any N.
 // Needs before: push constants p with n, slope, clamp_min. The includer defines tile_load_row.
 
+#ifdef GROUP
+layout(local_size_x = GEMM_GROUP_LANES) in;
+#else
 layout(local_size_x = GEMM_LANES) in;
+#endif
 layout(constant_id = 0) const uint ROWS = 16;
 layout(constant_id = 1) const uint ACT = 0;
 layout(constant_id = 2) const uint FLAGS = 0;
@@ -37,6 +42,9 @@ vec4 acc[GEMM_MAX_ROWS];
 // a constant vector on lavapipe.
 uint tile_lane()
 {
+#ifdef GROUP
+    return gl_LocalInvocationID.x % GEMM_LANES;
+#endif
     return SHUFFLE == 0 ? gl_LocalInvocationID.x : gl_SubgroupInvocationID;
 }
 
@@ -122,6 +130,11 @@ void tile_put(uint row, uint num_rows, uint y_at, uint y_row, vec4 v)
 
     if (col >= p.n)
         return;
+#ifdef GROUP
+    // Another lane has the last row, and residual may be y: a copy made later would count it twice.
+    if (row >= num_rows)
+        return;
+#endif
 #if defined(SCALAR)
     [[unroll]] for (uint i = 0; i < 4; i++)
         if (col + i < p.n)

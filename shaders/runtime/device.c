@@ -174,6 +174,8 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
     if (!err && params->minimal)
         gpu->info.fp16_storage = gpu->info.fp16_math = gpu->info.int64 = gpu->info.coop_matrix =
             false;
+    if (!err && params->as_gpu)
+        gpu->info.wants_groups = true;
     if (!err)
         err = create_device(gpu, params->minimal);
     if (!err)

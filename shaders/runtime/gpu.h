@@ -41,9 +41,10 @@ struct tyto_gpu_info {
     uint64_t heap_bytes; /* of the largest device-local heap */
     bool fp16_storage;   /* 16-bit values in storage buffers */
     bool fp16_math;
-    bool int64;       /* 64-bit integers in kernels, in subgroup shuffles too */
-    bool coop_matrix; /* cooperative matrix extension offered */
-    bool usable;      /* has what every kernel needs */
+    bool int64;        /* 64-bit integers in kernels, in subgroup shuffles too */
+    bool coop_matrix;  /* cooperative matrix extension offered */
+    bool usable;       /* has what every kernel needs */
+    bool wants_groups; /* runs kernels' variants for real GPUs: wide groups, shared memory */
 };
 
 /* Fills up to cap infos; *ret_num is the number of devices there are. */
@@ -55,6 +56,7 @@ struct tyto_gpu_params {
     const char *cache_dir;    /* where the pipeline cache is kept; NULL: not kept */
     bool validate;            /* turn the validation layer on when it is installed */
     bool minimal;             /* use no optional feature: the poorest device there is, for tests */
+    bool as_gpu;              /* wants_groups on a software driver too, for tests */
     uint64_t wait_timeout_ns; /* bound on every wait; 0: 2 s, on a software driver 30 s */
     const struct tyto_log *log;
 };

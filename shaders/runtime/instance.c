@@ -114,6 +114,7 @@ static void fill_limits(const VkPhysicalDeviceProperties *props, struct tyto_gpu
     (void)snprintf(ret_info->name, sizeof(ret_info->name), "%s", props->deviceName);
     ret_info->kind = kind_of(props->deviceType);
     ret_info->api_version = props->apiVersion;
+    ret_info->wants_groups = ret_info->kind != TYTO_GPU_KIND_CPU;
     ret_info->max_group_lanes = limits->maxComputeWorkGroupInvocations;
     ret_info->max_group_count_x = limits->maxComputeWorkGroupCount[0];
     ret_info->shared_bytes = limits->maxComputeSharedMemorySize;

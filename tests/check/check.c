@@ -23,12 +23,14 @@ static const struct tyto_log message_log = {.sink = print_message, .max_level = 
 bool check_open(struct check *check, int argc, char **argv, int *ret_exit)
 {
     const char *require = getenv("TYTO_REQUIRE_GPU"), *minimal = getenv("TYTO_CHECK_MINIMAL");
+    const char *as_gpu = getenv("TYTO_CHECK_AS_GPU");
     struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE"), .log = &message_log};
     enum tyto_err err = TYTO_OK;
 
     *check = (struct check){.random = 1};
     check->bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
     params.validate = !check->bench;
+    params.as_gpu = as_gpu && strcmp(as_gpu, "1") == 0;
     params.minimal = minimal && strcmp(minimal, "1") == 0;
     err = tyto_gpu_create(&params, &check->gpu);
     if (err == TYTO_ERR_NO_DEVICE && !(require && strcmp(require, "1") == 0)) {

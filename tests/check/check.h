@@ -3,7 +3,8 @@
  *   check_NAME           runs its cases; exit 0 good, 1 failed, 77 no device (a failure when
  *                        TYTO_REQUIRE_GPU=1)
  *   check_NAME --bench   times its bench lines instead
- * With TYTO_CHECK_MINIMAL=1 no optional feature of the device is used.
+ * With TYTO_CHECK_MINIMAL=1 no optional feature of the device is used; with TYTO_CHECK_AS_GPU=1 a
+ * software driver runs what a real GPU would.
  * The validation layer is on; one message fails the run (it is off in --bench). */
 #ifndef TYTO_TESTS_CHECK_H
 #define TYTO_TESTS_CHECK_H

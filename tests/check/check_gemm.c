@@ -17,6 +17,7 @@ struct product {
     struct tyto_gemm_args args; /* m, act, ... ; matrices are filled in */
     uint32_t n, k;
     bool bias, residual, f16;
+    bool in_place; /* residual is y itself */
 };
 
 #ifdef HAVE_CBLAS
@@ -80,7 +81,9 @@ static void run_product(struct check *check, struct tyto_gemm *gemm, const struc
         "weights");
     args.x.buf = x_buf;
     args.y.buf = y_buf;
-    args.residual.buf = product->residual ? r_buf : NULL;
+    args.residual.buf = product->in_place ? y_buf : product->residual ? r_buf : NULL;
+    if (product->in_place)
+        check_must(tyto_buf_write(y_buf, 0, r, m * n * sizeof(*r)), "write");
     check_must(tyto_plan_create(check->gpu, "gemm", &plan), "plan");
     check_must(tyto_gemm_record(gemm, plan, weights, &args), product->sentence);
     check_must(tyto_plan_finish(plan), "finish");
@@ -117,33 +120,36 @@ static void run_product(struct check *check, struct tyto_gemm *gemm, const struc
 }
 
 static const struct product products[] = {
-    {"one by one by one", {.m = 1}, 1, 1, false, false, false},
-    {"one row", {.m = 1}, 33, 7, true, false, false},
-    {"nothing a multiple of anything", {.m = 19}, 37, 29, true, true, false},
-    {"k a multiple of 4", {.m = 17}, 31, 12, true, false, false},
-    {"relu", {.m = 20, .act = TYTO_ACT_RELU}, 40, 16, true, false, false},
-    {"relu6", {.m = 20, .act = TYTO_ACT_RELU6}, 40, 64, true, true, false},
+    {"one by one by one", {.m = 1}, 1, 1, false, false, false, false},
+    {"one row", {.m = 1}, 33, 7, true, false, false, false},
+    {"nothing a multiple of anything", {.m = 19}, 37, 29, true, true, false, false},
+    {"k a multiple of 4", {.m = 17}, 31, 12, true, false, false, false},
+    {"relu", {.m = 20, .act = TYTO_ACT_RELU}, 40, 16, true, false, false, false},
+    {"relu6", {.m = 20, .act = TYTO_ACT_RELU6}, 40, 64, true, true, false, false},
     {"leaky relu",
      {.m = 9, .act = TYTO_ACT_LEAKY_RELU, .act_slope = 0.2f},
      8,
      8,
      true,
      false,
+     false,
      false},
-    {"sigmoid", {.m = 9, .act = TYTO_ACT_SIGMOID}, 8, 128, true, false, false},
-    {"tanh", {.m = 9, .act = TYTO_ACT_TANH}, 8, 128, true, false, false},
-    {"clamp", {.m = 9, .has_clamp_min = true, .clamp_min = -0.4f}, 8, 8, true, false, false},
-    {"fp16 weights", {.m = 50}, 70, 36, true, false, true},
-    {"256 cubed", {.m = 256}, 256, 256, true, false, false},
+    {"sigmoid", {.m = 9, .act = TYTO_ACT_SIGMOID}, 8, 128, true, false, false, false},
+    {"tanh", {.m = 9, .act = TYTO_ACT_TANH}, 8, 128, true, false, false, false},
+    {"clamp", {.m = 9, .has_clamp_min = true, .clamp_min = -0.4f}, 8, 8, true, false, false, false},
+    {"fp16 weights", {.m = 50}, 70, 36, true, false, true, false},
+    {"256 cubed", {.m = 256}, 256, 256, true, false, false, false},
+    {"residual in place", {.m = 37, .act = TYTO_ACT_RELU}, 72, 20, true, true, false, true},
+    {"residual in place, unaligned", {.m = 11}, 6, 5, true, true, false, true},
 };
 
 static const struct product benches[] = {
-    {"256x256x256", {.m = 256}, 256, 256, false, false, false},
-    {"1024x1024x1024", {.m = 1024}, 1024, 1024, false, false, false},
-    {"49x960x160", {.m = 49}, 160, 960, false, false, false},
-    {"3136x24x144", {.m = 3136}, 144, 24, false, false, false},
-    {"196x96x576", {.m = 196}, 576, 96, false, false, false},
-    {"12544x16x96", {.m = 12544}, 96, 16, false, false, false},
+    {"256x256x256", {.m = 256}, 256, 256, false, false, false, false},
+    {"1024x1024x1024", {.m = 1024}, 1024, 1024, false, false, false, false},
+    {"49x960x160", {.m = 49}, 160, 960, false, false, false, false},
+    {"3136x24x144", {.m = 3136}, 144, 24, false, false, false, false},
+    {"196x96x576", {.m = 196}, 576, 96, false, false, false, false},
+    {"12544x16x96", {.m = 12544}, 96, 16, false, false, false, false},
 };
 
 /* --- parts of buffers, refusals, hostile values ----------------------------------- */
