@@ -77,18 +77,22 @@ void main()
     }
     if (gl_WorkGroupID.x * GEMM_LANES + lane >= p.n / 4)
         return;
-    // rows past the end are copies of the last one and go to its place
+    // Rows past the end are copies of the last one and go to its place; as what is added may lie
+    // there too, all of it is read before anything is written.
+    [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++) {
+        if (r < ROWS && EXTRA != 0) {
+            const uint row = min(row0 + r, p.m - 1);
+            const vec4 e = texelFetch(extra_tex, int((p.r_offset + row * p.r_row) / 4 + col4));
+
+            acc[r] = EXTRA == GEMM_BACK_ADD ? acc[r] + e
+                                            : mix(vec4(0.0), acc[r], greaterThan(e, vec4(0.0)));
+        }
+    }
     [[unroll]] for (uint r = 0; r < GEMM_MAX_ROWS; r++) {
         if (r < ROWS) {
-            const uint row = min(row0 + r, p.m - 1);
-            const uint at = (p.y_offset + row * p.y_row) / 4 + col4;
-            vec4 v = acc[r];
+            const uint at = (p.y_offset + min(row0 + r, p.m - 1) * p.y_row) / 4 + col4;
+            const vec4 v = acc[r];
 
-            if (EXTRA != 0) {
-                const vec4 e = texelFetch(extra_tex, int((p.r_offset + row * p.r_row) / 4 + col4));
-
-                v = EXTRA == GEMM_BACK_ADD ? v + e : mix(vec4(0.0), v, greaterThan(e, vec4(0.0)));
-            }
 #ifdef STORE64
             y[at] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
 #else
