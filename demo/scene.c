@@ -128,7 +128,7 @@ static uint32_t pick_row(const struct demo_stamp_table *table, uint32_t first_id
             same[num++] = i;
         }
     }
-    return same[demo_random(random) % num];
+    return num > 0 ? same[demo_random(random) % num] : first_idx;
 }
 
 static void place(struct demo_event *event, const struct demo_stamp_row *row, float picture_aspect,
