@@ -12,6 +12,7 @@
 #include "pipeline/source.h"
 
 struct _GstElement;
+struct _GstMiniObject;
 struct _GstPad;
 struct _GstCaps;
 
@@ -29,7 +30,7 @@ enum { TYTO_SOURCE_NOTE_MAX = 160 };
 struct tyto_source_stream {
     struct tyto_source *source;
     enum tyto_stream which;
-    struct tyto_ring *ring; /* of struct item; owned */
+    struct tyto_ring *ring; /* of struct tyto_source_item; owned */
     atomic_bool claimed;    /* a pad of this kind was taken */
     atomic_bool linked;     /* and can be decoded */
     atomic_bool ended;      /* END was pushed */
@@ -53,7 +54,7 @@ struct tyto_source {
     atomic_bool no_more_pads; /* of the topmost element */
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
     _Atomic uint64_t last_data_ns;
-    uint32_t num_idle; /* waits in a row in which nothing ran; of tyto_source_wait() */
+    uint32_t num_idle;         /* waits in a row in which nothing ran; of tyto_source_wait() */
     pthread_mutex_t note_lock; /* guards note */
     char note[TYTO_SOURCE_NOTE_MAX];
 };
@@ -72,6 +73,13 @@ void tyto_source_touch(struct tyto_source *source);
 void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElement *sink);
 /* source_gst.c: the element of that name, or NULL with the note set. */
 struct _GstElement *tyto_source_make(struct tyto_source *source, const char *factory);
+
+struct tyto_source_item;
+/* pop_gst.c: what goes through the rings; object is taken on success. NULL: out of memory. */
+struct tyto_source_item *tyto_source_new_item(struct _GstMiniObject *object);
+/* pop_gst.c: it arrives only now. */
+void tyto_source_stamp_item(struct tyto_source_item *item);
+void tyto_source_free_item(struct tyto_source_item *item);
 
 /* uri.c: what a person wrote to a scheme; file paths become absolute file:// later. */
 TYTO_MUST_CHECK
