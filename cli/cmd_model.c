@@ -24,11 +24,13 @@ static const char help[] =
     "      --input HxW         another input size than the file's\n"
     "      --mean A[,B,C]      visual: x = (pixel - mean) * scale, pixel 0..255;\n"
     "      --scale A[,B,C]     default mean 127.5, scale 1/127.5\n"
-    "      --frontend MEL.onnx audio: take window, mel bands and logarithm from this file\n"
-    "      --pcm-scale X       audio: samples in [-1,1] times X first (default 32768)\n"
-    "      --post-scale X      audio: after the logarithm, times X (default 0.1)\n"
-    "      --post-shift X      audio: and then plus X (default 2)\n"
-    "      --patch-hop N       audio: frames between patches (default 8)\n"
+    "      --frontend FILE     audio: take window, mel bands and logarithm from this file\n"
+    "      --pcm-scale X       audio: samples in [-1,1] times X first\n"
+    "      --post-scale X      audio: after the logarithm, times X\n"
+    "      --post-shift X      audio: and then plus X\n"
+    "      --patch-hop N       audio: frames between patches; with a front end in decibels\n"
+    "                          these are 32768, 0.1, 2 and 8 (openWakeWord's), else 1, 1, 0\n"
+    "                          and half a patch (YAMNet's)\n"
     "      --license TEXT      noted in the file\n"
     "      --help              this text\n\n"
     "examples:\n"
@@ -37,7 +39,8 @@ static const char help[] =
     "       --output Conv_1/Relu6 -o visual.safetensors\n"
     "  tyto model import embedding_model.onnx --kind audio \\\n"
     "       --frontend melspectrogram.onnx -o audio.safetensors\n"
-    "  tyto model import yamnet.tflite -o yamnet.safetensors\n"
+    "  tyto model import yamnet.tflite --kind audio --frontend yamnet.tflite \\\n"
+    "       --output reduce_mean -o audio.safetensors\n"
     "  tyto model info visual.safetensors --layers\n";
 
 enum { FAILED = 1, WRONG_USAGE = 2 };
@@ -214,6 +217,22 @@ static void print_summary(const struct tyto_encoder_file *file, const char *path
            graph->num_layers, (double)num_weights / 1e6, (double)tyto_graph_num_macs(graph) / 1e6);
 }
 
+static float given_or(double given, double missing)
+{
+    return (float)(isnan(given) ? missing : given);
+}
+
+/* What a front end's file does not say. */
+static void scale_frontend(struct tyto_frontend *front, const struct import_options *options)
+{
+    const bool decibels = front->form == TYTO_LOG_FORM_DB_POWER;
+    const uint32_t half = (front->num_frames + 1) / 2;
+    front->pcm_scale = given_or(options->pcm_scale, decibels ? 32768 : 1);
+    front->post_scale = given_or(options->post_scale, decibels ? 0.1 : 1);
+    front->post_shift = given_or(options->post_shift, decibels ? 2 : 0);
+    front->frames_hop = options->patch_hop ? options->patch_hop : decibels ? 8 : half;
+}
+
 static enum tyto_err complete(struct tyto_encoder_file *file, const struct import_options *options,
                               struct tyto_fault *fault)
 {
@@ -231,22 +250,20 @@ static enum tyto_err complete(struct tyto_encoder_file *file, const struct impor
     }
     if (!options->frontend)
         return TYTO_OK;
-    file->frontend = (struct tyto_frontend){.sample_rate_hz = 16000,
-                                            .pcm_scale = (float)options->pcm_scale,
-                                            .post_scale = (float)options->post_scale,
-                                            .post_shift = (float)options->post_shift,
-                                            .frames_hop = options->patch_hop};
-    return tyto_import_frontend(options->frontend, file, fault);
+    file->frontend = (struct tyto_frontend){.sample_rate_hz = 16000};
+    const enum tyto_err err = tyto_import_frontend(options->frontend, file, fault);
+    if (!err)
+        scale_frontend(&file->frontend, options);
+    return err;
 }
 
 static int run_import(int argc, char **argv)
 {
     struct import_options options = {.mean = {127.5, 127.5, 127.5},
                                      .scale = {1 / 127.5, 1 / 127.5, 1 / 127.5},
-                                     .pcm_scale = 32768,
-                                     .post_scale = 0.1,
-                                     .post_shift = 2,
-                                     .patch_hop = 8};
+                                     .pcm_scale = NAN, /* not given: by the front end's form */
+                                     .post_scale = NAN,
+                                     .post_shift = NAN};
     int opt;
     opterr = 0;
     optind = 1;

@@ -93,6 +93,50 @@ enum tyto_err tyto_import(const struct tyto_import_params *params,
     return err;
 }
 
+/* The tables lie in the build's file: copies go to the encoder's. */
+static enum tyto_err hand_over(const struct tyto_build *build, struct tyto_frontend front,
+                               struct tyto_encoder_file *file)
+{
+    const struct tyto_value *input = &file->graph.values[0];
+    if (front.num_mel != input->w || input->c != 1)
+        return tyto_build_fail(build, TYTO_ERR_SHAPE,
+                               "gives %u bands, the encoder's input is (%u,%u,%u)", front.num_mel,
+                               input->h, input->w, input->c);
+    const size_t num_mel = (size_t)(front.fft / 2 + 1) * front.num_mel;
+    float *window = tyto_encoder_file_alloc(file, front.window_len);
+    float *mel = tyto_encoder_file_alloc(file, num_mel);
+    if (!window || !mel)
+        return tyto_build_fail(build, TYTO_ERR_NOMEM, "out of memory");
+    memcpy(window, front.window, front.window_len * sizeof(float));
+    memcpy(mel, front.mel, num_mel * sizeof(float));
+    front.window = window;
+    front.mel = mel;
+    front.num_frames = input->h;
+    file->frontend = front;
+    file->has_frontend = true;
+    file->kind = TYTO_ENCODER_AUDIO;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_import_frontend_memory(const char *path, const void *bytes, size_t num_bytes,
+                                          struct tyto_encoder_file *file,
+                                          struct tyto_fault *ret_fault)
+{
+    struct tyto_build *build = NULL;
+    struct tyto_frontend front = file->frontend;
+    enum tyto_err err = tyto_build_create(path, num_bytes, &build, ret_fault);
+    if (err)
+        return err;
+    if (is_tflite(bytes, num_bytes))
+        err = tyto_import_tflite_frontend(build, bytes, num_bytes, &front);
+    else
+        err = tyto_import_onnx_frontend(build, bytes, num_bytes, &front);
+    if (!err)
+        err = hand_over(build, front, file);
+    tyto_build_destroy(&build);
+    return err;
+}
+
 enum tyto_err tyto_import_frontend(const char *path, struct tyto_encoder_file *file,
                                    struct tyto_fault *ret_fault)
 {

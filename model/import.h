@@ -33,8 +33,8 @@ enum tyto_err tyto_import_memory(const struct tyto_import_params *params, const 
                                  size_t num_bytes, struct tyto_encoder_file **ret_file,
                                  struct tyto_fault *ret_fault);
 
-/* Reads an STFT + mel + logarithm front end out of an ONNX file into
- * file->frontend, and makes file AUDIO. What the file does not say stays as the
+/* Reads the STFT + mel + logarithm front end out of an ONNX file, or of a TFLite file that begins
+ * with one, into file->frontend, and makes file AUDIO. What the file does not say stays as the
  * caller set it: sample_rate_hz, pcm_scale, post_scale, post_shift, frames_hop. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_import_frontend(const char *path, struct tyto_encoder_file *file,

@@ -88,4 +88,12 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_import_onnx(struct tyto_build *build, const struct tyto_import_params *params,
                                const uint8_t *bytes, size_t num_bytes, uint32_t *ret_out);
 
+/* The readers of audio front ends: tables lie in the build's floats. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_import_onnx_frontend(struct tyto_build *build, const uint8_t *bytes,
+                                        size_t num_bytes, struct tyto_frontend *front);
+TYTO_MUST_CHECK
+enum tyto_err tyto_import_tflite_frontend(struct tyto_build *build, const uint8_t *bytes,
+                                          size_t num_bytes, struct tyto_frontend *front);
+
 #endif

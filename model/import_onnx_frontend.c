@@ -210,51 +210,23 @@ static enum tyto_err read_all(struct reader *reader)
     return read_tables(reader);
 }
 
-/* The tables lie in the build's file: copies go to the encoder's. */
-static enum tyto_err hand_over(const struct reader *reader, struct tyto_encoder_file *file)
+enum tyto_err tyto_import_onnx_frontend(struct tyto_build *build, const uint8_t *bytes,
+                                        size_t num_bytes, struct tyto_frontend *front)
 {
-    struct tyto_frontend front = reader->front;
-    const struct tyto_value *input = &file->graph.values[0];
-    if (front.num_mel != input->w || input->c != 1)
-        return tyto_build_fail(reader->build, TYTO_ERR_SHAPE,
-                               "gives %u bands, the encoder's input is (%u,%u,%u)", front.num_mel,
-                               input->h, input->w, input->c);
-    const size_t num_mel = (size_t)(front.fft / 2 + 1) * front.num_mel;
-    float *window = tyto_encoder_file_alloc(file, front.window_len);
-    float *mel = tyto_encoder_file_alloc(file, num_mel);
-    if (!window || !mel)
-        return tyto_build_fail(reader->build, TYTO_ERR_NOMEM, "out of memory");
-    memcpy(window, front.window, front.window_len * sizeof(float));
-    memcpy(mel, front.mel, num_mel * sizeof(float));
-    front.window = window;
-    front.mel = mel;
-    front.num_frames = input->h;
-    file->frontend = front;
-    file->has_frontend = true;
-    file->kind = TYTO_ENCODER_AUDIO;
-    return TYTO_OK;
-}
-
-enum tyto_err tyto_import_frontend_memory(const char *path, const void *bytes, size_t num_bytes,
-                                          struct tyto_encoder_file *file,
-                                          struct tyto_fault *ret_fault)
-{
-    struct reader reader = {.front = file->frontend,
+    struct reader reader = {.model = {.build = build},
+                            .build = build,
+                            .front = *front,
                             .real = TYTO_WALK_NONE,
                             .imag = TYTO_WALK_NONE,
                             .mel = TYTO_WALK_NONE};
-    enum tyto_err err = tyto_build_create(path, num_bytes, &reader.build, ret_fault);
-    if (err)
-        return err;
-    reader.model.build = reader.build;
     reader.front.form = TYTO_LOG_FORM_DB_POWER;
     reader.front.top_db = 0;
-    err = tyto_onnx_parse(&reader.model, bytes, num_bytes);
+    enum tyto_err err = tyto_onnx_parse(&reader.model, bytes, num_bytes);
     if (!err)
         err = read_all(&reader);
-    if (!err)
-        err = hand_over(&reader, file);
     tyto_onnx_finish(&reader.model);
-    tyto_build_destroy(&reader.build);
+    build->op = build->node = "";
+    if (!err)
+        *front = reader.front;
     return err;
 }

@@ -63,9 +63,9 @@ static const struct {
     {117, "HARD_SWISH"},
     {126, "BATCH_MATMUL"},
     {131, "RFFT2D"},
-    {132, "IMAG"},
-    {133, "REAL"},
-    {134, "COMPLEX_ABS"},
+    {133, "IMAG"},
+    {134, "REAL"},
+    {135, "COMPLEX_ABS"},
 };
 
 static enum tyto_err broken(const struct tyto_tflite *model, const char *what)

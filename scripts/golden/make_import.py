@@ -253,6 +253,39 @@ def make_int8_tflite(path):
     return torch.sigmoid(y)[0].permute(1, 2, 0).numpy()
 
 
+def make_spectrum_tflite(path):
+    """YAMNet's way from samples to log-mel, small: 64 points, window 48, hop 32, 8 bands."""
+    m = Model()
+    part, parts, step, frames, fft, bands = 16, 3, 2, 12, 64, 8
+    samples = part * ((frames - 1) * step + parts)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(48) / 48)).astype(np.float32)
+    mel = np.abs(fill("spectrum", (bands, fft // 2 + 1), 1))
+    index = (np.arange(frames)[:, None] * step + np.arange(parts)).astype(np.int32)
+    wave = m.tensor("waveform", (samples,))
+
+    def shape(*dims):
+        return m.constant("shape", np.int32(dims))
+
+    x = m.op(22, [wave, shape(-1, part)], m.tensor("split", (samples // part, part)))
+    x = m.op(36, [x, m.constant("index", index)], m.tensor("parts", (frames, parts, part)))
+    x = m.op(22, [x, shape(-1, 48)], m.tensor("frames", (frames, 48)))
+    x = m.op(18, [x, m.constant("window", window)], m.tensor("windowed", (frames, 48)))
+    x = m.op(34, [x, m.constant("pads", np.int32([[0, 0], [0, 16]]))],
+             m.tensor("padded", (frames, 64)))
+    x = m.op(22, [x, shape(-1, 1, 64)], m.tensor("rows", (frames, 1, 64)))
+    x = m.op(131, [x, m.constant("fft", np.int32([1, fft]))], m.tensor("complex", (frames, 1, 33)))
+    x = m.op(22, [x, shape(-1, 33)], m.tensor("flat", (frames, 33)))
+    x = m.op(135, [x], m.tensor("magnitude", (frames, 33)))
+    x = m.op(9, [x, m.constant("mel", mel), m.constant("floor", np.full(bands, 0.01, np.float32))],
+             m.tensor("mel", (frames, bands)), {0: ("b", NONE)})
+    x = m.op(73, [x], m.tensor("log_mel", (frames, bands)))
+    x = m.op(22, [x, shape(1, frames, bands, 1)], m.tensor("image", (1, frames, bands, 1)))
+    weight = m.constant("w", np.ones((4, 3, 3, 1), np.float32))
+    out = m.op(3, [x, weight, -1], m.tensor("conv", (1, frames, bands, 4)), {0: ("b", SAME)})
+    m.save(path, [wave], [out])
+    return window, mel.T
+
+
 def make_custom_tflite(path):
     m = Model()
     image = m.tensor("image", (1, 4, 4, 1))
@@ -273,6 +306,7 @@ def main():
         return os.path.join(args.models, name)
 
     window, mel = make_mel(at("mel.onnx"))
+    spectrum = make_spectrum_tflite(at("spectrum.tflite"))
     make_unsupported(at("unsupported.onnx"))
     make_custom_tflite(at("custom.tflite"))
     blob.write(args.out, "import", [
@@ -283,6 +317,8 @@ def main():
         ("int8", make_int8_tflite(at("int8.tflite")), "int8.tflite, from log_mel on"),
         ("window", window, "mel.onnx's window"),
         ("mel", mel, "mel.onnx's bands"),
+        ("spectrum_window", spectrum[0], "spectrum.tflite's window"),
+        ("spectrum_mel", spectrum[1], "spectrum.tflite's bands"),
     ])
 
 

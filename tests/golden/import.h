@@ -25,7 +25,13 @@ enum {
     /* mel.onnx's bands: 33x8 */
     GOLDEN_IMPORT_MEL_AT = 210,
     GOLDEN_IMPORT_MEL_NUM = 264,
-    GOLDEN_IMPORT_NUM = 474,
+    /* spectrum.tflite's window: 48 */
+    GOLDEN_IMPORT_SPECTRUM_WINDOW_AT = 474,
+    GOLDEN_IMPORT_SPECTRUM_WINDOW_NUM = 48,
+    /* spectrum.tflite's bands: 33x8 */
+    GOLDEN_IMPORT_SPECTRUM_MEL_AT = 522,
+    GOLDEN_IMPORT_SPECTRUM_MEL_NUM = 264,
+    GOLDEN_IMPORT_NUM = 786,
 };
 
 #endif

@@ -185,6 +185,31 @@ static void a_front_end_is_read_with_its_tables(void **state)
     tyto_encoder_file_destroy(&file);
 }
 
+static void a_front_end_inside_tflite_is_read_too(void **state)
+{
+    (void)state;
+    struct tyto_fault fault = {0};
+    struct tyto_encoder_file *file = import("spectrum.tflite", (struct tyto_import_params){0});
+    assert_true(file->graph.num_layers == 1 && file->graph.values[0].h == 12 &&
+                file->graph.values[0].w == 8); /* cut behind the logarithm */
+    file->frontend.frames_hop = 6;
+    const enum tyto_err err = tyto_import_frontend(model_path("spectrum.tflite"), file, &fault);
+    if (err)
+        fail_msg("%s: %s", fault.key, fault.text);
+    const struct tyto_frontend *front = &file->frontend;
+    assert_int_equal(front->form, TYTO_LOG_FORM_LN_MAGNITUDE);
+    assert_true(front->fft == 64 && front->window_len == 48 && front->hop == 32);
+    assert_true(front->num_mel == 8 && front->num_frames == 12 && front->frames_hop == 6);
+    assert_true(front->floor == 0.01f && front->top_db == 0);
+    assert_memory_equal(front->window, golden + GOLDEN_IMPORT_SPECTRUM_WINDOW_AT,
+                        GOLDEN_IMPORT_SPECTRUM_WINDOW_NUM * sizeof(float));
+    assert_memory_equal(front->mel, golden + GOLDEN_IMPORT_SPECTRUM_MEL_AT,
+                        GOLDEN_IMPORT_SPECTRUM_MEL_NUM * sizeof(float));
+    assert_int_equal(tyto_import_frontend(model_path("half.tflite"), file, &fault),
+                     TYTO_ERR_UNSUPPORTED);
+    tyto_encoder_file_destroy(&file);
+}
+
 static void the_network_can_be_cut_and_resized(void **state)
 {
     (void)state;
@@ -332,6 +357,7 @@ int main(void)
         cmocka_unit_test(networks_give_what_pytorch_says),
         cmocka_unit_test(an_encoder_file_comes_back_as_it_was_written),
         cmocka_unit_test(a_front_end_is_read_with_its_tables),
+        cmocka_unit_test(a_front_end_inside_tflite_is_read_too),
         cmocka_unit_test(the_network_can_be_cut_and_resized),
         cmocka_unit_test(what_cannot_be_imported_is_named),
         cmocka_unit_test(encoder_files_that_do_not_fit_are_refused),
