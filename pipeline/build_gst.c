@@ -193,6 +193,7 @@ static enum tyto_err build_stream(struct tyto_source *source, struct tyto_fault 
     }
     if (source->kind == TYTO_URI_HTTP) {
         set_if_has(element, "is-live", "true");
+        set_if_has(element, "do-timestamp", "true");
         set_if_has(element, "timeout", "10");
         set_if_has(element, "retries", "0");
         set_if_has(element, "user-agent", "tyto");

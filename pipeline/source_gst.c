@@ -120,7 +120,9 @@ static GstPadProbeReturn on_sink_query(GstPad *pad, GstPadProbeInfo *info, gpoin
 void tyto_source_connect_sink(struct tyto_source_stream *stream, GstElement *sink)
 {
     GstAppSinkCallbacks callbacks = {.new_sample = on_sample, .eos = on_eos};
-    g_object_set(sink, "sync", FALSE, "async", FALSE, "max-buffers", 1, "enable-last-sample", FALSE,
+    /* HTTP may serve a recording at once: then its own time is kept to. */
+    const gboolean sync = stream->source->kind == TYTO_URI_HTTP;
+    g_object_set(sink, "sync", sync, "async", FALSE, "max-buffers", 1, "enable-last-sample", FALSE,
                  "qos", FALSE, NULL);
     gst_app_sink_set_callbacks(GST_APP_SINK(sink), &callbacks, stream, NULL);
     GstPad *pad = gst_element_get_static_pad(sink, "sink");
