@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "shaders/adamw/adamw.h"
+
+#include <stdlib.h>
+
+#include "shaders/adamw_squares_spv.h"
+#include "shaders/adamw_total_spv.h"
+#include "shaders/adamw_update_spv.h"
+#include "shaders/drawer.h"
+
+enum { SQUARES, TOTAL, UPDATE, NUM_KERNELS };
+
+struct tyto_adamw {
+    struct tyto_kernel *kernels[NUM_KERNELS];
+    uint32_t lanes;
+};
+
+enum tyto_err tyto_adamw_create(struct tyto_gpu *gpu, struct tyto_adamw **ret_op)
+{
+    static const enum tyto_bind_kind squares_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind total_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE,
+                                                      TYTO_BIND_STORAGE};
+    static const enum tyto_bind_kind update_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
+                                                       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
+                                                       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
+    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+        [SQUARES] = {.name = "adamw_squares",
+                     .spirv = adamw_squares_spv,
+                     .spirv_bytes = sizeof(adamw_squares_spv),
+                     .binds = squares_binds,
+                     .num_binds = 2,
+                     .push_bytes = sizeof(struct tyto_adamw_push)},
+        [TOTAL] = {.name = "adamw_total",
+                   .spirv = adamw_total_spv,
+                   .spirv_bytes = sizeof(adamw_total_spv),
+                   .binds = total_binds,
+                   .num_binds = 3,
+                   .push_bytes = sizeof(struct tyto_adamw_push)},
+        [UPDATE] = {.name = "adamw_update",
+                    .spirv = adamw_update_spv,
+                    .spirv_bytes = sizeof(adamw_update_spv),
+                    .binds = update_binds,
+                    .num_binds = 6,
+                    .push_bytes = sizeof(struct tyto_adamw_push)},
+    };
+    struct tyto_adamw *op = calloc(1, sizeof(*op));
+    enum tyto_err err = TYTO_OK;
+
+    if (!op)
+        return TYTO_ERR_NOMEM;
+    op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
+    for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
+        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+    if (err) {
+        tyto_adamw_destroy(&op);
+        return err;
+    }
+    *ret_op = op;
+    return TYTO_OK;
+}
+
+void tyto_adamw_destroy(struct tyto_adamw **op)
+{
+    if (!op || !*op)
+        return;
+    for (uint32_t i = 0; i < NUM_KERNELS; i++)
+        tyto_kernel_destroy(&(*op)->kernels[i]);
+    free(*op);
+    *op = NULL;
+}
+
+enum tyto_err tyto_adamw_record(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
+                                const struct tyto_adamw_io *io)
+{
+    const struct tyto_adamw_push push = {.num4 = num / 4, .num_parts = TYTO_ADAMW_PARTS};
+    const struct tyto_bind squares[] = {io->grads, io->parts};
+    const struct tyto_bind total[] = {io->parts, io->hyper, io->norm};
+    const struct tyto_bind update[] = {io->grads,  io->hyper,    io->norm,
+                                       io->params, io->moment_1, io->moment_2};
+    enum tyto_err err = TYTO_OK;
+
+    if (num % 4 != 0 || !tyto_drawer_fits(&io->params, num, 1, 1) ||
+        !tyto_drawer_fits(&io->grads, num, 1, 1) || !tyto_drawer_fits(&io->moment_1, num, 1, 1) ||
+        !tyto_drawer_fits(&io->moment_2, num, 1, 1) || !tyto_drawer_fits(&io->hyper, 8, 1, 1) ||
+        !tyto_drawer_fits(&io->parts, TYTO_ADAMW_PARTS, 1, 1) ||
+        !tyto_drawer_fits(&io->norm, 2, 1, 1))
+        return TYTO_ERR_SHAPE;
+    err = tyto_plan_dispatch(plan, op->kernels[SQUARES], squares, &push, TYTO_ADAMW_PARTS, 1, 1);
+    if (!err)
+        err = tyto_plan_dispatch(plan, op->kernels[TOTAL], total, &push, 1, 1, 1);
+    if (!err)
+        err = tyto_plan_dispatch(plan, op->kernels[UPDATE], update, &push, TYTO_ADAMW_GROUPS, 1, 1);
+    return err;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernels of dropout are told at each dispatch; C and GLSL read this file. */
+#ifndef TYTO_DROPOUT_SHAPE_H
+#define TYTO_DROPOUT_SHAPE_H
+
+#ifdef VULKAN
+#define uint32_t uint
+#else
+#include <stdint.h>
+#endif
+
+struct tyto_dropout_push {
+    uint32_t num4;      /* values / 4 */
+    uint32_t site;      /* which dropout of the network this is */
+    uint32_t threshold; /* a draw below it drops the value */
+    float scale;        /* of what is kept */
+};
+
+#endif
