@@ -81,6 +81,11 @@ static enum tyto_err check(const struct tyto_gemm_weights *weights,
         s->pad_top >= CONV_MAX_KERNEL || s->pad_left >= CONV_MAX_KERNEL ||
         num_batches > GEMM_MAX_DIM)
         return TYTO_ERR_SHAPE;
+    /* At most 64 * 64 + 64 rounds over taps: no overflow, and rarely anything to refuse. */
+    if ((uint64_t)s->kernel_h * s->kernel_w * s->in_c / 4 + s->kernel_h * s->kernel_w +
+            s->kernel_h >
+        GEMM_MAX_ROUNDS)
+        return TYTO_ERR_SHAPE;
     if (tyto_gemm_weights_n(weights) != s->out_c ||
         tyto_gemm_weights_k(weights) != s->kernel_h * s->kernel_w * s->in_c)
         return TYTO_ERR_SHAPE;

@@ -7,7 +7,8 @@
 // w (N, KH, KW, IC) f32 or f16 in gemm's panels: k = (i * KW + j) * IC + c
 // grid     x: panels of 32 output channels, y: ROWS output pixels each (GROUP: 32); 8 lanes
 //          (GROUP: 64)
-// limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM
+// limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM;
+//          KH KW IC / 4 + KH KW + KH <= GEMM_MAX_ROUNDS
 // numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
 #if defined(STORE64) || defined(WIDE_STORE64)
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require

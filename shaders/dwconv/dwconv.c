@@ -223,7 +223,10 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
         return err;
     const struct way way = way_of(dwconv->variants.gpu, args);
     const bool short_slides = tyto_gpu_get_info(dwconv->variants.gpu)->wants_groups;
-    const uint32_t rows = short_slides ? ROWS_GPU : ROWS_CPU;
+    const uint32_t row_rounds = s->kernel_h * s->kernel_w + s->kernel_h + 1; /* of one row */
+    const uint32_t most_rows = short_slides ? ROWS_GPU : ROWS_CPU;
+    const uint32_t rows =
+        most_rows * row_rounds <= GEMM_MAX_ROUNDS ? most_rows : GEMM_MAX_ROUNDS / row_rounds;
     uint32_t flags = (weights->bias ? GEMM_BIAS : 0) | (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
     err = get_kernel(dwconv, way, args, flags, &kernel);
     if (err)

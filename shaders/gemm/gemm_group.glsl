@@ -16,14 +16,16 @@ void group_load(uint row0, uint num_k4, uint first_k4)
     uint me = gl_LocalInvocationID.x;
     uint w_base = gl_WorkGroupID.x * num_k4 * 4 * GEMM_LANES;
 
-    for (uint at = me; at < GEMM_GROUP_ROWS * GEMM_GROUP_K4; at += GEMM_GROUP_LANES) {
+    [[unroll]] for (uint i = 0; i < GEMM_GROUP_ROWS * GEMM_GROUP_K4; i += GEMM_GROUP_LANES) {
+        uint at = i + me;
         uint r = at / GEMM_GROUP_K4;
         uint k4 = first_k4 + at % GEMM_GROUP_K4;
         vec4 v = tile_load_at(row0 + r, min(k4, num_k4 - 1));
 
         group_x[r * (GEMM_GROUP_K4 + 1) + at % GEMM_GROUP_K4] = k4 < num_k4 ? v : vec4(0.0);
     }
-    for (uint at = me; at < 4 * GEMM_GROUP_K4 * GEMM_LANES; at += GEMM_GROUP_LANES) {
+    [[unroll]] for (uint i = 0; i < 4 * GEMM_GROUP_K4 * GEMM_LANES; i += GEMM_GROUP_LANES) {
+        uint at = i + me;
         uint k = first_k4 * 4 + at / GEMM_LANES;
         uint texel = min(k, num_k4 * 4 - 1) * GEMM_LANES + at % GEMM_LANES;
 
@@ -40,7 +42,7 @@ void group_multiply(uint row0, uint num_k4)
     for (uint first_k4 = 0; first_k4 < num_k4; first_k4 += GEMM_GROUP_K4) {
         group_load(row0, num_k4, first_k4);
         barrier();
-        for (uint k4 = 0; k4 < GEMM_GROUP_K4; k4++) {
+        [[unroll]] for (uint k4 = 0; k4 < GEMM_GROUP_K4; k4++) {
             vec4 x[4];
 
             [[unroll]] for (uint r = 0; r < 4; r++)

@@ -12,7 +12,9 @@
 #define GEMM_GROUP_LANE_ROWS 4
 #define GEMM_GROUP_K4 4 /* k in shared memory at a time, in fours */
 #define GEMM_MAX_DIM 1048576
-#define GEMM_MAX_K 262144 /* lavapipe leaves a loop after 65535 rounds of 4 k */
+/* Lavapipe ends the loops of a lane, silently, after 65535 rounds of all of them together. */
+#define GEMM_MAX_ROUNDS 65532
+#define GEMM_MAX_K (4 * GEMM_MAX_ROUNDS)
 
 /* Epilogue flags, beside the activation. */
 #define GEMM_BIAS 1

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shaders/conv/conv.h"
+#include "shaders/conv/conv_shape.h"
 #include "tests/check/check.h"
 
 struct layer {
@@ -103,6 +104,12 @@ static const struct layer layers[] = {
     {"1x3", {7, 12, 24, 7, 10, 24, 1, 3, 1, 1, 0, 0}, 1, TYTO_ACT_LEAKY_RELU, false, false},
     {"3x1", {7, 12, 24, 5, 12, 24, 3, 1, 1, 1, 0, 0}, 2, TYTO_ACT_LEAKY_RELU, false, false},
     {"5x4, stride 2 and 3", {13, 14, 5, 6, 5, 7, 5, 4, 2, 3, 1, 2}, 2, TYTO_ACT_TANH, true, false},
+    {"the largest kernel",
+     {5, 5, 52, 1, 2, 4, CONV_MAX_KERNEL, CONV_MAX_KERNEL, 1, 1, 30, 30},
+     1,
+     TYTO_ACT_NONE,
+     false,
+     false},
     {"fp16 weights", {8, 8, 12, 8, 8, 20, 3, 3, 1, 1, 1, 1}, 1, TYTO_ACT_SIGMOID, false, true},
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shaders/conv/conv_shape.h"
 #include "shaders/dwconv/dwconv.h"
 #include "tests/check/check.h"
 
@@ -80,6 +81,10 @@ static const struct layer layers[] = {
     {"more rows than a band", {4, 40, 3, 40, 3, 3, 3, 1, 1, 1, 1}, 1, TYTO_ACT_NONE},
     {"no padding", {8, 20, 20, 18, 18, 3, 3, 1, 1, 0, 0}, 1, TYTO_ACT_NONE},
     {"5x3", {8, 9, 9, 9, 9, 5, 3, 1, 1, 2, 1}, 1, TYTO_ACT_SIGMOID},
+    {"the largest kernel",
+     {4, 40, 4, 28, 2, CONV_MAX_KERNEL, CONV_MAX_KERNEL, 1, 1, 30, 30},
+     1,
+     TYTO_ACT_NONE},
     {"unequal strides", {8, 9, 9, 9, 5, 3, 3, 1, 2, 1, 1}, 1, TYTO_ACT_TANH},
 };
 

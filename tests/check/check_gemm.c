@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shaders/gemm/gemm.h"
+#include "shaders/gemm/gemm_shape.h"
 #include "tests/check/check.h"
 
 #ifdef HAVE_CBLAS
@@ -139,6 +140,7 @@ static const struct product products[] = {
     {"clamp", {.m = 9, .has_clamp_min = true, .clamp_min = -0.4f}, 8, 8, true, false, false, false},
     {"fp16 weights", {.m = 50}, 70, 36, true, false, true, false},
     {"256 cubed", {.m = 256}, 256, 256, true, false, false, false},
+    {"the longest k", {.m = 3}, 4, GEMM_MAX_K, true, false, false, false},
     {"residual in place", {.m = 37, .act = TYTO_ACT_RELU}, 72, 20, true, true, false, true},
     {"residual in place, unaligned", {.m = 11}, 6, 5, true, true, false, true},
 };
