@@ -27,17 +27,36 @@ static void set_if_has(GstElement *element, const char *property, const char *va
 
 /* --- parsebin ------------------------------------------------------------------------ */
 
+static void attach(struct tyto_source *source, GstPad *pad, const GstCaps *caps)
+{
+    tyto_source_attach(source, pad, caps);
+    if (source->kind == TYTO_URI_RTSP) /* a parser for each stream: this was all of it */
+        atomic_fetch_sub(&source->num_pending, 1);
+}
+
+/* A parser that has not seen enough yet shows a pad before its caps. */
+static GstPadProbeReturn on_first_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source *source = user;
+    GstCaps *caps;
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(GST_PAD_PROBE_INFO_EVENT(info), &caps);
+    attach(source, pad, caps);
+    return GST_PAD_PROBE_REMOVE;
+}
+
 static void on_parsed_pad(GstElement *parser, GstPad *pad, gpointer user)
 {
     struct tyto_source *source = user;
     (void)parser;
     GstCaps *caps = gst_pad_get_current_caps(pad);
-    if (!caps)
-        caps = gst_pad_query_caps(pad, NULL);
-    tyto_source_attach(source, pad, caps);
-    gst_caps_unref(caps);
-    if (source->kind == TYTO_URI_RTSP) /* a parser for each stream: this was all of it */
-        atomic_fetch_sub(&source->num_pending, 1);
+    if (caps) {
+        attach(source, pad, caps);
+        gst_caps_unref(caps);
+    } else {
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_first_caps, source, NULL);
+    }
 }
 
 static void on_unknown_type(GstElement *parser, GstPad *pad, GstCaps *caps, gpointer user)

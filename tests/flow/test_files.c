@@ -126,6 +126,21 @@ static void sound_that_starts_late_is_missing_until_then(void **state)
     }
 }
 
+/* Its parser shows the pad before it knows the layer, which decides the decoder. */
+static void mp3_sound_is_heard(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_make("mp3.mp4", VIDEO(30, 10) " ! mp4mux name=m audiotestsrc samplesperbuffer=441 "
+                                      "num-buffers=300 ! audio/x-raw,rate=44100,channels=2 ! "
+                                      "lamemp3enc ! mpegaudioparse ! m. m.");
+    run_whole(&rig, "mp3.mp4");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+    assert_int_equal(rig.num_segments, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(rig.segments[i].has_audio && rig.segments[i].has_video);
+}
+
 static uint8_t flip_some(uint64_t idx, uint8_t byte)
 {
     const uint64_t mix = (idx + 1) * 0x9e3779b97f4a7c15ull;
@@ -248,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_file_without_sound_says_so),
         cmocka_unit_test(a_file_without_picture_says_so),
         cmocka_unit_test(sound_that_starts_late_is_missing_until_then),
+        cmocka_unit_test(mp3_sound_is_heard),
         cmocka_unit_test(corrupted_bytes_end_with_what_was_good_or_an_error),
         cmocka_unit_test(a_codec_without_decoder_leaves_the_other_stream),
         cmocka_unit_test(what_is_no_media_fails_with_a_reason),
