@@ -13,7 +13,8 @@ enum {
     PANEL = 16,     /* outputs of one register block */
     PART_ROWS = 48, /* a multiple of ROWS */
     MAX_TAPS = 25,
-    MIN_CHANNELS = 8,
+    MIN_CHANNELS = 3, /* fewer: XNNPACK is as fast */
+    MIN_OUTPUTS = 8,
 };
 
 struct tyto_conv_avx2 {
@@ -38,7 +39,7 @@ bool tyto_conv_avx2_suits(const struct tyto_graph *graph, const struct tyto_laye
     const uint32_t out_c = graph->values[layer->out_idx].c;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
            !__builtin_cpu_supports("avx512f") && layer->op == TYTO_LAYER_CONV &&
-           in_c >= MIN_CHANNELS && out_c >= MIN_CHANNELS &&
+           in_c >= MIN_CHANNELS && out_c >= MIN_OUTPUTS &&
            (uint64_t)layer->kernel_h * layer->kernel_w <= MAX_TAPS;
 }
 
@@ -52,14 +53,15 @@ bool tyto_conv_avx2_suits(const struct tyto_graph *graph, const struct tyto_laye
         sum##r##1 = _mm256_fmadd_ps(x, weight1, sum##r##1);                                        \
     }
 #define ROW_END(r)                                                                                 \
-    _mm256_storeu_ps(block + (r)*PANEL, _mm256_min_ps(_mm256_max_ps(sum##r##0, lo), hi));          \
-    _mm256_storeu_ps(block + (r)*PANEL + 8, _mm256_min_ps(_mm256_max_ps(sum##r##1, lo), hi));
+    _mm256_storeu_ps(out + (r)*stride, _mm256_min_ps(_mm256_max_ps(sum##r##0, lo), hi));           \
+    _mm256_storeu_ps(out + (r)*stride + 8, _mm256_min_ps(_mm256_max_ps(sum##r##1, lo), hi));
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
-/* block (ROWS, PANEL) of one panel; rows (num_taps, ROWS) are where each row's channels lie. */
+/* out (ROWS, PANEL) of one panel, rows stride apart; rows (num_taps, ROWS) are where each row's
+ * channels lie. */
 TYTO_AVX2
 static void run_block(const struct tyto_conv_avx2 *conv, const float *const *rows, uint32_t panel,
-                      float *block)
+                      float *out, size_t stride)
 {
     const uint32_t num_taps = conv->num_taps, num_channels = conv->in.c;
     const float *weight = conv->weight + (size_t)panel * num_taps * num_channels * PANEL;
@@ -86,12 +88,13 @@ bool tyto_conv_avx2_suits(const struct tyto_graph *graph, const struct tyto_laye
 }
 
 static void run_block(const struct tyto_conv_avx2 *conv, const float *const *rows, uint32_t panel,
-                      float *block)
+                      float *out, size_t stride)
 {
     (void)conv;
     (void)rows;
     (void)panel;
-    (void)block;
+    (void)out;
+    (void)stride;
 }
 #endif
 
@@ -122,8 +125,13 @@ static void run_panel(const struct tyto_conv_avx2 *conv, const float *const *row
     const uint32_t out_c = conv->out.c, first = panel * PANEL;
     const uint32_t num = out_c - first < PANEL ? out_c - first : PANEL;
     for (uint32_t row = 0; row < num_rows; row += ROWS) {
+        const float *const *from = rows + (size_t)row * conv->num_taps;
+        if (num == PANEL && row + ROWS <= num_rows) {
+            run_block(conv, from, panel, out + (size_t)row * out_c + first, out_c);
+            continue;
+        }
         float block[ROWS * PANEL];
-        run_block(conv, rows + (size_t)row * conv->num_taps, panel, block);
+        run_block(conv, from, panel, block, PANEL);
         for (uint32_t r = 0; r < ROWS && row + r < num_rows; r++)
             memcpy(out + (size_t)(row + r) * out_c + first, block + (size_t)r * PANEL,
                    num * sizeof(float));
