@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* Ten training steps against PyTorch's, from the same filled weights
+ * (scripts/golden/make_train.py); what a step must keep to; and its time. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shaders/cosine_attn/cosine_attn_shape.h"
+#include "tests/check/check.h"
+#include "tests/golden/fill.h"
+#include "tests/golden/train.h"
+#include "trainer/step.h"
+
+enum { STEPS = 10 };
+
+static const struct tyto_cman_dims small_dims = {
+    .num_segments = 6,
+    .num_places = 9,
+    .audio_in = 12,
+    .visual_in = 20,
+    .audio_width = 8,
+    .visual_width = 16,
+    .match_width = 10,
+    .when_width = 8,
+    .hidden_width = 12,
+    .which_width = 6,
+    .head_width = 14,
+    .num_classes = 5,
+    .num_logits = 15,
+    .look_ahead = 1,
+    .head = TYTO_HEAD_MULTI_LABEL,
+};
+
+static const struct tyto_cman_dims full_dims = {
+    .num_segments = 10,
+    .num_places = 49,
+    .audio_in = 128,
+    .visual_in = 512,
+    .audio_width = 128,
+    .visual_width = 512,
+    .match_width = 128,
+    .when_width = 128,
+    .hidden_width = 128,
+    .which_width = 128,
+    .head_width = 64,
+    .num_classes = 28,
+    .num_logits = 29,
+    .look_ahead = UINT32_MAX,
+    .head = TYTO_HEAD_SOFTMAX,
+};
+
+/* PyTorch's AdamW at its defaults, step t from 1 on. */
+static struct tyto_adamw_hyper hyper_of(int t)
+{
+    return (struct tyto_adamw_hyper){
+        .rate = 2e-3F,
+        .beta_1 = 0.9F,
+        .beta_2 = 0.999F,
+        .epsilon = 1e-8F,
+        .decay = 0.01F,
+        .correct_1 = (float)(1 / (1 - pow(0.9, t))),
+        .correct_2 = (float)(1 / (1 - pow(0.999, t))),
+        .max_norm = 2,
+    };
+}
+
+static float *filled_values(const struct tyto_params_layout *layout, float where_scale)
+{
+    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
+    float *tensors[TYTO_CMAN_NUM_TENSORS] = {0};
+    float *values = check_floats(layout->num);
+
+    tyto_cman_list_tensors(&layout->dims, infos);
+    for (size_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        const size_t cols = infos[i].cols, num = infos[i].rows * (cols ? cols : 1);
+
+        tensors[i] = check_floats(num);
+        golden_fill(infos[i].name, tensors[i], num, cols ? golden_weight_scale(cols) : 0.125F);
+    }
+    tensors[TYTO_CMAN_WHERE_SCALE][0] = where_scale;
+    tyto_params_put(layout, tensors, values);
+    for (size_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(tensors[i]);
+    return values;
+}
+
+static void fill_inputs(struct tyto_step *step, uint32_t batch)
+{
+    const struct tyto_cman_dims *d = &tyto_step_layout(step)->dims;
+    const struct tyto_step_in in = tyto_step_in(step);
+    const size_t rows = (size_t)batch * d->num_segments;
+
+    golden_fill("in.audio", in.audio, rows * d->audio_in, 2);
+    golden_fill("in.visual", in.visual, rows * d->num_places * d->visual_in, 2);
+}
+
+/* Mean binary cross-entropy where a yes counts twice; what make_train.py leaves out. */
+static void small_targets(struct tyto_step *step)
+{
+    const struct tyto_step_in in = tyto_step_in(step);
+    const uint32_t stride = tyto_step_layout(step)->logits;
+    float target[12 * 15];
+
+    golden_fill("in.target", target, 12 * 15, 1);
+    for (size_t i = 0; i < 12 * 15; i++) {
+        in.yes[i / 15 * stride + i % 15] = target[i] > 0.4F ? 2.0F / 180 : 0;
+        in.no[i / 15 * stride + i % 15] = target[i] > 0.4F ? 0 : 1.0F / 180;
+    }
+    in.has[0][2] = in.has[0][6] = in.has[0][11] = TYTO_ROW_NONE;
+    in.has[1][3] = in.has[1][4] = in.has[1][6] = TYTO_ROW_NONE;
+}
+
+static void full_targets(struct tyto_step *step, size_t rows)
+{
+    const struct tyto_step_in in = tyto_step_in(step);
+    const uint32_t stride = tyto_step_layout(step)->logits;
+    float *unit = check_floats(rows);
+    float sum = 0;
+
+    golden_fill("in.class", unit, rows, 1);
+    for (size_t i = 0; i < rows; i++) {
+        const size_t idx = (size_t)((unit[i] + 1) * 14.5F);
+
+        in.yes[i * stride + idx] = 1 + 0.5F * (float)(idx % 3);
+        sum += in.yes[i * stride + idx];
+    }
+    for (size_t i = 0; i < rows * stride; i++)
+        in.yes[i] /= sum;
+    free(unit);
+}
+
+static struct tyto_step *make_small(struct check *check, float dropout)
+{
+    const struct tyto_step_params params = {.gpu = check->gpu,
+                                            .dims = small_dims,
+                                            .adapt = {true, true},
+                                            .batch = 2,
+                                            .dropout = dropout};
+    struct tyto_step *step = NULL;
+
+    check_must(tyto_step_create(&params, &step), "small step");
+    float *values = filled_values(tyto_step_layout(step), 8);
+    check_must(tyto_step_write(step, values, NULL, NULL), "values");
+    free(values);
+    fill_inputs(step, 2);
+    small_targets(step);
+    return step;
+}
+
+static struct tyto_step *make_full(struct check *check, uint32_t batch)
+{
+    const struct tyto_step_params params = {.gpu = check->gpu, .dims = full_dims, .batch = batch};
+    struct tyto_step *step = NULL;
+
+    check_must(tyto_step_create(&params, &step), "full step");
+    float *values = filled_values(tyto_step_layout(step), 1);
+    check_must(tyto_step_write(step, values, NULL, NULL), "values");
+    free(values);
+    fill_inputs(step, batch);
+    full_targets(step, (size_t)batch * full_dims.num_segments);
+    return step;
+}
+
+static void run_steps(struct tyto_step *step, float *ret_losses, float *ret_norms)
+{
+    for (int t = 1; t <= STEPS; t++) {
+        const struct tyto_adamw_hyper hyper = hyper_of(t);
+        const struct tyto_dropout_key key = {7, 0, (uint32_t)t, 0};
+        struct tyto_step_result result;
+
+        check_must(tyto_step_run(step, &hyper, &key, &result), "run");
+        ret_losses[t - 1] = result.loss;
+        ret_norms[t - 1] = result.norm;
+    }
+}
+
+static void follows(struct check *check, struct tyto_step *step, const float *losses,
+                    const float *norms, const char *sentence)
+{
+    float got_losses[STEPS], got_norms[STEPS];
+
+    run_steps(step, got_losses, got_norms);
+    check_close_to(check, got_losses, losses, STEPS, 1e-4 / fmax(1, (double)losses[0]), sentence);
+    check_close_to(check, got_norms, norms, STEPS, 1e-4, sentence);
+}
+
+/* The same seed, the same bits; another seed, others. */
+static void repeats(struct check *check)
+{
+    float losses[3][STEPS], norms[STEPS];
+
+    for (int i = 0; i < 2; i++) {
+        struct tyto_step *step = make_small(check, 0.3F);
+
+        run_steps(step, losses[i], norms);
+        tyto_step_destroy(&step);
+    }
+    struct tyto_step *step = make_small(check, 0);
+    run_steps(step, losses[2], norms);
+    tyto_step_destroy(&step);
+    check_that(check, memcmp(losses[0], losses[1], sizeof(losses[0])) == 0,
+               "two runs with one seed are equal bit by bit");
+    check_that(check, memcmp(losses[0], losses[2], sizeof(losses[0])) != 0,
+               "dropout makes a difference");
+}
+
+/* What is read back and written again goes on as if nothing had been. */
+static void resumes(struct check *check)
+{
+    struct tyto_step *step = make_small(check, 0), *other = make_small(check, 0);
+    const size_t num = tyto_step_layout(step)->num;
+    float *state[] = {check_floats(num), check_floats(num), check_floats(num)};
+    float losses[STEPS], again[STEPS], norms[STEPS];
+
+    run_steps(step, losses, norms);
+    check_must(tyto_step_read(step, state[0], state[1], state[2]), "read");
+    check_must(tyto_step_write(other, state[0], state[1], state[2]), "write");
+    run_steps(step, losses, norms);
+    run_steps(other, again, norms);
+    check_that(check, memcmp(losses, again, sizeof(losses)) == 0, "it resumes to the same curve");
+    for (size_t i = 0; i < 3; i++)
+        free(state[i]);
+    tyto_step_destroy(&step);
+    tyto_step_destroy(&other);
+}
+
+/* Padding stays zero, through gradients, moments and decay. */
+static void keeps_padding(struct check *check)
+{
+    struct tyto_step *step = make_small(check, 0);
+    const struct tyto_params_layout *layout = tyto_step_layout(step);
+    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
+    float *tensors[TYTO_CMAN_NUM_TENSORS];
+    float *values = check_floats(layout->num), *back = check_floats(layout->num);
+    float losses[STEPS], norms[STEPS];
+
+    run_steps(step, losses, norms);
+    check_must(tyto_step_read(step, values, NULL, NULL), "read");
+    tyto_cman_list_tensors(&layout->dims, infos);
+    for (size_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        tensors[i] = check_floats((size_t)infos[i].rows * (infos[i].cols ? infos[i].cols : 1));
+    tyto_params_take(layout, values, tensors);
+    tyto_params_put(layout, tensors, back);
+    check_that(check, memcmp(values, back, layout->num * sizeof(*values)) == 0,
+               "padding stays zero");
+    for (size_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(tensors[i]);
+    free(values);
+    free(back);
+    tyto_step_destroy(&step);
+}
+
+static void run_once(void *user)
+{
+    const struct tyto_adamw_hyper hyper = hyper_of(1);
+    const struct tyto_dropout_key key = {0};
+    struct tyto_step_result result;
+
+    check_must(tyto_step_run(user, &hyper, &key, &result), "run");
+}
+
+static void cases(struct check *check)
+{
+    float *golden = golden_read("train.f32", GOLDEN_TRAIN_NUM);
+    struct tyto_step *step = NULL;
+
+    if (!golden)
+        check_must(TYTO_ERR_NOT_FOUND, "golden values");
+    step = make_small(check, 0);
+    follows(check, step, golden + GOLDEN_TRAIN_SMALL_LOSSES_AT,
+            golden + GOLDEN_TRAIN_SMALL_NORMS_AT,
+            "ten steps of a small head with adapters and missing parts");
+    tyto_step_destroy(&step);
+    step = make_full(check, 2);
+    follows(check, step, golden + GOLDEN_TRAIN_FULL_LOSSES_AT, golden + GOLDEN_TRAIN_FULL_NORMS_AT,
+            "ten steps of the paper's widths with class weights");
+    tyto_step_destroy(&step);
+    repeats(check);
+    resumes(check);
+    keeps_padding(check);
+    free(golden);
+}
+
+static void refusals(struct check *check)
+{
+    struct tyto_step_params params = {.gpu = check->gpu, .dims = small_dims, .batch = 2};
+    struct tyto_step *step = NULL;
+
+    check_err(check, tyto_step_create(&params, &step), TYTO_ERR_SHAPE,
+              "widths that differ without an adapter");
+    params.adapt[0] = params.adapt[1] = true;
+    params.batch = 0;
+    check_err(check, tyto_step_create(&params, &step), TYTO_ERR_SHAPE, "no clips");
+    params.batch = 2;
+    params.dims.visual_in = 21;
+    check_err(check, tyto_step_create(&params, &step), TYTO_ERR_SHAPE,
+              "an input of no whole texels");
+}
+
+int main(int argc, char **argv)
+{
+    struct check check;
+    int exit_code = 0;
+
+    if (!check_open(&check, argc, argv, &exit_code))
+        return exit_code;
+    if (check.bench) {
+        struct tyto_step *step = make_full(&check, 64);
+
+        (void)check_bench_call("a step of 64 clips x 10 s", run_once, step, 0);
+        tyto_step_destroy(&step);
+    } else {
+        cases(&check);
+        refusals(&check);
+    }
+    return check_close(&check);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Where each tensor of the head lies in the one row of floats that the trainer keeps on the
+ * device (and its gradients and moments in three more). Widths are padded with zeros to whole
+ * texels, which stay zero; matrices that read the same input are neighbours. */
+#ifndef TYTO_TRAINER_PARAMS_H
+#define TYTO_TRAINER_PARAMS_H
+
+#include <stdbool.h>
+
+#include "model/cman_fuse.h"
+#include "model/cman_tensors.h"
+
+/* A tensor of (rows, cols), blocks of which are padded: head.0 reads two states, the LSTM has
+ * four gates. */
+struct tyto_params_slot {
+    uint64_t at;         /* float of its first value */
+    uint32_t rows, cols; /* as in the file; cols 1 where it has one dimension; rows 0: not there */
+    uint32_t row_block, padded_row_block;
+    uint32_t col_block, padded_col_block;
+    uint32_t padded_cols;
+};
+
+struct tyto_params_layout {
+    struct tyto_cman_dims dims;
+    struct tyto_cman_widths widths; /* padded */
+    uint32_t logits;                /* padded num_logits */
+    bool adapt[TYTO_CMAN_NUM_STREAMS];
+    uint64_t num; /* floats altogether, a multiple of 4 */
+    struct tyto_params_slot slots[TYTO_CMAN_NUM_TENSORS];
+};
+
+/* adapt: which streams have an adapter. TYTO_ERR_SHAPE when an input's width is no multiple of 4,
+ * or differs from the stream's without an adapter. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
+                                      const bool adapt[TYTO_CMAN_NUM_STREAMS],
+                                      struct tyto_params_layout *ret_layout);
+/* ret_values (num) <- tensors as in the file, NULL where one is not there; padding becomes 0. */
+void tyto_params_put(const struct tyto_params_layout *layout, float *const *tensors,
+                     float *ret_values);
+/* The other way round; ret_tensors[i] has room for the tensor's values, or is NULL. */
+void tyto_params_take(const struct tyto_params_layout *layout, const float *values,
+                      float *const *ret_tensors);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* One step of training the head: forward, loss, backward, AdamW, recorded once for a batch of B
+ * clips of T segments and submitted again and again. Parameters, moments and everything between
+ * stay on the device; the host writes features and targets and reads one loss. */
+#ifndef TYTO_TRAINER_STEP_H
+#define TYTO_TRAINER_STEP_H
+
+#include <stdbool.h>
+
+#include "shaders/adamw/adamw.h"
+#include "shaders/dropout/dropout.h"
+#include "trainer/params.h"
+
+struct tyto_step_params {
+    struct tyto_gpu *gpu;
+    struct tyto_cman_dims dims;
+    bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
+    uint32_t batch;                    /* B */
+    float dropout; /* of a_t, the pooled picture, the head's input and its hidden units; 0: none */
+};
+
+struct tyto_step;
+
+/* Parameters and moments are zeros. TYTO_ERR_SHAPE for dims that the kernels do not fit. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyto_step **ret_step);
+void tyto_step_destroy(struct tyto_step **step);
+const struct tyto_params_layout *tyto_step_layout(const struct tyto_step *step);
+
+/* What a step reads; the host may write there between steps. N: num_logits padded to a multiple
+ * of 4 (layout's logits). Borrowed until destroy. */
+struct tyto_step_in {
+    float *audio;     /* (B, T, A) */
+    float *visual;    /* (B, T, L, V) */
+    uint32_t *has[2]; /* (B, T), audio and visual: the row's own number b T + t, or
+                         TYTO_ROW_NONE: missing. Everything is there at first */
+    uint32_t *len;    /* (B): valid segments, 1..T; T at first. Later ones cost 0 */
+    float *yes, *no;  /* (B, T, N): weight of "it is" and "it is not" (sigmoid head only) for
+                         every logit, shares of the mean included; 0 at first */
+};
+struct tyto_step_in tyto_step_in(struct tyto_step *step);
+
+/* (layout's num) floats each. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_write(struct tyto_step *step, const float *values, const float *moment_1,
+                              const float *moment_2); /* moments NULL: zeros */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_read(const struct tyto_step *step, float *ret_values, float *ret_moment_1,
+                             float *ret_moment_2); /* moments may be NULL */
+/* The gradients of the last step before clipping. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_read_grads(const struct tyto_step *step, float *ret_grads);
+
+struct tyto_step_result {
+    float loss;
+    float norm; /* of all gradients before clipping */
+};
+
+/* One step. The parameters are unusable after a result that is not finite. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_run(struct tyto_step *step, const struct tyto_adamw_hyper *hyper,
+                            const struct tyto_dropout_key *key,
+                            struct tyto_step_result *ret_result);
+/* Forward and loss alone, without dropout: *ret_logits (B, T, N) borrowed until the next call. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, float *ret_loss);
+
+#endif
