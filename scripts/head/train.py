@@ -20,6 +20,7 @@ from encoders import AUDIO_CHANNELS, VISUAL_CHANNELS
 BASIS = 256  # principal components that visual features are trained in; folded at export
 DECISION, DECISION_SINGLE = 0.5, 0.7  # scores at which the tracker notices: joint, one alone
 NEVER = -12.0
+COMPETITION = 0.04  # weight of the loss between classes; binary losses are about 0.06
 
 
 class Basis:
@@ -143,7 +144,16 @@ def loss_of(logits, target, weight, has_audio, has_visual):
                        eyes.expand(-1, -1, k)], -1)
     loss = F.binary_cross_entropy_with_logits(logits, target * there, reduction="none",
                                               pos_weight=torch.tensor(2.0))
-    return (loss * weight).sum() / weight.sum()
+    total = (loss * weight).sum() / weight.sum()
+    # Classes also compete, with "none of them" at logit 0, where at most one is there.
+    for head in range(3):
+        part = slice(head * k, (head + 1) * k)
+        here = (target * there)[..., part]
+        clear = (here.sum(-1) <= 1) & (weight[..., part].min(-1).values > 0)
+        wanted = torch.where(here.sum(-1) > 0, here.argmax(-1), k)
+        z = torch.cat([logits[..., part], torch.zeros_like(logits[..., :1])], -1)
+        total = total + COMPETITION * F.cross_entropy(z[clear], wanted[clear])
+    return total
 
 
 def average_precision(score, target):
@@ -214,8 +224,8 @@ def stream_logits(model, basis, stream):
 
 
 def choose_shifts(streams, logits):
-    """For each output the logit at which it is decided: the best of (events found - false
-    ones; heard or seen alone: - 2 x false ones) over the validation streams, drawn to what is best for all classes."""
+    """For each output the logit at which it is decided: the best of (events found - 0.75
+    x false ones; heard or seen alone: 1.5 x) over the validation streams, drawn to what is best for all classes."""
     k = len(clips.CLASSES)
     grid = np.arange(-3, 6.01, 0.25)
     shifts, table = np.zeros(3 * k), np.zeros((3 * k, len(grid), 3))
@@ -231,12 +241,12 @@ def choose_shifts(streams, logits):
                 table[o, g] += (hits, false, len(truth))
     for head in range(3):
         part = table[head * k:(head + 1) * k]
-        gain = part[:, :, 0] - (1 if head == 0 else 2) * part[:, :, 1]
+        gain = part[:, :, 0] - (0.75 if head == 0 else 1.5) * part[:, :, 1]
         common = gain.sum(0)
         best = int(np.argmax(common))
         for c in range(k):
             near = np.abs(grid - grid[best]) <= 1.5
-            own = gain[c] + 0.15 * common / k
+            own = gain[c] + 0.3 * common / k
             own[~near] = -1e9
             shifts[head * k + c] = grid[int(np.argmax(own))]
     return shifts, table, grid
@@ -268,6 +278,19 @@ def stream_report(streams, logits, shifts):
                         if lags else None, "per_class_found_true_false": per_class}
     report["minutes"] = round(minutes, 1)
     return report
+
+
+def resume(model, basis, path):
+    """The parameters of an exported head, with its adapters unfolded again."""
+    tensors, _ = weights_file.read(path)
+    state = {n: t.astype(np.float64) for n, t in tensors.items()}
+    axes, w = basis.axes.astype(np.float64), state["adapt_visual.weight"]
+    state["adapt_visual.bias"] = state["adapt_visual.bias"] + w @ basis.mean
+    state["adapt_visual.weight"] = w @ axes @ np.linalg.inv(axes.T @ axes)
+    w = state["adapt_audio.weight"]
+    state["adapt_audio.bias"] = state["adapt_audio.bias"] + w @ basis.audio_mean
+    state["adapt_audio.weight"] = w * basis.audio_std
+    model.load_state_dict({n: torch.from_numpy(t.astype(np.float32)) for n, t in state.items()})
 
 
 def export(path, model, basis, shifts, provenance):
@@ -315,6 +338,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--decay", type=float, default=0.1)
     parser.add_argument("--dropout", type=float, default=0.4)
+    parser.add_argument("--start", help="an exported head to go on from")
     parser.add_argument("--look-ahead", type=int, default=1)
     parser.add_argument("--picture-rate", type=float, default=0.3,
                         help="rate of the visual adapter after the first part, x --rate")
@@ -338,7 +362,10 @@ def main():
     model.where.scale.data.fill_(8.0)
     model.head[1].bias.data.fill_(-3.0)
     model.dropout = args.dropout
-    if args.picture_steps:
+    if args.start:
+        resume(model, basis, args.start)
+        print("start: val AP", np.nanmean(val_summary(model, basis, val), 1).round(3), flush=True)
+    elif args.picture_steps:
         classify, last = learn_pictures(model, bank, rng, args.picture_steps)
         ap = seen_alone(model, classify, val_bank)
         print("pictures alone: loss %.4f val AP %.3f %s" % (
