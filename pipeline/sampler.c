@@ -5,16 +5,19 @@
 #define TOLERANCE_SHARE 20
 /* After keyframes were once too far apart they have to prove themselves again. */
 #define CLOSE_AFTER_FAR 8
+/* A keyframe lost on the way is no reason to decode everything, least of all
+ * when it was lost because there is too much to do: so many missing hops are. */
+#define FAR_LIMIT 4
 #define BACK_NS 1000000000ll
 
 void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy, int64_t hop_ns,
-                       int64_t length_ns)
+                       int64_t length_ns, bool is_live)
 {
     *sampler = (struct tyto_sampler){
         .policy = policy,
         .hop_ns = hop_ns,
         .length_ns = length_ns,
-        .only_keys = policy == TYTO_KEYFRAMES_ALWAYS,
+        .only_keys = policy == TYTO_KEYFRAMES_ALWAYS || (policy == TYTO_KEYFRAMES_AUTO && is_live),
         .num_close_due = 1,
     };
 }
@@ -43,34 +46,36 @@ static bool pick(const struct tyto_sampler *sampler, struct tyto_picker *picker,
     return true;
 }
 
+/* What the distance of a keyframe from the one before says. */
+static void judge(struct tyto_sampler *sampler, int64_t interval_ns)
+{
+    const int64_t far_ns = sampler->hop_ns + sampler->hop_ns / TOLERANCE_SHARE;
+    if (interval_ns > 0 && interval_ns <= far_ns) {
+        sampler->num_close++;
+        sampler->num_far = 0;
+        sampler->proven = true;
+        sampler->only_keys |= sampler->num_close >= sampler->num_close_due;
+        return;
+    }
+    const int64_t num_hops = interval_ns > 0 ? interval_ns / far_ns : 1;
+    sampler->num_close = 0;
+    sampler->num_far += (uint32_t)(num_hops < FAR_LIMIT ? num_hops : FAR_LIMIT);
+    if (sampler->only_keys && (!sampler->proven || sampler->num_far >= FAR_LIMIT)) {
+        sampler->only_keys = false; /* from this keyframe on everything is decoded */
+        sampler->num_close_due = CLOSE_AFTER_FAR;
+    }
+}
+
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key)
 {
     if (sampler->policy == TYTO_KEYFRAMES_NEVER)
         return true;
-    const int64_t far_ns = sampler->hop_ns + sampler->hop_ns / TOLERANCE_SHARE;
-    if (!is_key) {
-        if (sampler->only_keys && sampler->policy == TYTO_KEYFRAMES_AUTO &&
-            pts_ns - sampler->last_key_ns > far_ns) {
-            /* Too late for this group of pictures; the next one is decoded whole. */
-            sampler->num_close = 0;
-            sampler->num_close_due = CLOSE_AFTER_FAR;
-        }
+    if (!is_key)
         return !sampler->only_keys;
-    }
-    if (sampler->num_keys > 0) {
-        const int64_t interval_ns = pts_ns - sampler->last_key_ns;
-        if (interval_ns > 0 && interval_ns <= far_ns) {
-            sampler->num_close++;
-        } else {
-            sampler->num_close = 0;
-            if (sampler->only_keys)
-                sampler->num_close_due = CLOSE_AFTER_FAR;
-        }
-    }
+    if (sampler->num_keys > 0 && sampler->policy == TYTO_KEYFRAMES_AUTO)
+        judge(sampler, pts_ns - sampler->last_key_ns);
     sampler->num_keys++;
     sampler->last_key_ns = pts_ns;
-    if (sampler->policy == TYTO_KEYFRAMES_AUTO)
-        sampler->only_keys = sampler->num_close >= sampler->num_close_due;
     const bool wanted = pick(sampler, &sampler->keys, pts_ns);
     return wanted || !sampler->only_keys;
 }

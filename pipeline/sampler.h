@@ -25,11 +25,16 @@ struct tyto_sampler {
     uint32_t num_keys;      /* seen */
     uint32_t num_close;     /* keyframes in a row no more than a hop apart */
     uint32_t num_close_due; /* so many make only_keys true */
+    uint32_t num_far;       /* hops without a keyframe, while no two came close */
+    bool proven;            /* keyframes were close once */
     struct tyto_picker keys, frames;
 };
 
+/* A live stream is taken to have close keyframes until it shows otherwise: many
+ * cameras that connect at once are not to be decoded whole. A file is not: it
+ * could end before. */
 void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy, int64_t hop_ns,
-                       int64_t length_ns);
+                       int64_t length_ns, bool is_live);
 /* A coded picture comes: whether to decode it. */
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key);
 /* A decoded picture comes: whether to pass it on. */

@@ -188,7 +188,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         stream->which = (enum tyto_stream)i;
         atomic_store(&stream->pos_ns, INT64_MIN);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
-                          params->length_ns);
+                          params->length_ns, !source->is_file);
         const enum tyto_err err =
             tyto_ring_create(i == TYTO_STREAM_VIDEO ? RING_PICTURES : RING_SOUNDS, &stream->ring);
         if (err != TYTO_OK)

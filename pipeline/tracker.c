@@ -8,7 +8,7 @@
 enum { NS_PER_S = 1000000000 };
 
 /* How far towards certainty a single sense has to go beyond the joint threshold. */
-#define SINGLE_SHARE 0.4f
+#define SINGLE_SHARE 0.6f
 
 /* By which senses a segment shows a class; bits. */
 enum sense { SENSE_JOINT = 1, SENSE_HEARD = 2, SENSE_SEEN = 4 };

@@ -26,7 +26,7 @@ struct tyto_class_rule {
 /* 0 in any field: the default. */
 struct tyto_tracker_params {
     float threshold;         /* joint, for all classes; 0: what the weights say, else 0.5 */
-    float threshold_single;  /* heard or seen alone; default: 0.4 of the way from threshold to 1 */
+    float threshold_single;  /* heard or seen alone; default: 0.6 of the way from threshold to 1 */
     float off_ratio;         /* an open event goes on while score >= off_ratio * threshold; 0.7 */
     uint32_t onset_num;      /* N = 2 */
     uint32_t onset_window;   /* of M = 3 */
