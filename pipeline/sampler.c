@@ -39,7 +39,9 @@ static bool pick(const struct tyto_sampler *sampler, struct tyto_picker *picker,
     picker->last_ns = t_ns;
     const int64_t half_ns = picker->interval_ns < sampler->hop_ns ? picker->interval_ns / 2 : 0;
     const int64_t slot = floor_div(t_ns + half_ns - sampler->length_ns / 2, sampler->hop_ns);
-    if (picker->interval_ns < sampler->hop_ns && picker->picked && slot <= picker->last_slot)
+    /* Of pictures about a hop apart each is needed, jitter or not. */
+    if (picker->interval_ns <= sampler->hop_ns * 2 / 3 && picker->picked &&
+        slot <= picker->last_slot)
         return false;
     picker->picked = true;
     picker->last_slot = slot;

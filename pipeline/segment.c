@@ -22,6 +22,9 @@ enum { NS_PER_S = 1000000000, MIN_HOP_NS = 100000000 };
 #define DISCONTINUOUS_NS (10ll * NS_PER_S)
 /* After a hole of this many lengths a segment does not continue the one before. */
 #define RESTART_LENGTHS 3
+/* Pictures a hop apart that fall near the segments' edges fall now into one, now
+ * into the other: a segment without one takes it from this share of a hop outside. */
+#define EDGE_SHARE 4
 /* |pts| beyond this (146 years) is nonsense and would overflow the sums here. */
 #define MAX_PTS_NS (INT64_MAX / 2)
 
@@ -108,6 +111,19 @@ static int64_t begin_of(const struct tyto_segmenter *seg, int64_t idx)
 static int64_t end_of(const struct tyto_segmenter *seg, int64_t idx)
 {
     return idx * seg->params.hop_ns + seg->params.length_ns;
+}
+
+static int64_t edge_of(const struct tyto_segmenter *seg)
+{
+    return (seg->params.hop_ns < seg->params.length_ns ? seg->params.hop_ns
+                                                       : seg->params.length_ns) /
+           EDGE_SHARE;
+}
+
+static struct candidate *candidate_of(const struct tyto_segmenter *seg, int64_t idx)
+{
+    const int64_t num = seg->num_candidates;
+    return &seg->candidates[((idx % num) + num) % num];
 }
 
 static void set_defaults(struct tyto_segmenter_params *params)
@@ -331,8 +347,7 @@ void tyto_segmenter_audio(struct tyto_segmenter *seg, int64_t pts_ns, const floa
 
 static void offer(struct tyto_segmenter *seg, int64_t idx, int64_t ns, struct tyto_picture *picture)
 {
-    struct candidate *slot =
-        &seg->candidates[((idx % seg->num_candidates) + seg->num_candidates) % seg->num_candidates];
+    struct candidate *slot = candidate_of(seg, idx);
     const int64_t middle_ns = begin_of(seg, idx) + seg->params.length_ns / 2;
     if (slot->picture && slot->idx == idx &&
         llabs(slot->picture->pts_ns - middle_ns) <= llabs(ns - middle_ns))
@@ -349,10 +364,11 @@ void tyto_segmenter_video(struct tyto_segmenter *seg, struct tyto_picture *pictu
         picture->pts_ns = ns; /* from here on in media time */
         start_at(seg, ns);
         make_room(seg, ns);
-        int64_t idx = floor_div(ns - seg->params.length_ns, seg->params.hop_ns) + 1;
+        const int64_t edge_ns = edge_of(seg);
+        int64_t idx = floor_div(ns - edge_ns - seg->params.length_ns, seg->params.hop_ns) + 1;
         if (ns < begin_of(seg, seg->next_idx))
             seg->counts.num_late[TYTO_STREAM_VIDEO]++;
-        for (; begin_of(seg, idx) <= ns; idx++) {
+        for (; begin_of(seg, idx) - edge_ns <= ns; idx++) {
             if (idx >= seg->next_idx)
                 offer(seg, idx, ns, picture);
         }
@@ -409,6 +425,11 @@ static int64_t next_filled_idx(const struct tyto_segmenter *seg)
 
 static bool has_passed(const struct tyto_segmenter *seg, enum tyto_stream which, int64_t end_ns)
 {
+    if (which == TYTO_STREAM_VIDEO) {
+        const struct candidate *candidate = candidate_of(seg, seg->next_idx);
+        if (!candidate->picture || candidate->idx != seg->next_idx)
+            end_ns += edge_of(seg);
+    }
     return seg->streams[which].seen && seg->streams[which].pos_ns >= end_ns;
 }
 
@@ -471,8 +492,7 @@ static bool close_next(struct tyto_segmenter *seg, uint64_t now_ns, struct tyto_
     const int64_t end_ns = end_of(seg, idx);
     const uint32_t num_came = tyto_pcm_window_get(&seg->window, to_samples(seg, begin_ns),
                                                   seg->segment_samples, seg->pcm);
-    struct candidate *slot =
-        &seg->candidates[((idx % seg->num_candidates) + seg->num_candidates) % seg->num_candidates];
+    struct candidate *slot = candidate_of(seg, idx);
     struct tyto_segment out = {.idx = idx, .begin_ns = begin_ns, .end_ns = end_ns};
     out.audio_share = (float)num_came / (float)seg->segment_samples;
     out.has_audio = out.audio_share >= seg->params.min_audio_share;
@@ -481,6 +501,9 @@ static bool close_next(struct tyto_segmenter *seg, uint64_t now_ns, struct tyto_
         out.picture = slot->picture;
         slot->picture = NULL;
     }
+    if (out.picture && !out.has_audio &&
+        (out.picture->pts_ns < begin_ns || out.picture->pts_ns >= end_ns))
+        tyto_picture_unref(&out.picture); /* a neighbour's alone makes no segment */
     out.has_video = out.picture != NULL;
     if (!out.has_audio)
         out.audio_lack = lack_of(seg, TYTO_STREAM_AUDIO, end_ns);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* rtsp_camera FILE PORT: serves a file (H.264 + AAC in MP4) at
  * rtsp://127.0.0.1:PORT/camera until it is killed; prints "ready" when it listens. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include <gst/gst.h>
 #include <gst/rtsp-server/rtsp-server.h>
@@ -11,6 +13,7 @@ int main(int argc, char **argv)
 {
     if (argc != 3)
         return 2;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves none behind */
     gst_init(NULL, NULL);
     GMainLoop *loop = g_main_loop_new(NULL, FALSE);
     GstRTSPServer *server = gst_rtsp_server_new();
