@@ -7,7 +7,7 @@
 #define CLOSE_AFTER_FAR 8
 /* A keyframe lost on the way is no reason to decode everything, least of all
  * when it was lost because there is too much to do: so many missing hops are. */
-#define FAR_LIMIT 4
+#define FAR_LIMIT 8
 #define BACK_NS 1000000000ll
 
 void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy, int64_t hop_ns,
