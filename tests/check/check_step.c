@@ -260,6 +260,14 @@ static void run_once(void *user)
     check_must(tyto_step_run(user, &hyper, &key, &result), "run");
 }
 
+static void eval_once(void *user)
+{
+    const float *logits = NULL;
+    float loss = 0;
+
+    check_must(tyto_step_eval(user, &logits, &loss), "eval");
+}
+
 static void cases(struct check *check)
 {
     float *golden = golden_read("train.f32", GOLDEN_TRAIN_NUM);
@@ -309,6 +317,7 @@ int main(int argc, char **argv)
         struct tyto_step *step = make_full(&check, 64);
 
         (void)check_bench_call("a step of 64 clips x 10 s", run_once, step, 0);
+        (void)check_bench_call("its forward half and loss alone", eval_once, step, 0);
         tyto_step_destroy(&step);
     } else {
         cases(&check);
