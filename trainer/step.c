@@ -235,6 +235,7 @@ enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyt
     step->batch = params->batch;
     step->rows = (uint32_t)rows;
     step->drop_rate = params->dropout;
+    step->pool = params->pool;
     err = tyto_params_layout_init(&params->dims, params->adapt, &step->layout);
     if (!err)
         err = make_bufs(step);
@@ -365,7 +366,7 @@ enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, f
 
     if (err)
         return err;
-    *ret_logits = tyto_buf_map(step->bufs[BUF_LOGITS]);
+    *ret_logits = tyto_buf_map(step->bufs[step->pool ? BUF_POOLED : BUF_LOGITS]);
     *ret_loss = *(const float *)tyto_buf_map(step->bufs[BUF_LOSS]);
     return TYTO_OK;
 }

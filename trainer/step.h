@@ -11,11 +11,18 @@
 #include "shaders/dropout/dropout.h"
 #include "trainer/params.h"
 
+enum tyto_step_pool {
+    TYTO_STEP_POOL_NONE, /* every segment has its own targets */
+    TYTO_STEP_POOL_MEAN, /* a clip has targets, for the mean of its segments' logits */
+    TYTO_STEP_POOL_MAX,  /* or for the largest */
+};
+
 struct tyto_step_params {
     struct tyto_gpu *gpu;
     struct tyto_cman_dims dims;
     bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
     uint32_t batch;                    /* B */
+    enum tyto_step_pool pool;
     float dropout; /* of a_t, the pooled picture, the head's input and its hidden units; 0: none */
 };
 
@@ -36,7 +43,8 @@ struct tyto_step_in {
                          TYTO_ROW_NONE: missing. Everything is there at first */
     uint32_t *len;    /* (B): valid segments, 1..T; T at first. Later ones cost 0 */
     float *yes, *no;  /* (B, T, N): weight of "it is" and "it is not" (sigmoid head only) for
-                         every logit, shares of the mean included; 0 at first */
+                         every logit, shares of the mean included; 0 at first.
+                         (B, N) with pooling */
 };
 struct tyto_step_in tyto_step_in(struct tyto_step *step);
 
@@ -61,7 +69,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_step_run(struct tyto_step *step, const struct tyto_adamw_hyper *hyper,
                             const struct tyto_dropout_key *key,
                             struct tyto_step_result *ret_result);
-/* Forward and loss alone, without dropout: *ret_logits (B, T, N) borrowed until the next call. */
+/* Forward and loss alone, without dropout: *ret_logits, one row for each row of targets, borrowed
+ * until the next call. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, float *ret_loss);
 

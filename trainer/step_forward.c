@@ -245,15 +245,30 @@ enum tyto_err tyto_step_record_forward(struct tyto_step *step, struct tyto_plan 
 enum tyto_err tyto_step_record_loss(struct tyto_step *step, struct tyto_plan *plan)
 {
     const uint32_t width = step->layout.dims.num_logits, stride = step->layout.logits;
-    const struct tyto_loss_io io = {of(step, BUF_LOGITS), of(step, BUF_YES), of(step, BUF_NO),
-                                    of(step, BUF_D_LOGITS), of(step, BUF_LOSSES)};
-    enum tyto_err err =
-        step->layout.dims.head == TYTO_HEAD_SOFTMAX
-            ? tyto_loss_record_softmax(step->loss, plan, step->rows, width, stride, &io)
-            : tyto_loss_record_sigmoid(step->loss, plan, step->rows, width, stride, &io);
+    const bool pools = step->pool != TYTO_STEP_POOL_NONE;
+    const uint32_t rows = pools ? step->batch : step->rows;
+    const struct tyto_loss_io io = {of(step, pools ? BUF_POOLED : BUF_LOGITS), of(step, BUF_YES),
+                                    of(step, BUF_NO), of(step, pools ? BUF_D_POOLED : BUF_D_LOGITS),
+                                    of(step, BUF_LOSSES)};
+    const struct tyto_mil_pool_shape shape = {
+        step->batch, step->layout.dims.num_segments, stride,
+        step->pool == TYTO_STEP_POOL_MAX ? TYTO_MIL_POOL_MAX : TYTO_MIL_POOL_MEAN};
+    const struct tyto_mil_pool_io there = {of(step, BUF_LOGITS), of(step, BUF_LEN), io.logits,
+                                           of(step, BUF_D_LOGITS)};
+    const struct tyto_mil_pool_io back = {of(step, BUF_LOGITS), of(step, BUF_LEN), io.dlogits,
+                                          of(step, BUF_D_LOGITS)};
+    enum tyto_err err = TYTO_OK;
 
+    if (pools)
+        err = tyto_mil_pool_record_there(step->mil_pool, plan, &shape, &there);
     if (!err)
-        err = tyto_col_sum_record(step->col_sum, plan, step->bufs[BUF_LOSSES], step->rows, 1, 1,
+        err = step->layout.dims.head == TYTO_HEAD_SOFTMAX
+                  ? tyto_loss_record_softmax(step->loss, plan, rows, width, stride, &io)
+                  : tyto_loss_record_sigmoid(step->loss, plan, rows, width, stride, &io);
+    if (!err)
+        err = tyto_col_sum_record(step->col_sum, plan, step->bufs[BUF_LOSSES], rows, 1, 1,
                                   step->bufs[BUF_LOSS], 0);
+    if (!err && pools)
+        err = tyto_mil_pool_record_back(step->mil_pool, plan, &shape, &back);
     return err;
 }

@@ -16,6 +16,7 @@
 #include "shaders/loss/loss.h"
 #include "shaders/lstm_sentinel/lstm_sentinel.h"
 #include "shaders/lstm_sentinel_back/lstm_sentinel_back.h"
+#include "shaders/mil_pool/mil_pool.h"
 #include "shaders/row_gather/row_gather.h"
 #include "shaders/self_attn/self_attn.h"
 #include "shaders/self_attn_back/self_attn_back.h"
@@ -85,6 +86,8 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
     X(D_LOGITS, DEVICE, rows, step->layout.logits)                                                 \
     X(YES, UPLOAD, rows, step->layout.logits)                                                      \
     X(NO, UPLOAD, rows, step->layout.logits)                                                       \
+    X(POOLED, READBACK, batch, step->pool ? step->layout.logits : 0)                               \
+    X(D_POOLED, DEVICE, batch, step->pool ? step->layout.logits : 0)                               \
     X(LOSSES, DEVICE, rows, 1)                                                                     \
     X(LOSS, READBACK, 1, 1)                                                                        \
     X(HYPER, UPLOAD, 1, sizeof(struct tyto_adamw_hyper) / sizeof(float))                           \
@@ -130,6 +133,7 @@ enum linear {
     X(co_attn_back)                                                                                \
     X(col_sum)                                                                                     \
     X(loss)                                                                                        \
+    X(mil_pool)                                                                                    \
     X(dropout)                                                                                     \
     X(adamw)
 
@@ -141,6 +145,7 @@ struct tyto_step {
     struct tyto_params_layout layout;
     uint32_t batch, rows; /* B, B T */
     float drop_rate;
+    enum tyto_step_pool pool;
     struct tyto_buf *bufs[NUM_BUFS];
     struct tyto_buf *stream_bufs[NUM_STREAMS][NUM_STREAM_BUFS];
     struct tyto_gemm_weights *linears[NUM_LINEARS][NUM_STREAMS];

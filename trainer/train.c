@@ -65,6 +65,12 @@ static enum tyto_err draw_weights(struct tyto_train *train)
 
 /* --- batches --------------------------------------------------------------------------------- */
 
+/* Rows of targets that a clip has. */
+static size_t num_targets(const struct tyto_train *train)
+{
+    return train->params.step.pool ? 1 : train->params.step.dims.num_segments;
+}
+
 /* Clip number clip of data, or nothing when that is over the end, into place b of the batch. */
 static double load_clip(struct tyto_train *train, const struct tyto_train_data *data, uint32_t b,
                         uint32_t clip)
@@ -75,10 +81,11 @@ static double load_clip(struct tyto_train *train, const struct tyto_train_data *
     const size_t num = d->num_segments, audio = num * d->audio_in;
     const size_t visual = num * d->num_places * d->visual_in;
     const bool *const has[] = {data->has_audio, data->has_visual};
+    const size_t targets = num_targets(train), wide = targets * layout->logits;
     double mass = 0;
 
-    memset(in.yes + b * num * layout->logits, 0, num * layout->logits * sizeof(float));
-    memset(in.no + b * num * layout->logits, 0, num * layout->logits * sizeof(float));
+    memset(in.yes + b * wide, 0, wide * sizeof(float));
+    memset(in.no + b * wide, 0, wide * sizeof(float));
     if (clip >= data->num_clips)
         return 0;
     memcpy(in.audio + b * audio, data->audio + clip * audio, audio * sizeof(float));
@@ -88,6 +95,10 @@ static double load_clip(struct tyto_train *train, const struct tyto_train_data *
 
         for (size_t s = 0; s < 2; s++)
             in.has[s][row] = !has[s] || has[s][from] ? (uint32_t)row : TYTO_ROW_NONE;
+    }
+    for (size_t t = 0; t < targets; t++) {
+        const size_t row = b * targets + t, from = clip * targets + t;
+
         for (size_t n = 0; n < d->num_logits; n++) {
             const float yes = data->yes[from * d->num_logits + n];
             const float no = data->no ? data->no[from * d->num_logits + n] : 0;
@@ -108,7 +119,7 @@ static double load_batch(struct tyto_train *train, const struct tyto_train_data 
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
     const struct tyto_step_in in = tyto_step_in(train->step);
     const uint32_t batch = train->params.step.batch;
-    const size_t num = (size_t)batch * layout->dims.num_segments * layout->logits;
+    const size_t num = batch * num_targets(train) * layout->logits;
     double mass = 0;
 
     for (uint32_t b = 0; b < batch; b++) {
@@ -187,7 +198,7 @@ static void count_right(const struct tyto_train *train, const struct tyto_step_i
     const uint32_t width = layout->dims.num_logits, stride = layout->logits;
     const bool softmax = layout->dims.head == TYTO_HEAD_SOFTMAX;
 
-    for (size_t r = 0; r < (size_t)train->params.step.batch * layout->dims.num_segments; r++) {
+    for (size_t r = 0; r < train->params.step.batch * num_targets(train); r++) {
         const float *z = logits + r * stride, *yes = in->yes + r * stride,
                     *no = in->no + r * stride;
         uint32_t got = 0, want = 0;

@@ -15,9 +15,9 @@ struct tyto_train_data {
     const float *visual;    /* (clips, T, L, V) */
     const bool *has_audio;  /* (clips, T); NULL: everywhere */
     const bool *has_visual; /* likewise */
-    const float *yes, *no;  /* (clips, T, N): weight of "it is" and "it is not" (sigmoid head;
-                               NULL for softmax); class and segment weights included. What a
-                               batch costs is divided by the sum of its weights */
+    const float *yes, *no;  /* (clips, T, N), with pooling (clips, N): weight of "it is" and "it is
+                               not" (sigmoid head; NULL for softmax); class and segment weights
+                               included. What a batch costs is divided by the sum of its weights */
 };
 
 struct tyto_train_params {

@@ -168,6 +168,39 @@ static void stops(struct check *check, struct tyto_train_params params, struct t
     toy->audio[0] = was;
 }
 
+/* Labels of whole clips: which agreements there are in some segment. */
+static void learns_from_clips(struct check *check, struct tyto_train_params params,
+                              const struct toy *toy)
+{
+    float *yes = check_floats((size_t)TRAIN * N), *no = check_floats((size_t)TRAIN * N);
+    struct tyto_train_epoch epoch = {0};
+    float first = 0;
+
+    for (size_t i = 0; i < (size_t)TRAIN * T; i++)
+        for (size_t n = 0; n < N; n++)
+            yes[i / T * N + n] = fmaxf(yes[i / T * N + n], toy->yes[i * N + n]);
+    for (size_t i = 0; i < (size_t)TRAIN * N; i++)
+        no[i] = 1 - yes[i];
+    params.train.yes = yes;
+    params.train.no = no;
+    params.val = params.train;
+    params.step.dims.head = TYTO_HEAD_MULTI_LABEL;
+    params.step.dims.num_classes = 1;
+    params.step.pool = TYTO_STEP_POOL_MAX;
+    params.num_epochs = 2 * EPOCHS;
+    struct tyto_train *train = make(&params);
+    while (!tyto_train_is_done(train)) {
+        check_must(tyto_train_run_epoch(train, &epoch), "epoch");
+        first = epoch.epoch == 1 ? epoch.val_loss : first;
+    }
+    check_that(check, epoch.val_loss < first / 2 && epoch.val_accuracy > 0.9F,
+               "it learns from labels of whole clips: %g to %g, %g right", (double)first,
+               (double)epoch.val_loss, (double)epoch.val_accuracy);
+    tyto_train_destroy(&train);
+    free(yes);
+    free(no);
+}
+
 static void cases(struct check *check)
 {
     struct toy train = make_toy(check, TRAIN), val = make_toy(check, VAL);
@@ -188,6 +221,7 @@ static void cases(struct check *check)
     snprintf(path, sizeof(path), "/tmp/tyto-check-train-%ld.safetensors", (long)getpid());
     learns(check, &params, path);
     resumes(check, params, path);
+    learns_from_clips(check, params, &train);
     stops(check, params, &train);
     drop_toy(&train);
     drop_toy(&val);
