@@ -370,3 +370,8 @@ enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, f
     *ret_loss = *(const float *)tyto_buf_map(step->bufs[BUF_LOSS]);
     return TYTO_OK;
 }
+
+bool tyto_step_part(const struct tyto_step *step, uint32_t idx, struct tyto_plan_part *ret_part)
+{
+    return tyto_plan_part(step->train, idx, ret_part);
+}

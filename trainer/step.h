@@ -73,5 +73,7 @@ enum tyto_err tyto_step_run(struct tyto_step *step, const struct tyto_adamw_hype
  * until the next call. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, float *ret_loss);
+/* Command idx of a step and its time, where the gpu was made with profile; false: no such. */
+bool tyto_step_part(const struct tyto_step *step, uint32_t idx, struct tyto_plan_part *ret_part);
 
 #endif

@@ -166,6 +166,7 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
     enum tyto_err err = TYTO_OK;
 
     gpu->validating = params->validate && tyto_vk_has_validation();
+    gpu->profile = params->profile;
     err = tyto_vk_err(gpu, tyto_vk_create_instance(gpu->validating, &gpu->instance));
     if (!err && gpu->validating)
         err = create_messenger(gpu);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shaders/runtime/vk.h"
 
@@ -26,9 +27,17 @@ struct set_pool {
     uint32_t num_used;
 };
 
+/* A command on its own, for profiles. */
+struct part {
+    VkCommandBuffer cmd;
+    struct tyto_plan_part told;
+};
+
 struct tyto_plan {
     struct tyto_gpu *gpu;
-    VkCommandBuffer cmd;
+    VkCommandBuffer cmd; /* with a profile: the part that is recorded now */
+    struct part *parts;
+    uint32_t num_parts, cap_parts;
     VkFence fence;
     struct set_pool *pools;
     struct view *views;
@@ -38,17 +47,27 @@ struct tyto_plan {
     char name[64];
 };
 
+static enum tyto_err begin_cmd(struct tyto_plan *plan)
+{
+    struct tyto_gpu *gpu = plan->gpu;
+    const VkCommandBufferAllocateInfo info = {.sType =
+                                                  VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                              .commandPool = gpu->pool,
+                                              .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                              .commandBufferCount = 1};
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    enum tyto_err err = tyto_vk_err(gpu, vkAllocateCommandBuffers(gpu->device, &info, &plan->cmd));
+
+    if (!err)
+        err = tyto_vk_err(gpu, vkBeginCommandBuffer(plan->cmd, &begin));
+    return err;
+}
+
 enum tyto_err tyto_plan_create(struct tyto_gpu *gpu, const char *name, struct tyto_plan **ret_plan)
 {
     struct tyto_plan *plan = NULL;
     enum tyto_err err = TYTO_OK;
-    const VkCommandBufferAllocateInfo cmd_info = {
-        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-        .commandPool = gpu->pool,
-        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-        .commandBufferCount = 1};
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
 
     if (gpu->lost)
         return TYTO_ERR_DEVICE_LOST;
@@ -57,11 +76,9 @@ enum tyto_err tyto_plan_create(struct tyto_gpu *gpu, const char *name, struct ty
         return TYTO_ERR_NOMEM;
     plan->gpu = gpu;
     (void)snprintf(plan->name, sizeof(plan->name), "%s", name ? name : "?");
-    err = tyto_vk_err(gpu, vkAllocateCommandBuffers(gpu->device, &cmd_info, &plan->cmd));
+    err = begin_cmd(plan);
     if (!err)
         err = tyto_vk_err(gpu, vkCreateFence(gpu->device, &fence_info, NULL, &plan->fence));
-    if (!err)
-        err = tyto_vk_err(gpu, vkBeginCommandBuffer(plan->cmd, &begin));
     if (err) {
         tyto_plan_destroy(&plan);
         return err;
@@ -92,6 +109,10 @@ void tyto_plan_destroy(struct tyto_plan **plan_ptr)
     free(plan->views);
     if (plan->fence && !hung)
         vkDestroyFence(device, plan->fence, NULL);
+    for (uint32_t i = 0; i < plan->num_parts && !hung; i++)
+        if (plan->parts[i].cmd != plan->cmd)
+            vkFreeCommandBuffers(device, plan->gpu->pool, 1, &plan->parts[i].cmd);
+    free(plan->parts);
     if (plan->cmd && !hung)
         vkFreeCommandBuffers(device, plan->gpu->pool, 1, &plan->cmd);
     free(plan);
@@ -257,6 +278,33 @@ static void barrier(struct tyto_plan *plan)
     plan->concurrent = false;
 }
 
+/* With a profile, what is recorded from here on is a part of its own. */
+static enum tyto_err begin_part(struct tyto_plan *plan, const char *name, uint32_t gx, uint32_t gy,
+                                uint32_t gz)
+{
+    enum tyto_err err = TYTO_OK;
+
+    if (!plan->gpu->profile)
+        return TYTO_OK;
+    if (plan->num_parts == plan->cap_parts) {
+        const uint32_t cap = plan->cap_parts ? plan->cap_parts * 2 : 64;
+        struct part *parts = realloc(plan->parts, cap * sizeof(*parts));
+
+        if (!parts)
+            return TYTO_ERR_NOMEM;
+        plan->parts = parts;
+        plan->cap_parts = cap;
+    }
+    if (plan->num_parts > 0) {
+        err = tyto_vk_err(plan->gpu, vkEndCommandBuffer(plan->cmd));
+        if (!err)
+            err = begin_cmd(plan);
+    }
+    if (!err)
+        plan->parts[plan->num_parts++] = (struct part){plan->cmd, {name, {gx, gy, gz}, UINT64_MAX}};
+    return err;
+}
+
 static enum tyto_err check_open(const struct tyto_plan *plan)
 {
     if (plan->gpu->lost)
@@ -279,6 +327,8 @@ enum tyto_err tyto_plan_dispatch(struct tyto_plan *plan, const struct tyto_kerne
     if (kernel->push_bytes && !push)
         return TYTO_ERR_INVALID;
     err = write_set(plan, kernel, binds, &set);
+    if (!err)
+        err = begin_part(plan, kernel->name, gx, gy, gz);
     if (err)
         return err;
     barrier(plan);
@@ -308,6 +358,9 @@ enum tyto_err tyto_plan_copy(struct tyto_plan *plan, const struct tyto_buf *src,
     if (src == dst && src_offset_bytes < dst_offset_bytes + size_bytes &&
         dst_offset_bytes < src_offset_bytes + size_bytes)
         return TYTO_ERR_SHAPE; /* overlapping copies are undefined */
+    err = begin_part(plan, "copy", 0, 0, 0);
+    if (err)
+        return err;
     barrier(plan);
     vkCmdCopyBuffer(plan->cmd, src->buffer, dst->buffer, 1, &region);
     return TYTO_OK;
@@ -339,6 +392,40 @@ enum tyto_err tyto_plan_finish(struct tyto_plan *plan)
     return err;
 }
 
+static uint64_t part_clock_ns(const struct tyto_gpu *gpu)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(
+        gpu->info.kind == TYTO_GPU_KIND_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static enum tyto_err run_parts(struct tyto_plan *plan, uint64_t wait_ns)
+{
+    enum tyto_err err = TYTO_OK;
+
+    for (uint32_t i = 0; i < plan->num_parts && !err; i++) {
+        struct part *part = &plan->parts[i];
+        const uint64_t begin_ns = part_clock_ns(plan->gpu);
+
+        err = tyto_vk_submit_wait(plan->gpu, part->cmd, plan->fence, wait_ns);
+        const uint64_t took_ns = part_clock_ns(plan->gpu) - begin_ns;
+
+        if (took_ns < part->told.best_ns)
+            part->told.best_ns = took_ns;
+    }
+    return err;
+}
+
+bool tyto_plan_part(const struct tyto_plan *plan, uint32_t idx, struct tyto_plan_part *ret_part)
+{
+    if (idx >= plan->num_parts)
+        return false;
+    *ret_part = plan->parts[idx].told;
+    return true;
+}
+
 enum tyto_err tyto_plan_run(struct tyto_plan *plan)
 {
     uint64_t wait_ns = plan->gpu->wait_timeout_ns;
@@ -350,7 +437,8 @@ enum tyto_err tyto_plan_run(struct tyto_plan *plan)
         return TYTO_ERR_INVALID;
     if (!plan->was_run && wait_ns < first_run_wait_ns)
         wait_ns = first_run_wait_ns;
-    err = tyto_vk_submit_wait(plan->gpu, plan->cmd, plan->fence, wait_ns);
+    err = plan->num_parts > 0 ? run_parts(plan, wait_ns)
+                              : tyto_vk_submit_wait(plan->gpu, plan->cmd, plan->fence, wait_ns);
     if (err)
         tyto_log_write(plan->gpu->log, TYTO_LOG_DEBUG, "shaders", "plan %s: %s", plan->name,
                        tyto_err_text(err));

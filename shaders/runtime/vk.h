@@ -49,6 +49,7 @@ struct tyto_gpu {
     uint32_t min_subgroup_size, max_subgroup_size;
     bool subgroup_size_control;
     bool validating;
+    bool profile;
     bool lost;
     bool hung; /* a wait ran out: the work may still run, so nothing is destroyed any more */
     atomic_uint_fast64_t num_messages;

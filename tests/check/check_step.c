@@ -148,9 +148,9 @@ static struct tyto_step *make_small(struct check *check, float dropout)
     return step;
 }
 
-static struct tyto_step *make_full(struct check *check, uint32_t batch)
+static struct tyto_step *make_full(struct tyto_gpu *gpu, uint32_t batch)
 {
-    const struct tyto_step_params params = {.gpu = check->gpu, .dims = full_dims, .batch = batch};
+    const struct tyto_step_params params = {.gpu = gpu, .dims = full_dims, .batch = batch};
     struct tyto_step *step = NULL;
 
     check_must(tyto_step_create(&params, &step), "full step");
@@ -268,6 +268,76 @@ static void eval_once(void *user)
     check_must(tyto_step_eval(user, &logits, &loss), "eval");
 }
 
+/* Kernels of a step by the sum of their times. */
+static void print_profile(const struct tyto_step *step)
+{
+    struct {
+        const char *name;
+        uint32_t num, groups[3];
+        double ms;
+    } kinds[256], swap;
+    struct tyto_plan_part part;
+    uint32_t num = 0;
+    double total = 0;
+
+    for (uint32_t i = 0; tyto_step_part(step, i, &part); i++) {
+        uint32_t k = 0;
+
+        while (k < num && (strcmp(kinds[k].name, part.name) != 0 ||
+                           memcmp(kinds[k].groups, part.groups, sizeof(part.groups)) != 0))
+            k++;
+        if (k == sizeof(kinds) / sizeof(kinds[0]))
+            break;
+        if (k == num) {
+            kinds[num++].name = part.name;
+            memcpy(kinds[k].groups, part.groups, sizeof(part.groups));
+            kinds[k].num = 0;
+            kinds[k].ms = 0;
+        }
+        kinds[k].num++;
+        kinds[k].ms += (double)part.best_ns * 1e-6;
+        total += (double)part.best_ns * 1e-6;
+    }
+    for (uint32_t i = 0; i < num; i++)
+        for (uint32_t k = i + 1; k < num; k++)
+            if (kinds[k].ms > kinds[i].ms) {
+                swap = kinds[i];
+                kinds[i] = kinds[k];
+                kinds[k] = swap;
+            }
+    printf("kernel by kernel, %.1f ms altogether:\n", total);
+    for (uint32_t i = 0; i < num && kinds[i].ms > total * 0.003; i++)
+        printf("  %8.2f ms %5.1f %%  %3u x %-26s %u x %u x %u groups\n", kinds[i].ms,
+               100 * kinds[i].ms / total, kinds[i].num, kinds[i].name, kinds[i].groups[0],
+               kinds[i].groups[1], kinds[i].groups[2]);
+}
+
+/* The same step on a device that times each command. */
+static void profile(void)
+{
+    const struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE"), .profile = true};
+    struct tyto_gpu *gpu = NULL;
+    struct tyto_step *step = NULL;
+
+    check_must(tyto_gpu_create(&params, &gpu), "device with profile");
+    step = make_full(gpu, 64);
+    for (int i = 0; i < STEPS; i++)
+        run_once(step);
+    print_profile(step);
+    tyto_step_destroy(&step);
+    tyto_gpu_destroy(&gpu);
+}
+
+static void benches(struct check *check)
+{
+    struct tyto_step *step = make_full(check->gpu, 64);
+
+    (void)check_bench_call("a step of 64 clips x 10 s", run_once, step, 0);
+    (void)check_bench_call("its forward half and loss alone", eval_once, step, 0);
+    tyto_step_destroy(&step);
+    profile();
+}
+
 static void cases(struct check *check)
 {
     float *golden = golden_read("train.f32", GOLDEN_TRAIN_NUM);
@@ -280,7 +350,7 @@ static void cases(struct check *check)
             golden + GOLDEN_TRAIN_SMALL_NORMS_AT,
             "ten steps of a small head with adapters and missing parts");
     tyto_step_destroy(&step);
-    step = make_full(check, 2);
+    step = make_full(check->gpu, 2);
     follows(check, step, golden + GOLDEN_TRAIN_FULL_LOSSES_AT, golden + GOLDEN_TRAIN_FULL_NORMS_AT,
             "ten steps of the paper's widths with class weights");
     tyto_step_destroy(&step);
@@ -314,11 +384,7 @@ int main(int argc, char **argv)
     if (!check_open(&check, argc, argv, &exit_code))
         return exit_code;
     if (check.bench) {
-        struct tyto_step *step = make_full(&check, 64);
-
-        (void)check_bench_call("a step of 64 clips x 10 s", run_once, step, 0);
-        (void)check_bench_call("its forward half and loss alone", eval_once, step, 0);
-        tyto_step_destroy(&step);
+        benches(&check);
     } else {
         cases(&check);
         refusals(&check);
