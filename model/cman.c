@@ -90,6 +90,7 @@ static enum tyto_err create_net(const struct tyto_cman_params *params, struct ty
         .visual_features = params->visual_features,
         .num_audio_rows = cman->num_audio_rows,
         .num_visual_rows = cman->num_visual_rows,
+        .like = params->like ? params->like->net : NULL,
     };
     enum tyto_err err = TYTO_OK;
 
@@ -118,7 +119,12 @@ enum tyto_err tyto_cman_create(const struct tyto_cman_params *params, struct tyt
     cman = calloc(1, sizeof(*cman));
     if (!cman)
         return TYTO_ERR_NOMEM;
-    err = tyto_cman_weights_load(params->weights_path, &cman->weights, ret_fault);
+    if (params->weights) {
+        cman->weights = *params->weights;
+        *params->weights = (struct tyto_cman_weights){0};
+    } else {
+        err = tyto_cman_weights_load(params->weights_path, &cman->weights, ret_fault);
+    }
     if (!err) {
         cman->dims = cman->weights.dims;
         if (params->num_segments > 0)
@@ -137,6 +143,10 @@ enum tyto_err tyto_cman_create(const struct tyto_cman_params *params, struct tyt
     if (!err)
         err = create_net(params, cman, ret_fault);
     if (err) {
+        if (params->weights) { /* not taken */
+            *params->weights = cman->weights;
+            cman->weights = (struct tyto_cman_weights){0};
+        }
         tyto_cman_destroy(&cman);
         return err;
     }
@@ -229,19 +239,17 @@ static struct stream after_step(const struct tyto_cman *cman, const struct tyto_
     return stream;
 }
 
-static void give_results(struct tyto_cman *cman, const struct tyto_cman_item *items,
+static void give_results(const struct tyto_cman *cman, const struct tyto_cman_item *items,
                          uint32_t num_items, struct tyto_cman_result *ret_results)
 {
     const struct tyto_cman_net_out out = tyto_cman_net_out(cman->net);
     const size_t num_segments = cman->dims.num_segments;
 
     for (size_t i = 0; i < num_items; i++) {
-        struct stream *stream = &cman->streams[items[i].stream_idx];
         const size_t row0 = i * num_segments;
 
-        *stream = after_step(cman, &items[i]);
         ret_results[i] = (struct tyto_cman_result){
-            .num_valid = stream->len,
+            .num_valid = cman->streams[items[i].stream_idx].len,
             .logits = out.logits + row0 * cman->dims.num_logits,
             .place = out.place + row0 * cman->dims.num_places,
             .beta_audio = out.beta[0] + row0,
@@ -252,11 +260,12 @@ static void give_results(struct tyto_cman *cman, const struct tyto_cman_item *it
     }
 }
 
-enum tyto_err tyto_cman_step(struct tyto_cman *cman, const struct tyto_cman_item *items,
-                             uint32_t num_items, struct tyto_cman_result *ret_results)
+/* Tells the net what to take, after all items have been looked at. */
+static enum tyto_err fill_in(struct tyto_cman *cman, const struct tyto_cman_item *items,
+                             uint32_t num_items)
 {
     const struct tyto_cman_net_in in = tyto_cman_net_in(cman->net);
-    enum tyto_err err = check_items(cman, items, num_items);
+    const enum tyto_err err = check_items(cman, items, num_items);
 
     for (uint32_t i = 0; i < num_items && !err; i++) {
         const struct tyto_cman_item *item = &items[i];
@@ -269,9 +278,37 @@ enum tyto_err tyto_cman_step(struct tyto_cman *cman, const struct tyto_cman_item
         in.items[i] =
             (struct tyto_window_item){.stream = item->stream_idx, .slot = slot, .len = len};
     }
+    return err;
+}
+
+static void move_on(struct tyto_cman *cman, const struct tyto_cman_item *items, uint32_t num_items)
+{
+    for (uint32_t i = 0; i < num_items; i++)
+        cman->streams[items[i].stream_idx] = after_step(cman, &items[i]);
+}
+
+enum tyto_err tyto_cman_step(struct tyto_cman *cman, const struct tyto_cman_item *items,
+                             uint32_t num_items, struct tyto_cman_result *ret_results)
+{
+    enum tyto_err err = fill_in(cman, items, num_items);
+
     if (!err)
         err = tyto_cman_net_run(cman->net, num_items);
+    if (err)
+        return err;
+    move_on(cman, items, num_items);
+    give_results(cman, items, num_items, ret_results);
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_cman_feed(struct tyto_cman *cman, const struct tyto_cman_item *items,
+                             uint32_t num_items)
+{
+    enum tyto_err err = fill_in(cman, items, num_items);
+
     if (!err)
-        give_results(cman, items, num_items, ret_results);
+        err = tyto_cman_net_feed(cman->net, num_items);
+    if (!err)
+        move_on(cman, items, num_items);
     return err;
 }

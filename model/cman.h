@@ -40,8 +40,13 @@ struct tyto_cman_dims {
     enum tyto_head_kind head;
 };
 
+struct tyto_cman;
+struct tyto_cman_weights;
+
 struct tyto_cman_params {
     const char *weights_path;
+    struct tyto_cman_weights *weights; /* NULL: read from the path; else *taken* */
+    const struct tyto_cman *like;      /* NULL, or one of the same gpu: shares its kernels */
     struct tyto_gpu *gpu;
     uint32_t num_segments;                  /* T; 0: what the weights were trained with */
     uint32_t look_ahead;                    /* UINT32_MAX - 1: what the weights say */
@@ -53,8 +58,6 @@ struct tyto_cman_params {
 };
 
 #define TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS (UINT32_MAX - 1)
-
-struct tyto_cman;
 
 TYTO_MUST_CHECK
 enum tyto_err tyto_cman_create(const struct tyto_cman_params *params, struct tyto_cman **ret_cman,
@@ -98,5 +101,10 @@ struct tyto_cman_result {
 TYTO_MUST_CHECK
 enum tyto_err tyto_cman_step(struct tyto_cman *cman, const struct tyto_cman_item *items,
                              uint32_t num_items, struct tyto_cman_result *ret_results);
+
+/* The same without evaluating: the streams are then where the step would have left them. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_feed(struct tyto_cman *cman, const struct tyto_cman_item *items,
+                             uint32_t num_items);
 
 #endif

@@ -43,27 +43,63 @@ static enum tyto_err make_bufs(struct tyto_cman_net *n)
     return err;
 }
 
-static enum tyto_err make_ops(struct tyto_cman_net *net)
+static void unref_ops(struct tyto_cman_ops **ops_ptr)
 {
-    enum tyto_err err = tyto_gemm_create(net->gpu, &net->gemm);
+    struct tyto_cman_ops *ops = *ops_ptr;
 
+    *ops_ptr = NULL;
+    if (!ops || --ops->num_refs > 0)
+        return;
+    tyto_softmax_destroy(&ops->softmax);
+    tyto_cosine_attn_destroy(&ops->cosine_attn);
+    tyto_attn_pool_destroy(&ops->attn_pool);
+    tyto_row_gather_destroy(&ops->row_gather);
+    tyto_window_destroy(&ops->ring);
+    tyto_self_attn_destroy(&ops->self_attn);
+    tyto_lstm_sentinel_destroy(&ops->lstm_sentinel);
+    tyto_co_attn_destroy(&ops->co_attn);
+    tyto_gemm_destroy(&ops->gemm);
+    free(ops);
+}
+
+static enum tyto_err make_ops(struct tyto_gpu *gpu, struct tyto_cman_ops **ret_ops)
+{
+    struct tyto_cman_ops *ops = calloc(1, sizeof(*ops));
+    enum tyto_err err = TYTO_OK;
+
+    if (!ops)
+        return TYTO_ERR_NOMEM;
+    ops->num_refs = 1;
+    *ret_ops = ops;
+    err = tyto_gemm_create(gpu, &ops->gemm);
     if (!err)
-        err = tyto_softmax_create(net->gpu, &net->softmax);
+        err = tyto_softmax_create(gpu, &ops->softmax);
     if (!err)
-        err = tyto_cosine_attn_create(net->gpu, &net->cosine_attn);
+        err = tyto_cosine_attn_create(gpu, &ops->cosine_attn);
     if (!err)
-        err = tyto_attn_pool_create(net->gpu, &net->attn_pool);
+        err = tyto_attn_pool_create(gpu, &ops->attn_pool);
     if (!err)
-        err = tyto_row_gather_create(net->gpu, &net->row_gather);
+        err = tyto_row_gather_create(gpu, &ops->row_gather);
     if (!err)
-        err = tyto_window_create(net->gpu, &net->ring);
+        err = tyto_window_create(gpu, &ops->ring);
     if (!err)
-        err = tyto_self_attn_create(net->gpu, &net->self_attn);
+        err = tyto_self_attn_create(gpu, &ops->self_attn);
     if (!err)
-        err = tyto_lstm_sentinel_create(net->gpu, &net->lstm_sentinel);
+        err = tyto_lstm_sentinel_create(gpu, &ops->lstm_sentinel);
     if (!err)
-        err = tyto_co_attn_create(net->gpu, &net->co_attn);
+        err = tyto_co_attn_create(gpu, &ops->co_attn);
+    if (err)
+        unref_ops(ret_ops);
     return err;
+}
+
+static enum tyto_err share_ops(struct tyto_cman_net *net, const struct tyto_cman_net *like)
+{
+    if (!like)
+        return make_ops(net->gpu, &net->ops);
+    like->ops->num_refs++;
+    net->ops = like->ops;
+    return TYTO_OK;
 }
 
 /* --- plans -------------------------------------------------------------------------------- */
@@ -80,6 +116,8 @@ static enum tyto_err run_plan(struct tyto_cman_net *net, struct plans *plans, ui
         err = tyto_plan_create(net->gpu, "cman", &plan);
         if (!err && plans == &net->window)
             err = tyto_cman_record_window(net, plan, key);
+        if (!err && plans == &net->feed)
+            err = tyto_cman_record_feed(net, plan, key);
         for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
             if (plans == &net->first[s])
                 err = tyto_cman_record_front(net, plan, s, 0, key);
@@ -124,7 +162,7 @@ static enum tyto_err run_front(struct tyto_cman_net *net, uint32_t stream, uint3
     return err;
 }
 
-enum tyto_err tyto_cman_net_run(struct tyto_cman_net *net, uint32_t num_items)
+static enum tyto_err run_items(struct tyto_cman_net *net, struct plans *plans, uint32_t num_items)
 {
     enum tyto_err err = TYTO_OK;
 
@@ -135,8 +173,18 @@ enum tyto_err tyto_cman_net_run(struct tyto_cman_net *net, uint32_t num_items)
     for (uint32_t s = 0; s < NUM_STREAMS && !err; s++)
         err = run_front(net, s, num_items);
     if (!err)
-        err = run_plan(net, &net->window, num_items);
+        err = run_plan(net, plans, num_items);
     return err;
+}
+
+enum tyto_err tyto_cman_net_run(struct tyto_cman_net *net, uint32_t num_items)
+{
+    return run_items(net, &net->window, num_items);
+}
+
+enum tyto_err tyto_cman_net_feed(struct tyto_cman_net *net, uint32_t num_items)
+{
+    return run_items(net, &net->feed, num_items);
 }
 
 static enum tyto_err make_plans(struct plans *plans, uint32_t max)
@@ -175,7 +223,7 @@ enum tyto_err tyto_cman_net_create(const struct tyto_cman_net_params *params,
     if (!err)
         err = make_bufs(net);
     if (!err)
-        err = make_ops(net);
+        err = share_ops(net, params->like);
     for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
         err = make_plans(&net->first[s], net->rows[s]);
         if (!err)
@@ -183,6 +231,8 @@ enum tyto_err tyto_cman_net_create(const struct tyto_cman_net_params *params,
     }
     if (!err)
         err = make_plans(&net->window, net->max_batch);
+    if (!err)
+        err = make_plans(&net->feed, net->max_batch);
     if (err) {
         tyto_cman_net_destroy(&net);
         return err;
@@ -203,15 +253,8 @@ void tyto_cman_net_destroy(struct tyto_cman_net **net_ptr)
         finish_plans(&net->single[s]);
     }
     finish_plans(&net->window);
-    tyto_softmax_destroy(&net->softmax);
-    tyto_cosine_attn_destroy(&net->cosine_attn);
-    tyto_attn_pool_destroy(&net->attn_pool);
-    tyto_row_gather_destroy(&net->row_gather);
-    tyto_window_destroy(&net->ring);
-    tyto_self_attn_destroy(&net->self_attn);
-    tyto_lstm_sentinel_destroy(&net->lstm_sentinel);
-    tyto_co_attn_destroy(&net->co_attn);
-    tyto_gemm_destroy(&net->gemm);
+    finish_plans(&net->feed);
+    unref_ops(&net->ops);
     for (uint32_t i = 0; i < NUM_BUFS; i++)
         tyto_buf_destroy(&net->bufs[i]);
     for (uint32_t s = 0; s < NUM_STREAMS; s++)

@@ -19,6 +19,7 @@ struct tyto_cman_net_params {
     const struct tyto_buf *audio_features;  /* (num_audio_rows, A), borrowed until destroy */
     const struct tyto_buf *visual_features; /* (num_visual_rows, L, V) */
     uint32_t num_audio_rows, num_visual_rows;
+    const struct tyto_cman_net *like; /* NULL, or one whose kernels are shared */
 };
 
 TYTO_MUST_CHECK
@@ -48,5 +49,8 @@ struct tyto_cman_net_out tyto_cman_net_out(const struct tyto_cman_net *net);
  * these are the first rows, in any order), then their windows. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_cman_net_run(struct tyto_cman_net *net, uint32_t num_items);
+/* The same as far as the rings; there are no results. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_net_feed(struct tyto_cman_net *net, uint32_t num_items);
 
 #endif

@@ -60,6 +60,20 @@ struct plans {
     uint32_t max;
 };
 
+/* The kernels; nets that follow one another share them. One thread. */
+struct tyto_cman_ops {
+    uint32_t num_refs;
+    struct tyto_gemm *gemm;
+    struct tyto_softmax *softmax;
+    struct tyto_cosine_attn *cosine_attn;
+    struct tyto_attn_pool *attn_pool;
+    struct tyto_row_gather *row_gather;
+    struct tyto_window *ring;
+    struct tyto_self_attn *self_attn;
+    struct tyto_lstm_sentinel *lstm_sentinel;
+    struct tyto_co_attn *co_attn;
+};
+
 struct tyto_cman_net {
     struct tyto_gpu *gpu;
     struct tyto_cman_dims dims;
@@ -72,15 +86,8 @@ struct tyto_cman_net {
     struct plans first[NUM_STREAMS];  /* by the count of feature rows, from row 0 */
     struct plans single[NUM_STREAMS]; /* by the one feature row */
     struct plans window;              /* by the count of items */
-    struct tyto_gemm *gemm;
-    struct tyto_softmax *softmax;
-    struct tyto_cosine_attn *cosine_attn;
-    struct tyto_attn_pool *attn_pool;
-    struct tyto_row_gather *row_gather;
-    struct tyto_window *ring;
-    struct tyto_self_attn *self_attn;
-    struct tyto_lstm_sentinel *lstm_sentinel;
-    struct tyto_co_attn *co_attn;
+    struct plans feed;                /* the same, rings only */
+    struct tyto_cman_ops *ops;
 };
 
 /* Rows of a feature row: the picture's places. */
@@ -93,7 +100,11 @@ static inline uint64_t tyto_cman_num_places(const struct tyto_cman_net *net, uin
 TYTO_MUST_CHECK
 enum tyto_err tyto_cman_record_front(struct tyto_cman_net *net, struct tyto_plan *plan,
                                      uint32_t stream, uint32_t row, uint32_t num);
-/* Records everything else, for the first `batch` items. */
+/* Records what puts the first `batch` items into their rings. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_record_feed(struct tyto_cman_net *net, struct tyto_plan *plan,
+                                    uint32_t batch);
+/* Records that, and everything else. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_cman_record_window(struct tyto_cman_net *net, struct tyto_plan *plan,
                                       uint32_t batch);

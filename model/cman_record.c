@@ -46,7 +46,7 @@ static enum tyto_err record_linear(struct tyto_cman_net *net, struct tyto_plan *
     };
 
     return linear->m > UINT32_MAX ? TYTO_ERR_SHAPE
-                                  : tyto_gemm_record(net->gemm, plan, linear->weights, &args);
+                                  : tyto_gemm_record(net->ops->gemm, plan, linear->weights, &args);
 }
 
 static enum tyto_err linear(struct tyto_cman_net *net, struct tyto_plan *plan,
@@ -114,17 +114,17 @@ static enum tyto_err record_where(struct tyto_cman_net *net, struct tyto_plan *p
     const struct tyto_attn_pool_io pool_io = {place, adapted(net, VISUAL),
                                               of_stream(net, VISUAL, BUF_ROWS),
                                               of_stream(net, VISUAL, BUF_NEWEST)};
-    enum tyto_err err = tyto_row_gather_record(net->row_gather, plan, &gather, &gather_io);
+    enum tyto_err err = tyto_row_gather_record(net->ops->row_gather, plan, &gather, &gather_io);
 
     if (!err)
         err = linear(net, plan, net->fused.match[AUDIO], batch, TYTO_ACT_NONE,
                      of_stream(net, AUDIO, BUF_NEWEST), of_stream(net, AUDIO, BUF_MATCH));
     if (!err)
-        err = tyto_cosine_attn_record(net->cosine_attn, plan, &cosine, &cosine_io);
+        err = tyto_cosine_attn_record(net->ops->cosine_attn, plan, &cosine, &cosine_io);
     if (!err)
-        err = tyto_softmax_record(net->softmax, plan, batch, d->num_places, &scores, &place);
+        err = tyto_softmax_record(net->ops->softmax, plan, batch, d->num_places, &scores, &place);
     if (!err)
-        err = tyto_attn_pool_record(net->attn_pool, plan, &pool, &pool_io);
+        err = tyto_attn_pool_record(net->ops->attn_pool, plan, &pool, &pool_io);
     return err;
 }
 
@@ -134,7 +134,7 @@ static enum tyto_err record_rings(struct tyto_cman_net *net, struct tyto_plan *p
                                             net->max_streams};
     const struct tyto_window_io place_io = {of(net, BUF_PLACE_NEWEST), of(net, BUF_PLACE_RING),
                                             of(net, BUF_ITEMS), of(net, BUF_PLACE)};
-    enum tyto_err err = tyto_window_record(net->ring, plan, &place, &place_io);
+    enum tyto_err err = tyto_window_record(net->ops->ring, plan, &place, &place_io);
 
     for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
         const struct tyto_window_shape shape = {batch, net->dims.num_segments,
@@ -144,7 +144,7 @@ static enum tyto_err record_rings(struct tyto_cman_net *net, struct tyto_plan *p
                                           of_stream(net, s, BUF_WINDOW)};
 
         tyto_plan_concurrent(plan);
-        err = tyto_window_record(net->ring, plan, &shape, &io);
+        err = tyto_window_record(net->ops->ring, plan, &shape, &io);
     }
     return err;
 }
@@ -178,7 +178,7 @@ static enum tyto_err record_when(struct tyto_cman_net *net, struct tyto_plan *pl
 
         if (s > 0)
             tyto_plan_concurrent(plan);
-        err = tyto_self_attn_record(net->self_attn, plan, &shape, &io);
+        err = tyto_self_attn_record(net->ops->self_attn, plan, &shape, &io);
     }
     return err;
 }
@@ -211,8 +211,8 @@ static enum tyto_err record_lstm(struct tyto_cman_net *net, struct tyto_plan *pl
 
         if (s > 0)
             tyto_plan_concurrent(plan);
-        err =
-            tyto_lstm_sentinel_record_step(net->lstm_sentinel, plan, &shape, &io, i / NUM_STREAMS);
+        err = tyto_lstm_sentinel_record_step(net->ops->lstm_sentinel, plan, &shape, &io,
+                                             i / NUM_STREAMS);
     }
     return err;
 }
@@ -262,19 +262,25 @@ static enum tyto_err record_which(struct tyto_cman_net *net, struct tyto_plan *p
 
         if (s > 0)
             tyto_plan_concurrent(plan);
-        err = tyto_co_attn_record(net->co_attn, plan, &shape, &io);
+        err = tyto_co_attn_record(net->ops->co_attn, plan, &shape, &io);
     }
     return err;
+}
+
+enum tyto_err tyto_cman_record_feed(struct tyto_cman_net *net, struct tyto_plan *plan,
+                                    uint32_t batch)
+{
+    const enum tyto_err err = record_where(net, plan, batch);
+
+    return err ? err : record_rings(net, plan, batch);
 }
 
 enum tyto_err tyto_cman_record_window(struct tyto_cman_net *net, struct tyto_plan *plan,
                                       uint32_t batch)
 {
     const uint64_t rows = (uint64_t)batch * net->dims.num_segments;
-    enum tyto_err err = record_where(net, plan, batch);
+    enum tyto_err err = tyto_cman_record_feed(net, plan, batch);
 
-    if (!err)
-        err = record_rings(net, plan, batch);
     if (!err)
         err = record_when(net, plan, batch);
     if (!err)

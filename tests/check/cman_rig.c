@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/cman_host.h"
 #include "proto/weights.h"
-#include "tests/check/cman_ref.h"
 #include "tests/golden/fill.h"
 
 enum { CONFIG_BYTES = 1024, CLASSES_BYTES = 16384 };
@@ -192,7 +192,7 @@ struct cman_want cman_rig_want(struct cman_rig *rig, const struct cman_clip *cli
                                uint32_t num, uint32_t look_ahead)
 {
     const struct tyto_cman_dims *d = &rig->weights.dims;
-    const struct cman_ref_in in = {
+    const struct tyto_cman_host_in in = {
         .num_segments = num,
         .look_ahead = look_ahead,
         .audio = clip->audio + (size_t)begin * d->audio_in,
@@ -200,7 +200,7 @@ struct cman_want cman_rig_want(struct cman_rig *rig, const struct cman_clip *cli
         .has_audio = clip->has_audio ? clip->has_audio + begin : NULL,
         .has_visual = clip->has_visual ? clip->has_visual + begin : NULL,
     };
-    const struct cman_ref_out out = {
+    const struct tyto_cman_host_out out = {
         .logits = check_floats((size_t)num * d->num_logits),
         .place = check_floats((size_t)num * d->num_places),
         .beta_audio = check_floats(num),
@@ -211,7 +211,7 @@ struct cman_want cman_rig_want(struct cman_rig *rig, const struct cman_clip *cli
     struct cman_want want = {num,  out.logits, out.place, out.beta_audio, out.beta_visual,
                              NULL, NULL};
 
-    cman_ref(&rig->weights, &in, &out);
+    check_must(tyto_cman_host_run(&rig->weights, &in, &out), "the reference");
     want.align_audio = widen(out.align_audio, num, rig->num_segments);
     want.align_visual = widen(out.align_visual, num, rig->num_segments);
     free(out.align_audio);

@@ -1,21 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/check/cman_ref.h"
+#include "model/cman_host.h"
 
+#include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const double eps = 1e-12;
 
-static double *doubles(size_t num)
-{
-    double *values = calloc(num, sizeof(*values));
+/* All memory of a run: counted first, then taken piece by piece, freed as one. Zeroed. */
+struct work {
+    double *memory;
+    size_t num, at;
+};
 
-    if (!values) {
-        fprintf(stderr, "out of memory\n");
-        exit(1);
-    }
+static double *doubles(struct work *work, size_t num)
+{
+    double *values = work->memory + work->at;
+
+    work->at += num;
     return values;
+}
+
+static size_t count_doubles(const struct tyto_cman_dims *d, size_t n)
+{
+    const size_t stream_widths = (size_t)d->audio_width + d->visual_width;
+    const size_t adapted =
+        n * d->audio_in + n * d->num_places * d->visual_in + n * d->num_places * d->visual_width;
+    const size_t where = n * (d->match_width + (size_t)d->num_places * d->match_width) +
+                         d->num_places + n * stream_widths;
+    const size_t when = 2 * (2 * n * d->when_width + n) + 2 * n * stream_widths;
+    const size_t lstm = 2 * (2 * n * d->hidden_width + 12 * (size_t)d->hidden_width);
+    const size_t which = 2 * (n * d->hidden_width + 3 * n * d->which_width + 2 * (n + 1));
+    const size_t head = n * (2 * (size_t)d->hidden_width + d->head_width + d->num_logits);
+
+    return adapted + where + when + lstm + which + head;
 }
 
 /* y (m, n) = x (m, k) w^T + bias; bias may be NULL. */
@@ -60,12 +78,12 @@ static double sigmoid(double v)
 }
 
 /* Adapter (or nothing), then zeros where the modality is missing. */
-static double *adapt(const float *x, size_t segments, size_t rows, size_t in, size_t width,
-                     const float *w, const float *bias, const bool *has)
+static double *adapt(struct work *work, const float *x, size_t segments, size_t rows, size_t in,
+                     size_t width, const float *w, const float *bias, const bool *has)
 {
     const size_t m = segments * rows;
-    double *wide = doubles(m * in);
-    double *y = doubles(m * width);
+    double *wide = doubles(work, m * in);
+    double *y = doubles(work, m * width);
 
     for (size_t i = 0; i < m * in; i++)
         wide[i] = (double)x[i];
@@ -77,22 +95,21 @@ static double *adapt(const float *x, size_t segments, size_t rows, size_t in, si
     for (size_t i = 0; i < m * width; i++)
         if (has && !has[i / (rows * width)])
             y[i] = 0.0;
-    free(wide);
     return y;
 }
 
 /* Attended pictures (n, dv); place (n, L). */
-static double *where(const struct tyto_cman_weights *weights, size_t n, const double *a,
-                     const double *v, float *place)
+static double *where(struct work *work, const struct tyto_cman_weights *weights, size_t n,
+                     const double *a, const double *v, float *place)
 {
     const struct tyto_cman_dims *d = &weights->dims;
     float *const *t = weights->tensors;
     const size_t num_places = d->num_places;
     const size_t width = d->match_width;
-    double *q = doubles(n * width);
-    double *k = doubles(n * num_places * width);
-    double *scores = doubles(num_places);
-    double *out = doubles(n * d->visual_width);
+    double *q = doubles(work, n * width);
+    double *k = doubles(work, n * num_places * width);
+    double *scores = doubles(work, num_places);
+    double *out = doubles(work, n * d->visual_width);
 
     linear(n, width, d->audio_width, a, t[TYTO_CMAN_WHERE_AUDIO_WEIGHT],
            t[TYTO_CMAN_WHERE_AUDIO_BIAS], q);
@@ -116,9 +133,6 @@ static double *where(const struct tyto_cman_weights *weights, size_t n, const do
                     scores[l] * v[(s * num_places + l) * d->visual_width + c];
         }
     }
-    free(q);
-    free(k);
-    free(scores);
     return out;
 }
 
@@ -127,14 +141,15 @@ static size_t num_visible(size_t t, size_t n, uint32_t look_ahead)
     return look_ahead >= n - t ? n : t + look_ahead + 1;
 }
 
-static double *when(size_t n, size_t width, size_t key_width, uint32_t look_ahead, const double *x,
-                    const float *wq, const float *wk, const float *wv)
+static double *when(struct work *work, size_t n, size_t width, size_t key_width,
+                    uint32_t look_ahead, const double *x, const float *wq, const float *wk,
+                    const float *wv)
 {
-    double *q = doubles(n * key_width);
-    double *k = doubles(n * key_width);
-    double *v = doubles(n * width);
-    double *w = doubles(n);
-    double *out = doubles(n * width);
+    double *q = doubles(work, n * key_width);
+    double *k = doubles(work, n * key_width);
+    double *v = doubles(work, n * width);
+    double *w = doubles(work, n);
+    double *out = doubles(work, n * width);
 
     linear(n, key_width, width, x, wq, NULL, q);
     linear(n, key_width, width, x, wk, NULL, k);
@@ -151,10 +166,6 @@ static double *when(size_t n, size_t width, size_t key_width, uint32_t look_ahea
                 out[t * width + c] += w[i] * v[i * width + c];
         }
     }
-    free(q);
-    free(k);
-    free(v);
-    free(w);
     return out;
 }
 
@@ -166,16 +177,16 @@ static const float *of(const struct tyto_cman_weights *weights, enum tyto_cman_t
         ->tensors[(uint32_t)audio + stream * (TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q)];
 }
 
-static void lstm(const struct tyto_cman_weights *weights, uint32_t stream, size_t n, size_t width,
-                 const double *x, double *ret_h, double *ret_s)
+static void lstm(struct work *work, const struct tyto_cman_weights *weights, uint32_t stream,
+                 size_t n, size_t width, const double *x, double *ret_h, double *ret_s)
 {
     const size_t hidden = weights->dims.hidden_width;
-    double *gates = doubles(4 * hidden);
-    double *recurrent = doubles(4 * hidden);
-    double *gate_x = doubles(hidden);
-    double *gate_h = doubles(hidden);
-    double *cell = doubles(hidden);
-    double *h = doubles(hidden);
+    double *gates = doubles(work, 4 * hidden);
+    double *recurrent = doubles(work, 4 * hidden);
+    double *gate_x = doubles(work, hidden);
+    double *gate_h = doubles(work, hidden);
+    double *cell = doubles(work, hidden);
+    double *h = doubles(work, hidden);
 
     for (size_t t = 0; t < n; t++) {
         linear(1, 4 * hidden, width, x + t * width, of(weights, TYTO_CMAN_LSTM_AUDIO_INPUT, stream),
@@ -198,12 +209,6 @@ static void lstm(const struct tyto_cman_weights *weights, uint32_t stream, size_
             ret_s[t * hidden + j] = sigmoid(gate_x[j] + gate_h[j]) * tanh(cell[j]);
         }
     }
-    free(gates);
-    free(recurrent);
-    free(gate_x);
-    free(gate_h);
-    free(cell);
-    free(h);
 }
 
 struct which_in {
@@ -214,19 +219,19 @@ struct which_in {
 };
 
 /* y (n, 2 hidden), this stream's half. */
-static void which(const struct tyto_cman_weights *weights, const struct which_in *in, double *y,
-                  float *beta, float *align)
+static void which(struct work *work, const struct tyto_cman_weights *weights,
+                  const struct which_in *in, double *y, float *beta, float *align)
 {
     const size_t hidden = weights->dims.hidden_width;
     const size_t width = weights->dims.which_width;
     const size_t n = in->n;
     const float *u = of(weights, TYTO_CMAN_WHICH_AUDIO_H, in->stream);
-    double *o = doubles(n * hidden);
-    double *key = doubles(n * width);
-    double *g = doubles(n * width);
-    double *own = doubles(n * width);
-    double *z = doubles(n + 1);
-    double *w = doubles(n + 1);
+    double *o = doubles(work, n * hidden);
+    double *key = doubles(work, n * width);
+    double *g = doubles(work, n * width);
+    double *own = doubles(work, n * width);
+    double *z = doubles(work, n + 1);
+    double *w = doubles(work, n + 1);
 
     linear(n, hidden, in->other_width, in->other,
            of(weights, TYTO_CMAN_WHICH_AUDIO_OTHER_WEIGHT, in->stream),
@@ -259,20 +264,15 @@ static void which(const struct tyto_cman_weights *weights, const struct which_in
                 share * in->s[t * hidden + c] + (1.0 - share) * seen_other + in->h[t * hidden + c];
         }
     }
-    free(o);
-    free(key);
-    free(g);
-    free(own);
-    free(z);
-    free(w);
 }
 
-static void head(const struct tyto_cman_weights *weights, size_t n, const double *y, float *logits)
+static void head(struct work *work, const struct tyto_cman_weights *weights, size_t n,
+                 const double *y, float *logits)
 {
     const struct tyto_cman_dims *d = &weights->dims;
     float *const *t = weights->tensors;
-    double *inner = doubles(n * d->head_width);
-    double *out = doubles(n * d->num_logits);
+    double *inner = doubles(work, n * d->head_width);
+    double *out = doubles(work, n * d->num_logits);
 
     linear(n, d->head_width, 2 * (size_t)d->hidden_width, y, t[TYTO_CMAN_HEAD_0_WEIGHT],
            t[TYTO_CMAN_HEAD_0_BIAS], inner);
@@ -282,51 +282,48 @@ static void head(const struct tyto_cman_weights *weights, size_t n, const double
            t[TYTO_CMAN_HEAD_1_BIAS], out);
     for (size_t i = 0; i < n * d->num_logits; i++)
         logits[i] = (float)out[i];
-    free(inner);
-    free(out);
 }
 
-void cman_ref(const struct tyto_cman_weights *weights, const struct cman_ref_in *in,
-              const struct cman_ref_out *out)
+enum tyto_err tyto_cman_host_run(const struct tyto_cman_weights *weights,
+                                 const struct tyto_cman_host_in *in,
+                                 const struct tyto_cman_host_out *out)
 {
     const struct tyto_cman_dims *d = &weights->dims;
     float *const *t = weights->tensors;
     const size_t n = in->num_segments;
-    double *a = adapt(in->audio, n, 1, d->audio_in, d->audio_width, t[TYTO_CMAN_ADAPT_AUDIO_WEIGHT],
-                      t[TYTO_CMAN_ADAPT_AUDIO_BIAS], in->has_audio);
-    double *v =
-        adapt(in->visual, n, d->num_places, d->visual_in, d->visual_width,
-              t[TYTO_CMAN_ADAPT_VISUAL_WEIGHT], t[TYTO_CMAN_ADAPT_VISUAL_BIAS], in->has_visual);
-    double *pooled = where(weights, n, a, v, out->place);
+    struct work all = {.num = count_doubles(d, n)};
+    struct work *work = &all;
     const size_t width[2] = {d->audio_width, d->visual_width};
-    double *x[2] = {a, pooled};
-    double *mixed[2];
-    double *h[2], *s[2];
-    double *y = doubles(n * 2 * d->hidden_width);
+    double *x[2], *mixed[2], *h[2], *s[2];
 
+    all.memory = calloc(all.num, sizeof(*all.memory));
+    if (!all.memory)
+        return TYTO_ERR_NOMEM;
+    x[0] = adapt(work, in->audio, n, 1, d->audio_in, d->audio_width,
+                 t[TYTO_CMAN_ADAPT_AUDIO_WEIGHT], t[TYTO_CMAN_ADAPT_AUDIO_BIAS], in->has_audio);
+    const double *v =
+        adapt(work, in->visual, n, d->num_places, d->visual_in, d->visual_width,
+              t[TYTO_CMAN_ADAPT_VISUAL_WEIGHT], t[TYTO_CMAN_ADAPT_VISUAL_BIAS], in->has_visual);
+    x[1] = where(work, weights, n, x[0], v, out->place);
+    double *y = doubles(work, n * 2 * d->hidden_width);
     for (uint32_t i = 0; i < 2; i++) {
         mixed[i] =
-            when(n, width[i], d->when_width, in->look_ahead, x[i],
+            when(work, n, width[i], d->when_width, in->look_ahead, x[i],
                  of(weights, TYTO_CMAN_WHEN_AUDIO_Q, i), of(weights, TYTO_CMAN_WHEN_AUDIO_K, i),
                  of(weights, TYTO_CMAN_WHEN_AUDIO_V, i));
-        h[i] = doubles(n * d->hidden_width);
-        s[i] = doubles(n * d->hidden_width);
-        lstm(weights, i, n, width[i], mixed[i], h[i], s[i]);
+        h[i] = doubles(work, n * d->hidden_width);
+        s[i] = doubles(work, n * d->hidden_width);
+        lstm(work, weights, i, n, width[i], mixed[i], h[i], s[i]);
     }
     for (uint32_t i = 0; i < 2; i++) {
         const struct which_in which_in = {h[i],           s[i], mixed[1 - i], n, width[1 - i],
                                           in->look_ahead, i};
 
-        which(weights, &which_in, y, i == 0 ? out->beta_audio : out->beta_visual,
+        which(work, weights, &which_in, y, i == 0 ? out->beta_audio : out->beta_visual,
               i == 0 ? out->align_audio : out->align_visual);
     }
-    head(weights, n, y, out->logits);
-    for (uint32_t i = 0; i < 2; i++) {
-        free(x[i]);
-        free(mixed[i]);
-        free(h[i]);
-        free(s[i]);
-    }
-    free(v);
-    free(y);
+    head(work, weights, n, y, out->logits);
+    assert(all.at == all.num);
+    free(all.memory);
+    return TYTO_OK;
 }
