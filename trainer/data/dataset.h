@@ -67,10 +67,15 @@ enum tyto_err tyto_dataset_read(struct tyto_dataset *dataset, uint32_t clip,
 void tyto_dataset_destroy(struct tyto_dataset **dataset);
 
 /* Allocates the fields of a data set of this shape (zeros; groups by number, len T), ops and self
- * to be filled by its source. NOMEM, LIMIT. */
+ * to be filled by its source. NOMEM, SHAPE over a limit. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_dataset_create(const struct tyto_dataset_shape *shape,
                                   struct tyto_dataset **ret_dataset);
+/* Copies everything but features from clips[i] of from (NULL: clip i) to clip i of to; for whoever
+ * derives one data set from another of the same T and K. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_dataset_copy_truth(struct tyto_dataset *to, const struct tyto_dataset *from,
+                                      const uint32_t *clips);
 /* The clips of base whose numbers are given, in that order; base is borrowed until the view is
  * destroyed. */
 TYTO_MUST_CHECK
