@@ -40,14 +40,14 @@ THIRD_PARTY = {
     "jansson.h": ["proto/weights.c", "proto/json.c", "cli/*json*.c"],
     "yaml.h": ["daemon/config*.c"],
     "protobuf-c/*": ["proto/event.c", "model/import_onnx.c"],
-    "libav*": ["trainer/source_file.c", "trainer/sink_file.c"],
-    "libsw*": ["trainer/source_file.c", "trainer/sink_file.c"],
+    "libav*": ["trainer/source_*.c", "trainer/sink_file.c"],
+    "libsw*": ["trainer/source_*.c", "trainer/sink_file.c"],
     "libxml/*": ["trainer/labels/xml.c"],
     "hdf5.h": ["trainer/data/hdf5_file.c"],
     "lapacke.h": ["trainer/data/eigen.c"],
     "mpi.h": ["trainer/ranks_mpi.c"],
     "nettle/*": ["proto/digest.c"],
-    "cblas.h": [],
+    "cblas.h": ["trainer/data/eigen.c"],
     "cmocka.h": [],
 }
 

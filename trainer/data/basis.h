@@ -29,9 +29,8 @@ struct tyto_basis_params {
     bool (*should_stop)(void *user);                                        /* or NULL */
 };
 
-/* FORMAT when the data set has no sound or no picture at all (that part is then all 0 but the
- * basis still is usable: *ret_fault is empty and TYTO_OK is returned); CLOSED when stopped; NOMEM,
- * IO of the data set. A seed gives the same basis again. */
+/* Where the data set has no sound, or no picture, at all, that part of the basis is 0. CLOSED when
+ * stopped; NOMEM, SHAPE; IO and FORMAT of the data set. A seed gives the same basis again. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_basis_fit(struct tyto_dataset *dataset, const struct tyto_basis_params *params,
                              struct tyto_basis *ret_basis);
