@@ -6,34 +6,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shaders/cosine_attn/cosine_attn_shape.h"
+#include "trainer/random.h"
 #include "trainer/train_parts.h"
 
 /* --- chance ---------------------------------------------------------------------------------- */
-
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u); /* splitmix64 */
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 /* The epoch's order is a function of seed and epoch alone, so that a resumed run shuffles alike. */
 static void shuffle(struct tyto_train *train)
 {
     uint64_t state = train->params.seed ^ ((uint64_t)train->epoch << 32);
-    const uint32_t num = train->params.train.num_clips;
+    const uint32_t num = train->params.train->shape.num_clips;
 
     for (uint32_t i = 0; i < num; i++)
         train->order[i] = i;
     for (uint32_t i = num; i > 1; i--) {
-        const uint32_t j = (uint32_t)(draw(&state) % i), was = train->order[i - 1];
+        const uint32_t j = tyto_random_below(&state, i), was = train->order[i - 1];
 
         train->order[i - 1] = train->order[j];
         train->order[j] = was;
     }
+}
+
+static void free_tensors(float **tensors)
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(tensors[i]);
+}
+
+/* Every tensor of the net, zeros; false when out of memory. */
+static bool make_tensors(const struct tyto_params_layout *layout, float **ret_tensors)
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        const struct tyto_params_slot *slot = &layout->slots[i];
+
+        ret_tensors[i] =
+            calloc((size_t)(slot->rows > 0 ? slot->rows : 1) * slot->cols, sizeof(float));
+        if (!ret_tensors[i])
+            return false;
+    }
+    return true;
 }
 
 static enum tyto_err draw_weights(struct tyto_train *train)
@@ -42,104 +53,115 @@ static enum tyto_err draw_weights(struct tyto_train *train)
     struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
     float *tensors[TYTO_CMAN_NUM_TENSORS] = {0};
     uint64_t state = train->params.seed;
-    enum tyto_err err = TYTO_OK;
+    enum tyto_err err = make_tensors(layout, tensors) ? TYTO_OK : TYTO_ERR_NOMEM;
 
     tyto_cman_list_tensors(&layout->dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && !err; i++) {
-        const size_t cols = infos[i].cols, num = infos[i].rows * (cols > 0 ? cols : 1);
+        const size_t cols = infos[i].cols, num = layout->slots[i].rows * cols;
 
-        tensors[i] = calloc(num, sizeof(float));
-        if (!tensors[i])
-            err = TYTO_ERR_NOMEM;
-        for (size_t j = 0; cols > 0 && j < num && !err; j++)
-            tensors[i][j] = ((float)(draw(&state) >> 40) / 8388608.0F - 1.0F) / sqrtf((float)cols);
+        for (size_t j = 0; j < num; j++)
+            tensors[i][j] =
+                ((float)(tyto_random_bits(&state) >> 40) / 8388608.0F - 1.0F) / sqrtf((float)cols);
     }
     if (!err) {
         tensors[TYTO_CMAN_WHERE_SCALE][0] = 1;
         err = tyto_train_set(train, tensors);
     }
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(tensors[i]);
+    free_tensors(tensors);
     return err;
+}
+
+/* --- frozen tensors -------------------------------------------------------------------------- */
+
+static bool is_frozen(const char *prefixes, const char *name)
+{
+    while (*prefixes) {
+        const size_t len = strcspn(prefixes, ",");
+
+        if (len > 0 && strncmp(prefixes, name, len) == 0)
+            return true;
+        prefixes += len + (prefixes[len] == ',');
+    }
+    return false;
+}
+
+static enum tyto_err make_frozen(struct tyto_train *train)
+{
+    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
+    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
+    float *tensors[TYTO_CMAN_NUM_TENSORS] = {0};
+    bool good = true;
+
+    if (!train->params.frozen || !train->params.frozen[0])
+        return TYTO_OK;
+    train->kept = calloc(layout->num, sizeof(*train->kept));
+    train->is_kept = calloc(layout->num, sizeof(*train->is_kept));
+    tyto_cman_list_tensors(&layout->dims, infos);
+    good = train->kept && train->is_kept && make_tensors(layout, tensors);
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && good; i++)
+        for (size_t j = 0; j < (size_t)layout->slots[i].rows * layout->slots[i].cols; j++)
+            tensors[i][j] = is_frozen(train->params.frozen, infos[i].name);
+    if (good)
+        tyto_params_put(layout, tensors, train->is_kept);
+    free_tensors(tensors);
+    return good ? TYTO_OK : TYTO_ERR_NOMEM;
+}
+
+/* After a step: frozen values as they were. */
+static enum tyto_err restore_frozen(struct tyto_train *train)
+{
+    const uint64_t num = tyto_step_layout(train->step)->num;
+    float *values = train->rows;
+    enum tyto_err err = TYTO_OK;
+
+    if (!train->is_kept)
+        return TYTO_OK;
+    err = tyto_step_read(train->step, values, values + num, values + 2 * num);
+    for (uint64_t i = 0; i < num && !err; i++)
+        values[i] = train->is_kept[i] > 0 ? train->kept[i] : values[i];
+    return err ? err : tyto_step_write(train->step, values, values + num, values + 2 * num);
 }
 
 /* --- batches --------------------------------------------------------------------------------- */
 
-/* Rows of targets that a clip has. */
-static size_t num_targets(const struct tyto_train *train)
+struct tyto_batch_source tyto_train_source(const struct tyto_train *train,
+                                           struct tyto_dataset *data)
 {
-    return train->params.step.pool ? 1 : train->params.step.dims.num_segments;
+    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
+
+    return (struct tyto_batch_source){
+        .data = data,
+        .targets = {.head = layout->dims.head,
+                    .num_classes = layout->dims.num_classes,
+                    .num_logits = layout->dims.num_logits,
+                    .stride = layout->logits},
+        .is_pooled = train->params.step.pool != TYTO_STEP_POOL_NONE,
+        .batch = train->params.step.batch,
+    };
 }
 
-/* Clip number clip of data, or nothing when that is over the end, into place b of the batch. */
-static double load_clip(struct tyto_train *train, const struct tyto_train_data *data, uint32_t b,
-                        uint32_t clip)
+void tyto_train_load(struct tyto_train *train, const struct tyto_batch *batch)
 {
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
     const struct tyto_cman_dims *d = &layout->dims;
     const struct tyto_step_in in = tyto_step_in(train->step);
-    const size_t num = d->num_segments, audio = num * d->audio_in;
-    const size_t visual = num * d->num_places * d->visual_in;
-    const bool *const has[] = {data->has_audio, data->has_visual};
-    const size_t targets = num_targets(train), wide = targets * layout->logits;
-    double mass = 0;
+    const size_t clips = train->params.step.batch, rows = clips * d->num_segments;
+    const size_t targets = clips * tyto_train_num_targets(train) * layout->logits;
 
-    memset(in.yes + b * wide, 0, wide * sizeof(float));
-    memset(in.no + b * wide, 0, wide * sizeof(float));
-    if (clip >= data->num_clips)
-        return 0;
-    memcpy(in.audio + b * audio, data->audio + clip * audio, audio * sizeof(float));
-    memcpy(in.visual + b * visual, data->visual + clip * visual, visual * sizeof(float));
-    for (size_t t = 0; t < num; t++) {
-        const size_t row = b * num + t, from = clip * num + t;
-
-        for (size_t s = 0; s < 2; s++)
-            in.has[s][row] = !has[s] || has[s][from] ? (uint32_t)row : TYTO_ROW_NONE;
-    }
-    for (size_t t = 0; t < targets; t++) {
-        const size_t row = b * targets + t, from = clip * targets + t;
-
-        for (size_t n = 0; n < d->num_logits; n++) {
-            const float yes = data->yes[from * d->num_logits + n];
-            const float no = data->no ? data->no[from * d->num_logits + n] : 0;
-
-            in.yes[row * layout->logits + n] = yes;
-            in.no[row * layout->logits + n] = no;
-            mass += (double)yes + (double)no;
-        }
-    }
-    return mass;
-}
-
-/* Fills the batch with clips order[first..] (order NULL: first..), weights divided by their sum,
- * which is what it gives. */
-static double load_batch(struct tyto_train *train, const struct tyto_train_data *data,
-                         const uint32_t *order, uint32_t first)
-{
-    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
-    const struct tyto_step_in in = tyto_step_in(train->step);
-    const uint32_t batch = train->params.step.batch;
-    const size_t num = batch * num_targets(train) * layout->logits;
-    double mass = 0;
-
-    for (uint32_t b = 0; b < batch; b++) {
-        const bool is_there = first + b < data->num_clips;
-        const uint32_t clip = !is_there ? UINT32_MAX : order ? order[first + b] : first + b;
-
-        mass += load_clip(train, data, b, clip);
-    }
-    for (size_t i = 0; i < num && mass > 0; i++) {
-        in.yes[i] = (float)(in.yes[i] / mass);
-        in.no[i] = (float)(in.no[i] / mass);
-    }
-    return mass;
+    memcpy(in.audio, batch->audio, rows * d->audio_in * sizeof(float));
+    memcpy(in.visual, batch->visual, rows * d->num_places * d->visual_in * sizeof(float));
+    memcpy(in.has[0], batch->has[0], rows * sizeof(uint32_t));
+    memcpy(in.has[1], batch->has[1], rows * sizeof(uint32_t));
+    memcpy(in.len, batch->len, clips * sizeof(uint32_t));
+    memcpy(in.yes, batch->yes, targets * sizeof(float));
+    memcpy(in.no, batch->no, targets * sizeof(float));
 }
 
 static uint32_t steps_per_epoch(const struct tyto_train *train)
 {
     const uint32_t batch = train->params.step.batch;
 
-    return (train->params.train.num_clips + batch - 1) / batch;
+    return (train->params.train->shape.num_clips + batch - 1) / batch;
 }
 
 /* --- one epoch ------------------------------------------------------------------------------- */
@@ -152,7 +174,7 @@ static struct tyto_adamw_hyper hyper_of(const struct tyto_train *train)
     const double rise = t <= warm_up ? t / warm_up : 0.5 * (1 + cos(M_PI * share));
 
     return (struct tyto_adamw_hyper){
-        .rate = (float)(train->params.rate * rise),
+        .rate = (float)((double)train->params.rate * rise),
         .beta_1 = 0.9F,
         .beta_2 = 0.999F,
         .epsilon = 1e-8F,
@@ -163,104 +185,109 @@ static struct tyto_adamw_hyper hyper_of(const struct tyto_train *train)
     };
 }
 
-static enum tyto_err run_steps(struct tyto_train *train, struct tyto_train_epoch *epoch)
+static enum tyto_err not_finite(const struct tyto_train *train, const char *what, float rate,
+                                struct tyto_fault *ret_fault)
 {
-    const struct tyto_train_data *data = &train->params.train;
-    double sum = 0, total = 0;
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                          "the %s is no number in epoch %u, step %u, at a rate of %g: try a lower "
+                          "rate or a longer warm-up, and look for features that are no numbers",
+                          what, train->epoch + 1, train->partial.num_steps + 1, (double)rate);
+}
 
-    for (uint32_t i = 0; i < steps_per_epoch(train); i++) {
-        const struct tyto_adamw_hyper hyper = hyper_of(train);
-        const struct tyto_dropout_key key = {(uint32_t)train->params.seed,
-                                             (uint32_t)(train->params.seed >> 32), train->num_steps,
-                                             0};
-        struct tyto_step_result result = {0};
-        const double mass = load_batch(train, data, train->order, i * train->params.step.batch);
-        const enum tyto_err err = tyto_step_run(train->step, &hyper, &key, &result);
+static enum tyto_err run_step(struct tyto_train *train, const struct tyto_batch *batch,
+                              struct tyto_fault *ret_fault)
+{
+    const struct tyto_adamw_hyper hyper = hyper_of(train);
+    const struct tyto_dropout_key key = {(uint32_t)train->params.seed,
+                                         (uint32_t)(train->params.seed >> 32), train->num_steps, 0};
+    struct tyto_train_partial *partial = &train->partial;
+    struct tyto_step_result result = {0};
+    enum tyto_err err = TYTO_OK;
 
-        if (err)
-            return err;
-        if (!isfinite(result.loss) || !isfinite(result.norm))
-            return TYTO_ERR_INVALID;
-        train->num_steps++;
-        epoch->norm = fmaxf(epoch->norm, result.norm);
-        sum += result.loss * mass;
-        total += mass;
-    }
-    epoch->train_loss = total > 0 ? (float)(sum / total) : 0;
+    tyto_train_load(train, batch);
+    err = tyto_step_run(train->step, &hyper, &key, &result);
+    if (!err && !isfinite(result.loss))
+        err = not_finite(train, "loss", hyper.rate, ret_fault);
+    if (!err && !isfinite(result.norm))
+        err = not_finite(train, "gradient", hyper.rate, ret_fault);
+    if (!err)
+        err = restore_frozen(train);
+    if (err)
+        return err;
+    train->num_steps++;
+    partial->num_steps++;
+    partial->norm = fmaxf(partial->norm, result.norm);
+    partial->sum += (double)result.loss * batch->mass;
+    partial->mass += batch->mass;
     return TYTO_OK;
 }
 
-/* Counts what counts: segments by their largest logit, or single logits by their sign. */
-static void count_right(const struct tyto_train *train, const struct tyto_step_in *in,
-                        const float *logits, uint64_t *right, uint64_t *num)
+/* False: stop here. */
+static bool tell_step(const struct tyto_train *train)
 {
-    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
-    const uint32_t width = layout->dims.num_logits, stride = layout->logits;
-    const bool softmax = layout->dims.head == TYTO_HEAD_SOFTMAX;
+    const struct tyto_train_partial *partial = &train->partial;
+    const struct tyto_train_progress progress = {
+        .epoch = train->epoch + 1,
+        .step = partial->num_steps,
+        .num_steps = steps_per_epoch(train),
+        .loss = partial->mass > 0 ? (float)(partial->sum / partial->mass) : 0,
+    };
 
-    for (size_t r = 0; r < train->params.step.batch * num_targets(train); r++) {
-        const float *z = logits + r * stride, *yes = in->yes + r * stride,
-                    *no = in->no + r * stride;
-        uint32_t got = 0, want = 0;
+    return !train->params.on_step || train->params.on_step(train->params.user, &progress);
+}
 
-        for (uint32_t n = 0; n < width; n++) {
-            got = z[n] > z[got] ? n : got;
-            want = yes[n] > yes[want] ? n : want;
-            if (!softmax && yes[n] + no[n] > 0) {
-                *right += (z[n] > 0) == (yes[n] > no[n]);
-                ++*num;
-            }
-        }
-        if (softmax && yes[want] > 0) {
-            *right += got == want;
-            ++*num;
-        }
+static enum tyto_err run_steps(struct tyto_train *train, struct tyto_fault *ret_fault)
+{
+    const uint32_t num = steps_per_epoch(train);
+    struct tyto_batch_source source = tyto_train_source(train, train->params.train);
+
+    source.targets.weights = train->class_weights;
+    source.order = train->order;
+    source.augment = &train->params.augment;
+    source.seed = train->params.seed;
+    source.epoch = train->epoch;
+    tyto_prefetch_begin(train->prefetch, &source, train->partial.num_steps, num);
+    while (train->partial.num_steps < num) {
+        const struct tyto_batch *batch = NULL;
+        enum tyto_err err = tyto_prefetch_next(train->prefetch, &batch);
+
+        if (err)
+            return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "features could not be read: %s",
+                                  tyto_err_text(err));
+        err = run_step(train, batch, ret_fault);
+        if (err)
+            return err;
+        if (!tell_step(train) && train->partial.num_steps < num)
+            return TYTO_ERR_CLOSED;
     }
+    return TYTO_OK;
 }
 
 static enum tyto_err validate(struct tyto_train *train, struct tyto_train_epoch *epoch)
 {
-    const struct tyto_train_data *data = &train->params.val;
-    const struct tyto_step_in in = tyto_step_in(train->step);
-    double sum = 0, total = 0;
-    uint64_t right = 0, num = 0;
+    struct tyto_score score = {0};
+    enum tyto_err err = tyto_train_make_score(train, &score);
 
-    for (uint32_t first = 0; first < data->num_clips; first += train->params.step.batch) {
-        const double mass = load_batch(train, data, NULL, first);
-        const float *logits = NULL;
-        float loss = 0;
-        const enum tyto_err err = tyto_step_eval(train->step, &logits, &loss);
-
-        if (err)
-            return err;
-        if (!isfinite(loss))
-            return TYTO_ERR_INVALID;
-        sum += loss * mass;
-        total += mass;
-        count_right(train, &in, logits, &right, &num);
+    if (!err)
+        err = tyto_train_validate(train, &score, &epoch->val_loss);
+    if (!err) {
+        epoch->val_accuracy = tyto_score_accuracy(&score);
+        epoch->val_f1 = tyto_score_macro_f1(&score);
     }
-    epoch->val_loss = total > 0 ? (float)(sum / total) : 0;
-    epoch->val_accuracy = num > 0 ? (float)right / (float)num : 0;
-    return TYTO_OK;
+    tyto_score_finish(&score);
+    return err;
 }
 
-static enum tyto_err write_metrics(const struct tyto_train *train,
-                                   const struct tyto_train_epoch *epoch)
+static bool is_better(const struct tyto_train *train, const struct tyto_train_epoch *epoch)
 {
-    FILE *file = NULL;
-    bool good = false;
+    const float loss = train->best_loss - epoch->val_loss;
+    const float accuracy = epoch->val_accuracy - train->best_accuracy;
 
-    if (!train->params.metrics_path)
-        return TYTO_OK;
-    file = fopen(train->params.metrics_path, epoch->epoch == 1 ? "w" : "a");
-    if (!file)
-        return TYTO_ERR_IO;
-    if (epoch->epoch == 1)
-        fprintf(file, "epoch,train_loss,val_loss,val_accuracy,gradient_norm,best\n");
-    good = fprintf(file, "%u,%.9g,%.9g,%.9g,%.9g,%d\n", epoch->epoch, (double)epoch->train_loss,
-                   (double)epoch->val_loss, (double)epoch->val_accuracy, (double)epoch->norm,
-                   epoch->is_best) > 0;
-    return fclose(file) == 0 && good ? TYTO_OK : TYTO_ERR_IO;
+    if (!train->params.val || train->best_epoch == 0)
+        return true;
+    if (train->params.best == TYTO_TRAIN_BEST_LOSS)
+        return loss > 0 || (loss == 0 && accuracy > 0);
+    return accuracy > 0 || (accuracy == 0 && loss > 0);
 }
 
 bool tyto_train_is_done(const struct tyto_train *train)
@@ -271,29 +298,47 @@ bool tyto_train_is_done(const struct tyto_train *train)
            (patience > 0 && train->epoch - train->best_epoch >= patience);
 }
 
-enum tyto_err tyto_train_run_epoch(struct tyto_train *train, struct tyto_train_epoch *ret_epoch)
+static enum tyto_err write_checkpoint(struct tyto_train *train, struct tyto_fault *ret_fault)
 {
-    const bool validates = train->params.val.num_clips > 0;
+    if (!train->params.checkpoint_path)
+        return TYTO_OK;
+    return tyto_train_write_checkpoint(train, train->params.checkpoint_path, ret_fault);
+}
+
+enum tyto_err tyto_train_run_epoch(struct tyto_train *train, struct tyto_train_epoch *ret_epoch,
+                                   struct tyto_fault *ret_fault)
+{
     struct tyto_train_epoch epoch = {.epoch = train->epoch + 1};
     enum tyto_err err = TYTO_OK;
 
     shuffle(train);
-    err = run_steps(train, &epoch);
-    if (!err && validates)
+    err = run_steps(train, ret_fault);
+    if (err == TYTO_ERR_CLOSED) {
+        const enum tyto_err write_err = write_checkpoint(train, ret_fault);
+
+        return write_err ? write_err : err;
+    }
+    if (!err && train->params.val)
         err = validate(train, &epoch);
     if (err)
         return err;
+    train->num_steps--; /* the last step's rate */
+    epoch.rate = hyper_of(train).rate;
+    train->num_steps++;
+    epoch.train_loss =
+        train->partial.mass > 0 ? (float)(train->partial.sum / train->partial.mass) : 0;
+    epoch.norm = train->partial.norm;
+    train->partial = (struct tyto_train_partial){0};
     train->epoch++;
-    epoch.is_best = !validates || train->best_epoch == 0 || epoch.val_loss < train->best_loss;
+    epoch.is_best = is_better(train, &epoch);
     if (epoch.is_best) {
         train->best_epoch = train->epoch;
         train->best_loss = epoch.val_loss;
+        train->best_accuracy = epoch.val_accuracy;
         err = tyto_step_read(train->step, train->best, NULL, NULL);
     }
     if (!err)
-        err = write_metrics(train, &epoch);
-    if (!err && train->params.checkpoint_path)
-        err = tyto_train_write_checkpoint(train, train->params.checkpoint_path);
+        err = write_checkpoint(train, ret_fault);
     if (!err)
         *ret_epoch = epoch;
     return err;
@@ -301,32 +346,113 @@ enum tyto_err tyto_train_run_epoch(struct tyto_train *train, struct tyto_train_e
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+const struct tyto_params_layout *tyto_train_layout(const struct tyto_train *train)
+{
+    return tyto_step_layout(train->step);
+}
+
+uint32_t tyto_train_best_epoch(const struct tyto_train *train)
+{
+    return train->best_epoch;
+}
+
+uint32_t tyto_train_num_steps(const struct tyto_train *train)
+{
+    return train->num_steps;
+}
+
 enum tyto_err tyto_train_set(struct tyto_train *train, float *const *tensors)
 {
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
 
     tyto_params_put(layout, tensors, train->best);
+    if (train->kept)
+        memcpy(train->kept, train->best, layout->num * sizeof(*train->kept));
     return tyto_step_write(train->step, train->best, NULL, NULL);
 }
 
+enum tyto_err tyto_train_get(const struct tyto_train *train, float *const *ret_tensors)
+{
+    const enum tyto_err err = tyto_step_read(train->step, train->rows, NULL, NULL);
+
+    if (!err)
+        tyto_params_take(tyto_step_layout(train->step), train->rows, ret_tensors);
+    return err;
+}
+
+static enum tyto_err check_data(const struct tyto_train_params *params,
+                                const struct tyto_dataset *data, struct tyto_fault *ret_fault)
+{
+    const struct tyto_dataset_shape *s = &data->shape;
+    const struct tyto_cman_dims *d = &params->step.dims;
+
+    if (s->num_segments != d->num_segments || s->audio_in != d->audio_in ||
+        s->num_places != d->num_places || s->visual_in != d->visual_in ||
+        s->num_classes != d->num_classes)
+        return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, NULL, 0, NULL,
+                              "features of %u x %u and %u x %u x %u with %u classes do not fit the "
+                              "head's %u x %u and %u x %u x %u with %u",
+                              s->num_segments, s->audio_in, s->num_segments, s->num_places,
+                              s->visual_in, s->num_classes, d->num_segments, d->audio_in,
+                              d->num_segments, d->num_places, d->visual_in, d->num_classes);
+    for (uint32_t i = 0; i < s->num_clips && params->step.pool == TYTO_STEP_POOL_NONE; i++)
+        if (data->is_weak[i])
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "--weak",
+                                  "%s is labelled as a whole, without times: train with --weak, or "
+                                  "give begin and end of its events",
+                                  data->names[i] ? data->names[i] : "a clip");
+    return TYTO_OK;
+}
+
+static enum tyto_err make_memory(struct tyto_train *train)
+{
+    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
+    const struct tyto_train_params *params = &train->params;
+    const uint32_t logits = layout->dims.num_logits;
+
+    train->order = calloc(params->train->shape.num_clips, sizeof(*train->order));
+    train->best = calloc(layout->num, sizeof(*train->best));
+    train->rows = calloc(3 * layout->num, sizeof(*train->rows));
+    if (params->class_weights)
+        train->class_weights = calloc(logits, sizeof(*train->class_weights));
+    if (!train->order || !train->best || !train->rows ||
+        (params->class_weights && !train->class_weights))
+        return TYTO_ERR_NOMEM;
+    if (params->class_weights)
+        memcpy(train->class_weights, params->class_weights, logits * sizeof(float));
+    return tyto_prefetch_create(&params->train->shape, params->step.batch,
+                                tyto_train_num_targets(train), layout->logits, &train->prefetch);
+}
+
 enum tyto_err tyto_train_create(const struct tyto_train_params *params,
-                                struct tyto_train **ret_train)
+                                struct tyto_train **ret_train, struct tyto_fault *ret_fault)
 {
     struct tyto_train *train = NULL;
     enum tyto_err err = TYTO_OK;
 
-    if (params->train.num_clips == 0 || params->num_epochs == 0)
-        return TYTO_ERR_INVALID;
+    if (params->num_epochs == 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "0 epochs");
+    err = check_data(params, params->train, ret_fault);
+    if (!err && params->val)
+        err = check_data(params, params->val, ret_fault);
+    if (err)
+        return err;
     train = calloc(1, sizeof(*train));
     if (!train)
         return TYTO_ERR_NOMEM;
     train->params = *params;
     err = tyto_step_create(&params->step, &train->step);
-    if (!err) {
-        train->order = calloc(params->train.num_clips, sizeof(*train->order));
-        train->best = calloc(tyto_step_layout(train->step)->num, sizeof(*train->best));
-        err = train->order && train->best ? draw_weights(train) : TYTO_ERR_NOMEM;
-    }
+    if (err == TYTO_ERR_SHAPE)
+        (void)tyto_fault_set(ret_fault, err, NULL, 0, NULL,
+                             "the kernels cannot run a head of these widths and batches of %u: "
+                             "widths of features must be multiples of 4",
+                             params->step.batch);
+    if (!err)
+        err = make_memory(train);
+    if (!err)
+        err = make_frozen(train);
+    if (!err)
+        err = draw_weights(train);
     if (err) {
         tyto_train_destroy(&train);
         return err;
@@ -339,9 +465,14 @@ void tyto_train_destroy(struct tyto_train **train)
 {
     if (!train || !*train)
         return;
+    tyto_prefetch_destroy(&(*train)->prefetch);
     tyto_step_destroy(&(*train)->step);
+    free((*train)->class_weights);
     free((*train)->order);
     free((*train)->best);
+    free((*train)->kept);
+    free((*train)->is_kept);
+    free((*train)->rows);
     free(*train);
     *train = NULL;
 }

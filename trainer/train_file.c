@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A training's files, both safetensors: its checkpoint, and the head that comes of it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json.h"
 #include "proto/weights.h"
 #include "trainer/train_parts.h"
 
-static const char checkpoint_format[] = "checkpoint/1";
+static const char checkpoint_format[] = "checkpoint/2";
 
 enum { VALUES, MOMENT_1, MOMENT_2, BEST, NUM_ROWS };
 
@@ -15,42 +17,68 @@ static const char *const row_names[NUM_ROWS] = {"values", "moment_1", "moment_2"
 
 /* What a checkpoint says beside its rows, as text. */
 struct state_text {
-    char epoch[16], best_epoch[16], num_steps[16], best_loss[32], seed[24];
+    char epoch[16], best_epoch[16], num_steps[16], seed[24];
+    char best_loss[32], best_accuracy[32];
+    char partial_steps[16], partial_sum[32], partial_mass[32], partial_norm[32];
 };
 
-enum tyto_err tyto_train_write_checkpoint(const struct tyto_train *train, const char *path)
+enum { NUM_STATES = 11 };
+
+static void write_float(char ret_text[32], double value)
+{
+    snprintf(ret_text, 32, "%a", value); /* comes back bit by bit */
+}
+
+static void describe(const struct tyto_train *train, struct state_text *text,
+                     struct tyto_meta *ret_metas)
+{
+    const struct tyto_train_partial *partial = &train->partial;
+    const struct tyto_meta metas[NUM_STATES] = {
+        {"tyto.format", checkpoint_format},
+        {"epoch", text->epoch},
+        {"best_epoch", text->best_epoch},
+        {"num_steps", text->num_steps},
+        {"seed", text->seed},
+        {"best_loss", text->best_loss},
+        {"best_accuracy", text->best_accuracy},
+        {"partial_steps", text->partial_steps},
+        {"partial_sum", text->partial_sum},
+        {"partial_mass", text->partial_mass},
+        {"partial_norm", text->partial_norm},
+    };
+
+    snprintf(text->epoch, sizeof(text->epoch), "%u", train->epoch);
+    snprintf(text->best_epoch, sizeof(text->best_epoch), "%u", train->best_epoch);
+    snprintf(text->num_steps, sizeof(text->num_steps), "%u", train->num_steps);
+    snprintf(text->seed, sizeof(text->seed), "%llu", (unsigned long long)train->params.seed);
+    snprintf(text->partial_steps, sizeof(text->partial_steps), "%u", partial->num_steps);
+    write_float(text->best_loss, (double)train->best_loss);
+    write_float(text->best_accuracy, (double)train->best_accuracy);
+    write_float(text->partial_sum, partial->sum);
+    write_float(text->partial_mass, partial->mass);
+    write_float(text->partial_norm, (double)partial->norm);
+    memcpy(ret_metas, metas, sizeof(metas));
+}
+
+enum tyto_err tyto_train_write_checkpoint(struct tyto_train *train, const char *path,
+                                          struct tyto_fault *ret_fault)
 {
     const uint64_t num = tyto_step_layout(train->step)->num;
-    float *rows = calloc(3 * num, sizeof(*rows));
+    float *rows = train->rows;
     const float *data[NUM_ROWS] = {rows, rows + num, rows + 2 * num, train->best};
     struct tyto_tensor tensors[NUM_ROWS] = {0};
+    struct tyto_meta metas[NUM_STATES];
     struct state_text text;
-    struct tyto_fault fault = {0};
-    enum tyto_err err = TYTO_OK;
+    enum tyto_err err = tyto_step_read(train->step, rows, rows + num, rows + 2 * num);
 
-    if (!rows)
-        return TYTO_ERR_NOMEM;
-    snprintf(text.epoch, sizeof(text.epoch), "%u", train->epoch);
-    snprintf(text.best_epoch, sizeof(text.best_epoch), "%u", train->best_epoch);
-    snprintf(text.num_steps, sizeof(text.num_steps), "%u", train->num_steps);
-    snprintf(text.best_loss, sizeof(text.best_loss), "%a", (double)train->best_loss);
-    snprintf(text.seed, sizeof(text.seed), "%llu", (unsigned long long)train->params.seed);
-    const struct tyto_meta metas[] = {
-        {"tyto.format", checkpoint_format}, {"epoch", text.epoch},
-        {"best_epoch", text.best_epoch},    {"num_steps", text.num_steps},
-        {"best_loss", text.best_loss},      {"seed", text.seed}};
+    describe(train, &text, metas);
     for (uint32_t i = 0; i < NUM_ROWS; i++)
         tensors[i] = (struct tyto_tensor){.name = row_names[i],
                                           .dtype = TYTO_DTYPE_F32,
                                           .num_dims = 1,
                                           .dims = {num},
                                           .data = data[i]};
-    err = tyto_step_read(train->step, rows, rows + num, rows + 2 * num);
-    if (!err)
-        err = tyto_weights_write(path, tensors, NUM_ROWS, metas, sizeof(metas) / sizeof(*metas),
-                                 &fault);
-    free(rows);
-    return err;
+    return err ? err : tyto_weights_write(path, tensors, NUM_ROWS, metas, NUM_STATES, ret_fault);
 }
 
 /* A whole number of the metadata. */
@@ -70,23 +98,42 @@ static bool read_number(const struct tyto_weights *file, const char *key, uint64
     return true;
 }
 
+static bool read_float(const struct tyto_weights *file, const char *key, double *ret_value)
+{
+    const char *text = tyto_weights_meta(file, key);
+    char *end = NULL;
+    const double value = text ? strtod(text, &end) : 0;
+
+    if (!text || end == text || *end != '\0' || !isfinite(value))
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+/* FORMAT when anything is missing; *train is changed only when nothing is. */
 static enum tyto_err read_state(const struct tyto_weights *file, struct tyto_train *train)
 {
     const char *format = tyto_weights_meta(file, "tyto.format");
-    const char *loss = tyto_weights_meta(file, "best_loss");
-    uint64_t epoch = 0, best_epoch = 0, num_steps = 0, seed = 0;
+    uint64_t epoch = 0, best_epoch = 0, num_steps = 0, seed = 0, partial_steps = 0;
+    double loss = 0, accuracy = 0, sum = 0, mass = 0, norm = 0;
 
-    if (!format || strcmp(format, checkpoint_format) != 0 || !loss ||
+    if (!format || strcmp(format, checkpoint_format) != 0 ||
         !read_number(file, "epoch", UINT32_MAX, &epoch) ||
         !read_number(file, "best_epoch", epoch, &best_epoch) ||
         !read_number(file, "num_steps", UINT32_MAX, &num_steps) ||
-        !read_number(file, "seed", UINT64_MAX, &seed))
+        !read_number(file, "seed", UINT64_MAX, &seed) ||
+        !read_number(file, "partial_steps", num_steps, &partial_steps) ||
+        !read_float(file, "best_loss", &loss) || !read_float(file, "best_accuracy", &accuracy) ||
+        !read_float(file, "partial_sum", &sum) || !read_float(file, "partial_mass", &mass) ||
+        !read_float(file, "partial_norm", &norm))
         return TYTO_ERR_FORMAT;
     train->epoch = (uint32_t)epoch;
     train->best_epoch = (uint32_t)best_epoch;
     train->num_steps = (uint32_t)num_steps;
-    train->best_loss = strtof(loss, NULL);
+    train->best_loss = (float)loss;
+    train->best_accuracy = (float)accuracy;
     train->params.seed = seed;
+    train->partial = (struct tyto_train_partial){(uint32_t)partial_steps, sum, mass, (float)norm};
     return TYTO_OK;
 }
 
@@ -100,13 +147,13 @@ enum tyto_err tyto_train_resume(struct tyto_train *train, const char *path,
 
     for (uint32_t i = 0; i < NUM_ROWS && !err; i++)
         err = tyto_weights_read(file, row_names[i], 1, &num, rows + i * num, ret_fault);
-    if (!err) {
-        err = read_state(file, train);
-        if (err)
-            tyto_fault_set(ret_fault, err, path, 0, "tyto.format", "no checkpoint of a training");
-    }
+    if (!err && read_state(file, train))
+        err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, "tyto.format",
+                             "no checkpoint of a training of this version");
     if (!err) {
         memcpy(train->best, rows + BEST * num, num * sizeof(*rows));
+        if (train->kept)
+            memcpy(train->kept, rows, num * sizeof(*rows));
         err = tyto_step_write(train->step, rows, rows + MOMENT_1 * num, rows + MOMENT_2 * num);
     }
     tyto_weights_close(&file);
@@ -135,76 +182,143 @@ static void write_config(const struct tyto_cman_dims *d, char ret_text[CONFIG_BY
 }
 
 /* A JSON array of names, owned; NULL when out of memory. */
-static char *write_classes(const char *const *names, uint32_t num)
+static char *write_classes(char (*names)[TYTO_DATASET_NAME_BYTES], uint32_t num)
 {
-    const size_t cap = (size_t)num * (TYTO_CMAN_CLASS_BYTES + 3) + 3;
-    char *text = malloc(cap);
-    size_t at = 0;
+    struct tyto_json *array = tyto_json_new_array();
+    char *text = NULL;
+    bool good = array != NULL;
 
-    if (!text)
-        return NULL;
-    text[at++] = '[';
     for (uint32_t i = 0; i < num; i++)
-        at += (size_t)snprintf(text + at, cap - at, "%s\"%.64s\"", i > 0 ? "," : "", names[i]);
-    text[at++] = ']';
-    text[at] = '\0';
+        good &= tyto_json_append(array, tyto_json_new_string(names[i]));
+    text = good ? tyto_json_print(array) : NULL;
+    tyto_json_destroy(&array);
     return text;
 }
 
-static enum tyto_err make_tensors(const struct tyto_train *train, struct tyto_tensor *tensors,
-                                  float **memory, uint32_t *ret_num)
+/* The same of thresholds. */
+static char *write_thresholds(const float *thresholds, uint32_t num)
 {
+    struct tyto_json *array = tyto_json_new_array();
+    char *text = NULL;
+    bool good = array != NULL;
+
+    for (uint32_t i = 0; i < num; i++) /* four digits say enough */
+        good &=
+            tyto_json_append(array, tyto_json_new_f64(round((double)thresholds[i] * 1e4) / 1e4));
+    text = good ? tyto_json_print(array) : NULL;
+    tyto_json_destroy(&array);
+    return text;
+}
+
+static void write_encoders(const struct tyto_train_export *what, char ret_text[CONFIG_BYTES])
+{
+    snprintf(ret_text, CONFIG_BYTES, "{\"audio\":\"%.127s\",\"visual\":\"%.127s\"}",
+             what->audio_encoder ? what->audio_encoder : "",
+             what->visual_encoder ? what->visual_encoder : "");
+}
+
+/* The tensors of a head's file and the memory of those that were trained. */
+struct head {
+    struct tyto_tensor tensors[TYTO_CMAN_NUM_TENSORS];
+    float *memory[TYTO_CMAN_NUM_TENSORS];
+    uint32_t num;
+};
+
+static void add_tensor(struct head *head, const struct tyto_cman_tensor_info *info,
+                       const float *data)
+{
+    head->tensors[head->num++] = (struct tyto_tensor){.name = info->name,
+                                                      .dtype = TYTO_DTYPE_F32,
+                                                      .num_dims = info->cols > 0 ? 2 : 1,
+                                                      .dims = {info->rows, info->cols},
+                                                      .data = data};
+}
+
+/* Trained tensors, and the maps that were applied before. */
+static enum tyto_err make_head(const struct tyto_train *train, const struct tyto_cman_dims *dims,
+                               const struct tyto_train_export *what, struct head *head)
+{
+    static const enum tyto_cman_tensor weights[] = {TYTO_CMAN_ADAPT_AUDIO_WEIGHT,
+                                                    TYTO_CMAN_ADAPT_VISUAL_WEIGHT};
+    static const enum tyto_cman_tensor biases[] = {TYTO_CMAN_ADAPT_AUDIO_BIAS,
+                                                   TYTO_CMAN_ADAPT_VISUAL_BIAS};
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
     struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
-    uint32_t num = 0;
 
-    tyto_cman_list_tensors(&layout->dims, infos);
+    tyto_cman_list_tensors(dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
         const struct tyto_cman_tensor_info *info = &infos[i];
 
         if (layout->slots[i].rows == 0)
             continue;
-        memory[i] = calloc((size_t)info->rows * (info->cols > 0 ? info->cols : 1), sizeof(float));
-        if (!memory[i])
+        head->memory[i] =
+            calloc((size_t)info->rows * (info->cols > 0 ? info->cols : 1), sizeof(float));
+        if (!head->memory[i])
             return TYTO_ERR_NOMEM;
-        tensors[num++] = (struct tyto_tensor){.name = info->name,
-                                              .dtype = TYTO_DTYPE_F32,
-                                              .num_dims = info->cols > 0 ? 2 : 1,
-                                              .dims = {info->rows, info->cols},
-                                              .data = memory[i]};
+        add_tensor(head, info, head->memory[i]);
     }
-    tyto_params_take(layout, train->best, memory);
-    *ret_num = num;
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
+        if (!what->adapt[s].weight)
+            continue;
+        add_tensor(head, &infos[weights[s]], what->adapt[s].weight);
+        add_tensor(head, &infos[biases[s]], what->adapt[s].bias);
+    }
+    tyto_params_take(layout, train->best, head->memory);
     return TYTO_OK;
 }
 
-enum tyto_err tyto_train_export(const struct tyto_train *train, const char *path,
-                                const char *const *names, const char *provenance,
+static enum tyto_err write_head(const struct tyto_train_export *what,
+                                const struct tyto_cman_dims *dims, const struct head *head,
                                 struct tyto_fault *ret_fault)
 {
-    const struct tyto_cman_dims *dims = &tyto_step_layout(train->step)->dims;
-    struct tyto_tensor tensors[TYTO_CMAN_NUM_TENSORS] = {0};
-    float *memory[TYTO_CMAN_NUM_TENSORS] = {0};
-    char config[CONFIG_BYTES], layout[TYTO_DIGEST_HEX_BYTES] = "";
-    char *classes = write_classes(names, dims->num_classes);
-    uint32_t num = 0;
-    enum tyto_err err = classes ? make_tensors(train, tensors, memory, &num) : TYTO_ERR_NOMEM;
+    char config[CONFIG_BYTES], encoders[CONFIG_BYTES], layout[TYTO_DIGEST_HEX_BYTES] = "";
+    char *classes = write_classes(what->classes, dims->num_classes);
+    char *thresholds =
+        what->thresholds ? write_thresholds(what->thresholds, dims->num_classes) : NULL;
+    enum tyto_err err = classes && (thresholds || !what->thresholds) ? TYTO_OK : TYTO_ERR_NOMEM;
+    struct tyto_meta metas[8] = {{"tyto.format", "head/1"},
+                                 {"tyto.config", config},
+                                 {"tyto.classes", classes},
+                                 {"tyto.layout", layout},
+                                 {"tyto.provenance", what->provenance ? what->provenance : ""}};
+    uint32_t num = 5;
 
     write_config(dims, config);
+    write_encoders(what, encoders);
+    if (thresholds)
+        metas[num++] = (struct tyto_meta){"tyto.thresholds", thresholds};
+    if (what->audio_encoder || what->visual_encoder)
+        metas[num++] = (struct tyto_meta){"tyto.encoders", encoders};
+    if (what->fusion)
+        metas[num++] = (struct tyto_meta){"tyto.fusion", what->fusion};
     if (!err)
-        err = tyto_weights_layout(tensors, num, layout);
-    if (!err) {
-        const struct tyto_meta metas[] = {{"tyto.format", "head/1"},
-                                          {"tyto.config", config},
-                                          {"tyto.classes", classes},
-                                          {"tyto.layout", layout},
-                                          {"tyto.provenance", provenance ? provenance : ""}};
-
-        err = tyto_weights_write(path, tensors, num, metas, sizeof(metas) / sizeof(*metas),
-                                 ret_fault);
-    }
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(memory[i]);
+        err = tyto_weights_layout(head->tensors, head->num, layout);
+    if (!err)
+        err = tyto_weights_write(what->path, head->tensors, head->num, metas, num, ret_fault);
     free(classes);
+    free(thresholds);
+    return err;
+}
+
+enum tyto_err tyto_train_export(const struct tyto_train *train,
+                                const struct tyto_train_export *what, struct tyto_fault *ret_fault)
+{
+    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
+    struct tyto_cman_dims dims = layout->dims;
+    struct head head = {0};
+    enum tyto_err err = TYTO_OK;
+
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++)
+        if (what->adapt[s].weight && layout->adapt[s])
+            return TYTO_ERR_INVALID;
+    if (what->adapt[TYTO_CMAN_AUDIO].weight)
+        dims.audio_in = what->adapt[TYTO_CMAN_AUDIO].in;
+    if (what->adapt[TYTO_CMAN_VISUAL].weight)
+        dims.visual_in = what->adapt[TYTO_CMAN_VISUAL].in;
+    err = make_head(train, &dims, what, &head);
+    if (!err)
+        err = write_head(what, &dims, &head, ret_fault);
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(head.memory[i]);
     return err;
 }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "trainer/train_score.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "trainer/train_targets.h"
+
+enum { CHOICES = 71 }; /* thresholds tried: steps of 0.01 over the widest range used */
+
+static const float even = 0.5F;
+
+enum tyto_err tyto_score_init(enum tyto_head_kind head, uint32_t num_classes, uint32_t cap,
+                              struct tyto_score *ret_score)
+{
+    const size_t num = (size_t)(cap > 0 ? cap : 1) * num_classes;
+    struct tyto_score score = {.head = head, .num_classes = num_classes, .cap = cap};
+
+    score.probs = calloc(num, sizeof(*score.probs));
+    score.truths = calloc(num, sizeof(*score.truths));
+    score.picks = calloc(cap > 0 ? cap : 1, sizeof(*score.picks));
+    if (!score.probs || !score.truths || !score.picks) {
+        tyto_score_finish(&score);
+        return TYTO_ERR_NOMEM;
+    }
+    *ret_score = score;
+    return TYTO_OK;
+}
+
+void tyto_score_finish(struct tyto_score *score)
+{
+    free(score->probs);
+    free(score->truths);
+    free(score->picks);
+    *score = (struct tyto_score){0};
+}
+
+static void add_softmax(struct tyto_score *score, const float *logits, float *probs)
+{
+    const uint32_t classes = score->num_classes;
+    uint32_t best = 0;
+    double sum = 0;
+
+    for (uint32_t k = 0; k <= classes; k++)
+        best = logits[k] > logits[best] ? k : best;
+    for (uint32_t k = 0; k <= classes; k++)
+        sum += exp((double)(logits[k] - logits[best]));
+    for (uint32_t k = 0; k < classes; k++)
+        probs[k] = (float)(exp((double)(logits[k] - logits[best])) / sum);
+    score->picks[score->num_rows] = best;
+}
+
+static void add_sigmoid(struct tyto_score *score, const float *logits, float *probs)
+{
+    const uint32_t classes = score->num_classes;
+    uint32_t best = 0;
+
+    for (uint32_t k = 0; k < classes; k++) {
+        probs[k] = (float)(1 / (1 + exp(-(double)logits[k])));
+        best = logits[k] > logits[best] ? k : best;
+    }
+    score->picks[score->num_rows] = logits[best] > 0 ? best : classes;
+}
+
+void tyto_score_add(struct tyto_score *score, const float *logits, const uint8_t *truth)
+{
+    const size_t classes = score->num_classes, at = score->num_rows * classes;
+    const bool is_softmax = score->head == TYTO_HEAD_SOFTMAX;
+    const uint32_t wanted = tyto_targets_class(truth, score->num_classes);
+
+    if (score->num_rows >= score->cap)
+        return;
+    for (uint32_t k = 0; k < classes; k++)
+        score->truths[at + k] = is_softmax ? k == wanted : truth[k] == TYTO_TRUTH_BOTH;
+    if (is_softmax)
+        add_softmax(score, logits, score->probs + at);
+    else
+        add_sigmoid(score, logits, score->probs + at);
+    score->num_rows++;
+}
+
+float tyto_score_accuracy(const struct tyto_score *score)
+{
+    const size_t classes = score->num_classes;
+    uint32_t right = 0;
+
+    for (size_t r = 0; r < score->num_rows; r++) {
+        const uint8_t *truth = score->truths + r * classes;
+        const uint32_t pick = score->picks[r];
+        bool is_there = false;
+
+        for (size_t k = 0; k < classes; k++)
+            is_there |= truth[k];
+        right += pick < classes ? truth[pick] : !is_there;
+    }
+    return score->num_rows > 0 ? (float)right / (float)score->num_rows : 0;
+}
+
+float tyto_score_f1(const struct tyto_score *score, uint32_t class_idx, float threshold)
+{
+    const size_t classes = score->num_classes;
+    uint32_t hits = 0, said = 0, there = 0;
+
+    for (size_t r = 0; r < score->num_rows; r++) {
+        const bool says = score->head == TYTO_HEAD_SOFTMAX
+                              ? score->picks[r] == class_idx
+                              : score->probs[r * classes + class_idx] >= threshold;
+        const bool is = score->truths[r * classes + class_idx];
+
+        hits += says && is;
+        said += says;
+        there += is;
+    }
+    return hits > 0 ? 2.0F * (float)hits / (float)(said + there) : 0;
+}
+
+static bool ever_comes(const struct tyto_score *score, uint32_t class_idx)
+{
+    for (size_t r = 0; r < score->num_rows; r++)
+        if (score->truths[r * score->num_classes + class_idx])
+            return true;
+    return false;
+}
+
+float tyto_score_macro_f1(const struct tyto_score *score)
+{
+    uint32_t num = 0;
+    float sum = 0;
+
+    for (uint32_t k = 0; k < score->num_classes; k++) {
+        if (!ever_comes(score, k))
+            continue;
+        sum += tyto_score_f1(score, k, even);
+        num++;
+    }
+    return num > 0 ? sum / (float)num : 0;
+}
+
+/* The middle of the run of thresholds with the largest F1: as far as can be from both sides. */
+static float choose_one(const struct tyto_score *score, uint32_t class_idx, float min, float max)
+{
+    float best = -1, first = even, last = even;
+
+    for (uint32_t i = 0; i < CHOICES; i++) {
+        const float threshold = min + (max - min) * (float)i / (CHOICES - 1);
+        const float f1 = tyto_score_f1(score, class_idx, threshold);
+
+        if (f1 > best)
+            first = last = threshold;
+        else if (f1 == best && last >= threshold - 1.5F * (max - min) / (CHOICES - 1))
+            last = threshold;
+        best = fmaxf(best, f1);
+    }
+    return (first + last) / 2;
+}
+
+void tyto_score_choose(const struct tyto_score *score, float min, float max, float *ret_thresholds)
+{
+    for (uint32_t k = 0; k < score->num_classes; k++)
+        ret_thresholds[k] = ever_comes(score, k) ? choose_one(score, k, min, max) : even;
+}
