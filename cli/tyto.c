@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"watch", tyto_cmd_watch, "show what a running tytod sees and hears"},
     {"localize", tyto_cmd_localize, "find the events in files"},
+    {"label", tyto_cmd_label, "check label files, or make one CSV of them"},
     {"model", tyto_cmd_model, "import networks, and look into weights files"},
     {"devices", tyto_cmd_devices, "list the Vulkan devices"},
 };

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines, numbers and names in label files. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "trainer/labels/reader.h"
+
+/* Of a lead byte: how many bytes follow; -1: it cannot lead. Overlong forms and surrogates are
+ * refused by the range of the first that follows. */
+static int follow_of(unsigned char lead, unsigned char *ret_min, unsigned char *ret_max)
+{
+    *ret_min = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    *ret_max = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (lead < 0x80)
+        return 0;
+    if (lead >= 0xC2 && lead <= 0xDF)
+        return 1;
+    if (lead >= 0xE0 && lead <= 0xEF)
+        return 2;
+    return lead >= 0xF0 && lead <= 0xF4 ? 3 : -1;
+}
+
+bool tyto_label_is_utf8(const char *bytes, size_t num_bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes, *end = at + num_bytes;
+    while (at < end) {
+        unsigned char min, max;
+        const int num = follow_of(*at++, &min, &max);
+        if (num < 0 || end - at < num)
+            return false;
+        for (int i = 0; i < num; i++, at++, min = 0x80, max = 0xBF) {
+            if (*at < min || *at > max)
+                return false;
+        }
+    }
+    return true;
+}
+
+struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint32_t max_bytes)
+{
+    const bool has_mark = reader->num_bytes >= 3 && memcmp(reader->bytes, "\xEF\xBB\xBF", 3) == 0;
+    return (struct tyto_label_lines){.at = reader->bytes + (has_mark ? 3 : 0),
+                                     .end = reader->bytes + reader->num_bytes,
+                                     .max_bytes = max_bytes};
+}
+
+/* Reports what makes a line unreadable. */
+static bool is_sound(struct tyto_label_reader *reader, const struct tyto_label_lines *lines,
+                     const char *text, size_t num_bytes)
+{
+    if (num_bytes > lines->max_bytes)
+        tyto_label_error(reader, lines->line, NULL,
+                         "the line is %zu bytes long, more than %u: is this a label file of this "
+                         "format?",
+                         num_bytes, lines->max_bytes);
+    else if (memchr(text, '\0', num_bytes))
+        tyto_label_error(reader, lines->line, NULL,
+                         "the line holds a NUL byte: save the file as plain text (UTF-8)");
+    else if (!tyto_label_is_utf8(text, num_bytes))
+        tyto_label_error(reader, lines->line, NULL,
+                         "the line is not UTF-8: save the file with that encoding");
+    else
+        return true;
+    return false;
+}
+
+char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines *lines)
+{
+    while (lines->at < lines->end && !reader->err) {
+        char *text = lines->at;
+        char *stop = memchr(text, '\n', (size_t)(lines->end - text));
+        lines->at = stop ? stop + 1 : lines->end;
+        stop = stop ? stop : lines->end;
+        lines->line++;
+        if (stop > text && stop[-1] == '\r')
+            stop--;
+        if (!is_sound(reader, lines, text, (size_t)(stop - text)))
+            continue;
+        *stop = '\0';
+        return text;
+    }
+    return NULL;
+}
+
+char *tyto_label_trim(char *text)
+{
+    text += strspn(text, " \t\r\n");
+    size_t num = strlen(text);
+    while (num > 0 && strchr(" \t\r\n", text[num - 1]))
+        num--;
+    text[num] = '\0';
+    return text;
+}
+
+bool tyto_label_number(const char *text, double *ret_value)
+{
+    if (!text[0] || text[strspn(text, "0123456789+-.eE")] != '\0')
+        return false;
+    char *end;
+    errno = 0;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(value))
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
+                        const char *key, double *ret_seconds)
+{
+    if (tyto_label_number(text, ret_seconds))
+        return true;
+    const char *hint = strchr(text, ',') ? ": write the decimal point as '.'"
+                       : strchr(text, ':')
+                           ? ": write minutes and seconds as seconds, 1:23.5 as 83.5"
+                       : text[0] ? ": write seconds from the recording's begin, as in 83.5"
+                                 : ": it is empty; write seconds, as in 83.5";
+    tyto_label_error(reader, line, key, "'%.40s' is not a time%s", text, hint);
+    return false;
+}
+
+bool tyto_label_modality(const char *text, uint8_t *ret_truth)
+{
+    if (strcasecmp(text, "both") == 0)
+        *ret_truth = TYTO_TRUTH_BOTH;
+    else if (strcasecmp(text, "heard") == 0)
+        *ret_truth = TYTO_TRUTH_HEARD;
+    else if (strcasecmp(text, "seen") == 0)
+        *ret_truth = TYTO_TRUTH_SEEN;
+    else
+        return false;
+    return true;
+}
+
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    const char lower = (char)(digit | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+void tyto_label_url_name(const char *url, char *ret_name, size_t name_bytes)
+{
+    const char *name = url;
+    for (const char *at = url; *at; at++) {
+        if (*at == '/' || *at == '\\')
+            name = at + 1;
+    }
+    if (strncmp(name, "?d=", 3) == 0)
+        name += 3;
+    size_t num = 0;
+    for (; *name && num + 1 < name_bytes; name++) {
+        const int high = name[0] == '%' ? hex_digit(name[1]) : -1;
+        const int low = high >= 0 ? hex_digit(name[2]) : -1;
+        const int code = high * 16 + low;
+        const bool is_code = low >= 0 && code >= 0x20 && code != 0x7F && code != '/';
+        ret_name[num++] = is_code ? (char)code : *name;
+        name += is_code ? 2 : 0;
+    }
+    ret_name[num] = '\0';
+}

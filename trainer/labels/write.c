@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Labels as CSV. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "trainer/labels/labels.h"
+
+static void put_field(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\" \r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+/* As few digits as say it exactly. */
+static void put_seconds(FILE *out, int64_t ns)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%" PRId64 ".%09" PRId64, ns / 1000000000, ns % 1000000000);
+    char *end = text + strlen(text) - 1;
+    while (*end == '0')
+        *end-- = '\0';
+    if (*end == '.')
+        *end = '\0';
+    fputs(text, out);
+}
+
+/* A recording's path as seen from folder (a real path). */
+static void put_path(FILE *out, const char *file, bool is_found, const char *folder)
+{
+    char real[PATH_MAX];
+    const size_t num = strlen(folder);
+    if (!is_found || !realpath(file, real))
+        put_field(out, file);
+    else if (strncmp(real, folder, num) == 0 && real[num] == '/')
+        put_field(out, real + num + 1);
+    else
+        put_field(out, real);
+}
+
+static const char *truth_name(uint8_t truth)
+{
+    return truth == TYTO_TRUTH_HEARD ? "heard" : truth == TYTO_TRUTH_SEEN ? "seen" : "both";
+}
+
+static void put_all(FILE *out, const struct tyto_labels *labels, const char *folder)
+{
+    uint32_t at = 0;
+    fputs("file,class,begin_s,end_s,modality\n", out);
+    for (uint32_t file = 0; file < labels->num_files; file++) {
+        const bool is_found = labels->is_found[file];
+        const uint32_t begin = at;
+        for (; at < labels->num_labels && labels->labels[at].file_idx == file; at++) {
+            const struct tyto_label *label = &labels->labels[at];
+            put_path(out, labels->files[file], is_found, folder);
+            fprintf(out, ",%s,", labels->classes[label->class_idx]);
+            if (!label->is_weak)
+                put_seconds(out, label->begin_ns);
+            fputc(',', out);
+            if (!label->is_weak)
+                put_seconds(out, label->end_ns);
+            fprintf(out, ",%s\n", truth_name(label->truth));
+        }
+        if (at == begin) {
+            put_path(out, labels->files[file], is_found, folder);
+            fputs(",,,,\n", out);
+        }
+    }
+}
+
+enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char *path,
+                                    struct tyto_fault *reterr_fault)
+{
+    char dir[PATH_MAX], folder[PATH_MAX], temporary[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int num_dir = slash ? (int)(slash - path) + 1 : 0;
+    snprintf(dir, sizeof(dir), "%.*s", num_dir ? num_dir : 1, num_dir ? path : ".");
+    const int num = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+    const int file =
+        num < (int)sizeof(temporary) && realpath(dir, folder) ? mkstemp(temporary) : -1;
+    FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
+    if (!out) {
+        const int reason = errno;
+        if (file >= 0) {
+            close(file);
+            unlink(temporary);
+        }
+        return tyto_fault_set(reterr_fault, TYTO_ERR_IO, path, 0, NULL, "it cannot be written: %s",
+                              strerror(reason));
+    }
+    put_all(out, labels, folder);
+    bool ok = fflush(out) == 0 && !ferror(out) && fchmod(file, 0644) == 0 && fsync(file) == 0;
+    ok = fclose(out) == 0 && ok;
+    if (ok && rename(temporary, path) == 0)
+        return TYTO_OK;
+    const int reason = errno;
+    unlink(temporary);
+    return tyto_fault_set(reterr_fault, TYTO_ERR_IO, path, 0, NULL, "it cannot be written: %s",
+                          strerror(reason));
+}
