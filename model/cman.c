@@ -125,6 +125,12 @@ enum tyto_err tyto_cman_create(const struct tyto_cman_params *params, struct tyt
     } else {
         err = tyto_cman_weights_load(params->weights_path, &cman->weights, ret_fault);
     }
+    if (!err && cman->weights.fusion != TYTO_CMAN_FUSION_CMAN && !params->any_fusion)
+        err =
+            tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, params->weights_path, 0, "tyto.fusion",
+                           "a baseline that reads other inputs than a camera gives: measure it "
+                           "with tyto eval, and watch with a head that was trained with "
+                           "--fusion cman");
     if (!err) {
         cman->dims = cman->weights.dims;
         if (params->num_segments > 0)

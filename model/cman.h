@@ -54,6 +54,7 @@ struct tyto_cman_params {
     uint32_t max_batch;                     /* items of one step */
     const struct tyto_buf *audio_features;  /* (rows, A), borrowed: the encoders' outputs */
     const struct tyto_buf *visual_features; /* (rows, L, V) */
+    bool any_fusion; /* also baselines that read other inputs than the daemon's (cman_weights.h) */
     const struct tyto_log *log;
 };
 

@@ -225,6 +225,21 @@ static enum tyto_err read_encoders(const struct reader *reader)
     return err;
 }
 
+static enum tyto_err read_fusion(const struct reader *reader)
+{
+    static const char *const names[] = {"cman", "early", "audio", "visual"};
+    const char *text = tyto_weights_meta(reader->file, "tyto.fusion");
+
+    for (uint32_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (text && strcmp(text, names[i]) != 0)
+            continue;
+        reader->weights->fusion = (enum tyto_cman_fusion)i;
+        return TYTO_OK;
+    }
+    return wrong(reader, TYTO_ERR_FORMAT, "tyto.fusion",
+                 "must be cman, early, audio or visual, or be absent");
+}
+
 static enum tyto_err read_metadata(const struct reader *reader)
 {
     const char *format = tyto_weights_meta(reader->file, "tyto.format");
@@ -238,6 +253,8 @@ static enum tyto_err read_metadata(const struct reader *reader)
         err = read_classes(reader);
     if (!err)
         err = read_encoders(reader);
+    if (!err)
+        err = read_fusion(reader);
     return err;
 }
 

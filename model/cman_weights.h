@@ -16,8 +16,19 @@ enum {
     TYTO_CMAN_MAX_INPUT = 65536,
 };
 
+/* What the head's inputs are ("tyto.fusion"; absent: cman). All but cman are baselines to measure
+ * against: the daemon does not give them what they read. */
+enum tyto_cman_fusion {
+    TYTO_CMAN_FUSION_CMAN,
+    TYTO_CMAN_FUSION_EARLY,  /* sound is sound beside the mean over places of the picture; no
+                                picture otherwise */
+    TYTO_CMAN_FUSION_AUDIO,  /* sound alone */
+    TYTO_CMAN_FUSION_VISUAL, /* pictures alone */
+};
+
 struct tyto_cman_weights {
     struct tyto_cman_dims dims;
+    enum tyto_cman_fusion fusion;
     float *tensors[TYTO_CMAN_NUM_TENSORS];  /* owned; NULL: an adapter that is not there */
     char (*classes)[TYTO_CMAN_CLASS_BYTES]; /* owned, (K) */
     float *thresholds;       /* owned, (K): joint score that counts as seen and heard */

@@ -126,6 +126,30 @@ static void expect_refusal(struct draft *draft, enum tyto_err err, const char *w
     assert_null(weights.classes);
 }
 
+static void a_baseline_says_that_it_is_one(void **state)
+{
+    static const char *const names[] = {"cman", "early", "audio", "visual"};
+    struct tyto_cman_weights weights;
+    struct draft draft;
+    struct tyto_fault fault;
+
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        draft_init(&draft);
+        set_meta(&draft, "tyto.fusion", names[i]);
+        assert_int_equal(draft_load(&draft, &weights, &fault), TYTO_OK);
+        assert_int_equal(weights.fusion, i);
+        tyto_cman_weights_finish(&weights);
+    }
+    draft_init(&draft);
+    assert_int_equal(draft_load(&draft, &weights, &fault), TYTO_OK);
+    assert_int_equal(weights.fusion, TYTO_CMAN_FUSION_CMAN);
+    tyto_cman_weights_finish(&weights);
+    draft_init(&draft);
+    set_meta(&draft, "tyto.fusion", "late");
+    expect_refusal(&draft, TYTO_ERR_FORMAT, "tyto.fusion", "early");
+}
+
 static void a_good_file_is_read_whole(void **state)
 {
     static struct draft draft;
@@ -444,6 +468,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_read_whole),
+        cmocka_unit_test(a_baseline_says_that_it_is_one),
         cmocka_unit_test(what_is_optional_may_be_absent),
         cmocka_unit_test(half_precision_is_read_as_numbers),
         cmocka_unit_test(every_tensor_must_be_there),
