@@ -50,15 +50,19 @@ static double cpu_seconds(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
-static uint64_t dropped_by_cameras(const struct tyto_summary *summary, struct tyto_engine *engine)
+static uint64_t dropped_by_cameras(const struct tyto_summary *summary, struct tyto_engine *engine,
+                                   uint64_t *ret_skipped)
 {
     uint64_t num = 0;
+    *ret_skipped = 0;
     for (uint32_t i = 0; i < summary->config->num_cameras; i++) {
         struct tyto_camera_counts counts;
         if (tyto_engine_get_camera_counts(engine, summary->config->cameras[i].id, &counts) ==
-            TYTO_OK)
+            TYTO_OK) {
             num +=
                 counts.num_dropped_audio + counts.num_dropped_video + counts.segmenter.num_overrun;
+            *ret_skipped += counts.num_skipped;
+        }
     }
     return num;
 }
@@ -70,6 +74,8 @@ void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine
     struct tyto_publisher_counts published;
     tyto_engine_get_counts(engine, &counts);
     tyto_publisher_get_counts(publisher, &published);
+    uint64_t num_skipped;
+    const uint64_t num_dropped = dropped_by_cameras(summary, engine, &num_skipped);
     const struct tyto_engine_counts *last = &summary->last;
     const uint64_t num_segments = counts.num_segments - last->num_segments;
     const uint64_t num_steps = counts.num_steps - last->num_steps;
@@ -82,13 +88,14 @@ void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine
     tyto_log_write(summary->log, TYTO_LOG_INFO, "summary",
                    "%" PRIu32 " cameras, %" PRIu64 " segments, %" PRIu64 " in the last %.0f s; "
                    "batch %.1f, encode %.1f ms, attend %.1f ms; %" PRIu64 " messages, %" PRIu64
-                   " lost; %" PRIu64 " dropped before the networks; cpu %.1f s, resident %.0f MiB",
+                   " lost; %" PRIu64 " dropped before the networks, %" PRIu64
+                   " pictures skipped; cpu %.1f s (networks' thread %.1f), resident %.0f MiB",
                    counts.num_cameras, counts.num_segments, num_segments,
                    (double)(now_ns - summary->last_ns) / (double)TYTO_NS_PER_S,
                    (double)(counts.num_batch_items - last->num_batch_items) / steps,
                    (double)encode_ns / ms / steps, (double)attend_ns / ms / steps,
-                   published.num_events, published.num_lost, dropped_by_cameras(summary, engine),
-                   cpu_seconds(), resident_mib());
+                   published.num_events, published.num_lost, num_dropped, num_skipped,
+                   cpu_seconds(), (double)counts.cpu_ns / (double)TYTO_NS_PER_S, resident_mib());
     summary->last = counts;
     summary->last_ns = now_ns;
 }

@@ -30,6 +30,7 @@ struct tyto_camera {
     bool is_file;
     bool restart;  /* the next segment is the first of a connection */
     bool over;     /* poll said so; finish after the batch */
+    bool polled;   /* in this round */
     bool removing; /* asked for by another thread */
     bool ended;    /* told to its listeners */
     uint32_t look_ahead, num_waiting;

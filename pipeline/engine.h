@@ -126,6 +126,7 @@ struct tyto_engine_counts {
 struct tyto_camera_counts {
     struct tyto_segmenter_counts segmenter;
     uint64_t num_dropped_audio, num_dropped_video; /* ring full */
+    uint64_t num_skipped; /* pictures not decoded because the networks were behind */
     uint32_t num_connects, num_losses;
     int64_t media_ns;    /* begin of the newest segment */
     int64_t duration_ns; /* of a file; 0: not known */

@@ -54,6 +54,7 @@ struct tyto_engine {
     uint32_t *idxs;
     float *pcm; /* (max_batch, samples) */
     uint32_t num_batch, num_failures;
+    uint32_t turn; /* stream_idx of the camera that is asked first */
     struct tyto_engine_counts counts;
     bool failed;
 };

@@ -21,35 +21,66 @@ void tyto_engine_on_event(void *user, const struct tyto_event *event)
     engine->params.callbacks.on_event(engine->params.callbacks.user, event);
 }
 
-static void collect(struct tyto_engine *engine, struct tyto_camera *camera, uint64_t now_ns)
+/* At most one segment of the camera into the batch. False when it has none now. */
+static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint64_t now_ns)
 {
-    while (!camera->over && engine->num_batch < engine->params.max_batch) {
-        struct tyto_batch_entry *entry = &engine->batch[engine->num_batch];
-        const enum tyto_session_poll polled =
-            tyto_session_poll(camera->session, now_ns, &entry->segment);
-        camera->over = polled == TYTO_SESSION_OVER;
-        if (polled != TYTO_SESSION_SEGMENT)
-            return;
-        entry->camera = camera;
-        entry->stepped = false;
-        memset(entry->stamps, 0, sizeof(entry->stamps));
-        entry->stamps[TYTO_STAGE_CAPTURE].in_ns = entry->segment.in_ns;
-        entry->stamps[TYTO_STAGE_CAPTURE].out_ns = entry->segment.closed_ns;
-        entry->stamps[TYTO_STAGE_SEGMENT].in_ns = entry->segment.closed_ns;
-        struct tyto_network_item *item = &engine->items[engine->num_batch];
-        float *pcm = engine->pcm + (size_t)engine->num_batch * TYTO_SEGMENT_SAMPLES;
-        if (entry->segment.has_audio)
-            memcpy(pcm, entry->segment.pcm, TYTO_SEGMENT_SAMPLES * sizeof(*pcm));
-        *item = (struct tyto_network_item){
-            .stream_idx = camera->stream_idx,
-            .restart = entry->segment.restart || camera->restart,
-            .pcm = entry->segment.has_audio ? pcm : NULL,
-            .frame = entry->segment.has_video ? &entry->segment.picture->frame : NULL,
-        };
-        entry->segment.restart = item->restart;
-        camera->restart = false;
-        engine->num_batch++;
-        entry->stamps[TYTO_STAGE_SEGMENT].out_ns = tyto_clock_mono_ns();
+    struct tyto_batch_entry *entry = &engine->batch[engine->num_batch];
+    const enum tyto_session_poll polled =
+        tyto_session_poll(camera->session, now_ns, &entry->segment);
+    camera->over = polled == TYTO_SESSION_OVER;
+    if (polled != TYTO_SESSION_SEGMENT)
+        return false;
+    entry->camera = camera;
+    entry->stepped = false;
+    memset(entry->stamps, 0, sizeof(entry->stamps));
+    entry->stamps[TYTO_STAGE_CAPTURE].in_ns = entry->segment.in_ns;
+    entry->stamps[TYTO_STAGE_CAPTURE].out_ns = entry->segment.closed_ns;
+    entry->stamps[TYTO_STAGE_SEGMENT].in_ns = entry->segment.closed_ns;
+    struct tyto_network_item *item = &engine->items[engine->num_batch];
+    float *pcm = engine->pcm + (size_t)engine->num_batch * TYTO_SEGMENT_SAMPLES;
+    if (entry->segment.has_audio)
+        memcpy(pcm, entry->segment.pcm, TYTO_SEGMENT_SAMPLES * sizeof(*pcm));
+    *item = (struct tyto_network_item){
+        .stream_idx = camera->stream_idx,
+        .restart = entry->segment.restart || camera->restart,
+        .pcm = entry->segment.has_audio ? pcm : NULL,
+        .frame = entry->segment.has_video ? &entry->segment.picture->frame : NULL,
+    };
+    entry->segment.restart = item->restart;
+    camera->restart = false;
+    engine->num_batch++;
+    entry->stamps[TYTO_STAGE_SEGMENT].out_ns = tyto_clock_mono_ns();
+    return true;
+}
+
+static struct tyto_camera *after(struct tyto_camera *camera, struct tyto_camera *first)
+{
+    return camera->next ? camera->next : first;
+}
+
+/* One segment of each camera in turn, as long as there are any and the batch has
+ * room; the next batch goes on where this one ended. Whoever got no place is fed
+ * nevertheless: what its rings hold moves into its segmenter's larger window. */
+static void collect_all(struct tyto_engine *engine, struct tyto_camera *first, uint64_t now_ns)
+{
+    struct tyto_camera *camera = first;
+    uint32_t num_idle = 0, num_cameras = 0;
+    for (struct tyto_camera *at = first; at; at = at->next) {
+        at->polled = false;
+        num_cameras++;
+        if (at->stream_idx == engine->turn)
+            camera = at;
+    }
+    while (num_idle < num_cameras && engine->num_batch < engine->params.max_batch) {
+        camera->polled = true;
+        num_idle = !camera->over && collect(engine, camera, now_ns) ? 0 : num_idle + 1;
+        camera = after(camera, first);
+    }
+    if (camera)
+        engine->turn = camera->stream_idx;
+    for (camera = first; camera; camera = camera->next) {
+        if (!camera->polled && !camera->over)
+            tyto_session_feed(camera->session, now_ns);
     }
 }
 
@@ -211,15 +242,7 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
     pthread_mutex_unlock(&engine->lock);
     engine->num_batch = 0;
     *ret_any_file = false;
-    const uint64_t now_ns = tyto_clock_mono_ns();
-    /* Whoever was last in a full batch comes first in the next: turns by time. */
-    const uint32_t turn = (uint32_t)(engine->counts.num_steps % (engine->params.max_cameras));
-    for (int pass = 0; pass < 2; pass++) {
-        for (struct tyto_camera *camera = first; camera; camera = camera->next) {
-            if ((camera->stream_idx >= turn) == (pass == 0))
-                collect(engine, camera, now_ns);
-        }
-    }
+    collect_all(engine, first, tyto_clock_mono_ns());
     *ret_busy = engine->num_batch > 0;
     run_batch(engine);
     for (struct tyto_camera *camera = first, *next; camera; camera = next) {

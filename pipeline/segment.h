@@ -100,6 +100,9 @@ enum tyto_err tyto_segmenter_poll(struct tyto_segmenter *segmenter, uint64_t now
 
 /* Media time up to which the stream has come; INT64_MIN: nothing yet. */
 int64_t tyto_segmenter_position(const struct tyto_segmenter *segmenter, enum tyto_stream stream);
+/* How far both streams have gone past the end of the oldest segment that was not polled yet: what
+ * waits for its turn, not for data. */
+int64_t tyto_segmenter_backlog_ns(const struct tyto_segmenter *segmenter);
 /* Whether the stream ran so far ahead that more of it would not fit the window:
  * a source with back-pressure should be left alone until this is false. */
 bool tyto_segmenter_is_ahead(const struct tyto_segmenter *segmenter, enum tyto_stream stream);

@@ -24,6 +24,8 @@ enum { TICK_MS = 100 };
 #define LIVE_SKEW_NS (2ll * 1000000000)
 /* Files cannot be late, only badly interleaved. */
 #define FILE_SKEW_NS (5ll * 1000000000)
+/* Well below the segmenter's window, well above what a batch takes. */
+#define BEHIND_NS (2ll * 1000000000)
 
 enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
 
@@ -55,6 +57,7 @@ struct tyto_session {
     int64_t duration_ns;
     uint64_t num_dropped[TYTO_NUM_STREAMS];        /* of this source */
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
+    uint64_t num_skipped, num_skipped_before;
 
     /* The inference thread's. */
     struct tyto_segmenter *segmenter;
@@ -150,6 +153,8 @@ static void take_back(struct tyto_session *session, struct tyto_source *source,
         session->num_dropped_before[i] += tyto_source_num_dropped(source, (enum tyto_stream)i);
         session->num_dropped[i] = 0;
     }
+    session->num_skipped_before += tyto_source_num_skipped(source);
+    session->num_skipped = 0;
     pthread_mutex_unlock(&session->lock);
     if (!tyto_source_destroy(&source, TEARDOWN_NS)) {
         pthread_mutex_lock(&session->lock);
@@ -411,26 +416,36 @@ static void begin_pumping(struct tyto_session *session, struct tyto_source *sour
     session->over = false;
 }
 
-enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t now_ns,
-                                         struct tyto_segment *ret_segment)
+/* Segments that could be evaluated but have no place in a batch are so far behind:
+ * then no more pictures are decoded until the networks have caught up. */
+static void note_backlog(struct tyto_session *session, struct tyto_source *source)
+{
+    if (!session->is_file)
+        tyto_source_set_behind(source, tyto_segmenter_backlog_ns(session->segmenter) > BEHIND_NS);
+}
+
+/* From the source into the segmenter. False: nothing is connected. *ret_drained:
+ * nothing more comes. */
+static bool feed(struct tyto_session *session, uint64_t now_ns, bool *ret_stop, bool *ret_drained)
 {
     pthread_mutex_lock(&session->lock);
     const enum link_state link = session->link;
     struct tyto_source *source = session->source;
     const int64_t base_ns = session->base_ns;
-    const bool stop = session->stop;
+    *ret_stop = session->stop;
     pthread_mutex_unlock(&session->lock);
+    *ret_drained = false;
     if (link == LINK_NONE || session->over)
-        return TYTO_SESSION_NOTHING;
+        return false;
     if (!session->pumping)
         begin_pumping(session, source, base_ns);
-    bool drained = false;
-    if (stop)
-        drained = link == LINK_DRAINING; /* what is left does not matter any more */
+    if (*ret_stop)
+        *ret_drained = link == LINK_DRAINING; /* what is left does not matter any more */
     else if (link == LINK_DRAINING)
-        drained = tyto_pump_drain(&session->pump, now_ns);
+        *ret_drained = tyto_pump_drain(&session->pump, now_ns);
     else
         tyto_pump_step(&session->pump, now_ns);
+    note_backlog(session, source);
     bool audio, video;
     if (tyto_source_get_streams(source, &audio, &video) &&
         (session->has_audio != audio || session->has_video != video)) {
@@ -440,6 +455,21 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
         session->state_rev += session->status == TYTO_CAMERA_STATUS_LIVE;
         pthread_mutex_unlock(&session->lock);
     }
+    return true;
+}
+
+void tyto_session_feed(struct tyto_session *session, uint64_t now_ns)
+{
+    bool stop, drained;
+    (void)feed(session, now_ns, &stop, &drained);
+}
+
+enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t now_ns,
+                                         struct tyto_segment *ret_segment)
+{
+    bool stop, drained;
+    if (!feed(session, now_ns, &stop, &drained))
+        return TYTO_SESSION_NOTHING;
     if (!stop) {
         const enum tyto_err err = tyto_segmenter_poll(session->segmenter, now_ns, ret_segment);
         if (err == TYTO_OK) {
@@ -448,7 +478,7 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
         }
         drained = drained && err == TYTO_ERR_CLOSED;
     }
-    if (link != LINK_DRAINING || !drained)
+    if (!drained)
         return TYTO_SESSION_NOTHING;
     tyto_pump_finish(&session->pump);
     session->pumping = false;
@@ -526,6 +556,9 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
     for (int i = 0; session->pumping && i < TYTO_NUM_STREAMS; i++)
         session->num_dropped[i] =
             tyto_source_num_dropped(session->pump.source, (enum tyto_stream)i);
+    if (session->pumping)
+        session->num_skipped = tyto_source_num_skipped(session->pump.source);
+    ret_counts->num_skipped = session->num_skipped + session->num_skipped_before;
     ret_counts->num_dropped_audio =
         session->num_dropped[TYTO_STREAM_AUDIO] + session->num_dropped_before[TYTO_STREAM_AUDIO];
     ret_counts->num_dropped_video =

@@ -48,6 +48,8 @@ enum tyto_session_poll {
 
 enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t now_ns,
                                          struct tyto_segment *ret_segment);
+/* Takes what the source holds without giving a segment out. */
+void tyto_session_feed(struct tyto_session *session, uint64_t now_ns);
 /* After OVER: what its events end with. */
 enum tyto_event_reason tyto_session_over_reason(const struct tyto_session *session);
 /* The source may go now. */

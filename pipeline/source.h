@@ -91,6 +91,11 @@ const char *tyto_source_note(const struct tyto_source *source);
 /* Monotonic time of the last data of any stream; 0: none yet. */
 uint64_t tyto_source_last_data_ns(const struct tyto_source *source);
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);
+/* Until it is false again no picture is decoded, from the next keyframe on; sound goes on. For live
+ * sources when the networks cannot keep up. Any thread. */
+void tyto_source_set_behind(struct tyto_source *source, bool is_behind);
+/* Pictures that would have been decoded otherwise. */
+uint64_t tyto_source_num_skipped(const struct tyto_source *source);
 /* Of a file, as far as its container says; 0: not known. */
 int64_t tyto_source_duration_ns(const struct tyto_source *source);
 /* Readable when a ring may hold something; for poll(). Borrowed. */

@@ -444,6 +444,16 @@ uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_str
     return tyto_ring_num_dropped(source->streams[stream].ring);
 }
 
+void tyto_source_set_behind(struct tyto_source *source, bool is_behind)
+{
+    atomic_store(&source->behind, is_behind);
+}
+
+uint64_t tyto_source_num_skipped(const struct tyto_source *source)
+{
+    return atomic_load(&source->streams[TYTO_STREAM_VIDEO].num_skipped);
+}
+
 int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream)
 {
     return tyto_ring_fd(source->streams[stream].ring);

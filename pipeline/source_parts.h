@@ -38,6 +38,8 @@ struct tyto_source_stream {
     _Atomic int64_t pos_ns;
     struct tyto_sampler sampler; /* of the streaming thread */
     bool marked_keys_only;       /* the decoder was told that only keyframes come */
+    bool skipping;               /* from a keyframe to the next: see source->behind */
+    _Atomic uint64_t num_skipped;
 };
 
 struct tyto_source {
@@ -51,6 +53,7 @@ struct tyto_source {
     struct _GstElement *pipeline; /* owned */
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
     atomic_bool stopping;
+    atomic_bool behind;       /* the networks are: leave pictures out before they are decoded */
     atomic_bool no_more_pads; /* of the topmost element */
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
     _Atomic uint64_t last_data_ns;

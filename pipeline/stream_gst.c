@@ -72,11 +72,16 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     if (!running_time(pad, buffer, &ns))
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
-    if (tyto_sampler_wants_coded(&stream->sampler, ns, is_key)) {
+    const bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
+    if (is_key)
+        stream->skipping = atomic_load(&stream->source->behind);
+    if (wanted && !stream->skipping) {
         if (is_key)
             mark_keys_only(stream, pad);
         return GST_PAD_PROBE_OK;
     }
+    if (wanted)
+        atomic_fetch_add(&stream->num_skipped, 1);
     /* Decoding is done in this thread: all pictures before are in the ring. */
     if (ns > atomic_load(&stream->pos_ns))
         atomic_store(&stream->pos_ns, ns);

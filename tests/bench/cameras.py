@@ -9,7 +9,8 @@ one after the other, on the same cameras, CPU time by /proc:
   bare    one process that receives, decodes keyframes, scales them to 224x224 RGB, and decodes the
           sound to 16 kHz mono, with nothing else behind
   tytod 1 resident memory with one camera
-  tytod N cores used, of that the networks' threads; memory; segments; buffers dropped, 0 in real time
+  tytod N cores used, of that the networks' threads; memory; segments; buffers dropped and pictures
+          skipped because the networks were behind, both 0 in real time
 Needs an installed dist (scripts/setup); TYTO_DIST names another."""
 import argparse
 import os
@@ -120,10 +121,11 @@ def run_tytod(args, uris, folder, seconds):
         result = measure(process, seconds)
     finally:
         stop(process)
-    summary = re.search(r"(\d+) segments, .* (\d+) dropped before the networks", read(log))
-    if not summary:
+    pattern = r"(\d+) segments, .* (\d+) dropped before the networks, (\d+) pictures skipped"
+    summaries = re.findall(pattern, read(log))
+    if not summaries:
         raise SystemExit("tytod gave no summary:\n" + read(log)[-2000:])
-    return result, int(summary.group(1)), int(summary.group(2))
+    return result, [int(number) for number in summaries[-1]]
 
 
 def main():
@@ -142,8 +144,8 @@ def main():
         camera, uris = serve(args, folder)
         try:
             first_bare, _, bare_mb = run_bare(uris, args.seconds)
-            (_, _, one_mb), _, _ = run_tytod(args, uris[:1], folder, min(20, args.seconds))
-            (total, networks, mb), segments, dropped = run_tytod(args, uris, folder, args.seconds)
+            (_, _, one_mb), _ = run_tytod(args, uris[:1], folder, min(20, args.seconds))
+            (total, networks, mb), counts = run_tytod(args, uris, folder, args.seconds)
             last_bare, _, _ = run_bare(uris, args.seconds)
             bare = (first_bare + last_bare) / 2
         finally:
@@ -157,7 +159,9 @@ def main():
     print(f"memory               {(mb - one_mb) / max(1, args.cameras - 1):6.1f} MB a camera beyond "
           f"the first ({one_mb:.0f} MB with one)")
     expected = args.cameras * (args.seconds + WARM_UP_S)
-    print(f"segments             {segments} of about {expected}; buffers dropped {dropped}")
+    segments, dropped, skipped = counts
+    print(f"segments             {segments} of about {expected}; buffers dropped {dropped}, "
+          f"pictures skipped {skipped}")
     return 0
 
 

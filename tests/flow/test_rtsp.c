@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/flow/rig.h"
 
 #define MS 1000000ll
@@ -173,6 +174,50 @@ static void a_camera_never_reached_is_not_a_lost_one(void **state)
     rig_close(&rig);
 }
 
+static uint32_t num_blind(const struct rig *rig)
+{
+    uint32_t num = 0;
+    for (uint32_t i = wanted_segments; i < rig->num_segments; i++)
+        num += !rig->segments[i].has_video;
+    return num;
+}
+
+static bool has_pictures_again(const struct rig *rig)
+{
+    return num_blind(rig) > 0 && rig->segments[rig->num_segments - 1].has_video;
+}
+
+/* As when other cameras fill every batch: its sound is kept, its pictures are left out before they
+ * cost anything, and once it is served again they come back. */
+static void a_camera_that_is_not_served_in_time_keeps_its_sound(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct server server = start_server(0);
+    open_camera(&rig, &server, 0);
+    wanted_segments = 3;
+    assert_true(rig_run(&rig, 60, has_segments));
+    const uint32_t before = rig.num_segments;
+    for (int i = 0; i < 50; i++) {
+        usleep(100 * 1000);
+        tyto_session_feed(rig.session, tyto_clock_mono_ns());
+    }
+    struct tyto_camera_counts counts;
+    tyto_session_get_counts(rig.session, &counts);
+    assert_true(counts.num_skipped >= 1);
+    wanted_segments = before;
+    assert_true(rig_run(&rig, 60, has_pictures_again));
+    for (uint32_t i = before; i < rig.num_segments; i++) {
+        assert_true(rig.segments[i].has_audio);
+        assert_int_equal(rig.segments[i].idx, rig.segments[i - 1].idx + 1);
+    }
+    tyto_session_get_counts(rig.session, &counts);
+    assert_int_equal(counts.num_dropped_audio + counts.num_dropped_video, 0);
+    assert_int_equal(counts.segmenter.num_overrun, 0);
+    rig_close(&rig);
+    stop_server(&server, SIGKILL);
+}
+
 static int make_media(void **state)
 {
     (void)state;
@@ -196,6 +241,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_camera_gives_both_streams_in_real_time),
+        cmocka_unit_test(a_camera_that_is_not_served_in_time_keeps_its_sound),
         cmocka_unit_test(a_killed_camera_is_lost_and_found_again),
         cmocka_unit_test(a_camera_that_says_nothing_is_stalled_and_found_again),
         cmocka_unit_test(a_camera_never_reached_is_not_a_lost_one),

@@ -361,6 +361,25 @@ static void a_live_stream_far_ahead_gives_up_the_oldest_and_counts(void **state)
     finish(seg);
 }
 
+static void what_waits_for_its_turn_is_told_from_what_waits_for_data(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.live = true});
+    struct tyto_segment got[8];
+    assert_int_equal(tyto_segmenter_backlog_ns(seg), 0);
+    feed_audio(seg, 0, 5 * S, 0, 1);
+    assert_int_equal(tyto_segmenter_backlog_ns(seg), 0); /* the picture may still come */
+    feed_video(seg, 0, 4 * S, 100 * MS, 0, 1);
+    assert_int_equal(tyto_segmenter_backlog_ns(seg), 2900 * MS); /* up to 3.9 s, beyond 1 s */
+    struct tyto_segment one;
+    assert_int_equal(tyto_segmenter_poll(seg, 1, &one), TYTO_OK);
+    tyto_picture_unref(&one.picture);
+    assert_int_equal(tyto_segmenter_backlog_ns(seg), 1900 * MS);
+    drain(seg, 1, got, 8);
+    assert_int_equal(tyto_segmenter_backlog_ns(seg), 0);
+    finish(seg);
+}
+
 static void a_picture_a_second_at_the_edge_serves_every_segment(void **state)
 {
     (void)state;
@@ -485,6 +504,7 @@ int main(void)
         cmocka_unit_test(the_av_offset_moves_the_sound),
         cmocka_unit_test(the_end_gives_what_is_left_but_no_stub),
         cmocka_unit_test(a_live_stream_far_ahead_gives_up_the_oldest_and_counts),
+        cmocka_unit_test(what_waits_for_its_turn_is_told_from_what_waits_for_data),
         cmocka_unit_test(a_picture_a_second_at_the_edge_serves_every_segment),
         cmocka_unit_test(times_that_are_nonsense_do_no_harm),
         cmocka_unit_test(random_streams_keep_the_order),
