@@ -5,6 +5,7 @@
 #define TYTO_CLI_CMD_H
 
 int tyto_cmd_watch(int argc, char **argv);
+int tyto_cmd_compose(int argc, char **argv);
 int tyto_cmd_localize(int argc, char **argv);
 int tyto_cmd_label(int argc, char **argv);
 int tyto_cmd_devices(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"watch", tyto_cmd_watch, "show what a running tytod sees and hears"},
     {"localize", tyto_cmd_localize, "find the events in files"},
     {"label", tyto_cmd_label, "check label files, or make one CSV of them"},
+    {"compose", tyto_cmd_compose, "build labelled footage out of sounds and pictures"},
     {"model", tyto_cmd_model, "import networks, and look into weights files"},
     {"devices", tyto_cmd_devices, "list the Vulkan devices"},
 };
