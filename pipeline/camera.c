@@ -34,6 +34,7 @@ void tyto_camera_destroy(struct tyto_camera **camera)
     for (uint32_t i = 0; (*camera)->waiting && i <= (*camera)->look_ahead; i++)
         tyto_reading_finish(&(*camera)->waiting[i].reading);
     free((*camera)->waiting);
+    tyto_camera_unprepare(*camera);
     tyto_tracker_destroy(&(*camera)->tracker);
     tyto_session_destroy(&(*camera)->session);
     free(*camera);
@@ -55,6 +56,7 @@ static void tell_segment(const struct tyto_camera *camera,
         .audio_lack = waiting->segment.audio_lack,
         .video_lack = waiting->segment.video_lack,
         .num_classes = num,
+        .class_names = context->class_names,
         .has_heard_seen = reading->has_heard_seen,
         .joint = reading->scores,
         .heard = reading->has_heard_seen ? reading->scores + num : NULL,
@@ -134,4 +136,52 @@ void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_cont
 {
     while (camera->num_waiting > 0)
         tell_oldest(camera, context);
+}
+
+/* --- another head ------------------------------------------------------------------------ */
+
+enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_classes,
+                                  struct tyto_tracker *tracker)
+{
+    struct tyto_reading *readings = calloc(camera->look_ahead + 1, sizeof(*readings));
+    enum tyto_err err = readings ? TYTO_OK : TYTO_ERR_NOMEM;
+    camera->next_head.tracker = tracker;
+    camera->next_head.readings = readings;
+    for (uint32_t i = 0; err == TYTO_OK && i <= camera->look_ahead; i++)
+        err = tyto_reading_init(&readings[i], num_classes);
+    return err;
+}
+
+void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *reader,
+                         const struct tyto_cman_result *result)
+{
+    for (uint32_t i = 0; i < camera->num_waiting; i++) {
+        const struct tyto_segment *segment = &camera->waiting[i].segment;
+        const uint32_t age = camera->num_waiting - 1 - i;
+        if (age < result->num_valid)
+            tyto_reading_take(&camera->next_head.readings[i], reader, result,
+                              result->num_valid - 1 - age, segment->has_audio, segment->has_video);
+    }
+}
+
+void tyto_camera_change(struct tyto_camera *camera)
+{
+    struct tyto_tracker *tracker = camera->next_head.tracker;
+    tyto_tracker_adopt(tracker, camera->tracker);
+    camera->next_head.tracker = camera->tracker;
+    camera->tracker = tracker;
+    for (uint32_t i = 0; i <= camera->look_ahead; i++) {
+        const struct tyto_reading reading = camera->waiting[i].reading;
+        camera->waiting[i].reading = camera->next_head.readings[i];
+        camera->next_head.readings[i] = reading;
+    }
+}
+
+void tyto_camera_unprepare(struct tyto_camera *camera)
+{
+    tyto_tracker_destroy(&camera->next_head.tracker);
+    for (uint32_t i = 0; camera->next_head.readings && i <= camera->look_ahead; i++)
+        tyto_reading_finish(&camera->next_head.readings[i]);
+    free(camera->next_head.readings);
+    camera->next_head.readings = NULL;
 }

@@ -34,7 +34,11 @@ struct tyto_camera {
     bool removing; /* asked for by another thread */
     bool ended;    /* told to its listeners */
     uint32_t look_ahead, num_waiting;
-    struct tyto_waiting *waiting;     /* (look_ahead + 1), oldest first */
+    struct tyto_waiting *waiting; /* (look_ahead + 1), oldest first */
+    struct {                      /* for a head that may take over; NULL at other times */
+        struct tyto_tracker *tracker;
+        struct tyto_reading *readings; /* (look_ahead + 1), of waiting */
+    } next_head;
     struct tyto_camera_counts counts; /* as of the last round; for other threads */
 };
 
@@ -42,7 +46,8 @@ struct tyto_camera_context {
     const struct tyto_reader *reader;
     const struct tyto_engine_callbacks *callbacks;
     uint32_t num_classes;
-    uint32_t look_ahead; /* < T */
+    const char *const *class_names; /* (K) */
+    uint32_t look_ahead;            /* < T */
 };
 
 TYTO_MUST_CHECK
@@ -56,5 +61,19 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
                          const struct tyto_stamp stamps[TYTO_NUM_STAGES]);
 /* Tells what waits, with what is known of it. */
 void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_context *context);
+
+/* --- another head ------------------------------------------------------------------------ */
+
+/* Makes what the camera will need under a head of num_classes; tracker is *taken*. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_classes,
+                                  struct tyto_tracker *tracker);
+/* What that head says of the segments that wait: result is the window that ends with the newest. */
+void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *reader,
+                         const struct tyto_cman_result *result);
+/* That head is the one now. Ends events of classes that it does not know. */
+void tyto_camera_change(struct tyto_camera *camera);
+/* Nothing came of it, or it is done: frees what is not in use. */
+void tyto_camera_unprepare(struct tyto_camera *camera);
 
 #endif

@@ -76,6 +76,7 @@ static void free_engine(struct tyto_engine *engine)
         free(engine->strings[i]);
     free(engine->rules);
     free((void *)engine->class_names);
+    tyto_engine_head_finish(&engine->head);
     free(engine->thresholds);
     free(engine->batch);
     free(engine->items);
@@ -86,6 +87,7 @@ static void free_engine(struct tyto_engine *engine)
     tyto_limiter_finish(&engine->limiter);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->heads);
     free(engine);
 }
 
@@ -108,6 +110,7 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
     pthread_cond_init(&engine->changed, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->heads, NULL);
     tyto_limiter_init(&engine->limiter, checked.connects_per_s, checked.connects_per_s);
     err = allocate(engine);
     if (err == TYTO_OK && pthread_create(&engine->thread, NULL, tyto_engine_infer, engine) != 0)
@@ -245,14 +248,11 @@ static enum tyto_err link_camera(struct tyto_engine *engine, struct tyto_camera 
     return err;
 }
 
-enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
-                                     const struct tyto_camera_params *params,
-                                     struct tyto_fault *ret_fault)
+static enum tyto_err add_checked(struct tyto_engine *engine,
+                                 const struct tyto_camera_params *params, bool is_file,
+                                 struct tyto_fault *ret_fault)
 {
-    bool is_file;
-    enum tyto_err err = check_camera(params, &is_file, ret_fault);
-    if (err != TYTO_OK)
-        return err;
+    enum tyto_err err = TYTO_OK;
     struct tyto_camera *camera = NULL;
     err = tyto_camera_create(params->id, &engine->context, &camera);
     if (err == TYTO_OK) {
@@ -281,6 +281,20 @@ enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
         return tyto_fault_set(ret_fault, err, NULL, 0, params->id, "%s", tyto_err_text(err));
     }
     return TYTO_OK;
+}
+
+enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
+                                     const struct tyto_camera_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    bool is_file;
+    enum tyto_err err = check_camera(params, &is_file, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    pthread_mutex_lock(&engine->heads);
+    err = add_checked(engine, params, is_file, ret_fault);
+    pthread_mutex_unlock(&engine->heads);
+    return err;
 }
 
 enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *id)
@@ -339,7 +353,7 @@ const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t cl
 
 const char *tyto_engine_digest(const struct tyto_engine *engine)
 {
-    return tyto_cman_digest(tyto_networks_cman(engine->networks));
+    return engine->head.digest;
 }
 
 const char *tyto_engine_device_name(const struct tyto_engine *engine)

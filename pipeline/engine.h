@@ -31,6 +31,7 @@ struct tyto_segment_result {
     bool has_audio, has_video;
     enum tyto_lack audio_lack, video_lack;
     uint32_t num_classes;
+    const char *const *class_names; /* (K) */
     bool has_heard_seen;
     const float *joint, *heard, *seen; /* (K); heard and seen NULL when !has_heard_seen */
     float weight_audio, weight_visual;
@@ -39,11 +40,20 @@ struct tyto_segment_result {
     struct tyto_box box;
 };
 
+/* The head that serves. */
+struct tyto_engine_head {
+    char digest[TYTO_DIGEST_MAX + 1];
+    uint32_t num_classes;
+    char (*class_names)[TYTO_ID_MAX + 1]; /* (K), owned */
+};
+
 struct tyto_engine_callbacks {
     void *user;
     void (*on_event)(void *user, const struct tyto_event *event);
     void (*on_state)(void *user, const struct tyto_camera_state *state);      /* at each change */
     void (*on_segment)(void *user, const struct tyto_segment_result *result); /* may be NULL */
+    /* Another head has taken over; what comes from here on is scored by it. May be NULL. */
+    void (*on_head)(void *user, const struct tyto_engine_head *head);
     /* The networks failed for good (device lost): nothing will come any more. May be NULL. */
     void (*on_failure)(void *user, enum tyto_err err);
 };
@@ -107,6 +117,34 @@ enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_wait_ended(struct tyto_engine *engine, int timeout_ms);
 
+/* --- another head while cameras run ---------------------------------------------------------- */
+
+struct tyto_swap_result {
+    char old_digest[TYTO_DIGEST_MAX + 1], new_digest[TYTO_DIGEST_MAX + 1];
+    bool is_same;         /* it serves already: nothing was done */
+    uint64_t load_ns;     /* reading, checking and computing, on the caller's thread */
+    uint64_t stop_ns;     /* that no batch ran for: on the inference thread */
+    uint32_t num_went_on; /* open events that go on under the new head */
+    uint32_t num_ended;   /* open events whose class it does not know: END, MODEL_CHANGED */
+};
+
+/* Swaps the head between two batches. The file is read and checked here; the inference thread
+ * then sets it up beside the running one, holds it against plain C on made-up features, feeds it
+ * the last T segments of every camera, and exchanges the two. No segment is lost or told twice,
+ * and windows stay full. On any error the running head goes on as if nothing had been:
+ * NOT_FOUND, IO, FORMAT, SHAPE (does not fit the encoders, T or look-ahead that run), INVALID
+ * (a rule of the tracker for a class it does not know; the self-check), NOMEM, DEVICE_LOST;
+ * *ret_fault names file and key. Any thread but the inference thread; waits for its turn. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path,
+                                    struct tyto_swap_result *ret_result,
+                                    struct tyto_fault *ret_fault);
+/* A copy of what serves now, owned: tyto_engine_head_finish(). NOMEM. Any thread. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_get_head(struct tyto_engine *engine, struct tyto_engine_head *ret_head);
+void tyto_engine_head_finish(struct tyto_engine_head *head);
+
+/* The next three are for those who know that nobody swaps meanwhile; others ask get_head. */
 uint32_t tyto_engine_num_classes(const struct tyto_engine *engine);
 const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t class_idx);
 const char *tyto_engine_digest(const struct tyto_engine *engine); /* of the head */
@@ -121,6 +159,7 @@ struct tyto_engine_counts {
     uint32_t max_batch_seen;
     uint64_t stage_ns[TYTO_NUM_STAGES]; /* summed over segments (ENCODE, ATTEND: over batches) */
     uint64_t cpu_ns;                    /* of the inference thread */
+    uint32_t num_heads;                 /* that have served: 1 + swaps */
     uint64_t num_abandoned;             /* pipelines that did not stop in time */
 };
 struct tyto_camera_counts {

@@ -30,8 +30,15 @@ struct tyto_engine {
     struct tyto_class_rule *rules;
     struct tyto_limiter limiter;
     pthread_t thread;
+
+    /* A swap holds `heads` from beginning to end, add_camera likewise: no camera is made for one
+     * head and linked in under the next. It is taken before `lock`. */
+    pthread_mutex_t heads;
+    /* Of the head that serves. The inference thread exchanges them, holding `lock`, while a swap
+     * that holds `heads` waits for it: holding either is enough to read. */
     const char **class_names; /* (K) borrowed from the networks */
     float *thresholds;        /* (K) */
+    struct tyto_engine_head head;
 
     pthread_mutex_t lock; /* guards the next block */
     pthread_cond_t changed;
@@ -40,6 +47,7 @@ struct tyto_engine {
     uint32_t num_cameras;
     bool *stream_used; /* (max_cameras) */
     bool up, stop;
+    struct tyto_swap *swap; /* NULL, or what the inference thread is asked for */
     enum tyto_err start_err;
     struct tyto_fault start_fault;
     struct tyto_engine_counts published;
@@ -59,6 +67,21 @@ struct tyto_engine {
     bool failed;
 };
 
+/* A swap on its way; of who asked, who waits until it is done. */
+struct tyto_swap {
+    struct tyto_new_head *head;
+    struct tyto_swap_result *result;
+    struct tyto_fault fault;
+    enum tyto_err err;
+    bool is_done; /* guarded by the engine's lock, like what is above */
+};
+
+/* swap.c, the inference thread's: what a head says of itself, for the engine's fields. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***ret_names,
+                                    float **ret_thresholds, struct tyto_engine_head *ret_head);
+/* swap.c, the inference thread's: does the swap that is asked for, if one is. */
+void tyto_engine_take_turn(struct tyto_engine *engine);
 /* inference.c: the thread's body. */
 void *tyto_engine_infer(void *engine);
 /* inference.c: a tracker's sink; user is the engine. */

@@ -255,6 +255,7 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
         if (removing)
             reap(engine, camera);
     }
+    tyto_engine_take_turn(engine);
     return !(stop && !first);
 }
 
@@ -289,7 +290,6 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
     enum tyto_err err = tyto_networks_create(&params, &engine->networks, &engine->start_fault);
     if (err != TYTO_OK)
         return err;
-    const struct tyto_cman *cman = tyto_networks_cman(engine->networks);
     const struct tyto_cman_dims *dims = tyto_networks_dims(engine->networks);
     engine->reader = (struct tyto_reader){.dims = dims, .hop_ns = p->hop_ns};
     tyto_networks_places(engine->networks, &engine->reader.rows, &engine->reader.cols);
@@ -300,15 +300,11 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
         .look_ahead =
             dims->look_ahead < dims->num_segments ? dims->look_ahead : dims->num_segments - 1,
     };
-    engine->class_names = calloc(dims->num_classes, sizeof(*engine->class_names));
-    engine->thresholds = calloc(dims->num_classes, sizeof(*engine->thresholds));
-    if (!engine->class_names || !engine->thresholds)
-        return TYTO_ERR_NOMEM;
-    for (uint32_t k = 0; k < dims->num_classes; k++) {
-        engine->class_names[k] = tyto_cman_class_name(cman, k);
-        engine->thresholds[k] = tyto_cman_threshold(cman, k);
-    }
-    return TYTO_OK;
+    err = tyto_engine_name_head(tyto_networks_cman(engine->networks), &engine->class_names,
+                                &engine->thresholds, &engine->head);
+    engine->context.class_names = engine->class_names;
+    engine->counts.num_heads = 1;
+    return err;
 }
 
 void *tyto_engine_infer(void *arg)

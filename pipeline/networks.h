@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "model/cman.h"
 #include "model/encoder.h"
+#include "pipeline/new_head.h"
 
 struct tyto_networks_params {
     const char *visual_path, *audio_path, *head_path;
@@ -49,6 +50,26 @@ enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
 TYTO_MUST_CHECK
 enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_t *item_idxs,
                                    uint32_t num_idxs, struct tyto_cman_result *ret_results);
+
+/* What a head must fit to take over; set once at creation, so any thread may ask. */
+const struct tyto_head_fit *tyto_networks_fit(const struct tyto_networks *networks);
+/* Sets the new head up beside the running one and holds it against its self-check. *ret_cman
+ * is owned; nothing that runs has changed. Between a batch's attend and the next encode, like
+ * feed_head. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_networks_try_head(struct tyto_networks *networks, struct tyto_new_head *head,
+                                     struct tyto_cman **ret_cman, struct tyto_fault *ret_fault);
+/* Told of each stream's window by the new head, which ends with its newest segment. The
+ * result is borrowed until the visitor returns. */
+typedef void (*tyto_networks_visit)(void *user, uint32_t stream_idx,
+                                    const struct tyto_cman_result *result);
+/* Feeds it all that the streams' windows hold. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_networks_feed_head(struct tyto_networks *networks, struct tyto_cman *cman,
+                                      tyto_networks_visit visit, void *user);
+/* From now on it is the head; *cman (*taken*) has become the one before, for
+ * tyto_cman_destroy(). */
+void tyto_networks_take_head(struct tyto_networks *networks, struct tyto_cman **cman);
 
 const struct tyto_cman_dims *tyto_networks_dims(const struct tyto_networks *networks);
 const struct tyto_cman *tyto_networks_cman(const struct tyto_networks *networks);

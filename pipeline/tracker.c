@@ -42,6 +42,7 @@ struct tyto_tracker {
     char digest[TYTO_DIGEST_MAX + 1];
     struct thresholds *thresholds; /* (K) */
     struct track *tracks;          /* (K) */
+    struct tyto_class_rule *rules; /* params.rules, a copy */
     uint32_t num_open;
     int64_t unix_offset_ns;
 };
@@ -122,6 +123,18 @@ static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
     return err;
 }
 
+static enum tyto_err copy_rules(struct tyto_tracker *tracker, const struct tyto_tracker_params *p)
+{
+    if (p->num_rules == 0)
+        return TYTO_OK;
+    tracker->rules = calloc(p->num_rules, sizeof(*tracker->rules));
+    if (!tracker->rules)
+        return TYTO_ERR_NOMEM;
+    memcpy(tracker->rules, p->rules, p->num_rules * sizeof(*tracker->rules));
+    tracker->params.rules = tracker->rules;
+    return TYTO_OK;
+}
+
 enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
                                   const struct tyto_tracker_context *context,
                                   struct tyto_tracker **ret_tracker)
@@ -136,6 +149,7 @@ enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
     if (!tracker)
         return TYTO_ERR_NOMEM;
     tracker->params = p;
+    tracker->params.rules = NULL;
     tracker->context = *context;
     memcpy(tracker->camera, context->camera, strlen(context->camera) + 1);
     if (context->model_digest) {
@@ -146,14 +160,14 @@ enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
     tracker->tracks = calloc(context->num_classes, sizeof(*tracker->tracks));
     enum tyto_err err = TYTO_ERR_NOMEM;
     if (tracker->thresholds && tracker->tracks)
+        err = copy_rules(tracker, &p);
+    if (err == TYTO_OK)
         err = set_thresholds(tracker);
     if (err != TYTO_OK) {
         tyto_tracker_destroy(&tracker);
         return err;
     }
     /* What was borrowed for create only. */
-    tracker->params.rules = NULL;
-    tracker->params.num_rules = 0;
     tracker->context.weights_thresholds = NULL;
     tracker->context.camera = tracker->camera;
     tracker->context.model_digest = tracker->digest;
@@ -167,8 +181,22 @@ void tyto_tracker_destroy(struct tyto_tracker **tracker)
         return;
     free((*tracker)->thresholds);
     free((*tracker)->tracks);
+    free((*tracker)->rules);
     free(*tracker);
     *tracker = NULL;
+}
+
+enum tyto_err tyto_tracker_create_like(const struct tyto_tracker *like, uint32_t num_classes,
+                                       const char *const *class_names,
+                                       const float *weights_thresholds, const char *model_digest,
+                                       struct tyto_tracker **ret_tracker)
+{
+    struct tyto_tracker_context context = like->context;
+    context.num_classes = num_classes;
+    context.class_names = class_names;
+    context.weights_thresholds = weights_thresholds;
+    context.model_digest = model_digest;
+    return tyto_tracker_create(&like->params, &context, ret_tracker);
 }
 
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker)
@@ -426,4 +454,27 @@ void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reaso
             close_event(tracker, track, reason, track->last_positive_end_ns);
         track->history = 0;
     }
+}
+
+void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *before)
+{
+    tracker->unix_offset_ns = before->unix_offset_ns;
+    for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
+        uint32_t was = 0;
+        while (was < before->context.num_classes &&
+               strcmp(before->context.class_names[was], tracker->context.class_names[k]) != 0)
+            was++;
+        if (was == before->context.num_classes)
+            continue;
+        struct track *track = &tracker->tracks[k];
+        *track = before->tracks[was];
+        before->tracks[was] = (struct track){0};
+        if (!track->open)
+            continue;
+        before->num_open--;
+        tracker->num_open++;
+        track->event.class_id = k;
+        memcpy(track->event.model_digest, tracker->digest, sizeof(tracker->digest));
+    }
+    tyto_tracker_end(before, TYTO_EVENT_REASON_MODEL_CHANGED);
 }

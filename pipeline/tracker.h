@@ -77,6 +77,18 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
                                   const struct tyto_tracker_context *context,
                                   struct tyto_tracker **ret_tracker);
+/* A tracker with the parameters and rules of `like`, for another head's classes: INVALID when
+ * a rule names none of them; NOMEM. names are borrowed until destroy, the rest is copied.
+ * like may be in use elsewhere meanwhile. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tracker_create_like(const struct tyto_tracker *like, uint32_t num_classes,
+                                       const char *const *class_names,
+                                       const float *weights_thresholds, const char *model_digest,
+                                       struct tyto_tracker **ret_tracker);
+/* Takes over what `before` knows. Its open events go on where this tracker has a class of the
+ * same name (ids stay; messages from now on carry this tracker's digest and class id), the
+ * others END with MODEL_CHANGED. before is as if new. */
+void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *before);
 /* Open events are not ended: call tyto_tracker_end() first. */
 void tyto_tracker_destroy(struct tyto_tracker **tracker);
 /* One more segment. Scores that are not finite count as 0. */
