@@ -15,19 +15,27 @@ static struct tyto_json *wrap(json_t *json)
     return (struct tyto_json *)json;
 }
 
-enum tyto_err tyto_json_parse(const char *text, size_t num_bytes, struct tyto_json **ret_json,
-                              char *error_text, size_t error_bytes)
+enum tyto_err tyto_json_parse_at(const char *text, size_t num_bytes, struct tyto_json **ret_json,
+                                 char *error_text, size_t error_bytes, uint32_t *ret_line)
 {
     json_error_t error = {0};
     json_t *json = json_loadb(text, num_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!json) {
         if (error_text)
             snprintf(error_text, error_bytes, "%s", error.text);
+        *ret_line = error.line > 0 ? (uint32_t)error.line : 1;
         return json_error_code(&error) == json_error_out_of_memory ? TYTO_ERR_NOMEM
                                                                    : TYTO_ERR_FORMAT;
     }
     *ret_json = wrap(json);
     return TYTO_OK;
+}
+
+enum tyto_err tyto_json_parse(const char *text, size_t num_bytes, struct tyto_json **ret_json,
+                              char *error_text, size_t error_bytes)
+{
+    uint32_t line;
+    return tyto_json_parse_at(text, num_bytes, ret_json, error_text, error_bytes, &line);
 }
 
 void tyto_json_destroy(struct tyto_json **json)

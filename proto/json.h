@@ -20,6 +20,10 @@ struct tyto_json;
 TYTO_MUST_CHECK
 enum tyto_err tyto_json_parse(const char *text, size_t num_bytes, struct tyto_json **ret_json,
                               char *error_text, size_t error_bytes);
+/* The same; on FORMAT *ret_line is where, from 1. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_json_parse_at(const char *text, size_t num_bytes, struct tyto_json **ret_json,
+                                 char *error_text, size_t error_bytes, uint32_t *ret_line);
 void tyto_json_destroy(struct tyto_json **json);
 
 /* --- reading; results are borrowed from the value they are asked of ------------------ */

@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Audacity's label tracks: begin TAB end TAB class. The recording is the one that is called like
  * the label file. Rows that begin with '\' hold the frequencies of the label above. */
-#include <stdio.h>
 #include <string.h>
 
 #include "trainer/labels/reader.h"
 
 enum { MAX_LINE = 4096 };
-
-/* The label file's name without folder and suffix. */
-static void stem_of(const char *path, char *ret_stem, size_t stem_bytes)
-{
-    const char *slash = strrchr(path, '/');
-    snprintf(ret_stem, stem_bytes, "%s", slash ? slash + 1 : path);
-    char *dot = strrchr(ret_stem, '.');
-    if (dot && dot > ret_stem)
-        *dot = '\0';
-}
 
 static void read_row(struct tyto_label_reader *reader, uint32_t file_idx, char *text, uint32_t line)
 {
@@ -52,7 +41,7 @@ void tyto_label_read_audacity(struct tyto_label_reader *reader)
     char stem[TYTO_LABEL_PATH_BYTES];
     uint32_t file_idx, num_rows = 0;
     char *text;
-    stem_of(reader->source, stem, sizeof(stem));
+    tyto_label_stem(reader->source, stem, sizeof(stem));
     if (!tyto_label_file(reader, stem, true, 0, NULL, &file_idx))
         return;
     while ((text = tyto_label_line(reader, &lines))) {

@@ -23,10 +23,10 @@ static const struct {
     [TYTO_LABEL_CSV] = {"csv", tyto_label_read_csv},
     [TYTO_LABEL_AVE] = {"ave", tyto_label_read_ave},
     [TYTO_LABEL_AUDACITY] = {"audacity", tyto_label_read_audacity},
-    [TYTO_LABEL_ELAN] = {"elan", NULL},
-    [TYTO_LABEL_CVAT] = {"cvat", NULL},
-    [TYTO_LABEL_LABEL_STUDIO] = {"label-studio", NULL},
-    [TYTO_LABEL_EVENTS] = {"events", NULL},
+    [TYTO_LABEL_ELAN] = {"elan", tyto_label_read_elan},
+    [TYTO_LABEL_CVAT] = {"cvat", tyto_label_read_cvat},
+    [TYTO_LABEL_LABEL_STUDIO] = {"label-studio", tyto_label_read_label_studio},
+    [TYTO_LABEL_EVENTS] = {"events", tyto_label_read_events},
 };
 
 const char *tyto_label_format_name(enum tyto_label_format format)

@@ -69,7 +69,9 @@ bool tyto_label_class(struct tyto_label_reader *reader, const struct tyto_label_
 void tyto_label_background(struct tyto_label_reader *reader, uint32_t file_idx, uint32_t line);
 /* "heard", "seen", "both" (any case). */
 bool tyto_label_modality(const char *text, uint8_t *ret_truth);
-/* The same, and reports what is no modality. */
+/* The modality that a tier's or control's name has as a word: "events (heard)"; else both. */
+uint8_t tyto_label_word_truth(const char *text);
+/* tyto_label_modality(), and reports what is none. */
 bool tyto_label_read_modality(struct tyto_label_reader *reader, const char *text, uint32_t line,
                               const char *key, uint8_t *ret_truth);
 /* A decimal number, finite; no hex, no spaces inside. */
@@ -79,8 +81,13 @@ bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint
                         const char *key, double *ret_seconds);
 /* Without spaces at its ends; changes text. */
 char *tyto_label_trim(char *text);
-/* The last part of a path or URL, percent codes resolved; ret may not overlap. */
-void tyto_label_url_name(const char *url, char *ret_name, size_t name_bytes);
+/* A path out of a URL or path, percent codes resolved: whole when it is relative, else its last
+ * part, as it is of another machine. */
+void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes);
+/* A path's last part without its suffix. */
+void tyto_label_stem(const char *path, char *ret_stem, size_t stem_bytes);
+/* Whether reader->bytes are UTF-8 without NUL; reports the line that is not. */
+bool tyto_label_text_is_sound(struct tyto_label_reader *reader);
 
 /* --- lines of text ------------------------------------------------------------------ */
 
@@ -102,6 +109,10 @@ bool tyto_label_is_utf8(const char *bytes, size_t num_bytes);
 void tyto_label_read_csv(struct tyto_label_reader *reader);
 void tyto_label_read_ave(struct tyto_label_reader *reader);
 void tyto_label_read_audacity(struct tyto_label_reader *reader);
+void tyto_label_read_elan(struct tyto_label_reader *reader);
+void tyto_label_read_cvat(struct tyto_label_reader *reader);
+void tyto_label_read_label_studio(struct tyto_label_reader *reader);
+void tyto_label_read_events(struct tyto_label_reader *reader);
 
 /* After the last label file: sorts, and checks what concerns several lines. */
 void tyto_label_check_all(struct tyto_label_reader *reader);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines, numbers and names in label files. */
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -135,6 +137,22 @@ bool tyto_label_modality(const char *text, uint8_t *ret_truth)
     return true;
 }
 
+static bool has_word(const char *text, const char *word)
+{
+    const size_t num = strlen(word);
+    for (const char *at = strcasestr(text, word); at; at = strcasestr(at + 1, word)) {
+        if ((at == text || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[num]))
+            return true;
+    }
+    return false;
+}
+
+uint8_t tyto_label_word_truth(const char *text)
+{
+    const bool heard = has_word(text, "heard"), seen = has_word(text, "seen");
+    return heard && !seen ? TYTO_TRUTH_HEARD : seen && !heard ? TYTO_TRUTH_SEEN : TYTO_TRUTH_BOTH;
+}
+
 static int hex_digit(char digit)
 {
     if (digit >= '0' && digit <= '9')
@@ -143,23 +161,51 @@ static int hex_digit(char digit)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-void tyto_label_url_name(const char *url, char *ret_name, size_t name_bytes)
+void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes)
 {
+    const bool is_foreign = url[0] == '/' || strpbrk(url, ":\\") != NULL;
     const char *name = url;
-    for (const char *at = url; *at; at++) {
+    for (const char *at = url; is_foreign && *at; at++) {
         if (*at == '/' || *at == '\\')
             name = at + 1;
     }
-    if (strncmp(name, "?d=", 3) == 0)
-        name += 3;
     size_t num = 0;
-    for (; *name && num + 1 < name_bytes; name++) {
+    for (; *name && num + 1 < path_bytes; name++) {
         const int high = name[0] == '%' ? hex_digit(name[1]) : -1;
         const int low = high >= 0 ? hex_digit(name[2]) : -1;
         const int code = high * 16 + low;
         const bool is_code = low >= 0 && code >= 0x20 && code != 0x7F && code != '/';
-        ret_name[num++] = is_code ? (char)code : *name;
+        ret_path[num++] = is_code ? (char)code : *name;
         name += is_code ? 2 : 0;
     }
-    ret_name[num] = '\0';
+    ret_path[num] = '\0';
+}
+
+void tyto_label_stem(const char *path, char *ret_stem, size_t stem_bytes)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(ret_stem, stem_bytes, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(ret_stem, '.');
+    if (dot && dot > ret_stem)
+        *dot = '\0';
+}
+
+bool tyto_label_text_is_sound(struct tyto_label_reader *reader)
+{
+    uint32_t line = 1;
+    if (tyto_label_is_utf8(reader->bytes, reader->num_bytes) &&
+        !memchr(reader->bytes, '\0', reader->num_bytes))
+        return true;
+    const char *at = reader->bytes, *end = at + reader->num_bytes;
+    for (; at < end; line++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop ? stop : end;
+        const size_t num = (size_t)(stop - at);
+        if (!tyto_label_is_utf8(at, num) || memchr(at, '\0', num))
+            break;
+        at = stop + 1;
+    }
+    tyto_label_error(reader, line, NULL,
+                     "the line is not UTF-8, or holds a NUL byte: save the file as UTF-8");
+    return false;
 }
