@@ -194,8 +194,9 @@ enum tyto_err tyto_sink_create(const struct tyto_sink_params *params, struct tyt
     snprintf(sink->path, sizeof(sink->path), "%s", params->path);
     snprintf(sink->part_path, sizeof(sink->part_path), "%s.part", params->path);
     sink->packet = av_packet_alloc();
-    int code = sink->packet ? avformat_alloc_output_context2(&sink->format, NULL, "mp4", NULL)
-                            : AVERROR(ENOMEM);
+    int code = sink->packet
+                   ? avformat_alloc_output_context2(&sink->format, NULL, "mp4", sink->part_path)
+                   : AVERROR(ENOMEM);
     const char *what = "cannot make an encoder for it";
     if (code >= 0)
         sink->format->flags |= AVFMT_FLAG_BITEXACT;

@@ -82,6 +82,11 @@ static enum tyto_err probe_format(const char *path, const char *url, const AVInp
     if (error < 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", av_err2str(error));
     error = av_probe_input_buffer2(io, &format, url, NULL, 0, 1 << 20);
+    /* by its name a still picture is one of a series (image2): by its bytes it is a picture */
+    if (error >= 0 && format && opens_others(format) && avio_seek(io, 0, SEEK_SET) == 0) {
+        format = NULL;
+        error = av_probe_input_buffer2(io, &format, "", NULL, 0, 1 << 20);
+    }
     avio_closep(&io);
     if (error < 0 || !format)
         return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL,
