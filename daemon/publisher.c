@@ -47,7 +47,7 @@ struct tyto_publisher {
     uint64_t num_lost_told; /* lost events that seq has already skipped */
     struct tyto_counters *counters;
     bool has_model;
-    struct tyto_model_state model; /* the latest */
+    struct tyto_model_state model; /* the one that serves */
     bool is_repeat_due;            /* someone has subscribed to states since the last heartbeat */
 
     /* Read by any thread. */
@@ -113,7 +113,8 @@ static enum tyto_err number_message(struct tyto_publisher *publisher,
     }
     if (envelope->kind == TYTO_ENVELOPE_CAMERA_STATE) {
         tyto_counters_keep_state(publisher->counters, &envelope->body.camera_state);
-    } else if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE) {
+    } else if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE &&
+               envelope->body.model_state.outcome != TYTO_MODEL_OUTCOME_REJECTED) {
         publisher->model = envelope->body.model_state;
         publisher->has_model = true;
     }
@@ -163,6 +164,7 @@ static void send_heartbeat(struct tyto_publisher *publisher)
         heartbeat->part = part;
         heartbeat->num_parts = num_parts;
         heartbeat->interval_ms = publisher->heartbeat_ms;
+        memcpy(heartbeat->model_digest, publisher->model.digest, sizeof(heartbeat->model_digest));
         for (uint32_t i = part * each; i < num_cameras && i < (part + 1) * each; i++) {
             struct tyto_camera_seq *camera = &heartbeat->cameras[heartbeat->num_cameras++];
             tyto_counters_get_camera(publisher->counters, i, camera);

@@ -13,7 +13,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 0,
+    TYTO_SCHEMA_MINOR = 1,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */
@@ -23,8 +23,10 @@ enum {
     TYTO_EVENT_MAX_SEGMENTS = 32, /* latest ones kept */
     TYTO_PLACE_MAX_SIDE = 32,
     TYTO_STATE_TEXT_MAX = 200,
+    TYTO_CLIP_URI_MAX = 480,
     TYTO_HEARTBEAT_MAX_CAMERAS = 40, /* in one message */
     TYTO_DEBUG_MAX_TOP = 8,
+    TYTO_MODEL_MAX_NAMES = 40, /* class names in one message */
 };
 
 enum tyto_event_phase {
@@ -132,6 +134,9 @@ struct tyto_event {
     float segment_seen[TYTO_EVENT_MAX_SEGMENTS];
     char model_digest[TYTO_DIGEST_MAX + 1];
     uint32_t config_generation;
+    /* The recording that will hold it, "" for none: complete some seconds after END, never when
+     * writing fails. Printable ASCII. */
+    char clip_uri[TYTO_CLIP_URI_MAX + 1];
     struct tyto_stamp stamps[TYTO_NUM_STAGES]; /* of the newest segment */
 };
 
@@ -149,12 +154,22 @@ struct tyto_camera_state {
     enum tyto_clock_quality clock_quality;
 };
 
+enum tyto_model_outcome {
+    TYTO_MODEL_OUTCOME_LOADED = 1,
+    TYTO_MODEL_OUTCOME_REJECTED = 2, /* another one was refused, this one goes on */
+};
+
 struct tyto_model_state {
     char digest[TYTO_DIGEST_MAX + 1];
     char device[TYTO_STATE_TEXT_MAX + 1];
     char exec[TYTO_ID_MAX + 1];
     uint32_t config_generation;
     uint32_t num_classes;
+    enum tyto_model_outcome outcome; /* 0, from daemons of version 1.0: LOADED */
+    char previous_digest[TYTO_DIGEST_MAX + 1];
+    char text[TYTO_STATE_TEXT_MAX + 1]; /* why it was refused, for people */
+    uint32_t num_names;                 /* <= num_classes: those below */
+    char class_names[TYTO_MODEL_MAX_NAMES][TYTO_ID_MAX + 1];
 };
 
 struct tyto_camera_seq {
@@ -168,6 +183,7 @@ struct tyto_heartbeat {
     uint64_t num_dropped;
     uint32_t part, num_parts;
     uint32_t interval_ms;
+    char model_digest[TYTO_DIGEST_MAX + 1];
     uint32_t num_cameras;
     struct tyto_camera_seq cameras[TYTO_HEARTBEAT_MAX_CAMERAS];
 };

@@ -58,6 +58,14 @@ static bool digest_is_sound(const char *digest)
     return len <= TYTO_DIGEST_MAX && strspn(digest, "0123456789abcdef") == len;
 }
 
+static bool uri_is_sound(const char *uri)
+{
+    size_t len = 0;
+    while (len <= TYTO_CLIP_URI_MAX && uri[len] > ' ' && uri[len] < 0x7f)
+        len++;
+    return len <= TYTO_CLIP_URI_MAX && uri[len] == '\0';
+}
+
 static bool place_is_sound(const struct tyto_place_map *place)
 {
     if (place->rows == 0 && place->cols == 0)
@@ -75,7 +83,8 @@ static bool box_is_sound(const struct tyto_box *box)
 static bool event_is_sound(const struct tyto_event *event)
 {
     if (!tyto_event_id_is_valid(event->id) || !tyto_id_is_valid(event->camera) ||
-        !tyto_id_is_valid(event->class_name) || !digest_is_sound(event->model_digest))
+        !tyto_id_is_valid(event->class_name) || !digest_is_sound(event->model_digest) ||
+        !uri_is_sound(event->clip_uri))
         return false;
     if (event->phase == 0 || event->num_segments > TYTO_EVENT_MAX_SEGMENTS)
         return false;
@@ -97,7 +106,8 @@ static bool event_is_sound(const struct tyto_event *event)
 
 static bool heartbeat_is_sound(const struct tyto_heartbeat *heartbeat)
 {
-    if (heartbeat->num_cameras > TYTO_HEARTBEAT_MAX_CAMERAS)
+    if (heartbeat->num_cameras > TYTO_HEARTBEAT_MAX_CAMERAS ||
+        !digest_is_sound(heartbeat->model_digest))
         return false;
     for (uint32_t i = 0; i < heartbeat->num_cameras; i++) {
         if (!tyto_id_is_valid(heartbeat->cameras[i].camera))
@@ -119,10 +129,22 @@ static bool debug_is_sound(const struct tyto_debug_scores *debug)
     return true;
 }
 
+static bool model_is_sound(const struct tyto_model_state *model)
+{
+    if (!digest_is_sound(model->digest) || !digest_is_sound(model->previous_digest) ||
+        !IS_TERMINATED(model->device) || !IS_TERMINATED(model->exec) ||
+        !IS_TERMINATED(model->text) || model->num_names > TYTO_MODEL_MAX_NAMES)
+        return false;
+    for (uint32_t i = 0; i < model->num_names; i++) {
+        if (!tyto_id_is_valid(model->class_names[i]))
+            return false;
+    }
+    return true;
+}
+
 bool tyto_envelope_is_sound(const struct tyto_envelope *envelope)
 {
     const struct tyto_camera_state *state = &envelope->body.camera_state;
-    const struct tyto_model_state *model = &envelope->body.model_state;
     switch (envelope->kind) {
     case TYTO_ENVELOPE_EVENT:
         return event_is_sound(&envelope->body.event);
@@ -130,8 +152,7 @@ bool tyto_envelope_is_sound(const struct tyto_envelope *envelope)
         return tyto_id_is_valid(state->camera) && IS_TERMINATED(state->text) &&
                state->status != 0 && (!state->has_av_offset || isfinite(state->av_offset_ms));
     case TYTO_ENVELOPE_MODEL_STATE:
-        return digest_is_sound(model->digest) && IS_TERMINATED(model->device) &&
-               IS_TERMINATED(model->exec);
+        return model_is_sound(&envelope->body.model_state);
     case TYTO_ENVELOPE_HEARTBEAT:
         return heartbeat_is_sound(&envelope->body.heartbeat);
     case TYTO_ENVELOPE_DEBUG_SCORES:

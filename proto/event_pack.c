@@ -49,6 +49,8 @@ static void fill_what(struct event_parts *parts, const struct tyto_event *in)
     SET(out, config_generation, in->config_generation);
     if (in->model_digest[0])
         out->model_digest = as_string(in->model_digest);
+    if (in->clip_uri[0])
+        out->clip_uri = as_string(in->clip_uri);
 }
 
 static void fill_scores(struct event_parts *parts, const struct tyto_event *in)
@@ -145,17 +147,32 @@ static void fill_state(Tyto__V1__CameraState *out, struct text_parts *texts,
     SET(out, clock_quality, (Tyto__V1__ClockQuality)in->clock_quality);
 }
 
-static void fill_model(Tyto__V1__ModelState *out, struct text_parts *texts,
+struct model_parts {
+    Tyto__V1__ModelState model;
+    char reason[TYTO_STATE_TEXT_MAX + 1];
+    char *names[TYTO_MODEL_MAX_NAMES];
+};
+
+static void fill_model(struct model_parts *parts, struct text_parts *texts,
                        const struct tyto_model_state *in)
 {
+    Tyto__V1__ModelState *out = &parts->model;
     tyto__v1__model_state__init(out);
     out->digest = as_string(in->digest);
     tyto_text_clean(texts->text, sizeof(texts->text), in->device);
     tyto_text_clean(texts->exec, sizeof(texts->exec), in->exec);
+    tyto_text_clean(parts->reason, sizeof(parts->reason), in->text);
     out->device = texts->text;
     out->exec = texts->exec;
+    out->text = parts->reason;
+    out->previous_digest = as_string(in->previous_digest);
     SET(out, config_generation, in->config_generation);
     SET(out, num_classes, in->num_classes);
+    SET(out, outcome, (Tyto__V1__ModelOutcome)in->outcome);
+    for (uint32_t i = 0; i < in->num_names; i++)
+        parts->names[i] = as_string(in->class_names[i]);
+    out->n_class_names = in->num_names;
+    out->class_names = parts->names;
 }
 
 struct heartbeat_parts {
@@ -174,6 +191,7 @@ static void fill_heartbeat(struct heartbeat_parts *parts, const struct tyto_hear
     SET(out, part, in->part);
     SET(out, num_parts, in->num_parts);
     SET(out, interval_ms, in->interval_ms);
+    out->model_digest = as_string(in->model_digest);
     for (uint32_t i = 0; i < in->num_cameras; i++) {
         tyto__v1__camera_seq__init(&parts->cameras[i]);
         parts->cameras[i].camera = as_string(in->cameras[i].camera);
@@ -215,7 +233,7 @@ static void fill_debug(struct debug_parts *parts, const struct tyto_debug_scores
 union body_parts {
     struct event_parts event;
     Tyto__V1__CameraState state;
-    Tyto__V1__ModelState model;
+    struct model_parts model;
     struct heartbeat_parts heartbeat;
     struct debug_parts debug;
 };
@@ -237,7 +255,7 @@ static void fill_body(Tyto__V1__Envelope *out, union body_parts *parts, struct t
     case TYTO_ENVELOPE_MODEL_STATE:
         fill_model(&parts->model, texts, &in->body.model_state);
         out->body_case = TYTO__V1__ENVELOPE__BODY_MODEL_STATE;
-        out->model_state = &parts->model;
+        out->model_state = &parts->model.model;
         break;
     case TYTO_ENVELOPE_HEARTBEAT:
         fill_heartbeat(&parts->heartbeat, &in->body.heartbeat);

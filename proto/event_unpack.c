@@ -100,7 +100,8 @@ static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
     if (!get_string(out->id, sizeof(out->id), in->id) ||
         !get_string(out->camera, sizeof(out->camera), in->camera) ||
         !get_string(out->class_name, sizeof(out->class_name), in->class_name) ||
-        !get_string(out->model_digest, sizeof(out->model_digest), in->model_digest))
+        !get_string(out->model_digest, sizeof(out->model_digest), in->model_digest) ||
+        !get_string(out->clip_uri, sizeof(out->clip_uri), in->clip_uri))
         return false;
     out->phase = (enum tyto_event_phase)in->phase;
     out->rev = in->rev;
@@ -154,12 +155,20 @@ static bool get_state(struct tyto_camera_state *out, const Tyto__V1__CameraState
 
 static bool get_model(struct tyto_model_state *out, const Tyto__V1__ModelState *in)
 {
-    if (!get_string(out->digest, sizeof(out->digest), in->digest))
+    if (!get_string(out->digest, sizeof(out->digest), in->digest) ||
+        !get_string(out->previous_digest, sizeof(out->previous_digest), in->previous_digest))
         return false;
+    tyto_text_clean(out->text, sizeof(out->text), in->text ? in->text : "");
     tyto_text_clean(out->device, sizeof(out->device), in->device ? in->device : "");
     tyto_text_clean(out->exec, sizeof(out->exec), in->exec ? in->exec : "");
     out->config_generation = in->config_generation;
     out->num_classes = in->num_classes;
+    out->outcome = (enum tyto_model_outcome)in->outcome;
+    for (size_t i = 0; i < in->n_class_names && i < TYTO_MODEL_MAX_NAMES; i++) {
+        char *name = out->class_names[out->num_names++];
+        if (!get_string(name, sizeof(out->class_names[0]), in->class_names[i]))
+            return false;
+    }
     return true;
 }
 
@@ -173,6 +182,8 @@ static bool get_heartbeat(struct tyto_heartbeat *out, const Tyto__V1__Heartbeat 
     out->part = in->part;
     out->num_parts = in->num_parts;
     out->interval_ms = in->interval_ms;
+    if (!get_string(out->model_digest, sizeof(out->model_digest), in->model_digest))
+        return false;
     out->num_cameras = (uint32_t)in->n_cameras;
     for (size_t i = 0; i < in->n_cameras; i++) {
         const Tyto__V1__CameraSeq *camera = in->cameras[i];

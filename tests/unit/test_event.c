@@ -75,6 +75,7 @@ static void fill_event(struct tyto_envelope *envelope, uint32_t side, uint32_t n
         event->segment_seen[i] = (float)i / 64.0f;
     }
     snprintf(event->model_digest, sizeof(event->model_digest), "00ff00ff");
+    snprintf(event->clip_uri, sizeof(event->clip_uri), "%s", clip_uri);
     event->config_generation = 2;
     for (int i = 0; i < TYTO_NUM_STAGES; i++) {
         event->stamps[i].in_ns = 1000u + (uint64_t)i;
@@ -127,7 +128,12 @@ static void every_other_body_comes_back_as_it_was_sent(void **state)
                                                       .device = "llvmpipe",
                                                       .exec = "cpu",
                                                       .config_generation = 1,
-                                                      .num_classes = 28};
+                                                      .num_classes = 28,
+                                                      .outcome = TYTO_MODEL_OUTCOME_REJECTED,
+                                                      .previous_digest = "def456",
+                                                      .text = "head.safetensors: tyto.config: no",
+                                                      .num_names = 2,
+                                                      .class_names = {"dog", "church_bell"}};
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
     fill_ids(&sent);
@@ -153,6 +159,7 @@ static void the_largest_messages_fit_an_envelope(void **state)
     memset(event->camera, 'c', TYTO_ID_MAX);
     memset(event->class_name, 'k', TYTO_ID_MAX);
     memset(event->model_digest, 'd', TYTO_DIGEST_MAX);
+    memset(event->clip_uri, 'u', TYTO_CLIP_URI_MAX);
     for (int i = 0; i < TYTO_NUM_STAGES; i++)
         event->stamps[i].in_ns = event->stamps[i].out_ns = UINT64_MAX;
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
@@ -163,6 +170,21 @@ static void the_largest_messages_fit_an_envelope(void **state)
         memset(sent.body.heartbeat.cameras[i].camera, 'c', TYTO_ID_MAX);
         sent.body.heartbeat.cameras[i].cam_seq = UINT64_MAX;
     }
+    memset(sent.body.heartbeat.model_digest, 'd', TYTO_DIGEST_MAX);
+    assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
+    assert_memory_equal(&sent, &got, sizeof(sent));
+    fill_ids(&sent);
+    sent.kind = TYTO_ENVELOPE_MODEL_STATE;
+    struct tyto_model_state *model = &sent.body.model_state;
+    memset(model->digest, 'd', TYTO_DIGEST_MAX);
+    memset(model->previous_digest, 'e', TYTO_DIGEST_MAX);
+    memset(model->device, 'v', TYTO_STATE_TEXT_MAX);
+    memset(model->text, 't', TYTO_STATE_TEXT_MAX);
+    memset(model->exec, 'x', TYTO_ID_MAX);
+    model->num_classes = UINT32_MAX;
+    model->num_names = TYTO_MODEL_MAX_NAMES;
+    for (uint32_t i = 0; i < TYTO_MODEL_MAX_NAMES; i++)
+        memset(model->class_names[i], 'k', TYTO_ID_MAX);
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
 }
