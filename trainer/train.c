@@ -137,6 +137,7 @@ struct tyto_batch_source tyto_train_source(const struct tyto_train *train,
                     .stride = layout->logits},
         .is_pooled = train->params.step.pool != TYTO_STEP_POOL_NONE,
         .batch = train->params.step.batch,
+        .fusion = train->params.fusion,
     };
 }
 
@@ -337,6 +338,8 @@ enum tyto_err tyto_train_run_epoch(struct tyto_train *train, struct tyto_train_e
         train->best_accuracy = epoch.val_accuracy;
         err = tyto_step_read(train->step, train->best, NULL, NULL);
     }
+    if (!err && train->params.on_epoch)
+        err = train->params.on_epoch(train->params.user, &epoch);
     if (!err)
         err = write_checkpoint(train, ret_fault);
     if (!err)
@@ -354,6 +357,11 @@ const struct tyto_params_layout *tyto_train_layout(const struct tyto_train *trai
 uint32_t tyto_train_best_epoch(const struct tyto_train *train)
 {
     return train->best_epoch;
+}
+
+uint32_t tyto_train_num_epochs(const struct tyto_train *train)
+{
+    return train->epoch;
 }
 
 uint32_t tyto_train_num_steps(const struct tyto_train *train)
@@ -385,16 +393,18 @@ static enum tyto_err check_data(const struct tyto_train_params *params,
 {
     const struct tyto_dataset_shape *s = &data->shape;
     const struct tyto_cman_dims *d = &params->step.dims;
+    const uint32_t audio =
+        s->audio_in + (params->fusion == TYTO_CMAN_FUSION_EARLY ? s->visual_in : 0);
 
-    if (s->num_segments != d->num_segments || s->audio_in != d->audio_in ||
+    if (s->num_segments != d->num_segments || audio != d->audio_in ||
         s->num_places != d->num_places || s->visual_in != d->visual_in ||
         s->num_classes != d->num_classes)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, NULL, 0, NULL,
                               "features of %u x %u and %u x %u x %u with %u classes do not fit the "
                               "head's %u x %u and %u x %u x %u with %u",
-                              s->num_segments, s->audio_in, s->num_segments, s->num_places,
-                              s->visual_in, s->num_classes, d->num_segments, d->audio_in,
-                              d->num_segments, d->num_places, d->visual_in, d->num_classes);
+                              s->num_segments, audio, s->num_segments, s->num_places, s->visual_in,
+                              s->num_classes, d->num_segments, d->audio_in, d->num_segments,
+                              d->num_places, d->visual_in, d->num_classes);
     for (uint32_t i = 0; i < s->num_clips && params->step.pool == TYTO_STEP_POOL_NONE; i++)
         if (data->is_weak[i])
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "--weak",
@@ -421,7 +431,8 @@ static enum tyto_err make_memory(struct tyto_train *train)
     if (params->class_weights)
         memcpy(train->class_weights, params->class_weights, logits * sizeof(float));
     return tyto_prefetch_create(&params->train->shape, params->step.batch,
-                                tyto_train_num_targets(train), layout->logits, &train->prefetch);
+                                tyto_train_num_targets(train), layout->logits, params->fusion,
+                                &train->prefetch);
 }
 
 enum tyto_err tyto_train_create(const struct tyto_train_params *params,

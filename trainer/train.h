@@ -9,6 +9,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/step.h"
 #include "trainer/train_augment.h"
+#include "trainer/train_batch.h"
 
 /* By what the best epoch is told from the others; ties by the other one. */
 enum tyto_train_best { TYTO_TRAIN_BEST_ACCURACY, TYTO_TRAIN_BEST_LOSS };
@@ -19,12 +20,21 @@ struct tyto_train_progress {
     float loss; /* mean of the epoch's steps so far */
 };
 
+struct tyto_train_epoch {
+    uint32_t epoch;                                   /* from 1 on */
+    float train_loss, val_loss, val_accuracy, val_f1; /* val_: 0 without validation */
+    float norm;                                       /* the largest of the epoch */
+    float rate;                                       /* of its last step */
+    bool is_best;
+};
+
 struct tyto_train_params {
     struct tyto_step_params step;       /* dims that read the data sets' shape */
     struct tyto_dataset *train;         /* borrowed until destroy; its shape must fit dims */
     struct tyto_dataset *val;           /* NULL: no validation. May share its source with train */
     const float *class_weights;         /* (num_logits), copied; NULL: all 1. Training only */
     struct tyto_augment_params augment; /* training only */
+    enum tyto_cman_fusion fusion;
     uint64_t seed;
     uint32_t num_epochs;
     uint32_t num_warm_up; /* steps of rising rate; then half a cosine down to 0 */
@@ -37,14 +47,8 @@ struct tyto_train_params {
     void *user;
     /* After each step; false: stop here. NULL: none. */
     bool (*on_step)(void *user, const struct tyto_train_progress *progress);
-};
-
-struct tyto_train_epoch {
-    uint32_t epoch;                                   /* from 1 on */
-    float train_loss, val_loss, val_accuracy, val_f1; /* val_: 0 without validation */
-    float norm;                                       /* the largest of the epoch */
-    float rate;                                       /* of its last step */
-    bool is_best;
+    /* After each epoch, before its checkpoint; an error ends the run. NULL: none. */
+    enum tyto_err (*on_epoch)(void *user, const struct tyto_train_epoch *epoch);
 };
 
 struct tyto_train;
@@ -58,6 +62,7 @@ enum tyto_err tyto_train_create(const struct tyto_train_params *params,
 void tyto_train_destroy(struct tyto_train **train);
 const struct tyto_params_layout *tyto_train_layout(const struct tyto_train *train);
 uint32_t tyto_train_best_epoch(const struct tyto_train *train); /* 0: none yet */
+uint32_t tyto_train_num_epochs(const struct tyto_train *train); /* done */
 uint32_t tyto_train_num_steps(const struct tyto_train *train);  /* done */
 /* Starts from these tensors instead; borrowed until the call returns. */
 TYTO_MUST_CHECK

@@ -18,6 +18,7 @@ struct clip {
 struct tyto_prefetch {
     struct tyto_dataset_shape shape;
     uint32_t rows, stride; /* of a clip's targets */
+    uint32_t audio_width;  /* of a batch's sound */
     pthread_t thread;
     pthread_mutex_t mutex; /* guards everything below but the slots' contents and the clips */
     pthread_cond_t changed;
@@ -55,31 +56,58 @@ static void mix_clips(struct tyto_prefetch *prefetch, uint32_t len, float share)
     }
 }
 
+/* One row of a stream into the batch: from, or zeros. */
+static void place_row(float *to, const float *from, size_t width, bool has)
+{
+    if (has)
+        memcpy(to, from, width * sizeof(*to));
+    else
+        memset(to, 0, width * sizeof(*to));
+}
+
+/* Sound beside the mean over the places of the picture; what is missing is 0. */
+static void place_early(const struct tyto_dataset_shape *s, const float *audio, const float *visual,
+                        float *to)
+{
+    float *mean = to + s->audio_in;
+
+    place_row(to, audio, s->audio_in, audio != NULL);
+    memset(mean, 0, s->visual_in * sizeof(*mean));
+    for (uint32_t i = 0; visual && i < s->num_places * s->visual_in; i++)
+        mean[i % s->visual_in] += visual[i] / (float)s->num_places;
+}
+
 /* Clip 0 into place b of the batch, its sound moved. */
-static void place_clip(struct tyto_prefetch *prefetch, const struct tyto_augment *augment,
-                       uint32_t len, uint32_t b, struct tyto_batch *batch)
+static void place_clip(struct tyto_prefetch *prefetch, const struct tyto_batch_source *source,
+                       const struct tyto_augment *augment, uint32_t len, uint32_t b,
+                       struct tyto_batch *batch)
 {
     const struct tyto_dataset_shape *s = &prefetch->shape;
     const struct clip *clip = &prefetch->clips[0];
     const size_t num = s->num_segments, wide = (size_t)s->num_places * s->visual_in;
+    const bool is_early = source->fusion == TYTO_CMAN_FUSION_EARLY;
 
     for (size_t t = 0; t < num; t++) {
         const int32_t from = t < len ? prefetch->sounds[t] : -1;
+        const float *audio = clip->audio + (size_t)(from < 0 ? 0 : from) * s->audio_in;
+        const float *visual = clip->visual + t * wide;
         const size_t row = b * num + t;
-        const bool has_audio = from >= 0 && clip->has_audio[from] && !augment->drops_audio;
-        const bool has_visual = t < len && clip->has_visual[t] && !augment->drops_visual;
+        bool has_audio = from >= 0 && clip->has_audio[from] && !augment->drops_audio;
+        bool has_visual = t < len && clip->has_visual[t] && !augment->drops_visual;
 
+        has_audio &= source->fusion != TYTO_CMAN_FUSION_VISUAL;
+        has_visual &= source->fusion != TYTO_CMAN_FUSION_AUDIO;
+        if (is_early) {
+            place_early(s, has_audio ? audio : NULL, has_visual ? visual : NULL,
+                        batch->audio + row * prefetch->audio_width);
+            has_audio |= has_visual;
+            has_visual = false;
+        } else {
+            place_row(batch->audio + row * s->audio_in, audio, s->audio_in, has_audio);
+        }
+        place_row(batch->visual + row * wide, visual, wide, has_visual);
         batch->has[0][row] = has_audio ? (uint32_t)row : TYTO_ROW_NONE;
         batch->has[1][row] = has_visual ? (uint32_t)row : TYTO_ROW_NONE;
-        if (has_audio)
-            memcpy(batch->audio + row * s->audio_in, clip->audio + (size_t)from * s->audio_in,
-                   s->audio_in * sizeof(float));
-        else
-            memset(batch->audio + row * s->audio_in, 0, s->audio_in * sizeof(float));
-        if (has_visual)
-            memcpy(batch->visual + row * wide, clip->visual + t * wide, wide * sizeof(float));
-        else
-            memset(batch->visual + row * wide, 0, wide * sizeof(float));
     }
     batch->len[b] = len;
 }
@@ -150,10 +178,10 @@ static enum tyto_err fill_clip(struct tyto_prefetch *prefetch,
         prefetch->shares[t] = t < other_len ? augment.share : 1;
     }
     keep_one(&prefetch->clips[0], len, &augment);
-    place_clip(prefetch, &augment, len, b, batch);
+    place_clip(prefetch, source, &augment, len, b, batch);
     if (augment.noise > 0) {
-        tyto_augment_add_noise(&augment, batch->audio + (size_t)b * num * s->audio_in,
-                               num * s->audio_in);
+        tyto_augment_add_noise(&augment, batch->audio + (size_t)b * num * prefetch->audio_width,
+                               num * prefetch->audio_width);
         tyto_augment_add_noise(&augment,
                                batch->visual + (size_t)b * num * s->num_places * s->visual_in,
                                num * s->num_places * s->visual_in);
@@ -269,11 +297,11 @@ enum tyto_err tyto_prefetch_next(struct tyto_prefetch *prefetch,
 /* --- the whole ------------------------------------------------------------------------------- */
 
 static bool make_batch(const struct tyto_dataset_shape *s, uint32_t batch, size_t targets,
-                       struct tyto_batch *ret)
+                       uint32_t audio_width, struct tyto_batch *ret)
 {
     const size_t rows = (size_t)batch * s->num_segments;
 
-    ret->audio = calloc(rows * s->audio_in, sizeof(float));
+    ret->audio = calloc(rows * audio_width, sizeof(float));
     ret->visual = calloc(rows * s->num_places * s->visual_in, sizeof(float));
     ret->has[0] = calloc(rows, sizeof(uint32_t));
     ret->has[1] = calloc(rows, sizeof(uint32_t));
@@ -320,7 +348,7 @@ static void free_all(struct tyto_prefetch *prefetch)
 }
 
 enum tyto_err tyto_prefetch_create(const struct tyto_dataset_shape *shape, uint32_t batch,
-                                   uint32_t rows, uint32_t stride,
+                                   uint32_t rows, uint32_t stride, enum tyto_cman_fusion fusion,
                                    struct tyto_prefetch **ret_prefetch)
 {
     struct tyto_prefetch *prefetch = calloc(1, sizeof(*prefetch));
@@ -331,8 +359,11 @@ enum tyto_err tyto_prefetch_create(const struct tyto_dataset_shape *shape, uint3
     prefetch->shape = *shape;
     prefetch->rows = rows;
     prefetch->stride = stride;
+    prefetch->audio_width =
+        shape->audio_in + (fusion == TYTO_CMAN_FUSION_EARLY ? shape->visual_in : 0);
     for (uint32_t i = 0; i < NUM_SLOTS; i++)
-        good &= make_batch(shape, batch, (size_t)batch * rows * stride, &prefetch->slots[i]);
+        good &= make_batch(shape, batch, (size_t)batch * rows * stride, prefetch->audio_width,
+                           &prefetch->slots[i]);
     for (uint32_t i = 0; i < 2; i++)
         good &= make_clip(shape, &prefetch->clips[i]);
     prefetch->shares = calloc(shape->num_segments, sizeof(*prefetch->shares));

@@ -5,6 +5,7 @@
 #ifndef TYTO_TRAINER_TRAIN_BATCH_H
 #define TYTO_TRAINER_TRAIN_BATCH_H
 
+#include "model/cman_weights.h"
 #include "trainer/data/dataset.h"
 #include "trainer/train_augment.h"
 #include "trainer/train_targets.h"
@@ -30,14 +31,16 @@ struct tyto_batch_source {
     const struct tyto_augment_params *augment; /* NULL: nothing is done to it */
     uint64_t seed;
     uint32_t epoch;
+    enum tyto_cman_fusion fusion;
 };
 
 struct tyto_prefetch;
 
-/* Memory for batches of B clips of data sets of this shape, and the thread, which is up. */
+/* Memory for batches of `batch` clips of data sets of this shape, each with `rows` rows of targets,
+ * for this way of fusion; and the thread, which is up. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_prefetch_create(const struct tyto_dataset_shape *shape, uint32_t batch,
-                                   uint32_t rows, uint32_t stride,
+                                   uint32_t rows, uint32_t stride, enum tyto_cman_fusion fusion,
                                    struct tyto_prefetch **ret_prefetch);
 void tyto_prefetch_destroy(struct tyto_prefetch **prefetch);
 /* Begins to fill batches number first..last-1 of the source, in place of what it did before. */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "trainer/run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "trainer/run_parts.h"
+#include "trainer/train_targets.h"
+
+/* A rare class weighs at most so many times the mean one. */
+static const float max_class_weight = 10;
+
+static const char checkpoint_name[] = "checkpoint.safetensors";
+
+void tyto_run_note(const struct tyto_run_state *run, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (!run->params->on_note)
+        return;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    run->params->on_note(run->params->user, text);
+}
+
+/* --- callbacks of the training --------------------------------------------------------------- */
+
+static bool on_step(void *user, const struct tyto_train_progress *progress)
+{
+    const struct tyto_run_state *run = user;
+
+    if (run->params->on_step)
+        run->params->on_step(run->params->user, progress);
+    return !run->params->should_stop || !run->params->should_stop(run->params->user);
+}
+
+/* Before the checkpoint, so that no epoch of it lacks its line. */
+static enum tyto_err on_epoch(void *user, const struct tyto_train_epoch *figures)
+{
+    struct tyto_run_state *run = user;
+    const struct tyto_run_epoch epoch = {
+        *figures, (double)(tyto_clock_mono_ns() - run->epoch_begin_ns) / 1e9};
+    enum tyto_err err = tyto_run_add_epoch(run, &epoch);
+
+    if (!err)
+        err = tyto_run_write_metrics(run, false);
+    if (!err && run->params->on_epoch)
+        run->params->on_epoch(run->params->user, &epoch);
+    return err;
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+static enum tyto_err digest_data(struct tyto_run_state *run)
+{
+    enum tyto_err err = tyto_run_data_digest(run->params->train, run->digests[0]);
+
+    if (!err && run->params->val)
+        err = tyto_run_data_digest(run->params->val, run->digests[1]);
+    return err;
+}
+
+static enum tyto_err choose_class_weights(struct tyto_run_state *run)
+{
+    const struct tyto_cman_dims *dims = &run->step.dims;
+
+    if (run->options->class_weights == 0)
+        return TYTO_OK;
+    run->class_weights = calloc(dims->num_logits, sizeof(*run->class_weights));
+    if (!run->class_weights)
+        return TYTO_ERR_NOMEM;
+    tyto_targets_balance(run->params->train, dims->head, run->step.pool != TYTO_STEP_POOL_NONE,
+                         max_class_weight, run->class_weights);
+    return TYTO_OK;
+}
+
+static enum tyto_err make_train(struct tyto_run_state *run, const char *checkpoint_path)
+{
+    const struct tyto_run_options *o = run->options;
+    const bool has_both = o->fusion == TYTO_CMAN_FUSION_CMAN || o->fusion == TYTO_CMAN_FUSION_EARLY;
+    const struct tyto_train_params params = {
+        .step = run->step,
+        .train = run->projected[0] ? run->projected[0] : run->params->train,
+        .val = run->projected[1] ? run->projected[1] : run->params->val,
+        .class_weights = run->class_weights,
+        .augment = {.max_shift = has_both ? o->shift : 0,
+                    .shift_share = o->shift_share,
+                    .modality_dropout = has_both ? o->modality_dropout : 0,
+                    .mixup = o->mixup,
+                    .noise = o->noise},
+        .fusion = (enum tyto_cman_fusion)o->fusion,
+        .seed = o->seed,
+        .num_epochs = o->epochs,
+        .num_warm_up = o->warm_up,
+        .patience = run->params->val ? o->patience : 0,
+        .best = (enum tyto_train_best)o->best,
+        .rate = o->rate,
+        .decay = o->decay,
+        .max_norm = o->max_norm,
+        .frozen = o->freeze,
+        .checkpoint_path = checkpoint_path,
+        .user = run,
+        .on_step = on_step,
+        .on_epoch = on_epoch,
+    };
+    enum tyto_err err = tyto_train_create(&params, &run->train, run->fault);
+
+    if (!err)
+        err = tyto_run_start_from_init(run);
+    return err;
+}
+
+static enum tyto_err resume(struct tyto_run_state *run, const char *path)
+{
+    enum tyto_err err = TYTO_OK;
+
+    if (!run->params->resumes)
+        return TYTO_OK;
+    if (access(path, F_OK) != 0) {
+        tyto_run_note(run, "no checkpoint yet: from the beginning");
+        return TYTO_OK;
+    }
+    err = tyto_train_resume(run->train, path, run->fault);
+    if (err && run->fault->text[0]) { /* what to do about it */
+        const struct tyto_fault why = *run->fault;
+
+        return tyto_fault_set(run->fault, err, path, 0, why.key,
+                              "%.200s: the run cannot go on from here; remove the file to begin "
+                              "it again",
+                              why.text);
+    }
+    if (!err)
+        err = tyto_run_read_metrics(run, tyto_train_num_epochs(run->train));
+    if (!err)
+        tyto_run_note(run, "going on after epoch %u, step %u", tyto_train_num_epochs(run->train),
+                      tyto_train_num_steps(run->train));
+    return err;
+}
+
+static enum tyto_err prepare(struct tyto_run_state *run, const char *checkpoint_path)
+{
+    const uint32_t classes = run->params->train->shape.num_classes;
+    char path[TYTO_RUN_PATH_MAX];
+    enum tyto_err err = tyto_run_path(run->params->dir, "config.json", path, run->fault);
+
+    run->figures.thresholds = calloc(classes, sizeof(float));
+    run->figures.f1 = calloc(classes, sizeof(float));
+    if (!run->figures.thresholds || !run->figures.f1)
+        return TYTO_ERR_NOMEM;
+    if (!err)
+        err = digest_data(run);
+    if (!err && run->params->resumes && access(path, F_OK) == 0)
+        err = tyto_run_check_data(run);
+    else if (!err)
+        err = tyto_run_write_config(run);
+    if (!err)
+        err = tyto_run_load_init(run);
+    if (!err)
+        err = tyto_run_project(run);
+    if (!err)
+        err = tyto_run_choose_dims(run);
+    if (!err)
+        err = choose_class_weights(run);
+    if (!err)
+        err = make_train(run, checkpoint_path);
+    return err ? err : resume(run, checkpoint_path);
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static enum tyto_err run_epochs(struct tyto_run_state *run)
+{
+    enum tyto_err err = TYTO_OK;
+
+    while (!err && !tyto_train_is_done(run->train)) {
+        struct tyto_train_epoch epoch;
+
+        run->epoch_begin_ns = tyto_clock_mono_ns();
+        err = tyto_train_run_epoch(run->train, &epoch, run->fault);
+        if (!err && !tyto_train_is_done(run->train) && run->params->should_stop &&
+            run->params->should_stop(run->params->user))
+            err = TYTO_ERR_CLOSED;
+    }
+    return err;
+}
+
+/* The best model so far, its figures and card. */
+static enum tyto_err write_model(struct tyto_run_state *run, bool is_over)
+{
+    enum tyto_err err = TYTO_OK;
+
+    if (tyto_train_best_epoch(run->train) == 0)
+        return TYTO_OK;
+    err = tyto_train_judge(run->train, &run->figures);
+    if (!err)
+        err = tyto_run_export(run);
+    if (!err)
+        err = tyto_run_write_card(run);
+    return err ? err : tyto_run_write_metrics(run, is_over);
+}
+
+static void finish(struct tyto_run_state *run)
+{
+    tyto_train_destroy(&run->train);
+    for (uint32_t i = 0; i < 2; i++)
+        tyto_dataset_destroy(&run->projected[i]);
+    tyto_basis_finish(&run->basis);
+    if (run->has_init)
+        tyto_cman_weights_finish(&run->init);
+    free(run->class_weights);
+    free(run->epochs);
+    free(run->figures.thresholds);
+    free(run->figures.f1);
+}
+
+enum tyto_err tyto_run(const struct tyto_run_params *params, struct tyto_run_result *ret_result,
+                       struct tyto_fault *ret_fault)
+{
+    struct tyto_run_state run = {.params = params, .options = params->options, .fault = ret_fault};
+    char path[TYTO_RUN_PATH_MAX];
+    enum tyto_err err = tyto_run_path(params->dir, checkpoint_name, path, ret_fault);
+
+    if (!err)
+        err = prepare(&run, path);
+    if (!err)
+        err = run_epochs(&run);
+    if (!err || (err == TYTO_ERR_CLOSED && run.train)) {
+        const enum tyto_err write_err = write_model(&run, !err);
+
+        err = write_err ? write_err : err;
+    }
+    if (!err)
+        *ret_result = (struct tyto_run_result){
+            .num_epochs = tyto_train_num_epochs(run.train),
+            .best_epoch = tyto_train_best_epoch(run.train),
+            .loss = run.figures.loss,
+            .accuracy = run.figures.accuracy,
+            .macro_f1 = run.figures.macro_f1,
+            .num_rows = run.figures.num_rows,
+        };
+    finish(&run);
+    return err;
+}
