@@ -275,7 +275,7 @@ static void guess_tier(struct elan *elan, uint32_t begin, uint32_t end)
         if (!slot->is_known && first == NOWHERE)
             first = i;
         if (slot->is_known && first != NOWHERE) {
-            if (first > 0)
+            if (first > 0 && slot->ms > tier_slot(elan, begin, first - 1)->ms)
                 guess_between(elan, begin, first, i);
             first = NOWHERE;
         }

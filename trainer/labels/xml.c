@@ -51,6 +51,11 @@ enum tyto_err tyto_xml_create(const char *bytes, size_t num_bytes, struct tyto_x
         *ret_xml = xml;
         return TYTO_OK;
     }
+    if (strspn(bytes, " \t\r\n") >= num_bytes) {
+        set_error(xml, 0, "the file is empty");
+        *ret_xml = xml;
+        return TYTO_OK;
+    }
     xml->reader = xmlReaderForMemory(bytes, (int)num_bytes, NULL, "UTF-8", options);
     if (!xml->reader) {
         free(xml);

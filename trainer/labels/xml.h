@@ -22,7 +22,7 @@ enum tyto_xml_piece {
 
 struct tyto_xml;
 
-/* Of num_bytes of UTF-8, borrowed until the end. NOMEM. */
+/* Of num_bytes of UTF-8 with a NUL behind them, borrowed until the end. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_xml_create(const char *bytes, size_t num_bytes, struct tyto_xml **ret_xml);
 void tyto_xml_destroy(struct tyto_xml **xml);
