@@ -10,13 +10,7 @@
 
 #define NS_PER_S 1000000000LL
 
-static const double act_s = 10, min_event_s = 1.5, entrance_s = 0.5;
-
-const char *const tyto_compose_kind_names[TYTO_COMPOSE_NUM_KINDS] = {
-    "both", "heard", "seen", "mismatch", "several", "nothing"};
-const char *const tyto_compose_look_names[] = {"cut_out", "oval", "rectangle", "filling"};
-const char *const tyto_compose_noise_names[TYTO_COMPOSE_NUM_NOISES] = {"white", "pink", "hum",
-                                                                       "babble"};
+static const double act_s = 10, min_event_s = 1.5;
 
 /* What a state is for, so that no two draws share one. */
 enum purpose { FOR_CAMERA = 1, FOR_ORDER, FOR_TURN, FOR_ACT, FOR_KIND, FOR_SOUND };
@@ -129,7 +123,14 @@ static int64_t whole_frames_ns(const struct tyto_compose_options *options, doubl
     return llround((double)llround(seconds * options->fps) / options->fps * 1e9);
 }
 
-/* An event within an act; two thirds of AVE's last to the end, too. */
+/* Events begin and end with frames, in both streams: then what happens at once does so exactly. */
+static struct span on_frames(const struct draft *d, struct span span)
+{
+    return (struct span){(double)whole_frames_ns(d->options, span.begin_s) / 1e9,
+                         (double)whole_frames_ns(d->options, span.end_s) / 1e9};
+}
+
+/* An event within an act. */
 static struct span draw_span(struct draft *d)
 {
     const double begin_s = (double)d->act->begin_ns / 1e9, end_s = (double)d->act->end_ns / 1e9;
@@ -138,12 +139,12 @@ static struct span draw_span(struct draft *d)
         return (struct span){begin_s, end_s};
     const double length_s = between(&d->random, least_s, fmax(least_s, 0.85 * all_s));
     const double at_s = begin_s + between(&d->random, 0, all_s - length_s);
-    if (!happens(&d->random, d->options->whole_seconds))
-        return (struct span){at_s, at_s + length_s};
-    struct span span = {round(at_s), round(at_s + length_s)};
-    span.begin_s = fmax(span.begin_s, begin_s);
-    span.end_s = fmin(span.end_s, end_s);
-    return span;
+    struct span span = {at_s, at_s + length_s};
+    if (happens(&d->random, d->options->whole_seconds)) {
+        span.begin_s = fmax(round(span.begin_s), begin_s);
+        span.end_s = fmin(round(span.end_s), end_s);
+    }
+    return on_frames(d, span);
 }
 
 /* The same moment for the other stream: mostly the same, sometimes earlier or later. */
@@ -156,7 +157,7 @@ static struct span draw_lag(struct draft *d, struct span span)
     if (happens(&d->random, 0.3))
         other.end_s = fmin(end_s, span.end_s + between(&d->random, -1.5, 1.5));
     const bool meets = fmin(span.end_s, other.end_s) - fmax(span.begin_s, other.begin_s) >= 1;
-    return meets && other.end_s - other.begin_s >= min_event_s ? other : span;
+    return meets && other.end_s - other.begin_s >= min_event_s ? on_frames(d, other) : span;
 }
 
 /* --- objects and sounds ---------------------------------------------------------------------- */
@@ -234,8 +235,8 @@ static void add_sound(struct draft *d, uint32_t entry_idx, uint32_t event, struc
     struct tyto_compose_sound sound = {
         .entry_idx = entry_idx,
         .event = event,
-        .begin_ns = llround(span.begin_s * 1000) * 1000000 + offset_ns,
-        .end_ns = llround(span.end_s * 1000) * 1000000 + offset_ns,
+        .begin_ns = whole_frames_ns(d->options, span.begin_s) + offset_ns,
+        .end_ns = whole_frames_ns(d->options, span.end_s) + offset_ns,
         .snr_db = (float)between(random, d->options->min_snr_db, d->options->max_snr_db),
         .pause_s = happens(random, 0.6) ? (float)between(random, 0, 0.45) : 0,
         .start = happens(random, 0.4) ? (float)tyto_random_share(random) : 0,
@@ -470,43 +471,4 @@ enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
     uint64_t random = scene->seed;
     draw_noise(scene, stock, &random);
     return TYTO_OK;
-}
-
-/* --- where an object is ----------------------------------------------------------------------- */
-
-struct tyto_compose_box tyto_compose_object_box(const struct tyto_compose_object *object,
-                                                float picture_aspect, int64_t time_ns)
-{
-    if (time_ns < object->begin_ns || time_ns >= object->end_ns)
-        return (struct tyto_compose_box){0};
-    const double length_s = (double)(object->end_ns - object->begin_ns) / 1e9;
-    const double since_s = (double)(time_ns - object->begin_ns) / 1e9, left_s = length_s - since_s;
-    const double share = since_s / length_s;
-    const double lasts_s = fmin(entrance_s, length_s / 4);
-    /* 0 outside, 1 once it has arrived and until it leaves */
-    const double there = fmin(1, fmin(since_s, left_s) / lasts_s);
-    double height = (double)object->height * (1 + ((double)object->grow - 1) * share);
-    double width = height * (double)object->aspect / (double)picture_aspect;
-    float opacity = 1;
-    if (width > (double)object->max_width) {
-        height *= (double)object->max_width / width;
-        width = (double)object->max_width;
-    }
-    double x = (double)object->x0 + ((double)object->x1 - (double)object->x0) * share;
-    double foot = (double)object->foot0 + (double)object->bob * sin(2 * M_PI * 0.7 * since_s);
-    if (object->look == TYTO_COMPOSE_FILLING)
-        return (struct tyto_compose_box){0, 0, 1, 1, 1};
-    if (object->entrance == TYTO_COMPOSE_FADE)
-        opacity = (float)(0.25 + 0.75 * there);
-    if (object->entrance == TYTO_COMPOSE_SLIDE) { /* from the nearer side, a part of it at once */
-        const double way = (x < 0.5 ? -1 : 1) * (0.8 * width + fmin(x, 1 - x) - width / 2);
-        x += way * (1 - there);
-    }
-    return (struct tyto_compose_box){
-        .x0 = (float)(x - width / 2),
-        .y0 = (float)(foot - height),
-        .x1 = (float)(x + width / 2),
-        .y1 = (float)foot,
-        .opacity = opacity,
-    };
 }

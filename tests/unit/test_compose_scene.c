@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/* What is composed: manifests are read or refused line by line, splits never mix, scenes are a
+ * function of seed and clip, inside their bounds, and their labels say what is in them. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "trainer/compose/truth.h"
+
+enum { PER_CLASS = 4, NUM_FAULTS = 8 };
+
+static const char *const names[] = {"dog", "cat", "cow", "drum"};
+
+struct fixture {
+    char folder[64], manifest[96];
+    struct tyto_compose_stock stock;
+    struct tyto_compose_options options;
+    struct tyto_compose_scene scene, other;
+    struct tyto_fault faults[NUM_FAULTS];
+    uint32_t num_faults;
+};
+
+static void on_fault(void *user, const struct tyto_fault *fault)
+{
+    struct fixture *f = user;
+    if (f->num_faults < NUM_FAULTS)
+        f->faults[f->num_faults] = *fault;
+    f->num_faults++;
+}
+
+static void touch(const struct fixture *f, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/%s", f->folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+}
+
+static void put_line(const struct fixture *f, FILE *manifest, const char *kind, const char *class,
+                     const char *split, int number)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s-%s-%s-%d", kind, class, split, number);
+    touch(f, name);
+    fprintf(manifest, "%s,%s,%s,%s,\"here, and there\"\n", name, kind, class, split);
+}
+
+static void write_manifest(const struct fixture *f, const char *text)
+{
+    FILE *file = fopen(f->manifest, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static enum tyto_err read_stock(struct fixture *f, const char *split, const char *const *classes,
+                                uint32_t num_classes, struct tyto_compose_stock *ret_stock)
+{
+    const struct tyto_compose_stock_params params = {
+        .manifest = f->manifest,
+        .split = split,
+        .classes = classes,
+        .num_classes = num_classes,
+        .user = f,
+        .on_fault = on_fault,
+    };
+    f->num_faults = 0;
+    return tyto_compose_stock_read(&params, ret_stock);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    snprintf(f->folder, sizeof(f->folder), "/tmp/tyto-compose-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->manifest, sizeof(f->manifest), "%s/manifest.csv", f->folder);
+    FILE *manifest = fopen(f->manifest, "w");
+    assert_non_null(manifest);
+    fputs("path,kind,class,split,source\n", manifest);
+    for (int i = 0; i < PER_CLASS; i++) {
+        for (int c = 0; c < 4; c++) {
+            put_line(f, manifest, "image", names[c], i == 0 ? "val" : "train", i);
+            put_line(f, manifest, "audio", names[c], i == 0 ? "val" : "train", i);
+        }
+        put_line(f, manifest, "image", "background", "train", i);
+        put_line(f, manifest, "image", "car", "train", i);
+        put_line(f, manifest, "audio", "violin", "train", i);
+        put_line(f, manifest, "audio", "other", "train", i);
+    }
+    fclose(manifest);
+    assert_int_equal(read_stock(f, "train", NULL, 0, &f->stock), TYTO_OK);
+    tyto_compose_options_default(&f->options);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char command[128];
+    tyto_compose_stock_finish(&f->stock);
+    snprintf(command, sizeof(command), "rm -r '%s'", f->folder);
+    FILE *rm = popen(command, "r");
+    assert_non_null(rm);
+    pclose(rm);
+    free(f);
+    return 0;
+}
+
+static void make(struct fixture *f, struct tyto_compose_scene *scene, uint64_t clip)
+{
+    assert_int_equal(tyto_compose_scene_init(scene, &f->options, &f->stock, clip), TYTO_OK);
+}
+
+/* --- stock ---------------------------------------------------------------------------------- */
+
+static void a_manifest_becomes_classes_places_noises_and_distractors(void **state)
+{
+    struct fixture *f = *state;
+    const struct tyto_compose_stock *stock = &f->stock;
+    assert_int_equal(stock->num_wanted, 4);
+    assert_string_equal(stock->classes[stock->wanted[0]].name, "cat");
+    assert_int_equal(stock->classes[stock->wanted[0]].pictures.num, PER_CLASS - 1);
+    assert_int_equal(stock->classes[stock->wanted[0]].sounds.num, PER_CLASS - 1);
+    assert_int_equal(stock->places.num, PER_CLASS);
+    assert_int_equal(stock->noises.num, PER_CLASS);
+    assert_int_equal(stock->odd_pictures.num, PER_CLASS);
+    assert_int_equal(stock->odd_sounds.num, PER_CLASS);
+    assert_string_equal(stock->entries[0].source, "here, and there");
+    for (uint32_t i = 0; i < stock->num_entries; i++)
+        assert_null(strstr(stock->entries[i].name, "-val-"));
+}
+
+static void what_is_not_asked_for_is_a_distractor(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const two[] = {"dog", "cow"};
+    struct tyto_compose_stock stock;
+    assert_int_equal(read_stock(f, "val", two, 2, &stock), TYTO_OK);
+    assert_int_equal(stock.num_wanted, 2);
+    assert_int_equal(stock.odd_pictures.num, 2);
+    for (uint32_t i = 0; i < stock.num_entries; i++)
+        assert_non_null(strstr(stock.entries[i].name, "-val-"));
+    tyto_compose_stock_finish(&stock);
+}
+
+static void an_unknown_class_or_split_is_named(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[] = {"dgo"};
+    struct tyto_compose_stock stock;
+    assert_int_equal(read_stock(f, "train", wrong, 1, &stock), TYTO_ERR_NOT_FOUND);
+    assert_non_null(strstr(f->faults[0].text, "'dog'"));
+    assert_int_equal(read_stock(f, "test", NULL, 0, &stock), TYTO_ERR_NOT_FOUND);
+    assert_non_null(strstr(f->faults[0].text, "'test'"));
+}
+
+static void every_bad_line_is_reported_with_its_number(void **state)
+{
+    struct fixture *f = *state;
+    struct tyto_compose_stock stock;
+    touch(f, "a");
+    write_manifest(f, "path,kind,class,split\n"
+                      "a,image,dog,train\n"
+                      "a,film,dog,train\n"   /* 3 */
+                      "a,image,Dog!,train\n" /* 4 */
+                      "a,image\n"            /* 5 */
+                      "# a comment\n"
+                      "\"a,image,dog,train\n" /* 7 */
+                      "missing.jpg,image,dog,train" /* 8 */);
+    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+    assert_int_equal(f->num_faults, 5);
+    static const uint32_t lines[] = {3, 4, 5, 7, 8};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(f->faults[i].line, lines[i]);
+        assert_string_equal(f->faults[i].file, f->manifest);
+    }
+    assert_string_equal(f->faults[4].key, "missing.jpg");
+}
+
+static void files_that_are_not_there_are_all_listed(void **state)
+{
+    struct fixture *f = *state;
+    struct tyto_compose_stock stock;
+    write_manifest(f, "split,class,kind,path\ntrain,dog,image,no.jpg\ntrain,dog,audio,no.flac\n"
+                      "val,dog,audio,not-asked-for.flac\n");
+    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_NOT_FOUND);
+    assert_int_equal(f->num_faults, 2);
+    assert_int_equal(f->faults[1].line, 3);
+}
+
+static void what_is_no_manifest_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct tyto_compose_stock stock;
+    static const char *const bad[] = {"", "path,kind,class\na,image,dog\n",
+                                      "\xff\xd8\xff\xe0,,,\n"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        write_manifest(f, bad[i]);
+        assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+        assert_true(f->num_faults > 0);
+    }
+    char *line = malloc(20000);
+    assert_non_null(line);
+    memset(line, 'a', 19999);
+    line[19999] = '\0';
+    write_manifest(f, line);
+    free(line);
+    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+    FILE *file = fopen(f->manifest, "w");
+    assert_non_null(file);
+    fwrite("path,kind,class,split\na\0b\nc,d\n", 1, 30, file);
+    fclose(file);
+    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+    snprintf(f->manifest, sizeof(f->manifest), "%s/nowhere.csv", f->folder);
+    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_NOT_FOUND);
+}
+
+/* --- scenes ------------------------------------------------------------------------------------
+ */
+
+static void a_scene_is_a_function_of_seed_and_number(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t clip = 0; clip < 50; clip++) {
+        make(f, &f->scene, clip);
+        make(f, &f->other, clip + 1);
+        assert_memory_not_equal(&f->scene.camera, &f->other.camera, sizeof(f->scene.camera));
+        make(f, &f->other, clip);
+        assert_memory_equal(&f->scene, &f->other, sizeof(f->scene));
+    }
+    f->options.seed = 2;
+    make(f, &f->other, 49);
+    assert_memory_not_equal(&f->scene, &f->other, sizeof(f->scene));
+}
+
+static void kinds_have_their_shares_after_few_clips(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t counts[TYTO_COMPOSE_NUM_KINDS] = {0};
+    for (uint64_t clip = 0; clip < 200; clip++) {
+        make(f, &f->scene, clip);
+        counts[f->scene.acts[0].kind]++;
+    }
+    for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS; i++)
+        assert_true(fabs(counts[i] - 200 * f->options.shares[i]) <= 3);
+}
+
+static void classes_and_recordings_take_turns(void **state)
+{
+    struct fixture *f = *state;
+    memset(f->options.shares, 0, sizeof(f->options.shares));
+    f->options.shares[TYTO_COMPOSE_BOTH] = 3;
+    f->options.distractors = 0;
+    uint32_t uses[256] = {0};
+    assert_true(f->stock.num_entries < 256);
+    for (uint64_t clip = 0; clip < 4 * (PER_CLASS - 1) * 5; clip++) {
+        make(f, &f->scene, clip);
+        assert_int_equal(f->scene.num_objects, 1);
+        assert_int_equal(f->scene.num_sounds, 1);
+        uses[f->scene.objects[0].entry_idx]++;
+        uses[f->scene.sounds[0].entry_idx]++;
+    }
+    for (uint32_t c = 0; c < f->stock.num_wanted; c++) {
+        const struct tyto_compose_class *class = &f->stock.classes[f->stock.wanted[c]];
+        for (uint32_t i = 0; i < class->pictures.num; i++) {
+            assert_int_equal(uses[class->pictures.idxs[i]], 5);
+            assert_int_equal(uses[class->sounds.idxs[i]], 5);
+        }
+    }
+}
+
+static bool is_whole_frames(const struct tyto_compose_options *options, int64_t time_ns)
+{
+    const double frames = (double)time_ns / 1e9 * options->fps;
+    return fabs(frames - round(frames)) < 1e-6;
+}
+
+static void check_bounds(const struct fixture *f, const struct tyto_compose_scene *scene)
+{
+    for (uint32_t i = 0; i < scene->num_objects; i++) {
+        const struct tyto_compose_object *object = &scene->objects[i];
+        assert_true(object->begin_ns >= 0 && object->end_ns <= scene->duration_ns);
+        assert_true(object->end_ns > object->begin_ns);
+        assert_true(is_whole_frames(&f->options, object->begin_ns));
+        assert_true(object->height >= 0.3f && object->height <= 0.9f);
+        assert_true(object->event == TYTO_COMPOSE_NO_EVENT || object->event < scene->num_events);
+        assert_false(f->stock.entries[object->entry_idx].is_audio);
+        const int64_t middle_ns = (object->begin_ns + object->end_ns) / 2;
+        const struct tyto_compose_box box = tyto_compose_object_box(object, 4 / 3.0f, middle_ns);
+        assert_true(box.opacity > 0.9f);
+        assert_true(box.x1 > 0.1f && box.x0 < 0.9f && box.y1 > 0.3f && box.y0 < 0.7f);
+        assert_true(tyto_compose_object_box(object, 4 / 3.0f, object->begin_ns).opacity > 0);
+        assert_true(tyto_compose_object_box(object, 4 / 3.0f, object->end_ns).opacity <= 0);
+    }
+    for (uint32_t i = 0; i < scene->num_sounds; i++) {
+        const struct tyto_compose_sound *sound = &scene->sounds[i];
+        assert_true(sound->begin_ns >= 0 && sound->end_ns <= scene->duration_ns);
+        assert_true(sound->end_ns > sound->begin_ns);
+        assert_true((double)sound->snr_db >= f->options.min_snr_db - 1e-3 &&
+                    (double)sound->snr_db <= f->options.max_snr_db + 1e-3);
+        assert_true(f->stock.entries[sound->entry_idx].is_audio);
+    }
+}
+
+static void everything_stays_within_its_bounds(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t clip = 0; clip < 400; clip++) {
+        make(f, &f->scene, clip);
+        check_bounds(f, &f->scene);
+    }
+    f->options.seconds = 600;
+    f->options.fps = 29.97;
+    f->options.max_offset_s = 2;
+    f->options.distractors = 1;
+    for (uint64_t clip = 0; clip < 20; clip++) {
+        make(f, &f->scene, clip);
+        assert_int_equal(f->scene.num_acts, 60);
+        check_bounds(f, &f->scene);
+    }
+}
+
+static void streams_of_one_camera_differ_by_one_offset(void **state)
+{
+    struct fixture *f = *state;
+    f->options.max_offset_s = 0.5;
+    f->options.clips_per_camera = 10;
+    bool any = false;
+    for (uint64_t clip = 0; clip < 30; clip += 10) {
+        make(f, &f->scene, clip);
+        make(f, &f->other, clip + 9);
+        assert_memory_equal(&f->scene.camera, &f->other.camera, sizeof(f->scene.camera));
+        assert_true(llabs(f->scene.camera.offset_ns) <= 500000000);
+        any |= f->scene.camera.offset_ns != 0;
+        make(f, &f->other, clip + 10);
+        assert_int_not_equal(f->scene.camera.offset_ns, f->other.camera.offset_ns);
+    }
+    assert_true(any);
+}
+
+static void bad_options_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct tyto_compose_options good = f->options;
+    for (int i = 0; i < 8; i++) {
+        f->options = good;
+        switch (i) {
+        case 0:
+            f->options.seconds = NAN;
+            break;
+        case 1:
+            f->options.fps = 0;
+            break;
+        case 2:
+            f->options.width_px = 321;
+            break;
+        case 3:
+            f->options.max_snr_db = -1;
+            break;
+        case 4:
+            f->options.shares[0] = -1;
+            break;
+        case 5:
+            memset(f->options.shares, 0, sizeof(f->options.shares));
+            break;
+        case 6:
+            f->options.max_offset_s = 6;
+            break;
+        default:
+            f->options.height_px = 4000;
+        }
+        assert_int_equal(tyto_compose_scene_init(&f->scene, &f->options, &f->stock, 0),
+                         TYTO_ERR_INVALID);
+    }
+}
+
+/* --- labels --------------------------------------------------------------------------------------
+ */
+
+/* Seconds of labels in a modality's rows, `both` counting for both. */
+static double sum_labels(const char *rows, const char *modality)
+{
+    double sum = 0;
+    char *copy = strdup(rows), *rest = NULL;
+    assert_non_null(copy);
+    for (char *row = strtok_r(copy, "\n", &rest); row; row = strtok_r(NULL, "\n", &rest)) {
+        const char *fields[5] = {row};
+        int num = 1;
+        for (char *at = row; *at; at++) {
+            if (*at == ',' && num < 5) {
+                fields[num++] = at + 1;
+            }
+        }
+        assert_int_equal(num, 5);
+        if (strcmp(fields[4], modality) == 0 || strcmp(fields[4], "both") == 0)
+            sum += strtod(fields[3], NULL) - strtod(fields[2], NULL);
+    }
+    free(copy);
+    return sum;
+}
+
+static void labels_say_what_is_in_the_scene(void **state)
+{
+    struct fixture *f = *state;
+    f->options.max_offset_s = 0.3;
+    uint32_t num_both = 0, num_ave = 0;
+    for (uint64_t clip = 0; clip < 100; clip++) {
+        struct tyto_compose_truth truth;
+        double seen_s = 0, heard_s = 0;
+        f->options.max_offset_s = clip < 50 ? 0 : 0.3;
+        make(f, &f->scene, clip);
+        assert_int_equal(
+            tyto_compose_truth_make(&f->scene, &f->options, &f->stock, "c.mp4", 1, &truth),
+            TYTO_OK);
+        for (uint32_t i = 0; i < f->scene.num_objects; i++) {
+            if (f->scene.objects[i].event != TYTO_COMPOSE_NO_EVENT)
+                seen_s += (double)(f->scene.objects[i].end_ns - f->scene.objects[i].begin_ns) / 1e9;
+        }
+        for (uint32_t i = 0; i < f->scene.num_sounds; i++) {
+            if (f->scene.sounds[i].event != TYTO_COMPOSE_NO_EVENT)
+                heard_s += (double)(f->scene.sounds[i].end_ns - f->scene.sounds[i].begin_ns) / 1e9;
+        }
+        assert_true(fabs(sum_labels(truth.labels, "seen") - seen_s) < 0.01);
+        assert_true(fabs(sum_labels(truth.labels, "heard") - heard_s) < 0.01);
+        assert_int_equal(truth.labels[0] == 'c', 1);
+        if (truth.num_labels == 0)
+            assert_string_equal(truth.labels, "c.mp4,,,,\n");
+        num_both += strstr(truth.labels, "both") != NULL;
+        num_ave += truth.annotation[0] != '\0';
+        assert_true(f->scene.acts[0].kind == TYTO_COMPOSE_BOTH || truth.annotation[0] == '\0' ||
+                    f->scene.acts[0].kind == TYTO_COMPOSE_SEVERAL);
+        assert_null(strchr(truth.scene, '\n'));
+        tyto_compose_truth_finish(&truth);
+    }
+    assert_true(num_both >= 10 && num_ave >= 30);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(a_manifest_becomes_classes_places_noises_and_distractors),
+        TEST(what_is_not_asked_for_is_a_distractor),
+        TEST(an_unknown_class_or_split_is_named),
+        TEST(every_bad_line_is_reported_with_its_number),
+        TEST(files_that_are_not_there_are_all_listed),
+        TEST(what_is_no_manifest_is_refused),
+        TEST(a_scene_is_a_function_of_seed_and_number),
+        TEST(kinds_have_their_shares_after_few_clips),
+        TEST(classes_and_recordings_take_turns),
+        TEST(everything_stays_within_its_bounds),
+        TEST(streams_of_one_camera_differ_by_one_offset),
+        TEST(bad_options_are_refused),
+        TEST(labels_say_what_is_in_the_scene),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
