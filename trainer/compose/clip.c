@@ -69,6 +69,12 @@ static enum tyto_err read_sound(void *user, uint32_t entry_idx, float **ret_samp
     return err;
 }
 
+static const char *name_sound(void *user, uint32_t entry_idx)
+{
+    const struct tyto_compose_stock *stock = user;
+    return stock->entries[entry_idx].path;
+}
+
 struct tyto_compose_pictures tyto_compose_pictures_of(const struct tyto_compose_stock *stock)
 {
     return (struct tyto_compose_pictures){.user = (void *)(uintptr_t)stock, .read = read_picture};
@@ -76,7 +82,8 @@ struct tyto_compose_pictures tyto_compose_pictures_of(const struct tyto_compose_
 
 struct tyto_compose_sounds tyto_compose_sounds_of(const struct tyto_compose_stock *stock)
 {
-    return (struct tyto_compose_sounds){.user = (void *)(uintptr_t)stock, .read = read_sound};
+    return (struct tyto_compose_sounds){
+        .user = (void *)(uintptr_t)stock, .read = read_sound, .name = name_sound};
 }
 
 /* --- the clip -------------------------------------------------------------------------------- */

@@ -273,8 +273,10 @@ enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
                         num_samples);
         free(recording);
         if (err == TYTO_ERR_FORMAT)
-            err = tyto_fault_set(ret_fault, err, NULL, scene->sounds[s].entry_idx, "sound",
-                                 "there is nothing to be heard in it");
+            err = tyto_fault_set(
+                ret_fault, err,
+                sounds->name ? sounds->name(sounds->user, scene->sounds[s].entry_idx) : NULL, 0,
+                NULL, "there is nothing to be heard in it: take it out of the manifest");
     }
     free(alone);
     if (err != TYTO_OK)

@@ -15,6 +15,8 @@ struct tyto_compose_sounds {
     void *user;
     enum tyto_err (*read)(void *user, uint32_t entry_idx, float **ret_samples,
                           uint32_t *ret_num_samples, struct tyto_fault *ret_fault);
+    /* What a person calls the entry, for faults; borrowed. May be NULL. */
+    const char *(*name)(void *user, uint32_t entry_idx);
 };
 
 /* num_samples of the scene from its begin. Sounds begin and end (with fades of 10 ms inside) at

@@ -168,6 +168,18 @@ static bool is_small_picture(const struct tyto_compose_entry *entry)
     return strncmp(slash ? slash + 1 : entry->name, "tiny-", 5) == 0;
 }
 
+/* Of 64 pixels little is left when the object is cut out of them: those mostly fill the frame. */
+static enum tyto_compose_look choose_look(double share, bool is_small, bool may_fill)
+{
+    const double filling = !may_fill ? 0 : is_small ? 0.6 : 0.2;
+    const double rectangle = filling + (is_small ? 0.1 : 0.08);
+    const double oval = rectangle + (is_small ? 0.2 : 0.07) * (may_fill ? 1 : 2);
+    return share < filling     ? TYTO_COMPOSE_FILLING
+           : share < rectangle ? TYTO_COMPOSE_RECTANGLE
+           : share < oval      ? TYTO_COMPOSE_OVAL
+                               : TYTO_COMPOSE_CUT_OUT;
+}
+
 /* slot of num_slots from left to right; a sole object goes anywhere. */
 static void place_object(struct draft *d, struct tyto_compose_object *object, uint32_t slot,
                          uint32_t num_slots)
@@ -192,12 +204,7 @@ static void place_object(struct draft *d, struct tyto_compose_object *object, ui
     object->foot0 = (float)(1 - between(random, 0, 0.85) * fmax(0, room));
     object->bob = happens(random, 0.5) ? (float)between(random, 0, 0.015) : 0;
     object->entrance = (enum tyto_compose_entrance)tyto_random_below(random, 3);
-    const double look = tyto_random_share(random);
-    const double filling = num_slots > 1 ? 0 : is_small ? 0.55 : 0.2;
-    object->look = look < filling                       ? TYTO_COMPOSE_FILLING
-                   : look < filling + 0.08              ? TYTO_COMPOSE_RECTANGLE
-                   : look < filling + 0.15 && !is_small ? TYTO_COMPOSE_OVAL
-                                                        : TYTO_COMPOSE_CUT_OUT;
+    object->look = choose_look(tyto_random_share(random), is_small, num_slots == 1);
     if (object->look == TYTO_COMPOSE_FILLING)
         object->entrance = TYTO_COMPOSE_POP;
 }
@@ -407,10 +414,10 @@ static void draw_camera(struct tyto_compose_camera *camera,
     const double offset_s = between(&random, -options->max_offset_s, options->max_offset_s);
     *camera = (struct tyto_compose_camera){
         .offset_ns = llround(offset_s * 1000) * 1000000,
-        .gain = (float)between(&random, 0.8, 1.15),
+        .gain = (float)between(&random, 0.78, 1.08),
         .lift = (float)between(&random, -12, 12),
         .gamma = (float)between(&random, 0.85, 1.2),
-        .drift = happens(&random, 0.5) ? (float)between(&random, 0.01, 0.12) : 0,
+        .drift = happens(&random, 0.5) ? (float)between(&random, 0.01, 0.09) : 0,
         .drift_hz = (float)between(&random, 0.03, 0.4),
         .tint_u = (float)between(&random, -5, 5),
         .tint_v = (float)between(&random, -5, 5),
