@@ -1,252 +1,102 @@
 /* SPDX-License-Identifier: MIT */
+/* Who does what in a step: one device alone runs it whole; several workers run it plan by plan, and
+ * between backward and update the host adds their gradients up. */
 #include "trainer/step.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "trainer/crew.h"
 #include "trainer/step_parts.h"
 
-/* --- places ---------------------------------------------------------------------------------- */
+struct worker {
+    struct tyto_gpu *gpu; /* owned but the first one's */
+    struct device_step *device;
+    const float *grads; /* (layout.num): where the device has them, or own_grads */
+    float *own_grads;   /* where the device's are not mapped */
+};
 
-uint64_t tyto_step_slot(const struct tyto_step *step, enum tyto_cman_tensor audio, uint32_t stream)
-{
-    const uint32_t by = (uint32_t)(TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q);
-
-    return step->layout.slots[(uint32_t)audio + stream * by].at;
-}
-
-static uint64_t at(const struct tyto_step *step, enum tyto_cman_tensor tensor)
-{
-    return step->layout.slots[tensor].at;
-}
-
-static struct map front_map(const struct tyto_step *step, enum linear which, uint32_t s)
-{
-    const struct tyto_cman_widths *w = &step->layout.widths;
-    const struct tyto_cman_dims *d = &step->layout.dims;
-    const bool audio = s == AUDIO;
-
-    if (which == LINEAR_MATCH)
-        return (struct map){
-            at(step, audio ? TYTO_CMAN_WHERE_AUDIO_WEIGHT : TYTO_CMAN_WHERE_VISUAL_WEIGHT),
-            at(step, audio ? TYTO_CMAN_WHERE_AUDIO_BIAS : TYTO_CMAN_WHERE_VISUAL_BIAS), w->match,
-            w->stream[s]};
-    if (!step->layout.adapt[s])
-        return (struct map){.bias = UINT64_MAX};
-    return (struct map){
-        at(step, audio ? TYTO_CMAN_ADAPT_AUDIO_WEIGHT : TYTO_CMAN_ADAPT_VISUAL_WEIGHT),
-        at(step, audio ? TYTO_CMAN_ADAPT_AUDIO_BIAS : TYTO_CMAN_ADAPT_VISUAL_BIAS), w->stream[s],
-        audio ? d->audio_in : d->visual_in};
-}
-
-struct map tyto_step_map(const struct tyto_step *step, enum linear which, uint32_t s)
-{
-    const struct tyto_cman_widths *w = &step->layout.widths;
-    const uint64_t none = UINT64_MAX;
-
-    switch (which) {
-    case LINEAR_QKV:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_WHEN_AUDIO_Q, s), none, w->qkv[s],
-                            w->stream[s]};
-    case LINEAR_AFTER:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_INPUT, s),
-                            tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_BIAS, s), w->after_key,
-                            w->stream[s]};
-    case LINEAR_KEY:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_WHICH_AUDIO_A, s), none, w->which,
-                            w->hidden};
-    case LINEAR_STATE:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_WHICH_AUDIO_G, s), none, w->which,
-                            w->hidden};
-    case LINEAR_SENTINEL:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_WHICH_AUDIO_S, s), none, w->which,
-                            w->hidden};
-    case LINEAR_AGAIN:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_HIDDEN, s), none,
-                            5 * w->hidden, w->hidden};
-    case LINEAR_ADAPT:
-    case LINEAR_MATCH:
-    case NUM_LINEARS:
-        break;
-    }
-    return front_map(step, which, s);
-}
-
-struct map tyto_step_head_map(const struct tyto_step *step, uint32_t layer)
-{
-    const struct tyto_cman_widths *w = &step->layout.widths;
-
-    if (layer == 0)
-        return (struct map){at(step, TYTO_CMAN_HEAD_0_WEIGHT), at(step, TYTO_CMAN_HEAD_0_BIAS),
-                            w->head, 2 * w->hidden};
-    return (struct map){at(step, TYTO_CMAN_HEAD_1_WEIGHT), at(step, TYTO_CMAN_HEAD_1_BIAS),
-                        step->layout.logits, w->head};
-}
+struct tyto_step {
+    struct tyto_ranks *ranks; /* borrowed; NULL: alone */
+    struct tyto_crew *crew;
+    bool is_split;
+    uint32_t batch, num_workers;
+    struct worker workers[TYTO_CREW_MAX];
+    float *sum;    /* (layout.num + 1) gradients of all, then the loss; split only */
+    float *logits; /* of all workers' eval */
+    /* What the crew is at. */
+    const struct tyto_step_in *in;
+    const struct tyto_adamw_hyper *hyper;
+    const struct tyto_dropout_key *key;
+};
 
 /* --- making ---------------------------------------------------------------------------------- */
 
-static enum tyto_err make_buf(struct tyto_gpu *gpu, enum tyto_buf_kind kind, uint64_t rows,
-                              uint64_t width, struct tyto_buf **ret_buf)
+static uint32_t first_of(const struct tyto_step *step, uint32_t idx)
 {
-    if (rows == 0 || width == 0)
-        return TYTO_OK;
-    if (rows > UINT32_MAX / width) /* kernels count in 32 bits */
-        return TYTO_ERR_SHAPE;
-    return tyto_buf_create(gpu, kind, rows * width * sizeof(float), ret_buf);
+    return (uint32_t)((uint64_t)step->batch * idx / step->num_workers);
 }
 
-static uint64_t largest_scratch(const struct tyto_step *step)
+static enum tyto_err make_worker(struct tyto_step *step, const struct tyto_step_params *params,
+                                 uint32_t idx)
 {
-    const uint64_t pictures = (uint64_t)step->rows * step->layout.dims.num_places;
-    uint64_t largest = 1;
-
-    for (uint32_t i = 0; i < NUM_LINEARS * NUM_STREAMS; i++) {
-        const struct map map = tyto_step_map(step, (enum linear)(i / NUM_STREAMS), i % NUM_STREAMS);
-        const uint64_t need = tyto_gemm_back_scratch((uint32_t)pictures, map.n, map.k);
-
-        largest = need > largest && i / NUM_STREAMS <= LINEAR_MATCH ? need : largest;
-        if (tyto_gemm_back_scratch(step->rows, map.n, map.k) > largest)
-            largest = tyto_gemm_back_scratch(step->rows, map.n, map.k);
-    }
-    for (uint32_t i = 0; i < 2; i++) {
-        const struct map map = tyto_step_head_map(step, i);
-
-        if (tyto_gemm_back_scratch(step->rows, map.n, map.k) > largest)
-            largest = tyto_gemm_back_scratch(step->rows, map.n, map.k);
-    }
-    return largest;
-}
-
-static enum tyto_err make_bufs(struct tyto_step *step)
-{
-    const struct tyto_cman_widths *w = &step->layout.widths;
-    const struct tyto_cman_dims *d = &step->layout.dims;
-    const uint64_t batch = step->batch, rows = step->rows, places = d->num_places;
-    const uint64_t gemm_scratch = largest_scratch(step);
+    const uint32_t begin = first_of(step, idx), end = first_of(step, idx + 1);
+    const uint32_t before = step->ranks ? tyto_ranks_rank(step->ranks) * step->batch : 0;
+    struct worker *worker = &step->workers[idx];
     enum tyto_err err = TYTO_OK;
 
-#define MAKE_BUF(name, kind, num, width)                                                           \
-    if (!err)                                                                                      \
-        err = make_buf(step->gpu, TYTO_BUF_##kind, num, width, &step->bufs[BUF_##name]);
-#define MAKE_STREAM_BUF(name, kind, num, width)                                                    \
-    if (!err)                                                                                      \
-        err = make_buf(step->gpu, TYTO_BUF_##kind, num, width, &step->stream_bufs[s][BUF_##name]);
-    BUF_LIST(MAKE_BUF)
-    for (uint32_t s = 0; s < NUM_STREAMS; s++) {
-        const uint64_t pictures = s == AUDIO ? rows : rows * places;
-        const bool adapts = step->layout.adapt[s];
-
-        STREAM_BUF_LIST(MAKE_STREAM_BUF)
-    }
-#undef MAKE_BUF
-#undef MAKE_STREAM_BUF
-    return err;
+    if (idx == 0)
+        worker->gpu = params->gpu;
+    else
+        err = tyto_gpu_create(params->gpu_params, &worker->gpu);
+    if (!err)
+        err = device_step_create(params, worker->gpu, before + begin, end - begin, step->is_split,
+                                 &worker->device);
+    if (err || !step->is_split)
+        return err;
+    worker->grads = tyto_buf_map(worker->device->bufs[BUF_GRADS]);
+    if (!worker->grads)
+        worker->grads = worker->own_grads = malloc(worker->device->layout.num * sizeof(float));
+    return worker->grads ? TYTO_OK : TYTO_ERR_NOMEM;
 }
 
-static enum tyto_err make_ops(struct tyto_step *step)
+static enum tyto_err make_rows(struct tyto_step *step)
 {
-    enum tyto_err err = TYTO_OK;
+    const struct tyto_params_layout *layout = &step->workers[0].device->layout;
+    const size_t rows = (size_t)step->batch * layout->dims.num_segments;
 
-#define MAKE_OP(name)                                                                              \
-    if (!err)                                                                                      \
-        err = tyto_##name##_create(step->gpu, &step->name);
-    OP_LIST(MAKE_OP)
-#undef MAKE_OP
-    return err;
-}
-
-static enum tyto_err make_linear(struct tyto_step *step, struct map map, const float *zeros,
-                                 struct tyto_gemm_weights **ret_weights)
-{
-    if (map.n == 0)
-        return TYTO_OK;
-    return tyto_gemm_weights_create(step->gpu, TYTO_WEIGHT_F32, zeros,
-                                    map.bias == UINT64_MAX ? NULL : zeros, map.n, map.k,
-                                    ret_weights);
-}
-
-static enum tyto_err make_linears(struct tyto_step *step)
-{
-    float *zeros = calloc(step->layout.num, sizeof(*zeros));
-    enum tyto_err err = zeros ? TYTO_OK : TYTO_ERR_NOMEM;
-
-    for (uint32_t i = 0; i < NUM_LINEARS * NUM_STREAMS && !err; i++) {
-        const uint32_t which = i / NUM_STREAMS, s = i % NUM_STREAMS;
-
-        err = make_linear(step, tyto_step_map(step, (enum linear)which, s), zeros,
-                          &step->linears[which][s]);
-    }
-    for (uint32_t i = 0; i < 2 && !err; i++)
-        err = make_linear(step, tyto_step_head_map(step, i), zeros, &step->head[i]);
-    free(zeros);
-    return err;
-}
-
-static enum tyto_err record(struct tyto_step *step)
-{
-    enum tyto_err err = tyto_plan_create(step->gpu, "training step", &step->train);
-
-    if (!err)
-        err = tyto_step_record_forward(step, step->train, true);
-    if (!err)
-        err = tyto_step_record_loss(step, step->train);
-    if (!err)
-        err = tyto_step_record_back(step, step->train);
-    if (!err)
-        err = tyto_plan_finish(step->train);
-    if (!err)
-        err = tyto_plan_create(step->gpu, "evaluation", &step->eval);
-    if (!err)
-        err = tyto_step_record_forward(step, step->eval, false);
-    if (!err)
-        err = tyto_step_record_loss(step, step->eval);
-    if (!err)
-        err = tyto_plan_finish(step->eval);
-    return err;
-}
-
-static void fill_in(struct tyto_step *step)
-{
-    const uint32_t num = step->layout.dims.num_segments;
-    const struct tyto_step_in in = tyto_step_in(step);
-    uint32_t *previous = tyto_buf_map(step->bufs[BUF_PREVIOUS]);
-
-    for (uint32_t i = 0; i < step->rows; i++) {
-        in.has[AUDIO][i] = in.has[VISUAL][i] = i;
-        previous[i] = i % num > 0 ? i - 1 : TYTO_ROW_NONE;
-    }
-    for (uint32_t b = 0; b < step->batch; b++)
-        in.len[b] = num;
+    if (step->is_split)
+        step->sum = malloc((layout->num + 1) * sizeof(*step->sum));
+    if (step->num_workers > 1)
+        step->logits = malloc(rows * layout->logits * sizeof(*step->logits));
+    return (step->is_split && !step->sum) || (step->num_workers > 1 && !step->logits)
+               ? TYTO_ERR_NOMEM
+               : TYTO_OK;
 }
 
 enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyto_step **ret_step)
 {
-    const uint64_t rows = (uint64_t)params->batch * params->dims.num_segments;
+    const uint32_t num_workers = params->num_workers ? params->num_workers : 1;
     struct tyto_step *step = NULL;
     enum tyto_err err = TYTO_OK;
 
-    if (rows == 0 || rows > TYTO_COL_SUM_MAX_ROWS || params->dims.num_places == 0 ||
-        rows * params->dims.num_places > UINT32_MAX)
+    if (params->batch == 0 || num_workers > params->batch)
         return TYTO_ERR_SHAPE;
+    if (num_workers > TYTO_CREW_MAX || (num_workers > 1 && !params->gpu_params))
+        return TYTO_ERR_INVALID;
     step = calloc(1, sizeof(*step));
     if (!step)
         return TYTO_ERR_NOMEM;
-    step->gpu = params->gpu;
+    step->ranks = params->ranks && tyto_ranks_num(params->ranks) > 1 ? params->ranks : NULL;
     step->batch = params->batch;
-    step->rows = (uint32_t)rows;
-    step->drop_rate = params->dropout;
-    step->pool = params->pool;
-    err = tyto_params_layout_init(&params->dims, params->adapt, &step->layout);
+    step->num_workers = num_workers;
+    step->is_split = num_workers > 1 || step->ranks;
+    for (uint32_t i = 0; i < num_workers && !err; i++)
+        err = make_worker(step, params, i);
     if (!err)
-        err = make_bufs(step);
+        err = make_rows(step);
     if (!err)
-        err = make_ops(step);
-    if (!err)
-        err = make_linears(step);
-    if (!err) {
-        fill_in(step);
-        err = record(step);
-    }
+        err = tyto_crew_create(num_workers, &step->crew);
     if (err) {
         tyto_step_destroy(&step);
         return err;
@@ -262,116 +112,196 @@ void tyto_step_destroy(struct tyto_step **step_ptr)
     if (!step)
         return;
     *step_ptr = NULL;
-    tyto_plan_destroy(&step->train);
-    tyto_plan_destroy(&step->eval);
-#define DESTROY_OP(name) tyto_##name##_destroy(&step->name);
-    OP_LIST(DESTROY_OP)
-#undef DESTROY_OP
-    for (uint32_t i = 0; i < NUM_LINEARS * NUM_STREAMS; i++)
-        tyto_gemm_weights_destroy(&step->linears[i / NUM_STREAMS][i % NUM_STREAMS]);
-    for (uint32_t i = 0; i < 2; i++)
-        tyto_gemm_weights_destroy(&step->head[i]);
-    for (uint32_t i = 0; i < NUM_BUFS; i++)
-        tyto_buf_destroy(&step->bufs[i]);
-    for (uint32_t s = 0; s < NUM_STREAMS; s++)
-        for (uint32_t i = 0; i < NUM_STREAM_BUFS; i++)
-            tyto_buf_destroy(&step->stream_bufs[s][i]);
+    tyto_crew_destroy(&step->crew);
+    for (uint32_t i = 0; i < step->num_workers; i++) {
+        device_step_destroy(&step->workers[i].device);
+        if (i > 0)
+            tyto_gpu_destroy(&step->workers[i].gpu);
+        free(step->workers[i].own_grads);
+    }
+    free(step->sum);
+    free(step->logits);
     free(step);
 }
 
-/* --- using ----------------------------------------------------------------------------------- */
+/* --- reading and writing --------------------------------------------------------------------- */
 
 const struct tyto_params_layout *tyto_step_layout(const struct tyto_step *step)
 {
-    return &step->layout;
+    return &step->workers[0].device->layout;
 }
 
 struct tyto_step_in tyto_step_in(struct tyto_step *step)
 {
-    return (struct tyto_step_in){
-        .audio = tyto_buf_map(step->stream_bufs[AUDIO][BUF_FEATURES]),
-        .visual = tyto_buf_map(step->stream_bufs[VISUAL][BUF_FEATURES]),
-        .has = {tyto_buf_map(step->stream_bufs[AUDIO][BUF_HAS]),
-                tyto_buf_map(step->stream_bufs[VISUAL][BUF_HAS])},
-        .len = tyto_buf_map(step->bufs[BUF_LEN]),
-        .yes = tyto_buf_map(step->bufs[BUF_YES]),
-        .no = tyto_buf_map(step->bufs[BUF_NO]),
-    };
+    if (step->num_workers > 1)
+        return (struct tyto_step_in){0};
+    return device_step_in(step->workers[0].device);
 }
 
-static enum tyto_err write_or_zero(struct tyto_step *step, enum buf buf, const float *values)
+static enum tyto_err load(void *user, uint32_t idx)
 {
-    const uint64_t num_bytes = step->layout.num * sizeof(float);
-    float *zeros = NULL;
-    enum tyto_err err = TYTO_OK;
+    struct tyto_step *step = user;
 
-    if (values)
-        return tyto_buf_write(step->bufs[buf], 0, values, num_bytes);
-    zeros = calloc(1, num_bytes);
-    if (!zeros)
-        return TYTO_ERR_NOMEM;
-    err = tyto_buf_write(step->bufs[buf], 0, zeros, num_bytes);
-    free(zeros);
-    return err;
+    device_step_load(step->workers[idx].device, step->in, first_of(step, idx));
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_step_load(struct tyto_step *step, const struct tyto_step_in *in)
+{
+    step->in = in;
+    return tyto_crew_run(step->crew, load, step);
 }
 
 enum tyto_err tyto_step_write(struct tyto_step *step, const float *values, const float *moment_1,
                               const float *moment_2)
 {
-    enum tyto_err err = write_or_zero(step, BUF_VALUES, values);
+    enum tyto_err err = TYTO_OK;
 
-    if (!err)
-        err = write_or_zero(step, BUF_MOMENT_1, moment_1);
-    if (!err)
-        err = write_or_zero(step, BUF_MOMENT_2, moment_2);
+    for (uint32_t i = 0; i < step->num_workers && !err; i++)
+        err = device_step_write(step->workers[i].device, values, moment_1, moment_2);
     return err;
 }
 
 enum tyto_err tyto_step_read(const struct tyto_step *step, float *ret_values, float *ret_moment_1,
                              float *ret_moment_2)
 {
-    const uint64_t num_bytes = step->layout.num * sizeof(float);
-    enum tyto_err err = tyto_buf_read(step->bufs[BUF_VALUES], 0, ret_values, num_bytes);
+    const struct device_step *device = step->workers[0].device; /* all have the same */
+    const uint64_t num_bytes = device->layout.num * sizeof(float);
+    enum tyto_err err = tyto_buf_read(device->bufs[BUF_VALUES], 0, ret_values, num_bytes);
 
     if (!err && ret_moment_1)
-        err = tyto_buf_read(step->bufs[BUF_MOMENT_1], 0, ret_moment_1, num_bytes);
+        err = tyto_buf_read(device->bufs[BUF_MOMENT_1], 0, ret_moment_1, num_bytes);
     if (!err && ret_moment_2)
-        err = tyto_buf_read(step->bufs[BUF_MOMENT_2], 0, ret_moment_2, num_bytes);
+        err = tyto_buf_read(device->bufs[BUF_MOMENT_2], 0, ret_moment_2, num_bytes);
     return err;
 }
 
 enum tyto_err tyto_step_read_grads(const struct tyto_step *step, float *ret_grads)
 {
-    return tyto_buf_read(step->bufs[BUF_GRADS], 0, ret_grads, step->layout.num * sizeof(float));
+    const struct device_step *device = step->workers[0].device;
+
+    return tyto_buf_read(device->bufs[BUF_GRADS], 0, ret_grads, device->layout.num * sizeof(float));
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static enum tyto_err find_grads(void *user, uint32_t idx)
+{
+    struct tyto_step *step = user;
+    struct worker *worker = &step->workers[idx];
+    enum tyto_err err = device_step_run(worker->device, PLAN_FORWARD, step->hyper, step->key);
+
+    if (!err)
+        err = device_step_run(worker->device, PLAN_BACK, NULL, NULL);
+    if (!err && worker->own_grads)
+        err = tyto_buf_read(worker->device->bufs[BUF_GRADS], 0, worker->own_grads,
+                            worker->device->layout.num * sizeof(float));
+    return err;
+}
+
+/* Its share of the row, all workers' in their order. */
+static enum tyto_err add_up(void *user, uint32_t idx)
+{
+    struct tyto_step *step = user;
+    const uint64_t num = tyto_step_layout(step)->num;
+    const uint64_t begin = num * idx / step->num_workers, end = num * (idx + 1) / step->num_workers;
+
+    memcpy(step->sum + begin, step->workers[0].grads + begin, (end - begin) * sizeof(float));
+    for (uint32_t w = 1; w < step->num_workers; w++) {
+        const float *grads = step->workers[w].grads;
+
+        for (uint64_t i = begin; i < end; i++)
+            step->sum[i] += grads[i];
+    }
+    return TYTO_OK;
+}
+
+static enum tyto_err update(void *user, uint32_t idx)
+{
+    struct tyto_step *step = user;
+    struct device_step *device = step->workers[idx].device;
+    enum tyto_err err =
+        tyto_buf_write(device->bufs[BUF_GRADS], 0, step->sum, device->layout.num * sizeof(float));
+
+    return err ? err : device_step_run(device, PLAN_UPDATE, NULL, NULL);
+}
+
+static float total_loss(const struct tyto_step *step)
+{
+    double sum = 0;
+
+    for (uint32_t i = 0; i < step->num_workers; i++)
+        sum += (double)device_step_loss(step->workers[i].device);
+    return (float)sum;
+}
+
+static enum tyto_err run_split(struct tyto_step *step, float *ret_loss)
+{
+    const uint64_t num = tyto_step_layout(step)->num;
+    enum tyto_err err = tyto_crew_run(step->crew, find_grads, step);
+
+    if (!err)
+        err = tyto_crew_run(step->crew, add_up, step);
+    if (!err) {
+        step->sum[num] = total_loss(step);
+        if (step->ranks)
+            err = tyto_ranks_sum(step->ranks, step->sum, num + 1);
+    }
+    if (!err)
+        err = tyto_crew_run(step->crew, update, step);
+    if (!err)
+        *ret_loss = step->sum[num];
+    return err;
 }
 
 enum tyto_err tyto_step_run(struct tyto_step *step, const struct tyto_adamw_hyper *hyper,
                             const struct tyto_dropout_key *key, struct tyto_step_result *ret_result)
 {
+    struct device_step *device = step->workers[0].device;
+    float loss = 0;
     enum tyto_err err = TYTO_OK;
 
-    memcpy(tyto_buf_map(step->bufs[BUF_HYPER]), hyper, sizeof(*hyper));
-    memcpy(tyto_buf_map(step->bufs[BUF_KEY]), key, sizeof(*key));
-    err = tyto_plan_run(step->train);
+    step->hyper = hyper;
+    step->key = key;
+    if (step->is_split)
+        err = run_split(step, &loss);
+    else
+        err = device_step_run(device, PLAN_WHOLE, hyper, key);
     if (err)
         return err;
-    ret_result->loss = *(const float *)tyto_buf_map(step->bufs[BUF_LOSS]);
-    ret_result->norm = *(const float *)tyto_buf_map(step->bufs[BUF_NORM]);
+    ret_result->loss = step->is_split ? loss : device_step_loss(device);
+    ret_result->norm = *(const float *)tyto_buf_map(device->bufs[BUF_NORM]);
     return TYTO_OK;
+}
+
+static enum tyto_err evaluate(void *user, uint32_t idx)
+{
+    struct tyto_step *step = user;
+    struct device_step *device = step->workers[idx].device;
+    const size_t width = device->layout.logits, num = device_step_targets(device);
+    const size_t per_clip = num / device->batch;
+    enum tyto_err err = device_step_run(device, PLAN_EVAL, NULL, NULL);
+
+    if (!err && step->logits)
+        memcpy(step->logits + first_of(step, idx) * per_clip * width, device_step_logits(device),
+               num * width * sizeof(float));
+    return err;
 }
 
 enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, float *ret_loss)
 {
-    enum tyto_err err = tyto_plan_run(step->eval);
+    enum tyto_err err = tyto_crew_run(step->crew, evaluate, step);
 
     if (err)
         return err;
-    *ret_logits = tyto_buf_map(step->bufs[step->pool ? BUF_POOLED : BUF_LOGITS]);
-    *ret_loss = *(const float *)tyto_buf_map(step->bufs[BUF_LOSS]);
+    *ret_logits = step->logits ? step->logits : device_step_logits(step->workers[0].device);
+    *ret_loss = total_loss(step);
     return TYTO_OK;
 }
 
 bool tyto_step_part(const struct tyto_step *step, uint32_t idx, struct tyto_plan_part *ret_part)
 {
-    return tyto_plan_part(step->train, idx, ret_part);
+    const struct device_step *device = step->workers[0].device;
+
+    return !step->is_split && tyto_plan_part(device->plans[PLAN_WHOLE], idx, ret_part);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One step of training the head: forward, loss, backward, AdamW, recorded once for a batch of B
  * clips of T segments and submitted again and again. Parameters, moments and everything between
- * stay on the device; the host writes features and targets and reads one loss. */
+ * stay on the device; the host writes features and targets and reads one loss.
+ * With several workers (cores that run a software driver each) or ranks (processes), each takes its
+ * share of the clips, and the host adds the gradients up, in the order of workers and ranks: the
+ * same bits in every run with the same number of both. */
 #ifndef TYTO_TRAINER_STEP_H
 #define TYTO_TRAINER_STEP_H
 
@@ -10,6 +13,7 @@
 #include "shaders/adamw/adamw.h"
 #include "shaders/dropout/dropout.h"
 #include "trainer/params.h"
+#include "trainer/ranks.h"
 
 enum tyto_step_pool {
     TYTO_STEP_POOL_NONE, /* every segment has its own targets */
@@ -21,9 +25,15 @@ struct tyto_step_params {
     struct tyto_gpu *gpu;
     struct tyto_cman_dims dims;
     bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
-    uint32_t batch;                    /* B */
+    uint32_t batch;                    /* B: of this process */
     enum tyto_step_pool pool;
     float dropout; /* of a_t, the pooled picture, the head's input and its hidden units; 0: none */
+    /* Devices that share the batch: gpu, and more like gpu_params, which the step opens itself.
+     * 0 counts as 1; no more than B */
+    uint32_t num_workers;
+    const struct tyto_gpu_params *gpu_params; /* borrowed until create returns */
+    struct tyto_ranks *ranks; /* borrowed until destroy; NULL: no other process. All ranks have
+                                 the same B and parameters, and run the same calls */
 };
 
 struct tyto_step;
@@ -46,7 +56,12 @@ struct tyto_step_in {
                          every logit, shares of the mean included; 0 at first.
                          (B, N) with pooling */
 };
+/* With several workers there is no such place (all NULL): tyto_step_load. */
 struct tyto_step_in tyto_step_in(struct tyto_step *step);
+/* Copies a batch of the same form to where the next steps read it, on all workers' threads; in is
+ * borrowed until it returns. has: anything but TYTO_ROW_NONE means there. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_load(struct tyto_step *step, const struct tyto_step_in *in);
 
 /* (layout's num) floats each. */
 TYTO_MUST_CHECK
@@ -55,7 +70,7 @@ enum tyto_err tyto_step_write(struct tyto_step *step, const float *values, const
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_read(const struct tyto_step *step, float *ret_values, float *ret_moment_1,
                              float *ret_moment_2); /* moments may be NULL */
-/* The gradients of the last step before clipping. */
+/* The gradients of the last step before clipping, of all workers and ranks. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_read_grads(const struct tyto_step *step, float *ret_grads);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The backward pass of a training step: from the logits' gradient to every parameter's, then
- * AdamW. Reads like step_forward.c from its end. */
+/* The backward pass of a training step: from the logits' gradient to every parameter's. Reads like
+ * step_forward.c from its end. */
 #include <math.h>
 
 #include "trainer/step_parts.h"
@@ -16,7 +16,7 @@ static struct tyto_mat columns(struct tyto_bind bind, uint32_t from, uint32_t st
 }
 
 /* dx = dy W + extra, W the map's weights. */
-static enum tyto_err back_x(struct tyto_step *step, struct tyto_plan *plan, struct map map,
+static enum tyto_err back_x(struct device_step *step, struct tyto_plan *plan, struct map map,
                             uint64_t m, struct tyto_mat dy, struct tyto_mat dx,
                             struct tyto_mat extra, bool is_gate)
 {
@@ -35,7 +35,7 @@ static enum tyto_err back_x(struct tyto_step *step, struct tyto_plan *plan, stru
 }
 
 /* Gradients of the map's weights and bias, in its place among all gradients. */
-static enum tyto_err back_w(struct tyto_step *step, struct tyto_plan *plan, struct map map,
+static enum tyto_err back_w(struct device_step *step, struct tyto_plan *plan, struct map map,
                             uint64_t m, struct tyto_mat dy, struct tyto_mat x)
 {
     const struct tyto_gemm_back_w_args args = {
@@ -54,7 +54,7 @@ static enum tyto_err back_w(struct tyto_step *step, struct tyto_plan *plan, stru
 
 static const struct tyto_mat none;
 
-static enum tyto_err record_head(struct tyto_step *step, struct tyto_plan *plan)
+static enum tyto_err record_head(struct device_step *step, struct tyto_plan *plan)
 {
     const struct map first = tyto_step_head_map(step, 0), last = tyto_step_head_map(step, 1);
     const struct tyto_mat d_logits = whole(of(step, BUF_D_LOGITS));
@@ -75,7 +75,7 @@ static enum tyto_err record_head(struct tyto_step *step, struct tyto_plan *plan)
     return err;
 }
 
-static enum tyto_err record_co_attn(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_co_attn(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_widths *w = &step->layout.widths;
     const struct tyto_co_attn_shape shape = {
@@ -116,7 +116,7 @@ static enum tyto_err record_co_attn(struct tyto_step *step, struct tyto_plan *pl
 }
 
 /* From the stream's half of D_BOTH to its state, its sentinel, and the other stream's o. */
-static enum tyto_err record_which(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_which(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_widths *w = &step->layout.widths;
     const struct map state = tyto_step_map(step, LINEAR_STATE, s);
@@ -151,7 +151,7 @@ static enum tyto_err record_which(struct tyto_step *step, struct tyto_plan *plan
 }
 
 /* Gates and cells once more, from the states that are known now. */
-static enum tyto_err record_gates(struct tyto_step *step, struct tyto_plan *plan, uint32_t s,
+static enum tyto_err record_gates(struct device_step *step, struct tyto_plan *plan, uint32_t s,
                                   const struct tyto_lstm_sentinel_back_shape *shape,
                                   const struct tyto_lstm_sentinel_back_io *io)
 {
@@ -174,7 +174,7 @@ static enum tyto_err record_gates(struct tyto_step *step, struct tyto_plan *plan
     return err;
 }
 
-static enum tyto_err record_lstm(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_lstm(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_widths *w = &step->layout.widths;
     const struct map again = tyto_step_map(step, LINEAR_AGAIN, s);
@@ -204,7 +204,7 @@ static enum tyto_err record_lstm(struct tyto_step *step, struct tyto_plan *plan,
 }
 
 /* The maps of x^: gates with a bias, the sentinel's gate without, the other stream's o with. */
-static enum tyto_err record_after(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_after(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_widths *w = &step->layout.widths;
     const struct map all = tyto_step_map(step, LINEAR_AFTER, s);
@@ -230,7 +230,7 @@ static enum tyto_err record_after(struct tyto_step *step, struct tyto_plan *plan
     return err;
 }
 
-static enum tyto_err record_when(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_when(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_dims *d = &step->layout.dims;
     const struct map map = tyto_step_map(step, LINEAR_QKV, s);
@@ -257,7 +257,7 @@ static enum tyto_err record_when(struct tyto_step *step, struct tyto_plan *plan,
 }
 
 /* From the pooled picture to the cosine of sound and places. */
-static enum tyto_err record_places(struct tyto_step *step, struct tyto_plan *plan)
+static enum tyto_err record_places(struct device_step *step, struct tyto_plan *plan)
 {
     const struct tyto_cman_dims *d = &step->layout.dims;
     const struct tyto_cman_widths *w = &step->layout.widths;
@@ -298,7 +298,7 @@ static enum tyto_err record_places(struct tyto_step *step, struct tyto_plan *pla
 }
 
 /* The two maps of "where", then the adapters where there are any. */
-static enum tyto_err record_front(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_front(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct map match = tyto_step_map(step, LINEAR_MATCH, s);
     const struct map adapt = tyto_step_map(step, LINEAR_ADAPT, s);
@@ -327,11 +327,8 @@ static enum tyto_err record_front(struct tyto_step *step, struct tyto_plan *plan
     return err;
 }
 
-enum tyto_err tyto_step_record_back(struct tyto_step *step, struct tyto_plan *plan)
+enum tyto_err tyto_step_record_back(struct device_step *step, struct tyto_plan *plan)
 {
-    const struct tyto_adamw_io io = {
-        of(step, BUF_VALUES), of(step, BUF_GRADS), of(step, BUF_MOMENT_1), of(step, BUF_MOMENT_2),
-        of(step, BUF_HYPER),  of(step, BUF_PARTS), of(step, BUF_NORM)};
     enum tyto_err err = record_head(step, plan);
 
     for (uint32_t s = 0; s < NUM_STREAMS && !err; s++)
@@ -347,7 +344,14 @@ enum tyto_err tyto_step_record_back(struct tyto_step *step, struct tyto_plan *pl
         err = record_places(step, plan);
     for (uint32_t s = 0; s < NUM_STREAMS && !err; s++)
         err = record_front(step, plan, s);
-    if (!err)
-        err = tyto_adamw_record(step->adamw, plan, (uint32_t)step->layout.num, &io);
     return err;
+}
+
+enum tyto_err tyto_step_record_update(struct device_step *step, struct tyto_plan *plan)
+{
+    const struct tyto_adamw_io io = {
+        of(step, BUF_VALUES), of(step, BUF_GRADS), of(step, BUF_MOMENT_1), of(step, BUF_MOMENT_2),
+        of(step, BUF_HYPER),  of(step, BUF_PARTS), of(step, BUF_NORM)};
+
+    return tyto_adamw_record(step->adamw, plan, (uint32_t)step->layout.num, &io);
 }

@@ -5,7 +5,7 @@
 
 #include "trainer/step_parts.h"
 
-static enum tyto_err pack(struct tyto_step *step, struct tyto_plan *plan, struct map map,
+static enum tyto_err pack(struct device_step *step, struct tyto_plan *plan, struct map map,
                           const struct tyto_gemm_weights *weights)
 {
     if (map.n == 0)
@@ -14,7 +14,7 @@ static enum tyto_err pack(struct tyto_step *step, struct tyto_plan *plan, struct
                                            map.weight, map.bias, weights);
 }
 
-static enum tyto_err pack_all(struct tyto_step *step, struct tyto_plan *plan)
+static enum tyto_err pack_all(struct device_step *step, struct tyto_plan *plan)
 {
     const struct tyto_buf *values = step->bufs[BUF_VALUES];
     enum tyto_err err =
@@ -43,7 +43,7 @@ static enum tyto_err pack_all(struct tyto_step *step, struct tyto_plan *plan)
     return err;
 }
 
-static enum tyto_err linear(struct tyto_step *step, struct tyto_plan *plan,
+static enum tyto_err linear(struct device_step *step, struct tyto_plan *plan,
                             const struct tyto_gemm_weights *weights, uint64_t m, struct tyto_mat x,
                             struct tyto_mat y, enum tyto_act act)
 {
@@ -57,17 +57,18 @@ static struct tyto_mat whole(struct tyto_bind bind)
     return (struct tyto_mat){.buf = bind.buf};
 }
 
-enum tyto_err tyto_step_record_dropout(struct tyto_step *step, struct tyto_plan *plan,
+enum tyto_err tyto_step_record_dropout(struct device_step *step, struct tyto_plan *plan,
                                        uint32_t site, const struct tyto_buf *x)
 {
+    const uint32_t num = (uint32_t)(tyto_buf_size_bytes(x) / sizeof(float));
+
     if (!(step->drop_rate > 0))
         return TYTO_OK;
-    return tyto_dropout_record(step->dropout, plan,
-                               (uint32_t)(tyto_buf_size_bytes(x) / sizeof(float)), step->drop_rate,
-                               site, step->bufs[BUF_KEY], x);
+    return tyto_dropout_record(step->dropout, plan, num / step->batch * step->first, num,
+                               step->drop_rate, site, step->bufs[BUF_KEY], x);
 }
 
-static enum tyto_err record_where(struct tyto_step *step, struct tyto_plan *plan, bool dropout)
+static enum tyto_err record_where(struct device_step *step, struct tyto_plan *plan, bool dropout)
 {
     const struct tyto_cman_dims *d = &step->layout.dims;
     const struct tyto_cman_widths *w = &step->layout.widths;
@@ -117,7 +118,7 @@ static enum tyto_err record_where(struct tyto_step *step, struct tyto_plan *plan
     return err;
 }
 
-static enum tyto_err record_when(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_when(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_dims *d = &step->layout.dims;
     const struct tyto_cman_widths *w = &step->layout.widths;
@@ -150,7 +151,7 @@ static enum tyto_err record_when(struct tyto_step *step, struct tyto_plan *plan,
     return err;
 }
 
-static enum tyto_err record_lstms(struct tyto_step *step, struct tyto_plan *plan)
+static enum tyto_err record_lstms(struct device_step *step, struct tyto_plan *plan)
 {
     const struct tyto_cman_widths *w = &step->layout.widths;
     const struct tyto_lstm_sentinel_shape shape = {
@@ -176,7 +177,7 @@ static enum tyto_err record_lstms(struct tyto_step *step, struct tyto_plan *plan
     return err;
 }
 
-static enum tyto_err record_which(struct tyto_step *step, struct tyto_plan *plan, uint32_t s)
+static enum tyto_err record_which(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
     const struct tyto_cman_widths *w = &step->layout.widths;
     const struct tyto_co_attn_shape shape = {
@@ -216,7 +217,7 @@ static enum tyto_err record_which(struct tyto_step *step, struct tyto_plan *plan
     return err;
 }
 
-enum tyto_err tyto_step_record_forward(struct tyto_step *step, struct tyto_plan *plan,
+enum tyto_err tyto_step_record_forward(struct device_step *step, struct tyto_plan *plan,
                                        bool with_dropout)
 {
     enum tyto_err err = pack_all(step, plan);
@@ -242,7 +243,7 @@ enum tyto_err tyto_step_record_forward(struct tyto_step *step, struct tyto_plan 
     return err;
 }
 
-enum tyto_err tyto_step_record_loss(struct tyto_step *step, struct tyto_plan *plan)
+enum tyto_err tyto_step_record_loss(struct device_step *step, struct tyto_plan *plan)
 {
     const uint32_t width = step->layout.dims.num_logits, stride = step->layout.logits;
     const bool pools = step->pool != TYTO_STEP_POOL_NONE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What step.c (buffers, plans), step_forward.c and step_back.c (which kernel reads what) share.
- * No other file includes this. */
+/* What step.c (who does what), step_device.c (buffers, plans), step_forward.c and step_back.c
+ * (which kernel reads what) share. No other file includes this. */
 #ifndef TYTO_TRAINER_STEP_PARTS_H
 #define TYTO_TRAINER_STEP_PARTS_H
 
@@ -137,20 +137,24 @@ enum linear {
     X(dropout)                                                                                     \
     X(adamw)
 
+/* A step is PLAN_WHOLE, or the next three with the host between them. */
+enum step_plan { PLAN_WHOLE, PLAN_FORWARD, PLAN_BACK, PLAN_UPDATE, PLAN_EVAL, NUM_PLANS };
+
 /* Dropout's sites: a_t, the pooled picture, the head's input, its hidden units. */
 enum { SITE_AUDIO, SITE_VISUAL, SITE_BOTH, SITE_HEAD };
 
-struct tyto_step {
+/* What one device does of a step: its share of the clips. */
+struct device_step {
     struct tyto_gpu *gpu;
     struct tyto_params_layout layout;
-    uint32_t batch, rows; /* B, B T */
+    uint32_t first, batch, rows; /* number of its first clip; B, B T */
     float drop_rate;
     enum tyto_step_pool pool;
     struct tyto_buf *bufs[NUM_BUFS];
     struct tyto_buf *stream_bufs[NUM_STREAMS][NUM_STREAM_BUFS];
     struct tyto_gemm_weights *linears[NUM_LINEARS][NUM_STREAMS];
     struct tyto_gemm_weights *head[2];
-    struct tyto_plan *train, *eval;
+    struct tyto_plan *plans[NUM_PLANS];
 #define OP_MEMBER(name) struct tyto_##name *name;
     OP_LIST(OP_MEMBER)
 #undef OP_MEMBER
@@ -162,38 +166,72 @@ struct map {
     uint32_t n, k;         /* padded; n 0: there is no such map */
 };
 
-struct map tyto_step_map(const struct tyto_step *step, enum linear which, uint32_t stream);
-struct map tyto_step_head_map(const struct tyto_step *step, uint32_t layer);
+struct map tyto_step_map(const struct device_step *step, enum linear which, uint32_t stream);
+struct map tyto_step_head_map(const struct device_step *step, uint32_t layer);
 /* Where a stream's tensor lies, named by the audio stream's. */
-uint64_t tyto_step_slot(const struct tyto_step *step, enum tyto_cman_tensor audio, uint32_t stream);
+uint64_t tyto_step_slot(const struct device_step *step, enum tyto_cman_tensor audio,
+                        uint32_t stream);
 
-static inline struct tyto_bind of(const struct tyto_step *step, enum buf buf)
+static inline struct tyto_bind of(const struct device_step *step, enum buf buf)
 {
     return (struct tyto_bind){.buf = step->bufs[buf]};
 }
 
-static inline struct tyto_bind of_stream(const struct tyto_step *step, uint32_t s,
+static inline struct tyto_bind of_stream(const struct device_step *step, uint32_t s,
                                          enum stream_buf buf)
 {
     return (struct tyto_bind){.buf = step->stream_bufs[s][buf]};
 }
 
 /* What the network reads in place of the encoder's features. */
-static inline struct tyto_bind adapted(const struct tyto_step *step, uint32_t s)
+static inline struct tyto_bind adapted(const struct device_step *step, uint32_t s)
 {
     return of_stream(step, s, step->layout.adapt[s] ? BUF_ADAPTED : BUF_FEATURES);
 }
 
+/* params' gpu, first clip and batch are replaced; is_split: the host comes between the plans. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_step_record_forward(struct tyto_step *step, struct tyto_plan *plan,
+enum tyto_err device_step_create(const struct tyto_step_params *params, struct tyto_gpu *gpu,
+                                 uint32_t first, uint32_t batch, bool is_split,
+                                 struct device_step **ret_step);
+void device_step_destroy(struct device_step **step);
+struct tyto_step_in device_step_in(const struct device_step *step);
+/* Copies its share of in, which begins at clip `begin` of it. */
+void device_step_load(struct device_step *step, const struct tyto_step_in *in, uint32_t begin);
+TYTO_MUST_CHECK
+enum tyto_err device_step_write(struct device_step *step, const float *values,
+                                const float *moment_1, const float *moment_2);
+/* Hyper and key may be NULL where the plan does not read them. */
+TYTO_MUST_CHECK
+enum tyto_err device_step_run(struct device_step *step, enum step_plan plan,
+                              const struct tyto_adamw_hyper *hyper,
+                              const struct tyto_dropout_key *key);
+static inline float device_step_loss(const struct device_step *step)
+{
+    return *(const float *)tyto_buf_map(step->bufs[BUF_LOSS]);
+}
+/* The rows that the loss sees: of segments, or of clips. */
+static inline uint32_t device_step_targets(const struct device_step *step)
+{
+    return step->pool == TYTO_STEP_POOL_NONE ? step->rows : step->batch;
+}
+static inline const float *device_step_logits(const struct device_step *step)
+{
+    return tyto_buf_map(step->bufs[step->pool ? BUF_POOLED : BUF_LOGITS]);
+}
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_record_forward(struct device_step *step, struct tyto_plan *plan,
                                        bool with_dropout);
 TYTO_MUST_CHECK
-enum tyto_err tyto_step_record_loss(struct tyto_step *step, struct tyto_plan *plan);
+enum tyto_err tyto_step_record_loss(struct device_step *step, struct tyto_plan *plan);
 TYTO_MUST_CHECK
-enum tyto_err tyto_step_record_back(struct tyto_step *step, struct tyto_plan *plan);
+enum tyto_err tyto_step_record_back(struct device_step *step, struct tyto_plan *plan);
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_record_update(struct device_step *step, struct tyto_plan *plan);
 /* x is overwritten; nothing when there is no dropout. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_step_record_dropout(struct tyto_step *step, struct tyto_plan *plan,
+enum tyto_err tyto_step_record_dropout(struct device_step *step, struct tyto_plan *plan,
                                        uint32_t site, const struct tyto_buf *x);
 
 #endif

@@ -6,6 +6,7 @@
 #include "shaders/adamw_squares_spv.h"
 #include "shaders/adamw_total_spv.h"
 #include "shaders/adamw_update_spv.h"
+#include "shaders/adamw_update_store64_spv.h"
 #include "shaders/drawer.h"
 
 enum { SQUARES, TOTAL, UPDATE, NUM_KERNELS };
@@ -20,10 +21,12 @@ enum tyto_err tyto_adamw_create(struct tyto_gpu *gpu, struct tyto_adamw **ret_op
     static const enum tyto_bind_kind squares_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind total_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE,
                                                       TYTO_BIND_STORAGE};
-    static const enum tyto_bind_kind update_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
-                                                       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
-                                                       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const enum tyto_bind_kind update_binds[] = {
+        TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
+        TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+        TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
+    const bool pairs = tyto_gpu_get_info(gpu)->int64;
+    const struct tyto_drawer_params params[NUM_KERNELS] = {
         [SQUARES] = {.name = "adamw_squares",
                      .spirv = adamw_squares_spv,
                      .spirv_bytes = sizeof(adamw_squares_spv),
@@ -37,10 +40,11 @@ enum tyto_err tyto_adamw_create(struct tyto_gpu *gpu, struct tyto_adamw **ret_op
                    .num_binds = 3,
                    .push_bytes = sizeof(struct tyto_adamw_push)},
         [UPDATE] = {.name = "adamw_update",
-                    .spirv = adamw_update_spv,
-                    .spirv_bytes = sizeof(adamw_update_spv),
+                    .spirv = pairs ? adamw_update_store64_spv : adamw_update_spv,
+                    .spirv_bytes =
+                        pairs ? sizeof(adamw_update_store64_spv) : sizeof(adamw_update_spv),
                     .binds = update_binds,
-                    .num_binds = 6,
+                    .num_binds = 9,
                     .push_bytes = sizeof(struct tyto_adamw_push)},
     };
     struct tyto_adamw *op = calloc(1, sizeof(*op));
@@ -76,6 +80,7 @@ enum tyto_err tyto_adamw_record(struct tyto_adamw *op, struct tyto_plan *plan, u
     const struct tyto_bind squares[] = {io->grads, io->parts};
     const struct tyto_bind total[] = {io->parts, io->hyper, io->norm};
     const struct tyto_bind update[] = {io->grads,  io->hyper,    io->norm,
+                                       io->params, io->moment_1, io->moment_2,
                                        io->params, io->moment_1, io->moment_2};
     enum tyto_err err = TYTO_OK;
 

@@ -51,16 +51,16 @@ void tyto_dropout_destroy(struct tyto_dropout **op)
     *op = NULL;
 }
 
-enum tyto_err tyto_dropout_record(struct tyto_dropout *op, struct tyto_plan *plan, uint32_t num,
-                                  float rate, uint32_t site, const struct tyto_buf *key,
-                                  const struct tyto_buf *x)
+enum tyto_err tyto_dropout_record(struct tyto_dropout *op, struct tyto_plan *plan, uint32_t first,
+                                  uint32_t num, float rate, uint32_t site,
+                                  const struct tyto_buf *key, const struct tyto_buf *x)
 {
     const struct tyto_bind all = {.buf = x}, key_bind = {.buf = key};
     const struct tyto_bind binds[] = {all, key_bind, all};
-    struct tyto_dropout_push push = {.num4 = num / 4, .site = site};
+    struct tyto_dropout_push push = {.num4 = num / 4, .first4 = first / 4, .site = site};
 
-    if (num % 4 != 0 || !(rate >= 0 && rate < 1) || !tyto_drawer_fits(&all, num, 1, 1) ||
-        !tyto_drawer_fits(&key_bind, 4, 1, 1))
+    if (num % 4 != 0 || first % 4 != 0 || !(rate >= 0 && rate < 1) ||
+        !tyto_drawer_fits(&all, num, 1, 1) || !tyto_drawer_fits(&key_bind, 4, 1, 1))
         return TYTO_ERR_SHAPE;
     push.threshold = (uint32_t)((double)rate * 4294967296.0);
     push.scale = 1.0F / (1.0F - rate);

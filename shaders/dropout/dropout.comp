@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 // SPDX-License-Identifier: MIT
-// dropout - x[i] = draw(seed, step, site, i) < threshold ? 0 : x[i] * scale, in place.
+// dropout - x[i] = draw(seed, step, site, first + i) < threshold ? 0 : x[i] * scale, in place.
 // The draw is 32 bits of a counter hashed twice over, so nothing is stored and a run repeats bit by
 // bit.
 // grid     x: groups of one subgroup, a lane per 4 values
@@ -34,7 +34,7 @@ void main()
         return;
     vec4 v = texelFetch(x, int(i));
     for (uint c = 0; c < 4; c++)
-        v[c] = mix_bits(mix_bits(i * 4 + c + stream) ^ stream) < push.threshold
+        v[c] = mix_bits(mix_bits((push.first4 + i) * 4 + c + stream) ^ stream) < push.threshold
                    ? 0.0
                    : v[c] * push.scale;
     kept[i] = v;

@@ -23,10 +23,11 @@ struct tyto_dropout_key {
 
 /* The op and the buffers are borrowed until the plan is destroyed. TYTO_ERR_SHAPE when a buffer
  * is too small or a count outside its limits; then nothing is recorded. */
-/* x (num) f32 is overwritten; num a multiple of 4, 0 <= rate < 1. key: struct tyto_dropout_key. */
+/* x (num) f32 is overwritten; num a multiple of 4, 0 <= rate < 1. key: struct tyto_dropout_key.
+ * first: the number of x's first value where x is a part of something larger, a multiple of 4. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_dropout_record(struct tyto_dropout *op, struct tyto_plan *plan, uint32_t num,
-                                  float rate, uint32_t site, const struct tyto_buf *key,
-                                  const struct tyto_buf *x);
+enum tyto_err tyto_dropout_record(struct tyto_dropout *op, struct tyto_plan *plan, uint32_t first,
+                                  uint32_t num, float rate, uint32_t site,
+                                  const struct tyto_buf *key, const struct tyto_buf *x);
 
 #endif

@@ -11,6 +11,7 @@
 
 struct tyto_dropout_push {
     uint32_t num4;      /* values / 4 */
+    uint32_t first4;    /* number of the first value / 4, where x is a part of something larger */
     uint32_t site;      /* which dropout of the network this is */
     uint32_t threshold; /* a draw below it drops the value */
     float scale;        /* of what is kept */

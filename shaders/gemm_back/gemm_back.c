@@ -12,7 +12,7 @@
 #include "shaders/gemm_back_x_store64_spv.h"
 #include "shaders/variants.h"
 
-enum { CHUNK = 1024 }; /* rows whose x and dy stay in a core's cache */
+enum { CHUNK = 2048 }; /* rows that one group sums: fewer sums of sums, still enough groups */
 
 struct tyto_gemm_back {
     struct tyto_variants variants;
@@ -216,7 +216,7 @@ enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_pla
                                       {.buf = to.buf},
                                       {.buf = bias_to.buf ? bias_to.buf : to.buf}};
     err = tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(args->k, GEMM_PANEL),
-                             tyto_drawer_groups(args->n, GEMM_MAX_ROWS), parts);
+                             tyto_drawer_groups(args->n, GEMM_BACK_W_ROWS), parts);
     if (!err && parts > 1)
         err = record_sum(op, plan, args->scratch, 0, num, parts, &dw);
     if (!err && parts > 1 && db.buf)

@@ -5,6 +5,8 @@
 
 #include "shaders/gemm/gemm_shape.h"
 
+#define GEMM_BACK_W_ROWS 32 /* rows of dw that one group makes: a lane holds 4 columns of dy */
+
 /* What happens to the residual: added, or dx is 0 where it is not above 0. */
 #define GEMM_BACK_ADD 1
 #define GEMM_BACK_GATE 2

@@ -4,8 +4,8 @@
 // gemm_back_w - the gradients of a linear layer's weights and bias, over one chunk of rows.
 //   dw[z,o,i] = sum_m dy[m,o] * x[m,i],  db[z,o] = sum_m dy[m,o],  m in chunk z
 // dy (M, O), x (M, I) f32 with any row length; dw (Z, O, I), db (Z, O) f32 at y_part, b_part
-// grid     x: panels of 32 columns, y: 16 rows of dw, z: chunks; a group is one subgroup of 8 lanes
-//          that hand dy round. Chunks keep what all groups read in a cache.
+// grid     x: panels of 32 columns, y: 32 rows of dw, z: chunks; a group is one subgroup of 8 lanes
+//          that hand dy round
 // limits   O, I, offsets and rows multiples of 4; chunk <= GEMM_MAX_K, a multiple of 4
 // numerics f32 sums in order of m; within 1e-6 * sqrt(M) relative to the sum of magnitudes
 #ifdef STORE64
@@ -28,7 +28,7 @@ layout(binding = 2) writeonly buffer Y { vec4 y[]; };
 #endif
 layout(binding = 3) writeonly buffer B { vec4 bias[]; };
 
-const uint ROWS = GEMM_MAX_ROWS;
+const uint ROWS = GEMM_BACK_W_ROWS;
 
 uint begin, end;
 
@@ -54,22 +54,22 @@ void main()
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         acc[r] = vec4(0.0);
     for (uint m = begin; m < end; m += 4) {
-        vec4 held[2], w[4];
+        vec4 held[4], w[4];
 
-        // lane l holds columns 4 (l % 4).. of rows m + l / 4 and two further on
-        [[unroll]] for (uint j = 0; j < 2; j++)
-            held[j] = load_d(m + lane / 4 + 2 * j, o4 + lane % 4);
+        // lane l holds columns 4 l.. of rows m..
+        [[unroll]] for (uint j = 0; j < 4; j++)
+            held[j] = load_d(m + j, o4 + lane);
         [[unroll]] for (uint i = 0; i < 4; i++)
             w[i] = texelFetch(x_tex, int(x0 + min(m + i, end - 1) * p.x_row));
         if (BIAS != 0)
-            sum_d += held[0] + held[1];
+            sum_d += held[0] + held[1] + held[2] + held[3];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             vec4 sum = acc[r];
             float d[4];
 
             [[unroll]] for (uint i = 0; i < 4; i++)
                 d[i] = SHUFFLE == 0 ? load_d(m + i, o4 + r / 4)[r % 4]
-                                    : subgroupShuffle(held[i / 2][r % 4], (i % 2) * 4 + r / 4);
+                                    : subgroupShuffle(held[i][r % 4], r / 4);
             [[unroll]] for (uint c = 0; c < 4; c++)
                 [[unroll]] for (uint i = 0; i < 4; i++)
                     sum[c] += d[i] * w[i][c];
@@ -78,16 +78,8 @@ void main()
     }
 
     if (BIAS != 0) {
-        vec4 all = vec4(0.0);
-
-        if (SHUFFLE == 0) {
-            for (uint m = begin; m < end; m++)
-                all += load_d(m, o4 + lane % 4);
-        } else {
-            all = sum_d + subgroupShuffle(sum_d, (lane + 4) % GEMM_LANES);
-        }
-        if (gl_WorkGroupID.x == 0 && lane < 4 && o4 + lane < p.rows / 4)
-            bias[(p.b_offset + gl_WorkGroupID.z * p.b_part) / 4 + o4 + lane] = all;
+        if (gl_WorkGroupID.x == 0 && o4 + lane < p.rows / 4)
+            bias[(p.b_offset + gl_WorkGroupID.z * p.b_part) / 4 + o4 + lane] = sum_d;
     }
     if (i4 >= p.n / 4)
         return;

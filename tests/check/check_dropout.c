@@ -20,7 +20,7 @@ static float *drop(struct check *check, struct tyto_dropout *op, float rate, uin
     struct tyto_buf *x = check_buf(check, ones, NUM);
     struct tyto_buf *key_buf = check_buf(check, (const float *)&key, 4);
     check_must(tyto_plan_create(check->gpu, "dropout", &plan), "plan");
-    check_must(tyto_dropout_record(op, plan, NUM, rate, site, key_buf, x), "record");
+    check_must(tyto_dropout_record(op, plan, 0, NUM, rate, site, key_buf, x), "record");
     check_must(tyto_plan_finish(plan), "finish");
     check_must(tyto_plan_run(plan), "run");
     free(ones);
@@ -68,8 +68,10 @@ static void refusals(struct check *check, struct tyto_dropout *op)
     struct tyto_plan *plan = NULL;
 
     check_must(tyto_plan_create(check->gpu, "refusals", &plan), "plan");
-    check_err(check, tyto_dropout_record(op, plan, 16, 1, 0, buf, buf), TYTO_ERR_SHAPE, "rate 1");
-    check_err(check, tyto_dropout_record(op, plan, 20, 0, 0, buf, buf), TYTO_ERR_SHAPE, "too many");
+    check_err(check, tyto_dropout_record(op, plan, 0, 16, 1, 0, buf, buf), TYTO_ERR_SHAPE,
+              "rate 1");
+    check_err(check, tyto_dropout_record(op, plan, 0, 20, 0, 0, buf, buf), TYTO_ERR_SHAPE,
+              "too many");
     tyto_plan_destroy(&plan);
     tyto_buf_destroy(&buf);
 }

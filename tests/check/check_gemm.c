@@ -151,6 +151,8 @@ static const struct product benches[] = {
     {"49x960x160", {.m = 49}, 160, 960, false, false, false, false},
     {"3136x24x144", {.m = 3136}, 144, 24, false, false, false, false},
     {"196x96x576", {.m = 196}, 576, 96, false, false, false, false},
+    {"31360x512x128", {.m = 31360}, 128, 512, false, false, false, false},
+    {"640x512x768", {.m = 640}, 768, 512, false, false, false, false},
     {"12544x16x96", {.m = 12544}, 96, 16, false, false, false, false},
 };
 

@@ -85,36 +85,58 @@ static float *filled_values(const struct tyto_params_layout *layout, float where
     return values;
 }
 
-static void fill_inputs(struct tyto_step *step, uint32_t batch)
+/* A batch in host memory, everything there; free_batch frees it. */
+static struct tyto_step_in make_batch(const struct tyto_params_layout *layout, uint32_t batch)
 {
-    const struct tyto_cman_dims *d = &tyto_step_layout(step)->dims;
-    const struct tyto_step_in in = tyto_step_in(step);
+    const struct tyto_cman_dims *d = &layout->dims;
     const size_t rows = (size_t)batch * d->num_segments;
+    struct tyto_step_in in = {
+        .audio = check_floats(rows * d->audio_in),
+        .visual = check_floats(rows * d->num_places * d->visual_in),
+        .has = {malloc(rows * sizeof(uint32_t)), malloc(rows * sizeof(uint32_t))},
+        .len = malloc(batch * sizeof(uint32_t)),
+        .yes = check_floats(rows * layout->logits),
+        .no = check_floats(rows * layout->logits),
+    };
 
+    if (!in.has[0] || !in.has[1] || !in.len)
+        check_must(TYTO_ERR_NOMEM, "batch");
     golden_fill("in.audio", in.audio, rows * d->audio_in, 2);
     golden_fill("in.visual", in.visual, rows * d->num_places * d->visual_in, 2);
+    for (uint32_t i = 0; i < rows; i++)
+        in.has[0][i] = in.has[1][i] = i;
+    for (uint32_t b = 0; b < batch; b++)
+        in.len[b] = d->num_segments;
+    return in;
+}
+
+static void free_batch(struct tyto_step_in *in)
+{
+    free(in->audio);
+    free(in->visual);
+    free(in->has[0]);
+    free(in->has[1]);
+    free(in->len);
+    free(in->yes);
+    free(in->no);
 }
 
 /* Mean binary cross-entropy where a yes counts twice; what make_train.py leaves out. */
-static void small_targets(struct tyto_step *step)
+static void small_targets(const struct tyto_step_in *in, uint32_t stride)
 {
-    const struct tyto_step_in in = tyto_step_in(step);
-    const uint32_t stride = tyto_step_layout(step)->logits;
     float target[12 * 15];
 
     golden_fill("in.target", target, 12 * 15, 1);
     for (size_t i = 0; i < 12 * 15; i++) {
-        in.yes[i / 15 * stride + i % 15] = target[i] > 0.4F ? 2.0F / 180 : 0;
-        in.no[i / 15 * stride + i % 15] = target[i] > 0.4F ? 0 : 1.0F / 180;
+        in->yes[i / 15 * stride + i % 15] = target[i] > 0.4F ? 2.0F / 180 : 0;
+        in->no[i / 15 * stride + i % 15] = target[i] > 0.4F ? 0 : 1.0F / 180;
     }
-    in.has[0][2] = in.has[0][6] = in.has[0][11] = TYTO_ROW_NONE;
-    in.has[1][3] = in.has[1][4] = in.has[1][6] = TYTO_ROW_NONE;
+    in->has[0][2] = in->has[0][6] = in->has[0][11] = TYTO_ROW_NONE;
+    in->has[1][3] = in->has[1][4] = in->has[1][6] = TYTO_ROW_NONE;
 }
 
-static void full_targets(struct tyto_step *step, size_t rows)
+static void full_targets(const struct tyto_step_in *in, uint32_t stride, size_t rows)
 {
-    const struct tyto_step_in in = tyto_step_in(step);
-    const uint32_t stride = tyto_step_layout(step)->logits;
     float *unit = check_floats(rows);
     float sum = 0;
 
@@ -122,44 +144,67 @@ static void full_targets(struct tyto_step *step, size_t rows)
     for (size_t i = 0; i < rows; i++) {
         const size_t idx = (size_t)((unit[i] + 1) * 14.5F);
 
-        in.yes[i * stride + idx] = 1 + 0.5F * (float)(idx % 3);
-        sum += in.yes[i * stride + idx];
+        in->yes[i * stride + idx] = 1 + 0.5F * (float)(idx % 3);
+        sum += in->yes[i * stride + idx];
     }
     for (size_t i = 0; i < rows * stride; i++)
-        in.yes[i] /= sum;
+        in->yes[i] /= sum;
     free(unit);
 }
 
-static struct tyto_step *make_small(struct check *check, float dropout)
+static struct tyto_step *make_step(const struct tyto_step_params *params)
 {
+    const bool is_small = params->dims.audio_in == small_dims.audio_in;
+    struct tyto_step *step = NULL;
+
+    check_must(tyto_step_create(params, &step), "step");
+    const struct tyto_params_layout *layout = tyto_step_layout(step);
+    float *values = filled_values(layout, is_small ? 8 : 1);
+    struct tyto_step_in in = make_batch(layout, params->batch);
+    check_must(tyto_step_write(step, values, NULL, NULL), "values");
+    if (is_small)
+        small_targets(&in, layout->logits);
+    else
+        full_targets(&in, layout->logits, (size_t)params->batch * layout->dims.num_segments);
+    check_must(tyto_step_load(step, &in), "batch");
+    free_batch(&in);
+    free(values);
+    return step;
+}
+
+/* What workers beside the first run on. */
+static struct tyto_gpu_params like_first(void)
+{
+    const char *minimal = getenv("TYTO_CHECK_MINIMAL");
+
+    return (struct tyto_gpu_params){.device = getenv("TYTO_DEVICE"),
+                                    .minimal = minimal && strcmp(minimal, "1") == 0};
+}
+
+static struct tyto_step *make_small(struct check *check, float dropout, uint32_t num_workers)
+{
+    const struct tyto_gpu_params gpu_params = like_first();
     const struct tyto_step_params params = {.gpu = check->gpu,
                                             .dims = small_dims,
                                             .adapt = {true, true},
                                             .batch = 2,
-                                            .dropout = dropout};
-    struct tyto_step *step = NULL;
+                                            .dropout = dropout,
+                                            .num_workers = num_workers,
+                                            .gpu_params = &gpu_params};
 
-    check_must(tyto_step_create(&params, &step), "small step");
-    float *values = filled_values(tyto_step_layout(step), 8);
-    check_must(tyto_step_write(step, values, NULL, NULL), "values");
-    free(values);
-    fill_inputs(step, 2);
-    small_targets(step);
-    return step;
+    return make_step(&params);
 }
 
-static struct tyto_step *make_full(struct tyto_gpu *gpu, uint32_t batch)
+static struct tyto_step *make_full(struct tyto_gpu *gpu, uint32_t batch, uint32_t num_workers)
 {
-    const struct tyto_step_params params = {.gpu = gpu, .dims = full_dims, .batch = batch};
-    struct tyto_step *step = NULL;
+    const struct tyto_gpu_params gpu_params = like_first();
+    const struct tyto_step_params params = {.gpu = gpu,
+                                            .dims = full_dims,
+                                            .batch = batch,
+                                            .num_workers = num_workers,
+                                            .gpu_params = &gpu_params};
 
-    check_must(tyto_step_create(&params, &step), "full step");
-    float *values = filled_values(tyto_step_layout(step), 1);
-    check_must(tyto_step_write(step, values, NULL, NULL), "values");
-    free(values);
-    fill_inputs(step, batch);
-    full_targets(step, (size_t)batch * full_dims.num_segments);
-    return step;
+    return make_step(&params);
 }
 
 static void run_steps(struct tyto_step *step, float *ret_losses, float *ret_norms)
@@ -191,12 +236,12 @@ static void repeats(struct check *check)
     float losses[3][STEPS], norms[STEPS];
 
     for (int i = 0; i < 2; i++) {
-        struct tyto_step *step = make_small(check, 0.3F);
+        struct tyto_step *step = make_small(check, 0.3F, 1);
 
         run_steps(step, losses[i], norms);
         tyto_step_destroy(&step);
     }
-    struct tyto_step *step = make_small(check, 0);
+    struct tyto_step *step = make_small(check, 0, 1);
     run_steps(step, losses[2], norms);
     tyto_step_destroy(&step);
     check_that(check, memcmp(losses[0], losses[1], sizeof(losses[0])) == 0,
@@ -205,10 +250,51 @@ static void repeats(struct check *check)
                "dropout makes a difference");
 }
 
+/* Two workers, a clip each, do what one does with both, with dropout too; twice the same bits. */
+static void shares(struct check *check)
+{
+    const uint32_t num_workers[] = {1, 2, 2};
+    float losses[3][STEPS], norms[3][STEPS], *values[3];
+    size_t num = 0;
+
+    for (int i = 0; i < 3; i++) {
+        struct tyto_step *step = make_small(check, 0.3F, num_workers[i]);
+
+        num = tyto_step_layout(step)->num;
+        values[i] = check_floats(num);
+        run_steps(step, losses[i], norms[i]);
+        check_must(tyto_step_read(step, values[i], NULL, NULL), "read");
+        tyto_step_destroy(&step);
+    }
+    check_close_to(check, losses[1], losses[0], STEPS, 1e-5, "two workers: the losses of one");
+    check_close_to(check, norms[1], norms[0], STEPS, 1e-5, "two workers: the gradients of one");
+    check_close_to(check, values[1], values[0], num, 1e-4, "two workers: the weights of one");
+    check_that(check, memcmp(values[1], values[2], num * sizeof(float)) == 0,
+               "two workers repeat bit by bit");
+    for (int i = 0; i < 3; i++)
+        free(values[i]);
+}
+
+/* Evaluation gives all clips' logits in their order. */
+static void evaluates(struct check *check)
+{
+    struct tyto_step *one = make_small(check, 0, 1), *two = make_small(check, 0, 2);
+    const size_t num = (size_t)12 * tyto_step_layout(one)->logits;
+    const float *logits[2] = {0};
+    float losses[2];
+
+    check_must(tyto_step_eval(one, &logits[0], &losses[0]), "eval");
+    check_must(tyto_step_eval(two, &logits[1], &losses[1]), "eval");
+    check_close_to(check, logits[1], logits[0], num, 1e-6, "two workers: the logits of one");
+    check_close_to(check, &losses[1], &losses[0], 1, 1e-6, "two workers: the loss of one");
+    tyto_step_destroy(&one);
+    tyto_step_destroy(&two);
+}
+
 /* What is read back and written again goes on as if nothing had been. */
 static void resumes(struct check *check)
 {
-    struct tyto_step *step = make_small(check, 0), *other = make_small(check, 0);
+    struct tyto_step *step = make_small(check, 0, 1), *other = make_small(check, 0, 1);
     const size_t num = tyto_step_layout(step)->num;
     float *state[] = {check_floats(num), check_floats(num), check_floats(num)};
     float losses[STEPS], again[STEPS], norms[STEPS];
@@ -228,7 +314,7 @@ static void resumes(struct check *check)
 /* Padding stays zero, through gradients, moments and decay. */
 static void keeps_padding(struct check *check)
 {
-    struct tyto_step *step = make_small(check, 0);
+    struct tyto_step *step = make_small(check, 0, 1);
     const struct tyto_params_layout *layout = tyto_step_layout(step);
     struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
     float *tensors[TYTO_CMAN_NUM_TENSORS];
@@ -320,7 +406,7 @@ static void profile(void)
     struct tyto_step *step = NULL;
 
     check_must(tyto_gpu_create(&params, &gpu), "device with profile");
-    step = make_full(gpu, 64);
+    step = make_full(gpu, 64, 1);
     for (int i = 0; i < STEPS; i++)
         run_once(step);
     print_profile(step);
@@ -330,11 +416,19 @@ static void profile(void)
 
 static void benches(struct check *check)
 {
-    struct tyto_step *step = make_full(check->gpu, 64);
+    struct tyto_step *step = make_full(check->gpu, 64, 1);
 
     (void)check_bench_call("a step of 64 clips x 10 s", run_once, step, 0);
     (void)check_bench_call("its forward half and loss alone", eval_once, step, 0);
     tyto_step_destroy(&step);
+    for (uint32_t num_workers = 2; num_workers <= 4; num_workers *= 2) {
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "a step, %u workers", num_workers);
+        step = make_full(check->gpu, 64, num_workers);
+        (void)check_bench_call(name, run_once, step, 0);
+        tyto_step_destroy(&step);
+    }
     profile();
 }
 
@@ -345,18 +439,20 @@ static void cases(struct check *check)
 
     if (!golden)
         check_must(TYTO_ERR_NOT_FOUND, "golden values");
-    step = make_small(check, 0);
+    step = make_small(check, 0, 1);
     follows(check, step, golden + GOLDEN_TRAIN_SMALL_LOSSES_AT,
             golden + GOLDEN_TRAIN_SMALL_NORMS_AT,
             "ten steps of a small head with adapters and missing parts");
     tyto_step_destroy(&step);
-    step = make_full(check->gpu, 2);
+    step = make_full(check->gpu, 2, 1);
     follows(check, step, golden + GOLDEN_TRAIN_FULL_LOSSES_AT, golden + GOLDEN_TRAIN_FULL_NORMS_AT,
             "ten steps of the paper's widths with class weights");
     tyto_step_destroy(&step);
     repeats(check);
     resumes(check);
     keeps_padding(check);
+    shares(check);
+    evaluates(check);
     free(golden);
 }
 
@@ -371,6 +467,12 @@ static void refusals(struct check *check)
     params.batch = 0;
     check_err(check, tyto_step_create(&params, &step), TYTO_ERR_SHAPE, "no clips");
     params.batch = 2;
+    params.num_workers = 3;
+    check_err(check, tyto_step_create(&params, &step), TYTO_ERR_SHAPE, "more workers than clips");
+    params.num_workers = 2;
+    check_err(check, tyto_step_create(&params, &step), TYTO_ERR_INVALID,
+              "workers without a word on their devices");
+    params.num_workers = 1;
     params.dims.visual_in = 21;
     check_err(check, tyto_step_create(&params, &step), TYTO_ERR_SHAPE,
               "an input of no whole texels");
