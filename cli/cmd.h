@@ -6,9 +6,11 @@
 
 int tyto_cmd_watch(int argc, char **argv);
 int tyto_cmd_compose(int argc, char **argv);
+int tyto_cmd_features(int argc, char **argv);
 int tyto_cmd_localize(int argc, char **argv);
 int tyto_cmd_label(int argc, char **argv);
 int tyto_cmd_devices(int argc, char **argv);
 int tyto_cmd_model(int argc, char **argv);
+int tyto_cmd_train(int argc, char **argv);
 
 #endif

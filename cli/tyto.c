@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"localize", tyto_cmd_localize, "find the events in files"},
     {"label", tyto_cmd_label, "check label files, or make one CSV of them"},
     {"compose", tyto_cmd_compose, "build labelled footage out of sounds and pictures"},
+    {"features", tyto_cmd_features, "compute the features of recordings ahead of training"},
     {"model", tyto_cmd_model, "import networks, and look into weights files"},
     {"devices", tyto_cmd_devices, "list the Vulkan devices"},
 };
