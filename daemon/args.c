@@ -19,6 +19,8 @@ static const char help[] =
     "  --device D          auto, gpu, cpu or an index of `tyto devices`\n"
     "  --exec E            run the encoders by auto, vulkan or cpu (XNNPACK)\n"
     "  --models DIR        folder of visual, audio and head.safetensors\n"
+    "  --control PATH      socket for `tyto status` and `tyto model push`; off: none (default: in\n"
+    "                      the user's run-time folder)\n"
     "  --once              exit when every camera has ended (files do)\n"
     "  --log FORMAT        auto, human or json\n"
     "  --log-level LEVEL   error, warning, info or debug\n"
@@ -41,6 +43,7 @@ enum {
     OPT_DEVICE,
     OPT_EXEC,
     OPT_MODELS,
+    OPT_CONTROL,
     OPT_ONCE,
     OPT_LOG,
     OPT_LEVEL
@@ -98,6 +101,11 @@ static enum tyto_args_result take_option(struct tyto_args *args, int opt, const 
     case OPT_MODELS:
         args->models = value;
         break;
+    case OPT_CONTROL:
+        if (strlen(value) >= TYTO_CONTROL_PATH_MAX)
+            return complain("--control takes at most 107 characters, not", value);
+        args->control = value;
+        break;
     case OPT_ENDPOINT:
         if (args->num_endpoints == TYTO_PUBLISHER_MAX_ENDPOINTS || strlen(value) > 200)
             return complain("too many or too long endpoints", NULL);
@@ -132,6 +140,7 @@ enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *re
         {"device", required_argument, NULL, OPT_DEVICE},
         {"exec", required_argument, NULL, OPT_EXEC},
         {"models", required_argument, NULL, OPT_MODELS},
+        {"control", required_argument, NULL, OPT_CONTROL},
         {"log", required_argument, NULL, OPT_LOG},
         {"log-level", required_argument, NULL, OPT_LEVEL},
         {"help", no_argument, NULL, 'h'},
@@ -174,6 +183,8 @@ static enum tyto_err override(const struct tyto_args *args, struct tyto_config *
         memset(&config->models, 0, sizeof(config->models));
         snprintf(config->models.dir, sizeof(config->models.dir), "%s", args->models);
     }
+    if (args->control)
+        snprintf(config->control, sizeof(config->control), "%s", args->control);
     if (args->has_format)
         config->log_format = args->log_format;
     if (args->has_level)

@@ -16,7 +16,7 @@ struct tyto_args {
     bool has_level, has_format, has_endpoint;
     enum tyto_log_level log_level;
     enum tyto_log_format log_format;
-    const char *device, *exec, *models; /* NULL: not given */
+    const char *device, *exec, *models, *control; /* NULL: not given */
     char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
     uint32_t num_endpoints;
     char *const *uris; /* borrowed from argv */

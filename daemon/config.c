@@ -127,6 +127,9 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
     if (config->num_endpoints == 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.endpoints",
                               "is empty: name at least one, e.g. " DEFAULT_ENDPOINT);
+    if (config->control[0] && config->control[0] != '/' && strcmp(config->control, "off") != 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "control",
+                              "'%s' is neither an absolute path nor 'off'", config->control);
     const bool is_causal = config->look_ahead != TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
     if (is_causal && config->num_segments && config->look_ahead >= config->num_segments)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/control.h"
 #include "daemon/publisher.h"
 #include "pipeline/engine.h"
 
@@ -73,6 +74,7 @@ struct tyto_config {
     struct tyto_tracker_params tracker; /* of all cameras; no rules in it */
     struct tyto_config_rules rules;
 
+    char control[TYTO_CONTROL_PATH_MAX]; /* socket; "": in the run-time folder; "off": none */
     char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
     uint32_t num_endpoints; /* at least 1 after loading */
     int64_t heartbeat_ns;

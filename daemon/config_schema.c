@@ -301,6 +301,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         OTHER("tracker", read_tracker),
         OTHER("classes", read_classes),
         OTHER("publish", read_publishing),
+        TEXT("control", TYTO_YAML_TEXT, struct tyto_config, control),
         OTHER("log", read_log),
         NUMBER("connects_per_s", TYTO_YAML_U32, struct tyto_config, connects_per_s, 1, 100),
     };

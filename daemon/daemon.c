@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/admin.h"
+#include "daemon/control.h"
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
 #include "daemon/summary.h"
@@ -25,7 +27,8 @@ struct tyto_daemon {
     const struct tyto_log *log;
     struct tyto_publisher *publisher;
     struct tyto_engine *engine;
-    _Atomic(struct tyto_engine *) named_engine; /* for callbacks: NULL until create has returned */
+    struct tyto_admin *admin;     /* before the first camera */
+    struct tyto_control *control; /* NULL: there is no socket */
     struct tyto_summary summary;
     int signal_fd;
     int failure_fd; /* readable when the engine has failed */
@@ -52,6 +55,7 @@ static void on_state(void *user, const struct tyto_camera_state *state)
 {
     struct tyto_daemon *daemon = user;
     const enum tyto_err err = tyto_publisher_camera_state(daemon->publisher, state);
+    tyto_admin_keep_state(daemon->admin, state);
     const bool is_bad = state->status == TYTO_CAMERA_STATUS_LOST ||
                         state->status == TYTO_CAMERA_STATUS_STALLED ||
                         state->status == TYTO_CAMERA_STATUS_FAILED;
@@ -70,8 +74,7 @@ static void on_state(void *user, const struct tyto_camera_state *state)
 static void on_segment(void *user, const struct tyto_segment_result *result)
 {
     struct tyto_daemon *daemon = user;
-    const struct tyto_engine *engine = atomic_load(&daemon->named_engine);
-    if (!engine || !tyto_publisher_wants_debug(daemon->publisher))
+    if (!tyto_publisher_wants_debug(daemon->publisher))
         return;
     struct tyto_debug_scores debug;
     memset(&debug, 0, sizeof(debug));
@@ -94,12 +97,18 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
     debug.num_top = num;
     for (uint32_t i = 0; i < num; i++) {
         snprintf(debug.top[i].class_name, sizeof(debug.top[i].class_name), "%s",
-                 tyto_engine_class_name(engine, best[i]));
+                 result->class_names[best[i]]);
         debug.top[i].joint = result->joint[best[i]];
         debug.top[i].heard = result->has_heard_seen ? result->heard[best[i]] : 0.0f;
         debug.top[i].seen = result->has_heard_seen ? result->seen[best[i]] : 0.0f;
     }
     tyto_publisher_debug(daemon->publisher, &debug);
+}
+
+static void on_head(void *user, const struct tyto_engine_head *head)
+{
+    struct tyto_daemon *daemon = user;
+    tyto_admin_head_changed(daemon->admin, head);
 }
 
 static void on_failure(void *user, enum tyto_err err)
@@ -189,6 +198,7 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.callbacks.on_event = on_event;
     params.callbacks.on_state = on_state;
     params.callbacks.on_segment = on_segment;
+    params.callbacks.on_head = on_head;
     params.callbacks.on_failure = on_failure;
     params.log = daemon->log;
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "loading the networks");
@@ -200,7 +210,6 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     free((void *)(uintptr_t)params.tracker.rules);
     if (err != TYTO_OK)
         return err;
-    atomic_store(&daemon->named_engine, daemon->engine);
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
                    "%u classes, model %.12s, on %s, after %.1f s",
                    tyto_engine_num_classes(daemon->engine), tyto_engine_digest(daemon->engine),
@@ -209,20 +218,59 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     return TYTO_OK;
 }
 
-static void publish_model(struct tyto_daemon *daemon)
+/* Where the control socket is unless the configuration says: in systemd's or the user's run-time
+ * folder. */
+static bool default_socket(char *ret_path, size_t path_bytes)
 {
-    struct tyto_model_state model;
-    memset(&model, 0, sizeof(model));
-    snprintf(model.digest, sizeof(model.digest), "%s", tyto_engine_digest(daemon->engine));
-    snprintf(model.device, sizeof(model.device), "%s", tyto_engine_device_name(daemon->engine));
-    snprintf(model.exec, sizeof(model.exec), "%s",
-             tyto_engine_exec(daemon->engine) == TYTO_EXEC_CPU ? "cpu" : "vulkan");
-    model.config_generation = 1;
-    model.num_classes = tyto_engine_num_classes(daemon->engine);
-    const enum tyto_err err = tyto_publisher_model_state(daemon->publisher, &model);
-    if (err != TYTO_OK)
-        tyto_log_write(daemon->log, TYTO_LOG_WARNING, "daemon", "model state not published: %s",
-                       tyto_err_text(err));
+    const char *systemd = getenv("RUNTIME_DIRECTORY");
+    const char *user = getenv("XDG_RUNTIME_DIR");
+    int num = -1;
+    if (systemd && systemd[0] == '/')
+        num = snprintf(ret_path, path_bytes, "%.*s/control.sock", (int)strcspn(systemd, ":"),
+                       systemd);
+    else if (user && user[0] == '/')
+        num = snprintf(ret_path, path_bytes, "%s/tyto/control.sock", user);
+    return num > 0 && (size_t)num < path_bytes;
+}
+
+static enum tyto_err start_control(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    char path[TYTO_CONTROL_PATH_MAX];
+    const char *said = daemon->config->control;
+    if (strcmp(said, "off") == 0)
+        return TYTO_OK;
+    if (!said[0] && !default_socket(path, sizeof(path))) {
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
+                       "no control socket: there is no run-time folder; --control names one");
+        return TYTO_OK;
+    }
+    const struct tyto_control_params params = {
+        .path = said[0] ? said : path,
+        .answer = tyto_admin_answer,
+        .user = daemon->admin,
+        .log = daemon->log,
+    };
+    const enum tyto_err err = tyto_control_create(&params, &daemon->control, ret_fault);
+    if (err == TYTO_OK)
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "control socket %s", params.path);
+    if (err == TYTO_OK || said[0])
+        return err;
+    /* Nobody asked for it: watching goes before being asked. */
+    tyto_log_write(daemon->log, TYTO_LOG_WARNING, "daemon", "no control socket: %s",
+                   ret_fault->text);
+    return TYTO_OK;
+}
+
+static enum tyto_err start_admin(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    const struct tyto_admin_params params = {
+        .config = daemon->config,
+        .log = daemon->log,
+        .engine = daemon->engine,
+        .publisher = daemon->publisher,
+    };
+    const enum tyto_err err = tyto_admin_create(&params, &daemon->admin);
+    return err == TYTO_OK ? start_control(daemon, ret_fault) : err;
 }
 
 static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_config_camera *camera,
@@ -282,10 +330,10 @@ enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct 
         err = start_publisher(daemon, ret_fault);
     if (err == TYTO_OK)
         err = start_engine(daemon, ret_fault);
-    if (err == TYTO_OK) {
-        publish_model(daemon);
+    if (err == TYTO_OK)
+        err = start_admin(daemon, ret_fault);
+    if (err == TYTO_OK)
         err = add_cameras(daemon, ret_fault);
-    }
     if (err != TYTO_OK)
         tyto_daemon_destroy(&daemon);
     else
@@ -297,7 +345,9 @@ void tyto_daemon_destroy(struct tyto_daemon **daemon)
 {
     if (!daemon || !*daemon)
         return;
-    tyto_engine_destroy(&(*daemon)->engine); /* its last events still find the publisher */
+    tyto_control_destroy(&(*daemon)->control); /* nobody asks for anything any more */
+    tyto_engine_destroy(&(*daemon)->engine);   /* its last events still find the publisher */
+    tyto_admin_destroy(&(*daemon)->admin);
     tyto_publisher_destroy(&(*daemon)->publisher);
     if ((*daemon)->failure_fd >= 0)
         close((*daemon)->failure_fd);
@@ -315,8 +365,11 @@ static bool take_signal(struct tyto_daemon *daemon)
     if (read(daemon->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return false;
     if (info.ssi_signo == SIGHUP) {
-        tyto_log_write(daemon->log, TYTO_LOG_WARNING, "daemon",
-                       "SIGHUP: the configuration cannot be reloaded while running; restart");
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
+                       "SIGHUP: reading %s again; anything else in the configuration takes a "
+                       "restart",
+                       daemon->config->models.head);
+        tyto_admin_reload(daemon->admin);
         return false;
     }
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "%s: ending",

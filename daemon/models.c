@@ -3,42 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/nearest.h"
 #include "model/cman.h"
+#include "pipeline/model_paths.h"
 #include "proto/json.h"
 #include "proto/weights.h"
-
-/* Beside the program: bin/tytod and share/tyto/models. */
-static void default_models(char *ret_dir, size_t dir_bytes)
-{
-    char path[TYTO_CONFIG_PATH_MAX - 64];
-    const ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    path[len > 0 ? len : 0] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(path, '/');
-        if (slash)
-            *slash = '\0';
-    }
-    snprintf(ret_dir, dir_bytes, "%s/share/tyto/models", path);
-}
-
-static enum tyto_err find_model(const char *dir, const char *name, char *path,
-                                struct tyto_fault *ret_fault)
-{
-    if (!path[0]) {
-        const int num = snprintf(path, TYTO_CONFIG_PATH_MAX, "%s/%s.safetensors", dir, name);
-        if (num < 0 || num >= TYTO_CONFIG_PATH_MAX)
-            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "models", "path too long");
-    }
-    if (access(path, R_OK) != 0)
-        return tyto_fault_set(ret_fault, TYTO_ERR_NOT_FOUND, path, 0, NULL,
-                              "the %s network cannot be read: run scripts/setup, or name its "
-                              "folder with --models",
-                              name);
-    return TYTO_OK;
-}
 
 /* --- do they fit what the configuration says? --------------------------------------------- */
 
@@ -111,13 +81,19 @@ static enum tyto_err check_models(const struct tyto_config *config, struct tyto_
 
 enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fault *ret_fault)
 {
-    if (!config->models.dir[0])
-        default_models(config->models.dir, sizeof(config->models.dir));
-    const char *dir = config->models.dir;
-    enum tyto_err err = find_model(dir, "visual", config->models.visual, ret_fault);
-    if (err == TYTO_OK)
-        err = find_model(dir, "audio", config->models.audio, ret_fault);
-    if (err == TYTO_OK)
-        err = find_model(dir, "head", config->models.head, ret_fault);
+    struct tyto_model_paths paths;
+    const struct {
+        char *wanted, *found;
+    } files[] = {{config->models.visual, paths.visual},
+                 {config->models.audio, paths.audio},
+                 {config->models.head, paths.head}};
+    for (int i = 0; i < 3; i++)
+        snprintf(files[i].found, TYTO_MODEL_PATH_MAX, "%s", files[i].wanted);
+    enum tyto_err err = tyto_model_paths_find(config->models.dir, &paths, ret_fault);
+    for (int i = 0; err == TYTO_OK && i < 3; i++) {
+        const int num = snprintf(files[i].wanted, TYTO_CONFIG_PATH_MAX, "%s", files[i].found);
+        if (num < 0 || num >= TYTO_CONFIG_PATH_MAX)
+            err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "models", "path too long");
+    }
     return err == TYTO_OK ? check_models(config, ret_fault) : err;
 }

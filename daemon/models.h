@@ -8,7 +8,7 @@
 #include "base/fault.h"
 #include "daemon/config.h"
 
-/* Fills in config->models: what the configuration names, else DIR/NAME.safetensors.
+/* Fills in config->models: what the configuration names, else as tyto_model_paths_find().
  * NOT_FOUND, FORMAT (a broken file), INVALID (a rule for a class that the head
  * does not know), each with what to do about it. */
 TYTO_MUST_CHECK

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char advice[] = "is not there: scripts/setup makes it, or name another directory "
-                             "of models";
+static const char advice[] = "is not there: run scripts/setup, or name another folder of models";
 
 /* The directory of the running program. */
 static bool program_dir(char *ret_dir, size_t dir_bytes)

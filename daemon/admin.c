@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/admin.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/control.h"
+#include "daemon/notify.h"
+
+struct tyto_admin {
+    struct tyto_admin_params p;
+    uint64_t begin_ns;
+    char previous_digest[TYTO_DIGEST_MAX + 1]; /* the inference thread's, after create */
+
+    pthread_mutex_t lock; /* guards what follows; held for copies only */
+    char head_path[TYTO_CONFIG_PATH_MAX];
+    struct tyto_camera_state *states; /* (num_cameras), as the configuration orders them */
+};
+
+/* --- md/ -------------------------------------------------------------------------------------- */
+
+static void publish(struct tyto_admin *admin, const struct tyto_engine_head *head,
+                    enum tyto_model_outcome outcome, const char *text)
+{
+    struct tyto_model_state model;
+    memset(&model, 0, sizeof(model));
+    memcpy(model.digest, head->digest, sizeof(model.digest));
+    snprintf(model.device, sizeof(model.device), "%s", tyto_engine_device_name(admin->p.engine));
+    snprintf(model.exec, sizeof(model.exec), "%s",
+             tyto_engine_exec(admin->p.engine) == TYTO_EXEC_CPU ? "cpu" : "vulkan");
+    snprintf(model.text, sizeof(model.text), "%s", text);
+    model.config_generation = 1;
+    model.outcome = outcome;
+    model.num_classes = head->num_classes;
+    for (uint32_t k = 0; k < head->num_classes && k < TYTO_MODEL_MAX_NAMES; k++)
+        memcpy(model.class_names[model.num_names++], head->class_names[k],
+               sizeof(model.class_names[0]));
+    if (outcome == TYTO_MODEL_OUTCOME_LOADED) {
+        memcpy(model.previous_digest, admin->previous_digest, sizeof(model.previous_digest));
+        memcpy(admin->previous_digest, head->digest, sizeof(admin->previous_digest));
+    }
+    const enum tyto_err err = tyto_publisher_model_state(admin->p.publisher, &model);
+    if (err != TYTO_OK)
+        tyto_log_write(admin->p.log, TYTO_LOG_WARNING, "daemon", "model state not published: %s",
+                       tyto_err_text(err));
+}
+
+void tyto_admin_head_changed(struct tyto_admin *admin, const struct tyto_engine_head *head)
+{
+    publish(admin, head, TYTO_MODEL_OUTCOME_LOADED, "");
+}
+
+void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_state *state)
+{
+    pthread_mutex_lock(&admin->lock);
+    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++) {
+        if (strcmp(admin->p.config->cameras[i].id, state->camera) == 0)
+            admin->states[i] = *state;
+    }
+    pthread_mutex_unlock(&admin->lock);
+}
+
+enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
+                                struct tyto_admin **ret_admin)
+{
+    struct tyto_engine_head head;
+    struct tyto_admin *admin = calloc(1, sizeof(*admin));
+    if (!admin)
+        return TYTO_ERR_NOMEM;
+    admin->p = *params;
+    admin->begin_ns = tyto_clock_mono_ns();
+    pthread_mutex_init(&admin->lock, NULL);
+    memcpy(admin->head_path, params->config->models.head, sizeof(admin->head_path));
+    admin->states = calloc((size_t)params->config->num_cameras + 1, sizeof(*admin->states));
+    const enum tyto_err err =
+        admin->states ? tyto_engine_get_head(params->engine, &head) : TYTO_ERR_NOMEM;
+    if (err != TYTO_OK) {
+        tyto_admin_destroy(&admin);
+        return err;
+    }
+    publish(admin, &head, TYTO_MODEL_OUTCOME_LOADED, "");
+    tyto_engine_head_finish(&head);
+    *ret_admin = admin;
+    return TYTO_OK;
+}
+
+void tyto_admin_destroy(struct tyto_admin **admin)
+{
+    if (!admin || !*admin)
+        return;
+    pthread_mutex_destroy(&(*admin)->lock);
+    free((*admin)->states);
+    free(*admin);
+    *admin = NULL;
+}
+
+/* --- another head --------------------------------------------------------------------------------
+ */
+
+static void tell_refused(struct tyto_admin *admin, const struct tyto_fault *fault)
+{
+    struct tyto_engine_head head;
+    char text[sizeof(fault->text) + sizeof(fault->file) + sizeof(fault->key) + 16];
+    tyto_fault_print(fault, text, sizeof(text));
+    tyto_log_write(admin->p.log, TYTO_LOG_WARNING, "daemon",
+                   "head refused, the old one goes on: %s", text);
+    if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
+        return;
+    publish(admin, &head, TYTO_MODEL_OUTCOME_REJECTED, text);
+    tyto_engine_head_finish(&head);
+}
+
+static enum tyto_err swap(struct tyto_admin *admin, const char *path,
+                          struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault)
+{
+    const enum tyto_err err = tyto_engine_swap_head(admin->p.engine, path, ret_result, ret_fault);
+    if (err != TYTO_OK) {
+        tell_refused(admin, ret_fault);
+        return err;
+    }
+    pthread_mutex_lock(&admin->lock);
+    snprintf(admin->head_path, sizeof(admin->head_path), "%s", path);
+    pthread_mutex_unlock(&admin->lock);
+    if (ret_result->is_same)
+        tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon", "%s is the head that serves already",
+                       path);
+    else
+        tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon",
+                       "head %.12s has taken over from %.12s: %.0f ms to read, %.0f ms without "
+                       "batches; %" PRIu32 " open events go on, %" PRIu32 " ended",
+                       ret_result->new_digest, ret_result->old_digest,
+                       (double)ret_result->load_ns / 1e6, (double)ret_result->stop_ns / 1e6,
+                       ret_result->num_went_on, ret_result->num_ended);
+    return TYTO_OK;
+}
+
+void tyto_admin_reload(struct tyto_admin *admin)
+{
+    struct tyto_swap_result result;
+    struct tyto_fault fault = {.text = ""};
+    char text[64];
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+             tyto_clock_mono_ns() / 1000);
+    tyto_notify(text);
+    (void)!swap(admin, admin->p.config->models.head, &result, &fault);
+    tyto_notify("READY=1");
+}
+
+static bool is_in(const struct tyto_engine_head *head, const char *class_name)
+{
+    for (uint32_t k = 0; k < head->num_classes; k++) {
+        if (strcmp(head->class_names[k], class_name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The classes of head that the other one lacks. */
+static struct tyto_json *names_without(const struct tyto_engine_head *head,
+                                       const struct tyto_engine_head *other)
+{
+    struct tyto_json *names = tyto_json_new_array();
+    for (uint32_t k = 0; k < head->num_classes; k++) {
+        if (!other || !is_in(other, head->class_names[k]))
+            (void)tyto_json_append(names, tyto_json_new_string(head->class_names[k]));
+    }
+    return names;
+}
+
+static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
+{
+    struct tyto_engine_head before = {.num_classes = 0}, after = {.num_classes = 0};
+    struct tyto_swap_result result;
+    struct tyto_fault fault = {.text = ""};
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    enum tyto_err err = tyto_engine_get_head(admin->p.engine, &before);
+    if (err == TYTO_OK)
+        err = swap(admin, path, &result, &fault);
+    const double took_ms = (double)(tyto_clock_mono_ns() - begin_ns) / 1e6;
+    if (err == TYTO_OK)
+        err = tyto_engine_get_head(admin->p.engine, &after);
+    struct tyto_json *json = NULL;
+    if (err != TYTO_OK) {
+        json = tyto_control_refuse(err, &fault);
+    } else {
+        json = tyto_json_new_object();
+        (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
+        (void)tyto_json_set(json, "path", tyto_json_new_string(path));
+        (void)tyto_json_set(json, "starts_with",
+                            tyto_json_new_string(admin->p.config->models.head));
+        (void)tyto_json_set(json, "same", tyto_json_new_bool(result.is_same));
+        (void)tyto_json_set(json, "old_digest", tyto_json_new_string(result.old_digest));
+        (void)tyto_json_set(json, "digest", tyto_json_new_string(result.new_digest));
+        (void)tyto_json_set(json, "num_classes", tyto_json_new_u64(after.num_classes));
+        (void)tyto_json_set(json, "added", names_without(&after, &before));
+        (void)tyto_json_set(json, "removed", names_without(&before, &after));
+        (void)tyto_json_set(json, "took_ms", tyto_json_new_f64(took_ms));
+        (void)tyto_json_set(json, "stop_ms", tyto_json_new_f64((double)result.stop_ns / 1e6));
+        (void)tyto_json_set(json, "events_went_on", tyto_json_new_u64(result.num_went_on));
+        (void)tyto_json_set(json, "events_ended", tyto_json_new_u64(result.num_ended));
+    }
+    tyto_engine_head_finish(&before);
+    tyto_engine_head_finish(&after);
+    return json;
+}
+
+/* --- status ------------------------------------------------------------------------------------
+ */
+
+static struct tyto_json *json_of_model(struct tyto_admin *admin)
+{
+    struct tyto_engine_head head;
+    char path[TYTO_CONFIG_PATH_MAX];
+    if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
+        return NULL;
+    pthread_mutex_lock(&admin->lock);
+    memcpy(path, admin->head_path, sizeof(path));
+    pthread_mutex_unlock(&admin->lock);
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "digest", tyto_json_new_string(head.digest));
+    (void)tyto_json_set(json, "path", tyto_json_new_string(path));
+    (void)tyto_json_set(json, "classes", names_without(&head, NULL));
+    (void)tyto_json_set(json, "device",
+                        tyto_json_new_string(tyto_engine_device_name(admin->p.engine)));
+    tyto_engine_head_finish(&head);
+    return json;
+}
+
+static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
+{
+    const char *id = admin->p.config->cameras[idx].id;
+    struct tyto_camera_counts counts = {.num_connects = 0};
+    struct tyto_camera_state state;
+    pthread_mutex_lock(&admin->lock);
+    state = admin->states[idx];
+    pthread_mutex_unlock(&admin->lock);
+    (void)!tyto_engine_get_camera_counts(admin->p.engine, id, &counts);
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "id", tyto_json_new_string(id));
+    (void)tyto_json_set(
+        json, "status",
+        tyto_json_new_string(state.status ? tyto_camera_status_name(state.status) : "connecting"));
+    (void)tyto_json_set(json, "text", tyto_json_new_string(state.text));
+    (void)tyto_json_set(json, "segments", tyto_json_new_u64(counts.segmenter.num_segments));
+    (void)tyto_json_set(json, "dropped",
+                        tyto_json_new_u64(counts.num_dropped_audio + counts.num_dropped_video +
+                                          counts.segmenter.num_overrun));
+    (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts.num_losses));
+    return json;
+}
+
+static struct tyto_json *answer_status(struct tyto_admin *admin)
+{
+    struct tyto_engine_counts counts;
+    struct tyto_publisher_counts published;
+    tyto_engine_get_counts(admin->p.engine, &counts);
+    tyto_publisher_get_counts(admin->p.publisher, &published);
+    struct tyto_json *json = tyto_json_new_object();
+    struct tyto_json *cameras = tyto_json_new_array();
+    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++)
+        (void)tyto_json_append(cameras, json_of_camera(admin, i));
+    (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
+    (void)tyto_json_set(json, "version", tyto_json_new_string(TYTO_VERSION));
+    (void)tyto_json_set(json, "pid", tyto_json_new_u64((uint64_t)getpid()));
+    (void)tyto_json_set(
+        json, "uptime_s",
+        tyto_json_new_u64((tyto_clock_mono_ns() - admin->begin_ns) / TYTO_NS_PER_S));
+    (void)tyto_json_set(json, "model", json_of_model(admin));
+    (void)tyto_json_set(json, "cameras", cameras);
+    (void)tyto_json_set(json, "segments", tyto_json_new_u64(counts.num_segments));
+    (void)tyto_json_set(json, "events", tyto_json_new_u64(counts.num_events));
+    (void)tyto_json_set(json, "batches", tyto_json_new_u64(counts.num_steps));
+    (void)tyto_json_set(json, "heads", tyto_json_new_u64(counts.num_heads));
+    (void)tyto_json_set(json, "messages", tyto_json_new_u64(published.num_events));
+    (void)tyto_json_set(json, "messages_lost", tyto_json_new_u64(published.num_lost));
+    return json;
+}
+
+/* --- requests ------------------------------------------------------------------------------------
+ */
+
+struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request)
+{
+    struct tyto_admin *admin = user;
+    struct tyto_fault fault = {.text = ""};
+    const char *command = tyto_json_string(tyto_json_get(request, "command"));
+    const char *path = tyto_json_string(tyto_json_get(request, "path"));
+    if (command && strcmp(command, "status") == 0)
+        return answer_status(admin);
+    if (command && strcmp(command, "reload") == 0)
+        return answer_swap(admin, admin->p.config->models.head);
+    if (command && strcmp(command, "swap") == 0) {
+        if (path && path[0] == '/' && strlen(path) < TYTO_CONFIG_PATH_MAX)
+            return answer_swap(admin, path);
+        (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, "path",
+                             "must be an absolute path of at most %d bytes",
+                             TYTO_CONFIG_PATH_MAX - 1);
+    } else {
+        (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, "command",
+                             "must be status, swap or reload");
+    }
+    return tyto_control_refuse(TYTO_ERR_INVALID, &fault);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What may be asked of a running daemon, by control socket or signal: how it is, and to change
+ * its head. Every change and every refusal is logged and published on md/. */
+#ifndef TYTO_DAEMON_ADMIN_H
+#define TYTO_DAEMON_ADMIN_H
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "daemon/config.h"
+#include "daemon/publisher.h"
+#include "pipeline/engine.h"
+#include "proto/json.h"
+
+struct tyto_admin_params {
+    const struct tyto_config *config; /* all borrowed until destroy */
+    const struct tyto_log *log;
+    struct tyto_engine *engine;
+    struct tyto_publisher *publisher;
+};
+
+struct tyto_admin;
+
+/* NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
+                                struct tyto_admin **ret_admin);
+void tyto_admin_destroy(struct tyto_admin **admin);
+
+/* {"command": "status"}, {"command": "swap", "path": "/..."}, {"command": "reload"}; answers
+ * have "ok". As tyto_control_params.answer: user is the admin. Any thread but the inference
+ * thread; a swap holds up those that ask meanwhile, not the cameras. */
+struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request);
+/* Reads the head's file of the configuration again, as SIGHUP asks, and tells systemd. */
+void tyto_admin_reload(struct tyto_admin *admin);
+
+/* From the engine's callbacks. */
+void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_state *state);
+void tyto_admin_head_changed(struct tyto_admin *admin, const struct tyto_engine_head *head);
+
+#endif
