@@ -56,6 +56,22 @@ static void on_interrupt(int number)
     was_interrupted = 1;
 }
 
+static void put_json_model(struct tyto_json *json, const struct tyto_model_state *model)
+{
+    struct tyto_json *names = tyto_json_new_array();
+    const bool is_rejected = model->outcome == TYTO_MODEL_OUTCOME_REJECTED;
+    for (uint32_t i = 0; i < model->num_names; i++)
+        (void)tyto_json_append(names, tyto_json_new_string(model->class_names[i]));
+    tyto_json_set(json, "digest", tyto_json_new_string(model->digest));
+    tyto_json_set(json, "outcome", tyto_json_new_string(is_rejected ? "rejected" : "loaded"));
+    tyto_json_set(json, "previous_digest", tyto_json_new_string(model->previous_digest));
+    tyto_json_set(json, "text", tyto_json_new_string(model->text));
+    tyto_json_set(json, "device", tyto_json_new_string(model->device));
+    tyto_json_set(json, "exec", tyto_json_new_string(model->exec));
+    tyto_json_set(json, "num_classes", tyto_json_new_u64(model->num_classes));
+    tyto_json_set(json, "classes", names);
+}
+
 static void put_json_notice(const char *type, const struct tyto_message *message)
 {
     struct tyto_json *json = tyto_json_new_object();
@@ -67,14 +83,22 @@ static void put_json_notice(const char *type, const struct tyto_message *message
         tyto_json_set(json, "num", tyto_json_new_u64(message->num_lost));
     if (message->kind == TYTO_MESSAGE_CONNECTED && message->has_hello)
         tyto_json_set(json, "version", tyto_json_new_string(message->u.hello.version));
-    if (message->kind == TYTO_MESSAGE_MODEL_STATE) {
-        const struct tyto_model_state *model = &message->u.model_state;
-        tyto_json_set(json, "digest", tyto_json_new_string(model->digest));
-        tyto_json_set(json, "device", tyto_json_new_string(model->device));
-        tyto_json_set(json, "exec", tyto_json_new_string(model->exec));
-        tyto_json_set(json, "num_classes", tyto_json_new_u64(model->num_classes));
-    }
+    if (message->kind == TYTO_MESSAGE_MODEL_STATE)
+        put_json_model(json, &message->u.model_state);
     (void)tyto_json_put_line(&json);
+}
+
+static void put_model(const struct tyto_model_state *model, char *ret_text, size_t text_bytes)
+{
+    if (model->outcome == TYTO_MODEL_OUTCOME_REJECTED)
+        snprintf(ret_text, text_bytes, "a model was refused, %.12s goes on: %s", model->digest,
+                 model->text);
+    else if (model->previous_digest[0])
+        snprintf(ret_text, text_bytes, "model %.12s has taken over from %.12s, %u classes",
+                 model->digest, model->previous_digest, model->num_classes);
+    else
+        snprintf(ret_text, text_bytes, "model %.12s, %u classes, %s on %s", model->digest,
+                 model->num_classes, model->exec, model->device);
 }
 
 static void put_notice(const struct watch *watch, const struct tyto_message *message)
@@ -110,8 +134,8 @@ static void put_notice(const struct watch *watch, const struct tyto_message *mes
         break;
     case TYTO_MESSAGE_MODEL_STATE:
         type = "model";
-        snprintf(text, sizeof(text), "model %.12s, %u classes, %s on %s", model->digest,
-                 model->num_classes, model->exec, model->device);
+        put_model(model, text, sizeof(text));
+        is_bad = model->outcome == TYTO_MODEL_OUTCOME_REJECTED;
         break;
     case TYTO_MESSAGE_EVENT:
     case TYTO_MESSAGE_CAMERA_STATE:
@@ -137,6 +161,9 @@ static void put_event(struct watch *watch, const struct tyto_message *message)
     }
     struct tyto_json *json = tyto_event_to_json(event, watch->with_segments);
     if (json) {
+        char utc[48];
+        tyto_utc_text(message->publish_unix_ns, utc, sizeof(utc));
+        tyto_json_set(json, "told_utc", tyto_json_new_string(utc));
         tyto_json_set(json, "seq", tyto_json_new_u64(message->seq));
         (void)tyto_json_put_line(&json);
     }

@@ -129,7 +129,10 @@ void tyto_page_axes(struct tyto_page *page, const struct tyto_axes *a, bool is_s
                       "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
                       a->left, right, at, at);
         tyto_page_put(page, "<text class=\"tick end\" x=\"%.1f\" y=\"%.1f\">%g</text>", a->left - 8,
-                      at + 4, is_share ? round(y * 1000) / 10 : y);
+                      at + 4,
+                      fabs(y) < eps ? 0
+                      : is_share    ? round(y * 1000) / 10
+                                    : y);
     }
     for (double x = ceil(a->x0 / x_step - eps) * x_step; x <= a->x1 + eps; x += x_step)
         tyto_page_put(page, "<text class=\"tick mid\" x=\"%.1f\" y=\"%.1f\">%g</text>",

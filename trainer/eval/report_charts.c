@@ -194,16 +194,17 @@ static void put_shift_line(struct tyto_page *page, const struct tyto_axes *axes,
 }
 
 static void put_level(struct tyto_page *page, const struct tyto_axes *axes, double value,
-                      const char *name)
+                      const char *name, bool is_left)
 {
     const double y = tyto_axes_y(axes, value);
+    const double x = is_left ? axes->left + 4 : axes->left + axes->width - 4;
 
     if (isnan(value))
         return;
     tyto_page_put(page,
                   "<line class=\"line thin dash ss\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" "
-                  "y2=\"%.1f\"/><text class=\"tick end\" x=\"%.1f\" y=\"%.1f\">%s %.1f</text>\n",
-                  axes->left, axes->left + axes->width, y, y, axes->left + axes->width - 2, y - 5,
+                  "y2=\"%.1f\"/><text class=\"tick%s\" x=\"%.1f\" y=\"%.1f\">%s %.1f</text>\n",
+                  axes->left, axes->left + axes->width, y, y, is_left ? "" : " end", x, y + 14,
                   name, value * 100);
 }
 
@@ -222,9 +223,9 @@ void tyto_page_shifts(struct tyto_page *page)
     begin_svg(page, 450, 286, "accuracy over the shift of the sound");
     tyto_page_axes(page, &axes, true, "sound later by (segments)", "per cent");
     if (report->no_audio)
-        put_level(page, &axes, report->no_audio->on_video, "without sound");
+        put_level(page, &axes, report->no_audio->on_video, "without sound", true);
     if (report->no_visual)
-        put_level(page, &axes, report->no_visual->on_video, "without picture");
+        put_level(page, &axes, report->no_visual->on_video, "without picture", false);
     put_shift_line(page, &axes, true, "b");
     put_shift_line(page, &axes, false, "a");
     put_key(page, 120, 20, "sa", "by the picture");
