@@ -71,6 +71,7 @@ static enum tyto_err copy_params(struct tyto_features *features, const char *con
     params->cache_dir = features->cache_dir;
     params->device = features->device;
     params->num_jobs = params->num_jobs ? params->num_jobs : DEFAULT_JOBS;
+    params->num_threads = params->num_threads ? params->num_threads : 1;
     params->max_batch = params->max_batch ? params->max_batch : DEFAULT_BATCH;
     params->segment_ns = params->segment_ns ? params->segment_ns : (int64_t)TYTO_NS_PER_S;
     features->recordings = calloc(num_paths + 1, sizeof(*features->recordings));

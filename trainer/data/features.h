@@ -25,9 +25,10 @@ struct tyto_features_params {
     const char *cache_dir;                /* made when missing */
     const char *device;                   /* of tyto_gpu_params */
     enum tyto_exec exec;
-    uint32_t num_jobs;  /* recordings decoded at a time; 0: 2 */
-    uint32_t max_batch; /* segments; 0: 16 */
-    int64_t segment_ns; /* 0: 1 s */
+    uint32_t num_jobs;    /* recordings decoded at a time; 0: 2 */
+    uint32_t num_threads; /* of the encoders on the CPU; 0: 1 */
+    uint32_t max_batch;   /* segments; 0: 16 */
+    int64_t segment_ns;   /* 0: 1 s */
     enum tyto_source_file_pictures pictures;
     const struct tyto_log *log;
     void *user; /* of the callbacks, which are called by the thread that runs */

@@ -17,12 +17,14 @@ static enum tyto_err create_networks(const struct tyto_features_params *params,
                                                      .gpu = encoders->gpu,
                                                      .exec = params->exec,
                                                      .max_batch = encoders->max_batch,
+                                                     .num_threads = params->num_threads,
                                                      .log = params->log};
     const struct tyto_audio_params audio_params = {
         .weights_path = params->audio_path,
         .gpu = encoders->gpu,
         .exec = params->exec,
         .max_batch = encoders->max_batch,
+        .num_threads = params->num_threads,
         .segment_samples =
             (uint32_t)((params->segment_ns * TYTO_SOURCE_FILE_RATE_HZ + 500000000) / 1000000000),
         .log = params->log};
