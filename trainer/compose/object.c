@@ -9,6 +9,7 @@ static const double entrance_s = 0.5;
 const char *const tyto_compose_kind_names[TYTO_COMPOSE_NUM_KINDS] = {
     "both", "heard", "seen", "mismatch", "several", "nothing"};
 const char *const tyto_compose_look_names[] = {"cut_out", "oval", "rectangle", "filling"};
+const char *const tyto_compose_entrance_names[] = {"pop", "fade", "slide"};
 const char *const tyto_compose_noise_names[TYTO_COMPOSE_NUM_NOISES] = {"white", "pink", "hum",
                                                                        "babble"};
 

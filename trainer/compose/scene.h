@@ -39,6 +39,7 @@ extern const char *const tyto_compose_look_names[];
 
 /* How an object comes and goes. */
 enum tyto_compose_entrance { TYTO_COMPOSE_POP, TYTO_COMPOSE_FADE, TYTO_COMPOSE_SLIDE };
+extern const char *const tyto_compose_entrance_names[];
 
 enum { TYTO_COMPOSE_NO_EVENT = UINT32_MAX, TYTO_COMPOSE_NO_ENTRY = UINT32_MAX };
 

@@ -162,6 +162,7 @@ static struct tyto_json *print_object(const struct tyto_compose_object *object,
     set_entry(json, stock, object->entry_idx, object->event, ok);
     set_times(json, object->begin_ns, object->end_ns, ok);
     set_text(json, "look", tyto_compose_look_names[object->look], ok);
+    set_text(json, "entrance", tyto_compose_entrance_names[object->entrance], ok);
     *ok &= tyto_json_set(json, "boxes", print_boxes(object, options, ok));
     return json;
 }
