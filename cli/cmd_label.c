@@ -8,7 +8,9 @@
 
 #include "cli/cmd.h"
 #include "cli/event_json.h"
+#include "cli/progress.h"
 #include "trainer/labels/labels.h"
+#include "trainer/source_file.h"
 
 static const char help[] =
     "tyto label: check label files, or make one CSV of them.\n\n"
@@ -21,6 +23,7 @@ static const char help[] =
     "  --fps N             pictures a second, for formats that count pictures and do not say\n"
     "  --json              check: one JSON object instead of text\n"
     "  --quiet             only errors, no notes\n"
+    "  --no-progress       no progress bar\n"
     "  -o, --out FILE      convert: the CSV to write\n"
     "  --help              this text\n\n"
     "The CSV: file,class,begin_s,end_s,modality. A first row of these names may be left out.\n"
@@ -37,7 +40,9 @@ static const char help[] =
 struct label {
     struct tyto_labels_params params;
     const char *out;
-    bool is_json, is_quiet, converts;
+    bool is_json, is_quiet, converts, without_progress;
+    struct tyto_progress progress;
+    uint32_t num_probed;
     struct tyto_json *faults; /* owned; only for JSON */
     uint32_t num_errors, num_notes;
 };
@@ -75,12 +80,17 @@ static bool read_fps(const char *text, double *ret_fps)
 /* 0 go on; else the exit status + 1. */
 static int read_options(struct label *label, int argc, char **argv)
 {
-    enum { MEDIA = 256, FORMAT, FPS, JSON, QUIET };
+    enum { MEDIA = 256, FORMAT, FPS, JSON, QUIET, NO_PROGRESS };
     static const struct option options[] = {
-        {"media", required_argument, NULL, MEDIA}, {"format", required_argument, NULL, FORMAT},
-        {"fps", required_argument, NULL, FPS},     {"json", no_argument, NULL, JSON},
-        {"quiet", no_argument, NULL, QUIET},       {"out", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},          {0},
+        {"media", required_argument, NULL, MEDIA},
+        {"format", required_argument, NULL, FORMAT},
+        {"fps", required_argument, NULL, FPS},
+        {"json", no_argument, NULL, JSON},
+        {"quiet", no_argument, NULL, QUIET},
+        {"out", required_argument, NULL, 'o'},
+        {"no-progress", no_argument, NULL, NO_PROGRESS},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
@@ -96,6 +106,8 @@ static int read_options(struct label *label, int argc, char **argv)
             label->is_json = true;
         } else if (option == QUIET) {
             label->is_quiet = true;
+        } else if (option == NO_PROGRESS) {
+            label->without_progress = true;
         } else if (option == 'o') {
             label->out = optarg;
         } else if (option == 'h') {
@@ -147,7 +159,23 @@ static void on_fault(void *user, const struct tyto_fault *fault, bool is_error)
     }
     char text[1024];
     tyto_fault_print(fault, text, sizeof(text));
+    tyto_progress_clear(&label->progress);
     fprintf(label->converts ? stderr : stdout, "%s%s\n", text, is_error ? "" : " (note)");
+}
+
+/* A recording that cannot be read is an error of its own. */
+static bool get_duration(void *user, const char *path, int64_t *ret_duration_ns)
+{
+    struct label *label = user;
+    struct tyto_source_file_info info;
+    struct tyto_fault fault = {0};
+    tyto_progress_put(&label->progress, label->num_probed++, 0, "recordings", NULL);
+    if (tyto_source_file_probe(path, &info, &fault) != TYTO_OK) {
+        on_fault(label, &fault, true);
+        return false;
+    }
+    *ret_duration_ns = info.duration_ns;
+    return info.duration_ns > 0;
 }
 
 struct sums {
@@ -275,10 +303,13 @@ int tyto_cmd_label(int argc, char **argv)
         return status - 1;
     label.params.user = &label;
     label.params.on_fault = on_fault;
+    label.params.get_duration = get_duration;
+    tyto_progress_init(&label.progress, !label.without_progress);
     label.params.keeps_rest = !label.converts;
     label.faults = label.is_json ? tyto_json_new_array() : NULL;
     struct tyto_labels labels = {0};
     const enum tyto_err err = tyto_labels_read(&label.params, &labels);
+    tyto_progress_clear(&label.progress);
     bool ok = err == TYTO_OK && label.num_errors == 0;
     if (label.is_json && !label.converts)
         ok &= put_json(&label, &labels);
