@@ -11,6 +11,8 @@ int tyto_cmd_localize(int argc, char **argv);
 int tyto_cmd_label(int argc, char **argv);
 int tyto_cmd_devices(int argc, char **argv);
 int tyto_cmd_model(int argc, char **argv);
+int tyto_cmd_model_push(int argc, char **argv);
+int tyto_cmd_status(int argc, char **argv);
 int tyto_cmd_train(int argc, char **argv);
 
 #endif

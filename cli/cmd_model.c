@@ -15,7 +15,8 @@
 static const char help[] =
     "tyto model: bring networks in, and look into weights files.\n\n"
     "usage: tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]\n"
-    "       tyto model info FILE.safetensors [--layers]\n\n"
+    "       tyto model info FILE.safetensors [--layers]\n"
+    "       tyto model push FILE.safetensors       (tyto model push --help)\n\n"
     "import turns an encoder into a file that tytod and tyto localize take:\n"
     "  -o, --out FILE          where to write it (needed)\n"
     "      --kind KIND         visual, audio or generic (default generic)\n"
@@ -406,9 +407,11 @@ int tyto_cmd_model(int argc, char **argv)
         return run_import(argc - 1, argv + 1);
     if (verb && strcmp(verb, "info") == 0)
         return run_info(argc - 1, argv + 1);
+    if (verb && strcmp(verb, "push") == 0)
+        return tyto_cmd_model_push(argc - 1, argv + 1);
     if (verb && (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)) {
         fputs(help, stdout);
         return 0;
     }
-    return usage_error(verb ? "there is no such command" : "import or info?", verb);
+    return usage_error(verb ? "there is no such command" : "import, info or push?", verb);
 }

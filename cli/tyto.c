@@ -18,7 +18,9 @@ static const struct command commands[] = {
     {"label", tyto_cmd_label, "check label files, or make one CSV of them"},
     {"compose", tyto_cmd_compose, "build labelled footage out of sounds and pictures"},
     {"features", tyto_cmd_features, "compute the features of recordings ahead of training"},
-    {"model", tyto_cmd_model, "import networks, and look into weights files"},
+    {"train", tyto_cmd_train, "learn a head from labelled recordings"},
+    {"model", tyto_cmd_model, "import networks, look into weights files, change a running tytod's"},
+    {"status", tyto_cmd_status, "how a running tytod is"},
     {"devices", tyto_cmd_devices, "list the Vulkan devices"},
 };
 
