@@ -59,8 +59,15 @@ enum tyto_err tyto_run_data_digest(const struct tyto_dataset *data,
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_read_config(const char *path, struct tyto_run_options *options,
                                    struct tyto_fault *ret_fault);
+/* Options alone as such a file: for a folder that holds several runs. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_run_write_options(const char *path, const struct tyto_run_options *options,
+                                     struct tyto_fault *ret_fault);
 /* What a run that has ended left in DIR/metrics.json. NOT_FOUND where it has not ended. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_read_result(const char *dir, struct tyto_run_result *ret_result);
+/* Writes text to path by another name, sync and rename. IO with *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_run_write_text(const char *path, const char *text, struct tyto_fault *ret_fault);
 
 #endif

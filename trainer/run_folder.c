@@ -223,6 +223,19 @@ enum tyto_err tyto_run_write_config(const struct tyto_run_state *run)
     return err;
 }
 
+enum tyto_err tyto_run_write_options(const char *path, const struct tyto_run_options *options,
+                                     struct tyto_fault *ret_fault)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    bool good = tyto_json_set(json, "format", tyto_json_new_string(config_format));
+    enum tyto_err err = TYTO_OK;
+
+    good &= tyto_json_set(json, "options", tyto_run_options_to_json(options));
+    err = good ? write_json(path, json, ret_fault) : TYTO_ERR_NOMEM;
+    tyto_json_destroy(&json);
+    return err;
+}
+
 enum tyto_err tyto_run_read_config(const char *path, struct tyto_run_options *options,
                                    struct tyto_fault *ret_fault)
 {

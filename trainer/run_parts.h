@@ -52,9 +52,6 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run);
 
 /* --- run_folder.c ---------------------------------------------------------------------------- */
 
-/* Writes text to path by another name, sync and rename. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_run_write_text(const char *path, const char *text, struct tyto_fault *ret_fault);
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_write_config(const struct tyto_run_state *run);
 /* INVALID when config.json was of other data. */
