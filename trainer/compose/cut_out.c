@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which pixels belong to the object: those whose colour is commoner in the middle than at the
  * border, by two colour histograms that are estimated again from what they say (as GrabCut, with a
- * blur in place of the graph cut). A uniform border is the easy case of it. */
+ * blur in place of the graph cut). Where the border has one colour that colour is enough. */
 #include "trainer/compose/image.h"
 
 #include <math.h>
@@ -11,6 +11,7 @@
 enum { LEVELS = 12, NUM_BINS = LEVELS * LEVELS * LEVELS, ROUNDS = 4, MIN_SIDE = 24 };
 
 static const float least_share = 0.08f, most_share = 0.85f, least_filled = 0.3f;
+static const float plain_share = 0.85f; /* of the border, that has one colour */
 
 struct matte {
     uint32_t w, h;
@@ -185,6 +186,58 @@ static uint32_t flood(struct matte *matte, uint32_t start, uint8_t state, uint8_
     return num;
 }
 
+static bool is_edge(const struct matte *matte, uint32_t i, uint32_t edge)
+{
+    const uint32_t x = i % matte->w, y = i / matte->w;
+    return x < edge || y < edge || x + edge >= matte->w || y + edge >= matte->h;
+}
+
+static bool is_near(const uint8_t *pixel, const float colour[3], float tolerance)
+{
+    float most = 0;
+    for (int c = 0; c < 3; c++)
+        most = fmaxf(most, fabsf((float)pixel[c] - colour[c]));
+    return most <= tolerance;
+}
+
+/* Where nearly all of the border has one colour, the background is what has that colour and hangs
+ * together with the border. False: it has not. */
+static bool estimate_plain(struct matte *matte, const struct tyto_compose_rgba *image)
+{
+    enum { OTHER, ALIKE, BACKGROUND };
+    const uint32_t num = matte->w * matte->h, edge = 2;
+    float colour[3] = {0};
+    uint32_t num_edge = 0, num_alike = 0;
+    for (int pass = 0; pass < 3; pass++) { /* the mean; then, twice, of what is near the mean */
+        float sum[3] = {0};
+        num_edge = num_alike = 0;
+        for (uint32_t i = 0; i < num; i++) {
+            const uint8_t *pixel = image->pixels + 4 * (size_t)i;
+            if (!is_edge(matte, i, edge))
+                continue;
+            num_edge++;
+            if (pass > 0 && !is_near(pixel, colour, pass == 1 ? 60 : 22))
+                continue;
+            num_alike++;
+            for (int c = 0; c < 3; c++)
+                sum[c] += (float)pixel[c];
+        }
+        for (int c = 0; c < 3 && num_alike > 0; c++)
+            colour[c] = sum[c] / (float)num_alike;
+    }
+    if ((float)num_alike < plain_share * (float)num_edge)
+        return false;
+    for (uint32_t i = 0; i < num; i++)
+        matte->is_part[i] = is_near(image->pixels + 4 * (size_t)i, colour, 26) ? ALIKE : OTHER;
+    for (uint32_t i = 0; i < num; i++) {
+        if (is_edge(matte, i, 1) && matte->is_part[i] == ALIKE)
+            flood(matte, i, ALIKE, BACKGROUND);
+    }
+    for (uint32_t i = 0; i < num; i++)
+        matte->object[i] = matte->is_part[i] == BACKGROUND ? 0 : 1;
+    return true;
+}
+
 /* The largest piece with its holes filled, as 0 or 1 in object. Its number of pixels. */
 static uint32_t keep_largest(struct matte *matte)
 {
@@ -210,9 +263,7 @@ static uint32_t keep_largest(struct matte *matte)
             matte->is_part[i] = NO;
     }
     for (uint32_t i = 0; i < num; i++) { /* what the border reaches is outside */
-        const uint32_t x = i % matte->w, y = i / matte->w;
-        const bool is_border = x == 0 || y == 0 || x + 1 == matte->w || y + 1 == matte->h;
-        if (is_border && matte->is_part[i] == NO)
+        if (is_edge(matte, i, 1) && matte->is_part[i] == NO)
             flood(matte, i, NO, OUTSIDE);
     }
     for (uint32_t i = 0; i < num; i++) {
@@ -264,7 +315,8 @@ bool tyto_compose_cut_out(struct tyto_compose_rgba *image)
     struct matte *matte = matte_create(image);
     if (!matte)
         return false;
-    estimate(matte);
+    if (!estimate_plain(matte, image))
+        estimate(matte);
     const uint32_t kept = keep_largest(matte);
     uint32_t bounds[4];
     find_bounds(matte, bounds);
