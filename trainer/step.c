@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who does what in a step: one device alone runs it whole; several workers run it plan by plan, and
- * between backward and update the host adds their gradients up. */
+/* Who does what in a step: one device alone runs it whole; several workers and ranks run it plan by
+ * plan, and between backward and update the host adds their gradients up. */
 #include "trainer/step.h"
 
 #include <stdlib.h>
@@ -20,10 +20,11 @@ struct tyto_step {
     struct tyto_ranks *ranks; /* borrowed; NULL: alone */
     struct tyto_crew *crew;
     bool is_split;
-    uint32_t batch, num_workers;
+    uint32_t batch, begin, end; /* of all ranks; its own */
+    uint32_t num_workers;
     struct worker workers[TYTO_CREW_MAX];
     float *sum;    /* (layout.num + 1) gradients of all, then the loss; split only */
-    float *logits; /* of all workers' eval */
+    float *logits; /* of all clips in an evaluation, then the loss; split only */
     /* What the crew is at. */
     const struct tyto_step_in *in;
     const struct tyto_adamw_hyper *hyper;
@@ -34,14 +35,13 @@ struct tyto_step {
 
 static uint32_t first_of(const struct tyto_step *step, uint32_t idx)
 {
-    return (uint32_t)((uint64_t)step->batch * idx / step->num_workers);
+    return step->begin + (uint32_t)((uint64_t)(step->end - step->begin) * idx / step->num_workers);
 }
 
 static enum tyto_err make_worker(struct tyto_step *step, const struct tyto_step_params *params,
                                  uint32_t idx)
 {
     const uint32_t begin = first_of(step, idx), end = first_of(step, idx + 1);
-    const uint32_t before = step->ranks ? tyto_ranks_rank(step->ranks) * step->batch : 0;
     struct worker *worker = &step->workers[idx];
     enum tyto_err err = TYTO_OK;
 
@@ -50,7 +50,7 @@ static enum tyto_err make_worker(struct tyto_step *step, const struct tyto_step_
     else
         err = tyto_gpu_create(params->gpu_params, &worker->gpu);
     if (!err)
-        err = device_step_create(params, worker->gpu, before + begin, end - begin, step->is_split,
+        err = device_step_create(params, worker->gpu, begin, end - begin, step->is_split,
                                  &worker->device);
     if (err || !step->is_split)
         return err;
@@ -67,28 +67,30 @@ static enum tyto_err make_rows(struct tyto_step *step)
 
     if (step->is_split)
         step->sum = malloc((layout->num + 1) * sizeof(*step->sum));
-    if (step->num_workers > 1)
-        step->logits = malloc(rows * layout->logits * sizeof(*step->logits));
-    return (step->is_split && !step->sum) || (step->num_workers > 1 && !step->logits)
-               ? TYTO_ERR_NOMEM
-               : TYTO_OK;
+    if (step->is_split)
+        step->logits = malloc((rows * layout->logits + 1) * sizeof(*step->logits));
+    return step->is_split && (!step->sum || !step->logits) ? TYTO_ERR_NOMEM : TYTO_OK;
 }
 
 enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyto_step **ret_step)
 {
     const uint32_t num_workers = params->num_workers ? params->num_workers : 1;
+    const uint32_t num_ranks = params->ranks ? tyto_ranks_num(params->ranks) : 1;
+    const uint32_t rank = params->ranks ? tyto_ranks_rank(params->ranks) : 0;
     struct tyto_step *step = NULL;
     enum tyto_err err = TYTO_OK;
 
-    if (params->batch == 0 || num_workers > params->batch)
+    if (params->batch == 0 || (uint64_t)num_workers * num_ranks > params->batch)
         return TYTO_ERR_SHAPE;
     if (num_workers > TYTO_CREW_MAX || (num_workers > 1 && !params->gpu_params))
         return TYTO_ERR_INVALID;
     step = calloc(1, sizeof(*step));
     if (!step)
         return TYTO_ERR_NOMEM;
-    step->ranks = params->ranks && tyto_ranks_num(params->ranks) > 1 ? params->ranks : NULL;
+    step->ranks = num_ranks > 1 ? params->ranks : NULL;
     step->batch = params->batch;
+    step->begin = (uint32_t)((uint64_t)params->batch * rank / num_ranks);
+    step->end = (uint32_t)((uint64_t)params->batch * (rank + 1) / num_ranks);
     step->num_workers = num_workers;
     step->is_split = num_workers > 1 || step->ranks;
     for (uint32_t i = 0; i < num_workers && !err; i++)
@@ -133,7 +135,7 @@ const struct tyto_params_layout *tyto_step_layout(const struct tyto_step *step)
 
 struct tyto_step_in tyto_step_in(struct tyto_step *step)
 {
-    if (step->num_workers > 1)
+    if (step->is_split)
         return (struct tyto_step_in){0};
     return device_step_in(step->workers[0].device);
 }
@@ -150,6 +152,12 @@ enum tyto_err tyto_step_load(struct tyto_step *step, const struct tyto_step_in *
 {
     step->in = in;
     return tyto_crew_run(step->crew, load, step);
+}
+
+void tyto_step_own(const struct tyto_step *step, uint32_t *ret_begin, uint32_t *ret_end)
+{
+    *ret_begin = step->begin;
+    *ret_end = step->end;
 }
 
 enum tyto_err tyto_step_write(struct tyto_step *step, const float *values, const float *moment_1,
@@ -282,20 +290,42 @@ static enum tyto_err evaluate(void *user, uint32_t idx)
     const size_t per_clip = num / device->batch;
     enum tyto_err err = device_step_run(device, PLAN_EVAL, NULL, NULL);
 
-    if (!err && step->logits)
+    if (!err)
         memcpy(step->logits + first_of(step, idx) * per_clip * width, device_step_logits(device),
                num * width * sizeof(float));
     return err;
 }
 
+/* Each rank's logits lie among zeros, so that their sum is all of them. */
+static enum tyto_err eval_split(struct tyto_step *step, float *ret_loss)
+{
+    const struct device_step *device = step->workers[0].device;
+    const size_t per_clip = device_step_targets(device) / device->batch;
+    const size_t num = step->batch * per_clip * device->layout.logits;
+    enum tyto_err err = TYTO_OK;
+
+    memset(step->logits, 0, num * sizeof(*step->logits));
+    err = tyto_crew_run(step->crew, evaluate, step);
+    if (err)
+        return err;
+    step->logits[num] = total_loss(step);
+    if (step->ranks)
+        err = tyto_ranks_sum(step->ranks, step->logits, num + 1);
+    *ret_loss = step->logits[num];
+    return err;
+}
+
 enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, float *ret_loss)
 {
-    enum tyto_err err = tyto_crew_run(step->crew, evaluate, step);
+    struct device_step *device = step->workers[0].device;
+    const enum tyto_err err = step->is_split ? eval_split(step, ret_loss)
+                                             : device_step_run(device, PLAN_EVAL, NULL, NULL);
 
     if (err)
         return err;
-    *ret_logits = step->logits ? step->logits : device_step_logits(step->workers[0].device);
-    *ret_loss = total_loss(step);
+    *ret_logits = step->is_split ? step->logits : device_step_logits(device);
+    if (!step->is_split)
+        *ret_loss = device_step_loss(device);
     return TYTO_OK;
 }
 

@@ -25,15 +25,16 @@ struct tyto_step_params {
     struct tyto_gpu *gpu;
     struct tyto_cman_dims dims;
     bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
-    uint32_t batch;                    /* B: of this process */
+    uint32_t batch;                    /* B: of all ranks together */
     enum tyto_step_pool pool;
     float dropout; /* of a_t, the pooled picture, the head's input and its hidden units; 0: none */
     /* Devices that share the batch: gpu, and more like gpu_params, which the step opens itself.
      * 0 counts as 1; no more than B */
     uint32_t num_workers;
     const struct tyto_gpu_params *gpu_params; /* borrowed until create returns */
-    struct tyto_ranks *ranks; /* borrowed until destroy; NULL: no other process. All ranks have
-                                 the same B and parameters, and run the same calls */
+    struct tyto_ranks *ranks; /* borrowed until destroy; NULL: no other process. All ranks make
+                                 the same calls with the same values, and get the same results;
+                                 each computes its share of the clips */
 };
 
 struct tyto_step;
@@ -56,12 +57,14 @@ struct tyto_step_in {
                          every logit, shares of the mean included; 0 at first.
                          (B, N) with pooling */
 };
-/* With several workers there is no such place (all NULL): tyto_step_load. */
+/* With several workers or ranks there is no such place (all NULL): tyto_step_load. */
 struct tyto_step_in tyto_step_in(struct tyto_step *step);
 /* Copies a batch of the same form to where the next steps read it, on all workers' threads; in is
  * borrowed until it returns. has: anything but TYTO_ROW_NONE means there. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_load(struct tyto_step *step, const struct tyto_step_in *in);
+/* The clips that this rank computes: of the others, load reads nothing. */
+void tyto_step_own(const struct tyto_step *step, uint32_t *ret_begin, uint32_t *ret_end);
 
 /* (layout's num) floats each. */
 TYTO_MUST_CHECK

@@ -128,8 +128,7 @@ struct tyto_batch_source tyto_train_source(const struct tyto_train *train,
                                            struct tyto_dataset *data)
 {
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
-
-    return (struct tyto_batch_source){
+    struct tyto_batch_source source = {
         .data = data,
         .targets = {.head = layout->dims.head,
                     .num_classes = layout->dims.num_classes,
@@ -139,23 +138,21 @@ struct tyto_batch_source tyto_train_source(const struct tyto_train *train,
         .batch = train->params.step.batch,
         .fusion = train->params.fusion,
     };
+
+    tyto_step_own(train->step, &source.own_begin, &source.own_end);
+    return source;
 }
 
-void tyto_train_load(struct tyto_train *train, const struct tyto_batch *batch)
+enum tyto_err tyto_train_load(struct tyto_train *train, const struct tyto_batch *batch)
 {
-    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
-    const struct tyto_cman_dims *d = &layout->dims;
-    const struct tyto_step_in in = tyto_step_in(train->step);
-    const size_t clips = train->params.step.batch, rows = clips * d->num_segments;
-    const size_t targets = clips * tyto_train_num_targets(train) * layout->logits;
+    const struct tyto_step_in in = {.audio = batch->audio,
+                                    .visual = batch->visual,
+                                    .has = {batch->has[0], batch->has[1]},
+                                    .len = batch->len,
+                                    .yes = batch->yes,
+                                    .no = batch->no};
 
-    memcpy(in.audio, batch->audio, rows * d->audio_in * sizeof(float));
-    memcpy(in.visual, batch->visual, rows * d->num_places * d->visual_in * sizeof(float));
-    memcpy(in.has[0], batch->has[0], rows * sizeof(uint32_t));
-    memcpy(in.has[1], batch->has[1], rows * sizeof(uint32_t));
-    memcpy(in.len, batch->len, clips * sizeof(uint32_t));
-    memcpy(in.yes, batch->yes, targets * sizeof(float));
-    memcpy(in.no, batch->no, targets * sizeof(float));
+    return tyto_step_load(train->step, &in);
 }
 
 static uint32_t steps_per_epoch(const struct tyto_train *train)
@@ -205,8 +202,9 @@ static enum tyto_err run_step(struct tyto_train *train, const struct tyto_batch 
     struct tyto_step_result result = {0};
     enum tyto_err err = TYTO_OK;
 
-    tyto_train_load(train, batch);
-    err = tyto_step_run(train->step, &hyper, &key, &result);
+    err = tyto_train_load(train, batch);
+    if (!err)
+        err = tyto_step_run(train->step, &hyper, &key, &result);
     if (!err && !isfinite(result.loss))
         err = not_finite(train, "loss", hyper.rate, ret_fault);
     if (!err && !isfinite(result.norm))

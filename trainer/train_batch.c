@@ -150,6 +150,22 @@ static enum tyto_err read_clip(struct tyto_dataset *data, uint32_t number, const
     return tyto_dataset_read(data, number, &to);
 }
 
+static void place_features(struct tyto_prefetch *prefetch, const struct tyto_batch_source *source,
+                           struct tyto_augment *augment, uint32_t len, uint32_t b,
+                           struct tyto_batch *batch)
+{
+    const struct tyto_dataset_shape *s = &prefetch->shape;
+    const uint32_t audio = s->num_segments * prefetch->audio_width;
+    const uint32_t visual = s->num_segments * s->num_places * s->visual_in;
+
+    keep_one(&prefetch->clips[0], len, augment);
+    place_clip(prefetch, source, augment, len, b, batch);
+    if (augment->noise > 0) {
+        tyto_augment_add_noise(augment, batch->audio + (size_t)b * audio, audio);
+        tyto_augment_add_noise(augment, batch->visual + (size_t)b * visual, visual);
+    }
+}
+
 static enum tyto_err fill_clip(struct tyto_prefetch *prefetch,
                                const struct tyto_batch_source *source, uint32_t number, uint32_t b,
                                struct tyto_batch *batch)
@@ -158,8 +174,12 @@ static enum tyto_err fill_clip(struct tyto_prefetch *prefetch,
     const struct tyto_dataset_shape *s = &prefetch->shape;
     const uint32_t len = data->len[number], num = s->num_segments;
     struct tyto_augment augment = {.share = 1, .partner = number};
-    enum tyto_err err = read_clip(source->data, number, &prefetch->clips[0]);
+    const bool is_own = source->own_end == 0 || (b >= source->own_begin && b < source->own_end);
+    enum tyto_err err = TYTO_OK;
     uint32_t other_len = 0;
+
+    if (is_own)
+        err = read_clip(source->data, number, &prefetch->clips[0]);
 
     if (err)
         return err;
@@ -167,25 +187,20 @@ static enum tyto_err fill_clip(struct tyto_prefetch *prefetch,
         tyto_augment_draw(source->augment, source->seed, source->epoch, number, s->num_clips,
                           &augment);
     if (augment.share < 1 && augment.partner != number) {
-        err = read_clip(source->data, augment.partner, &prefetch->clips[1]);
+        other_len = data->len[augment.partner] < len ? data->len[augment.partner] : len;
+        if (is_own)
+            err = read_clip(source->data, augment.partner, &prefetch->clips[1]);
         if (err)
             return err;
-        other_len = data->len[augment.partner] < len ? data->len[augment.partner] : len;
-        mix_clips(prefetch, other_len, augment.share);
+        if (is_own)
+            mix_clips(prefetch, other_len, augment.share);
     }
     for (uint32_t t = 0; t < num; t++) {
         prefetch->sounds[t] = t < len ? tyto_augment_sound(&augment, t, len) : -1;
         prefetch->shares[t] = t < other_len ? augment.share : 1;
     }
-    keep_one(&prefetch->clips[0], len, &augment);
-    place_clip(prefetch, source, &augment, len, b, batch);
-    if (augment.noise > 0) {
-        tyto_augment_add_noise(&augment, batch->audio + (size_t)b * num * prefetch->audio_width,
-                               num * prefetch->audio_width);
-        tyto_augment_add_noise(&augment,
-                               batch->visual + (size_t)b * num * s->num_places * s->visual_in,
-                               num * s->num_places * s->visual_in);
-    }
+    if (is_own)
+        place_features(prefetch, source, &augment, len, b, batch);
     add_targets(prefetch, source, number, len, prefetch->shares, b, batch);
     if (other_len > 0) {
         for (uint32_t t = 0; t < num; t++)

@@ -25,8 +25,10 @@ struct tyto_batch {
 struct tyto_batch_source {
     struct tyto_dataset *data;
     struct tyto_targets targets;
-    bool is_pooled;        /* targets are of clips */
-    uint32_t batch;        /* B */
+    bool is_pooled; /* targets are of clips */
+    uint32_t batch; /* B */
+    uint32_t own_begin,
+        own_end; /* places whose features are wanted (0, 0: all); of the others, targets */
     const uint32_t *order; /* (num_clips of data): clip of each place; NULL: its number */
     const struct tyto_augment_params *augment; /* NULL: nothing is done to it */
     uint64_t seed;

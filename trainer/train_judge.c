@@ -53,8 +53,9 @@ enum tyto_err tyto_train_validate(struct tyto_train *train, struct tyto_score *s
 
         if (err)
             return err;
-        tyto_train_load(train, batch);
-        err = tyto_step_eval(train->step, &logits, &loss);
+        err = tyto_train_load(train, batch);
+        if (!err)
+            err = tyto_step_eval(train->step, &logits, &loss);
         if (!err && !isfinite(loss))
             err = TYTO_ERR_INVALID;
         if (err)

@@ -41,7 +41,8 @@ static inline uint32_t tyto_train_num_targets(const struct tyto_train *train)
 struct tyto_batch_source tyto_train_source(const struct tyto_train *train,
                                            struct tyto_dataset *data);
 /* The batch becomes what the next step reads. */
-void tyto_train_load(struct tyto_train *train, const struct tyto_batch *batch);
+TYTO_MUST_CHECK
+enum tyto_err tyto_train_load(struct tyto_train *train, const struct tyto_batch *batch);
 /* Validation with the parameters as they stand; *ret_loss is its mean. INVALID when not finite.
  * *score has room for every row of params.val. */
 TYTO_MUST_CHECK
