@@ -40,6 +40,7 @@ static const char help_end[] =
     "  tyto train --labels clips.csv --weak max --out weak       # labels without times\n"
     "  tyto train --labels labels.csv --folds 5 --out folds      # how sure are the figures?\n"
     "  tyto train first --resume                                 # after Ctrl-C\n"
+    "  mpirun -np 4 tyto train --labels labels.csv --out big     # four machines, or sockets\n"
     "  tyto model push first/model.safetensors                   # into the running daemon\n";
 
 struct train_cmd {
@@ -47,7 +48,9 @@ struct train_cmd {
     struct tyto_progress progress;
     const char *config, *run; /* run: the argument beside the options */
     bool resumes, overwrites, no_progress;
+    struct tyto_gpu_params gpu_params;
     struct tyto_gpu *gpu;
+    struct tyto_ranks *ranks;
     struct tyto_train_data data;
     uint64_t begin_ns;
     uint32_t begin_steps; /* of this process: 0 is not known yet */
@@ -344,6 +347,8 @@ static enum tyto_err run_one(struct train_cmd *cmd, const char *dir,
     const struct tyto_run_params params = {
         .options = &cmd->options,
         .gpu = cmd->gpu,
+        .gpu_params = &cmd->gpu_params,
+        .ranks = cmd->ranks,
         .train = tyto_train_data_train(&cmd->data),
         .val = tyto_train_data_val(&cmd->data),
         .dir = dir,
@@ -417,13 +422,44 @@ static enum tyto_err run_folds(struct train_cmd *cmd)
 
 static enum tyto_err open_gpu(struct train_cmd *cmd)
 {
-    const struct tyto_gpu_params params = {.device = cmd->options.device};
-    const enum tyto_err err = tyto_gpu_create(&params, &cmd->gpu);
+    enum tyto_err err = TYTO_OK;
 
+    cmd->gpu_params = (struct tyto_gpu_params){.device = cmd->options.device};
+    err = tyto_gpu_create(&cmd->gpu_params, &cmd->gpu);
     if (err)
         fprintf(stderr, "tyto train: --device %s: %s (tyto devices lists what there is)\n",
                 cmd->options.device, tyto_err_text(err));
     return err;
+}
+
+static enum tyto_err wait_for_all(struct train_cmd *cmd)
+{
+    float nothing = 0;
+
+    return tyto_ranks_sum(cmd->ranks, &nothing, 1);
+}
+
+/* Joins the processes of an mpirun; only the first one speaks. */
+static enum tyto_err join(struct train_cmd *cmd)
+{
+    const enum tyto_err err = tyto_ranks_create(&cmd->ranks);
+
+    if (err) {
+        fprintf(stderr, "tyto train: the processes cannot work together: %s%s\n",
+                tyto_err_text(err),
+                err == TYTO_ERR_UNSUPPORTED ? " (this program was built without MPI)" : "");
+        return err;
+    }
+    if (tyto_ranks_num(cmd->ranks) > 1 && cmd->options.folds > 0) {
+        fprintf(stderr, "tyto train: --folds is for one process: leave out mpirun\n");
+        return TYTO_ERR_INVALID;
+    }
+    if (tyto_ranks_rank(cmd->ranks) > 0) {
+        cmd->no_progress = true;
+        if (!freopen("/dev/null", "w", stdout))
+            return TYTO_ERR_IO;
+    }
+    return TYTO_OK;
 }
 
 static enum tyto_err run(struct train_cmd *cmd)
@@ -433,11 +469,17 @@ static enum tyto_err run(struct train_cmd *cmd)
                                                 .should_stop = should_stop,
                                                 .user = cmd};
     struct tyto_run_result result = {0};
-    enum tyto_err err = check_dir(cmd);
+    const bool is_first = tyto_ranks_rank(cmd->ranks) == 0;
+    enum tyto_err err = is_first ? check_dir(cmd) : TYTO_OK;
 
     if (!err)
         err = open_gpu(cmd);
+    /* The first makes the features that are missing, before the others look for them. */
+    if (!err && is_first)
+        err = tyto_train_data_open(&data, &cmd->data);
     if (!err)
+        err = wait_for_all(cmd);
+    if (!err && !is_first)
         err = tyto_train_data_open(&data, &cmd->data);
     if (!err && cmd->options.folds > 0)
         err = run_folds(cmd);
@@ -469,11 +511,16 @@ int tyto_cmd_train(int argc, char **argv)
         err = complete_options(&cmd, &fault);
         if (err)
             print_fault(&fault, err);
+        else
+            err = join(&cmd);
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
         tyto_progress_init(&cmd.progress, !cmd.no_progress);
         if (!err)
             err = run(&cmd);
+        if (err && err != TYTO_ERR_CLOSED && cmd.ranks && tyto_ranks_num(cmd.ranks) > 1)
+            tyto_ranks_abort(cmd.ranks, 1); /* the others would wait */
+        tyto_ranks_destroy(&cmd.ranks);
         status = 1 + (err == TYTO_OK ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1);
     }
     tyto_run_options_finish(&cmd.options);

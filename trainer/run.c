@@ -16,12 +16,17 @@ static const float max_class_weight = 10;
 
 static const char checkpoint_name[] = "checkpoint.safetensors";
 
+bool tyto_run_is_first(const struct tyto_run_state *run)
+{
+    return !run->params->ranks || tyto_ranks_rank(run->params->ranks) == 0;
+}
+
 void tyto_run_note(const struct tyto_run_state *run, const char *fmt, ...)
 {
     char text[512];
     va_list args;
 
-    if (!run->params->on_note)
+    if (!run->params->on_note || !tyto_run_is_first(run))
         return;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
@@ -31,13 +36,23 @@ void tyto_run_note(const struct tyto_run_state *run, const char *fmt, ...)
 
 /* --- callbacks of the training --------------------------------------------------------------- */
 
+/* All ranks stop as soon as one should. */
+static bool should_stop(const struct tyto_run_state *run)
+{
+    float sum = run->params->should_stop && run->params->should_stop(run->params->user) ? 1 : 0;
+
+    if (run->params->ranks && tyto_ranks_sum(run->params->ranks, &sum, 1))
+        return true;
+    return sum > 0;
+}
+
 static bool on_step(void *user, const struct tyto_train_progress *progress)
 {
     const struct tyto_run_state *run = user;
 
-    if (run->params->on_step)
+    if (run->params->on_step && tyto_run_is_first(run))
         run->params->on_step(run->params->user, progress);
-    return !run->params->should_stop || !run->params->should_stop(run->params->user);
+    return !should_stop(run);
 }
 
 /* Before the checkpoint, so that no epoch of it lacks its line. */
@@ -48,8 +63,9 @@ static enum tyto_err on_epoch(void *user, const struct tyto_train_epoch *figures
         *figures, (double)(tyto_clock_mono_ns() - run->epoch_begin_ns) / 1e9};
     enum tyto_err err = tyto_run_add_epoch(run, &epoch);
 
-    if (!err)
-        err = tyto_run_write_metrics(run, false);
+    if (err || !tyto_run_is_first(run))
+        return err;
+    err = tyto_run_write_metrics(run, false);
     if (!err && run->params->on_epoch)
         run->params->on_epoch(run->params->user, &epoch);
     return err;
@@ -104,7 +120,7 @@ static enum tyto_err make_train(struct tyto_run_state *run, const char *checkpoi
         .decay = o->decay,
         .max_norm = o->max_norm,
         .frozen = o->freeze,
-        .checkpoint_path = checkpoint_path,
+        .checkpoint_path = tyto_run_is_first(run) ? checkpoint_path : NULL,
         .user = run,
         .on_step = on_step,
         .on_epoch = on_epoch,
@@ -157,7 +173,7 @@ static enum tyto_err prepare(struct tyto_run_state *run, const char *checkpoint_
         err = digest_data(run);
     if (!err && run->params->resumes && access(path, F_OK) == 0)
         err = tyto_run_check_data(run);
-    else if (!err)
+    else if (!err && tyto_run_is_first(run))
         err = tyto_run_write_config(run);
     if (!err)
         err = tyto_run_load_init(run);
@@ -183,8 +199,7 @@ static enum tyto_err run_epochs(struct tyto_run_state *run)
 
         run->epoch_begin_ns = tyto_clock_mono_ns();
         err = tyto_train_run_epoch(run->train, &epoch, run->fault);
-        if (!err && !tyto_train_is_done(run->train) && run->params->should_stop &&
-            run->params->should_stop(run->params->user))
+        if (!err && !tyto_train_is_done(run->train) && should_stop(run))
             err = TYTO_ERR_CLOSED;
     }
     return err;
@@ -198,8 +213,9 @@ static enum tyto_err write_model(struct tyto_run_state *run, bool is_over)
     if (tyto_train_best_epoch(run->train) == 0)
         return TYTO_OK;
     err = tyto_train_judge(run->train, &run->figures);
-    if (!err)
-        err = tyto_run_export(run);
+    if (err || !tyto_run_is_first(run))
+        return err;
+    err = tyto_run_export(run);
     if (!err)
         err = tyto_run_write_card(run);
     return err ? err : tyto_run_write_metrics(run, is_over);

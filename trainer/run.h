@@ -32,6 +32,10 @@ struct tyto_run_result {
 struct tyto_run_params {
     const struct tyto_run_options *options;
     struct tyto_gpu *gpu;
+    const struct tyto_gpu_params *gpu_params; /* how gpu was made: for further workers. Borrowed */
+    /* Other processes that make the same call, or NULL. Rank 0 alone writes files and is called
+     * back; all read the folder when they resume. Borrowed */
+    struct tyto_ranks *ranks;
     struct tyto_dataset *train, *val; /* features as encoders make them; val NULL: none. Borrowed */
     const char *dir;                  /* the run folder, which exists */
     bool resumes;                     /* from the folder's checkpoint, if there is one */

@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include "proto/weights.h"
+#include "trainer/crew.h"
 #include "trainer/init.h"
 #include "trainer/run_parts.h"
 
-enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL };
+enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, MAX_AUTO_WORKERS = 8 };
 
 static const char basis_name[] = "basis.safetensors";
 
@@ -184,7 +185,7 @@ static enum tyto_err fit_basis(struct tyto_run_state *run, const char *path)
         return err;
     tyto_run_note(run, "basis: %u of %u components of the pictures hold %.1f %% of their variance",
                   run->basis.visual_out, run->basis.visual_in, 100 * run->basis.kept);
-    return write_basis(run, path);
+    return tyto_run_is_first(run) ? write_basis(run, path) : TYTO_OK;
 }
 
 static enum tyto_err make_basis(struct tyto_run_state *run)
@@ -225,6 +226,23 @@ static uint32_t width_of(const struct tyto_run_state *run, const char *name, uin
     return run->has_init && !tyto_run_options_is_set(run->options, name) ? inits : option;
 }
 
+/* As chosen, or one for each core that a software driver can have; no more than there are clips. */
+static uint32_t num_workers(const struct tyto_run_state *run)
+{
+    const uint32_t ranks = run->params->ranks ? tyto_ranks_num(run->params->ranks) : 1;
+    const uint32_t most = run->options->batch / ranks;
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN) / (long)ranks;
+    uint32_t num = run->options->workers;
+
+    if (!run->params->gpu_params)
+        return 1;
+    if (num == 0 && tyto_gpu_get_info(run->params->gpu)->kind == TYTO_GPU_KIND_CPU && cores > 1)
+        num = cores < MAX_AUTO_WORKERS ? (uint32_t)cores : MAX_AUTO_WORKERS;
+    if (num > TYTO_CREW_MAX)
+        num = TYTO_CREW_MAX;
+    return num > most ? most : num;
+}
+
 enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
 {
     const struct tyto_run_options *o = run->options;
@@ -252,6 +270,9 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     d->audio_width = adapts ? width_of(run, "width", o->width, from->audio_width) : d->audio_in;
     d->visual_width = adapts ? width_of(run, "width", o->width, from->visual_width) : d->visual_in;
     run->step.gpu = run->params->gpu;
+    run->step.gpu_params = run->params->gpu_params;
+    run->step.ranks = run->params->ranks;
+    run->step.num_workers = num_workers(run);
     run->step.adapt[AUDIO] = run->step.adapt[VISUAL] = adapts;
     run->step.batch = o->batch;
     run->step.pool = (enum tyto_step_pool)o->weak;

@@ -81,6 +81,8 @@ static const struct tyto_run_option table[] = {
     {"models", TEXT, AT(models), 0, 0, NULL, NULL, "DIR",
      "where visual.safetensors and audio.safetensors are"},
     {"cache", TEXT, AT(cache), 0, 0, NULL, NULL, "DIR", "where features are kept"},
+    {"workers", U32, AT(workers), 0, 64, "auto", "auto", "N",
+     "devices that share a batch; auto: one, or one a core on a software driver"},
     {"device", TEXT, AT(device), 0, 0, NULL, "auto", "NAME",
      "auto, gpu, cpu or an index of `tyto devices`"},
 };

@@ -31,6 +31,8 @@ struct tyto_run_state {
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_path(const char *dir, const char *name, char ret_path[TYTO_RUN_PATH_MAX],
                             struct tyto_fault *ret_fault);
+/* Whether this process writes files and calls back: rank 0. */
+bool tyto_run_is_first(const struct tyto_run_state *run);
 void tyto_run_note(const struct tyto_run_state *run, const char *fmt, ...) TYTO_PRINTF(2, 3);
 
 /* --- run_head.c ------------------------------------------------------------------------------ */
