@@ -26,7 +26,8 @@ struct client {
     char in[TYTO_CONTROL_LINE_MAX];
     char *out; /* owned; NULL: nothing to send */
     size_t num_out, at_out;
-    bool is_last; /* close once out is sent */
+    bool is_last; /* once out is sent: reads on in vain until the other end has closed, for a
+                   * close with bytes unread would take the answer back */
 };
 
 struct tyto_control {
@@ -63,7 +64,8 @@ struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault
 
 static void touch(struct client *client)
 {
-    client->let_go_ns = tyto_clock_mono_ns() + TYTO_CONTROL_IDLE_S * TYTO_NS_PER_S;
+    if (!client->is_last)
+        client->let_go_ns = tyto_clock_mono_ns() + TYTO_CONTROL_IDLE_S * TYTO_NS_PER_S;
 }
 
 static void drop(struct tyto_control *control, uint32_t idx)
@@ -84,7 +86,7 @@ static void put_answer(struct client *client, struct tyto_json *json)
     client->out = text ? realloc(text, num + 2) : NULL;
     if (!client->out) {
         free(text);
-        client->is_last = true;
+        (void)shutdown(client->fd, SHUT_RDWR); /* seen as its end in the next turn */
         return;
     }
     memcpy(client->out + num, "\n", 2);
@@ -120,6 +122,7 @@ static void take_lines(struct tyto_control *control, struct client *client)
         if (!end && client->num_in == sizeof(client->in)) {
             refuse(client, TYTO_ERR_FULL, "the line is longer than 4096 bytes");
             client->is_last = true;
+            client->num_in = 0;
         }
         if (!end)
             return;
@@ -144,19 +147,21 @@ static bool serve(struct tyto_control *control, struct client *client, short eve
         if (client->at_out == client->num_out) {
             free(client->out);
             client->out = NULL;
+            if (client->is_last)
+                (void)shutdown(client->fd, SHUT_WR);
         }
     } else if (!client->out && events & (POLLIN | POLLHUP)) {
         const ssize_t num = recv(client->fd, client->in + client->num_in,
                                  sizeof(client->in) - client->num_in, MSG_DONTWAIT);
         if (num == 0 || (num < 0 && errno != EAGAIN && errno != EINTR))
             return false;
-        client->num_in += num > 0 ? (size_t)num : 0;
+        client->num_in += num > 0 && !client->is_last ? (size_t)num : 0;
         touch(client);
     } else if (events & (POLLERR | POLLHUP | POLLNVAL)) {
         return false;
     }
     take_lines(control, client);
-    return client->out || !client->is_last;
+    return true;
 }
 
 /* --- all of them -------------------------------------------------------------------------------
@@ -197,7 +202,7 @@ static void *run(void *user)
         for (uint32_t i = num; i-- > 0;) { /* backwards: a drop moves the last one here */
             struct client *client = control->clients[i];
             const short events = fds[i + 2].revents;
-            if (events ? !serve(control, client, events) : now_ns > client->let_go_ns)
+            if ((events && !serve(control, client, events)) || now_ns > client->let_go_ns)
                 drop(control, i);
         }
         if (fds[1].revents)
