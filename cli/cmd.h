@@ -6,6 +6,7 @@
 
 int tyto_cmd_watch(int argc, char **argv);
 int tyto_cmd_compose(int argc, char **argv);
+int tyto_cmd_eval(int argc, char **argv);
 int tyto_cmd_features(int argc, char **argv);
 int tyto_cmd_localize(int argc, char **argv);
 int tyto_cmd_label(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"compose", tyto_cmd_compose, "build labelled footage out of sounds and pictures"},
     {"features", tyto_cmd_features, "compute the features of recordings ahead of training"},
     {"train", tyto_cmd_train, "learn a head from labelled recordings"},
+    {"eval", tyto_cmd_eval, "how good a head is, or what a daemon told"},
     {"model", tyto_cmd_model, "import networks, look into weights files, change a running tytod's"},
     {"status", tyto_cmd_status, "how a running tytod is"},
     {"devices", tyto_cmd_devices, "list the Vulkan devices"},

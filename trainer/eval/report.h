@@ -51,8 +51,7 @@ struct tyto_report_run {
     struct tyto_dataset *dataset; /* features as the head's file wants them (not projected) */
     bool skips_shifts;            /* the shift curve costs ten more predictions */
     void *user;
-    bool (*on_progress)(void *user, uint32_t num_done,
-                        uint32_t num_clips); /* of all; may be NULL */
+    bool (*on_progress)(void *user, uint64_t num_done, uint64_t num); /* false: stop; or NULL */
 };
 TYTO_MUST_CHECK
 enum tyto_err tyto_report_from_run(const char *path, const struct tyto_report_run *run,
