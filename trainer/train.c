@@ -47,6 +47,21 @@ static bool make_tensors(const struct tyto_params_layout *layout, float **ret_te
     return true;
 }
 
+/* As PyTorch's Linear: uniform within 1 / sqrt(inputs). */
+static void draw_row(uint64_t *state, float *values, size_t num, uint32_t num_inputs)
+{
+    for (size_t i = 0; i < num; i++)
+        values[i] = ((float)(tyto_random_bits(state) >> 40) / 8388608.0F - 1.0F) /
+                    sqrtf((float)num_inputs);
+}
+
+/* Most classes are absent most of the time: a head that begins there need not learn it first. */
+static void begin_rare(float *bias, uint32_t num)
+{
+    for (uint32_t i = 0; i < num; i++)
+        bias[i] = -2; /* a share of 0.12 */
+}
+
 static enum tyto_err draw_weights(struct tyto_train *train)
 {
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
@@ -57,14 +72,19 @@ static enum tyto_err draw_weights(struct tyto_train *train)
 
     tyto_cman_list_tensors(&layout->dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && !err; i++) {
-        const size_t cols = infos[i].cols, num = layout->slots[i].rows * cols;
-
-        for (size_t j = 0; j < num; j++)
-            tensors[i][j] =
-                ((float)(tyto_random_bits(&state) >> 40) / 8388608.0F - 1.0F) / sqrtf((float)cols);
+        if (infos[i].cols > 0)
+            draw_row(&state, tensors[i], (size_t)layout->slots[i].rows * infos[i].cols,
+                     infos[i].cols);
     }
     if (!err) {
+        /* Where a stream is missing, its bias alone is looked with: a cosine needs a length. */
+        draw_row(&state, tensors[TYTO_CMAN_WHERE_AUDIO_BIAS], layout->dims.match_width,
+                 layout->dims.audio_width);
+        draw_row(&state, tensors[TYTO_CMAN_WHERE_VISUAL_BIAS], layout->dims.match_width,
+                 layout->dims.visual_width);
         tensors[TYTO_CMAN_WHERE_SCALE][0] = 1;
+        if (layout->dims.head == TYTO_HEAD_MULTI_LABEL)
+            begin_rare(tensors[TYTO_CMAN_HEAD_1_BIAS], layout->dims.num_logits);
         err = tyto_train_set(train, tensors);
     }
     free_tensors(tensors);

@@ -53,7 +53,8 @@ struct tyto_train_params {
 
 struct tyto_train;
 
-/* Weights are drawn by the seed as PyTorch's Linear does; biases 0, where.scale 1. INVALID for
+/* Weights and where's biases are drawn by the seed as PyTorch's Linear does; other biases 0 (a
+ * multi-label head's last: -2), where.scale 1. INVALID for
  * data that cannot be trained on (none; labels of whole clips without pooling), SHAPE; *ret_fault
  * says which. */
 TYTO_MUST_CHECK
