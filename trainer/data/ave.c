@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "trainer/data/hdf5_file.h"
 
@@ -94,14 +95,18 @@ static enum tyto_err open_file(const struct opening *opening, const char *given,
     return err ? err : tyto_hdf5_open(path, NULL, ret_hdf5, opening->fault);
 }
 
-/* A file that may be absent, unless it was named. */
+/* Of a file that may be absent, unless it was named. */
+static bool is_there(const struct opening *opening, const char *given, const char *name)
+{
+    char path[PATH_MAX];
+    return given || (opening->params->dir && make_path(opening, NULL, name, path) == TYTO_OK &&
+                     access(path, F_OK) == 0);
+}
+
 static enum tyto_err open_optional(const struct opening *opening, const char *given,
                                    const char *name, struct tyto_hdf5 **ret_hdf5)
 {
-    if (!given && !opening->params->dir)
-        return TYTO_OK;
-    const enum tyto_err err = open_file(opening, given, name, ret_hdf5);
-    return err == TYTO_ERR_NOT_FOUND && !given ? TYTO_OK : err;
+    return is_there(opening, given, name) ? open_file(opening, given, name, ret_hdf5) : TYTO_OK;
 }
 
 static enum tyto_err shape_fault(const struct opening *opening, const struct tyto_hdf5 *hdf5,
@@ -245,13 +250,11 @@ static enum tyto_err open_annotations(struct opening *opening)
 {
     char path[PATH_MAX];
     const char *given = opening->params->annotations_path;
-    if (!given && !opening->params->dir)
+    if (!is_there(opening, given, "Annotations.txt"))
         return TYTO_OK;
     enum tyto_err err = make_path(opening, given, "Annotations.txt", path);
     if (!err)
         err = tyto_ave_rows_read(path, &opening->annotations, opening->fault);
-    if (err == TYTO_ERR_NOT_FOUND && !given)
-        return TYTO_OK;
     if (!err && opening->annotations.num_rows != opening->num_rows)
         err = tyto_fault_set(opening->fault, TYTO_ERR_SHAPE, path, 0, NULL,
                              "it has %u rows, the features %u: do the files belong together?",

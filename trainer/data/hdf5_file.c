@@ -166,6 +166,17 @@ static enum tyto_err check_filters(struct tyto_hdf5 *hdf5, hid_t created,
     return TYTO_OK;
 }
 
+/* Goes through the whole index, so that a damaged one shows now. */
+static bool chunks_are_sound(const struct tyto_hdf5 *hdf5)
+{
+    hsize_t num_chunks = 0;
+    const hid_t space = H5Dget_space(hdf5->dataset);
+    const bool ok = space >= 0 && H5Dget_num_chunks(hdf5->dataset, space, &num_chunks) >= 0;
+    if (space >= 0)
+        H5Sclose(space);
+    return ok;
+}
+
 static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr_fault)
 {
     struct tyto_hdf5_info *info = &hdf5->info;
@@ -176,9 +187,10 @@ static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *rete
         H5Pget_external_count(created) != 0)
         err = refuse(hdf5, TYTO_ERR_UNSUPPORTED, reterr_fault,
                      "its values are kept in other files: repack it by h5repack IN OUT");
+    if (!err)
+        err = check_filters(hdf5, created, reterr_fault);
     if (!err && layout == H5D_CHUNKED) {
         hsize_t chunk[H5S_MAX_RANK];
-        hsize_t num_chunks = 0;
         uint64_t num_bytes = info->item_bytes;
         const int num = H5Pget_chunk(created, H5S_MAX_RANK, chunk);
         for (int i = 0; i < num && i < TYTO_HDF5_MAX_DIMS && num_bytes <= MAX_CHUNK_BYTES; i++) {
@@ -189,12 +201,10 @@ static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *rete
             err = refuse(hdf5, TYTO_ERR_UNSUPPORTED, reterr_fault,
                          "its chunks are larger than 256 MiB: repack it by h5repack -l "
                          "CHUNK=1x10x7x7x512 IN OUT");
-        else if (H5Dget_num_chunks(hdf5->dataset, H5S_ALL, &num_chunks) < 0)
+        else if (!chunks_are_sound(hdf5))
             err = refuse(hdf5, TYTO_ERR_FORMAT, reterr_fault,
                          "its list of chunks is damaged: copy the file again");
     }
-    if (!err)
-        err = check_filters(hdf5, created, reterr_fault);
     if (created >= 0)
         H5Pclose(created);
     return err;
