@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/media_options.h"
+#include "trainer/data/ave.h"
 #include "trainer/data/dataset_cache.h"
 #include "trainer/folds.h"
 
@@ -125,6 +127,31 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_ru
     return err;
 }
 
+/* --- AVE ------------------------------------------------------------------------------------- */
+
+/* Training and validation of the official splits. */
+static enum tyto_err open_ave(const struct tyto_run_options *o, struct tyto_train_data *data)
+{
+    const bool is_weak = o->weak != 0;
+    struct tyto_ave_params params = {.dir = o->ave, .split = TYTO_AVE_TRAIN, .is_weak = is_weak};
+    struct tyto_fault fault = {0};
+    char noisy[4096];
+    enum tyto_err err = TYTO_OK;
+
+    /* Clips whose picture and sound do not belong together, as the literature trains with. */
+    snprintf(noisy, sizeof(noisy), "%s/visual_feature_noisy.h5", o->ave);
+    params.with_noisy = is_weak && access(noisy, R_OK) == 0;
+    err = tyto_ave_open(&params, &data->all, &fault);
+    params.with_noisy = false;
+    params.is_weak = false; /* measured by segments where these are known */
+    params.split = TYTO_AVE_VAL;
+    if (!err)
+        err = tyto_ave_open(&params, &data->all_val, &fault);
+    if (err)
+        print_fault(&fault, err);
+    return err;
+}
+
 /* --- splits ---------------------------------------------------------------------------------- */
 
 /* Views of data->all: clips of fold fold_idx validate, or those with places[i] != 0. */
@@ -214,7 +241,8 @@ enum tyto_err tyto_train_data_open(const struct tyto_train_data_params *params,
     opening->media.models_dir = o->models;
     opening->media.cache_dir = o->cache;
     opening->media.device = o->device;
-    err = open_labelled(opening, &o->labels, o->media, NULL, &data.all);
+    err =
+        o->ave ? open_ave(o, &data) : open_labelled(opening, &o->labels, o->media, NULL, &data.all);
     if (!err && o->val_labels.num > 0)
         err = open_labelled(opening, &o->val_labels, o->val_media, data.all, &data.all_val);
     if (!err && !data.all_val && o->folds == 0 && o->val_share > 0)
