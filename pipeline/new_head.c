@@ -158,7 +158,8 @@ static enum tyto_err load(const char *path, struct tyto_cman_weights *ret_weight
 }
 
 enum tyto_err tyto_new_head_create(const char *path, const struct tyto_head_fit *fit,
-                                   struct tyto_new_head **ret_head, struct tyto_fault *ret_fault)
+                                   const char *serves, struct tyto_new_head **ret_head,
+                                   struct tyto_fault *ret_fault)
 {
     struct tyto_new_head *head = calloc(1, sizeof(*head));
     if (!head)
@@ -167,7 +168,7 @@ enum tyto_err tyto_new_head_create(const char *path, const struct tyto_head_fit 
     enum tyto_err err = head->path ? load(path, &head->weights, ret_fault) : TYTO_ERR_NOMEM;
     if (err == TYTO_OK)
         err = tyto_head_fit_check(fit, &head->weights, path, ret_fault);
-    if (err == TYTO_OK)
+    if (err == TYTO_OK && strcmp(head->weights.digest, serves) != 0)
         err = compute(head, fit);
     if (err != TYTO_OK) {
         if (err == TYTO_ERR_NOMEM)

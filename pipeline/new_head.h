@@ -43,10 +43,12 @@ struct tyto_new_head {
     float *logits, *place, *beta_audio, *beta_visual; /* what the plain C makes of them */
 };
 
-/* Reads, checks, computes. NOT_FOUND, IO, FORMAT, SHAPE, NOMEM with *ret_fault. Any thread. */
+/* Reads, checks, computes (the last not for the head whose digest is `serves`: nothing will be
+ * done with it). NOT_FOUND, IO, FORMAT, SHAPE, NOMEM with *ret_fault. Any thread. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_new_head_create(const char *path, const struct tyto_head_fit *fit,
-                                   struct tyto_new_head **ret_head, struct tyto_fault *ret_fault);
+                                   const char *serves, struct tyto_new_head **ret_head,
+                                   struct tyto_fault *ret_fault);
 void tyto_new_head_destroy(struct tyto_new_head **head);
 /* INVALID with *ret_fault when what the device made of the same features is further
  * than 1e-3 (of 1, or of the value where that is more) from the plain C, or not finite. */

@@ -229,8 +229,8 @@ static enum tyto_err swap_head(struct tyto_engine *engine, const char *path,
     struct tyto_swap swap = {.result = result};
     const uint64_t begin_ns = tyto_clock_mono_ns();
     memcpy(result->old_digest, engine->head.digest, sizeof(result->old_digest));
-    enum tyto_err err =
-        tyto_new_head_create(path, tyto_networks_fit(engine->networks), &swap.head, ret_fault);
+    enum tyto_err err = tyto_new_head_create(path, tyto_networks_fit(engine->networks),
+                                             result->old_digest, &swap.head, ret_fault);
     if (err != TYTO_OK)
         return err;
     memcpy(result->new_digest, swap.head->weights.digest, TYTO_DIGEST_MAX);
