@@ -12,6 +12,7 @@
 #include "daemon/config_yaml.h"
 #include "model/cman.h"
 
+#define DEFAULT_ROLL_NS (5 * (int64_t)TYTO_NS_PER_S)
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5571"
 
 enum tyto_err tyto_config_create(struct tyto_config **ret_config)
@@ -24,6 +25,7 @@ enum tyto_err tyto_config_create(struct tyto_config **ret_config)
     config->log_level = TYTO_LOG_INFO;
     snprintf(config->endpoints[0], sizeof(config->endpoints[0]), DEFAULT_ENDPOINT);
     config->num_endpoints = 1;
+    config->record.pre_ns = config->record.post_ns = DEFAULT_ROLL_NS;
     *ret_config = config;
     return TYTO_OK;
 }
@@ -36,6 +38,7 @@ void tyto_config_destroy(struct tyto_config **config)
         free((*config)->cameras[i].rules.items);
     free((*config)->cameras);
     free((*config)->rules.items);
+    free((*config)->record.cameras);
     free(*config);
     *config = NULL;
 }
@@ -118,6 +121,40 @@ static enum tyto_err check_tracker(const struct tyto_config *config,
     return TYTO_OK;
 }
 
+bool tyto_config_is_recorded(const struct tyto_config *config,
+                             const struct tyto_config_camera *camera)
+{
+    bool is_named = config->record.num_cameras == 0;
+    for (uint32_t i = 0; i < config->record.num_cameras && !is_named; i++)
+        is_named = strcmp(config->record.cameras[i], camera->id) == 0;
+    return config->record.dir[0] && is_named;
+}
+
+static enum tyto_err check_record(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    for (uint32_t i = 0; i < config->record.num_cameras; i++) {
+        const char *id = config->record.cameras[i];
+        bool is_known = false;
+        for (uint32_t k = 0; k < config->num_cameras && !is_known; k++)
+            is_known = strcmp(config->cameras[k].id, id) == 0;
+        if (!is_known)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file,
+                                  config->record.cameras_line, "record.cameras",
+                                  "'%s' is no camera of this file: leave record.cameras out to "
+                                  "record all of them",
+                                  id);
+    }
+    if (config->record.line && !config->record.dir[0])
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
+                              "record.dir", "is missing: name the folder that recordings go to");
+    if (config->record.max_clip_ns &&
+        config->record.max_clip_ns <= config->record.pre_ns + config->record.post_ns)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
+                              "record.max_clip_s",
+                              "leaves no time for an event between record.pre_s and record.post_s");
+    return TYTO_OK;
+}
+
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
@@ -135,7 +172,9 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",
                               "%u must be below inference.segments (%u)", config->look_ahead,
                               config->num_segments);
-    err = check_tracker(config, NULL, ret_fault);
+    err = check_record(config, ret_fault);
+    if (err == TYTO_OK)
+        err = check_tracker(config, NULL, ret_fault);
     for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++) {
         err = check_camera(config, &config->cameras[i], ret_fault);
         if (err == TYTO_OK)

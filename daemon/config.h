@@ -75,6 +75,18 @@ struct tyto_config {
     struct tyto_config_rules rules;
 
     char control[TYTO_CONTROL_PATH_MAX]; /* socket; "": in the run-time folder; "off": none */
+    /* Recordings around events; off while dir is "". */
+    struct {
+        char dir[TYTO_CONFIG_PATH_MAX];
+        int64_t pre_ns, post_ns; /* 5 s, unless said */
+        int64_t max_clip_ns, max_age_ns;
+        float max_gib, min_free_gib;
+        uint32_t max_memory_mib;          /* of each camera's last seconds */
+        char (*cameras)[TYTO_ID_MAX + 1]; /* owned; those recorded */
+        uint32_t num_cameras;             /* 0: all */
+        uint32_t line, cameras_line;
+    } record;
+
     char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
     uint32_t num_endpoints; /* at least 1 after loading */
     int64_t heartbeat_ns;
@@ -123,6 +135,10 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
                                        const struct tyto_config_camera *camera,
                                        struct tyto_tracker_params *ret_params);
+
+/* Whether events of the camera are recorded. */
+bool tyto_config_is_recorded(const struct tyto_config *config,
+                             const struct tyto_config_camera *camera);
 
 /* A URI without user, password and query, for messages. */
 void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);

@@ -280,6 +280,61 @@ static enum tyto_err read_publishing(struct tyto_yaml *yaml, const struct yaml_n
     return tyto_yaml_mapping(yaml, node, fields, COUNT(fields), target);
 }
 
+static enum tyto_err read_max_days(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                   void *target)
+{
+    static const struct tyto_yaml_field field = {
+        .key = "max_days", .kind = TYTO_YAML_F32, .min = 0.01, .max = 36500};
+    struct tyto_config *config = target;
+    float days = 0;
+    const enum tyto_err err = tyto_yaml_value(yaml, node, &field, &days);
+    config->record.max_age_ns = (int64_t)((double)days * 86400e9);
+    return err;
+}
+
+static enum tyto_err read_recorded(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                   uint32_t idx, void *user)
+{
+    struct tyto_config *config = *(struct tyto_config **)user;
+    static const struct tyto_yaml_field field = {
+        .key = "cameras", .kind = TYTO_YAML_ID, .size = TYTO_ID_MAX + 1};
+    void *grown =
+        realloc(config->record.cameras, ((size_t)idx + 1) * sizeof(*config->record.cameras));
+    if (!grown)
+        return tyto_fault_set(yaml->fault, TYTO_ERR_NOMEM, yaml->file, 0, NULL, "out of memory");
+    config->record.cameras = grown;
+    config->record.num_cameras = idx + 1;
+    memset(config->record.cameras[idx], 0, sizeof(config->record.cameras[idx]));
+    return tyto_yaml_value(yaml, node, &field, config->record.cameras[idx]);
+}
+
+static enum tyto_err read_recorded_cameras(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                           void *target)
+{
+    struct tyto_config *config = target;
+    config->record.cameras_line = tyto_yaml_line(node);
+    return tyto_yaml_sequence(yaml, node, TYTO_ENGINE_MAX_CAMERAS, read_recorded, &config);
+}
+
+static enum tyto_err read_record(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                 void *target)
+{
+    static const struct tyto_yaml_field fields[] = {
+        TEXT("dir", TYTO_YAML_PATH, struct tyto_config, record.dir),
+        NUMBER("pre_s", TYTO_YAML_SECONDS, struct tyto_config, record.pre_ns, 0, 120),
+        NUMBER("post_s", TYTO_YAML_SECONDS, struct tyto_config, record.post_ns, 0, 120),
+        NUMBER("max_clip_s", TYTO_YAML_SECONDS, struct tyto_config, record.max_clip_ns, 5, 86400),
+        NUMBER("max_gib", TYTO_YAML_F32, struct tyto_config, record.max_gib, 0.001, 1e6),
+        NUMBER("min_free_gib", TYTO_YAML_F32, struct tyto_config, record.min_free_gib, 0.001, 1e6),
+        OTHER("max_days", read_max_days),
+        NUMBER("max_memory_mib", TYTO_YAML_U32, struct tyto_config, record.max_memory_mib, 1, 4096),
+        OTHER("cameras", read_recorded_cameras),
+    };
+    struct tyto_config *config = target;
+    config->record.line = tyto_yaml_line(node);
+    return tyto_yaml_mapping(yaml, node, fields, COUNT(fields), target);
+}
+
 static enum tyto_err read_log(struct tyto_yaml *yaml, const struct yaml_node_s *node, void *target)
 {
     static const struct tyto_yaml_field fields[] = {
@@ -301,6 +356,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         OTHER("tracker", read_tracker),
         OTHER("classes", read_classes),
         OTHER("publish", read_publishing),
+        OTHER("record", read_record),
         TEXT("control", TYTO_YAML_TEXT, struct tyto_config, control),
         OTHER("log", read_log),
         NUMBER("connects_per_s", TYTO_YAML_U32, struct tyto_config, connects_per_s, 1, 100),

@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
+#include "daemon/recording.h"
 #include "daemon/summary.h"
 #include "pipeline/engine.h"
 
@@ -27,8 +28,9 @@ struct tyto_daemon {
     const struct tyto_log *log;
     struct tyto_publisher *publisher;
     struct tyto_engine *engine;
-    struct tyto_admin *admin;     /* before the first camera */
-    struct tyto_control *control; /* NULL: there is no socket */
+    struct tyto_recording *recording; /* NULL: nothing is recorded */
+    struct tyto_admin *admin;         /* before the first camera */
+    struct tyto_control *control;     /* NULL: there is no socket */
     struct tyto_summary summary;
     int signal_fd;
     int failure_fd; /* readable when the engine has failed */
@@ -40,7 +42,9 @@ struct tyto_daemon {
 static void on_event(void *user, const struct tyto_event *event)
 {
     struct tyto_daemon *daemon = user;
-    const enum tyto_err err = tyto_publisher_event(daemon->publisher, event);
+    struct tyto_event told = *event;
+    tyto_recording_event(daemon->recording, &told);
+    const enum tyto_err err = tyto_publisher_event(daemon->publisher, &told);
     if (err != TYTO_OK)
         tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon", "event %s of %s is lost: %s",
                        event->id, event->camera, tyto_err_text(err));
@@ -74,6 +78,7 @@ static void on_state(void *user, const struct tyto_camera_state *state)
 static void on_segment(void *user, const struct tyto_segment_result *result)
 {
     struct tyto_daemon *daemon = user;
+    tyto_recording_progress(daemon->recording, result->camera, result->end_ns);
     if (!tyto_publisher_wants_debug(daemon->publisher))
         return;
     struct tyto_debug_scores debug;
@@ -292,6 +297,10 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     params.skew_ns = camera->skew_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;
+    err = tyto_recording_add_camera(daemon->recording, camera, &params.tap);
+    if (err != TYTO_OK)
+        tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
+                       camera->id, tyto_err_text(err));
     tyto_uri_redact(camera->uri, shown, sizeof(shown));
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
     err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
@@ -329,6 +338,8 @@ enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct 
     if (err == TYTO_OK)
         err = start_publisher(daemon, ret_fault);
     if (err == TYTO_OK)
+        err = tyto_recording_create(config, log, &daemon->recording, ret_fault);
+    if (err == TYTO_OK)
         err = start_engine(daemon, ret_fault);
     if (err == TYTO_OK)
         err = start_admin(daemon, ret_fault);
@@ -346,7 +357,10 @@ void tyto_daemon_destroy(struct tyto_daemon **daemon)
     if (!daemon || !*daemon)
         return;
     tyto_control_destroy(&(*daemon)->control); /* nobody asks for anything any more */
-    tyto_engine_destroy(&(*daemon)->engine);   /* its last events still find the publisher */
+    /* Its last events still find the recordings and the publisher. */
+    tyto_engine_destroy(&(*daemon)->engine);
+    tyto_recording_tick((*daemon)->recording);
+    tyto_recording_destroy(&(*daemon)->recording);
     tyto_admin_destroy(&(*daemon)->admin);
     tyto_publisher_destroy(&(*daemon)->publisher);
     if ((*daemon)->failure_fd >= 0)
@@ -401,6 +415,7 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
         const uint64_t now_ns = tyto_clock_mono_ns();
         /* Asking the engine takes its lock: a hung engine stops the watchdog's food. */
         tyto_summary_tick(&daemon->summary, daemon->engine, daemon->publisher, now_ns);
+        tyto_recording_tick(daemon->recording);
         if (watchdog_ns > 0 && now_ns >= next_watchdog_ns) {
             tyto_notify("WATCHDOG=1");
             next_watchdog_ns = now_ns + watchdog_ns;
@@ -408,5 +423,6 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
     }
     tyto_notify("STOPPING=1\nSTATUS=ending open events");
     tyto_summary_write(&daemon->summary, daemon->engine, daemon->publisher, tyto_clock_mono_ns());
+    tyto_recording_summary(daemon->recording);
     return TYTO_OK;
 }

@@ -282,6 +282,8 @@ enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *r
     source->pipeline = gst_pipeline_new(NULL);
     if (!source->pipeline)
         return TYTO_ERR_NOMEM;
+    if (source->tap)
+        tyto_source_prepare_tap(source);
     enum tyto_err err = TYTO_ERR_INTERNAL;
     switch (source->kind) {
     case TYTO_URI_RTSP:

@@ -100,6 +100,8 @@ enum tyto_err tyto_segmenter_poll(struct tyto_segmenter *segmenter, uint64_t now
 
 /* Media time up to which the stream has come; INT64_MIN: nothing yet. */
 int64_t tyto_segmenter_position(const struct tyto_segmenter *segmenter, enum tyto_stream stream);
+/* What was added to the stream's raw times for clock jumps: the picture's, where there is one. */
+int64_t tyto_segmenter_shift_ns(const struct tyto_segmenter *segmenter);
 /* How far both streams have gone past the end of the oldest segment that was not polled yet: what
  * waits for its turn, not for data. */
 int64_t tyto_segmenter_backlog_ns(const struct tyto_segmenter *segmenter);

@@ -213,6 +213,13 @@ bool tyto_segmenter_is_ahead(const struct tyto_segmenter *seg, enum tyto_stream 
                seg->params.window_ns - seg->params.length_ns;
 }
 
+int64_t tyto_segmenter_shift_ns(const struct tyto_segmenter *seg)
+{
+    const struct stream *video = &seg->streams[TYTO_STREAM_VIDEO];
+    return video->expected && video->seen ? video->shift_ns
+                                          : seg->streams[TYTO_STREAM_AUDIO].shift_ns;
+}
+
 int64_t tyto_segmenter_backlog_ns(const struct tyto_segmenter *seg)
 {
     int64_t pos_ns = INT64_MAX;

@@ -126,13 +126,20 @@ static bool is_stopping(struct tyto_session *session)
     return stopping;
 }
 
-static void hand_over(struct tyto_session *session, struct tyto_source *source)
+/* The media clock goes on over reconnects, in whole hops. */
+static int64_t next_base_ns(struct tyto_session *session)
 {
     const int64_t age_ns = (int64_t)(tyto_clock_mono_ns() - session->created_ns);
     pthread_mutex_lock(&session->lock);
-    /* The media clock goes on over reconnects, in whole hops. */
-    session->base_ns =
-        session->num_connects == 0 ? 0 : (age_ns / session->hop_ns + 1) * session->hop_ns;
+    const bool first = session->num_connects == 0;
+    pthread_mutex_unlock(&session->lock);
+    return first ? 0 : (age_ns / session->hop_ns + 1) * session->hop_ns;
+}
+
+static void hand_over(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
+{
+    pthread_mutex_lock(&session->lock);
+    session->base_ns = base_ns;
     session->source = source;
     session->link = LINK_UP;
     session->num_connects++;
@@ -204,6 +211,14 @@ static enum tyto_err watch(struct tyto_session *session, struct tyto_source *sou
     }
 }
 
+static void tell_tap(struct tyto_session *session, bool is_connected)
+{
+    pthread_mutex_lock(&session->lock);
+    if (session->camera.tap)
+        session->camera.tap->on_connected(session->camera.tap, is_connected);
+    pthread_mutex_unlock(&session->lock);
+}
+
 /* One connection from beginning to end. TYTO_OK: asked to stop. */
 static enum tyto_err run_once(struct tyto_session *session, bool *ret_good, char *text,
                               uint32_t text_bytes)
@@ -213,18 +228,22 @@ static enum tyto_err run_once(struct tyto_session *session, bool *ret_good, char
         .options = session->camera.source,
         .hop_ns = session->hop_ns,
         .length_ns = session->length_ns,
+        .tap = session->camera.tap,
+        .base_ns = next_base_ns(session),
         .log = session->log,
     };
     struct tyto_source *source = NULL;
     struct tyto_fault fault = {0};
     *ret_good = false;
+    tell_tap(session, true);
     enum tyto_err err = tyto_source_create(&params, &source, &fault);
     if (err != TYTO_OK) {
+        tell_tap(session, false);
         snprintf(text, text_bytes, "%.*s", (int)text_bytes - 1,
                  fault.text[0] ? fault.text : tyto_err_text(err));
         return err;
     }
-    hand_over(session, source);
+    hand_over(session, source, params.base_ns);
     err = watch(session, source, ret_good, text, text_bytes);
     enum tyto_event_reason reason = TYTO_EVENT_REASON_SOURCE_LOST;
     if (is_stopping(session))
@@ -232,6 +251,7 @@ static enum tyto_err run_once(struct tyto_session *session, bool *ret_good, char
     else if (err == TYTO_ERR_CLOSED && session->is_file)
         reason = TYTO_EVENT_REASON_SOURCE_ENDED;
     take_back(session, source, reason);
+    tell_tap(session, false);
     return is_stopping(session) ? TYTO_OK : err;
 }
 
@@ -395,6 +415,7 @@ void tyto_session_destroy(struct tyto_session **session)
         return;
     pthread_mutex_lock(&(*session)->lock);
     (*session)->limiter = NULL;
+    (*session)->camera.tap = NULL;
     (*session)->log = NULL; /* a keeper that hangs must not use what the owner frees now */
     give_up(*session);
     *session = NULL;
@@ -446,6 +467,9 @@ static bool feed(struct tyto_session *session, uint64_t now_ns, bool *ret_stop, 
     else
         tyto_pump_step(&session->pump, now_ns);
     note_backlog(session, source);
+    if (session->camera.tap)
+        session->camera.tap->on_shift(session->camera.tap,
+                                      tyto_segmenter_shift_ns(session->segmenter));
     bool audio, video;
     if (tyto_source_get_streams(source, &audio, &video) &&
         (session->has_audio != audio || session->has_video != video)) {

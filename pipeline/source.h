@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "pipeline/segment.h"
+#include "pipeline/tap.h"
 
 enum tyto_keyframes {
     TYTO_KEYFRAMES_AUTO,   /* decode keyframes only when they come at least once a hop */
@@ -34,6 +35,8 @@ struct tyto_source_params {
     const char *uri; /* path, file:// rtsp:// rtsps:// http(s):// srt:// v4l2:// test:// */
     struct tyto_source_options options;
     int64_t hop_ns, length_ns; /* of segments: tells which pictures are needed */
+    struct tyto_tap *tap;      /* also gets what is coded; NULL: none. The source refers to it */
+    int64_t base_ns;           /* added to the times that the tap gets */
     const struct tyto_log *log;
 };
 

@@ -166,6 +166,8 @@ static void free_source(struct tyto_source *source)
             tyto_source_free_item(item);
         tyto_ring_destroy(&source->streams[i].ring);
     }
+    if (source->tap)
+        source->tap->unref(source->tap);
     pthread_mutex_destroy(&source->note_lock);
     free(source->uri);
     free(source);
@@ -179,6 +181,10 @@ static enum tyto_err init_source(struct tyto_source *source,
     source->hop_ns = params->hop_ns;
     source->length_ns = params->length_ns;
     source->log = params->log;
+    source->base_ns = params->base_ns;
+    source->tap = params->tap;
+    if (source->tap)
+        source->tap->ref(source->tap);
     source->uri = strdup(params->uri);
     if (!source->uri)
         return TYTO_ERR_NOMEM;

@@ -49,6 +49,8 @@ struct tyto_source {
     char *uri;         /* owned */
     struct tyto_source_options options;
     int64_t hop_ns, length_ns;
+    struct tyto_tap *tap; /* NULL: none */
+    int64_t base_ns;
     const struct tyto_log *log;
     struct _GstElement *pipeline; /* owned */
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
@@ -68,6 +70,10 @@ enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *r
 /* stream_gst.c: chains a pad of known caps to its appsink. */
 void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,
                         const struct _GstCaps *caps);
+/* tap_gst.c: what passes this pad goes to source->tap, too. */
+void tyto_source_tap(struct tyto_source_stream *stream, struct _GstPad *pad);
+/* tap_gst.c: before the pipeline is filled. */
+void tyto_source_prepare_tap(struct tyto_source *source);
 /* source_gst.c: remembers what a stream lacks; the first note stays. */
 void tyto_source_set_note(struct tyto_source *source, const char *text);
 /* source_gst.c: data came in. A parser shows all its pads before any data. */

@@ -187,6 +187,16 @@ static void append_sink(struct tyto_source_stream *stream, struct chain *chain, 
     tyto_source_connect_sink(stream, sink);
 }
 
+/* Before any probe that leaves something out. Pictures that are not coded are too much to keep. */
+static void tap_first(struct tyto_source_stream *stream, GstElement *element, bool is_raw)
+{
+    if (!stream->source->tap || !element || (is_raw && stream->which == TYTO_STREAM_VIDEO))
+        return;
+    GstPad *pad = gst_element_get_static_pad(element, "sink");
+    tyto_source_tap(stream, pad);
+    gst_object_unref(pad);
+}
+
 /* Adds the chain to the running pipeline and links pad to it. */
 static bool install(struct tyto_source *source, GstPad *pad, struct chain *chain)
 {
@@ -222,11 +232,14 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
             return false;
         }
         append(&chain, decoder);
+        tap_first(stream, decoder, false);
         if (is_video)
             add_probe(decoder, "sink", on_coded, stream);
     }
     GstElement *convert =
         append(&chain, tyto_source_make(source, is_video ? "videoconvert" : "audioconvert"));
+    if (is_raw)
+        tap_first(stream, convert, true);
     if (is_video && convert)
         add_probe(convert, "sink", on_decoded, stream);
     if (!is_video)

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/recording.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "model/cman.h"
+#include "pipeline/tracker.h"
+
+#define S ((int64_t)TYTO_NS_PER_S)
+#define GIB (1024.0 * 1024.0 * 1024.0)
+/* Segments that a head may want to see of the future; 0 to T - 1, where the file says how many. */
+#define LOOK_AHEAD_OF_WEIGHTS 9
+/* What a camera's segments may wait for the networks; a file is read that far ahead. */
+#define LIVE_WAIT_NS (7 * S)
+#define FILE_WAIT_NS (16 * S)
+
+struct tyto_recording {
+    const struct tyto_config *config;
+    const struct tyto_log *log;
+    struct tyto_recorder *recorder;
+    bool was_failing;
+    uint64_t num_failed, num_cut; /* told */
+};
+
+enum tyto_err tyto_recording_create(const struct tyto_config *config, const struct tyto_log *log,
+                                    struct tyto_recording **ret_recording,
+                                    struct tyto_fault *ret_fault)
+{
+    if (!config->record.dir[0]) {
+        *ret_recording = NULL;
+        return TYTO_OK;
+    }
+    struct tyto_recording *recording = calloc(1, sizeof(*recording));
+    if (!recording)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
+    recording->config = config;
+    recording->log = log;
+    const struct tyto_recorder_params params = {
+        .store = {.dir = config->record.dir,
+                  .max_bytes = (uint64_t)((double)config->record.max_gib * GIB),
+                  .min_free_bytes = (uint64_t)((double)config->record.min_free_gib * GIB),
+                  .max_age_ns = config->record.max_age_ns},
+        .pre_ns = config->record.pre_ns,
+        .post_ns = config->record.post_ns,
+        .max_clip_ns = config->record.max_clip_ns,
+        .roll_max_bytes = (uint64_t)config->record.max_memory_mib << 20,
+    };
+    const enum tyto_err err = tyto_recorder_create(&params, &recording->recorder);
+    if (err != TYTO_OK) {
+        free(recording);
+        return tyto_fault_set(ret_fault, err, config->file, config->record.line, "record",
+                              "recording cannot be started: %s", tyto_err_text(err));
+    }
+    tyto_log_write(log, TYTO_LOG_INFO, "record", "events are recorded in %s", config->record.dir);
+    *ret_recording = recording;
+    return TYTO_OK;
+}
+
+void tyto_recording_destroy(struct tyto_recording **recording)
+{
+    if (!recording || !*recording)
+        return;
+    tyto_recorder_destroy(&(*recording)->recorder);
+    free(*recording);
+    *recording = NULL;
+}
+
+/* The tracker's: how much later segments tell of a begin, or of an end. */
+static int64_t decide_of(const struct tyto_config *config, const struct tyto_config_camera *camera)
+{
+    const int64_t hop_ns = config->hop_ns ? config->hop_ns : S;
+    struct tyto_tracker_params tracker;
+    if (tyto_config_make_tracker(config, camera, &tracker) != TYTO_OK)
+        return 60 * S;
+    free((void *)(uintptr_t)tracker.rules);
+    const int64_t onset = tracker.onset_window ? tracker.onset_window : 3;
+    const int64_t begin_ns = onset * hop_ns + tracker.min_duration_ns;
+    const int64_t end_ns = tracker.hang_over_ns ? tracker.hang_over_ns : 2 * S;
+    return (begin_ns > end_ns ? begin_ns : end_ns) + 2 * hop_ns;
+}
+
+/* How far segments lie behind the camera when they are evaluated. */
+static int64_t wait_of(const struct tyto_config *config, const struct tyto_config_camera *camera)
+{
+    const int64_t hop_ns = config->hop_ns ? config->hop_ns : S;
+    const uint32_t look_ahead = config->look_ahead == TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS
+                                    ? LOOK_AHEAD_OF_WEIGHTS
+                                    : config->look_ahead;
+    bool is_file = false;
+    if (tyto_source_check_uri(camera->uri, &is_file, NULL) != TYTO_OK)
+        is_file = true;
+    return (int64_t)look_ahead * hop_ns + (is_file ? FILE_WAIT_NS : LIVE_WAIT_NS) +
+           (camera->skew_ns ? camera->skew_ns : 2 * S);
+}
+
+enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,
+                                        const struct tyto_config_camera *camera,
+                                        struct tyto_tap **ret_tap)
+{
+    *ret_tap = NULL;
+    if (!recording || !tyto_config_is_recorded(recording->config, camera))
+        return TYTO_OK;
+    const int64_t decide_ns = decide_of(recording->config, camera);
+    const int64_t lag_ns = decide_ns + wait_of(recording->config, camera);
+    return tyto_recorder_add_camera(recording->recorder, camera->id, camera->av_offset_ns, decide_ns,
+                                    lag_ns, ret_tap);
+}
+
+void tyto_recording_progress(struct tyto_recording *recording, const char *camera_id,
+                             int64_t end_media_ns)
+{
+    if (recording)
+        tyto_recorder_progress(recording->recorder, camera_id, end_media_ns);
+}
+
+void tyto_recording_event(struct tyto_recording *recording, struct tyto_event *event)
+{
+    if (recording)
+        tyto_recorder_event(recording->recorder, event);
+}
+
+void tyto_recording_tick(struct tyto_recording *recording)
+{
+    if (!recording)
+        return;
+    struct tyto_recorder_status status;
+    tyto_recorder_get_status(recording->recorder, &status);
+    if (status.is_failing && !recording->was_failing)
+        tyto_log_write(recording->log, TYTO_LOG_WARNING, "record",
+                       "%s; events go on unrecorded, tried again every 30 s", status.text);
+    if (!status.is_failing && recording->was_failing && status.num_failed == recording->num_failed)
+        tyto_log_write(recording->log, TYTO_LOG_INFO, "record", "recording again");
+    recording->was_failing = status.is_failing;
+    recording->num_failed = status.num_failed;
+}
+
+void tyto_recording_summary(struct tyto_recording *recording)
+{
+    if (!recording)
+        return;
+    struct tyto_recorder_status status;
+    tyto_recorder_get_status(recording->recorder, &status);
+    tyto_log_write(recording->log, TYTO_LOG_INFO, "record",
+                   "%" PRIu64 " recordings written, %" PRIu64 " failed, %" PRIu64 " cut short; "
+                   "%" PRIu32 " there, %.1f MiB, %" PRIu64 " deleted; %.1f MiB held in memory",
+                   status.num_written, status.num_failed, status.num_cut, status.store.num_clips,
+                   (double)status.store.num_bytes / (1024.0 * 1024.0), status.store.num_deleted,
+                   (double)status.roll_bytes / (1024.0 * 1024.0));
+}
