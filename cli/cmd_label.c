@@ -47,7 +47,7 @@ struct label {
     uint32_t num_errors, num_notes;
 };
 
-/* --- options ------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------- */
 
 static bool read_format(const char *text, enum tyto_label_format *ret_format)
 {
@@ -139,7 +139,7 @@ static int read_options(struct label *label, int argc, char **argv)
     return 0;
 }
 
-/* --- what is found -------------------------------------------------------------------------- */
+/* --- what is found ------------------------------------------------------------------- */
 
 static void on_fault(void *user, const struct tyto_fault *fault, bool is_error)
 {

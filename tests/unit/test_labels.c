@@ -5,8 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- CSV ---------------------------------------------------------------------------------------
- */
+/* --- CSV ----------------------------------------------------------------------------- */
 
 static void a_csv_is_read_with_mark_quotes_and_line_breaks_of_windows(void **state)
 {
@@ -96,8 +95,7 @@ static void wrong_headers_and_separators_say_what_to_do(void **state)
                   "x.csv:1: file: the column is there twice\n");
 }
 
-/* --- what all share ------------------------------------------------------------------------------
- */
+/* --- what all share ------------------------------------------------------------------ */
 
 static void bytes_that_are_no_text_are_said(void **state)
 {
@@ -194,8 +192,7 @@ static bool know_duration(void *user, const char *path, int64_t *ret_duration_ns
     return strcmp(path, reading->probed) == 0;
 }
 
-/* --- recordings ----------------------------------------------------------------------------------
- */
+/* --- recordings ---------------------------------------------------------------------- */
 
 static char dir[] = "/tmp/tyto-labels-XXXXXX";
 
@@ -382,8 +379,7 @@ static void endless_faults_end(void **state)
     free(text);
 }
 
-/* --- AVE, Audacity
- * --------------------------------------------------------------------------------- */
+/* --- AVE, Audacity ------------------------------------------------------------------- */
 
 static void aves_annotations_are_read(void **state)
 {

@@ -34,7 +34,7 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_ave_open(const struct tyto_ave_params *params, struct tyto_dataset **ret_dataset,
                             struct tyto_fault *reterr_fault);
 
-/* --- Annotations.txt, row by row as the feature files count ---------------------------------- */
+/* --- Annotations.txt, row by row as the feature files count -------------------------- */
 
 struct tyto_ave_row {
     char id[64];

@@ -41,8 +41,7 @@ static void lock_library(void)
     H5PLset_loading_state(0);
 }
 
-/* --- which dataset -------------------------------------------------------------------------------
- */
+/* --- which dataset ------------------------------------------------------------------- */
 
 struct search {
     const char *wanted;
@@ -94,8 +93,7 @@ static enum tyto_err find_dataset(struct tyto_hdf5 *hdf5, const char *name,
     return TYTO_OK;
 }
 
-/* --- what it is like
- * ------------------------------------------------------------------------------- */
+/* --- what it is like ----------------------------------------------------------------- */
 
 static enum tyto_err refuse(const struct tyto_hdf5 *hdf5, enum tyto_err err,
                             struct tyto_fault *reterr_fault, const char *text)
@@ -258,8 +256,7 @@ static enum tyto_err open_all(struct tyto_hdf5 *hdf5, const char *name,
     return err;
 }
 
-/* --- trial
- * ------------------------------------------------------------------------------------------- */
+/* --- trial --------------------------------------------------------------------------- */
 
 /* The library crashes or hangs on some damaged files. What happens on opening happens in a child
  * first; how it ended is all that comes back. */
@@ -336,8 +333,7 @@ const struct tyto_hdf5_info *tyto_hdf5_get_info(const struct tyto_hdf5 *hdf5)
     return &hdf5->info;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------- */
 
 static bool read_rows(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num, hid_t type,
                       void *values)

@@ -41,7 +41,7 @@ struct cvat {
     bool has_images;
 };
 
-/* --- meta ------------------------------------------------------------------------------------- */
+/* --- meta ---------------------------------------------------------------------------- */
 
 static void add_task(struct cvat *cvat, uint32_t depth)
 {
@@ -104,7 +104,7 @@ static bool resolve(struct cvat *cvat, struct track *track)
     return !task->is_bad;
 }
 
-/* --- tracks ----------------------------------------------------------------------------------- */
+/* --- tracks -------------------------------------------------------------------------- */
 
 static void begin_track(struct cvat *cvat)
 {
@@ -174,8 +174,7 @@ static void read_shape(struct cvat *cvat, const char *frame_text)
     }
 }
 
-/* --- the file ----------------------------------------------------------------------------------
- */
+/* --- the file ------------------------------------------------------------------------ */
 
 static bool begin_element(struct cvat *cvat)
 {

@@ -77,7 +77,7 @@ static uint32_t annotation_id_of(struct elan *elan, const char *id)
     return idx;
 }
 
-/* --- reading the elements ------------------------------------------------------------------- */
+/* --- reading the elements ------------------------------------------------------------ */
 
 static void read_slot(struct elan *elan, const struct tyto_xml *xml)
 {
@@ -237,7 +237,7 @@ static void read_elements(struct elan *elan, struct tyto_xml *xml)
     }
 }
 
-/* --- times ------------------------------------------------------------------------------------ */
+/* --- times --------------------------------------------------------------------------- */
 
 /* The slots of one tier's annotations, in their order: slot number i of them. */
 static struct slot *tier_slot(struct elan *elan, uint32_t begin, uint32_t i)

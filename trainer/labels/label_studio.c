@@ -25,7 +25,7 @@ struct studio {
     struct tyto_strings unknown_types; /* reported */
 };
 
-/* --- which recording, which rate -------------------------------------------------------------- */
+/* --- which recording, which rate ----------------------------------------------------- */
 
 struct media_search {
     const char *best;
@@ -116,8 +116,7 @@ static double fps_of(struct studio *studio, const struct tyto_json *result,
     return fps;
 }
 
-/* --- results -----------------------------------------------------------------------------------
- */
+/* --- results ------------------------------------------------------------------------- */
 
 static void add(struct studio *studio, const struct tyto_label_raw *raw)
 {
@@ -295,8 +294,7 @@ static void read_modality(struct studio *studio, const struct tyto_json *result)
         studio->region_truth[idx] = truth;
 }
 
-/* --- tasks -------------------------------------------------------------------------------------
- */
+/* --- tasks --------------------------------------------------------------------------- */
 
 static void read_annotation(struct studio *studio, const struct tyto_json *annotation,
                             uint32_t annotation_idx)

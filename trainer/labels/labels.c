@@ -34,7 +34,7 @@ const char *tyto_label_format_name(enum tyto_label_format format)
     return (unsigned)format < TYTO_LABEL_NUM_FORMATS ? formats[format].name : "unknown";
 }
 
-/* --- which format ------------------------------------------------------------------------- */
+/* --- which format -------------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *suffix)
 {
@@ -86,7 +86,7 @@ static enum tyto_label_format guess(const char *name, const char *text)
     return count_in_line(text, ',') > 0 ? TYTO_LABEL_CSV : TYTO_LABEL_AUTO;
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------- */
 
 static bool is_utf16(const char *bytes, size_t num_bytes)
 {

@@ -15,7 +15,7 @@
 /* No recording is longer than a year; more is a time in another unit. */
 static const double max_seconds = 366.0 * 24 * 3600;
 
-/* --- faults ----------------------------------------------------------------------------- */
+/* --- faults -------------------------------------------------------------------------- */
 
 /* What a label file says goes to a terminal: no control characters, no half character at the end
  * of what had to be cut. */
@@ -91,7 +91,7 @@ bool tyto_label_read_modality(struct tyto_label_reader *reader, const char *text
     return false;
 }
 
-/* --- recordings ------------------------------------------------------------------------- */
+/* --- recordings ---------------------------------------------------------------------- */
 
 static enum tyto_err add_file(struct tyto_label_reader *reader, const char *path, bool is_found,
                               uint32_t *ret_file_idx)
@@ -188,7 +188,7 @@ bool tyto_label_file(struct tyto_label_reader *reader, const char *written, bool
     return true;
 }
 
-/* --- classes and events ------------------------------------------------------------------ */
+/* --- classes and events -------------------------------------------------------------- */
 
 bool tyto_label_class_name(const char *text, char ret_name[TYTO_DATASET_NAME_BYTES])
 {

@@ -89,7 +89,7 @@ void tyto_label_stem(const char *path, char *ret_stem, size_t stem_bytes);
 /* Whether reader->bytes are UTF-8 without NUL; reports the line that is not. */
 bool tyto_label_text_is_sound(struct tyto_label_reader *reader);
 
-/* --- lines of text ------------------------------------------------------------------ */
+/* --- lines of text ------------------------------------------------------------------- */
 
 struct tyto_label_lines {
     char *at, *end;
@@ -104,7 +104,7 @@ struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint3
 char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines *lines);
 bool tyto_label_is_utf8(const char *bytes, size_t num_bytes);
 
-/* --- the formats ------------------------------------------------------------------------ */
+/* --- the formats --------------------------------------------------------------------- */
 
 void tyto_label_read_csv(struct tyto_label_reader *reader);
 void tyto_label_read_ave(struct tyto_label_reader *reader);
