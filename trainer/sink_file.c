@@ -151,9 +151,8 @@ static int open_audio(struct tyto_sink *sink, const struct tyto_sink_params *par
     context->time_base = (AVRational){1, (int)params->rate_hz};
     av_channel_layout_default(&context->ch_layout, 1);
     AVDictionary *options = NULL;
-    /* the coder that costs least: its twoloop search is three times slower, and at this rate
-     * nobody hears it */
-    int code = av_dict_set(&options, "aac_coder", "fast", 0);
+    /* its fast coder takes up to 4 dB off a loud tone */
+    int code = av_dict_set(&options, "aac_coder", "twoloop", 0);
     if (code >= 0)
         code = open_stream(sink, &sink->audio, codec, &options);
     av_dict_free(&options);
