@@ -175,10 +175,68 @@ static void one_case(struct check *check, struct tyto_predictor *predictor, stru
         in.len[c] = dataset->len[c];
     check_must(tyto_predict(predictor, dataset, &params, &got, &fault), fault.text);
     compare(check, dataset, step, &got, sentence);
+    tyto_predictions_finish(&got);
+}
+
+/* The cosine that "where" starts from, by hand in double, for sound t and picture k of clip 0. */
+static double distance(const struct tyto_cman_weights *w, const struct clips *clips, size_t t,
+                       size_t k)
+{
+    const struct tyto_cman_dims *d = &w->dims;
+    float *const *x = w->tensors;
+    double best = 2;
+
+    for (size_t l = 0; l < L; l++) {
+        double dot = 0, norm_a = 0, norm_v = 0;
+
+        for (size_t o = 0; o < d->match_width; o++) {
+            double a = (double)x[TYTO_CMAN_WHERE_AUDIO_BIAS][o];
+            double v = (double)x[TYTO_CMAN_WHERE_VISUAL_BIAS][o];
+
+            for (size_t m = 0; m < d->audio_width; m++) {
+                double in = (double)x[TYTO_CMAN_ADAPT_AUDIO_BIAS][m];
+                for (size_t i = 0; i < A; i++)
+                    in += (double)x[TYTO_CMAN_ADAPT_AUDIO_WEIGHT][m * A + i] *
+                          (double)clips->audio[t * A + i];
+                a += (double)x[TYTO_CMAN_WHERE_AUDIO_WEIGHT][o * d->audio_width + m] * in;
+            }
+            for (size_t m = 0; m < d->visual_width; m++) {
+                double in = (double)x[TYTO_CMAN_ADAPT_VISUAL_BIAS][m];
+                for (size_t i = 0; i < V; i++)
+                    in += (double)x[TYTO_CMAN_ADAPT_VISUAL_WEIGHT][m * V + i] *
+                          (double)clips->visual[(k * L + l) * V + i];
+                v += (double)x[TYTO_CMAN_WHERE_VISUAL_WEIGHT][o * d->visual_width + m] * in;
+            }
+            dot += a * v;
+            norm_a += a * a;
+            norm_v += v * v;
+        }
+        best = fmin(best, 1 - dot / sqrt(norm_a * norm_v));
+    }
+    return best;
+}
+
+static void distances(struct check *check, struct tyto_predictor *predictor,
+                      const struct tyto_cman_weights *weights, struct tyto_dataset *dataset)
+{
+    const struct tyto_predict_params params = {.with_details = true};
+    const struct clips *clips = dataset->self;
+    struct tyto_predictions got;
+    double worst = 0;
+
+    check_must(tyto_predict(predictor, dataset, &params, &got, NULL), "predict");
+    for (size_t t = 0; t < T; t++)
+        for (size_t k = 0; k < T; k++) {
+            const bool has = clips->has_audio[t] && clips->has_visual[k];
+            const double want = has ? distance(weights, clips, t, k) : 1;
+
+            worst = fmax(worst, fabs(want - (double)got.match[t * T + k]));
+        }
+    check_that(check, worst < 1e-5, "distances of sounds and pictures: off by %g", worst);
     double sum = 0;
-    for (size_t k = 0; k < T; k++)
-        sum += (double)got.align_audio[k];
-    check_that(check, fabs(sum - 1) < 1e-4, "%s: attention sums to 1: %g", sentence, sum);
+    for (size_t l = 0; l < L; l++)
+        sum += (double)got.place[l];
+    check_that(check, fabs(sum - 1) < 1e-4, "a place map sums to 1: %g", sum);
     tyto_predictions_finish(&got);
 }
 
@@ -194,6 +252,7 @@ static void changes(struct check *check, const char *path, struct tyto_dataset *
     check_must(tyto_predictor_create(&params, &predictor, &fault), fault.text);
     struct tyto_step *step = make_step(check, &weights);
     one_case(check, predictor, step, dataset, (struct tyto_predict_change){0}, "as it is");
+    distances(check, predictor, &weights, dataset);
     one_case(check, predictor, step, dataset, (struct tyto_predict_change){.audio_shift = 2},
              "sound 2 late, missing at the edge");
     one_case(check, predictor, step, dataset,

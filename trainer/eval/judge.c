@@ -275,7 +275,6 @@ static void find_run(const struct tyto_judgement *j, uint32_t clip, uint32_t *re
 static enum tyto_err judge_cml(const struct tyto_judgement *j, const struct tyto_predictions *p,
                                double segment_s, struct tyto_cml_measures *ret)
 {
-    static const float least = 1e-9F; /* attention that counts as none */
     const size_t num = p->num_segments, square = num * num;
     float *distances = calloc((size_t)j->num_clips * square * 2 + 1, sizeof(*distances));
     uint32_t *runs = calloc((size_t)j->num_clips * 2 + 1, sizeof(*runs));
@@ -284,10 +283,10 @@ static enum tyto_err judge_cml(const struct tyto_judgement *j, const struct tyto
     for (uint32_t c = 0; c < j->num_clips && !err; c++) {
         find_run(j, c, &runs[c], &runs[j->num_clips + c]);
         for (size_t i = 0; i < square; i++) {
-            const size_t from = j->clip_idx[c] * square + i;
+            const float distance = p->match[j->clip_idx[c] * square + i];
 
-            distances[c * square + i] = -logf(fmaxf(p->align_audio[from], least));
-            distances[(j->num_clips + c) * square + i] = -logf(fmaxf(p->align_visual[from], least));
+            distances[c * square + i] = distance;
+            distances[(j->num_clips + c) * square + i % num * num + i / num] = distance;
         }
     }
     if (!err)
@@ -406,7 +405,7 @@ static enum tyto_err judge_all(const struct tyto_dataset *dataset, const struct 
     tyto_reliability_finish(&reliability);
     j->model.reliability = reliability;
     tyto_measure_cml(NULL, NULL, NULL, NULL, 0, 1, 1, &j->model.cml);
-    if (!err && p->align_audio)
+    if (!err && p->match)
         err = judge_cml(j, p, judged.segment_s, &j->model.cml);
     if (!err)
         err = judge_clips(dataset, p, &j->model.clip_map);

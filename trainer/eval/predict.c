@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/cman.h"
+#include "trainer/eval/match.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 256 };
 
@@ -15,8 +16,9 @@ struct tyto_predictor {
     struct tyto_cman_dims dims; /* T as asked for */
     struct tyto_buf *bufs[2];   /* one segment of each clip of the batch: sound, picture */
     uint32_t batch;
-    float *rows[2]; /* owned, what goes there next */
-    float *neutral; /* owned, (A): sound that an adapter makes zeros of; NULL: zeros */
+    float *rows[2];           /* owned, what goes there next */
+    struct tyto_match *match; /* NULL: a baseline */
+    float *neutral;           /* owned, (A): sound that an adapter makes zeros of; NULL: zeros */
 };
 
 /* A batch of clips in memory, as the data set gives them. */
@@ -101,6 +103,8 @@ enum tyto_err tyto_predictor_create(const struct tyto_predictor_params *params,
         err = copy_head(&head, &p->head);
     if (!err)
         err = find_neutral(&head, &p->neutral);
+    if (!err && head.fusion == TYTO_CMAN_FUSION_CMAN)
+        err = tyto_match_create(&head, &p->match);
     if (!err) {
         p->dims = head.dims;
         if (params->num_segments > 0)
@@ -145,6 +149,7 @@ void tyto_predictor_destroy(struct tyto_predictor **predictor)
         free(p->rows[s]);
     }
     free(p->neutral);
+    tyto_match_destroy(&p->match);
     tyto_cman_weights_finish(&p->head);
     free(p);
 }
@@ -289,8 +294,6 @@ static void take_result(const struct tyto_cman_result *result, const bool (*has)
         return;
     const size_t bytes = result->num_valid * sizeof(float);
     memcpy(ret->place + clip * num * places, result->place, bytes * places);
-    memcpy(ret->align_audio + clip * num * num, result->align_audio, bytes * num);
-    memcpy(ret->align_visual + clip * num * num, result->align_visual, bytes * num);
 }
 
 /* --- batches -------------------------------------------------------------------------------- */
@@ -322,6 +325,11 @@ static enum tyto_err read_batch(struct run *run)
             .has_visual = batch->has_visual + row,
         };
         err = tyto_dataset_read(run->dataset, batch->first + b, &clip);
+        if (!err && run->ret->match)
+            tyto_match_clip(
+                run->p->match, &clip, run->dataset->len[batch->first + b], shape->num_segments,
+                run->ret->match + (batch->first + row / shape->num_segments) *
+                                      (size_t)shape->num_segments * shape->num_segments);
     }
     return err;
 }
@@ -433,10 +441,10 @@ static enum tyto_err make_predictions(const struct tyto_predictor *p, uint32_t n
         return TYTO_ERR_NOMEM;
     if (!with_details)
         return TYTO_OK;
-    ret->align_audio = calloc(rows * ret->num_segments, sizeof(float));
-    ret->align_visual = calloc(rows * ret->num_segments, sizeof(float));
+    if (p->match)
+        ret->match = calloc(rows * ret->num_segments, sizeof(float));
     ret->place = calloc(rows * ret->num_places, sizeof(float));
-    return ret->align_audio && ret->align_visual && ret->place ? TYTO_OK : TYTO_ERR_NOMEM;
+    return (ret->match || !p->match) && ret->place ? TYTO_OK : TYTO_ERR_NOMEM;
 }
 
 enum tyto_err tyto_predict(struct tyto_predictor *p, struct tyto_dataset *dataset,
@@ -491,8 +499,7 @@ void tyto_predictions_finish(struct tyto_predictions *predictions)
 {
     free(predictions->scores);
     free(predictions->weight_audio);
-    free(predictions->align_audio);
-    free(predictions->align_visual);
+    free(predictions->match);
     free(predictions->place);
     *predictions = (struct tyto_predictions){0};
 }

@@ -39,7 +39,7 @@ struct tyto_predict_change {
 
 struct tyto_predict_params {
     struct tyto_predict_change change;
-    bool with_details; /* align and place, too */
+    bool with_details; /* match and place, too */
     void *user;
     bool (*on_progress)(void *user, uint32_t num_done, uint32_t num_clips); /* false: stop; NULL */
 };
@@ -50,9 +50,9 @@ struct tyto_predictions {
     enum tyto_head_kind head;
     float *scores;       /* owned, (clips, T, num_logits): softmax or sigmoid of the logits */
     float *weight_audio; /* owned, (clips, T): share of sound in the decision, 0..1, as in events */
-    float *align_audio;  /* owned, (clips, T, T): of sound t to pictures; NULL without details */
-    float *align_visual; /* owned: of picture t to sounds; likewise */
-    float *place;        /* owned, (clips, T, L); likewise */
+    float *match; /* owned, (clips, T, T): distance of sound t to picture k (match.h), of the clips
+                     unchanged; NULL without details, or where the head has no such space */
+    float *place; /* owned, (clips, T, L); NULL without details */
 };
 
 /* SHAPE when the data set does not fit the head (widths, T, number of classes); CLOSED when
