@@ -101,7 +101,7 @@ static enum tyto_err probe_format(const char *path, const char *url, const AVInp
 
 static void copy_name(char *to, size_t to_bytes, const char *from)
 {
-    snprintf(to, to_bytes, "%s", from ? from : "");
+    snprintf(to, to_bytes, "%s", from);
 }
 
 static int best_stream(AVFormatContext *format, bool video)
@@ -156,11 +156,13 @@ enum tyto_err tyto_demux_open(struct tyto_demux *demux, const char *path,
     said[0] = '\0';
     *demux = (struct tyto_demux){.stream = -1, .last_ns = TYTO_SOURCE_NO_TIME};
     copy_name(demux->path, sizeof(demux->path), path);
-    const size_t url_bytes = strlen(path) + sizeof("file:");
-    char *url = malloc(url_bytes);
+    static const char scheme[] = "file:"; /* a name with a colon is no other protocol */
+    const size_t path_bytes = strlen(path) + 1;
+    char *url = malloc(sizeof(scheme) + path_bytes);
     if (!url)
         return TYTO_ERR_NOMEM;
-    snprintf(url, url_bytes, "file:%s", path);
+    memcpy(url, scheme, sizeof(scheme) - 1);
+    memcpy(url + sizeof(scheme) - 1, path, path_bytes);
     const AVInputFormat *input = NULL;
     const enum tyto_err err = probe_format(path, url, &input, ret_fault);
     if (err != TYTO_OK) {
