@@ -60,16 +60,15 @@ static void describe(const struct tyto_train *train, struct state_text *text,
     memcpy(ret_metas, metas, sizeof(metas));
 }
 
-enum tyto_err tyto_train_write_checkpoint(struct tyto_train *train, const char *path,
-                                          struct tyto_fault *ret_fault)
+enum tyto_err tyto_train_write_rows(const struct tyto_train *train, const char *path,
+                                    struct tyto_fault *ret_fault)
 {
     const uint64_t num = tyto_step_layout(train->step)->num;
-    float *rows = train->rows;
+    const float *rows = train->rows;
     const float *data[NUM_ROWS] = {rows, rows + num, rows + 2 * num, train->best};
     struct tyto_tensor tensors[NUM_ROWS] = {0};
     struct tyto_meta metas[NUM_STATES];
     struct state_text text;
-    enum tyto_err err = tyto_step_read(train->step, rows, rows + num, rows + 2 * num);
 
     describe(train, &text, metas);
     for (uint32_t i = 0; i < NUM_ROWS; i++)
@@ -78,7 +77,17 @@ enum tyto_err tyto_train_write_checkpoint(struct tyto_train *train, const char *
                                           .num_dims = 1,
                                           .dims = {num},
                                           .data = data[i]};
-    return err ? err : tyto_weights_write(path, tensors, NUM_ROWS, metas, NUM_STATES, ret_fault);
+    return tyto_weights_write(path, tensors, NUM_ROWS, metas, NUM_STATES, ret_fault);
+}
+
+enum tyto_err tyto_train_write_checkpoint(struct tyto_train *train, const char *path,
+                                          struct tyto_fault *ret_fault)
+{
+    const uint64_t num = tyto_step_layout(train->step)->num;
+    float *rows = train->rows;
+    const enum tyto_err err = tyto_step_read(train->step, rows, rows + num, rows + 2 * num);
+
+    return err ? err : tyto_train_write_rows(train, path, ret_fault);
 }
 
 /* A whole number of the metadata. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What train.c (the loop), train_judge.c (validation) and train_file.c (checkpoints, the head's
- * file) share. No other file includes this. */
+ * file) share. Besides them only check_checkpoint includes this. */
 #ifndef TYTO_TRAINER_TRAIN_PARTS_H
 #define TYTO_TRAINER_TRAIN_PARTS_H
 
@@ -54,5 +54,9 @@ enum tyto_err tyto_train_make_score(const struct tyto_train *train, struct tyto_
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_write_checkpoint(struct tyto_train *train, const char *path,
                                           struct tyto_fault *ret_fault);
+/* The same of what is in train->rows already: nothing is asked of the device. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_train_write_rows(const struct tyto_train *train, const char *path,
+                                    struct tyto_fault *ret_fault);
 
 #endif
