@@ -208,11 +208,13 @@ static void wait_for_segments(uint32_t num)
 
 static double resident_mib(void)
 {
-    unsigned long size = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
+    char line[128] = "", *rest = line;
+    FILE *file = fopen("/proc/self/statm", "re");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%lu %lu", &size, &resident), 2);
+    assert_non_null(fgets(line, sizeof(line), file));
     fclose(file);
+    (void)strtoul(line, &rest, 10);
+    const unsigned long resident = strtoul(rest, NULL, 10);
     return (double)resident * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }
 
