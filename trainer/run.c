@@ -205,7 +205,7 @@ static enum tyto_err run_epochs(struct tyto_run_state *run)
     return err;
 }
 
-/* The best model so far, its figures and card. */
+/* The best model so far, its figures and card; at the end its report. */
 static enum tyto_err write_model(struct tyto_run_state *run, bool is_over)
 {
     enum tyto_err err = TYTO_OK;
@@ -218,7 +218,9 @@ static enum tyto_err write_model(struct tyto_run_state *run, bool is_over)
     err = tyto_run_export(run);
     if (!err)
         err = tyto_run_write_card(run);
-    return err ? err : tyto_run_write_metrics(run, is_over);
+    if (!err)
+        err = tyto_run_write_metrics(run, is_over);
+    return err || !is_over ? err : tyto_run_write_report(run);
 }
 
 static void finish(struct tyto_run_state *run)

@@ -42,12 +42,14 @@ static const struct tyto_run_option table[] = {
     {"rate", F32, AT(rate), 1e-8, 1, NULL, "2e-3", "X", "highest learning rate"},
     {"decay", F32, AT(decay), 0, 10, NULL, "0.05", "X", "weight decay"},
     {"dropout", F32, AT(dropout), 0, 0.9, NULL, "0.2", "X", "share of units left out"},
-    {"warm-up", U32, AT(warm_up), 0, 1000000, NULL, "50", "N", "steps of rising rate"},
+    {"warm-up", U32, AT(warm_up), 0, 1000000, NULL, "20", "N", "steps of rising rate"},
     {"max-norm", F32, AT(max_norm), 1e-6, 1e6, NULL, "1", "X", "gradients are clipped to this"},
     {"patience", U32, AT(patience), 0, 100000, NULL, "12", "N",
      "stop after N epochs without a better one; 0: never"},
     {"best", CHOICE, AT(best), 0, 1, "accuracy|loss", "accuracy", "WHAT",
      "the best epoch by validation accuracy or loss"},
+    {"report", CHOICE, AT(report), 0, 2, "full|short|none", "full", "KIND",
+     "report.html at the end; short: without the curve of shifted sound"},
     {"seed", TYTO_RUN_OPTION_U64, AT(seed), 0, 9e18, NULL, "1", "N",
      "the same seed, data and device give the same run, bit by bit"},
     {"shift", U32, AT(shift), 0, 32, NULL, "4", "N",
@@ -290,9 +292,9 @@ bool tyto_run_options_is_set(const struct tyto_run_options *options, const char 
 const char *tyto_run_options_word(const struct tyto_run_options *options, const char *name)
 {
     /* words of every choice, terminated */
-    static const char *const known[] = {"multi_label", "softmax",  "cman", "early",
-                                        "audio",       "visual",   "none", "mean",
-                                        "max",         "accuracy", "loss", "balanced"};
+    static const char *const known[] = {"multi_label", "softmax",  "cman", "early", "audio",
+                                        "visual",      "none",     "mean", "max",   "accuracy",
+                                        "loss",        "balanced", "full", "short"};
     const uint32_t idx = index_of(name);
     const char *word = NULL;
     size_t len = 0;

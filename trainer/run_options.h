@@ -28,6 +28,7 @@ struct tyto_run_options {
     uint32_t weak;          /* enum tyto_step_pool */
     uint32_t class_weights; /* 0 none, 1 balanced */
     uint32_t best;          /* enum tyto_train_best */
+    uint32_t report;        /* 0 full, 1 short, 2 none */
     uint32_t epochs, batch, warm_up, patience, folds;
     uint32_t workers;              /* 0: by the device */
     uint32_t segments, look_ahead; /* UINT32_MAX: all */

@@ -68,6 +68,12 @@ enum tyto_err tyto_run_read_metrics(struct tyto_run_state *run, uint32_t num_epo
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_add_epoch(struct tyto_run_state *run, const struct tyto_run_epoch *epoch);
 
+/* --- run_report.c ---------------------------------------------------------------------------- */
+
+/* After the model's file; nothing without validation. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_run_write_report(struct tyto_run_state *run);
+
 /* --- run_card.c ------------------------------------------------------------------------------ */
 
 TYTO_MUST_CHECK
