@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "trainer/crew.h"
+#include "trainer/discriminant.h"
 #include "trainer/step_parts.h"
+
+static const double within_regular = 1e-3; /* as in Deep LDA's published code */
 
 struct worker {
     struct tyto_gpu *gpu; /* owned but the first one's */
@@ -23,10 +26,16 @@ struct tyto_step {
     uint32_t batch, begin, end; /* of all ranks; its own */
     uint32_t num_workers;
     struct worker workers[TYTO_CREW_MAX];
+    struct tyto_discriminant_params discriminant;
+    float weight;      /* of the discriminant */
+    uint32_t *classes; /* (B T) what load was given */
+    float *features;   /* (B T, head_width) */
+    double *feature_grads;
     float *sum;    /* (layout.num + 1) gradients of all, then the loss; split only */
     float *logits; /* of all clips in an evaluation, then the loss; split only */
     /* What the crew is at. */
     const struct tyto_step_in *in;
+    float pair_weight;
     const struct tyto_adamw_hyper *hyper;
     const struct tyto_dropout_key *key;
 };
@@ -72,6 +81,29 @@ static enum tyto_err make_rows(struct tyto_step *step)
     return step->is_split && (!step->sum || !step->logits) ? TYTO_ERR_NOMEM : TYTO_OK;
 }
 
+static enum tyto_err make_discriminant(struct tyto_step *step,
+                                       const struct tyto_step_params *params)
+{
+    const struct tyto_params_layout *layout = &step->workers[0].device->layout;
+    const uint32_t rows = step->batch * layout->dims.num_segments, width = layout->widths.head;
+
+    step->weight = params->discriminant;
+    step->classes = malloc(rows * sizeof(*step->classes));
+    step->features = malloc((size_t)rows * width * sizeof(*step->features));
+    step->feature_grads = malloc((size_t)rows * width * sizeof(*step->feature_grads));
+    if (!step->classes || !step->features || !step->feature_grads)
+        return TYTO_ERR_NOMEM;
+    for (uint32_t i = 0; i < rows; i++)
+        step->classes[i] = TYTO_DISCRIMINANT_NONE;
+    step->discriminant = (struct tyto_discriminant_params){.num_rows = rows,
+                                                           .width = width,
+                                                           .classes = step->classes,
+                                                           .num_classes = layout->dims.num_logits,
+                                                           .regular = within_regular,
+                                                           .num_smallest = params->num_smallest};
+    return TYTO_OK;
+}
+
 enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyto_step **ret_step)
 {
     const uint32_t num_workers = params->num_workers ? params->num_workers : 1;
@@ -82,6 +114,10 @@ enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyt
 
     if (params->batch == 0 || (uint64_t)num_workers * num_ranks > params->batch)
         return TYTO_ERR_SHAPE;
+    if (params->discriminant > 0 &&
+        (params->objective != TYTO_STEP_LABELS || params->pool != TYTO_STEP_POOL_NONE ||
+         params->dims.head != TYTO_HEAD_SOFTMAX))
+        return TYTO_ERR_UNSUPPORTED;
     if (num_workers > TYTO_CREW_MAX || (num_workers > 1 && !params->gpu_params))
         return TYTO_ERR_INVALID;
     step = calloc(1, sizeof(*step));
@@ -92,11 +128,13 @@ enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyt
     step->begin = (uint32_t)((uint64_t)params->batch * rank / num_ranks);
     step->end = (uint32_t)((uint64_t)params->batch * (rank + 1) / num_ranks);
     step->num_workers = num_workers;
-    step->is_split = num_workers > 1 || step->ranks;
+    step->is_split = num_workers > 1 || step->ranks || params->discriminant > 0;
     for (uint32_t i = 0; i < num_workers && !err; i++)
         err = make_worker(step, params, i);
     if (!err)
         err = make_rows(step);
+    if (!err && params->discriminant > 0)
+        err = make_discriminant(step, params);
     if (!err)
         err = tyto_crew_create(num_workers, &step->crew);
     if (err) {
@@ -121,6 +159,9 @@ void tyto_step_destroy(struct tyto_step **step_ptr)
             tyto_gpu_destroy(&step->workers[i].gpu);
         free(step->workers[i].own_grads);
     }
+    free(step->classes);
+    free(step->features);
+    free(step->feature_grads);
     free(step->sum);
     free(step->logits);
     free(step);
@@ -144,13 +185,47 @@ static enum tyto_err load(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
 
-    device_step_load(step->workers[idx].device, step->in, first_of(step, idx));
+    device_step_load(step->workers[idx].device, step->in, step->pair_weight);
     return TYTO_OK;
+}
+
+/* One by the number of segments of all ranks that have both streams. */
+static float weigh_pair(const struct tyto_step *step, const struct tyto_step_in *in)
+{
+    const uint32_t num = tyto_step_layout(step)->dims.num_segments;
+    uint32_t pairs = 0;
+
+    for (uint32_t i = 0; i < step->batch * num; i++)
+        pairs += in->has[AUDIO][i] != TYTO_ROW_NONE && in->has[VISUAL][i] != TYTO_ROW_NONE &&
+                 i % num < in->len[i / num];
+    return pairs > 0 ? 1 / (float)pairs : 0;
+}
+
+/* A row's class is the one that weighs most. */
+static void find_classes(struct tyto_step *step, const struct tyto_step_in *in)
+{
+    const struct tyto_params_layout *layout = tyto_step_layout(step);
+
+    for (uint32_t i = 0; i < step->discriminant.num_rows; i++) {
+        const float *yes = in->yes + (size_t)i * layout->logits;
+        float most = 0;
+
+        step->classes[i] = TYTO_DISCRIMINANT_NONE;
+        for (uint32_t k = 0; k < layout->dims.num_logits; k++) {
+            if (yes[k] > most) {
+                most = yes[k];
+                step->classes[i] = k;
+            }
+        }
+    }
 }
 
 enum tyto_err tyto_step_load(struct tyto_step *step, const struct tyto_step_in *in)
 {
     step->in = in;
+    step->pair_weight = weigh_pair(step, in);
+    if (step->weight > 0)
+        find_classes(step, in);
     return tyto_crew_run(step->crew, load, step);
 }
 
@@ -193,12 +268,61 @@ enum tyto_err tyto_step_read_grads(const struct tyto_step *step, float *ret_grad
 
 /* --- running --------------------------------------------------------------------------------- */
 
+/* What the discriminant wants of a device's share of the hidden units, through their ReLU. */
+static void put_feature_grads(const struct tyto_step *step, struct device_step *device)
+{
+    const size_t width = device->layout.widths.head, num = device->rows * width;
+    const size_t from = (size_t)device->first * device->layout.dims.num_segments * width;
+    float *extra = tyto_buf_map(device->bufs[BUF_EXTRA]);
+
+    for (size_t i = 0; i < num; i++)
+        extra[i] =
+            step->features[from + i] > 0 ? -step->weight * (float)step->feature_grads[from + i] : 0;
+}
+
+static enum tyto_err go_forward(void *user, uint32_t idx)
+{
+    struct tyto_step *step = user;
+    struct device_step *device = step->workers[idx].device;
+    const enum tyto_err err = device_step_run(device, PLAN_FORWARD, step->hyper, step->key);
+    const size_t width = device->layout.widths.head, rows = device->rows;
+
+    if (err || !step->features)
+        return err;
+    return tyto_buf_read(device->bufs[BUF_HEAD], 0,
+                         step->features + (size_t)device->first * rows / device->batch * width,
+                         rows * width * sizeof(float));
+}
+
+/* The forward passes, then the discriminant of all ranks' features: *ret_loss, its share of the
+ * loss, is told by the first rank alone. */
+static enum tyto_err discriminate(struct tyto_step *step, float *ret_loss)
+{
+    const size_t num = (size_t)step->discriminant.num_rows * step->discriminant.width;
+    double value = 0;
+    enum tyto_err err = TYTO_OK;
+
+    memset(step->features, 0, num * sizeof(*step->features));
+    err = tyto_crew_run(step->crew, go_forward, step);
+    if (!err && step->ranks)
+        err = tyto_ranks_sum(step->ranks, step->features, num);
+    if (!err)
+        err = tyto_discriminant(&step->discriminant, step->features, &value, step->feature_grads);
+    if (!err && (!step->ranks || tyto_ranks_rank(step->ranks) == 0))
+        *ret_loss = -step->weight * (float)value;
+    return err;
+}
+
 static enum tyto_err find_grads(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
     struct worker *worker = &step->workers[idx];
-    enum tyto_err err = device_step_run(worker->device, PLAN_FORWARD, step->hyper, step->key);
+    enum tyto_err err = TYTO_OK;
 
+    if (step->features)
+        put_feature_grads(step, worker->device);
+    else
+        err = go_forward(user, idx);
     if (!err)
         err = device_step_run(worker->device, PLAN_BACK, NULL, NULL);
     if (!err && worker->own_grads)
@@ -246,12 +370,15 @@ static float total_loss(const struct tyto_step *step)
 static enum tyto_err run_split(struct tyto_step *step, float *ret_loss)
 {
     const uint64_t num = tyto_step_layout(step)->num;
-    enum tyto_err err = tyto_crew_run(step->crew, find_grads, step);
+    float extra_loss = 0;
+    enum tyto_err err = step->features ? discriminate(step, &extra_loss) : TYTO_OK;
 
+    if (!err)
+        err = tyto_crew_run(step->crew, find_grads, step);
     if (!err)
         err = tyto_crew_run(step->crew, add_up, step);
     if (!err) {
-        step->sum[num] = total_loss(step);
+        step->sum[num] = total_loss(step) + extra_loss;
         if (step->ranks)
             err = tyto_ranks_sum(step->ranks, step->sum, num + 1);
     }

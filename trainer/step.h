@@ -21,11 +21,26 @@ enum tyto_step_pool {
     TYTO_STEP_POOL_MAX,  /* or for the largest */
 };
 
+enum tyto_step_objective {
+    TYTO_STEP_LABELS, /* the loss of the logits */
+    /* No labels: sound and picture of a segment belong together and to no other clip's (symmetric
+     * InfoNCE of what "where" maps them to). Trains the maps of "where" and the adapters; all else
+     * gets no gradient. Yes and no are not read. Negatives are those of the same worker's share */
+    TYTO_STEP_CONTRAST,
+};
+
 struct tyto_step_params {
     struct tyto_gpu *gpu;
     struct tyto_cman_dims dims;
     bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
     uint32_t batch;                    /* B: of all ranks together */
+    enum tyto_step_objective objective;
+    float temperature; /* of the contrast; 0: 0.1 */
+    /* Weight of how well the head's hidden units tell the classes apart (discriminant.h), beside
+     * the loss of a softmax head without pooling; 0: none. Costs a stay of the step at the host, in
+     * training alone: evaluation gives the loss of the logits */
+    float discriminant;
+    uint32_t num_smallest; /* eigenvalues that count; 0: by the smallest */
     enum tyto_step_pool pool;
     float dropout; /* of a_t, the pooled picture, the head's input and its hidden units; 0: none */
     /* Devices that share the batch: gpu, and more like gpu_params, which the step opens itself.
@@ -39,7 +54,8 @@ struct tyto_step_params {
 
 struct tyto_step;
 
-/* Parameters and moments are zeros. TYTO_ERR_SHAPE for dims that the kernels do not fit. */
+/* Parameters and moments are zeros. TYTO_ERR_SHAPE for dims that the kernels do not
+ * fit, UNSUPPORTED for a discriminant of what is no softmax head of segments. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyto_step **ret_step);
 void tyto_step_destroy(struct tyto_step **step);

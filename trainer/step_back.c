@@ -15,10 +15,9 @@ static struct tyto_mat columns(struct tyto_bind bind, uint32_t from, uint32_t st
     return (struct tyto_mat){.buf = bind.buf, .offset = from, .row = stride};
 }
 
-/* dx = dy W + extra, W the map's weights. */
-static enum tyto_err back_x(struct device_step *step, struct tyto_plan *plan, struct map map,
-                            uint64_t m, struct tyto_mat dy, struct tyto_mat dx,
-                            struct tyto_mat extra, bool is_gate)
+enum tyto_err tyto_step_back_x(struct device_step *step, struct tyto_plan *plan, struct map map,
+                               uint64_t m, struct tyto_mat dy, struct tyto_mat dx,
+                               struct tyto_mat extra, bool is_gate)
 {
     const struct tyto_gemm_back_x_args args = {
         .m = (uint32_t)m,
@@ -34,9 +33,8 @@ static enum tyto_err back_x(struct device_step *step, struct tyto_plan *plan, st
     return tyto_gemm_back_x_record(step->gemm_back, plan, &args);
 }
 
-/* Gradients of the map's weights and bias, in its place among all gradients. */
-static enum tyto_err back_w(struct device_step *step, struct tyto_plan *plan, struct map map,
-                            uint64_t m, struct tyto_mat dy, struct tyto_mat x)
+enum tyto_err tyto_step_back_w(struct device_step *step, struct tyto_plan *plan, struct map map,
+                               uint64_t m, struct tyto_mat dy, struct tyto_mat x)
 {
     const struct tyto_gemm_back_w_args args = {
         .m = (uint32_t)m,
@@ -59,17 +57,23 @@ static enum tyto_err record_head(struct device_step *step, struct tyto_plan *pla
     const struct map first = tyto_step_head_map(step, 0), last = tyto_step_head_map(step, 1);
     const struct tyto_mat d_logits = whole(of(step, BUF_D_LOGITS));
     const struct tyto_mat head = whole(of(step, BUF_HEAD)), d_head = whole(of(step, BUF_D_HEAD));
-    enum tyto_err err = back_w(step, plan, last, step->rows, d_logits, head);
+    const struct tyto_elementwise_shape add = {.op = TYTO_ELEMENTWISE_OP_ADD,
+                                               .num = step->rows * step->layout.widths.head};
+    const struct tyto_elementwise_binds add_binds = {
+        .a = of(step, BUF_D_HEAD), .b = of(step, BUF_EXTRA), .out = of(step, BUF_D_HEAD)};
+    enum tyto_err err = tyto_step_back_w(step, plan, last, step->rows, d_logits, head);
 
     if (!err)
-        err = back_x(step, plan, last, step->rows, d_logits, d_head, head, true);
+        err = tyto_step_back_x(step, plan, last, step->rows, d_logits, d_head, head, true);
+    if (!err && step->discriminates)
+        err = tyto_elementwise_record(step->elementwise, plan, &add, &add_binds);
     if (!err)
         err = tyto_step_record_dropout(step, plan, SITE_HEAD, step->bufs[BUF_D_HEAD]);
     if (!err)
-        err = back_w(step, plan, first, step->rows, d_head, whole(of(step, BUF_BOTH)));
+        err = tyto_step_back_w(step, plan, first, step->rows, d_head, whole(of(step, BUF_BOTH)));
     if (!err)
-        err =
-            back_x(step, plan, first, step->rows, d_head, whole(of(step, BUF_D_BOTH)), none, false);
+        err = tyto_step_back_x(step, plan, first, step->rows, d_head, whole(of(step, BUF_D_BOTH)),
+                               none, false);
     if (!err)
         err = tyto_step_record_dropout(step, plan, SITE_BOTH, step->bufs[BUF_D_BOTH]);
     return err;
@@ -134,19 +138,21 @@ static enum tyto_err record_which(struct device_step *step, struct tyto_plan *pl
     enum tyto_err err = record_co_attn(step, plan, s);
 
     if (!err)
-        err = back_w(step, plan, state, step->rows, d_state, whole(of_stream(step, s, BUF_HIDDEN)));
+        err = tyto_step_back_w(step, plan, state, step->rows, d_state,
+                               whole(of_stream(step, s, BUF_HIDDEN)));
     if (!err)
-        err = back_x(step, plan, state, step->rows, d_state,
-                     whole(of_stream(step, s, BUF_D_HIDDEN)), d_y, false);
+        err = tyto_step_back_x(step, plan, state, step->rows, d_state,
+                               whole(of_stream(step, s, BUF_D_HIDDEN)), d_y, false);
     if (!err)
-        err = back_w(step, plan, sentinel, step->rows, d_own,
-                     whole(of_stream(step, s, BUF_SENTINEL)));
+        err = tyto_step_back_w(step, plan, sentinel, step->rows, d_own,
+                               whole(of_stream(step, s, BUF_SENTINEL)));
     if (!err)
-        err = back_x(step, plan, sentinel, step->rows, d_own, d_sentinel, d_sentinel, false);
+        err = tyto_step_back_x(step, plan, sentinel, step->rows, d_own, d_sentinel, d_sentinel,
+                               false);
     if (!err)
-        err = back_w(step, plan, key, step->rows, d_key, o);
+        err = tyto_step_back_w(step, plan, key, step->rows, d_key, o);
     if (!err)
-        err = back_x(step, plan, key, step->rows, d_key, d_o, d_o, false);
+        err = tyto_step_back_x(step, plan, key, step->rows, d_key, d_o, d_o, false);
     return err;
 }
 
@@ -192,14 +198,15 @@ static enum tyto_err record_lstm(struct device_step *step, struct tyto_plan *pla
         const struct tyto_mat later = columns(io.dx, (t + 1) * w->after, num * w->after);
 
         if (t + 1 < num)
-            err = back_x(step, plan, again, step->batch, later, d_hidden, d_hidden, false);
+            err =
+                tyto_step_back_x(step, plan, again, step->batch, later, d_hidden, d_hidden, false);
         if (!err)
             err =
                 tyto_lstm_sentinel_back_record_step(step->lstm_sentinel_back, plan, &shape, &io, t);
     }
     if (!err)
-        err = back_w(step, plan, again, step->rows, columns(io.dx, 0, w->after),
-                     whole(of_stream(step, s, BUF_BEFORE)));
+        err = tyto_step_back_w(step, plan, again, step->rows, columns(io.dx, 0, w->after),
+                               whole(of_stream(step, s, BUF_BEFORE)));
     return err;
 }
 
@@ -220,13 +227,14 @@ static enum tyto_err record_after(struct device_step *step, struct tyto_plan *pl
             .k = all.k,
         };
 
-        err = back_w(step, plan, part, step->rows,
-                     columns(of_stream(step, s, BUF_D_AFTER), begins[i], w->after), mixed);
+        err =
+            tyto_step_back_w(step, plan, part, step->rows,
+                             columns(of_stream(step, s, BUF_D_AFTER), begins[i], w->after), mixed);
     }
     if (!err)
-        err = back_x(step, plan, all, step->rows,
-                     columns(of_stream(step, s, BUF_D_AFTER), 0, w->after),
-                     whole(of_stream(step, s, BUF_D_MIXED)), none, false);
+        err = tyto_step_back_x(step, plan, all, step->rows,
+                               columns(of_stream(step, s, BUF_D_AFTER), 0, w->after),
+                               whole(of_stream(step, s, BUF_D_MIXED)), none, false);
     return err;
 }
 
@@ -248,11 +256,11 @@ static enum tyto_err record_when(struct device_step *step, struct tyto_plan *pla
     enum tyto_err err = tyto_self_attn_back_record(step->self_attn_back, plan, &shape, &io);
 
     if (!err)
-        err = back_w(step, plan, map, step->rows, whole(io.dqkv),
-                     whole(of_stream(step, s, BUF_WINDOW)));
+        err = tyto_step_back_w(step, plan, map, step->rows, whole(io.dqkv),
+                               whole(of_stream(step, s, BUF_WINDOW)));
     if (!err)
-        err = back_x(step, plan, map, step->rows, whole(io.dqkv),
-                     whole(of_stream(step, s, BUF_D_WINDOW)), whole(io.dout), false);
+        err = tyto_step_back_x(step, plan, map, step->rows, whole(io.dqkv),
+                               whole(of_stream(step, s, BUF_D_WINDOW)), whole(io.dout), false);
     return err;
 }
 
@@ -312,18 +320,18 @@ static enum tyto_err record_front(struct device_step *step, struct tyto_plan *pl
     const struct tyto_row_gather_io gather_io = {of_stream(step, s, BUF_D_WINDOW),
                                                  of_stream(step, s, BUF_HAS),
                                                  of_stream(step, s, BUF_D_ADAPTED)};
-    enum tyto_err err = back_w(step, plan, match, m, d_match, x);
+    enum tyto_err err = tyto_step_back_w(step, plan, match, m, d_match, x);
 
     if (err || !step->layout.adapt[s])
         return err;
-    err = back_x(step, plan, match, m, d_match, d_x, d_x, false);
+    err = tyto_step_back_x(step, plan, match, m, d_match, d_x, d_x, false);
     if (!err && s == AUDIO)
         err = tyto_step_record_dropout(step, plan, SITE_AUDIO, step->stream_bufs[s][BUF_D_WINDOW]);
     if (!err && s == AUDIO) /* a missing row was zeros after the adapter */
         err = tyto_row_gather_record(step->row_gather, plan, &gather, &gather_io);
     if (!err)
-        err = back_w(step, plan, adapt, m, whole(of_stream(step, s, BUF_D_ADAPTED)),
-                     whole(of_stream(step, s, BUF_FEATURES)));
+        err = tyto_step_back_w(step, plan, adapt, m, whole(of_stream(step, s, BUF_D_ADAPTED)),
+                               whole(of_stream(step, s, BUF_FEATURES)));
     return err;
 }
 

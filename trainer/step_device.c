@@ -5,6 +5,8 @@
 
 #include "trainer/step_parts.h"
 
+static const float default_temperature = 0.1F;
+
 /* --- places ---------------------------------------------------------------------------------- */
 
 uint64_t tyto_step_slot(const struct device_step *step, enum tyto_cman_tensor audio,
@@ -189,13 +191,18 @@ static enum tyto_err record_one(struct device_step *step, enum step_plan which)
     struct tyto_plan *plan = NULL;
     enum tyto_err err = tyto_plan_create(step->gpu, names[which], &step->plans[which]);
 
+    const bool forward = which == PLAN_WHOLE || which == PLAN_FORWARD || which == PLAN_EVAL;
+
     plan = step->plans[which];
-    if (!err && which != PLAN_BACK && which != PLAN_UPDATE)
+    if (!err && forward && step->contrasts)
+        err = tyto_step_record_contrast(step, plan, which != PLAN_EVAL);
+    if (!err && forward && !step->contrasts)
         err = tyto_step_record_forward(step, plan, which != PLAN_EVAL);
-    if (!err && which != PLAN_BACK && which != PLAN_UPDATE)
+    if (!err && forward && !step->contrasts)
         err = tyto_step_record_loss(step, plan);
     if (!err && (which == PLAN_WHOLE || which == PLAN_BACK))
-        err = tyto_step_record_back(step, plan);
+        err = step->contrasts ? tyto_step_record_contrast_back(step, plan)
+                              : tyto_step_record_back(step, plan);
     if (!err && (which == PLAN_WHOLE || which == PLAN_UPDATE))
         err = tyto_step_record_update(step, plan);
     return err ? err : tyto_plan_finish(plan);
@@ -226,6 +233,23 @@ static void fill_in(struct device_step *step)
         in.len[b] = num;
 }
 
+static enum tyto_err make_contrast(struct device_step *step, const struct tyto_step_params *params)
+{
+    const struct tyto_cman_dims *d = &step->layout.dims;
+    const struct tyto_info_nce_shape shape = {
+        .rows = step->rows,
+        .segments = d->num_segments,
+        .width = step->layout.widths.match,
+        .weight_stride = step->layout.logits,
+        .temperature = params->temperature > 0 ? params->temperature : default_temperature,
+    };
+    float *uniform = tyto_buf_map(step->bufs[BUF_UNIFORM]);
+
+    for (size_t i = 0; i < (size_t)step->rows * d->num_places; i++)
+        uniform[i] = 1 / (float)d->num_places;
+    return tyto_info_nce_create(step->gpu, &shape, &step->info_nce);
+}
+
 enum tyto_err device_step_create(const struct tyto_step_params *params, struct tyto_gpu *gpu,
                                  uint32_t first, uint32_t batch, bool is_split,
                                  struct device_step **ret_step)
@@ -246,6 +270,8 @@ enum tyto_err device_step_create(const struct tyto_step_params *params, struct t
     step->rows = (uint32_t)rows;
     step->drop_rate = params->dropout;
     step->pool = params->pool;
+    step->contrasts = params->objective == TYTO_STEP_CONTRAST;
+    step->discriminates = params->discriminant > 0;
     err = tyto_params_layout_init(&params->dims, params->adapt, &step->layout);
     if (!err)
         err = make_bufs(step);
@@ -253,6 +279,8 @@ enum tyto_err device_step_create(const struct tyto_step_params *params, struct t
         err = make_ops(step);
     if (!err)
         err = make_linears(step);
+    if (!err && step->contrasts)
+        err = make_contrast(step, params);
     if (!err) {
         fill_in(step);
         err = record(step, is_split);
@@ -274,6 +302,7 @@ void device_step_destroy(struct device_step **step_ptr)
     *step_ptr = NULL;
     for (uint32_t i = 0; i < NUM_PLANS; i++)
         tyto_plan_destroy(&step->plans[i]);
+    tyto_info_nce_destroy(&step->info_nce);
 #define DESTROY_OP(name) tyto_##name##_destroy(&step->name);
     OP_LIST(DESTROY_OP)
 #undef DESTROY_OP
@@ -304,8 +333,22 @@ struct tyto_step_in device_step_in(const struct device_step *step)
     };
 }
 
-void device_step_load(struct device_step *step, const struct tyto_step_in *in, uint32_t begin)
+/* A segment is a pair where both streams are there. */
+static void weigh_pairs(struct device_step *step, const struct tyto_step_in *to, float pair_weight)
 {
+    const uint32_t num = step->layout.dims.num_segments;
+
+    for (uint32_t i = 0; i < step->rows; i++) {
+        const bool both = to->has[AUDIO][i] != TYTO_ROW_NONE && to->has[VISUAL][i] != TYTO_ROW_NONE;
+
+        to->yes[(size_t)i * step->layout.logits] =
+            both && i % num < to->len[i / num] ? pair_weight : 0;
+    }
+}
+
+void device_step_load(struct device_step *step, const struct tyto_step_in *in, float pair_weight)
+{
+    const uint32_t begin = step->first;
     const struct tyto_cman_dims *d = &step->layout.dims;
     const struct tyto_step_in to = device_step_in(step);
     const size_t rows = step->rows, before = (size_t)begin * d->num_segments;
@@ -319,6 +362,10 @@ void device_step_load(struct device_step *step, const struct tyto_step_in *in, u
         for (size_t i = 0; i < rows; i++)
             to.has[s][i] = in->has[s][before + i] == TYTO_ROW_NONE ? TYTO_ROW_NONE : (uint32_t)i;
     memcpy(to.len, in->len + begin, step->batch * sizeof(uint32_t));
+    if (step->contrasts) {
+        weigh_pairs(step, &to, pair_weight);
+        return;
+    }
     memcpy(to.yes, in->yes + targets_before * width, targets * width * sizeof(float));
     memcpy(to.no, in->no + targets_before * width, targets * width * sizeof(float));
 }

@@ -14,7 +14,7 @@ static enum tyto_err pack(struct device_step *step, struct tyto_plan *plan, stru
                                            map.weight, map.bias, weights);
 }
 
-static enum tyto_err pack_all(struct device_step *step, struct tyto_plan *plan)
+enum tyto_err tyto_step_record_pack(struct device_step *step, struct tyto_plan *plan)
 {
     const struct tyto_buf *values = step->bufs[BUF_VALUES];
     enum tyto_err err =
@@ -220,7 +220,7 @@ static enum tyto_err record_which(struct device_step *step, struct tyto_plan *pl
 enum tyto_err tyto_step_record_forward(struct device_step *step, struct tyto_plan *plan,
                                        bool with_dropout)
 {
-    enum tyto_err err = pack_all(step, plan);
+    enum tyto_err err = tyto_step_record_pack(step, plan);
 
     if (!err)
         err = record_where(step, plan, with_dropout);

@@ -11,8 +11,10 @@
 #include "shaders/col_sum/col_sum.h"
 #include "shaders/cosine_attn/cosine_attn.h"
 #include "shaders/cosine_attn_back/cosine_attn_back.h"
+#include "shaders/elementwise/elementwise.h"
 #include "shaders/gemm/gemm.h"
 #include "shaders/gemm_back/gemm_back.h"
+#include "shaders/info_nce/info_nce.h"
 #include "shaders/loss/loss.h"
 #include "shaders/lstm_sentinel/lstm_sentinel.h"
 #include "shaders/lstm_sentinel_back/lstm_sentinel_back.h"
@@ -92,6 +94,13 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
     X(LOSS, READBACK, 1, 1)                                                                        \
     X(HYPER, UPLOAD, 1, sizeof(struct tyto_adamw_hyper) / sizeof(float))                           \
     X(KEY, UPLOAD, 1, sizeof(struct tyto_dropout_key) / sizeof(float))                             \
+    X(EXTRA, UPLOAD, rows, step->discriminates ? w->head : 0)                                      \
+    X(UNIFORM, UPLOAD, rows, step->contrasts ? places : 0)                                         \
+    X(MEAN, DEVICE, rows, step->contrasts ? d->visual_in : 0)                                      \
+    X(MEAN_ADAPTED, DEVICE, rows, step->contrasts ? w->stream[VISUAL] : 0)                         \
+    X(D_MEAN_ADAPTED, DEVICE, rows, step->contrasts ? w->stream[VISUAL] : 0)                       \
+    X(MEAN_MATCH, DEVICE, rows, step->contrasts ? w->match : 0)                                    \
+    X(D_MEAN_MATCH, DEVICE, rows, step->contrasts ? w->match : 0)                                  \
     X(PARTS, DEVICE, 1, TYTO_ADAMW_PARTS)                                                          \
     X(NORM, READBACK, 1, 2)
 
@@ -135,6 +144,7 @@ enum linear {
     X(loss)                                                                                        \
     X(mil_pool)                                                                                    \
     X(dropout)                                                                                     \
+    X(elementwise)                                                                                 \
     X(adamw)
 
 /* A step is PLAN_WHOLE, or the next three with the host between them. */
@@ -150,6 +160,8 @@ struct device_step {
     uint32_t first, batch, rows; /* number of its first clip; B, B T */
     float drop_rate;
     enum tyto_step_pool pool;
+    bool contrasts, discriminates;  /* the objective; a term of it that the host adds */
+    struct tyto_info_nce *info_nce; /* NULL unless it contrasts */
     struct tyto_buf *bufs[NUM_BUFS];
     struct tyto_buf *stream_bufs[NUM_STREAMS][NUM_STREAM_BUFS];
     struct tyto_gemm_weights *linears[NUM_LINEARS][NUM_STREAMS];
@@ -196,8 +208,8 @@ enum tyto_err device_step_create(const struct tyto_step_params *params, struct t
                                  struct device_step **ret_step);
 void device_step_destroy(struct device_step **step);
 struct tyto_step_in device_step_in(const struct device_step *step);
-/* Copies its share of in, which begins at clip `begin` of it. */
-void device_step_load(struct device_step *step, const struct tyto_step_in *in, uint32_t begin);
+/* Copies its share of in. pair_weight: of each pair, where it contrasts. */
+void device_step_load(struct device_step *step, const struct tyto_step_in *in, float pair_weight);
 TYTO_MUST_CHECK
 enum tyto_err device_step_write(struct device_step *step, const float *values,
                                 const float *moment_1, const float *moment_2);
@@ -227,6 +239,24 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_step_record_loss(struct device_step *step, struct tyto_plan *plan);
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_record_back(struct device_step *step, struct tyto_plan *plan);
+/* dx = dy W + extra, W the map's weights. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_back_x(struct device_step *step, struct tyto_plan *plan, struct map map,
+                               uint64_t m, struct tyto_mat dy, struct tyto_mat dx,
+                               struct tyto_mat extra, bool is_gate);
+/* Gradients of the map's weights and bias, in its place among all gradients. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_back_w(struct device_step *step, struct tyto_plan *plan, struct map map,
+                               uint64_t m, struct tyto_mat dy, struct tyto_mat x);
+/* Every map from the row of parameters to where the forward kernels read it. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_record_pack(struct device_step *step, struct tyto_plan *plan);
+/* Forward and loss of the contrastive objective; trains: with the gradients of what they end in. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_record_contrast(struct device_step *step, struct tyto_plan *plan,
+                                        bool trains);
+TYTO_MUST_CHECK
+enum tyto_err tyto_step_record_contrast_back(struct device_step *step, struct tyto_plan *plan);
 TYTO_MUST_CHECK
 enum tyto_err tyto_step_record_update(struct device_step *step, struct tyto_plan *plan);
 /* x is overwritten; nothing when there is no dropout. */
