@@ -100,6 +100,25 @@ static enum tyto_err check_encoder(const char *said, const char *digest, const c
                           said, digest);
 }
 
+static enum tyto_err check_labels(const struct tyto_eval_data *data,
+                                  const struct tyto_cman_weights *head,
+                                  const struct tyto_labels *labels, struct tyto_fault *ret_fault)
+{
+    for (uint32_t i = 0; i < labels->num_classes && !data->skips_unknown; i++) {
+        bool is_known = false;
+
+        for (uint32_t k = 0; k < head->dims.num_classes && !is_known; k++)
+            is_known = strcmp(head->classes[k], labels->classes[i]) == 0;
+        if (!is_known)
+            return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, data->label_paths[0], 0,
+                                  labels->classes[i],
+                                  "is none of the head's %u classes: with --skip-unknown it is "
+                                  "background",
+                                  head->dims.num_classes);
+    }
+    return TYTO_OK;
+}
+
 static enum tyto_err open_labelled(struct tyto_eval_data *data,
                                    const struct tyto_cman_weights *head,
                                    struct tyto_dataset **ret_dataset, struct tyto_fault *ret_fault)
@@ -126,7 +145,9 @@ static enum tyto_err open_labelled(struct tyto_eval_data *data,
         .num_classes = head->dims.num_classes,
         .skips_unknown = data->skips_unknown,
     };
-    err = tyto_dataset_cache_open(&params, ret_dataset, ret_fault);
+    err = check_labels(data, head, &labels, ret_fault);
+    if (!err)
+        err = tyto_dataset_cache_open(&params, ret_dataset, ret_fault);
     tyto_progress_clear(data->progress);
     tyto_labels_finish(&labels);
     return err;
