@@ -292,15 +292,12 @@ def main():
     rank = [average_precision(scores, truth), auroc(scores, truth), *calibration(scores, truth)]
     f = [f_scores(events, background) for events in (False, True) for background in (False, True)]
     blob.write(args.out, "metrics", [
-        ("segments", figures, "accuracy, cat_acc, recall of events and background, precision of "
-         "background, det_bal, flips a minute"),
+        ("segments", figures, "right, clips, recalls, precision, balance, flips"),
         ("confusion", confusion, "rows are true"),
         ("classes", per_class, "precision, recall, F1 of each"),
-        ("f", np.array(f), "segments, with background, events, with background: heard, seen, "
-         "joint, type, event"),
+        ("f", np.array(f), "segments, events; each without and with background"),
         ("rank", np.array(rank), "average precision, AUROC, ECE, Brier"),
-        ("spans", span_measures(), "P, R, F1 at 0.3 0.5 0.7; mAP and mean; onset F1; matched; "
-         "errors; detection"),
+        ("spans", span_measures(), "P R F1, mAP, onset F1, errors, detection"),
         ("cml", cml(), "A2V and its error, V2A and its error, chance, clips"),
         ("offsets", offsets(), "exact, within one, median ms, AUROC")])
 

@@ -4,7 +4,7 @@
 #define TYTO_GOLDEN_METRICS_H
 
 enum {
-    /* accuracy, cat_acc, recall of events and background, precision of background, det_bal, flips a minute: 7 */
+    /* right, clips, recalls, precision, balance, flips: 7 */
     GOLDEN_METRICS_SEGMENTS_AT = 0,
     GOLDEN_METRICS_SEGMENTS_NUM = 7,
     /* rows are true: 6x6 */
@@ -13,13 +13,13 @@ enum {
     /* precision, recall, F1 of each: 18 */
     GOLDEN_METRICS_CLASSES_AT = 43,
     GOLDEN_METRICS_CLASSES_NUM = 18,
-    /* segments, with background, events, with background: heard, seen, joint, type, event: 4x5 */
+    /* segments, events; each without and with background: 4x5 */
     GOLDEN_METRICS_F_AT = 61,
     GOLDEN_METRICS_F_NUM = 20,
     /* average precision, AUROC, ECE, Brier: 4 */
     GOLDEN_METRICS_RANK_AT = 81,
     GOLDEN_METRICS_RANK_NUM = 4,
-    /* P, R, F1 at 0.3 0.5 0.7; mAP and mean; onset F1; matched; errors; detection: 31 */
+    /* P R F1, mAP, onset F1, errors, detection: 31 */
     GOLDEN_METRICS_SPANS_AT = 85,
     GOLDEN_METRICS_SPANS_NUM = 31,
     /* A2V and its error, V2A and its error, chance, clips: 6 */
