@@ -212,6 +212,8 @@ static void a_run_is_found_in_the_other_stream(void **state)
     assert_equals(j.model.cml.a2v_error_s, 1);
     assert_equals(j.model.cml.v2a, 0); /* pictures 1 and 2 to sounds 2 and 3 */
     assert_equals(j.model.cml.chance, 1.0 / 3);
+    assert_equals(j.model.offset.median_error_ms, 1000); /* and so it says, whatever the shift */
+    assert_true(j.model.offset.acc_1 > j.model.offset.acc);
     tyto_judgement_finish(&j);
     match[T + 1] = match[2 * T + 2] = 0; /* now both know better */
     assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);

@@ -136,6 +136,11 @@ static void list_confidence(struct list *list)
     figure.text = "picture in the sound, mean error";
     figure.model = cml->v2a_error_s;
     put(list, figure);
+    ADD(list, figure.group, "offset_accuracy", "offset told, of -4..4 segments", SHARE, offset.acc);
+    ADD(list, figure.group, "offset_accuracy_1", "the same within one", SHARE, offset.acc_1);
+    ADD(list, figure.group, "offset_error_ms", "offset, median error in ms", NUMBER,
+        offset.median_error_ms);
+    ADD(list, figure.group, "offset_auroc", "in step or not, AUROC", SHARE, offset.auroc);
 }
 
 uint32_t tyto_figures_list(const struct tyto_judgement *judgement,

@@ -213,7 +213,7 @@ static enum tyto_err judge_trivial(const struct tyto_judgement *j, struct tyto_j
     }
     ret->clip_map = (double)NAN;
     tyto_reliability_finish(&ret->reliability);
-    tyto_measure_cml(NULL, NULL, NULL, NULL, 0, 1, 1, &ret->cml);
+    tyto_judge_no_sync(ret);
     free(trivial.truth);
     free(trivial.pred);
     free(trivial.cells);
@@ -221,7 +221,7 @@ static enum tyto_err judge_trivial(const struct tyto_judgement *j, struct tyto_j
     return err;
 }
 
-/* --- whole clips, cross-modal localization ---------------------------------------------------- */
+/* --- whole clips ------------------------------------------------------------------------------ */
 
 static enum tyto_err judge_clips(const struct tyto_dataset *dataset,
                                  const struct tyto_predictions *p, double *ret_map)
@@ -249,51 +249,6 @@ static enum tyto_err judge_clips(const struct tyto_dataset *dataset,
     free(scores);
     free(truth);
     free(aps);
-    return err;
-}
-
-/* The one run of any event that a clip has; *ret_num 0 where there are none or several. */
-static void find_run(const struct tyto_judgement *j, uint32_t clip, uint32_t *ret_begin,
-                     uint32_t *ret_num)
-{
-    const uint32_t *truth = j->truth + (size_t)clip * j->num_segments;
-    uint32_t begin = 0, end = 0, num_runs = 0;
-
-    for (uint32_t t = 0; t < j->len[clip]; t++) {
-        if (truth[t] == j->num_classes)
-            continue;
-        if (num_runs == 0 || end != t) {
-            num_runs++;
-            begin = t;
-        }
-        end = t + 1;
-    }
-    *ret_begin = begin;
-    *ret_num = num_runs == 1 && j->len[clip] == j->num_segments ? end - begin : 0;
-}
-
-static enum tyto_err judge_cml(const struct tyto_judgement *j, const struct tyto_predictions *p,
-                               double segment_s, struct tyto_cml_measures *ret)
-{
-    const size_t num = p->num_segments, square = num * num;
-    float *distances = calloc((size_t)j->num_clips * square * 2 + 1, sizeof(*distances));
-    uint32_t *runs = calloc((size_t)j->num_clips * 2 + 1, sizeof(*runs));
-    enum tyto_err err = distances && runs ? TYTO_OK : TYTO_ERR_NOMEM;
-
-    for (uint32_t c = 0; c < j->num_clips && !err; c++) {
-        find_run(j, c, &runs[c], &runs[j->num_clips + c]);
-        for (size_t i = 0; i < square; i++) {
-            const float distance = p->match[j->clip_idx[c] * square + i];
-
-            distances[c * square + i] = distance;
-            distances[(j->num_clips + c) * square + i % num * num + i / num] = distance;
-        }
-    }
-    if (!err)
-        tyto_measure_cml(distances, distances + j->num_clips * square, runs, runs + j->num_clips,
-                         j->num_clips, p->num_segments, segment_s, ret);
-    free(distances);
-    free(runs);
     return err;
 }
 
@@ -404,15 +359,16 @@ static enum tyto_err judge_all(const struct tyto_dataset *dataset, const struct 
     free(scores);
     tyto_reliability_finish(&reliability);
     j->model.reliability = reliability;
-    tyto_measure_cml(NULL, NULL, NULL, NULL, 0, 1, 1, &j->model.cml);
-    if (!err && p->match)
-        err = judge_cml(j, p, judged.segment_s, &j->model.cml);
+    if (!err)
+        err = tyto_judge_sync(j, p, judged.segment_s, &j->model);
     if (!err)
         err = judge_clips(dataset, p, &j->model.clip_map);
     if (!err)
         err = judge_trivial(j, judged, false, &j->background);
     if (!err)
         err = judge_trivial(j, judged, true, &j->all_event);
+    if (!err && p->match)
+        tyto_judge_never_offset(judged.segment_s, &j->background.offset);
     return err;
 }
 

@@ -28,7 +28,10 @@ struct tyto_figures {
     double flips_per_minute;
     struct tyto_reliability reliability; /* of the decision; confidence in background is one minus
                                             the largest joint score. Not of baselines */
-    struct tyto_cml_measures cml;        /* by attention: distance -ln(align). Not of baselines */
+    struct tyto_cml_measures cml; /* by predictions' match; of clips with one run of events. Not of
+                                     baselines */
+    struct tyto_offset_measures offset; /* the same, of clips with an event, sound moved by each of
+                                           -4..4 segments. Not of baselines */
 };
 
 struct tyto_class_figures {

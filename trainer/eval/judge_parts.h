@@ -17,10 +17,19 @@ struct tyto_judged {
     double segment_s;
 };
 
-/* Everything but clip_map, reliability and cml. ret_classes (K+1), confusion with it, or both NULL.
+/* Everything but clip_map, reliability, cml and offset. ret_classes (K+1), confusion with it, or
+ * both NULL.
  */
 TYTO_MUST_CHECK
 enum tyto_err tyto_judge_figures(const struct tyto_judged *judged, struct tyto_figures *ret_figures,
                                  struct tyto_class_figures *ret_classes, uint64_t *ret_confusion);
+/* cml and offset, out of predictions' match; all NAN without. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_judge_sync(const struct tyto_judgement *judgement,
+                              const struct tyto_predictions *predictions, double segment_s,
+                              struct tyto_figures *ret_figures);
+void tyto_judge_no_sync(struct tyto_figures *figures);
+/* What one gets by always saying that sound and picture are in step. */
+void tyto_judge_never_offset(double segment_s, struct tyto_offset_measures *ret_measures);
 
 #endif
