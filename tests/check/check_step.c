@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shaders/cosine_attn/cosine_attn_shape.h"
 #include "tests/check/check.h"
@@ -542,6 +543,36 @@ static void profile(void)
     tyto_gpu_destroy(&gpu);
 }
 
+static double clock_s(clockid_t id)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(id, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* For tests/bench/step.py: a line of seconds and CPU seconds for each of num steps. */
+static int time_steps(uint32_t num_workers, int num)
+{
+    const struct tyto_gpu_params params = like_first();
+    struct tyto_gpu *gpu = NULL;
+    struct tyto_step *step = NULL;
+
+    check_must(tyto_gpu_create(&params, &gpu), "device");
+    step = make_full(gpu, 64, num_workers);
+    for (int i = -2; i < num; i++) {
+        const double begin = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+
+        run_once(step);
+        if (i >= 0)
+            printf("%.6f %.6f\n", clock_s(CLOCK_MONOTONIC) - begin,
+                   clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    }
+    tyto_step_destroy(&step);
+    tyto_gpu_destroy(&gpu);
+    return 0;
+}
+
 static void benches(struct check *check)
 {
     struct tyto_step *step = make_full(check->gpu, 64, 1);
@@ -617,6 +648,8 @@ int main(int argc, char **argv)
     struct check check;
     int exit_code = 0;
 
+    if (argc == 4 && strcmp(argv[1], "--steps") == 0)
+        return time_steps((uint32_t)strtoul(argv[2], NULL, 10), (int)strtol(argv[3], NULL, 10));
     if (!check_open(&check, argc, argv, &exit_code))
         return exit_code;
     if (check.bench) {
