@@ -36,6 +36,7 @@ static const char help[] =
     "  --events FILE      JSON lines of `tyto watch --json` or `tyto localize --json "
     "[--segments]`\n"
     "  --seconds S        with --events: how long was listened (default: as far as lines reach)\n"
+    "  --offset-ms X      with --events: by how much sound really lags, to judge what was told\n"
     "  --report FILE      an HTML page with curves, confusions and timelines; with --shift and\n"
     "                     --drop these, too\n"
     "  --csv FILE         the figures as CSV\n"
@@ -58,7 +59,7 @@ struct command {
     struct tyto_progress progress;
     const char *label_paths[MAX_LABEL_PATHS];
     const char *model, *late, *events, *report, *csv;
-    double seconds;
+    double seconds, offset_ms; /* 0 and NAN: not said */
     int32_t min_shift, max_shift;
     bool edge_is_missing, drops, is_json, without_progress;
 };
@@ -105,6 +106,7 @@ enum opt {
     OPT_DROP,
     OPT_EVENTS,
     OPT_SECONDS,
+    OPT_OFFSET_MS,
     OPT_REPORT,
     OPT_CSV,
     OPT_JSON,
@@ -126,6 +128,7 @@ static const struct option options[] = {
     {"drop", no_argument, NULL, OPT_DROP},
     {"events", required_argument, NULL, OPT_EVENTS},
     {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"offset-ms", required_argument, NULL, OPT_OFFSET_MS},
     {"report", required_argument, NULL, OPT_REPORT},
     {"csv", required_argument, NULL, OPT_CSV},
     {"json", no_argument, NULL, OPT_JSON},
@@ -168,14 +171,15 @@ static bool take_shift(struct command *command, const char *text)
     return true;
 }
 
-static bool take_seconds(struct command *command, const char *text)
+static bool take_number(const char *name, const char *text, double min, double max, double *ret)
 {
     char *end = NULL;
 
-    command->seconds = strtod(text, &end);
-    if (end != text && *end == '\0' && command->seconds > 0 && command->seconds < 1e9)
+    *ret = strtod(text, &end);
+    if (end != text && *end == '\0' && *ret >= min && *ret <= max)
         return true;
-    fprintf(stderr, "tyto eval: --seconds wants a number over 0, not '%s'\n", text);
+    fprintf(stderr, "tyto eval: --%s wants a number from %g to %g, not '%s'\n", name, min, max,
+            text);
     return false;
 }
 
@@ -238,7 +242,9 @@ static bool take_option(struct command *command, int option, const char *value)
         command->events = value;
         return true;
     case OPT_SECONDS:
-        return take_seconds(command, value);
+        return take_number("seconds", value, 0.1, 1e9, &command->seconds);
+    case OPT_OFFSET_MS:
+        return take_number("offset-ms", value, -60000, 60000, &command->offset_ms);
     case OPT_REPORT:
         command->report = value;
         return true;
@@ -268,7 +274,9 @@ static const char *find_contradiction(const struct command *command)
         return "which MODEL? (or --events)";
     if (has_labels == (command->data.ave_dir != NULL))
         return "give --labels or --ave";
-    return command->seconds > 0 ? "--seconds goes with --events" : NULL;
+    return command->seconds > 0 || !isnan(command->offset_ms)
+               ? "--seconds and --offset-ms go with --events"
+               : NULL;
 }
 
 /* 0: go on; else the exit status + 1. */
@@ -328,6 +336,7 @@ static int run_events(struct command *command)
         const struct tyto_events_params params = {.labels = &labels,
                                                   .path = command->events,
                                                   .media_s = command->seconds,
+                                                  .offset_ms = command->offset_ms,
                                                   .on_fault = on_event_fault};
         err = tyto_measure_events(&params, &measures, &fault);
     }
@@ -456,7 +465,8 @@ int tyto_cmd_eval(int argc, char **argv)
 {
     static struct command command; /* big: paths */
 
-    command = (struct command){.data = {.split = TYTO_AVE_TEST, .should_stop = should_stop}};
+    command = (struct command){.data = {.split = TYTO_AVE_TEST, .should_stop = should_stop},
+                               .offset_ms = (double)NAN};
     command.data.label_paths = command.label_paths;
     command.data.progress = &command.progress;
     const int status = read_options(&command, argc, argv);

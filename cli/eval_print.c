@@ -253,6 +253,19 @@ enum tyto_err tyto_eval_print_csv(const struct tyto_eval_print *print, const cha
 
 /* --- the daemon's events ---------------------------------------------------------------------- */
 
+static void put_health(const struct tyto_events_measures *m)
+{
+    if (!isnan(m->told_offset_ms))
+        printf("  %-42s %9.0f ms\n", "sound told to lag by, median", m->told_offset_ms);
+    if (!isnan(m->offset_error_ms))
+        printf("  %-42s %9.0f ms\n", "error of that, median", m->offset_error_ms);
+    if (!isnan(m->realtime_share))
+        printf("  %-42s %12.3f\n", "time taken for a second of media, s", m->realtime_share);
+    if (m->num_dropped > 0)
+        printf("  %-42s %12llu\n", "segments that cameras lost",
+               (unsigned long long)m->num_dropped);
+}
+
 void tyto_eval_print_events(const struct tyto_events_measures *m)
 {
     struct tyto_figure any[TYTO_FIGURES_MAX], joint[TYTO_FIGURES_MAX];
@@ -286,6 +299,7 @@ void tyto_eval_print_events(const struct tyto_events_measures *m)
         put_value(m->frame_map, TYTO_FIGURE_SHARE);
         printf("\n");
     }
+    put_health(m);
 }
 
 bool tyto_eval_print_events_json(const struct tyto_events_measures *m)
@@ -307,6 +321,10 @@ bool tyto_eval_print_events_json(const struct tyto_events_measures *m)
     set_number(json, "strays_per_minute", m->strays_per_minute);
     tyto_json_set(json, "num_frames", tyto_json_new_u64(m->num_frames));
     set_number(json, "frame_map", m->frame_map);
+    set_number(json, "told_offset_ms", m->told_offset_ms);
+    set_number(json, "offset_error_ms", m->offset_error_ms);
+    set_number(json, "realtime_share", m->realtime_share);
+    tyto_json_set(json, "num_dropped", tyto_json_new_u64(m->num_dropped));
     return tyto_json_put_line(&json);
 }
 

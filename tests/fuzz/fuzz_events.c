@@ -56,8 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
 
     if (tyto_labels_read_memory(&label_params, "labels.csv", csv, strlen(csv), &labels) != TYTO_OK)
         abort();
-    const struct tyto_events_params params = {
-        .labels = &labels, .path = "events.jsonl", .user = &num_faults, .on_fault = on_fault};
+    const struct tyto_events_params params = {.labels = &labels,
+                                              .path = "events.jsonl",
+                                              .offset_ms = 100,
+                                              .user = &num_faults,
+                                              .on_fault = on_fault};
     const enum tyto_err err = tyto_measure_events_memory(&params, data, num_bytes, &m, &fault);
     tyto_labels_finish(&labels);
     if (err) {

@@ -43,8 +43,11 @@ static enum tyto_err measure(const char *lines, size_t num_bytes,
 
     assert_int_equal(
         tyto_labels_read_memory(&label_params, "labels.csv", csv, strlen(csv), &labels), TYTO_OK);
-    const struct tyto_events_params params = {
-        .labels = &labels, .path = "events.jsonl", .user = told, .on_fault = on_fault};
+    const struct tyto_events_params params = {.labels = &labels,
+                                              .path = "events.jsonl",
+                                              .offset_ms = 400,
+                                              .user = told,
+                                              .on_fault = on_fault};
     const enum tyto_err err =
         tyto_measure_events_memory(&params, lines, num_bytes, ret_measures, &fault);
     tyto_labels_finish(&labels);
@@ -77,14 +80,17 @@ static void events_are_matched_and_timed(void **state)
             EVENT("1", "end", "cat", "av", "\"begin_s\":10.5,\"end_s\":19.5")
                 EVENT("1", "end", "cat", "a",
                       "\"begin_s\":0,\"end_s\":1") /* edited later: does not count */
-        EVENT("2", "end", "dog", "v", "\"begin_s\":50,\"end_s\":52") EVENT("3", "new", "dog", "av",
-                                                                           "\"begin_s\":55")
-            EVENT("4", "new", "dog", "av", "\"begin_s\":56") EVENT(
-                "4", "retracted", "dog", "av",
-                "\"begin_s\":56") "{\"type\":\"event\",\"camera\":\"unknown\",\"id\":\"5\","
-                                  "\"class\":\"cat\",\"begin_s\":1,"
-                                  "\"end_s\":2}\n"
-                                  "{\"type\":\"camera\",\"camera\":\"yard\",\"num_segments\":60}\n";
+        EVENT("2", "end", "dog", "v", "\"begin_s\":50,\"end_s\":52,\"av_offset_ms\":280")
+            EVENT("3", "new", "dog", "av", "\"begin_s\":55") EVENT("4", "new", "dog", "av",
+                                                                   "\"begin_s\":56")
+                EVENT("4", "retracted", "dog", "av",
+                      "\"begin_s\":56") "{\"type\":\"event\",\"camera\":\"unknown\",\"id\":\"5\","
+                                        "\"class\":\"cat\",\"begin_s\":1,"
+                                        "\"end_s\":2}\n"
+                                        "{\"type\":\"camera\",\"camera\":\"yard\",\"num_segments\":"
+                                        "60,\"num_dropped\":3}\n"
+                                        "{\"type\":\"file\",\"file\":\"yard.mp4\",\"num_segments\":"
+                                        "60,\"took_s\":6}\n";
     struct tyto_events_measures m;
     struct told told = {0};
 
@@ -107,6 +113,10 @@ static void events_are_matched_and_timed(void **state)
     assert_equals(m.strays_per_minute, 2);       /* the dog's begin and end */
     assert_equals(m.joint.onset_median_s, -1.5); /* both from 12 on */
     assert_true(isnan(m.frame_map));
+    assert_equals(m.told_offset_ms, 280);
+    assert_equals(m.offset_error_ms, 120);
+    assert_equals(m.realtime_share, 0.1);
+    assert_int_equal(m.num_dropped, 3);
 }
 
 static void segments_are_ranked(void **state)

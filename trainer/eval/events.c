@@ -218,6 +218,30 @@ static enum tyto_err take_events(const struct tyto_told *told, struct spans *any
     return err;
 }
 
+/* What events say of the offset, and how the run went. */
+static enum tyto_err measure_health(const struct tyto_events_params *params,
+                                    const struct tyto_told *told, struct tyto_events_measures *ret)
+{
+    double *offsets = calloc((size_t)told->ids.num + 1, sizeof(*offsets));
+    size_t num = 0;
+
+    if (!offsets)
+        return TYTO_ERR_NOMEM;
+    for (uint32_t i = 0; i < told->ids.num; i++)
+        if (!told->events[i].is_dropped && !isnan(told->events[i].offset_ms))
+            offsets[num++] = told->events[i].offset_ms;
+    ret->told_offset_ms = tyto_quantile(offsets, num, 0.5);
+    for (size_t i = 0; i < num; i++)
+        offsets[i] = fabs(offsets[i] - params->offset_ms);
+    ret->offset_error_ms =
+        isnan(params->offset_ms) ? (double)NAN : tyto_quantile(offsets, num, 0.5);
+    free(offsets);
+    ret->realtime_share = told->took_media_s > 0 ? told->took_s / told->took_media_s : (double)NAN;
+    for (uint32_t i = 0; i < params->labels->num_files; i++)
+        ret->num_dropped += told->num_dropped[i];
+    return TYTO_OK;
+}
+
 enum { ANY_TRUTH, JOINT_TRUTH, ANY_PRED, JOINT_PRED, NUM_SPANS };
 
 static enum tyto_err measure(const struct tyto_events_params *params, const struct tyto_told *told,
@@ -249,6 +273,8 @@ static enum tyto_err measure(const struct tyto_events_params *params, const stru
 
         err = tyto_measure_spans(&spans, i == 0 ? &ret->any : &ret->joint);
     }
+    if (!err)
+        err = measure_health(params, told, ret);
     if (!err && told->num_frames > 0)
         err = measure_frames(told, &s[JOINT_TRUTH], &ret->frame_map);
     double strays = 0;

@@ -15,7 +15,8 @@ enum { TYTO_EVENTS_MAX = 200000, TYTO_EVENTS_MAX_LINE = 1 << 20 };
 struct tyto_events_params {
     const struct tyto_labels *labels; /* borrowed until the call returns */
     const char *path;                 /* of the lines; in memory: their name in faults */
-    double media_s; /* length of all recordings; 0: as far as lines and labels reach */
+    double media_s;   /* length of all recordings; 0: as far as lines and labels reach */
+    double offset_ms; /* by which sound really lags; NAN: not known */
     void *user;
     void (*on_fault)(void *user, const struct tyto_fault *fault); /* each bad line; NULL: none */
 };
@@ -26,11 +27,15 @@ struct tyto_events_measures {
     double media_s;
     uint32_t num_recordings; /* with labels, that the lines tell of */
     uint32_t num_events, num_labels, num_joint_events, num_joint_labels;
-    uint32_t num_open;    /* events that never ended */
-    uint32_t num_strange; /* events and segments of recordings that the labels do not know */
-    uint32_t num_frames;  /* "segment" lines */
-    double frame_map;     /* mean AP over them of joint scores, a label covering half of one; NAN:
-                             none */
+    uint32_t num_open;      /* events that never ended */
+    uint32_t num_strange;   /* events and segments of recordings that the labels do not know */
+    uint32_t num_frames;    /* "segment" lines */
+    double frame_map;       /* mean AP over them of joint scores, a label covering half of one; NAN:
+                               none */
+    double told_offset_ms;  /* median of what events say sound lags by; NAN: none says */
+    double offset_error_ms; /* median size of its error; NAN: not known */
+    double realtime_share;  /* of tyto localize: time taken per time of media; NAN: not told */
+    uint64_t num_dropped;   /* of tyto watch: segments that cameras lost */
     double strays_per_minute; /* begins and ends further than 1 s from any true one of the class */
 };
 

@@ -8,7 +8,8 @@
 
 struct tyto_told_event {
     struct tyto_span span;
-    uint32_t line; /* its last one */
+    uint32_t line;    /* its last one */
+    double offset_ms; /* NAN: not said */
     bool has_end, is_joint, is_dropped;
 };
 
@@ -33,6 +34,8 @@ struct tyto_told {
     uint32_t num_frames, num_scores, event_room, frame_room, score_room;
     double *ends_s; /* owned, (files): how far each recording is told of; NAN: not at all */
     uint32_t num_strange;
+    double took_s, took_media_s; /* of "file" lines */
+    uint64_t *num_dropped;       /* owned, (files): of the last "camera" line */
 };
 
 /* num_bytes of lines; text is changed. Bad lines have been told: *ret_num_bad. */

@@ -159,7 +159,8 @@ static struct tyto_told_event *find_event(struct reader *reader, const struct ty
         return NULL;
     if (is_new)
         told->events[idx] = (struct tyto_told_event){
-            .span = {.recording_idx = UINT32_MAX, .emitted_s = (double)NAN}};
+            .span = {.recording_idx = UINT32_MAX, .emitted_s = (double)NAN},
+            .offset_ms = (double)NAN};
     return &told->events[idx];
 }
 
@@ -200,6 +201,8 @@ static void read_event(struct reader *reader, const struct tyto_json *json)
     span.score = isfinite(score) ? (float)score : 0;
     const double told_s = read_told(json, span.begin_s), before_s = event->span.emitted_s;
     span.emitted_s = isnan(before_s) || told_s < before_s ? told_s : before_s;
+    if (tyto_json_f64(tyto_json_get(json, "av_offset_ms"), &other))
+        event->offset_ms = other;
     event->span = span;
     event->has_end = is_end;
     event->is_joint = !modality || strcmp(modality, "av") == 0;
@@ -260,16 +263,24 @@ static void read_segment(struct reader *reader, const struct tyto_json *json)
 /* How much was read of a file or from a camera, also where nothing happened in it. */
 static void read_length(struct reader *reader, const struct tyto_json *json)
 {
-    uint64_t num = 0;
+    struct tyto_told *told = reader->told;
+    uint64_t num = 0, num_dropped = 0;
+    double took_s = 0;
     uint32_t idx;
 
-    if (!tyto_json_get(json, "num_segments"))
+    if (!tyto_json_u64(tyto_json_get(json, "num_segments"), &num) || num > (uint64_t)max_s)
         return;
-    const uint32_t before = reader->told->num_strange;
-    if (tyto_json_u64(tyto_json_get(json, "num_segments"), &num) && num <= (uint64_t)max_s &&
-        read_recording(reader, json, &idx))
+    const uint32_t before = told->num_strange;
+    if (read_recording(reader, json, &idx)) {
         reach(reader, idx, (double)num);
-    reader->told->num_strange = before; /* no event, no segment */
+        if (tyto_json_u64(tyto_json_get(json, "num_dropped"), &num_dropped))
+            told->num_dropped[idx] = num_dropped;
+        if (tyto_json_f64(tyto_json_get(json, "took_s"), &took_s) && took_s > 0) {
+            told->took_s += took_s;
+            told->took_media_s += (double)num;
+        }
+    }
+    told->num_strange = before; /* no event, no segment */
 }
 
 static void read_line(struct reader *reader, char *text)
@@ -304,7 +315,8 @@ static enum tyto_err init(const struct tyto_labels *labels, struct tyto_told *to
     uint32_t idx;
 
     told->ends_s = calloc((size_t)labels->num_files + 1, sizeof(*told->ends_s));
-    if (!told->ends_s)
+    told->num_dropped = calloc((size_t)labels->num_files + 1, sizeof(*told->num_dropped));
+    if (!told->ends_s || !told->num_dropped)
         return TYTO_ERR_NOMEM;
     for (uint32_t i = 0; i < labels->num_files; i++)
         told->ends_s[i] = (double)NAN;
@@ -353,5 +365,6 @@ void tyto_told_finish(struct tyto_told *told)
     free(told->frames);
     free(told->scores);
     free(told->ends_s);
+    free(told->num_dropped);
     *told = (struct tyto_told){0};
 }
