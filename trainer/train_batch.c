@@ -228,6 +228,8 @@ static enum tyto_err fill(struct tyto_prefetch *prefetch, const struct tyto_batc
 
         if (b >= batch->num) {
             batch->len[b] = 1;
+            batch->has[0][b * prefetch->shape.num_segments] = TYTO_ROW_NONE;
+            batch->has[1][b * prefetch->shape.num_segments] = TYTO_ROW_NONE;
             continue;
         }
         err = fill_clip(prefetch, source, source->order ? source->order[at] : at, b, batch);
