@@ -12,9 +12,11 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import wave
 
 RATE_HZ, FPS, WIDTH, HEIGHT, SECONDS = 16000, 12.5, 160, 120, 6
@@ -232,6 +234,22 @@ def a_folder_is_replaced_only_when_asked(folder, manifest):
     assert not [name for name in os.listdir(out) if name.endswith(".part")]
 
 
+def an_interrupted_run_labels_what_it_made(folder, manifest):
+    out = os.path.join(folder, "stopped")
+    process = subprocess.Popen([TYTO, "compose", manifest, "--out", out, "--clips", "5000", *COMMON[2:]],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not os.path.exists(os.path.join(out, "clip-000003.mp4")):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    text = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and "interrupted" in text, (process.returncode, text)
+    clips = sorted(name for name in os.listdir(out) if name.endswith(".mp4"))
+    assert 3 <= len(clips) < 5000 and clips == sorted(labels_of(out))
+    assert not [name for name in os.listdir(out) if name.endswith(".part")]
+
+
 def wrong_usage_and_bad_stock_are_told_apart(folder, manifest):
     for args in ([], [manifest], [manifest, "--out"], ["--out", folder, manifest, manifest],
                  [manifest, "--out", folder, "--snr", "5:1"], [manifest, "--out", folder, "--nonsense"],
@@ -269,7 +287,8 @@ def main():
         manifest = write_stock(folder)
         for case in (clips_hold_what_their_labels_say, boxes_lie_on_their_objects,
                      the_same_seed_gives_the_same_clips_on_any_number_of_threads,
-                     a_folder_is_replaced_only_when_asked, wrong_usage_and_bad_stock_are_told_apart):
+                     a_folder_is_replaced_only_when_asked, an_interrupted_run_labels_what_it_made,
+                     wrong_usage_and_bad_stock_are_told_apart):
             case(folder, manifest)
             print("ok", case.__name__, flush=True)
     return 0

@@ -13,6 +13,7 @@ enum {
     KEPT_QUIET = 7,    /* frames */
     FADE = 160,        /* samples: 10 ms */
     TAPS_PER_S = 1800, /* of the room: as dense as the ear asks for */
+    BLOCK = 2048,
     MIN_SAMPLES = FRAME * 3
 };
 
@@ -78,6 +79,11 @@ static void tilt(float *samples, uint32_t num, float amount)
     }
 }
 
+struct tap {
+    uint32_t at;
+    float gain;
+};
+
 enum tyto_err tyto_compose_reverberate(float *samples, uint32_t num_samples, float room_s,
                                        float wet_db, uint64_t seed)
 {
@@ -86,21 +92,30 @@ enum tyto_err tyto_compose_reverberate(float *samples, uint32_t num_samples, flo
     if (length == 0 || dry == 0)
         return TYTO_OK;
     float *wet = calloc(num_samples, sizeof(*wet));
-    if (!wet)
+    const uint32_t grid = TYTO_COMPOSE_RATE_HZ / TAPS_PER_S, num_taps = (length - 1) / grid;
+    struct tap *taps = malloc(num_taps * sizeof(*taps) + 1);
+    if (!wet || !taps) {
+        free(wet);
+        free(taps);
         return TYTO_ERR_NOMEM;
-    /* sparse impulses of random sign at random times (velvet noise), decaying */
-    const uint32_t grid = TYTO_COMPOSE_RATE_HZ / TAPS_PER_S;
-    uint64_t random = seed;
-    for (uint32_t begin = grid; begin < length; begin += grid) {
-        const uint64_t bits = tyto_random_bits(&random);
-        const uint32_t at = begin + (uint32_t)(bits % grid);
-        const float decay = powf(10, -3 * (float)at / (float)length); /* -60 dB at its end */
-        const float gain = bits >> 63 ? decay : -decay;
-        if (at >= num_samples)
-            break;
-        for (uint32_t i = at; i < num_samples; i++)
-            wet[i] += gain * samples[i - at];
     }
+    /* sparse impulses of random sign at random times (velvet noise), decaying */
+    uint64_t random = seed;
+    for (uint32_t t = 0; t < num_taps; t++) {
+        const uint64_t bits = tyto_random_bits(&random);
+        const uint32_t at = (t + 1) * grid + (uint32_t)(bits % grid);
+        const float decay = powf(10, -3 * (float)at / (float)length); /* -60 dB at its end */
+        taps[t] = (struct tap){at, bits >> 63 ? decay : -decay};
+    }
+    for (uint32_t begin = 0; begin < num_samples; begin += BLOCK) { /* what stays in the cache */
+        const uint32_t end = begin + BLOCK < num_samples ? begin + BLOCK : num_samples;
+        for (uint32_t t = 0; t < num_taps && taps[t].at < end; t++) {
+            const uint32_t at = taps[t].at;
+            for (uint32_t i = begin > at ? begin : at; i < end; i++)
+                wet[i] += taps[t].gain * samples[i - at];
+        }
+    }
+    free(taps);
     const double power = tyto_compose_power(wet, num_samples);
     if (power > 0) {
         const float gain = (float)sqrt(dry * db_to_power((double)wet_db) / power);

@@ -17,8 +17,9 @@ struct tyto_compose_painter {
     uint32_t width_px, height_px;
     struct tyto_compose_planes places[TYTO_COMPOSE_MAX_ACTS];
     struct tyto_compose_planes objects[TYTO_COMPOSE_MAX_OBJECTS];
-    int8_t *grain;  /* owned: GRAIN_LEN + width values */
-    uint8_t *lines; /* owned: three rows, for the blur */
+    int8_t *grain;      /* owned: GRAIN_LEN + width values */
+    uint8_t *lines;     /* owned: three rows, for the blur */
+    uint16_t *mixed[2]; /* owned: as long as the widest planes' rows */
     uint64_t random;
     double phases[3]; /* of shake and drift */
     uint8_t u_of[256], v_of[256];
@@ -161,6 +162,18 @@ static void make_grain(struct tyto_compose_painter *painter, float sigma)
     }
 }
 
+static enum tyto_err make_lines(struct tyto_compose_painter *painter)
+{
+    uint32_t widest = 1;
+    for (uint32_t i = 0; i < painter->scene->num_acts; i++)
+        widest = painter->places[i].width_px > widest ? painter->places[i].width_px : widest;
+    for (uint32_t i = 0; i < painter->scene->num_objects; i++)
+        widest = painter->objects[i].width_px > widest ? painter->objects[i].width_px : widest;
+    for (int i = 0; i < 2; i++)
+        painter->mixed[i] = malloc(widest * sizeof(*painter->mixed[i]));
+    return painter->mixed[0] && painter->mixed[1] ? TYTO_OK : TYTO_ERR_NOMEM;
+}
+
 static uint8_t limit(double value)
 {
     return (uint8_t)(value < 16 ? 16 : value > 240 ? 240 : value + 0.5);
@@ -187,6 +200,8 @@ enum tyto_err tyto_compose_painter_create(struct tyto_compose_scene *scene,
         err = load_place(painter, pictures, i, ret_fault);
     for (uint32_t i = 0; err == TYTO_OK && i < scene->num_objects; i++)
         err = load_object(painter, pictures, i, ret_fault);
+    if (err == TYTO_OK)
+        err = make_lines(painter);
     if (err != TYTO_OK) {
         tyto_compose_painter_destroy(&painter);
         return err;
@@ -213,6 +228,8 @@ void tyto_compose_painter_destroy(struct tyto_compose_painter **painter)
         tyto_compose_planes_finish(&(*painter)->objects[i]);
     free((*painter)->grain);
     free((*painter)->lines);
+    free((*painter)->mixed[0]);
+    free((*painter)->mixed[1]);
     free(*painter);
     *painter = NULL;
 }
@@ -225,14 +242,21 @@ struct drawing {
     const uint8_t *from, *alpha; /* alpha NULL: opaque */
     int to_w, to_h, from_w, from_h;
     double x0, y0, x1, y1;
-    int opacity; /* of 256 */
+    int opacity;            /* of 256 */
+    uint16_t *const *lines; /* two, as long as a row of from */
 };
 
-static int interpolate(const uint8_t *above, const uint8_t *below, int i, int next, int fx, int fy)
+/* Two rows become one, of 16 bits. */
+static void mix_rows(const uint8_t *above, const uint8_t *below, int share, int first, int last,
+                     uint16_t *line)
 {
-    const int top = above[i] * (256 - fx) + above[next] * fx;
-    const int low = below[i] * (256 - fx) + below[next] * fx;
-    return (top * (256 - fy) + low * fy) >> 16;
+    for (int i = first; i <= last; i++)
+        line[i] = (uint16_t)(above[i] * (256 - share) + below[i] * share);
+}
+
+static int interpolate(const uint16_t *line, int i, int next, int share)
+{
+    return (line[i] * (256 - share) + line[next] * share) >> 16;
 }
 
 static void draw_row(const struct drawing *d, int y, int first, int last, int64_t sx, int64_t step)
@@ -240,26 +264,28 @@ static void draw_row(const struct drawing *d, int y, int first, int last, int64_
     const double scale_y = d->from_h / (d->y1 - d->y0);
     const double at_y = fmin(fmax((y + 0.5 - d->y0) * scale_y - 0.5, 0), d->from_h - 1);
     const int row = (int)at_y, below = row + 1 < d->from_h ? row + 1 : row;
-    const int fy = (int)((at_y - row) * 256);
-    const uint8_t *from0 = d->from + (size_t)row * (size_t)d->from_w;
-    const uint8_t *from1 = d->from + (size_t)below * (size_t)d->from_w;
+    const int share = (int)((at_y - row) * 256);
+    const size_t at0 = (size_t)row * (size_t)d->from_w, at1 = (size_t)below * (size_t)d->from_w;
+    const int64_t most = (int64_t)(d->from_w - 1) << 16, end = sx + step * (last - 1 - first);
+    const int from_first = (int)((sx < 0 ? 0 : sx > most ? most : sx) >> 16);
+    int from_last = (int)((end < 0 ? 0 : end > most ? most : end) >> 16) + 1;
+    from_last = from_last < d->from_w ? from_last : d->from_w - 1;
     uint8_t *to = d->to + (size_t)y * (size_t)d->to_w;
-    const int64_t most = (int64_t)(d->from_w - 1) << 16;
+    mix_rows(d->from + at0, d->from + at1, share, from_first, from_last, d->lines[0]);
+    if (d->alpha)
+        mix_rows(d->alpha + at0, d->alpha + at1, share, from_first, from_last, d->lines[1]);
     for (int x = first; x < last; x++, sx += step) {
         const int64_t at = sx < 0 ? 0 : sx > most ? most : sx;
-        const int i = (int)(at >> 16), fx = (int)(at >> 8 & 255);
+        const int i = (int)(at >> 16), part = (int)(at >> 8 & 255);
         const int next = i + 1 < d->from_w ? i + 1 : i;
-        const int value = interpolate(from0, from1, i, next, fx, fy);
+        const int value = interpolate(d->lines[0], i, next, part);
         if (!d->alpha && d->opacity == FULL_OPACITY) {
             to[x] = (uint8_t)value;
             continue;
         }
         int cover = d->opacity;
-        if (d->alpha) {
-            const uint8_t *alpha0 = d->alpha + (size_t)row * (size_t)d->from_w;
-            const uint8_t *alpha1 = d->alpha + (size_t)below * (size_t)d->from_w;
-            cover = interpolate(alpha0, alpha1, i, next, fx, fy) * cover / 255;
-        }
+        if (d->alpha)
+            cover = interpolate(d->lines[1], i, next, part) * cover / 255;
         to[x] = (uint8_t)(to[x] + (value - to[x]) * cover / FULL_OPACITY);
     }
 }
@@ -296,6 +322,7 @@ static void draw_planes(const struct tyto_compose_painter *painter,
         .x1 = box[2],
         .y1 = box[3],
         .opacity = (int)(opacity * FULL_OPACITY + 0.5f),
+        .lines = painter->mixed,
     };
     draw(&d);
     d.to_w /= 2;

@@ -359,20 +359,16 @@ static enum tyto_err sort_entries(struct reader *r)
     return err;
 }
 
-enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *params,
-                                      struct tyto_compose_stock *ret_stock)
+enum tyto_err tyto_compose_stock_read_stream(const struct tyto_compose_stock_params *params,
+                                             FILE *file, struct tyto_compose_stock *ret_stock)
 {
     struct reader r = {.params = params};
     const char *slash = strrchr(params->manifest, '/');
     const size_t folder_len = slash ? (size_t)(slash + 1 - params->manifest) : 0;
-    FILE *file = folder_len < sizeof(r.folder) ? fopen(params->manifest, "re") : NULL;
-    if (!file) {
-        report(&r, NULL, "cannot be opened: %s", strerror(errno));
-        return errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
-    }
+    if (folder_len >= sizeof(r.folder))
+        return TYTO_ERR_SHAPE;
     memcpy(r.folder, params->manifest, folder_len);
     enum tyto_err err = read_lines(&r, file);
-    fclose(file);
     if (err == TYTO_OK && r.num_faults > 0)
         err = r.num_missing == r.num_faults ? TYTO_ERR_NOT_FOUND : TYTO_ERR_FORMAT;
     if (err == TYTO_OK)
@@ -383,6 +379,21 @@ enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *pa
     }
     *ret_stock = r.stock;
     return TYTO_OK;
+}
+
+enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *params,
+                                      struct tyto_compose_stock *ret_stock)
+{
+    FILE *file = fopen(params->manifest, "re");
+    if (!file) {
+        struct reader r = {.params = params};
+        const int code = errno;
+        report(&r, NULL, "cannot be opened: %s", strerror(code));
+        return code == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
+    }
+    const enum tyto_err err = tyto_compose_stock_read_stream(params, file, ret_stock);
+    fclose(file);
+    return err;
 }
 
 void tyto_compose_stock_finish(struct tyto_compose_stock *stock)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/fault.h"
@@ -57,6 +58,10 @@ struct tyto_compose_stock_params {
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *params,
                                       struct tyto_compose_stock *ret_stock);
+/* The same from a stream; params->manifest is only its name and where paths count from. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_compose_stock_read_stream(const struct tyto_compose_stock_params *params,
+                                             FILE *file, struct tyto_compose_stock *ret_stock);
 void tyto_compose_stock_finish(struct tyto_compose_stock *stock);
 
 #endif
