@@ -88,10 +88,11 @@ static enum tyto_err prepare_trackers(struct change *change, const struct tyto_n
             .hop_ns = engine->params.hop_ns,
             .sink = tyto_engine_on_event,
         };
-        err = tyto_tracker_create(&engine->params.tracker, &context, &tracker);
+        struct tyto_tracker *probe = NULL;
+        err = tyto_tracker_create(&engine->params.tracker, &context, &probe);
         if (err == TYTO_ERR_INVALID)
             return explain_rule(change, head, NULL, ret_fault);
-        tyto_tracker_destroy(&tracker);
+        tyto_tracker_destroy(&probe);
     }
     return err;
 }

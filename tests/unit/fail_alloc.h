@@ -48,7 +48,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 }
 
 /* Fails allocation 0, 1, 2, ... of what run does until none is left to fail. */
-static void fail_each(enum tyto_err (*run)(void), long num_least)
+static inline void fail_each(enum tyto_err (*run)(void), long num_least)
 {
     for (long n = 0; n < 10000; n++) {
         num_until_failure = n;
