@@ -12,13 +12,11 @@
 #include "base/clock.h"
 #include "cli/cmd.h"
 #include "cli/localize_print.h"
+#include "cli/progress.h"
 #include "pipeline/engine.h"
 #include "pipeline/model_paths.h"
 
 enum { WAIT_MS = 100 };
-
-/* Work that is over sooner needs no progress bar. */
-#define PROGRESS_AFTER_NS (2 * TYTO_NS_PER_S)
 
 static const char help[] =
     "tyto localize: find the events in files.\n\n"
@@ -54,7 +52,7 @@ struct localize {
     struct tyto_model_paths paths;
     const char *models_dir;
     bool with_progress;
-    bool shows_progress; /* a bar stands on the terminal now */
+    struct tyto_progress progress;
     struct tyto_engine *engine;
     enum tyto_camera_status status; /* of the file */
     char text[TYTO_STATE_TEXT_MAX + 1];
@@ -275,31 +273,19 @@ static int read_options(struct localize *localize, int argc, char **argv)
 
 /* --- files ------------------------------------------------------------------------------ */
 
-static void put_progress(struct localize *localize, const char *file, bool is_over)
+static void put_progress(struct localize *localize, const char *file)
 {
-    enum { CELLS = 30 };
-    if (!localize->with_progress || (is_over && !localize->shows_progress))
-        return;
-    if (is_over) {
-        fputs("\r\033[K", stderr);
-        localize->shows_progress = false;
-        return;
-    }
     struct tyto_camera_counts counts;
+    char seconds[64];
     if (tyto_engine_get_camera_counts(localize->engine, "file", &counts) != TYTO_OK)
         return;
     const double media_s = (double)counts.media_ns / 1e9;
-    localize->shows_progress = true;
-    if (counts.duration_ns <= 0) {
-        fprintf(stderr, "\r\033[K%s  %.0f s", file, media_s);
-        return;
-    }
-    double share = (double)counts.media_ns / (double)counts.duration_ns;
-    share = share > 1 ? 1 : share;
-    fprintf(stderr, "\r\033[K%s  [%.*s%.*s] %3.0f %%  %.0f of %.0f s", file, (int)(share * CELLS),
-            "##############################", CELLS - (int)(share * CELLS),
-            "..............................", share * 100, media_s,
-            (double)counts.duration_ns / 1e9);
+    const double total_s = counts.duration_ns > 0 ? (double)counts.duration_ns / 1e9 : 0;
+    if (total_s > 0)
+        snprintf(seconds, sizeof(seconds), "%.0f of %.0f s", media_s, total_s);
+    else
+        snprintf(seconds, sizeof(seconds), "%.0f s", media_s);
+    tyto_progress_put(&localize->progress, media_s, total_s, file, seconds);
 }
 
 /* One file from beginning to end; true when all of it was read. */
@@ -325,12 +311,11 @@ static bool run_file(struct localize *localize, const char *file)
         return false;
     }
     const uint64_t begin_ns = tyto_clock_mono_ns();
+    tyto_progress_init(&localize->progress, localize->with_progress);
     while (tyto_engine_wait_ended(localize->engine, WAIT_MS) != TYTO_OK && !was_interrupted &&
-           localize->failure == TYTO_OK) {
-        if (tyto_clock_mono_ns() - begin_ns > PROGRESS_AFTER_NS)
-            put_progress(localize, file, false);
-    }
-    put_progress(localize, file, true);
+           localize->failure == TYTO_OK)
+        put_progress(localize, file);
+    tyto_progress_clear(&localize->progress);
     struct tyto_camera_counts counts = {0};
     err = tyto_engine_get_camera_counts(localize->engine, "file", &counts);
     if (err == TYTO_OK)
