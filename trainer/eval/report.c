@@ -183,6 +183,7 @@ static const char style[] =
     "'DejaVu Sans',sans-serif}"
     "svg text{fill:var(--ink);font-variant-numeric:tabular-nums}"
     "svg .tick{fill:var(--soft);font-size:11.5px}svg .name{fill:var(--soft)}"
+    "svg .halo{paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}"
     "svg .mid{text-anchor:middle}svg .end{text-anchor:end}"
     "svg .grid{stroke:var(--grid)}svg .axis{stroke:var(--soft);stroke-opacity:.6}"
     "svg .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}"

@@ -203,7 +203,7 @@ static void put_level(struct tyto_page *page, const struct tyto_axes *axes, doub
         return;
     tyto_page_put(page,
                   "<line class=\"line thin dash ss\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" "
-                  "y2=\"%.1f\"/><text class=\"tick%s\" x=\"%.1f\" y=\"%.1f\">%s %.1f</text>\n",
+                  "y2=\"%.1f\"/><text class=\"tick halo%s\" x=\"%.1f\" y=\"%.1f\">%s %.1f</text>\n",
                   axes->left, axes->left + axes->width, y, y, is_left ? "" : " end", x, y + 14,
                   name, value * 100);
 }
@@ -222,12 +222,12 @@ void tyto_page_shifts(struct tyto_page *page)
                         "(right) or earlier (left) than it should.</p>\n");
     begin_svg(page, 450, 286, "accuracy over the shift of the sound");
     tyto_page_axes(page, &axes, true, "sound later by (segments)", "per cent");
+    put_shift_line(page, &axes, true, "b");
+    put_shift_line(page, &axes, false, "a");
     if (report->no_audio)
         put_level(page, &axes, report->no_audio->on_video, "without sound", true);
     if (report->no_visual)
         put_level(page, &axes, report->no_visual->on_video, "without picture", false);
-    put_shift_line(page, &axes, true, "b");
-    put_shift_line(page, &axes, false, "a");
     put_key(page, 120, 20, "sa", "by the picture");
     put_key(page, 260, 20, "sb", "where both still are");
     tyto_page_put(page, "</svg>\n</section>\n");
