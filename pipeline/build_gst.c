@@ -139,7 +139,9 @@ static enum tyto_err build_rtsp(struct tyto_source *source)
                                                                                : "tcp";
     const guint latency_ms =
         source->options.latency_ms ? source->options.latency_ms : RTSP_LATENCY_MS;
-    g_object_set(element, "location", source->uri, "latency", latency_ms, "drop-on-latency", TRUE,
+    /* What is recorded shall have no holes: on_coded() looks after lateness then. */
+    const gboolean drops = source->tap == NULL;
+    g_object_set(element, "location", source->uri, "latency", latency_ms, "drop-on-latency", drops,
                  "tcp-timeout", (guint64)TCP_TIMEOUT_US, "do-retransmission", FALSE, "user-agent",
                  "tyto", NULL);
     set_if_has(element, "protocols", protocols);

@@ -189,9 +189,9 @@ static void take(struct tyto_record_camera *camera, struct batch *batch, enum ty
 }
 
 /* All that may be written now is written: whether that was all. Locked. */
-static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_camera *camera, bool is_final,
-                      const bool over[TYTO_NUM_STREAMS], const bool reached[TYTO_NUM_STREAMS],
-                      bool stopping, struct batch *batch)
+static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_camera *camera,
+                      bool is_final, const bool over[TYTO_NUM_STREAMS],
+                      const bool reached[TYTO_NUM_STREAMS], bool stopping, struct batch *batch)
 {
     struct tyto_record_plan *plan = &camera->plans[0];
     const uint64_t now_ns = tyto_clock_mono_ns();
@@ -203,11 +203,11 @@ static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_c
     /* Its connection, or its coding, is over: the ENDs come within a moment. */
     if (all_over && plan->settled_ns == 0)
         plan->settled_ns = now_ns;
-    const uint64_t patience_ns =
-        PATIENCE_NS + (uint64_t)(recorder->params.post_ns + camera->decide_ns);
+    /* Until then an event may be told of whose recording would overlap with this one. */
+    const int64_t wait_ns = recorder->params.pre_ns + camera->decide_ns;
+    const bool is_decided = atomic_load(&camera->progress_ns) >= plan->end_ns + wait_ns;
+    const uint64_t patience_ns = PATIENCE_NS + (uint64_t)(recorder->params.post_ns + wait_ns);
     const bool patient = plan->settled_ns == 0 || now_ns - plan->settled_ns < patience_ns;
-    /* Until then an event may be told of that begins before its end. */
-    const bool is_decided = atomic_load(&camera->progress_ns) >= plan->end_ns + camera->decide_ns;
     const bool has_epoch = camera->is_connected && camera->roll.epoch == camera->epoch;
     if (plan->num_open == 0) {
         batch->is_done = (all_there && (is_decided || all_over)) || !patient;

@@ -110,6 +110,21 @@ static void drop_for_bytes(struct tyto_roll *roll)
         drop_first(roll, &roll->queues[TYTO_STREAM_AUDIO]);
 }
 
+/* A picture may come in several pieces of the same time: then the first speaks for all. */
+static void join_picture(struct tyto_roll_queue *queue, struct tyto_coded *coded)
+{
+    if (!coded->is_key)
+        return;
+    for (uint64_t n = end_of(queue); n > queue->first; n--) {
+        if (item_at(queue, n - 1)->coded.pts_ns != coded->pts_ns)
+            break;
+        item_at(queue, n - 1)->coded.is_key = true;
+        if (n < end_of(queue))
+            item_at(queue, n)->coded.is_key = false;
+        coded->is_key = false;
+    }
+}
+
 enum tyto_err tyto_roll_put(struct tyto_roll *roll, enum tyto_stream stream,
                             struct tyto_coded *coded)
 {
@@ -125,6 +140,7 @@ enum tyto_err tyto_roll_put(struct tyto_roll *roll, enum tyto_stream stream,
         tyto_coded_unref(coded);
         return err;
     }
+    join_picture(queue, coded);
     queue->num++;
     *item_at(queue, end_of(queue) - 1) =
         (struct tyto_roll_item){.coded = *coded, .epoch = roll->epoch};

@@ -19,6 +19,9 @@ static const char audio_caps[] =
     "audio/x-raw,format=F32LE,rate=16000,channels=1,layout=interleaved";
 static const char video_caps[] = "video/x-raw,format={I420,NV12,RGB}";
 
+/* A camera's jitter and its network's; then keyframes are left out before they are decoded. */
+#define LATE_NS (2ll * 1000000000)
+
 /* --- probes -------------------------------------------------------------------------- */
 
 static bool running_time(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
@@ -63,6 +66,15 @@ static void mark_keys_only(struct tyto_source_stream *stream, GstPad *pad)
     gst_pad_send_event(pad, marked);
 }
 
+/* This thread cannot keep up with the camera. */
+static bool is_late(const struct tyto_source *source, int64_t ns)
+{
+    if (source->kind != TYTO_URI_RTSP)
+        return false;
+    const GstClockTime now_ns = gst_element_get_current_running_time(source->pipeline);
+    return GST_CLOCK_TIME_IS_VALID(now_ns) && now_ns < INT64_MAX && (int64_t)now_ns - ns > LATE_NS;
+}
+
 static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
     struct tyto_source_stream *stream = user;
@@ -74,7 +86,7 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
     const bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
     if (is_key)
-        stream->skipping = atomic_load(&stream->source->behind);
+        stream->skipping = atomic_load(&stream->source->behind) || is_late(stream->source, ns);
     if (wanted && !stream->skipping) {
         if (is_key)
             mark_keys_only(stream, pad);

@@ -21,8 +21,8 @@ int main(int argc, char **argv)
     gst_rtsp_server_set_service(server, argv[2]);
     GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
     gchar *launch = g_strdup_printf(
-        "( filesrc location=%s ! qtdemux name=d d.video_0 ! queue ! h264parse ! "
-        "rtph264pay name=pay0 config-interval=-1 pt=96 d.audio_0 ! queue ! aacparse ! "
+        "( filesrc location=%s ! qtdemux name=d d.video_0 ! queue ! "
+        "h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 d.audio_0 ! queue ! aacparse ! "
         "rtpmp4gpay name=pay1 pt=97 )",
         argv[1]);
     gst_rtsp_media_factory_set_launch(factory, launch);

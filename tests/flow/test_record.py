@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Recordings around events: tytod watches a camera on loopback that forces events, and what it
+writes is looked at with ffprobe and `tyto label check`.
+
+  test_record.py --camera PROGRAM [--bin DIR ...] [--models DIR] [NAME...]
+
+Without networks (scripts/setup makes them) or without ffprobe the exit status is 77."""
+import argparse
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_daemon  # noqa: E402  (its World, and its ways to wait)
+
+PRE_S, POST_S = 2.0, 1.5
+# Some class is always over this; events are cut into pieces.
+EAGER = ("tracker: {threshold: 0.01, threshold_single: 0.01, onset_num: 1, onset_window: 1, "
+         "hang_over_s: 0.1, max_duration_s: 3}\n")
+MEDIA = ("videotestsrc num-buffers=%d pattern=%s ! video/x-raw,format=I420,width=320,height=240,"
+         "framerate=10/1 ! x264enc speed-preset=ultrafast bitrate=%d key-int-max=10 "
+         "option-string=scenecut=0 ! h264parse ! mp4mux name=m ! filesink location=%s "
+         "audiotestsrc wave=ticks samplesperbuffer=480 num-buffers=%d ! "
+         "audio/x-raw,rate=48000,channels=1 ! avenc_aac ! aacparse ! m.")
+
+
+class World(test_daemon.World):
+    camera = None
+
+    def make_media(self, name, bitrate=300, pattern="ball", seconds=120):
+        path = os.path.join(self.folder, name)
+        text = MEDIA % (seconds * 10, pattern, bitrate, path, seconds * 100)
+        subprocess.run(["gst-launch-1.0", "-q"] + text.split(), check=True, timeout=120)
+        return path
+
+    def serve(self, path):
+        process = subprocess.Popen([self.camera, path, "0"], stdout=subprocess.PIPE, text=True)
+        process.log = os.devnull
+        self.processes.append(process)
+        port = process.stdout.readline().split()[1]
+        return f"rtsp://127.0.0.1:{port}/camera"
+
+    def record(self, uri, record, extra="", **kwargs):
+        path = self.config(f"cameras: [{{id: front, uri: '{uri}'}}]\n{EAGER}{extra}"
+                           f"record: {{pre_s: {PRE_S}, post_s: {POST_S}, {record}}}\n")
+        return self.start_daemon("--config", path, **kwargs)
+
+
+def probe(path, *arguments):
+    result = subprocess.run(["ffprobe", "-v", "error", *arguments, "-of", "json", path],
+                            capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0 and not result.stderr, (path, result.stderr)
+    return json.loads(result.stdout)
+
+
+def packets(path, kind):
+    found = probe(path, "-select_streams", kind, "-show_entries",
+                  "packet=pts_time,duration_time,flags")["packets"]
+    return [(float(p["pts_time"]), p["flags"], float(p.get("duration_time", 0))) for p in found]
+
+
+def clips_in(folder):
+    camera = os.path.join(folder, "front")
+    return sorted(n for n in os.listdir(camera) if n.endswith(".mkv")) if os.path.isdir(
+        camera) else []
+
+
+def rows_of(folder):
+    path = os.path.join(folder, "labels.csv")
+    if not os.path.exists(path):
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def events_of(watch):
+    return [e for e in test_daemon.lines_of(watch) if e["type"] == "event"]
+
+
+def sound_of(path):
+    """(first, last) time of the sound."""
+    sound = packets(path, "a")
+    return sound[0][0], sound[-1][0] + sound[-1][2]
+
+
+def check_clip(path, events, clip_rows):
+    """One recording against the events that name it. Returns where it begins in media time."""
+    pictures = packets(path, "v")
+    assert "K" in pictures[0][1] and pictures[0][0] == 0.0, (path, pictures[0])
+    end_s = max(p[0] + max(p[2], 0.1) for p in pictures)
+    begin = min(e["begin_s"] for e in events)
+    over = max(e["end_s"] for e in events)
+    assert len(clip_rows) == len(events), (clip_rows, events)
+    zeros = []
+    for row, event in zip(sorted(clip_rows, key=lambda r: (float(r["begin_s"]), r["class"])),
+                          sorted(events, key=lambda e: (e["begin_s"], e["class"]))):
+        assert row["class"] == event["class"], (row, event)
+        length = float(row["end_s"]) - float(row["begin_s"])
+        assert abs(length - (event["end_s"] - event["begin_s"])) < 0.2, (row, event)
+        zeros.append(event["begin_s"] - float(row["begin_s"]))
+        truth = {"av": "both", "a": "heard", "v": "seen"}[event["modality"]]
+        assert row["modality"] == truth, (row, event)
+    assert max(zeros) - min(zeros) < 0.2, zeros
+    zero = zeros[0]
+    # A keyframe a second: the recording begins up to that much before what was asked for, but
+    # never before the stream itself did.
+    wanted = begin - PRE_S
+    assert zero <= max(wanted, 0.0) + 0.2 and zero >= wanted - 1.3, (zero, wanted)
+    assert abs(zero + end_s - (over + POST_S)) < 1.0, (zero, end_s, over)
+    first, last = sound_of(path)
+    assert first < 0.2 and abs(last - end_s) < 0.4, (first, last, end_s)
+    return zero
+
+
+# --- cases ------------------------------------------------------------------------------------
+
+
+def events_are_recorded_with_what_was_before_and_after(world):
+    """The demo camera's scene, so that there is nothing to notice in between."""
+    folder = os.path.join(world.folder, "a b")  # a URI has to write that differently
+    scene = os.path.join(world.folder, "scene.mp4")
+    subprocess.run([world.program("tyto-demo-camera"), "--quiet", "--seed", "1", "--seconds", "40",
+                    "--write", scene], check=True, timeout=300)
+    uri = world.serve(scene)
+    watch = world.start_watch("watch.log")
+    path = world.config(f"cameras: [{{id: front, uri: '{uri}'}}]\n"
+                        f"record: {{pre_s: {PRE_S}, post_s: {POST_S}, dir: '{folder}'}}\n")
+    daemon = world.start_daemon("--config", path)
+    test_daemon.wait_for("the scene's end", lambda: "front is lost" in test_daemon.text_of(daemon),
+                         90)
+    time.sleep(1)
+    assert test_daemon.end(daemon) == 0, test_daemon.text_of(daemon)
+    by_path = {}
+    for event in events_of(watch):
+        if event["phase"] == "end":
+            clip = urllib.parse.unquote(urllib.parse.urlparse(event["clip"]).path)
+            by_path.setdefault(clip, []).append(event)
+    rows = rows_of(folder)
+    assert by_path and set(by_path) == {os.path.join(folder, "front", n)
+                                        for n in clips_in(folder)}, (by_path, clips_in(folder))
+    begin_of = {path: check_clip(path, events, [r for r in rows if r["file"] ==
+                                                os.path.relpath(path, folder)])
+                for path, events in by_path.items()}
+    for path in by_path:
+        name = os.path.relpath(path, folder)
+        assert re.fullmatch(r"front/\d{8}T\d{6}Z-[a-z0-9_-]+-[0-9A-Z]{26}\.mkv", name), name
+        subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-"],
+                       check=True, timeout=60)
+    result = world.run("tyto", "label", "check", os.path.join(folder, "labels.csv"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    print(f"    {len(rows)} events in {len(by_path)} recordings, of media time "
+          f"{sorted(round(b, 2) for b in begin_of.values())} on")
+
+
+def the_quota_deletes_the_oldest(world):
+    folder = os.path.join(world.folder, "clips")
+    quota = 0.0015 * 1024 ** 3
+    uri = world.serve(world.make_media("camera.mp4", pattern="snow", bitrate=1000))
+    daemon = world.record(uri, f"dir: '{folder}', max_gib: 0.0015, max_clip_s: 5")
+    seen, most = [], 0
+    begin = time.monotonic()
+    while time.monotonic() - begin < 60:
+        names = clips_in(folder)
+        used = 0
+        for root, _, files in os.walk(folder):
+            for name in files:
+                try:
+                    used += os.path.getsize(os.path.join(root, name))
+                except OSError:
+                    pass
+        most = max(most, used)
+        seen += [n for n in names if n not in seen]
+        if len(seen) - len(names) >= 2 and names:
+            break
+        time.sleep(0.1)
+    assert len(seen) - len(names) >= 2, (seen, names)
+    assert most <= quota, (most, quota)
+    assert test_daemon.end(daemon) == 0
+    left = clips_in(folder)
+    assert left == sorted(left) and seen[0] not in left and seen[1] not in left, (seen, left)
+    assert {r["file"] for r in rows_of(folder)} == {"front/" + n for n in left}
+    print(f"    {len(seen)} recordings, {len(left)} left; at most {most / quota:.2f} of the quota")
+
+
+def a_disk_that_fails_disturbs_nobody(world):
+    uri = world.serve(world.make_media("camera.mp4"))
+    wall = os.path.join(world.folder, "wall")
+    with open(wall, "w", encoding="utf-8") as file:
+        file.write("no folder")
+    watch = world.start_watch("watch.log")
+    daemon = world.record(uri, f"dir: '{wall}/clips'")
+    test_daemon.wait_for("events", lambda: len([
+        e for e in events_of(watch) if e["phase"] == "end"]) >= 3)
+    assert not any("clip" in e for e in events_of(watch))
+    assert test_daemon.end(daemon) == 0
+    text = test_daemon.text_of(daemon)
+    assert text.count("events go on unrecorded") == 1, text
+    assert "cannot be made" in text
+
+
+def a_full_disk_leaves_no_half_recording(world):
+    """No file may get longer than 150 kB here: writing fails in the middle."""
+    folder = os.path.join(world.folder, "clips")
+    uri = world.serve(world.make_media("camera.mp4", pattern="snow", bitrate=1000))
+    watch = world.start_watch("watch.log")
+    wrapper = os.path.join(world.folder, "limited")
+    with open(wrapper, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\ntrap '' XFSZ\nulimit -f 300\nexec \"%s\" \"$@\"\n" %
+                   world.program("tytod"))
+    os.chmod(wrapper, 0o755)
+    path = world.config(f"cameras: [{{id: front, uri: '{uri}'}}]\n{EAGER}"
+                        f"record: {{dir: '{folder}', pre_s: 2, post_s: 1}}\n")
+    log = os.path.join(world.folder, "limited.log")
+    with open(log, "w", encoding="utf-8") as out:
+        daemon = subprocess.Popen([wrapper, "--models", world.models, "--endpoint", world.endpoint,
+                                   "--config", path], stderr=out)
+    daemon.log = log
+    world.processes.append(daemon)
+    test_daemon.wait_for("events", lambda: len([
+        e for e in events_of(watch) if e["phase"] == "end"]) >= 3)
+    test_daemon.wait_for("the failure is told", lambda: "events go on unrecorded" in
+                         test_daemon.text_of(daemon))
+    assert test_daemon.end(daemon, signal.SIGTERM) == 0
+    assert clips_in(folder) == [] and rows_of(folder) == []
+    assert os.listdir(os.path.join(folder, "front")) == []
+
+
+def other_codings_go_into_it_as_they_are(world):
+    """A file as the camera, with Opus; and one without sound."""
+    folder = os.path.join(world.folder, "clips")
+    opus = os.path.join(world.folder, "opus.mkv")
+    subprocess.run(("gst-launch-1.0 -q videotestsrc num-buffers=150 pattern=ball ! video/x-raw,"
+                    "format=I420,width=320,height=240,framerate=10/1 ! x264enc key-int-max=10 ! "
+                    "h264parse ! matroskamux name=m ! filesink location=%s audiotestsrc "
+                    "samplesperbuffer=480 num-buffers=1500 ! audio/x-raw,rate=48000,channels=1 ! "
+                    "opusenc ! m." % opus).split(), check=True, timeout=60)
+    mute = os.path.join(world.folder, "mute.mp4")
+    subprocess.run(("gst-launch-1.0 -q videotestsrc num-buffers=150 pattern=ball ! video/x-raw,"
+                    "format=I420,width=320,height=240,framerate=10/1 ! x264enc key-int-max=10 ! "
+                    "h264parse ! mp4mux ! filesink location=%s" % mute).split(), check=True,
+                   timeout=60)
+    for name, codecs in ((opus, {"h264", "opus"}), (mute, {"h264"})):
+        shutil.rmtree(folder, ignore_errors=True)
+        path = world.config(f"cameras: [{{id: front, uri: '{name}'}}]\n{EAGER}"
+                            f"record: {{dir: '{folder}', pre_s: 2, post_s: 1}}\n")
+        daemon = world.start_daemon("--config", path, "--once")
+        assert daemon.wait(60) == 0, test_daemon.text_of(daemon)
+        names = clips_in(folder)
+        assert names, test_daemon.text_of(daemon)
+        streams = probe(os.path.join(folder, "front", names[0]), "-show_streams")["streams"]
+        assert {s["codec_name"] for s in streams} == codecs, streams
+        result = world.run("tyto", "label", "check", os.path.join(folder, "labels.csv"))
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+CASES = [events_are_recorded_with_what_was_before_and_after, the_quota_deletes_the_oldest,
+         a_disk_that_fails_disturbs_nobody, a_full_disk_leaves_no_half_recording,
+         other_codings_go_into_it_as_they_are]
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--camera", required=True)
+    parser.add_argument("--bin", action="append", default=[])
+    parser.add_argument("--models")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    World.camera = args.camera
+    if not shutil.which("ffprobe") or not shutil.which("gst-launch-1.0"):
+        print("SKIP: no ffprobe or gst-launch-1.0 (scripts/setup installs them)")
+        return 77
+    failed = 0
+    for case in CASES:
+        if args.names and case.__name__ not in args.names:
+            continue
+        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
+            world = World(args, folder)
+            if not world.has_models():
+                print(f"SKIP: no networks in {world.models}")
+                return 77
+            begin = time.monotonic()
+            try:
+                case(world)
+                print(f"ok   {case.__name__} ({time.monotonic() - begin:.0f} s)", flush=True)
+            except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                failed += 1
+                print(f"FAIL {case.__name__}: {error!r}", flush=True)
+                for process in world.processes:
+                    if process.log != os.devnull:
+                        text = test_daemon.text_of(process)
+                        print(f"--- {process.args[0]} {process.log}\n{text[-1500:]}")
+            finally:
+                world.stop_all()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
