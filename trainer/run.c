@@ -96,41 +96,157 @@ static enum tyto_err choose_class_weights(struct tyto_run_state *run)
     return TYTO_OK;
 }
 
-static enum tyto_err make_train(struct tyto_run_state *run, const char *checkpoint_path)
+/* What both phases share. */
+static struct tyto_train_params common_params(struct tyto_run_state *run)
 {
     const struct tyto_run_options *o = run->options;
-    const bool has_both = o->fusion == TYTO_CMAN_FUSION_CMAN || o->fusion == TYTO_CMAN_FUSION_EARLY;
-    const struct tyto_train_params params = {
+
+    return (struct tyto_train_params){
         .step = run->step,
         .train = run->projected[0] ? run->projected[0] : run->params->train,
-        .val = run->projected[1] ? run->projected[1] : run->params->val,
-        .class_weights = run->class_weights,
-        .augment = {.max_shift = has_both ? o->shift : 0,
-                    .shift_share = o->shift_share,
-                    .modality_dropout = has_both ? o->modality_dropout : 0,
-                    .mixup = o->mixup,
-                    .noise = o->noise},
+        .augment = {.noise = o->noise},
         .fusion = (enum tyto_cman_fusion)o->fusion,
         .seed = o->seed,
-        .num_epochs = o->epochs,
         .num_warm_up = o->warm_up,
-        .patience = run->params->val ? o->patience : 0,
-        .best = (enum tyto_train_best)o->best,
         .rate = o->rate,
         .decay = o->decay,
         .max_norm = o->max_norm,
         .frozen = o->freeze,
-        .checkpoint_path = tyto_run_is_first(run) ? checkpoint_path : NULL,
         .user = run,
-        .on_step = on_step,
-        .on_epoch = on_epoch,
     };
-    enum tyto_err err = tyto_train_create(&params, &run->train, run->fault);
+}
 
+static enum tyto_err make_train(struct tyto_run_state *run, const char *checkpoint_path)
+{
+    const struct tyto_run_options *o = run->options;
+    const bool has_both = o->fusion == TYTO_CMAN_FUSION_CMAN || o->fusion == TYTO_CMAN_FUSION_EARLY;
+    struct tyto_train_params params = common_params(run);
+    enum tyto_err err = TYTO_OK;
+
+    params.val = run->projected[1] ? run->projected[1] : run->params->val;
+    params.class_weights = run->class_weights;
+    params.heard_weight = o->heard_weight;
+    params.seen_weight = o->seen_weight;
+    params.augment.max_shift = has_both ? o->shift : 0;
+    params.augment.shift_share = o->shift_share;
+    params.augment.modality_dropout = has_both ? o->modality_dropout : 0;
+    params.augment.mixup = o->mixup;
+    params.num_epochs = o->epochs;
+    params.patience = run->params->val ? o->patience : 0;
+    params.best = (enum tyto_train_best)o->best;
+    params.checkpoint_path = tyto_run_is_first(run) ? checkpoint_path : NULL;
+    params.on_step = on_step;
+    params.on_epoch = on_epoch;
+    err = tyto_train_create(&params, &run->train, run->fault);
+    return err ? err : tyto_run_start_from_init(run);
+}
+
+/* --- which sound belongs to which picture ---------------------------------------------------- */
+
+static bool on_contrast_step(void *user, const struct tyto_train_progress *progress)
+{
+    const struct tyto_run_state *run = user;
+
+    if (run->params->on_work && tyto_run_is_first(run))
+        run->params->on_work(run->params->user, "contrast",
+                             (progress->epoch - 1) * progress->num_steps + progress->step,
+                             run->options->contrast * progress->num_steps);
+    return !should_stop(run);
+}
+
+/* Whether that phase trains the tensor; of the others it would only decay the values. */
+static bool is_contrasts(const char *name)
+{
+    return strncmp(name, "where.", 6) == 0 || strncmp(name, "adapt_", 6) == 0;
+}
+
+static enum tyto_err run_contrast_epochs(struct tyto_run_state *run)
+{
+    struct tyto_train_epoch epoch = {0};
+    float first = 0;
+    enum tyto_err err = TYTO_OK;
+
+    while (!err && !tyto_train_is_done(run->train)) {
+        err = tyto_train_run_epoch(run->train, &epoch, run->fault);
+        first = epoch.epoch == 1 ? epoch.train_loss : first;
+    }
     if (!err)
-        err = tyto_run_start_from_init(run);
+        tyto_run_note(run, "contrast: %u epochs without labels, loss %.4f to %.4f", epoch.epoch,
+                      (double)first, (double)epoch.train_loss);
     return err;
 }
+
+/* Trains without labels first; what was learnt goes to tensors (where there is a place). */
+static enum tyto_err learn_contrast(struct tyto_run_state *run, float *const *tensors)
+{
+    struct tyto_train_params params = common_params(run);
+    enum tyto_err err = TYTO_OK;
+
+    if (run->options->fusion != TYTO_CMAN_FUSION_CMAN)
+        return tyto_fault_set(run->fault, TYTO_ERR_INVALID, NULL, 0, "--contrast",
+                              "is for --fusion cman");
+    params.step.objective = TYTO_STEP_CONTRAST;
+    params.step.discriminant = 0;
+    params.num_epochs = run->options->contrast;
+    params.on_step = on_contrast_step;
+    err = tyto_train_create(&params, &run->train, run->fault);
+    if (!err)
+        err = tyto_run_start_from_init(run);
+    if (!err)
+        err = run_contrast_epochs(run);
+    if (!err)
+        err = tyto_train_get(run->train, tensors);
+    tyto_train_destroy(&run->train);
+    return err;
+}
+
+/* A place for every tensor of the net. */
+static enum tyto_err make_tensors(const struct tyto_cman_tensor_info *infos, float **tensors)
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        tensors[i] =
+            calloc((size_t)infos[i].rows * (infos[i].cols > 0 ? infos[i].cols : 1), sizeof(float));
+        if (!tensors[i])
+            return TYTO_ERR_NOMEM;
+    }
+    return TYTO_OK;
+}
+
+/* The training, after a phase without labels where one is asked for. */
+static enum tyto_err start(struct tyto_run_state *run, const char *checkpoint_path)
+{
+    const bool goes_on = run->params->resumes && access(checkpoint_path, F_OK) == 0;
+    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
+    float *learnt[TYTO_CMAN_NUM_TENSORS] = {0}, *tensors[TYTO_CMAN_NUM_TENSORS] = {0};
+    enum tyto_err err = TYTO_OK;
+
+    if (run->options->contrast == 0 || goes_on)
+        return make_train(run, checkpoint_path);
+    tyto_cman_list_tensors(&run->step.dims, infos);
+    err = make_tensors(infos, learnt);
+    if (!err)
+        err = make_tensors(infos, tensors);
+    if (!err)
+        err = learn_contrast(run, learnt);
+    if (!err)
+        err = make_train(run, checkpoint_path);
+    if (!err)
+        err = tyto_train_get(run->train, tensors);
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        if (!err && is_contrasts(infos[i].name))
+            memcpy(tensors[i], learnt[i],
+                   (size_t)infos[i].rows * (infos[i].cols > 0 ? infos[i].cols : 1) * sizeof(float));
+    }
+    if (!err)
+        err = tyto_train_set(run->train, tensors);
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        free(learnt[i]);
+        free(tensors[i]);
+    }
+    return err;
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
 
 static enum tyto_err resume(struct tyto_run_state *run, const char *path)
 {
@@ -184,7 +300,7 @@ static enum tyto_err prepare(struct tyto_run_state *run, const char *checkpoint_
     if (!err)
         err = choose_class_weights(run);
     if (!err)
-        err = make_train(run, checkpoint_path);
+        err = start(run, checkpoint_path);
     return err ? err : resume(run, checkpoint_path);
 }
 

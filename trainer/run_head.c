@@ -277,6 +277,11 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     run->step.batch = o->batch;
     run->step.pool = (enum tyto_step_pool)o->weak;
     run->step.dropout = o->dropout;
+    run->step.discriminant = o->discriminant;
+    if (o->discriminant > 0 &&
+        (d->head != TYTO_HEAD_SOFTMAX || run->step.pool != TYTO_STEP_POOL_NONE))
+        return tyto_fault_set(run->fault, TYTO_ERR_INVALID, NULL, 0, "--discriminant",
+                              "is for --head softmax and labels of segments");
     if (d->num_classes > TYTO_CMAN_MAX_CLASSES)
         return tyto_fault_set(run->fault, TYTO_ERR_SHAPE, NULL, 0, "classes",
                               "%u are over the limit of %d", d->num_classes, TYTO_CMAN_MAX_CLASSES);

@@ -51,8 +51,8 @@ static bool make_tensors(const struct tyto_params_layout *layout, float **ret_te
 static void draw_row(uint64_t *state, float *values, size_t num, uint32_t num_inputs)
 {
     for (size_t i = 0; i < num; i++)
-        values[i] = ((float)(tyto_random_bits(state) >> 40) / 8388608.0F - 1.0F) /
-                    sqrtf((float)num_inputs);
+        values[i] =
+            ((float)(tyto_random_bits(state) >> 40) / 8388608.0F - 1.0F) / sqrtf((float)num_inputs);
 }
 
 /* Most classes are absent most of the time: a head that begins there need not learn it first. */
@@ -261,6 +261,8 @@ static enum tyto_err run_steps(struct tyto_train *train, struct tyto_fault *ret_
     struct tyto_batch_source source = tyto_train_source(train, train->params.train);
 
     source.targets.weights = train->class_weights;
+    source.targets.heard = train->params.heard_weight;
+    source.targets.seen = train->params.seen_weight;
     source.order = train->order;
     source.augment = &train->params.augment;
     source.seed = train->params.seed;

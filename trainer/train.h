@@ -29,10 +29,12 @@ struct tyto_train_epoch {
 };
 
 struct tyto_train_params {
-    struct tyto_step_params step;       /* dims that read the data sets' shape */
-    struct tyto_dataset *train;         /* borrowed until destroy; its shape must fit dims */
-    struct tyto_dataset *val;           /* NULL: no validation. May share its source with train */
-    const float *class_weights;         /* (num_logits), copied; NULL: all 1. Training only */
+    struct tyto_step_params step; /* dims that read the data sets' shape */
+    struct tyto_dataset *train;   /* borrowed until destroy; its shape must fit dims */
+    struct tyto_dataset *val;     /* NULL: no validation. May share its source with train */
+    const float *class_weights;   /* (num_logits), copied; NULL: all 1. Training only */
+    float heard_weight,
+        seen_weight; /* of a multi-label head's tasks beside joint; 0: 1. Training */
     struct tyto_augment_params augment; /* training only */
     enum tyto_cman_fusion fusion;
     uint64_t seed;

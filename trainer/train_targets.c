@@ -26,6 +26,9 @@ void tyto_targets_add(const struct tyto_targets *targets, const uint8_t *truth, 
 {
     const uint32_t classes = targets->num_classes;
 
+    const float heard = targets->heard > 0 ? targets->heard : 1;
+    const float seen = targets->seen > 0 ? targets->seen : 1;
+
     for (uint32_t t = 0; t < num; t++) {
         const uint8_t *bits = truth + (size_t)t * classes;
         const int32_t sound = sounds ? sounds[t] : (int32_t)t;
@@ -37,10 +40,10 @@ void tyto_targets_add(const struct tyto_targets *targets, const uint8_t *truth, 
         }
         for (uint32_t k = 0; k < classes; k++) {
             put(targets, k, bits[k] == TYTO_TRUTH_BOTH, shares[t], y, n);
-            put(targets, 2 * classes + k, bits[k] & TYTO_TRUTH_SEEN, shares[t], y, n);
+            put(targets, 2 * classes + k, bits[k] & TYTO_TRUTH_SEEN, seen * shares[t], y, n);
             if (sound >= 0)
                 put(targets, classes + k, truth[(size_t)sound * classes + k] & TYTO_TRUTH_HEARD,
-                    shares[sound], y, n);
+                    heard * shares[sound], y, n);
         }
     }
 }

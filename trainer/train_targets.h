@@ -12,6 +12,7 @@ struct tyto_targets {
     uint32_t num_classes, num_logits;
     uint32_t stride;      /* floats from one row of targets to the next */
     const float *weights; /* (num_logits): of "it is", and for softmax of the row; NULL: 1 */
+    float heard, seen;    /* multi-label: weight of these tasks beside joint's 1; 0 counts as 1 */
 };
 
 /* Which logits a truth wants: softmax wants the first class with any bit, or background;

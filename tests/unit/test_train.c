@@ -29,7 +29,7 @@ enum { T = 5, L = 2, A = 3, V = 2, K = 2, CLIPS = 8 };
 
 static void multi_label_targets_are_joint_heard_seen(void **state)
 {
-    const struct tyto_targets targets = {TYTO_HEAD_MULTI_LABEL, 2, 6, 8, NULL};
+    const struct tyto_targets targets = {TYTO_HEAD_MULTI_LABEL, 2, 6, 8, NULL, 0, 0};
     const uint8_t truth[2][2] = {{BOTH, HEARD}, {0, SEEN}};
     const float shares[] = {1, 0.5F};
     float yes[16] = {0}, no[16] = {0};
@@ -45,7 +45,7 @@ static void multi_label_targets_are_joint_heard_seen(void **state)
 static void softmax_targets_are_the_first_class_or_background(void **state)
 {
     const float weights[] = {2, 3, 5};
-    const struct tyto_targets targets = {TYTO_HEAD_SOFTMAX, 2, 3, 4, weights};
+    const struct tyto_targets targets = {TYTO_HEAD_SOFTMAX, 2, 3, 4, weights, 0, 0};
     const uint8_t truth[3][2] = {{0, SEEN}, {HEARD, BOTH}, {0, 0}};
     const float shares[] = {1, 1, 1};
     float yes[12] = {0}, no[12] = {0};
@@ -60,7 +60,7 @@ static void softmax_targets_are_the_first_class_or_background(void **state)
 
 static void what_is_heard_moves_with_the_sound(void **state)
 {
-    const struct tyto_targets targets = {TYTO_HEAD_MULTI_LABEL, 1, 3, 4, NULL};
+    const struct tyto_targets targets = {TYTO_HEAD_MULTI_LABEL, 1, 3, 4, NULL, 2, 3};
     const uint8_t truth[3] = {BOTH, 0, SEEN};
     const int32_t sounds[] = {-1, 0, 1}; /* one segment later */
     const float shares[] = {1, 1, 1};
@@ -70,11 +70,11 @@ static void what_is_heard_moves_with_the_sound(void **state)
     tyto_targets_add(&targets, truth, 3, sounds, shares, yes, no);
     /* heard: nothing is said of row 0; row 1 has row 0's sound */
     assert_true(yes[1] == 0 && no[1] == 0);
-    assert_true(yes[5] == 1 && no[5] == 0);
-    assert_true(yes[9] == 0 && no[9] == 1);
+    assert_true(yes[5] == 2 && no[5] == 0); /* the task weighs 2 */
+    assert_true(yes[9] == 0 && no[9] == 2);
     /* joint and seen stay with the picture */
     assert_true(yes[0] == 1 && yes[4] == 0 && yes[8] == 0);
-    assert_true(yes[2] == 1 && yes[6] == 0 && yes[10] == 1);
+    assert_true(yes[2] == 3 && yes[6] == 0 && yes[10] == 3);
 }
 
 /* --- a data set ------------------------------------------------------------------------------ */
@@ -116,7 +116,7 @@ static int drop_rig(void **state)
     return 0;
 }
 
-static const struct tyto_targets multi = {TYTO_HEAD_MULTI_LABEL, K, 3 * K, 8, NULL};
+static const struct tyto_targets multi = {TYTO_HEAD_MULTI_LABEL, K, 3 * K, 8, NULL, 1, 1};
 
 /* One batch of all clips. */
 static struct tyto_prefetch *fill(struct rig *rig, const struct tyto_batch_source *like,
