@@ -101,7 +101,7 @@ class Features(unittest.TestCase):
         self.assertEqual((status, err), (0, ""))
         there = int(re.search(r"\((\d+) were there already\)", out).group(1))
         self.assertEqual(there, len(before))
-        self.assertEqual(sorted(os.listdir(self.cache.name)), sorted(self.shards()))
+        self.assertFalse([name for name in os.listdir(self.cache.name) if ".part" in name])
         self.assertEqual(len(self.shards()), NUM)
 
     def test_a_killed_run_loses_the_recording_in_hand_alone(self):
@@ -115,7 +115,7 @@ class Features(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("interrupted", err)
         self.assertRegex(out, rf"[1-{NUM - 1}] of {NUM} recordings")
-        self.assertEqual(len(os.listdir(self.cache.name)), len(self.shards()))
+        self.assertFalse([name for name in os.listdir(self.cache.name) if ".part" in name])
         self.check_resumed()
 
     def test_wrong_usage_is_status_2_and_help_has_examples(self):

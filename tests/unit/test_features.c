@@ -4,6 +4,7 @@
 #include "made_clip.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ static uint32_t num_in_cache(void)
     uint32_t num = 0;
     DIR *folder = opendir(cache);
     for (struct dirent *entry; folder && (entry = readdir(folder));)
-        num += entry->d_name[0] != '.';
+        num += strstr(entry->d_name, ".features") != NULL;
     if (folder)
         closedir(folder);
     return num;
@@ -236,13 +237,29 @@ static void what_is_in_the_cache_is_not_made_again(void **state)
     assert_int_equal(progress.num_cached, NUM_FILES - 1);
     tyto_features_destroy(&features);
 
+    /* a recording that was changed, its size and its time of change kept, is another one */
+    struct stat info;
+    FILE *file = fopen(paths[1], "r+b");
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &info), 0);
+    assert_int_equal(fseek(file, -1, SEEK_END), 0);
+    const int byte = fgetc(file);
+    assert_int_equal(fseek(file, -1, SEEK_END), 0);
+    fputc(byte ^ 1, file);
+    fclose(file);
+    const struct timespec times[] = {info.st_atim, info.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, paths[1], times, 0), 0);
+    features = run(files, NUM_FILES, &progress);
+    assert_int_equal(progress.num_cached, NUM_FILES - 1);
+    tyto_features_destroy(&features);
+
     /* other pictures have shards of their own */
     params.pictures = TYTO_SOURCE_FILE_KEYFRAMES;
     features = run(files, NUM_FILES, &progress);
     params.pictures = TYTO_SOURCE_FILE_NEAREST;
     assert_int_equal(progress.num_cached, 0);
     tyto_features_destroy(&features);
-    assert_int_equal(num_in_cache(), 2 * NUM_FILES);
+    assert_int_equal(num_in_cache(), 2 * NUM_FILES + 1);
 }
 
 static bool stop_at_once(void *user)

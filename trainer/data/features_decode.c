@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "trainer/data/features_parts.h"
@@ -13,21 +14,93 @@ static bool should_stop(void *queue)
     return tyto_features_queue_is_closed(queue);
 }
 
+/* --- what a recording holds ---------------------------------------------------------- */
+
+/* Hashing a large archive takes minutes: the digest of a file is kept, under a name made of what
+ * changes whenever the file does. */
+static char *memo_path(const struct tyto_features *features, const struct stat *info)
+{
+    char text[256], name[TYTO_DIGEST_HEX_BYTES], *path = NULL;
+    const int len =
+        snprintf(text, sizeof(text), "%llu %llu %lld %lld.%09ld %lld.%09ld",
+                 (unsigned long long)info->st_dev, (unsigned long long)info->st_ino,
+                 (long long)info->st_size, (long long)info->st_mtim.tv_sec, info->st_mtim.tv_nsec,
+                 (long long)info->st_ctim.tv_sec, info->st_ctim.tv_nsec);
+    tyto_digest_hex(text, (size_t)len, name);
+    return asprintf(&path, "%s/%s.content", features->cache_dir, name) < 0 ? NULL : path;
+}
+
+static bool read_memo(const char *path, char ret_hex[TYTO_DIGEST_HEX_BYTES])
+{
+    char hex[TYTO_DIGEST_HEX_BYTES] = "";
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    const ssize_t num = read(fd, hex, sizeof(hex));
+    close(fd);
+    if (num != sizeof(hex) - 1 || strspn(hex, "0123456789abcdef") != sizeof(hex) - 1)
+        return false;
+    memcpy(ret_hex, hex, sizeof(hex));
+    return true;
+}
+
+/* If it fails the file is hashed again next time. */
+static void write_memo(const char *path, const char *hex)
+{
+    char *part = NULL;
+    if (asprintf(&part, "%s-XXXXXX", path) < 0)
+        return;
+    const int fd = mkostemp(part, O_CLOEXEC);
+    if (fd >= 0) {
+        const ssize_t len = (ssize_t)strlen(hex);
+        const bool ok = write(fd, hex, (size_t)len) == len;
+        close(fd);
+        if (!ok || rename(part, path) != 0)
+            unlink(part);
+    }
+    free(part);
+}
+
+static enum tyto_err hash(struct tyto_features *features, const char *path,
+                          char ret_hex[TYTO_DIGEST_HEX_BYTES], struct tyto_fault *fault)
+{
+    struct stat info;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        const int error = errno;
+        if (fd >= 0)
+            close(fd);
+        return tyto_fault_set(fault, error == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, NULL, 0,
+                              NULL, "%s", strerror(error));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        close(fd);
+        return tyto_fault_set(fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
+                              "is not a file: name the recordings themselves");
+    }
+    char *memo = memo_path(features, &info);
+    enum tyto_err err = TYTO_OK;
+    if (!memo || !read_memo(memo, ret_hex)) {
+        err = tyto_digest_fd(fd, should_stop, features->queue, ret_hex);
+        if (err != TYTO_OK)
+            tyto_fault_set(fault, err, NULL, 0, NULL, "cannot be read: %s",
+                           err == TYTO_ERR_IO ? strerror(errno) : tyto_err_text(err));
+        else if (memo)
+            write_memo(memo, ret_hex);
+    }
+    free(memo);
+    close(fd);
+    return err;
+}
+
 /* Key and shard by content. */
 static enum tyto_err find_shard(struct tyto_features *features,
                                 struct tyto_features_recording *recording, struct tyto_fault *fault)
 {
     char content[TYTO_DIGEST_HEX_BYTES], text[512];
-    const int fd = open(recording->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return tyto_fault_set(fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, NULL, 0,
-                              NULL, "%s", strerror(errno));
-    const enum tyto_err err = tyto_digest_fd(fd, should_stop, features->queue, content);
-    const int error = errno;
-    close(fd);
+    const enum tyto_err err = hash(features, recording->path, content, fault);
     if (err != TYTO_OK)
-        return tyto_fault_set(fault, err, NULL, 0, NULL, "cannot be read: %s",
-                              err == TYTO_ERR_IO ? strerror(error) : tyto_err_text(err));
+        return err;
     const int len =
         snprintf(text, sizeof(text),
                  "features 1\ncontent %s\naudio %s\nvisual %s\nsegment_ns %lld\n"
@@ -43,6 +116,8 @@ static enum tyto_err find_shard(struct tyto_features *features,
     recording->shard = shard;
     return TYTO_OK;
 }
+
+/* --- decoding ------------------------------------------------------------------------- */
 
 static bool is_cached(const struct tyto_features_recording *recording)
 {
