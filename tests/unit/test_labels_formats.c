@@ -75,9 +75,9 @@ static void xml_cannot_grow_or_reach_out(void **state)
                   "a.eaf:2: it has a document type (<!DOCTYPE ...>): delete that line\n");
     assert_faults("a.eaf", "<ANNOTATION_DOCUMENT AUTHOR=\"&lol2;\"/>\n",
                   "a.eaf:1: Entity 'lol2' not defined\n");
-    static char deep[2048];
+    static char deep[2048] = "<ANNOTATION_DOCUMENT>";
     for (int i = 0; i < 40; i++)
-        strcat(deep, i == 0 ? "<ANNOTATION_DOCUMENT>" : "<x>");
+        snprintf(deep + strlen(deep), sizeof(deep) - strlen(deep), "<x>");
     assert_faults("a.eaf", deep, "a.eaf:1: its elements are too deep in one another\n");
 }
 
