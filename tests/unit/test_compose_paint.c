@@ -54,11 +54,10 @@ static enum tyto_err read_picture(void *user, uint32_t entry_idx,
         fill(ret_image, 64, 48, 20, 20, 230);
         return TYTO_OK;
     }
-    fill(ret_image, 200, 150, 120, 120, 120);
-    if (entry_idx == RED_DISC) {
-        fill(ret_image, 200, 150, 250, 250, 250);
+    const int grey = entry_idx == RED_DISC ? 250 : 120;
+    fill(ret_image, 200, 150, grey, grey, grey);
+    if (entry_idx == RED_DISC)
         put_disc(ret_image, 70, 80, 40, 220, 20, 20);
-    }
     return TYTO_OK;
 }
 
