@@ -5,6 +5,9 @@
  *   audio_feature.h5 (N,T,A)   visual_feature.h5 (N,T,7,7,V) or (N,T,L,V)   labels.h5 (N,T,K+1),
  *   the last class is background   train_order.h5, val_order.h5, test_order.h5: row numbers
  *
+ * Contiguous files and chunks of one clip are quick to read in any order. Packed chunks that span
+ * many clips (h5py's own choice) are not: h5repack -l avadataset:CHUNK=1x10x7x7x512 IN OUT.
+ *
  * Without labels.h5 they are made of labels_closs.h5 (N,T) and mil_labels.h5 (N,K+1), or of
  * labels_closs.h5 and Annotations.txt, or of Annotations.txt alone. */
 #ifndef TYTO_TRAINER_DATA_AVE_H
