@@ -162,7 +162,18 @@ static const struct {
     {"cameras: []\n", " cameras: there is no camera: add '- {id: NAME, uri: URI}' to it"},
     {"camreas: []\n", "1: camreas: unknown key; did you mean 'cameras'?"},
     {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
-                   "publish, log, connects_per_s"},
+                   "publish, record, control, log, connects_per_s"},
+    {CAM "record: {pre_s: 3}\n",
+     "2: record.dir: is missing: name the folder that recordings go to"},
+    {CAM "record:\n  dir: clips\n  cameras: [a, b]\n",
+     "4: record.cameras: 'b' is no camera of this file: leave record.cameras out to record all of "
+     "them"},
+    {CAM "record: {dir: clips, max_gb: 3}\n",
+     "2: record.max_gb: unknown key; did you mean 'max_gib'?"},
+    {CAM "record: {dir: clips, pre_s: 500}\n",
+     "2: record.pre_s: '500' is out of range: must be from 0 to 120"},
+    {CAM "record: {dir: clips, pre_s: 5, post_s: 5, max_clip_s: 10}\n",
+     "2: record.max_clip_s: leaves no time for an event between record.pre_s and record.post_s"},
     {"cameras:\n  - id: a\n", "2: cameras[1]: lacks its 'uri': e.g. rtsp://camera.local/stream or "
                               "a file"},
     {"cameras:\n  - uri: rtsp://h/s\n",
