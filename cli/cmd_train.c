@@ -180,6 +180,11 @@ static const char *find_wrong(const struct train_cmd *cmd)
     return NULL;
 }
 
+static bool is_weak_word(const char *text)
+{
+    return strcmp(text, "none") == 0 || strcmp(text, "mean") == 0 || strcmp(text, "max") == 0;
+}
+
 /* 0: go on; else the exit status + 1. */
 static int read_options(struct train_cmd *cmd, int argc, char **argv)
 {
@@ -200,6 +205,8 @@ static int read_options(struct train_cmd *cmd, int argc, char **argv)
                     argv[optind - 1]);
             return 3;
         }
+        if (option >= OPT_TABLE && !optarg && optind < argc && is_weak_word(argv[optind]))
+            optarg = argv[optind++]; /* "--weak mean", which getopt takes for an argument */
         if (!take_option(cmd, option))
             return 3;
     }
@@ -224,13 +231,15 @@ static enum tyto_err set_option(struct train_cmd *cmd, const char *name, const c
     return TYTO_OK;
 }
 
-/* AVE is a task of its own: one class at a time, features as published, the paper's widths. */
+/* AVE is a task of its own: one class at a time, features and widths as published, and no
+ * augmentation, as in the literature. */
 static enum tyto_err set_ave_options(struct train_cmd *cmd)
 {
     static const char *const pairs[][2] = {
         {"head", "softmax"}, {"basis", "none"}, {"width", "none"}, {"match", "128"},
         {"when", "128"},     {"hidden", "128"}, {"which", "128"},  {"look-ahead", "all"},
-        {"batch", "64"},     {"rate", "1e-3"},
+        {"batch", "64"},     {"rate", "1e-3"},  {"shift", "0"},    {"modality-dropout", "0"},
+        {"mixup", "0"},      {"noise", "0"},
     };
     enum tyto_err err = TYTO_OK;
 

@@ -218,7 +218,7 @@ class Train(unittest.TestCase):
         status, _, err = run(*weak, "--out", self.path("strong"))
         self.assertEqual(status, 1)
         self.assertIn("--weak", err)
-        status, out, err = run(*weak, "--out", self.path("weak"), "--weak", "--class-weights",
+        status, out, err = run(*weak, "--out", self.path("weak"), "--weak", "mean", "--class-weights",
                                "balanced")
         self.assertEqual((status, err), (0, ""))
         status, out, err = self.train("folds", "--folds", "3", "--epochs", "1")
@@ -234,6 +234,18 @@ class Train(unittest.TestCase):
         self.assertEqual((status, err), (0, ""))
         self.assertNotIn("fold 1 of 3", out)
         self.assertIn("fold 2 of 3", out)
+
+    def test_other_objectives(self):
+        status, out, err = self.train("contrast", "--contrast", "2", "--epochs", "1",
+                                      "--heard-weight", "0.5")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("contrast: 2 epochs without labels", out)
+        status, out, err = self.train("apart", "--head", "softmax", "--discriminant", "0.1",
+                                      "--epochs", "1")
+        self.assertEqual((status, err), (0, ""))
+        status, _, err = self.train("both", "--discriminant", "0.1", "--epochs", "1")
+        self.assertEqual(status, 1)
+        self.assertIn("--head softmax", err)
 
     def test_wrong_usage_is_2_and_help_is_0(self):
         labels = self.path("labels.csv")
