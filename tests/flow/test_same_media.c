@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The trainer (libav) and the daemon (GStreamer) get the same pictures and the same sound out of a
+ * file: else a head would be served something else than it was trained on. */
+#include "tests/unit/made_clip.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/flow/rig.h"
+#include "trainer/source_file.h"
+
+enum { NUM_SAMPLES = 16000, MAX_SEGMENTS = 16 };
+
+/* One segment as the daemon has it, compared with the trainer's next one. */
+static void compare(const char *name, const struct tyto_segment *a,
+                    const struct tyto_source_segment *b)
+{
+    assert_int_equal(a->begin_ns, b->begin_ns);
+    assert_int_equal(a->has_audio, b->pcm != NULL);
+    assert_int_equal(a->has_video, b->has_picture);
+    if (a->has_video) {
+        const struct tyto_frame *x = &a->picture->frame, *y = &b->frame;
+        assert_true(llabs(a->picture->pts_ns - b->picture_ns) < 1000000);
+        assert_true(x->format == y->format && x->width == y->width && x->height == y->height);
+        if (x->bt709 != y->bt709 || x->full_range != y->full_range)
+            fail_msg("%s: matrix or range differ", name);
+        double sum = 0;
+        for (uint32_t row = 0; row < x->height; row++) {
+            for (uint32_t col = 0; col < x->width; col++)
+                sum += abs(x->planes[0][row * x->strides_bytes[0] + col] -
+                           y->planes[0][row * y->strides_bytes[0] + col]);
+        }
+        if (sum / (x->width * x->height) > 0.05)
+            fail_msg("%s, segment %u: pictures differ", name, b->idx);
+    }
+    if (a->has_audio) {
+        double difference = 0, power = 0;
+        for (int i = 0; i < NUM_SAMPLES; i++) {
+            difference += pow((double)a->pcm[i] - (double)b->pcm[i], 2);
+            power += pow((double)b->pcm[i], 2);
+        }
+        /* Where a stream's first sample falls between two of 16 kHz either may be taken: half a
+         * sample of shift makes (2 sin(pi 1000 / 32000))^2 of a tone of 1 kHz. */
+        if (difference > 0.04 * power + 1e-6)
+            fail_msg("%s, segment %u: sounds differ by %.2g of %.2g", name, b->idx,
+                     sqrt(difference / NUM_SAMPLES), sqrt(power / NUM_SAMPLES));
+    }
+}
+
+static void check_same(const char *name, uint32_t want_segments)
+{
+    const struct tyto_camera_params camera = {
+        .id = "file", .uri = rig_path(name), .source = {.keyframes = TYTO_KEYFRAMES_NEVER}};
+    const struct tyto_source_file_params params = {.path = camera.uri};
+    struct tyto_source_file *source = NULL;
+    struct tyto_fault fault = {0};
+    struct rig rig;
+    uint32_t num = 0;
+    if (tyto_source_file_open(&params, &source, &fault))
+        fail_msg("%s", fault.text);
+    rig_open(&rig, &camera);
+    const uint64_t until_ns = tyto_clock_mono_ns() + 60 * TYTO_NS_PER_S;
+    while (!tyto_session_has_ended(rig.session) && tyto_clock_mono_ns() < until_ns) {
+        struct tyto_segment segment;
+        enum tyto_session_poll polled;
+        while ((polled = tyto_session_poll(rig.session, tyto_clock_mono_ns(), &segment)) ==
+               TYTO_SESSION_SEGMENT) {
+            struct tyto_source_segment other;
+            assert_int_equal(tyto_source_file_next(source, &other, &fault), TYTO_OK);
+            compare(name, &segment, &other);
+            tyto_source_segment_finish(&other);
+            tyto_picture_unref(&segment.picture);
+            num++;
+        }
+        if (polled == TYTO_SESSION_OVER)
+            tyto_session_release(rig.session);
+        usleep(1000);
+    }
+    assert_int_equal(num, want_segments);
+    struct tyto_source_segment none;
+    assert_int_equal(tyto_source_file_next(source, &none, &fault), TYTO_ERR_EMPTY);
+    tyto_source_file_close(&source);
+    rig_close(&rig);
+}
+
+static void an_mp4_is_the_same_to_both(void **state)
+{
+    (void)state;
+    const struct made_clip made = {
+        .length_s = 4.32, .beep_begin_s = 1.25, .beep_end_s = 2.75, .gop_frames = 250};
+    make_clip(rig_path("made.mp4"), &made);
+    check_same("made.mp4", 4);
+}
+
+static void stereo_at_48_khz_in_matroska_is_the_same_to_both(void **state)
+{
+    (void)state;
+    rig_make("stereo.mkv",
+             "videotestsrc num-buffers=75 pattern=ball ! "
+             "video/x-raw,format=I420,width=1280,height=720,framerate=25/1 ! "
+             "x264enc speed-preset=ultrafast key-int-max=75 bframes=2 ! h264parse ! matroskamux "
+             "name=m audiotestsrc samplesperbuffer=480 num-buffers=300 freq=440 ! "
+             "audio/x-raw,rate=48000,channels=2 ! flacenc ! m. m.");
+    check_same("stereo.mkv", 3);
+}
+
+static int remove_media(void **state)
+{
+    (void)state;
+    rig_finish_media();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_mp4_is_the_same_to_both),
+        cmocka_unit_test(stereo_at_48_khz_in_matroska_is_the_same_to_both),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_media);
+}
