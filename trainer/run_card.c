@@ -3,6 +3,7 @@
  * Only what the run itself knows. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/cman_weights.h"
 #include "proto/weights.h"
@@ -31,24 +32,42 @@ static struct counts count_class(const struct tyto_dataset *data, uint32_t k)
     return counts;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Recordings; 0 when out of memory. */
+static uint32_t count_groups(const struct tyto_dataset *data)
+{
+    const uint32_t clips = data->shape.num_clips;
+    uint32_t *groups = malloc(clips * sizeof(*groups));
+    uint32_t num = 0;
+
+    if (!groups)
+        return 0;
+    memcpy(groups, data->groups, clips * sizeof(*groups));
+    qsort(groups, clips, sizeof(*groups), by_number);
+    for (uint32_t i = 0; i < clips; i++)
+        num += i == 0 || groups[i] != groups[i - 1];
+    free(groups);
+    return num;
+}
+
 static void put_data(FILE *out, const char *name, const struct tyto_dataset *data,
                      const char *digest)
 {
     uint64_t segments = 0;
-    uint32_t weak = 0, groups = 0;
+    uint32_t weak = 0;
 
     for (uint32_t i = 0; i < data->shape.num_clips; i++) {
-        bool is_new = true;
-
-        /* clips of a recording stand together */
-        for (uint32_t k = i; k > 0 && is_new; k--)
-            is_new = data->groups[k - 1] != data->groups[i];
-        groups += is_new;
         segments += data->len[i];
         weak += data->is_weak[i];
     }
-    fprintf(out, "| %s | %u | %u | %llu | %u | `%.16s` |\n", name, groups, data->shape.num_clips,
-            (unsigned long long)segments, weak, digest);
+    fprintf(out, "| %s | %u | %u | %llu | %u | `%.16s` |\n", name, count_groups(data),
+            data->shape.num_clips, (unsigned long long)segments, weak, digest);
 }
 
 static void put_texts(FILE *out, const char *what, const struct tyto_run_texts *texts)
