@@ -105,8 +105,8 @@ enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,
         return TYTO_OK;
     const int64_t decide_ns = decide_of(recording->config, camera);
     const int64_t lag_ns = decide_ns + wait_of(recording->config, camera);
-    return tyto_recorder_add_camera(recording->recorder, camera->id, camera->av_offset_ns, decide_ns,
-                                    lag_ns, ret_tap);
+    return tyto_recorder_add_camera(recording->recorder, camera->id, camera->av_offset_ns,
+                                    decide_ns, lag_ns, ret_tap);
 }
 
 void tyto_recording_progress(struct tyto_recording *recording, const char *camera_id,

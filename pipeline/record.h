@@ -38,8 +38,8 @@ enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
 void tyto_recorder_destroy(struct tyto_recorder **recorder);
 
 /* decide_ns: how much later segments may still tell of an event's begin or end; lag_ns: how far
- * evaluation may lie behind what the camera gives, with that. *ret_tap is borrowed until the recorder
- * is destroyed; it holds itself as long as a source refers to it. EXISTS, NOMEM. */
+ * evaluation may lie behind what the camera gives, with that. *ret_tap is borrowed until the
+ * recorder is destroyed; it holds itself as long as a source refers to it. EXISTS, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_recorder_add_camera(struct tyto_recorder *recorder, const char *id,
                                        int64_t av_offset_ns, int64_t decide_ns, int64_t lag_ns,

@@ -49,6 +49,9 @@ class World(test_daemon.World):
         port = process.stdout.readline().split()[1]
         return f"rtsp://127.0.0.1:{port}/camera"
 
+    def start_daemon(self, *arguments, **kwargs):
+        return super().start_daemon("--control", "off", *arguments, **kwargs)
+
     def record(self, uri, record, extra="", **kwargs):
         path = self.config(f"cameras: [{{id: front, uri: '{uri}'}}]\n{EAGER}{extra}"
                            f"record: {{pre_s: {PRE_S}, post_s: {POST_S}, {record}}}\n")
@@ -222,7 +225,7 @@ def a_full_disk_leaves_no_half_recording(world):
     log = os.path.join(world.folder, "limited.log")
     with open(log, "w", encoding="utf-8") as out:
         daemon = subprocess.Popen([wrapper, "--models", world.models, "--endpoint", world.endpoint,
-                                   "--config", path], stderr=out)
+                                   "--control", "off", "--config", path], stderr=out)
     daemon.log = log
     world.processes.append(daemon)
     test_daemon.wait_for("events", lambda: len([
@@ -284,6 +287,11 @@ def main():
             continue
         with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
             world = World(args, folder)
+            try:
+                world.program("tyto-demo-camera")
+            except FileNotFoundError:
+                print("SKIP: no demo camera (scripts/setup makes it)")
+                return 77
             if not world.has_models():
                 print(f"SKIP: no networks in {world.models}")
                 return 77
