@@ -355,6 +355,52 @@ static void a_broken_stream_harms_no_other(struct check *check)
     cman_rig_close(&rig);
 }
 
+static void fed_is_as_good_as_stepped(struct check *check)
+{
+    const uint32_t stream = 1;
+    const struct cman_rig_params params = {
+        .spec = &small_spec, .look_ahead = 1, .max_streams = 2, .max_batch = 2};
+    struct tyto_cman_result result, other_result;
+    struct tyto_cman *other = NULL;
+    struct cman_want want = {0};
+    struct cman_rig rig;
+
+    cman_rig_open(&rig, check, &params);
+    const struct tyto_cman_params like = {.weights_path = rig.path,
+                                          .gpu = check->gpu,
+                                          .like = rig.cman,
+                                          .look_ahead = 1,
+                                          .max_streams = 2,
+                                          .max_batch = 2,
+                                          .audio_features = rig.audio,
+                                          .visual_features = rig.visual};
+    struct cman_clip clip = cman_clip_random(&rig, 25, 2.0F);
+    check_must(tyto_cman_create(&like, &other, NULL), "a second head");
+    for (uint32_t t = 0; t < 25; t++) {
+        /* the row that cman_rig_feed() fills */
+        const struct tyto_cman_item item = {.stream_idx = stream,
+                                            .audio_row = 1,
+                                            .visual_row = 1,
+                                            .has_audio = true,
+                                            .has_visual = true,
+                                            .restart = t == 3};
+
+        cman_rig_feed(&rig, &clip, &stream, 1, t, t == 3, &result);
+        if (t < 24) {
+            check_must(tyto_cman_feed(other, &item, 1), "feeding");
+            continue;
+        }
+        want = keep(&rig, &result);
+        tyto_cman_destroy(&rig.cman); /* the kernels that both use stay */
+        check_must(tyto_cman_step(other, &item, 1, &other_result), "a step");
+        cman_rig_compare(&rig, &other_result, &want, 0.0, "fed is as good as stepped");
+    }
+    tyto_cman_destroy(&other);
+    cman_want_free(&want);
+    cman_clip_free(&clip);
+    cman_rig_close(&rig);
+}
+
 static void refusals(struct check *check)
 {
     const struct cman_rig_params params = {
@@ -459,6 +505,7 @@ int main(int argc, char **argv)
         check_window(&check, &window_cases[i]);
     streams_do_not_mix(&check);
     a_broken_stream_harms_no_other(&check);
+    fed_is_as_good_as_stepped(&check);
     refusals(&check);
     return check_close(&check);
 }

@@ -59,6 +59,7 @@ struct seen {
 };
 
 static struct seen seen;
+static enum tyto_exec exec; /* of the encoders */
 
 static bool knows(const char *class_name)
 {
@@ -165,6 +166,7 @@ static struct tyto_engine *make_engine(const char *head, const struct tyto_track
         .audio_path = rig_path("audio.safetensors"),
         .head_path = rig_path(head),
         .device = getenv("TYTO_DEVICE"),
+        .exec = exec,
         .look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS,
         .max_cameras = MAX_CAMERAS,
         .connects_per_s = 100,
@@ -290,11 +292,11 @@ static void a_thousand_swaps_under_load_lose_no_segment(void **state)
 
 static const char *const clip = "test://?live=0&seconds=40&width=32&height=32&fps=2&pattern=18";
 
-static void after_a_swap_scores_are_those_of_a_head_that_had_always_been_there(void **state)
+static void assert_scores_go_on(enum tyto_exec with)
 {
+    exec = with;
     static float want[MAX_KEPT][2];
     struct tyto_swap_result result;
-    (void)state;
     struct tyto_engine *engine = make_engine("b.safetensors", &eager, 0);
     add(engine, "one", clip);
     assert_int_equal(tyto_engine_wait_ended(engine, WAIT_MS), TYTO_OK);
@@ -320,6 +322,14 @@ static void after_a_swap_scores_are_those_of_a_head_that_had_always_been_there(v
     }
     assert_true(num_by_b > 5 && num_other > 5); /* and the heads do differ */
     tyto_engine_destroy(&engine);
+}
+
+static void after_a_swap_scores_are_those_of_a_head_that_had_always_been_there(void **state)
+{
+    (void)state;
+    assert_scores_go_on(TYTO_EXEC_VULKAN);
+    assert_scores_go_on(TYTO_EXEC_CPU);
+    exec = TYTO_EXEC_AUTO;
 }
 
 static void the_head_that_serves_already_is_not_swapped(void **state)

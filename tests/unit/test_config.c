@@ -55,6 +55,7 @@ static void a_whole_file_is_read_into_plain_values(void **state)
                                "publish:\n"
                                "  endpoints: [tcp://127.0.0.1:6000, ipc:///run/tyto/e.sock]\n"
                                "  heartbeat_s: 2\n"
+                               "control: /run/tyto/c.sock\n"
                                "log: {level: debug, format: json}\n";
     struct tyto_config *config = NULL;
     char said[1024];
@@ -63,6 +64,7 @@ static void a_whole_file_is_read_into_plain_values(void **state)
         print_error("%s\n", said);
     assert_int_equal(err, TYTO_OK);
     assert_int_equal(config->num_cameras, 2);
+    assert_string_equal(config->control, "/run/tyto/c.sock");
     const struct tyto_config_camera *camera = &config->cameras[0];
     assert_string_equal(camera->id, "front-door");
     assert_string_equal(camera->uri, "rtsp://user:secret@camera.local/stream");
@@ -161,6 +163,7 @@ static const struct {
     {"cameras: rtsp://h/s\n", "1: cameras: must be a list (lines that begin with '- ')"},
     {"cameras: []\n", " cameras: there is no camera: add '- {id: NAME, uri: URI}' to it"},
     {"camreas: []\n", "1: camreas: unknown key; did you mean 'cameras'?"},
+    {CAM "control: here.sock\n", " control: 'here.sock' is neither an absolute path nor 'off'"},
     {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
                    "publish, record, control, log, connects_per_s"},
     {CAM "record: {pre_s: 3}\n",
