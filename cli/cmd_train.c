@@ -236,10 +236,10 @@ static enum tyto_err set_option(struct train_cmd *cmd, const char *name, const c
 static enum tyto_err set_ave_options(struct train_cmd *cmd)
 {
     static const char *const pairs[][2] = {
-        {"head", "softmax"}, {"basis", "none"}, {"width", "none"}, {"match", "128"},
-        {"when", "128"},     {"hidden", "128"}, {"which", "128"},  {"look-ahead", "all"},
-        {"batch", "64"},     {"rate", "1e-3"},  {"shift", "0"},    {"modality-dropout", "0"},
-        {"mixup", "0"},      {"noise", "0"},
+        {"head", "softmax"}, {"basis", "none"},         {"width", "none"},    {"match", "128"},
+        {"when", "128"},     {"hidden", "128"},         {"which", "128"},     {"look-ahead", "all"},
+        {"batch", "64"},     {"rate", "1e-3"},          {"best", "accuracy"}, {"decay", "0.01"},
+        {"shift", "0"},      {"modality-dropout", "0"}, {"mixup", "0"},       {"noise", "0"},
     };
     enum tyto_err err = TYTO_OK;
 
@@ -319,8 +319,8 @@ static void on_epoch(void *user, const struct tyto_run_epoch *epoch)
     tyto_progress_clear(&cmd->progress);
     printf("epoch %3u  loss %.4f", e->epoch, (double)e->train_loss);
     if (tyto_train_data_val(&cmd->data))
-        printf("  val loss %.4f  right %5.1f %%  F1 %.3f", (double)e->val_loss,
-               100 * (double)e->val_accuracy, (double)e->val_f1);
+        printf("  val loss %.4f  right %5.1f %%  F1 %.3f  mAP %.3f", (double)e->val_loss,
+               100 * (double)e->val_accuracy, (double)e->val_f1, (double)e->val_map);
     printf("  %.1f s%s\n", epoch->took_s, e->is_best ? "  best" : "");
     fflush(stdout);
 }

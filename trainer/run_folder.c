@@ -297,6 +297,7 @@ enum tyto_err tyto_run_add_epoch(struct tyto_run_state *run, const struct tyto_r
     X(val_loss)                                                                                    \
     X(val_accuracy)                                                                                \
     X(val_f1)                                                                                      \
+    X(val_map)                                                                                     \
     X(norm)                                                                                        \
     X(rate)
 
@@ -310,15 +311,16 @@ static enum tyto_err write_csv(const struct tyto_run_state *run, const char *pat
     if (!text)
         return TYTO_ERR_NOMEM;
     at += (size_t)snprintf(text, cap,
-                           "epoch,train_loss,val_loss,val_accuracy,val_f1,norm,rate,"
+                           "epoch,train_loss,val_loss,val_accuracy,val_f1,val_map,norm,rate,"
                            "seconds,best\n");
     for (uint32_t i = 0; i < run->num_epochs; i++) {
         const struct tyto_train_epoch *e = &run->epochs[i].figures;
 
-        at += (size_t)snprintf(text + at, cap - at, "%u,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d\n",
-                               e->epoch, (double)e->train_loss, (double)e->val_loss,
-                               (double)e->val_accuracy, (double)e->val_f1, (double)e->norm,
-                               (double)e->rate, run->epochs[i].took_s, e->is_best);
+        at +=
+            (size_t)snprintf(text + at, cap - at, "%u,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d\n",
+                             e->epoch, (double)e->train_loss, (double)e->val_loss,
+                             (double)e->val_accuracy, (double)e->val_f1, (double)e->val_map,
+                             (double)e->norm, (double)e->rate, run->epochs[i].took_s, e->is_best);
     }
     err = tyto_run_write_text(path, text, run->fault);
     free(text);

@@ -40,14 +40,14 @@ static const struct tyto_run_option table[] = {
     {"epochs", U32, AT(epochs), 1, 100000, NULL, "40", "N", "at most"},
     {"batch", U32, AT(batch), 1, 4096, NULL, "32", "N", "clips of a step"},
     {"rate", F32, AT(rate), 1e-8, 1, NULL, "2e-3", "X", "highest learning rate"},
-    {"decay", F32, AT(decay), 0, 10, NULL, "0.05", "X", "weight decay"},
-    {"dropout", F32, AT(dropout), 0, 0.9, NULL, "0.2", "X", "share of units left out"},
+    {"decay", F32, AT(decay), 0, 10, NULL, "0.1", "X", "weight decay"},
+    {"dropout", F32, AT(dropout), 0, 0.9, NULL, "0.3", "X", "share of units left out"},
     {"warm-up", U32, AT(warm_up), 0, 1000000, NULL, "20", "N", "steps of rising rate"},
     {"max-norm", F32, AT(max_norm), 1e-6, 1e6, NULL, "1", "X", "gradients are clipped to this"},
     {"patience", U32, AT(patience), 0, 100000, NULL, "12", "N",
      "stop after N epochs without a better one; 0: never"},
-    {"best", CHOICE, AT(best), 0, 1, "accuracy|loss", "accuracy", "WHAT",
-     "the best epoch by validation accuracy or loss"},
+    {"best", CHOICE, AT(best), 0, 2, "accuracy|loss|map", "map", "WHAT",
+     "the best epoch by validation accuracy, loss, or mean average precision"},
     {"report", CHOICE, AT(report), 0, 2, "full|short|none", "full", "KIND",
      "report.html at the end; short: without the curve of shifted sound"},
     {"seed", TYTO_RUN_OPTION_U64, AT(seed), 0, 9e18, NULL, "1", "N",
@@ -58,7 +58,7 @@ static const struct tyto_run_option table[] = {
     {"modality-dropout", F32, AT(modality_dropout), 0, 1, NULL, "0.2", "X",
      "share of the clips that lose sound or picture"},
     {"mixup", F32, AT(mixup), 0, 10, NULL, "0.2", "A", "mix two clips by Beta(A,A); 0: never"},
-    {"noise", F32, AT(noise), 0, 10, NULL, "0.1", "X",
+    {"noise", F32, AT(noise), 0, 10, NULL, "0.3", "X",
      "noise on features, in deviations of a basis' features"},
     {"class-weights", CHOICE, AT(class_weights), 0, 1, "none|balanced", "none", "HOW",
      "balanced: rare classes count more, up to 10 times"},
@@ -301,7 +301,7 @@ const char *tyto_run_options_word(const struct tyto_run_options *options, const 
     /* words of every choice, terminated */
     static const char *const known[] = {"multi_label", "softmax",  "cman", "early", "audio",
                                         "visual",      "none",     "mean", "max",   "accuracy",
-                                        "loss",        "balanced", "full", "short"};
+                                        "loss",        "balanced", "full", "short", "map"};
     const uint32_t idx = index_of(name);
     const char *word = NULL;
     size_t len = 0;

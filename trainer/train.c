@@ -294,21 +294,28 @@ static enum tyto_err validate(struct tyto_train *train, struct tyto_train_epoch 
     if (!err) {
         epoch->val_accuracy = tyto_score_accuracy(&score);
         epoch->val_f1 = tyto_score_macro_f1(&score);
+        err = tyto_score_map(&score, &epoch->val_map);
     }
     tyto_score_finish(&score);
     return err;
 }
 
+/* What the best epoch has most of. */
+static float value_of(const struct tyto_train *train, const struct tyto_train_epoch *epoch)
+{
+    return train->params.best == TYTO_TRAIN_BEST_MAP ? epoch->val_map : epoch->val_accuracy;
+}
+
 static bool is_better(const struct tyto_train *train, const struct tyto_train_epoch *epoch)
 {
     const float loss = train->best_loss - epoch->val_loss;
-    const float accuracy = epoch->val_accuracy - train->best_accuracy;
+    const float value = value_of(train, epoch) - train->best_value;
 
     if (!train->params.val || train->best_epoch == 0)
         return true;
     if (train->params.best == TYTO_TRAIN_BEST_LOSS)
-        return loss > 0 || (loss == 0 && accuracy > 0);
-    return accuracy > 0 || (accuracy == 0 && loss > 0);
+        return loss > 0;
+    return value > 0 || (value == 0 && loss > 0);
 }
 
 bool tyto_train_is_done(const struct tyto_train *train)
@@ -355,7 +362,7 @@ enum tyto_err tyto_train_run_epoch(struct tyto_train *train, struct tyto_train_e
     if (epoch.is_best) {
         train->best_epoch = train->epoch;
         train->best_loss = epoch.val_loss;
-        train->best_accuracy = epoch.val_accuracy;
+        train->best_value = value_of(train, &epoch);
         err = tyto_step_read(train->step, train->best, NULL, NULL);
     }
     if (!err && train->params.on_epoch)

@@ -11,8 +11,8 @@
 #include "trainer/train_augment.h"
 #include "trainer/train_batch.h"
 
-/* By what the best epoch is told from the others; ties by the other one. */
-enum tyto_train_best { TYTO_TRAIN_BEST_ACCURACY, TYTO_TRAIN_BEST_LOSS };
+/* By what the best epoch is told from the others; ties by the loss. */
+enum tyto_train_best { TYTO_TRAIN_BEST_ACCURACY, TYTO_TRAIN_BEST_LOSS, TYTO_TRAIN_BEST_MAP };
 
 struct tyto_train_progress {
     uint32_t epoch; /* from 1 on */
@@ -21,10 +21,10 @@ struct tyto_train_progress {
 };
 
 struct tyto_train_epoch {
-    uint32_t epoch;                                   /* from 1 on */
-    float train_loss, val_loss, val_accuracy, val_f1; /* val_: 0 without validation */
-    float norm;                                       /* the largest of the epoch */
-    float rate;                                       /* of its last step */
+    uint32_t epoch;                                            /* from 1 on */
+    float train_loss, val_loss, val_accuracy, val_f1, val_map; /* val_: 0 without validation */
+    float norm;                                                /* the largest of the epoch */
+    float rate;                                                /* of its last step */
     bool is_best;
 };
 

@@ -9,7 +9,7 @@
 #include "proto/weights.h"
 #include "trainer/train_parts.h"
 
-static const char checkpoint_format[] = "checkpoint/2";
+static const char checkpoint_format[] = "checkpoint/3";
 
 enum { VALUES, MOMENT_1, MOMENT_2, BEST, NUM_ROWS };
 
@@ -18,7 +18,7 @@ static const char *const row_names[NUM_ROWS] = {"values", "moment_1", "moment_2"
 /* What a checkpoint says beside its rows, as text. */
 struct state_text {
     char epoch[16], best_epoch[16], num_steps[16], seed[24];
-    char best_loss[32], best_accuracy[32];
+    char best_loss[32], best_value[32];
     char partial_steps[16], partial_sum[32], partial_mass[32], partial_norm[32];
 };
 
@@ -40,7 +40,7 @@ static void describe(const struct tyto_train *train, struct state_text *text,
         {"num_steps", text->num_steps},
         {"seed", text->seed},
         {"best_loss", text->best_loss},
-        {"best_accuracy", text->best_accuracy},
+        {"best_value", text->best_value},
         {"partial_steps", text->partial_steps},
         {"partial_sum", text->partial_sum},
         {"partial_mass", text->partial_mass},
@@ -53,7 +53,7 @@ static void describe(const struct tyto_train *train, struct state_text *text,
     snprintf(text->seed, sizeof(text->seed), "%llu", (unsigned long long)train->params.seed);
     snprintf(text->partial_steps, sizeof(text->partial_steps), "%u", partial->num_steps);
     write_float(text->best_loss, (double)train->best_loss);
-    write_float(text->best_accuracy, (double)train->best_accuracy);
+    write_float(text->best_value, (double)train->best_value);
     write_float(text->partial_sum, partial->sum);
     write_float(text->partial_mass, partial->mass);
     write_float(text->partial_norm, (double)partial->norm);
@@ -124,7 +124,7 @@ static enum tyto_err read_state(const struct tyto_weights *file, struct tyto_tra
 {
     const char *format = tyto_weights_meta(file, "tyto.format");
     uint64_t epoch = 0, best_epoch = 0, num_steps = 0, seed = 0, partial_steps = 0;
-    double loss = 0, accuracy = 0, sum = 0, mass = 0, norm = 0;
+    double loss = 0, value = 0, sum = 0, mass = 0, norm = 0;
 
     if (!format || strcmp(format, checkpoint_format) != 0 ||
         !read_number(file, "epoch", UINT32_MAX, &epoch) ||
@@ -132,7 +132,7 @@ static enum tyto_err read_state(const struct tyto_weights *file, struct tyto_tra
         !read_number(file, "num_steps", UINT32_MAX, &num_steps) ||
         !read_number(file, "seed", UINT64_MAX, &seed) ||
         !read_number(file, "partial_steps", num_steps, &partial_steps) ||
-        !read_float(file, "best_loss", &loss) || !read_float(file, "best_accuracy", &accuracy) ||
+        !read_float(file, "best_loss", &loss) || !read_float(file, "best_value", &value) ||
         !read_float(file, "partial_sum", &sum) || !read_float(file, "partial_mass", &mass) ||
         !read_float(file, "partial_norm", &norm))
         return TYTO_ERR_FORMAT;
@@ -140,7 +140,7 @@ static enum tyto_err read_state(const struct tyto_weights *file, struct tyto_tra
     train->best_epoch = (uint32_t)best_epoch;
     train->num_steps = (uint32_t)num_steps;
     train->best_loss = (float)loss;
-    train->best_accuracy = (float)accuracy;
+    train->best_value = (float)value;
     train->params.seed = seed;
     train->partial = (struct tyto_train_partial){(uint32_t)partial_steps, sum, mass, (float)norm};
     return TYTO_OK;

@@ -26,8 +26,8 @@ struct tyto_train {
     float *is_kept;  /* owned, likewise: 1 where frozen */
     float *rows;     /* owned, (3, layout's num): values and moments on their way */
     uint32_t epoch, best_epoch;
-    uint32_t num_steps; /* so far */
-    float best_loss, best_accuracy;
+    uint32_t num_steps;          /* so far */
+    float best_loss, best_value; /* value: accuracy or mAP */
     struct tyto_train_partial partial;
 };
 

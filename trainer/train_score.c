@@ -122,6 +122,57 @@ static bool ever_comes(const struct tyto_score *score, uint32_t class_idx)
     return false;
 }
 
+struct ranked {
+    float prob;
+    bool is;
+};
+
+/* Falling; of equal scores the wrong ones first, so that a tie gains nothing. */
+static int by_prob(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->prob != y->prob)
+        return x->prob > y->prob ? -1 : 1;
+    return x->is - y->is;
+}
+
+static double average_precision(struct ranked *rows, uint32_t num)
+{
+    uint32_t hits = 0;
+    double sum = 0;
+
+    qsort(rows, num, sizeof(*rows), by_prob);
+    for (uint32_t i = 0; i < num; i++) {
+        hits += rows[i].is;
+        sum += rows[i].is ? (double)hits / (i + 1) : 0;
+    }
+    return hits > 0 ? sum / hits : 0;
+}
+
+enum tyto_err tyto_score_map(const struct tyto_score *score, float *ret_map)
+{
+    const size_t classes = score->num_classes;
+    struct ranked *rows = calloc(score->num_rows + 1, sizeof(*rows));
+    uint32_t num = 0;
+    double sum = 0;
+
+    if (!rows)
+        return TYTO_ERR_NOMEM;
+    for (uint32_t k = 0; k < classes; k++) {
+        if (!ever_comes(score, k))
+            continue;
+        for (size_t r = 0; r < score->num_rows; r++)
+            rows[r] =
+                (struct ranked){score->probs[r * classes + k], score->truths[r * classes + k] != 0};
+        sum += average_precision(rows, score->num_rows);
+        num++;
+    }
+    free(rows);
+    *ret_map = num > 0 ? (float)(sum / num) : 0;
+    return TYTO_OK;
+}
+
 float tyto_score_macro_f1(const struct tyto_score *score)
 {
     uint32_t num = 0;

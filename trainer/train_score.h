@@ -28,6 +28,10 @@ void tyto_score_add(struct tyto_score *score, const float *logits, const uint8_t
 float tyto_score_accuracy(const struct tyto_score *score);
 /* F1 of a class at a threshold, or of softmax's decisions (threshold not used); 0 without any. */
 float tyto_score_f1(const struct tyto_score *score, uint32_t class_idx, float threshold);
+/* Mean over classes that come of the average precision of a class' scores: how well they rank rows,
+ * whatever the thresholds. 0 when none comes. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_score_map(const struct tyto_score *score, float *ret_map);
 /* Mean over classes that come; at 0.5 where a threshold matters. */
 float tyto_score_macro_f1(const struct tyto_score *score);
 /* ret_thresholds (K) <- those of the best F1 within min..max, in the middle between the scores

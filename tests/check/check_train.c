@@ -147,7 +147,8 @@ static void learns(struct check *check, const struct tyto_train_params *params,
 static bool is_same(const struct tyto_train_epoch *a, const struct tyto_train_epoch *b)
 {
     return a->train_loss == b->train_loss && a->val_loss == b->val_loss && a->norm == b->norm &&
-           a->val_accuracy == b->val_accuracy && a->is_best == b->is_best;
+           a->val_accuracy == b->val_accuracy && a->val_map == b->val_map &&
+           a->is_best == b->is_best;
 }
 
 static bool stop_at_step_3(void *user, const struct tyto_train_progress *progress)

@@ -467,6 +467,26 @@ static void thresholds_are_those_of_the_best_f1(void **state)
     tyto_score_finish(&score);
 }
 
+static void average_precision_is_of_ranks(void **state)
+{
+    /* class 0 right at ranks 1 and 3 of 4: (1 + 2/3) / 2; class 1 never comes */
+    const float logits[4][6] = {{4}, {3}, {2}, {1}};
+    const uint8_t truths[4][2] = {{BOTH, 0}, {SEEN, 0}, {BOTH, HEARD}, {0, 0}};
+    struct tyto_score score = {0};
+    float map = 0;
+
+    (void)state;
+    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, 2, 4, &score), TYTO_OK);
+    for (int i = 0; i < 4; i++)
+        tyto_score_add(&score, logits[i], truths[i]);
+    assert_int_equal(tyto_score_map(&score, &map), TYTO_OK);
+    assert_true(fabsf(map - 5.0F / 6) < 1e-6F);
+    score.probs[2] = score.probs[0]; /* a tie gains nothing: 1/2 and 2/3 */
+    assert_int_equal(tyto_score_map(&score, &map), TYTO_OK);
+    assert_true(fabsf(map - 7.0F / 12) < 1e-6F);
+    tyto_score_finish(&score);
+}
+
 static void softmax_is_right_by_its_largest_logit(void **state)
 {
     const float logits[3][3] = {{2, 1, 0}, {0, 1, 2}, {0, 2, 1}};
@@ -639,6 +659,7 @@ int main(void)
         WITH_RIG(folds_keep_recordings_whole_and_classes_even),
         WITH_RIG(holding_out_leaves_both_sides_something),
         cmocka_unit_test(thresholds_are_those_of_the_best_f1),
+        cmocka_unit_test(average_precision_is_of_ranks),
         cmocka_unit_test(softmax_is_right_by_its_largest_logit),
         cmocka_unit_test(classes_are_kept_by_name_and_the_rest_by_shape),
         cmocka_unit_test(options_come_back_from_json_and_given_ones_win),
