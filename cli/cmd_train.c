@@ -471,6 +471,19 @@ static enum tyto_err join(struct train_cmd *cmd)
     return TYTO_OK;
 }
 
+static void tell_interrupted(const struct train_cmd *cmd)
+{
+    char path[TYTO_RUN_PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/config.json", cmd->options.out);
+    if (access(path, F_OK) == 0)
+        fprintf(stderr, "tyto train: interrupted; go on with: tyto train %s --resume\n",
+                cmd->options.out);
+    else
+        fprintf(stderr, "tyto train: interrupted; features made so far are kept: give the same "
+                        "command again\n");
+}
+
 static enum tyto_err run(struct train_cmd *cmd)
 {
     const struct tyto_train_data_params data = {.options = &cmd->options,
@@ -495,9 +508,8 @@ static enum tyto_err run(struct train_cmd *cmd)
     else if (!err)
         err = run_one(cmd, cmd->options.out, &result);
     tyto_progress_clear(&cmd->progress);
-    if (err == TYTO_ERR_CLOSED)
-        fprintf(stderr, "tyto train: interrupted; go on with: tyto train %s --resume\n",
-                cmd->options.out);
+    if (err == TYTO_ERR_CLOSED && is_first)
+        tell_interrupted(cmd);
     tyto_train_data_close(&cmd->data);
     tyto_gpu_destroy(&cmd->gpu);
     return err;
