@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a training is made of, without a device: targets, augmentation, batches, class weights,
- * splits, thresholds, options, starting from another head. */
+/* What a training reads, without a device: targets, augmentation, batches, class weights, splits.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,10 +14,7 @@
 
 #include "trainer/data/dataset_memory.h"
 #include "trainer/folds.h"
-#include "trainer/init.h"
-#include "trainer/run.h"
 #include "trainer/train_batch.h"
-#include "trainer/train_score.h"
 
 enum { HEARD = TYTO_TRUTH_HEARD, SEEN = TYTO_TRUTH_SEEN, BOTH = TYTO_TRUTH_BOTH };
 enum { T = 5, L = 2, A = 3, V = 2, K = 2, CLIPS = 8 };
@@ -440,204 +436,6 @@ static void holding_out_leaves_both_sides_something(void **state)
     assert_int_equal(tyto_folds_hold_out(rig->data, 0.5F, 3, is_val), TYTO_ERR_INVALID);
 }
 
-/* --- scores ---------------------------------------------------------------------------------- */
-
-static void thresholds_are_those_of_the_best_f1(void **state)
-{
-    /* joint probabilities 0.3, 0.4, 0.6, 0.7 of which the first two are wrong */
-    const float probs[] = {0.3F, 0.4F, 0.6F, 0.7F};
-    const uint8_t truths[] = {0, HEARD, BOTH, BOTH};
-    struct tyto_score score = {0};
-    float threshold = 0;
-
-    (void)state;
-    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, 1, 4, &score), TYTO_OK);
-    for (int i = 0; i < 4; i++) {
-        const float logits[] = {logf(probs[i] / (1 - probs[i])), 9, -9};
-
-        tyto_score_add(&score, logits, &truths[i]);
-    }
-    tyto_score_choose(&score, 0.2F, 0.9F, &threshold);
-    assert_true(threshold > 0.45F && threshold < 0.55F); /* amidst the gap */
-    assert_true(tyto_score_f1(&score, 0, threshold) == 1);
-    assert_true(fabsf(tyto_score_f1(&score, 0, 0.35F) - 0.8F) < 1e-6F);
-    assert_true(tyto_score_accuracy(&score) == 1);
-    tyto_score_choose(&score, 0.65F, 0.9F, &threshold);
-    assert_true(threshold >= 0.65F && threshold <= 0.7F);
-    tyto_score_finish(&score);
-}
-
-static void average_precision_is_of_ranks(void **state)
-{
-    /* class 0 right at ranks 1 and 3 of 4: (1 + 2/3) / 2; class 1 never comes */
-    const float logits[4][6] = {{4}, {3}, {2}, {1}};
-    const uint8_t truths[4][2] = {{BOTH, 0}, {SEEN, 0}, {BOTH, HEARD}, {0, 0}};
-    struct tyto_score score = {0};
-    float map = 0;
-
-    (void)state;
-    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, 2, 4, &score), TYTO_OK);
-    for (int i = 0; i < 4; i++)
-        tyto_score_add(&score, logits[i], truths[i]);
-    assert_int_equal(tyto_score_map(&score, &map), TYTO_OK);
-    assert_true(fabsf(map - 5.0F / 6) < 1e-6F);
-    score.probs[2] = score.probs[0]; /* a tie gains nothing: 1/2 and 2/3 */
-    assert_int_equal(tyto_score_map(&score, &map), TYTO_OK);
-    assert_true(fabsf(map - 7.0F / 12) < 1e-6F);
-    tyto_score_finish(&score);
-}
-
-static void softmax_is_right_by_its_largest_logit(void **state)
-{
-    const float logits[3][3] = {{2, 1, 0}, {0, 1, 2}, {0, 2, 1}};
-    const uint8_t truths[3][2] = {{SEEN, BOTH}, {0, 0}, {HEARD, 0}};
-    struct tyto_score score = {0};
-
-    (void)state;
-    assert_int_equal(tyto_score_init(TYTO_HEAD_SOFTMAX, 2, 3, &score), TYTO_OK);
-    for (int i = 0; i < 3; i++)
-        tyto_score_add(&score, logits[i], truths[i]);
-    assert_true(fabsf(tyto_score_accuracy(&score) - 2.0F / 3) < 1e-6F);
-    assert_true(fabsf(tyto_score_f1(&score, 0, 0) - 2.0F / 3) < 1e-6F);
-    tyto_score_finish(&score);
-}
-
-/* --- starting from another head -------------------------------------------------------------- */
-
-static float *numbered(size_t num, float first)
-{
-    float *values = calloc(num, sizeof(*values));
-
-    assert_non_null(values);
-    for (size_t i = 0; i < num; i++)
-        values[i] = first + (float)i;
-    return values;
-}
-
-static void classes_are_kept_by_name_and_the_rest_by_shape(void **state)
-{
-    struct tyto_cman_dims old = {.num_segments = 2,
-                                 .num_places = 1,
-                                 .audio_in = 4,
-                                 .visual_in = 4,
-                                 .audio_width = 4,
-                                 .visual_width = 4,
-                                 .match_width = 4,
-                                 .when_width = 4,
-                                 .hidden_width = 4,
-                                 .which_width = 4,
-                                 .head_width = 2,
-                                 .num_classes = 2,
-                                 .num_logits = 6,
-                                 .head = TYTO_HEAD_MULTI_LABEL};
-    struct tyto_cman_dims dims = old;
-    char olds[2][TYTO_CMAN_CLASS_BYTES] = {"dog", "cat"};
-    char news[3][TYTO_DATASET_NAME_BYTES] = {"cat", "cow", "dog"};
-    struct tyto_cman_weights from = {.dims = old, .classes = olds};
-    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
-    float *tensors[TYTO_CMAN_NUM_TENSORS];
-    struct tyto_init_report report;
-
-    (void)state;
-    dims.num_classes = 3;
-    dims.num_logits = 9;
-    dims.match_width = 8; /* where does not fit */
-    tyto_cman_list_tensors(&old, infos);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        from.tensors[i] = numbered(infos[i].rows * (infos[i].cols > 0 ? infos[i].cols : 1), 1000);
-    tyto_cman_list_tensors(&dims, infos);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        tensors[i] = numbered(infos[i].rows * (infos[i].cols > 0 ? infos[i].cols : 1), -500);
-    tyto_init_tensors(&from, &dims, news, tensors, &report);
-    assert_int_equal(report.num_classes_kept, 2);
-    assert_int_equal(report.num_tensors - report.num_kept, 4); /* where's four with a width */
-    assert_string_equal(report.first_misfit, "where.audio.weight");
-    assert_true(tensors[TYTO_CMAN_WHERE_AUDIO_WEIGHT][0] == -500);
-    assert_true(tensors[TYTO_CMAN_WHEN_AUDIO_Q][5] == 1005);
-    const float *bias = tensors[TYTO_CMAN_HEAD_1_BIAS];
-    const float *weight = tensors[TYTO_CMAN_HEAD_1_WEIGHT];
-
-    /* joint, heard, seen of cat, cow, dog from those of dog, cat */
-    assert_true(bias[0] == 1001 && bias[1] == -499 && bias[2] == 1000);
-    assert_true(bias[3] == 1003 && bias[5] == 1002 && bias[6] == 1005 && bias[8] == 1004);
-    assert_true(weight[2 * 8] == 1008 && weight[2 * 8 + 1] == 1009 && weight[2 * 4] == -492);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        free(from.tensors[i]);
-        free(tensors[i]);
-    }
-}
-
-/* --- options --------------------------------------------------------------------------------- */
-
-static uint32_t option(const char *name)
-{
-    uint32_t num = 0, i = 0;
-    const struct tyto_run_option *table = tyto_run_option_table(&num);
-
-    while (i < num && strcmp(table[i].name, name) != 0)
-        i++;
-    assert_true(i < num);
-    return i;
-}
-
-static void options_come_back_from_json_and_given_ones_win(void **state)
-{
-    struct tyto_run_options one, two;
-    struct tyto_fault fault = {0};
-    struct tyto_json *json = NULL;
-
-    (void)state;
-    assert_int_equal(tyto_run_options_init(&one), TYTO_OK);
-    assert_int_equal(tyto_run_options_init(&two), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("rate"), "0.003", &fault), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("seed"), "12345678901234567", &fault),
-                     TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("labels"), "a.csv", &fault), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("labels"), "b.csv", &fault), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("look-ahead"), "all", &fault), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("fusion"), "early", &fault), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&one, option("basis"), "none", &fault), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&two, option("epochs"), "7", &fault), TYTO_OK);
-    json = tyto_run_options_to_json(&one);
-    assert_non_null(json);
-    assert_int_equal(tyto_run_options_from_json(&two, json, "config.json", &fault), TYTO_OK);
-    assert_true(two.rate == 0.003F && two.seed == 12345678901234567u && two.labels.num == 2);
-    assert_string_equal(two.labels.texts[1], "b.csv");
-    assert_true(two.look_ahead == UINT32_MAX && two.basis == 0 && two.epochs == 7);
-    assert_int_equal(two.fusion, TYTO_CMAN_FUSION_EARLY);
-    assert_string_equal(tyto_run_options_word(&two, "fusion"), "early");
-    tyto_json_destroy(&json);
-    tyto_run_options_finish(&one);
-    tyto_run_options_finish(&two);
-}
-
-static void bad_options_say_what_is_wanted(void **state)
-{
-    static const char bad[] = "{\"epohcs\":3}";
-    struct tyto_run_options options;
-    struct tyto_fault fault = {0};
-    struct tyto_json *json = NULL;
-
-    (void)state;
-    assert_int_equal(tyto_run_options_init(&options), TYTO_OK);
-    assert_int_equal(tyto_run_options_set(&options, option("rate"), "fast", &fault),
-                     TYTO_ERR_INVALID);
-    assert_string_equal(fault.key, "--rate");
-    assert_int_equal(tyto_run_options_set(&options, option("epochs"), "0", &fault),
-                     TYTO_ERR_INVALID);
-    assert_int_equal(tyto_run_options_set(&options, option("epochs"), "2.5", &fault),
-                     TYTO_ERR_INVALID);
-    assert_int_equal(tyto_run_options_set(&options, option("head"), "hydra", &fault),
-                     TYTO_ERR_INVALID);
-    assert_non_null(strstr(fault.text, "multi_label|softmax"));
-    assert_int_equal(tyto_json_parse(bad, sizeof(bad) - 1, &json, NULL, 0), TYTO_OK);
-    assert_int_equal(tyto_run_options_from_json(&options, json, "config.json", &fault),
-                     TYTO_ERR_FORMAT);
-    assert_non_null(strstr(fault.text, "epochs"));
-    tyto_json_destroy(&json);
-    tyto_run_options_finish(&options);
-}
-
 int main(void)
 {
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, make_rig, drop_rig)
@@ -658,12 +456,6 @@ int main(void)
         WITH_RIG(rare_classes_weigh_more_up_to_the_cap),
         WITH_RIG(folds_keep_recordings_whole_and_classes_even),
         WITH_RIG(holding_out_leaves_both_sides_something),
-        cmocka_unit_test(thresholds_are_those_of_the_best_f1),
-        cmocka_unit_test(average_precision_is_of_ranks),
-        cmocka_unit_test(softmax_is_right_by_its_largest_logit),
-        cmocka_unit_test(classes_are_kept_by_name_and_the_rest_by_shape),
-        cmocka_unit_test(options_come_back_from_json_and_given_ones_win),
-        cmocka_unit_test(bad_options_say_what_is_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
