@@ -54,7 +54,7 @@ static const struct tyto_run_option table[] = {
      "the same seed, data and device give the same run, bit by bit"},
     {"shift", U32, AT(shift), 0, 32, NULL, "4", "N",
      "move sound against picture by up to N segments; 0: never"},
-    {"shift-share", F32, AT(shift_share), 0, 1, NULL, "0.5", "X", "of the clips"},
+    {"shift-share", F32, AT(shift_share), 0, 1, NULL, "0.25", "X", "of the clips"},
     {"modality-dropout", F32, AT(modality_dropout), 0, 1, NULL, "0.2", "X",
      "share of the clips that lose sound or picture"},
     {"mixup", F32, AT(mixup), 0, 10, NULL, "0.2", "A", "mix two clips by Beta(A,A); 0: never"},
