@@ -16,13 +16,19 @@ TYTO = os.path.abspath(sys.argv.pop())
 NUM = 8
 
 
-def make(path, number, seconds):
-    """Moving stripes and a tone of its own."""
+def make(paths, seconds):
+    """Moving stripes and a tone; an empty box at the end makes each file another recording."""
     subprocess.run(
         ["ffmpeg", "-v", "error", "-y", "-nostdin",
          "-f", "lavfi", "-i", f"testsrc2=s=320x240:r=25:d={seconds}",
-         "-f", "lavfi", "-i", f"sine={300 + 50 * number}:d={seconds}",
-         "-c:v", "libx264", "-preset", "ultrafast", "-g", "250", "-c:a", "aac", path], check=True)
+         "-f", "lavfi", "-i", f"sine=500:d={seconds}",
+         "-c:v", "libx264", "-preset", "ultrafast", "-g", "250", "-c:a", "aac", paths[0]],
+        check=True)
+    with open(paths[0], "rb") as file:
+        data = file.read()
+    for i, path in enumerate(paths[1:], 1):
+        with open(path, "wb") as file:
+            file.write(data + b"\0\0\0\x08free" * i)
 
 
 class Features(unittest.TestCase):
@@ -30,8 +36,7 @@ class Features(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.files = [os.path.join(cls.folder.name, f"{i}.mp4") for i in range(NUM)]
-        for i, path in enumerate(cls.files):
-            make(path, i, 12)
+        make(cls.files, 12)
 
     @classmethod
     def tearDownClass(cls):
