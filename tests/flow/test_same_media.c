@@ -75,8 +75,11 @@ static void check_same(const char *name, uint32_t want_segments)
         }
         if (polled == TYTO_SESSION_OVER)
             tyto_session_release(rig.session);
+        struct tyto_camera_state state;
+        (void)tyto_session_take_state(rig.session, &state);
         usleep(1000);
     }
+    assert_true(tyto_session_has_ended(rig.session));
     assert_int_equal(num, want_segments);
     struct tyto_source_segment none;
     assert_int_equal(tyto_source_file_next(source, &none, &fault), TYTO_ERR_EMPTY);
