@@ -266,7 +266,12 @@ static enum tyto_err complete_options(struct train_cmd *cmd, struct tyto_fault *
     }
     if (config && !err)
         err = tyto_run_read_config(config, &cmd->options, ret_fault);
-    return !err && cmd->options.ave && !config ? set_ave_options(cmd) : err;
+    if (!err && cmd->options.ave && !config)
+        err = set_ave_options(cmd);
+    /* What was learnt before is moved, not drowned: at the rate of a fresh head it got worse. */
+    if (!err && cmd->options.init && !config)
+        err = set_option(cmd, "rate", "3e-4");
+    return err;
 }
 
 /* --- what is printed ------------------------------------------------------------------------- */

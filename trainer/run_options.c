@@ -39,7 +39,7 @@ static const struct tyto_run_option table[] = {
      "cross-validation: K runs in RUN/fold-1 and so on, recordings kept whole"},
     {"epochs", U32, AT(epochs), 1, 100000, NULL, "40", "N", "at most"},
     {"batch", U32, AT(batch), 1, 4096, NULL, "32", "N", "clips of a step"},
-    {"rate", F32, AT(rate), 1e-8, 1, NULL, "2e-3", "X", "highest learning rate"},
+    {"rate", F32, AT(rate), 1e-8, 1, NULL, "2e-3", "X", "highest learning rate; with --init 3e-4"},
     {"decay", F32, AT(decay), 0, 10, NULL, "0.1", "X", "weight decay"},
     {"dropout", F32, AT(dropout), 0, 0.9, NULL, "0.3", "X", "share of units left out"},
     {"warm-up", U32, AT(warm_up), 0, 1000000, NULL, "20", "N", "steps of rising rate"},
