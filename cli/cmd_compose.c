@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto compose: labelled footage out of a folder of sounds and pictures. */
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +9,8 @@
 
 #include "base/clock.h"
 #include "cli/cmd.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "trainer/compose/compose.h"
 
@@ -69,45 +68,7 @@ struct command {
     struct tyto_progress progress;
 };
 
-static atomic_bool was_interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    atomic_store(&was_interrupted, true);
-}
-
 /* --- options --------------------------------------------------------------------------------- */
-
-static bool read_number(const char *name, const char *text, double min, double max, double *ret)
-{
-    char *end;
-    errno = 0;
-    const double value = strtod(text, &end);
-    if (errno == 0 && end != text && *end == '\0' && value >= min && value <= max) {
-        *ret = value;
-        return true;
-    }
-    fprintf(stderr, "tyto compose: --%s wants a number from %g to %g, not '%s'\n", name, min, max,
-            text);
-    return false;
-}
-
-static bool read_count(const char *name, const char *text, uint64_t min, uint64_t max,
-                       uint64_t *ret)
-{
-    char *end;
-    errno = 0;
-    const unsigned long long value = strtoull(text, &end, 10);
-    if (errno == 0 && end != text && *end == '\0' && text[0] != '-' && value >= min &&
-        value <= max) {
-        *ret = value;
-        return true;
-    }
-    fprintf(stderr, "tyto compose: --%s wants a whole number from %llu to %llu, not '%s'\n", name,
-            (unsigned long long)min, (unsigned long long)max, text);
-    return false;
-}
 
 static bool read_size(const char *text, struct tyto_compose_options *options)
 {
@@ -240,18 +201,18 @@ static bool take_count(struct command *command, enum opt option, const char *tex
     uint64_t value = 0;
     bool ok;
     if (option == OPT_CLIPS) {
-        ok = read_count("clips", text, 1, 999999, &value);
+        ok = tyto_option_count("compose", "clips", text, 1, 999999, &value);
         command->params.num_clips = (uint32_t)value;
     } else if (option == OPT_SEED) {
-        ok = read_count("seed", text, 0, INT64_MAX, &command->options.seed);
+        ok = tyto_option_count("compose", "seed", text, 0, INT64_MAX, &command->options.seed);
     } else if (option == OPT_CLIPS_PER_CAMERA) {
-        ok = read_count("clips-per-camera", text, 1, 999999, &value);
+        ok = tyto_option_count("compose", "clips-per-camera", text, 1, 999999, &value);
         command->options.clips_per_camera = (uint32_t)value;
     } else if (option == OPT_SHEET) {
-        ok = read_count("sheet", text, 0, 1000, &value);
+        ok = tyto_option_count("compose", "sheet", text, 0, 1000, &value);
         command->params.num_shown = (uint32_t)value;
     } else {
-        ok = read_count("jobs", text, 1, 64, &value);
+        ok = tyto_option_count("compose", "jobs", text, 1, 64, &value);
         command->params.num_jobs = (uint32_t)value;
     }
     return ok;
@@ -261,15 +222,15 @@ static bool take_option(struct command *command, enum opt option, const char *te
 {
     struct tyto_compose_options *chosen = &command->options;
     if (option == OPT_SECONDS)
-        return read_number("seconds", text, 2, 600, &chosen->seconds);
+        return tyto_option_number("compose", "seconds", text, 2, 600, &chosen->seconds);
     if (option == OPT_OFFSET)
-        return read_number("offset-s", text, 0, 5, &chosen->max_offset_s);
+        return tyto_option_number("compose", "offset-s", text, 0, 5, &chosen->max_offset_s);
     if (option == OPT_WHOLE_SECONDS)
-        return read_number("whole-seconds", text, 0, 1, &chosen->whole_seconds);
+        return tyto_option_number("compose", "whole-seconds", text, 0, 1, &chosen->whole_seconds);
     if (option == OPT_DISTRACTORS)
-        return read_number("distractors", text, 0, 1, &chosen->distractors);
+        return tyto_option_number("compose", "distractors", text, 0, 1, &chosen->distractors);
     if (option == OPT_FPS) {
-        const bool ok = read_number("fps", text, 1, 60, &chosen->fps);
+        const bool ok = tyto_option_number("compose", "fps", text, 1, 60, &chosen->fps);
         chosen->fps = round(chosen->fps * 1000) / 1000;
         return ok;
     }
@@ -309,9 +270,7 @@ static int read_options(struct command *command, int argc, char **argv)
             return 1;
         case ':':
         case '?':
-            fprintf(stderr, "tyto compose: %s '%s'. See tyto compose --help.\n",
-                    option == ':' ? "a value is missing after" : "unknown option",
-                    argv[optind - 1]);
+            tyto_option_unknown("compose", option, argv[optind - 1]);
             return 3;
         default:
             if (!take_option(command, (enum opt)option, optarg))
@@ -421,7 +380,7 @@ int tyto_cmd_compose(int argc, char **argv)
                                : num_cores > 64 ? 64
                                                 : (uint32_t)num_cores,
                    .num_shown = 24,
-                   .stop = &was_interrupted,
+                   .stop = tyto_interrupt_flag(),
                    .user = &command,
                    .on_progress = on_progress},
         .with_progress = true,
@@ -430,9 +389,7 @@ int tyto_cmd_compose(int argc, char **argv)
     tyto_compose_options_default(&command.options);
     int status = read_options(&command, argc, argv) - 1;
     if (status < 0) {
-        const struct sigaction action = {.sa_handler = on_interrupt};
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+        tyto_interrupt_catch();
         status = run(&command);
     }
     free(command.names);

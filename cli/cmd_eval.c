@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto eval: how good a head is, or what a daemon told. */
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,8 @@
 #include "cli/cmd.h"
 #include "cli/eval_data.h"
 #include "cli/eval_print.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
 #include "trainer/eval/report.h"
 
 enum { MAX_LABEL_PATHS = 64 };
@@ -64,27 +64,13 @@ struct command {
     bool edge_is_missing, drops, is_json, without_progress;
 };
 
-static volatile sig_atomic_t was_interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    was_interrupted = 1;
-}
-
-static bool should_stop(void *user)
-{
-    (void)user;
-    return was_interrupted != 0;
-}
-
 static int fail(struct command *command, enum tyto_err err, const struct tyto_fault *fault)
 {
     char text[1024];
 
     tyto_progress_clear(&command->progress);
     tyto_fault_print(fault, text, sizeof(text));
-    if (was_interrupted)
+    if (tyto_interrupt_came())
         fprintf(stderr, "tyto eval: interrupted\n");
     else
         fprintf(stderr, "tyto eval: %s\n", text[0] ? text : tyto_err_text(err));
@@ -137,21 +123,6 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool take_choice(const char *name, const char *text, const char *const *choices,
-                        int *ret_idx)
-{
-    for (int i = 0; choices[i]; i++)
-        if (strcmp(text, choices[i]) == 0) {
-            *ret_idx = i;
-            return true;
-        }
-    fprintf(stderr, "tyto eval: --%s wants", name);
-    for (int i = 0; choices[i]; i++)
-        fprintf(stderr, "%s %s", i == 0 ? "" : choices[i + 1] ? "," : " or", choices[i]);
-    fprintf(stderr, ", not '%s'\n", text);
-    return false;
-}
-
 static bool take_shift(struct command *command, const char *text)
 {
     char *end = NULL;
@@ -168,31 +139,6 @@ static bool take_shift(struct command *command, const char *text)
     }
     command->min_shift = (int32_t)first;
     command->max_shift = (int32_t)last;
-    return true;
-}
-
-static bool take_number(const char *name, const char *text, double min, double max, double *ret)
-{
-    char *end = NULL;
-
-    *ret = strtod(text, &end);
-    if (end != text && *end == '\0' && *ret >= min && *ret <= max)
-        return true;
-    fprintf(stderr, "tyto eval: --%s wants a number from %g to %g, not '%s'\n", name, min, max,
-            text);
-    return false;
-}
-
-static bool take_format(struct command *command, const char *text)
-{
-    const char *names[TYTO_LABEL_NUM_FORMATS + 1] = {0};
-    int idx = 0;
-
-    for (enum tyto_label_format i = 0; i < TYTO_LABEL_NUM_FORMATS; i++)
-        names[i] = tyto_label_format_name(i);
-    if (!take_choice("format", text, names, &idx))
-        return false;
-    command->data.format = (enum tyto_label_format)idx;
     return true;
 }
 
@@ -219,12 +165,12 @@ static bool take_option(struct command *command, int option, const char *value)
         command->data.media_dir = value;
         return true;
     case OPT_FORMAT:
-        return take_format(command, value);
+        return tyto_option_format("eval", value, &command->data.format);
     case OPT_AVE:
         command->data.ave_dir = value;
         return true;
     case OPT_SPLIT:
-        if (!take_choice("split", value, splits, &idx))
+        if (!tyto_option_choice("eval", "split", value, splits, &idx))
             return false;
         command->data.split = (enum tyto_ave_split)idx;
         return true;
@@ -234,7 +180,7 @@ static bool take_option(struct command *command, int option, const char *value)
     case OPT_SHIFT:
         return take_shift(command, value);
     case OPT_EDGE:
-        if (!take_choice("edge", value, edges, &idx))
+        if (!tyto_option_choice("eval", "edge", value, edges, &idx))
             return false;
         command->edge_is_missing = idx == 1;
         return true;
@@ -242,9 +188,9 @@ static bool take_option(struct command *command, int option, const char *value)
         command->events = value;
         return true;
     case OPT_SECONDS:
-        return take_number("seconds", value, 0.1, 1e9, &command->seconds);
+        return tyto_option_number("eval", "seconds", value, 0.1, 1e9, &command->seconds);
     case OPT_OFFSET_MS:
-        return take_number("offset-ms", value, -60000, 60000, &command->offset_ms);
+        return tyto_option_number("eval", "offset-ms", value, -60000, 60000, &command->offset_ms);
     case OPT_REPORT:
         command->report = value;
         return true;
@@ -290,9 +236,7 @@ static int read_options(struct command *command, int argc, char **argv)
             return 1;
         }
         if (option == ':' || option == '?') {
-            fprintf(stderr, "tyto eval: %s '%s'. See tyto eval --help.\n",
-                    option == ':' ? "a value is missing after" : "unknown option",
-                    argv[optind - 1]);
+            tyto_option_unknown("eval", option, argv[optind - 1]);
             return 3;
         }
         if (option == OPT_SKIP_UNKNOWN)
@@ -359,7 +303,7 @@ static bool on_progress(void *user, uint64_t num_done, uint64_t num)
     struct command *command = user;
 
     tyto_progress_put(&command->progress, (double)num_done, (double)num, "clips", NULL);
-    return !was_interrupted;
+    return !tyto_interrupt_came();
 }
 
 static enum tyto_err write_report(const struct command *command, const struct tyto_dataset *dataset,
@@ -465,16 +409,15 @@ int tyto_cmd_eval(int argc, char **argv)
 {
     static struct command command; /* big: paths */
 
-    command = (struct command){.data = {.split = TYTO_AVE_TEST, .should_stop = should_stop},
-                               .offset_ms = (double)NAN};
+    command = (struct command){
+        .data = {.split = TYTO_AVE_TEST, .should_stop = tyto_interrupt_should_stop},
+        .offset_ms = (double)NAN};
     command.data.label_paths = command.label_paths;
     command.data.progress = &command.progress;
     const int status = read_options(&command, argc, argv);
     if (status > 0)
         return status - 1;
-    const struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    tyto_interrupt_catch();
     tyto_progress_init(&command.progress, !command.without_progress);
     return command.events ? run_events(&command) : run_head(&command);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto features: the encoders over recordings, ahead of training. */
-#include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cmd.h"
+#include "cli/interrupt.h"
 #include "cli/media_options.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "trainer/data/features.h"
 #include "trainer/labels/labels.h"
@@ -38,20 +38,6 @@ struct command {
     uint32_t num_paths;
     bool has_faults;
 };
-
-static volatile sig_atomic_t was_interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    was_interrupted = 1;
-}
-
-static bool should_stop(void *user)
-{
-    (void)user;
-    return was_interrupted != 0;
-}
 
 static void print_fault(const struct tyto_fault *fault)
 {
@@ -188,9 +174,7 @@ static int read_options(struct command *command, int argc, char **argv)
             fputs(help, stdout);
             return 1;
         } else if (option == ':' || option == '?') {
-            fprintf(stderr, "tyto features: %s '%s'. See tyto features --help.\n",
-                    option == ':' ? "a value is missing after" : "unknown option",
-                    argv[optind - 1]);
+            tyto_option_unknown("features", option, argv[optind - 1]);
             return 3;
         } else if (!tyto_media_options_take(&command->media, "features", option, optarg)) {
             return 3;
@@ -213,7 +197,7 @@ static int run(struct command *command)
     params.user = command;
     params.on_progress = on_progress;
     params.on_fault = on_fault;
-    params.should_stop = should_stop;
+    params.should_stop = tyto_interrupt_should_stop;
     if (err == TYTO_OK)
         err = tyto_features_create(&params, (const char *const *)command->paths, command->num_paths,
                                    &features, &fault);
@@ -244,9 +228,7 @@ int tyto_cmd_features(int argc, char **argv)
     const int status = read_options(&command, argc, argv);
     if (status > 0)
         return status - 1;
-    const struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    tyto_interrupt_catch();
     tyto_progress_init(&command.progress, command.with_progress);
     int result = collect(&command, argv + optind, argc - optind);
     if (result == 0)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto label: are label files sound, and what is in them; any format to CSV. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "cli/cmd.h"
 #include "cli/event_json.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "trainer/labels/labels.h"
 #include "trainer/source_file.h"
@@ -49,34 +49,6 @@ struct label {
 
 /* --- options ------------------------------------------------------------------------- */
 
-static bool read_format(const char *text, enum tyto_label_format *ret_format)
-{
-    for (enum tyto_label_format i = 0; i < TYTO_LABEL_NUM_FORMATS; i++) {
-        if (strcmp(text, tyto_label_format_name(i)) == 0) {
-            *ret_format = i;
-            return true;
-        }
-    }
-    fprintf(stderr, "tyto label: --format wants");
-    for (enum tyto_label_format i = 0; i < TYTO_LABEL_NUM_FORMATS; i++)
-        fprintf(stderr, "%s %s", i == 0 ? "" : ",", tyto_label_format_name(i));
-    fprintf(stderr, ", not '%s'\n", text);
-    return false;
-}
-
-static bool read_fps(const char *text, double *ret_fps)
-{
-    char *end;
-    errno = 0;
-    const double value = strtod(text, &end);
-    if (errno == 0 && end != text && *end == '\0' && value > 0 && value <= 1000) {
-        *ret_fps = value;
-        return true;
-    }
-    fprintf(stderr, "tyto label: --fps wants a number over 0, at most 1000, not '%s'\n", text);
-    return false;
-}
-
 /* 0 go on; else the exit status + 1. */
 static int read_options(struct label *label, int argc, char **argv)
 {
@@ -99,9 +71,9 @@ static int read_options(struct label *label, int argc, char **argv)
             label->params.media_dir = optarg;
             label->params.needs_media = true;
         } else if (option == FORMAT) {
-            ok = read_format(optarg, &label->params.format);
+            ok = tyto_option_format("label", optarg, &label->params.format);
         } else if (option == FPS) {
-            ok = read_fps(optarg, &label->params.fps);
+            ok = tyto_option_number("label", "fps", optarg, 0.001, 1000, &label->params.fps);
         } else if (option == JSON) {
             label->is_json = true;
         } else if (option == QUIET) {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto localize: the same pipeline as the daemon's, on files, as fast as they decode. */
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,9 @@
 
 #include "base/clock.h"
 #include "cli/cmd.h"
+#include "cli/interrupt.h"
 #include "cli/localize_print.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "pipeline/engine.h"
 #include "pipeline/model_paths.h"
@@ -60,14 +60,6 @@ struct localize {
     enum tyto_err failure;
 };
 
-static volatile sig_atomic_t was_interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    was_interrupted = 1;
-}
-
 /* --- callbacks: the inference thread ------------------------------------------------ */
 
 static void on_event(void *user, const struct tyto_event *event)
@@ -99,36 +91,6 @@ static void on_failure(void *user, enum tyto_err err)
 }
 
 /* --- options --------------------------------------------------------------------------- */
-
-static bool read_number(const char *name, const char *text, double min, double max, double *ret)
-{
-    char *end;
-    errno = 0;
-    const double value = strtod(text, &end);
-    if (errno == 0 && end != text && *end == '\0' && value >= min && value <= max) {
-        *ret = value;
-        return true;
-    }
-    fprintf(stderr, "tyto localize: --%s wants a number from %g to %g, not '%s'\n", name, min, max,
-            text);
-    return false;
-}
-
-static bool read_choice(const char *name, const char *text, const char *const choices[],
-                        int *ret_idx)
-{
-    for (int i = 0; choices[i]; i++) {
-        if (strcmp(text, choices[i]) == 0) {
-            *ret_idx = i;
-            return true;
-        }
-    }
-    fprintf(stderr, "tyto localize: --%s wants", name);
-    for (int i = 0; choices[i]; i++)
-        fprintf(stderr, "%s %s", i == 0 ? "" : choices[i + 1] ? "," : " or", choices[i]);
-    fprintf(stderr, ", not '%s'\n", text);
-    return false;
-}
 
 static bool read_onset(const char *text, struct tyto_tracker_params *tracker)
 {
@@ -195,24 +157,24 @@ static bool take_text_option(struct localize *localize, enum opt option, const c
     int idx = 0;
     bool ok = true;
     if (option == OPT_THRESHOLD) {
-        ok = read_number("threshold", text, 0.01, 1, &value);
+        ok = tyto_option_number("localize", "threshold", text, 0.01, 1, &value);
         tracker->threshold = (float)value;
     } else if (option == OPT_SINGLE) {
-        ok = read_number("single", text, 0.01, 1, &value);
+        ok = tyto_option_number("localize", "single", text, 0.01, 1, &value);
         tracker->threshold_single = (float)value;
     } else if (option == OPT_HOP) {
-        ok = read_number("hop", text, 0.1, 60, &value);
+        ok = tyto_option_number("localize", "hop", text, 0.1, 60, &value);
         localize->engine_params.hop_ns = (int64_t)(value * 1000 + 0.5) * 1000000;
     } else if (option == OPT_ONSET) {
         ok = read_onset(text, tracker);
     } else if (option == OPT_KEYFRAMES) {
-        ok = read_choice("keyframes", text, whens, &idx);
+        ok = tyto_option_choice("localize", "keyframes", text, whens, &idx);
         localize->source.keyframes = (enum tyto_keyframes)idx;
     } else if (option == OPT_EXEC) {
-        ok = read_choice("exec", text, execs, &idx);
+        ok = tyto_option_choice("localize", "exec", text, execs, &idx);
         localize->engine_params.exec = (enum tyto_exec)idx;
     } else if (option == OPT_COLOR) {
-        ok = read_choice("color", text, whens, &idx);
+        ok = tyto_option_choice("localize", "color", text, whens, &idx);
         localize->print.style.color = idx == 1 || (idx == 0 && isatty(STDOUT_FILENO));
     } else if (option == OPT_DEVICE) {
         localize->engine_params.device = text;
@@ -255,9 +217,7 @@ static int read_options(struct localize *localize, int argc, char **argv)
             return 1;
         case ':':
         case '?':
-            fprintf(stderr, "tyto localize: %s '%s'. See tyto localize --help.\n",
-                    option == ':' ? "a value is missing after" : "unknown option",
-                    argv[optind - 1]);
+            tyto_option_unknown("localize", option, argv[optind - 1]);
             return 3;
         default:
             if (!take_text_option(localize, (enum opt)option, optarg))
@@ -312,7 +272,7 @@ static bool run_file(struct localize *localize, const char *file)
     }
     const uint64_t begin_ns = tyto_clock_mono_ns();
     tyto_progress_init(&localize->progress, localize->with_progress);
-    while (tyto_engine_wait_ended(localize->engine, WAIT_MS) != TYTO_OK && !was_interrupted &&
+    while (tyto_engine_wait_ended(localize->engine, WAIT_MS) != TYTO_OK && !tyto_interrupt_came() &&
            localize->failure == TYTO_OK)
         put_progress(localize, file);
     tyto_progress_clear(&localize->progress);
@@ -325,7 +285,7 @@ static bool run_file(struct localize *localize, const char *file)
         .ok = ok,
         .text = ok                             ? ""
                 : localize->failure != TYTO_OK ? tyto_err_text(localize->failure)
-                : was_interrupted              ? "interrupted"
+                : tyto_interrupt_came()        ? "interrupted"
                                                : localize->text,
         .has_audio = localize->has_audio,
         .has_video = localize->has_video,
@@ -376,15 +336,13 @@ int tyto_cmd_localize(int argc, char **argv)
     const int status = read_options(&localize, argc, argv);
     if (status > 0)
         return status - 1;
-    const struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    tyto_interrupt_catch();
     if (start(&localize) != TYTO_OK)
         return 1;
     localize.print.engine = localize.engine;
     bool all_ok = true;
-    for (int i = optind; i < argc && !was_interrupted && localize.failure == TYTO_OK; i++)
+    for (int i = optind; i < argc && !tyto_interrupt_came() && localize.failure == TYTO_OK; i++)
         all_ok &= run_file(&localize, argv[i]);
     tyto_engine_destroy(&localize.engine);
-    return all_ok && !localize.print.failed && !was_interrupted ? 0 : 1;
+    return all_ok && !localize.print.failed && !tyto_interrupt_came() ? 0 : 1;
 }

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "cli/cmd.h"
+#include "cli/options.h"
 #include "cli/train_data.h"
 #include "cli/train_folds.h"
 #include "trainer/run.h"
@@ -200,9 +201,7 @@ static int read_options(struct train_cmd *cmd, int argc, char **argv)
             return 1;
         }
         if (option == ':' || option == '?') {
-            fprintf(stderr, "tyto train: %s '%s'. See tyto train --help.\n",
-                    option == ':' ? "a value is missing after" : "unknown option",
-                    argv[optind - 1]);
+            tyto_option_unknown("train", option, argv[optind - 1]);
             return 3;
         }
         if (option >= OPT_TABLE && !optarg && optind < argc && is_weak_word(argv[optind]))
@@ -334,7 +333,7 @@ static void on_epoch(void *user, const struct tyto_run_epoch *epoch)
 
 static enum tyto_err make_dir(const char *dir)
 {
-    if (mkdir(dir, 0777) == 0 || errno == EEXIST)
+    if (tyto_folder_make(dir, 0777) == TYTO_OK)
         return TYTO_OK;
     fprintf(stderr, "tyto train: %s cannot be made: %s\n", dir, strerror(errno));
     return TYTO_ERR_IO;

@@ -2,7 +2,6 @@
 /* tyto watch: what a running tytod publishes, live. */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include "base/clock.h"
 #include "cli/cmd.h"
 #include "cli/event_json.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
 #include "cli/watch_line.h"
 #include "client/tyto.h"
 
@@ -47,14 +48,6 @@ struct watch {
     uint64_t exit_after_ns; /* 0: never */
     uint64_t num_ended;
 };
-
-static volatile sig_atomic_t was_interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    was_interrupted = 1;
-}
 
 static void put_json_model(struct tyto_json *json, const struct tyto_model_state *model)
 {
@@ -196,16 +189,14 @@ static int run(struct watch *watch)
         fprintf(stderr, "tyto watch: cannot watch %s: %s\n", endpoint, tyto_err_text(err));
         return err == TYTO_ERR_INVALID ? 2 : 1;
     }
-    const struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    tyto_interrupt_catch();
     fprintf(stderr, "waiting for tytod at %s\n", endpoint);
     if (!watch->is_json)
         tyto_line_head(&watch->style, stdout);
     (void)fflush(stdout);
     const uint64_t begin_ns = tyto_clock_mono_ns();
     bool is_late = false;
-    while (!was_interrupted && !is_late && !ferror(stdout) &&
+    while (!tyto_interrupt_came() && !is_late && !ferror(stdout) &&
            (watch->max_count == 0 || watch->num_ended < watch->max_count)) {
         static struct tyto_message message;
         err = tyto_client_next(client, 100, &message);
@@ -221,24 +212,12 @@ static int run(struct watch *watch)
         fprintf(stderr, "tyto watch: %s\n", tyto_err_text(err));
         return 1;
     }
-    if (watch->max_count > 0 && watch->num_ended < watch->max_count && !was_interrupted) {
+    if (watch->max_count > 0 && watch->num_ended < watch->max_count && !tyto_interrupt_came()) {
         fprintf(stderr, "tyto watch: only %llu of %llu events ended in time\n",
                 (unsigned long long)watch->num_ended, (unsigned long long)watch->max_count);
         return 1;
     }
     return 0;
-}
-
-/* Seconds (with a fraction) or a whole number, within 1e-3..1e9. */
-static bool read_number(const char *text, double *ret_value)
-{
-    char *end;
-    errno = 0;
-    const double value = strtod(text, &end);
-    if (end == text || *end || errno != 0 || !(value >= 1e-3 && value <= 1e9))
-        return false;
-    *ret_value = value;
-    return true;
 }
 
 static int complain(const char *option, const char *value)
@@ -280,13 +259,10 @@ static int take_option(struct watch *watch, int opt, const char *value)
         watch->style.ascii = true;
         return 0;
     case OPT_COUNT:
-        if (!read_number(value, &number) || number < 1.0)
-            return complain("--count", value);
-        watch->max_count = (uint64_t)number;
-        return 0;
+        return tyto_option_count("watch", "count", value, 1, 1000000000, &watch->max_count) ? 0 : 2;
     case OPT_EXIT_AFTER:
-        if (!read_number(value, &number))
-            return complain("--exit-after", value);
+        if (!tyto_option_number("watch", "exit-after", value, 1e-3, 1e9, &number))
+            return 2;
         watch->exit_after_ns = (uint64_t)(number * (double)TYTO_NS_PER_S);
         return 0;
     case OPT_COLOR:

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/media_options.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "cli/options.h"
 
 enum { MAX_JOBS = 64 };
 
 static bool take_jobs(struct tyto_media_options *options, const char *command, const char *value)
 {
-    char *end;
-    errno = 0;
-    const long num = strtol(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || num < 1 || num > MAX_JOBS) {
-        fprintf(stderr, "tyto %s: --jobs wants a number from 1 to %d, not '%s'\n", command,
-                MAX_JOBS, value);
+    uint64_t num = 0;
+    if (!tyto_option_count(command, "jobs", value, 1, MAX_JOBS, &num))
         return false;
-    }
     options->num_jobs = (uint32_t)num;
     return true;
 }
 
 static bool take_exec(struct tyto_media_options *options, const char *command, const char *value)
 {
-    static const char *const names[] = {"auto", "vulkan", "cpu"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(value, names[i]) == 0) {
-            options->exec = (enum tyto_exec)i;
-            return true;
-        }
-    }
-    fprintf(stderr, "tyto %s: --exec wants auto, vulkan or cpu, not '%s'\n", command, value);
-    return false;
+    static const char *const names[] = {"auto", "vulkan", "cpu", NULL};
+    int idx = 0;
+    if (!tyto_option_choice(command, "exec", value, names, &idx))
+        return false;
+    options->exec = (enum tyto_exec)idx;
+    return true;
 }
 
 bool tyto_media_options_take(struct tyto_media_options *options, const char *command, int option,

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "demo/decode.h"
 #include "demo/options.h"
 #include "demo/render.h"
@@ -158,27 +159,6 @@ static uint64_t digest_of(const struct demo_stamp_table *table, const struct dem
     return hash;
 }
 
-/* mkdir -p */
-static bool make_folders(const char *path)
-{
-    char part[PATH_BYTES];
-    size_t len = strlen(path);
-
-    if (len == 0 || len >= sizeof(part)) {
-        return false;
-    }
-    for (size_t i = 1; i <= len; i++) {
-        if (path[i] == '/' || path[i] == '\0') {
-            memcpy(part, path, i);
-            part[i] = '\0';
-            if (mkdir(part, 0777) != 0 && errno != EEXIST) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 static bool cache_path(const struct demo_options *options, const struct demo_stamp_table *table,
                        const struct demo_scene *scene, char *out)
 {
@@ -194,7 +174,7 @@ static bool cache_path(const struct demo_options *options, const struct demo_sta
     }
     snprintf(name, sizeof(name), "scene%s-%" PRIu64 "-%.0fs-%ufps-%016" PRIx64 ".mp4",
              SCENE_VERSION, options->seed, options->seconds, options->fps, digest_of(table, scene));
-    return make_folders(folder) && format_path(out, folder, name);
+    return tyto_folder_make(folder, 0777) == TYTO_OK && format_path(out, folder, name);
 }
 
 static int render_to(const struct demo_options *options, const struct demo_stamp_table *table,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 
 #define GIB (1024ull * 1024 * 1024)
 #define DEFAULT_MAX_BYTES (16 * GIB)
@@ -160,26 +161,10 @@ static enum tyto_err fail(struct tyto_fault *ret_fault, const char *path, const 
     return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s: %s", what, strerror(reason));
 }
 
-/* With the folders above it, as mkdir -p. */
-static bool make_folders(const char *dir)
-{
-    char path[TYTO_CLIP_PATH_MAX];
-    snprintf(path, sizeof(path), "%s", dir);
-    for (char *at = path + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        if (mkdir(path, 0755) != 0 && errno != EEXIST)
-            return false;
-        *at = '/';
-    }
-    return mkdir(path, 0750) == 0 || errno == EEXIST;
-}
-
 static enum tyto_err open_folder(struct tyto_clip_store *store, struct tyto_fault *ret_fault)
 {
     char path[TYTO_CLIP_PATH_MAX];
-    if (!make_folders(store->dir))
+    if (tyto_folder_make(store->dir, 0750))
         return fail(ret_fault, store->dir, "the folder for recordings cannot be made");
     snprintf(path, sizeof(path), "%s/.lock", store->dir);
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);

@@ -131,7 +131,7 @@ def wrong_usage_says_what_is_wrong(world):
             ("tyto", ["watsh"], "Did you mean 'watch'?"),
             ("tyto", [], "usage: tyto"),
             ("tyto", ["watch", "--camera", "Front Door"], "--camera cannot be 'Front Door'"),
-            ("tyto", ["watch", "--count", "many"], "--count cannot be 'many'"),
+            ("tyto", ["watch", "--count", "many"], "--count wants a whole number from 1 to"),
             ("tyto", ["watch", "udp:nonsense"], "cannot watch udp:nonsense"),
             ("tyto", ["devices", "x"], "takes no 'x'")):
         result = world.run(name, *arguments)

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* base/: error texts, faults and the ring between threads. */
+/* base/: error texts, faults, folders and the ring between threads. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/folder.h"
 #include "base/ring.h"
 
 static void an_unknown_code_still_has_a_text(void **state)
@@ -135,6 +140,31 @@ static void the_monotonic_clock_does_not_go_back(void **state)
     assert_true(tyto_clock_unix_ns() > 1600000000ull * TYTO_NS_PER_S);
 }
 
+static void a_folder_is_made_with_those_above_it(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/tyto-base-XXXXXX", path[64], file[80];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/a/b/c", dir);
+    snprintf(file, sizeof(file), "%s/a/x/file", dir);
+    assert_int_equal(tyto_folder_make(path, 0777), TYTO_OK);
+    assert_int_equal(access(path, W_OK), 0);
+    assert_int_equal(tyto_folder_make(path, 0777), TYTO_OK);
+    assert_int_equal(tyto_folder_make_for(file), TYTO_OK);
+    fclose(fopen(file, "w"));
+    assert_int_equal(tyto_folder_make(file, 0777), TYTO_ERR_IO);
+    assert_int_equal(errno, ENOTDIR);
+    assert_int_equal(tyto_folder_make("", 0777), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_folder_make_for("bare"), TYTO_OK);
+    assert_int_equal(tyto_folder_make_for("/bare"), TYTO_OK);
+    unlink(file);
+    for (const char *const *at = (const char *const[]){"/a/x", "/a/b/c", "/a/b", "/a", "", NULL};
+         *at; at++) {
+        snprintf(path, sizeof(path), "%s%s", dir, *at);
+        assert_int_equal(rmdir(path), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_closed_ring_drains_and_then_says_so),
         cmocka_unit_test(two_pushers_lose_nothing),
         cmocka_unit_test(the_monotonic_clock_does_not_go_back),
+        cmocka_unit_test(a_folder_is_made_with_those_above_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

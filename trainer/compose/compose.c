@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "trainer/compose/clip.h"
 #include "trainer/compose/sheet.h"
 #include "trainer/compose/truth.h"
@@ -185,7 +185,7 @@ static enum tyto_err prepare_folder(const struct tyto_compose_params *params,
                                     struct tyto_fault *ret_fault)
 {
     char path[MAX_PATH + 280];
-    if (mkdir(params->folder, 0777) != 0 && errno != EEXIST)
+    if (tyto_folder_make(params->folder, 0777))
         return fail_io(params, "", ret_fault);
     snprintf(path, sizeof(path), "%s/labels.csv", params->folder);
     if (access(path, F_OK) == 0 && !params->replaces)

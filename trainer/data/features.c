@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "proto/weights.h"
 #include "trainer/data/features_parts.h"
 
@@ -27,28 +28,14 @@ static enum tyto_err digest_of(const char *path, char ret_hex[TYTO_DIGEST_HEX_BY
     return err;
 }
 
-/* mkdir -p */
-static enum tyto_err make_folder(const char *path, struct tyto_fault *ret_fault)
+static enum tyto_err make_cache(const char *dir, struct tyto_fault *ret_fault)
 {
-    char *copy = strdup(path);
-    if (!copy)
-        return TYTO_ERR_NOMEM;
-    int failed = 0;
-    for (char *slash = copy; (slash = strchr(slash + 1, '/'));) {
-        *slash = '\0';
-        (void)mkdir(copy, 0755);
-        *slash = '/';
-    }
-    struct stat info;
-    if (mkdir(copy, 0755) != 0 && errno != EEXIST)
-        failed = errno;
-    else if (stat(copy, &info) != 0 || !S_ISDIR(info.st_mode))
-        failed = ENOTDIR;
-    free(copy);
-    if (failed)
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL,
-                              "the cache cannot be made there: %s", strerror(failed));
-    return TYTO_OK;
+    const enum tyto_err err = tyto_folder_make(dir, 0755);
+    if (err == TYTO_OK || err == TYTO_ERR_NOMEM)
+        return err;
+    return tyto_fault_set(ret_fault, TYTO_ERR_IO, dir, 0, NULL,
+                          "the cache cannot be made there: %s",
+                          err == TYTO_ERR_INVALID ? "it has no name" : strerror(errno));
 }
 
 static bool copy_text(const char *from, char **to)
@@ -106,7 +93,7 @@ enum tyto_err tyto_features_create(const struct tyto_features_params *params,
     if (err == TYTO_OK)
         err = digest_of(params->audio_path, features->audio_digest, ret_fault);
     if (err == TYTO_OK)
-        err = make_folder(params->cache_dir, ret_fault);
+        err = make_cache(params->cache_dir, ret_fault);
     if (err != TYTO_OK) {
         tyto_features_destroy(&features);
         return err;

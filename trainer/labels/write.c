@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "trainer/labels/labels.h"
 
 static void put_field(FILE *out, const char *text)
@@ -90,8 +91,9 @@ enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char
     const int num_dir = slash ? (int)(slash - path) + 1 : 0;
     snprintf(dir, sizeof(dir), "%.*s", num_dir ? num_dir : 1, num_dir ? path : ".");
     const int num = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-    const int file =
-        num < (int)sizeof(temporary) && realpath(dir, folder) ? mkstemp(temporary) : -1;
+    const bool has_place = num < (int)sizeof(temporary) && tyto_folder_make_for(path) == TYTO_OK &&
+                           realpath(dir, folder);
+    const int file = has_place ? mkstemp(temporary) : -1;
     FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
     if (!out) {
         const int reason = errno;
