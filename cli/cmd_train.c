@@ -104,6 +104,12 @@ static void print_fault(const struct tyto_fault *fault, enum tyto_err err)
 
 enum { OPT_CONFIG = 256, OPT_RESUME, OPT_OVERWRITE, OPT_NO_PROGRESS, OPT_TABLE = 512 };
 
+/* What an option without a value means; NULL: it must have one. */
+static const char *word_alone(const char *name)
+{
+    return strcmp(name, "weak") == 0 ? "max" : strcmp(name, "tune-visual") == 0 ? "yes" : NULL;
+}
+
 /* The table's options behind those of the command itself. */
 static void list_options(struct option ret_options[MAX_OPTIONS])
 {
@@ -120,9 +126,7 @@ static void list_options(struct option ret_options[MAX_OPTIONS])
 
     memcpy(ret_options, own, sizeof(own));
     for (uint32_t i = 0; i < num && num_own + i < MAX_OPTIONS - 1; i++) {
-        /* --weak alone is --weak max */
-        const int argument =
-            strcmp(table[i].name, "weak") == 0 ? optional_argument : required_argument;
+        const int argument = word_alone(table[i].name) ? optional_argument : required_argument;
 
         ret_options[num_own + i] =
             (struct option){table[i].name, argument, NULL, OPT_TABLE + (int)i};
@@ -150,8 +154,11 @@ static bool take_option(struct train_cmd *cmd, int option)
     default:
         break;
     }
-    err = tyto_run_options_set(&cmd->options, (uint32_t)(option - OPT_TABLE),
-                               optarg ? optarg : "max", &fault);
+    const uint32_t idx = (uint32_t)(option - OPT_TABLE);
+    uint32_t num = 0;
+    const char *name = tyto_run_option_table(&num)[idx].name;
+
+    err = tyto_run_options_set(&cmd->options, idx, optarg ? optarg : word_alone(name), &fault);
     if (err)
         print_fault(&fault, err);
     return err == TYTO_OK;
@@ -365,6 +372,8 @@ static enum tyto_err run_one(struct train_cmd *cmd, const char *dir,
         .train = tyto_train_data_train(&cmd->data),
         .val = tyto_train_data_val(&cmd->data),
         .dir = dir,
+        .visual_path = cmd->data.visual_path[0] ? cmd->data.visual_path : NULL,
+        .audio_path = cmd->data.audio_path[0] ? cmd->data.audio_path : NULL,
         .resumes = cmd->resumes,
         .user = cmd,
         .on_note = on_note,

@@ -103,6 +103,7 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_ru
         print_fault(&fault, err);
         return err;
     }
+    features.taps_visual = o->tune_visual != 0;
     features.user = opening;
     features.on_progress = on_features;
     features.on_fault = on_media_fault;
@@ -247,6 +248,10 @@ enum tyto_err tyto_train_data_open(const struct tyto_train_data_params *params,
         err = open_labelled(opening, &o->val_labels, o->val_media, data.all, &data.all_val);
     if (!err && !data.all_val && o->folds == 0 && o->val_share > 0)
         err = hold_out(&data, o->val_share, o->seed);
+    if (!err && !o->ave) {
+        snprintf(data.visual_path, sizeof(data.visual_path), "%s", opening->media.paths.visual);
+        snprintf(data.audio_path, sizeof(data.audio_path), "%s", opening->media.paths.audio);
+    }
     free(opening);
     if (err) {
         tyto_train_data_close(&data);

@@ -17,7 +17,8 @@ struct tyto_train_data_params {
 
 /* What was opened; all owned. */
 struct tyto_train_data {
-    struct tyto_dataset *all, *all_val; /* as read; all_val NULL: none of its own */
+    struct tyto_dataset *all, *all_val;       /* as read; all_val NULL: none of its own */
+    char visual_path[4096], audio_path[4096]; /* encoders' files; "": none were needed */
     struct tyto_dataset *train, *val; /* what to train on: views of the two, or NULL: themselves */
 };
 

@@ -53,6 +53,7 @@ enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch);
 
 struct tyto_visual_params {
     const char *weights_path; /* safetensors written by tyto model import */
+    bool cuts_last;           /* gives what its last layer reads (model/graph_last.h) */
     struct tyto_gpu *gpu;
     enum tyto_exec exec;
     uint32_t max_batch;

@@ -124,7 +124,19 @@ enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
         place_stream(&layout, s);
     for (uint32_t i = TYTO_CMAN_HEAD_0_WEIGHT; i <= TYTO_CMAN_HEAD_1_BIAS; i++)
         place(&layout, i);
+    layout.tune_weight = layout.tune_bias = layout.num;
     *ret_layout = layout;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_params_layout_tune(struct tyto_params_layout *layout, uint32_t in)
+{
+    if (in == 0 || in % 4 != 0 || !layout->adapt[TYTO_CMAN_VISUAL] || layout->tune_in > 0)
+        return TYTO_ERR_SHAPE;
+    layout->tune_in = in;
+    layout->tune_weight = (layout->num + 63) / 64 * 64; /* where a bind may begin on any device */
+    layout->tune_bias = layout->tune_weight + (uint64_t)layout->dims.visual_in * in;
+    layout->num = layout->tune_bias + layout->dims.visual_in;
     return TYTO_OK;
 }
 
@@ -141,7 +153,7 @@ static uint64_t padded_at(const struct tyto_params_slot *slot, uint32_t row, uin
 void tyto_params_put(const struct tyto_params_layout *layout, float *const *tensors,
                      float *ret_values)
 {
-    memset(ret_values, 0, layout->num * sizeof(*ret_values));
+    memset(ret_values, 0, layout->tune_weight * sizeof(*ret_values));
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
         const struct tyto_params_slot *slot = &layout->slots[i];
 

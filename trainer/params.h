@@ -26,6 +26,10 @@ struct tyto_params_layout {
     uint32_t logits;                /* padded num_logits */
     bool adapt[TYTO_CMAN_NUM_STREAMS];
     uint64_t num; /* floats altogether, a multiple of 4 */
+    /* The picture encoder's last layer, behind all tensors, where it is tuned: (visual_in, tune_in)
+     * and (visual_in). tune_in 0: it is not, and both places are num. */
+    uint32_t tune_in;
+    uint64_t tune_weight, tune_bias;
     struct tyto_params_slot slots[TYTO_CMAN_NUM_TENSORS];
 };
 
@@ -35,7 +39,12 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
                                       const bool adapt[TYTO_CMAN_NUM_STREAMS],
                                       struct tyto_params_layout *ret_layout);
-/* ret_values (num) <- tensors as in the file, NULL where one is not there; padding becomes 0. */
+/* Adds a place for the last layer of `in` inputs. SHAPE when that is no multiple of 4, or the
+ * pictures have no adapter. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_params_layout_tune(struct tyto_params_layout *layout, uint32_t in);
+/* ret_values (num) <- tensors as in the file, NULL where one is not there; padding becomes 0. A
+ * tuned layer's values stay. */
 void tyto_params_put(const struct tyto_params_layout *layout, float *const *tensors,
                      float *ret_values);
 /* The other way round; ret_tensors[i] has room for the tensor's values, or is NULL. */

@@ -104,7 +104,9 @@ static struct tyto_train_params common_params(struct tyto_run_state *run)
     return (struct tyto_train_params){
         .step = run->step,
         .train = run->projected[0] ? run->projected[0] : run->params->train,
-        .augment = {.noise = o->noise},
+        .augment = {.noise = o->tune_visual ? 0 : o->noise}, /* that is in a basis' deviations */
+        .tune_weight = run->layer.weight,
+        .tune_bias = run->layer.bias,
         .fusion = (enum tyto_cman_fusion)o->fusion,
         .seed = o->seed,
         .num_warm_up = o->warm_up,
@@ -138,6 +140,8 @@ static enum tyto_err make_train(struct tyto_run_state *run, const char *checkpoi
     params.on_step = on_step;
     params.on_epoch = on_epoch;
     err = tyto_train_create(&params, &run->train, run->fault);
+    if (!err)
+        err = tyto_run_start_from_basis(run);
     return err ? err : tyto_run_start_from_init(run);
 }
 
@@ -294,6 +298,8 @@ static enum tyto_err prepare(struct tyto_run_state *run, const char *checkpoint_
     if (!err)
         err = tyto_run_load_init(run);
     if (!err)
+        err = tyto_run_open_tune(run);
+    if (!err)
         err = tyto_run_project(run);
     if (!err)
         err = tyto_run_choose_dims(run);
@@ -344,6 +350,7 @@ static void finish(struct tyto_run_state *run)
     tyto_train_destroy(&run->train);
     for (uint32_t i = 0; i < 2; i++)
         tyto_dataset_destroy(&run->projected[i]);
+    tyto_run_close_tune(run);
     tyto_basis_finish(&run->basis);
     if (run->has_init)
         tyto_cman_weights_finish(&run->init);

@@ -7,6 +7,8 @@
  *   RUN/basis.safetensors       the projection that was fitted
  *   RUN/checkpoint.safetensors  where it stands
  *   RUN/model.safetensors       the head of the best epoch
+ *   RUN/visual.safetensors      with --tune-visual: the encoder as it was learnt, and the other,
+ *   RUN/audio.safetensors       copied: the folder then serves as --models
  *   RUN/model-card.md           what it is made of and how good it is
  */
 #ifndef TYTO_TRAINER_RUN_H
@@ -38,7 +40,9 @@ struct tyto_run_params {
     struct tyto_ranks *ranks;
     struct tyto_dataset *train, *val; /* features as encoders make them; val NULL: none. Borrowed */
     const char *dir;                  /* the run folder, which exists */
-    bool resumes;                     /* from the folder's checkpoint, if there is one */
+    const char *visual_path, *audio_path; /* encoders' files; NULL: unknown. For tune_visual, whose
+                                             data sets hold what the last layer reads */
+    bool resumes;                         /* from the folder's checkpoint, if there is one */
     void *user;
     /* Any may be NULL. */
     void (*on_note)(void *user, const char *text); /* a line for people */

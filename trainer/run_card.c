@@ -187,7 +187,8 @@ static uint64_t count_parameters(const struct tyto_run_state *run)
 
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
         num += (uint64_t)layout->slots[i].rows * layout->slots[i].cols;
-    if (run->has_basis)
+    num += run->encoded[0] ? (uint64_t)run->layer.out * (run->layer.in + 1) : 0;
+    if (run->has_basis && !run->encoded[0])
         num += (uint64_t)b->audio_out * (b->audio_in + 1) +
                (uint64_t)b->visual_out * (b->visual_in + 1);
     return num;
@@ -209,8 +210,10 @@ static void put_head(FILE *out, const struct tyto_run_state *run, const char *di
             d->num_classes,
             d->head == TYTO_HEAD_SOFTMAX ? "there, one at a time" : "heard, seen, or both", digest,
             (unsigned long long)count_parameters(run),
-            run->has_basis ? " (with a fixed projection in front)" : "", d->num_segments, ahead,
-            tyto_run_options_word(run->options, "fusion"),
+            run->encoded[0]  ? " (with the picture encoder's last layer, which was tuned)"
+            : run->has_basis ? " (with a fixed projection in front)"
+                             : "",
+            d->num_segments, ahead, tyto_run_options_word(run->options, "fusion"),
             run->options->fusion == TYTO_CMAN_FUSION_CMAN
                 ? ""
                 : " - a baseline to compare with, which tytod refuses");

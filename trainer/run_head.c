@@ -36,11 +36,17 @@ static float *copy_floats(const float *from, size_t num)
     return copy;
 }
 
+/* The data set of the encoders' features. */
+static struct tyto_dataset *features_of(const struct tyto_run_state *run)
+{
+    return run->encoded[0] ? run->encoded[0] : run->params->train;
+}
+
 /* Whether init's adapters can stand in front of the new net as they are. */
 static bool init_has_basis(const struct tyto_run_state *run)
 {
     const struct tyto_cman_dims *d = &run->init.dims;
-    const struct tyto_dataset_shape *s = &run->params->train->shape;
+    const struct tyto_dataset_shape *s = &features_of(run)->shape;
 
     return run->has_init && run->init.tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT] &&
            run->init.tensors[TYTO_CMAN_ADAPT_VISUAL_WEIGHT] && d->audio_in == s->audio_in &&
@@ -129,7 +135,7 @@ static enum tyto_err read_map(const struct tyto_run_state *run, const struct tyt
 
 static enum tyto_err read_basis(struct tyto_run_state *run, const char *path)
 {
-    const struct tyto_dataset_shape *s = &run->params->train->shape;
+    const struct tyto_dataset_shape *s = &features_of(run)->shape;
     struct tyto_basis *b = &run->basis;
     struct tyto_weights *file = NULL;
     enum tyto_err err = tyto_weights_open(path, &file, run->fault);
@@ -179,7 +185,7 @@ static enum tyto_err fit_basis(struct tyto_run_state *run, const char *path)
         .on_progress = tell_fit,
         .should_stop = should_stop,
     };
-    const enum tyto_err err = tyto_basis_fit(run->params->train, &params, &run->basis);
+    const enum tyto_err err = tyto_basis_fit(features_of(run), &params, &run->basis);
 
     if (err)
         return err;
@@ -212,7 +218,7 @@ enum tyto_err tyto_run_project(struct tyto_run_state *run)
     err = make_basis(run);
     run->has_basis = err == TYTO_OK;
     for (uint32_t i = 0; i < 2 && !err; i++)
-        if (data[i])
+        if (data[i] && !run->encoded[0])
             err = tyto_dataset_project(data[i], &run->basis, &params, &run->projected[i]);
     return err;
 }
@@ -247,9 +253,10 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
 {
     const struct tyto_run_options *o = run->options;
     const struct tyto_cman_dims *from = &run->init.dims;
-    const struct tyto_dataset *train = run->projected[0] ? run->projected[0] : run->params->train;
+    const struct tyto_dataset *train = run->projected[0] ? run->projected[0] : features_of(run);
     const struct tyto_dataset_shape *s = &train->shape;
-    const bool adapts = !run->has_basis && o->width > 0;
+    const bool tunes = run->encoded[0] != NULL;
+    const bool adapts = tunes || (!run->has_basis && o->width > 0);
     struct tyto_cman_dims *d = &run->step.dims;
 
     *d = (struct tyto_cman_dims){
@@ -269,6 +276,16 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     d->num_logits = d->head == TYTO_HEAD_SOFTMAX ? d->num_classes + 1 : 3 * d->num_classes;
     d->audio_width = adapts ? width_of(run, "width", o->width, from->audio_width) : d->audio_in;
     d->visual_width = adapts ? width_of(run, "width", o->width, from->visual_width) : d->visual_in;
+    if (tunes && run->has_basis) {
+        d->audio_width = run->basis.audio_out;
+        d->visual_width = run->basis.visual_out;
+    }
+    if (d->visual_width == 0)
+        return tyto_fault_set(run->fault, TYTO_ERR_INVALID, NULL, 0, "--tune-visual",
+                              "wants adapters: --basis or --width");
+    if (tunes)
+        run->step.tune =
+            (struct tyto_step_tune){run->layer.in, run->layer.act, run->options->tune_rate};
     run->step.gpu = run->params->gpu;
     run->step.gpu_params = run->params->gpu_params;
     run->step.ranks = run->params->ranks;
@@ -317,6 +334,31 @@ static void tell_init(const struct tyto_run_state *run, const struct tyto_init_r
     if (run->has_basis && !run->basis_is_inits)
         tyto_run_note(run, "start: its adapters do not fit, so what it learnt behind them may help "
                            "little");
+}
+
+enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run)
+{
+    const struct tyto_basis *b = &run->basis;
+    float *tensors[TYTO_CMAN_NUM_TENSORS] = {0};
+    enum tyto_err err = TYTO_OK;
+
+    if (!run->encoded[0] || !run->has_basis)
+        return TYTO_OK;
+    err = make_tensors(tyto_train_layout(run->train), tensors);
+    if (!err)
+        err = tyto_train_get(run->train, tensors);
+    if (!err) {
+        memcpy(tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT], b->audio_weight,
+               (size_t)b->audio_out * b->audio_in * sizeof(float));
+        memcpy(tensors[TYTO_CMAN_ADAPT_AUDIO_BIAS], b->audio_bias, b->audio_out * sizeof(float));
+        memcpy(tensors[TYTO_CMAN_ADAPT_VISUAL_WEIGHT], b->visual_weight,
+               (size_t)b->visual_out * b->visual_in * sizeof(float));
+        memcpy(tensors[TYTO_CMAN_ADAPT_VISUAL_BIAS], b->visual_bias, b->visual_out * sizeof(float));
+        err = tyto_train_set(run->train, tensors);
+    }
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(tensors[i]);
+    return err;
 }
 
 enum tyto_err tyto_run_start_from_init(struct tyto_run_state *run)
@@ -371,7 +413,7 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
     const struct tyto_dataset *train = run->params->train;
     const struct tyto_basis *b = &run->basis;
     const bool is_early = run->options->fusion == TYTO_CMAN_FUSION_EARLY;
-    char path[TYTO_RUN_PATH_MAX];
+    char path[TYTO_RUN_PATH_MAX], digest[TYTO_DIGEST_HEX_BYTES] = "";
     float *weight = NULL, *bias = NULL;
     struct tyto_train_export what = {
         .path = path,
@@ -386,7 +428,11 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
     };
     enum tyto_err err = tyto_run_path(run->params->dir, "model.safetensors", path, run->fault);
 
-    if (run->has_basis) {
+    if (!err && run->encoded[0]) {
+        err = tyto_run_export_tuned(run, digest);
+        what.visual_encoder = digest;
+    }
+    if (run->has_basis && !run->encoded[0]) {
         what.adapt[AUDIO] = (struct tyto_train_adapt){b->audio_weight, b->audio_bias, b->audio_in};
         what.adapt[VISUAL] =
             (struct tyto_train_adapt){b->visual_weight, b->visual_bias, b->visual_in};

@@ -69,6 +69,10 @@ static const struct tyto_run_option table[] = {
      "first N epochs without labels: which sound belongs to which picture"},
     {"discriminant", F32, AT(discriminant), 0, 100, NULL, "0", "X",
      "softmax: weight of telling classes apart by eigenvalues, beside the loss"},
+    {"tune-visual", CHOICE, AT(tune_visual), 0, 1, "no|yes", "no", "",
+     "learn the picture encoder's last layer too: RUN becomes a folder for --models; about 26\n"
+     "                            GFLOP each way for 64 clips, which is seconds without a GPU"},
+    {"tune-rate", F32, AT(tune_rate), 0, 10, NULL, "0.1", "X", "its rate, times --rate"},
     {"init", TEXT, AT(init), 0, 0, NULL, NULL, "FILE",
      "start from a head; what fits is kept, classes by name"},
     {"freeze", TEXT, AT(freeze), 0, 0, NULL, NULL, "PREFIX,...",

@@ -36,7 +36,9 @@ struct tyto_run_options {
     uint32_t width;                /* of trained adapters without a basis; 0: no adapters */
     uint32_t match, when, hidden, which, head_width;
     uint32_t shift;
-    uint32_t contrast; /* epochs of it before */
+    uint32_t contrast;    /* epochs of it before */
+    uint32_t tune_visual; /* 0 no, 1 yes */
+    float tune_rate;      /* share of rate */
     float discriminant, heard_weight, seen_weight;
     float val_share, rate, decay, dropout, max_norm;
     float shift_share, modality_dropout, mixup, noise, whitening;

@@ -6,6 +6,7 @@
 
 #include "model/cman_weights.h"
 #include "trainer/data/basis.h"
+#include "trainer/data/last_layer.h"
 #include "trainer/run.h"
 
 struct tyto_run_state {
@@ -17,6 +18,8 @@ struct tyto_run_state {
     bool basis_is_inits; /* the basis is the adapter of init */
     struct tyto_basis basis;
     struct tyto_dataset *projected[2]; /* owned: train, val; NULL: as they came */
+    struct tyto_last_layer layer;      /* that is tuned: as it was, after export as it is */
+    struct tyto_dataset *encoded[2];   /* owned: train, val through it; NULL: it is not tuned */
     struct tyto_step_params step;
     float *class_weights; /* owned */
     struct tyto_train *train;
@@ -46,11 +49,26 @@ enum tyto_err tyto_run_project(struct tyto_run_state *run);
 /* Fills run->step. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run);
+/* A tuned encoder's adapters begin as the basis, if there is one. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run);
 /* Puts what fits of init into run->train and says what that was. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_start_from_init(struct tyto_run_state *run);
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_export(struct tyto_run_state *run);
+
+/* --- run_tune.c ------------------------------------------------------------------------------ */
+
+/* With --tune-visual: the layer, and the data sets through it. INVALID where that makes no sense.
+ */
+TYTO_MUST_CHECK
+enum tyto_err tyto_run_open_tune(struct tyto_run_state *run);
+void tyto_run_close_tune(struct tyto_run_state *run);
+/* RUN/visual.safetensors, its digest, and the other encoder beside it. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_run_export_tuned(struct tyto_run_state *run,
+                                    char ret_digest[TYTO_DIGEST_HEX_BYTES]);
 
 /* --- run_folder.c ---------------------------------------------------------------------------- */
 

@@ -98,7 +98,7 @@ enum tyto_err tyto_run_write_report(struct tyto_run_state *run)
         .num_epochs = run->num_epochs,
         .head_path = head,
         .gpu = run->params->gpu,
-        .dataset = run->params->val,
+        .dataset = run->encoded[1] ? run->encoded[1] : run->params->val,
         .skips_shifts = run->options->report == SHORT,
         .user = run,
         .on_progress = on_progress,

@@ -118,6 +118,9 @@ enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyt
         (params->objective != TYTO_STEP_LABELS || params->pool != TYTO_STEP_POOL_NONE ||
          params->dims.head != TYTO_HEAD_SOFTMAX))
         return TYTO_ERR_UNSUPPORTED;
+    if (params->tune.in > 0 &&
+        (params->objective != TYTO_STEP_LABELS || params->tune.act > TYTO_ACT_RELU6))
+        return TYTO_ERR_UNSUPPORTED;
     if (num_workers > TYTO_CREW_MAX || (num_workers > 1 && !params->gpu_params))
         return TYTO_ERR_INVALID;
     step = calloc(1, sizeof(*step));

@@ -21,6 +21,13 @@ enum tyto_step_pool {
     TYTO_STEP_POOL_MAX,  /* or for the largest */
 };
 
+/* The picture encoder's last layer, y = act(W x + b) at each place, trained with the head. */
+struct tyto_step_tune {
+    uint32_t in;       /* width of x, which the step then reads as pictures; 0: it is not trained */
+    enum tyto_act act; /* NONE, RELU or RELU6 */
+    float rate;        /* times the rate of everything else; it does not decay */
+};
+
 enum tyto_step_objective {
     TYTO_STEP_LABELS, /* the loss of the logits */
     /* No labels: sound and picture of a segment belong together and to no other clip's (symmetric
@@ -34,6 +41,7 @@ struct tyto_step_params {
     struct tyto_cman_dims dims;
     bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
     uint32_t batch;                    /* B: of all ranks together */
+    struct tyto_step_tune tune; /* wants a picture adapter and labels; values behind all tensors */
     enum tyto_step_objective objective;
     float temperature; /* of the contrast; 0: 0.1 */
     /* Weight of how well the head's hidden units tell the classes apart (discriminant.h), beside
@@ -65,7 +73,7 @@ const struct tyto_params_layout *tyto_step_layout(const struct tyto_step *step);
  * of 4 (layout's logits). Borrowed until destroy. */
 struct tyto_step_in {
     float *audio;     /* (B, T, A) */
-    float *visual;    /* (B, T, L, V) */
+    float *visual;    /* (B, T, L, V), or what a tuned layer reads */
     uint32_t *has[2]; /* (B, T), audio and visual: the row's own number b T + t, or
                          TYTO_ROW_NONE: missing. Everything is there at first */
     uint32_t *len;    /* (B): valid segments, 1..T; T at first. Later ones cost 0 */

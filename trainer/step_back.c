@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The backward pass of a training step: from the logits' gradient to every parameter's. Reads like
  * step_forward.c from its end. */
+#include <float.h>
 #include <math.h>
 
 #include "trainer/step_parts.h"
@@ -305,6 +306,27 @@ static enum tyto_err record_places(struct device_step *step, struct tyto_plan *p
     return err;
 }
 
+/* From the adapter's gradient to the encoder's last layer. */
+static enum tyto_err record_tune(struct device_step *step, struct tyto_plan *plan)
+{
+    const struct map adapt = tyto_step_map(step, LINEAR_ADAPT, VISUAL);
+    const struct map tune = tyto_step_map(step, LINEAR_TUNE, VISUAL);
+    const uint32_t m = step->rows * step->layout.dims.num_places;
+    const struct tyto_bind d_encoded = of_stream(step, VISUAL, BUF_D_ENCODED);
+    const struct tyto_clamp_back_io io = {encoded(step, VISUAL), d_encoded, d_encoded};
+    enum tyto_err err =
+        tyto_step_back_x(step, plan, adapt, m, whole(of_stream(step, VISUAL, BUF_D_ADAPTED)),
+                         whole(d_encoded), none, false);
+
+    if (!err && step->tune.act != TYTO_ACT_NONE)
+        err = tyto_clamp_back_record(step->clamp_back, plan, m * tune.n, 0,
+                                     step->tune.act == TYTO_ACT_RELU6 ? 6 : FLT_MAX, &io);
+    if (!err)
+        err = tyto_step_back_w(step, plan, tune, m, whole(d_encoded),
+                               whole(of_stream(step, VISUAL, BUF_FEATURES)));
+    return err;
+}
+
 /* The two maps of "where", then the adapters where there are any. */
 static enum tyto_err record_front(struct device_step *step, struct tyto_plan *plan, uint32_t s)
 {
@@ -331,7 +353,9 @@ static enum tyto_err record_front(struct device_step *step, struct tyto_plan *pl
         err = tyto_row_gather_record(step->row_gather, plan, &gather, &gather_io);
     if (!err)
         err = tyto_step_back_w(step, plan, adapt, m, whole(of_stream(step, s, BUF_D_ADAPTED)),
-                               whole(of_stream(step, s, BUF_FEATURES)));
+                               whole(encoded(step, s)));
+    if (!err && s == VISUAL && step->layout.tune_in > 0)
+        err = record_tune(step, plan);
     return err;
 }
 
@@ -361,5 +385,10 @@ enum tyto_err tyto_step_record_update(struct device_step *step, struct tyto_plan
         of(step, BUF_VALUES), of(step, BUF_GRADS), of(step, BUF_MOMENT_1), of(step, BUF_MOMENT_2),
         of(step, BUF_HYPER),  of(step, BUF_PARTS), of(step, BUF_NORM)};
 
+    const struct tyto_bind tune = of(step, BUF_TUNE_HYPER);
+
+    if (step->layout.tune_in > 0)
+        return tyto_adamw_record_two(step->adamw, plan, (uint32_t)step->layout.num,
+                                     (uint32_t)step->layout.tune_weight, &tune, &io);
     return tyto_adamw_record(step->adamw, plan, (uint32_t)step->layout.num, &io);
 }

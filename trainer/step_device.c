@@ -66,6 +66,11 @@ struct map tyto_step_map(const struct device_step *step, enum linear which, uint
     case LINEAR_AGAIN:
         return (struct map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_HIDDEN, s), none,
                             5 * w->hidden, w->hidden};
+    case LINEAR_TUNE:
+        return s == VISUAL && step->layout.tune_in > 0
+                   ? (struct map){step->layout.tune_weight, step->layout.tune_bias,
+                                  step->layout.dims.visual_in, step->layout.tune_in}
+                   : (struct map){.bias = none};
     case LINEAR_ADAPT:
     case LINEAR_MATCH:
     case NUM_LINEARS:
@@ -125,6 +130,7 @@ static enum tyto_err make_bufs(struct device_step *step)
     const struct tyto_cman_dims *d = &step->layout.dims;
     const uint64_t batch = step->batch, rows = step->rows, places = d->num_places;
     const uint64_t gemm_scratch = largest_scratch(step);
+    const bool tunes = step->layout.tune_in > 0;
     enum tyto_err err = TYTO_OK;
 
 #define MAKE_BUF(name, kind, num, width)                                                           \
@@ -272,7 +278,10 @@ enum tyto_err device_step_create(const struct tyto_step_params *params, struct t
     step->pool = params->pool;
     step->contrasts = params->objective == TYTO_STEP_CONTRAST;
     step->discriminates = params->discriminant > 0;
+    step->tune = params->tune;
     err = tyto_params_layout_init(&params->dims, params->adapt, &step->layout);
+    if (!err && params->tune.in > 0)
+        err = tyto_params_layout_tune(&step->layout, params->tune.in);
     if (!err)
         err = make_bufs(step);
     if (!err)
@@ -352,7 +361,7 @@ void device_step_load(struct device_step *step, const struct tyto_step_in *in, f
     const struct tyto_cman_dims *d = &step->layout.dims;
     const struct tyto_step_in to = device_step_in(step);
     const size_t rows = step->rows, before = (size_t)begin * d->num_segments;
-    const size_t picture = (size_t)d->num_places * d->visual_in;
+    const size_t picture = (size_t)d->num_places * tyto_step_picture_in(step);
     const size_t width = step->layout.logits, targets = device_step_targets(step);
     const size_t targets_before = step->pool == TYTO_STEP_POOL_NONE ? before : begin;
 
@@ -404,6 +413,13 @@ enum tyto_err device_step_run(struct device_step *step, enum step_plan plan,
 {
     if (hyper)
         memcpy(tyto_buf_map(step->bufs[BUF_HYPER]), hyper, sizeof(*hyper));
+    if (hyper && step->layout.tune_in > 0) {
+        struct tyto_adamw_hyper *tune = tyto_buf_map(step->bufs[BUF_TUNE_HYPER]);
+
+        *tune = *hyper;
+        tune->rate *= step->tune.rate;
+        tune->decay = 0; /* towards 0 is away from what the encoder knows */
+    }
     if (key)
         memcpy(tyto_buf_map(step->bufs[BUF_KEY]), key, sizeof(*key));
     return tyto_plan_run(step->plans[plan]);

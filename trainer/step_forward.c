@@ -88,11 +88,14 @@ static enum tyto_err record_where(struct device_step *step, struct tyto_plan *pl
                                               of_stream(step, VISUAL, BUF_WINDOW)};
     enum tyto_err err = TYTO_OK;
 
+    if (step->layout.tune_in > 0)
+        err = linear(step, plan, step->linears[LINEAR_TUNE][VISUAL], pictures,
+                     whole(of_stream(step, VISUAL, BUF_FEATURES)), whole(encoded(step, VISUAL)),
+                     step->tune.act);
     for (uint32_t s = 0; s < NUM_STREAMS && !err; s++)
         if (step->layout.adapt[s])
             err = linear(step, plan, step->linears[LINEAR_ADAPT][s], s == AUDIO ? rows : pictures,
-                         whole(of_stream(step, s, BUF_FEATURES)), whole(adapted(step, s)),
-                         TYTO_ACT_NONE);
+                         whole(encoded(step, s)), whole(adapted(step, s)), TYTO_ACT_NONE);
     if (!err)
         err = tyto_row_gather_record(step->row_gather, plan, &gather, &gather_io);
     if (!err && dropout)

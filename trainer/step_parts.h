@@ -6,6 +6,7 @@
 
 #include "shaders/attn_pool/attn_pool.h"
 #include "shaders/attn_pool_back/attn_pool_back.h"
+#include "shaders/clamp_back/clamp_back.h"
 #include "shaders/co_attn/co_attn.h"
 #include "shaders/co_attn_back/co_attn_back.h"
 #include "shaders/col_sum/col_sum.h"
@@ -33,7 +34,9 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
  * not needed. `s` is a stream, `pictures` the rows of its features, `adapts` whether it has an
  * adapter. D_x is the gradient of x. */
 #define STREAM_BUF_LIST(X)                                                                         \
-    X(FEATURES, UPLOAD, pictures, s == AUDIO ? d->audio_in : d->visual_in)                         \
+    X(FEATURES, UPLOAD, pictures, s == AUDIO ? d->audio_in : tyto_step_picture_in(step))           \
+    X(ENCODED, DEVICE, pictures, s == VISUAL && tunes ? d->visual_in : 0)                          \
+    X(D_ENCODED, DEVICE, pictures, s == VISUAL && tunes ? d->visual_in : 0)                        \
     X(HAS, UPLOAD, rows, 1)                                                                        \
     X(ADAPTED, DEVICE, pictures, adapts ? w->stream[s] : 0)                                        \
     X(D_ADAPTED, DEVICE, pictures, adapts ? w->stream[s] : 0)                                      \
@@ -93,6 +96,7 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
     X(LOSSES, DEVICE, rows, 1)                                                                     \
     X(LOSS, READBACK, 1, 1)                                                                        \
     X(HYPER, UPLOAD, 1, sizeof(struct tyto_adamw_hyper) / sizeof(float))                           \
+    X(TUNE_HYPER, UPLOAD, 1, tunes ? sizeof(struct tyto_adamw_hyper) / sizeof(float) : 0)          \
     X(KEY, UPLOAD, 1, sizeof(struct tyto_dropout_key) / sizeof(float))                             \
     X(EXTRA, UPLOAD, rows, step->discriminates ? w->head : 0)                                      \
     X(UNIFORM, UPLOAD, rows, step->contrasts ? places : 0)                                         \
@@ -111,6 +115,7 @@ enum buf { BUF_LIST(BUF_ENTRY) NUM_BUFS };
 
 /* Linear maps of the forward pass, for each stream. */
 enum linear {
+    LINEAR_TUNE, /* the picture encoder's last layer */
     LINEAR_ADAPT,
     LINEAR_MATCH,
     LINEAR_QKV,
@@ -145,6 +150,7 @@ enum linear {
     X(mil_pool)                                                                                    \
     X(dropout)                                                                                     \
     X(elementwise)                                                                                 \
+    X(clamp_back)                                                                                  \
     X(adamw)
 
 /* A step is PLAN_WHOLE, or the next three with the host between them. */
@@ -159,6 +165,7 @@ struct device_step {
     struct tyto_params_layout layout;
     uint32_t first, batch, rows; /* number of its first clip; B, B T */
     float drop_rate;
+    struct tyto_step_tune tune;
     enum tyto_step_pool pool;
     bool contrasts, discriminates;  /* the objective; a term of it that the host adds */
     struct tyto_info_nce *info_nce; /* NULL unless it contrasts */
@@ -193,6 +200,20 @@ static inline struct tyto_bind of_stream(const struct device_step *step, uint32_
                                          enum stream_buf buf)
 {
     return (struct tyto_bind){.buf = step->stream_bufs[s][buf]};
+}
+
+/* Width of the pictures that the host gives. */
+static inline uint32_t tyto_step_picture_in(const struct device_step *step)
+{
+    return step->layout.tune_in > 0 ? step->layout.tune_in : step->layout.dims.visual_in;
+}
+
+/* The encoder's features: what a tuned layer made, or what the host gave. */
+static inline struct tyto_bind encoded(const struct device_step *step, uint32_t s)
+{
+    const bool tunes = s == VISUAL && step->layout.tune_in > 0;
+
+    return of_stream(step, s, tunes ? BUF_ENCODED : BUF_FEATURES);
 }
 
 /* What the network reads in place of the encoder's features. */

@@ -415,6 +415,27 @@ enum tyto_err tyto_train_get(const struct tyto_train *train, float *const *ret_t
     return err;
 }
 
+void tyto_train_get_tuned(const struct tyto_train *train, float *ret_weight, float *ret_bias)
+{
+    const struct tyto_params_layout *l = tyto_step_layout(train->step);
+
+    memcpy(ret_weight, train->best + l->tune_weight,
+           (size_t)l->dims.visual_in * l->tune_in * sizeof(float));
+    memcpy(ret_bias, train->best + l->tune_bias, l->dims.visual_in * sizeof(float));
+}
+
+/* Into train->best, from where tyto_train_set takes it to the device with the tensors. */
+static void put_tuned(struct tyto_train *train)
+{
+    const struct tyto_params_layout *l = tyto_step_layout(train->step);
+
+    if (l->tune_in == 0)
+        return;
+    memcpy(train->best + l->tune_weight, train->params.tune_weight,
+           (size_t)l->dims.visual_in * l->tune_in * sizeof(float));
+    memcpy(train->best + l->tune_bias, train->params.tune_bias, l->dims.visual_in * sizeof(float));
+}
+
 static enum tyto_err check_data(const struct tyto_train_params *params,
                                 const struct tyto_dataset *data, struct tyto_fault *ret_fault)
 {
@@ -423,15 +444,17 @@ static enum tyto_err check_data(const struct tyto_train_params *params,
     const uint32_t audio =
         s->audio_in + (params->fusion == TYTO_CMAN_FUSION_EARLY ? s->visual_in : 0);
 
+    const uint32_t visual = params->step.tune.in > 0 ? params->step.tune.in : d->visual_in;
+
     if (s->num_segments != d->num_segments || audio != d->audio_in ||
-        s->num_places != d->num_places || s->visual_in != d->visual_in ||
+        s->num_places != d->num_places || s->visual_in != visual ||
         s->num_classes != d->num_classes)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, NULL, 0, NULL,
                               "features of %u x %u and %u x %u x %u with %u classes do not fit the "
                               "head's %u x %u and %u x %u x %u with %u",
                               s->num_segments, audio, s->num_segments, s->num_places, s->visual_in,
                               s->num_classes, d->num_segments, d->audio_in, d->num_segments,
-                              d->num_places, d->visual_in, d->num_classes);
+                              d->num_places, visual, d->num_classes);
     for (uint32_t i = 0; i < s->num_clips && params->step.pool == TYTO_STEP_POOL_NONE; i++)
         if (data->is_weak[i])
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "--weak",
@@ -489,8 +512,10 @@ enum tyto_err tyto_train_create(const struct tyto_train_params *params,
         err = make_memory(train);
     if (!err)
         err = make_frozen(train);
-    if (!err)
+    if (!err) {
+        put_tuned(train);
         err = draw_weights(train);
+    }
     if (err) {
         tyto_train_destroy(&train);
         return err;

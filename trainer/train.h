@@ -45,6 +45,7 @@ struct tyto_train_params {
     float rate, decay, max_norm;
     const char
         *frozen; /* "where,when.audio": tensors that begin so keep their values; NULL: none */
+    const float *tune_weight, *tune_bias; /* where step.tune: the encoder's own, copied */
     const char *checkpoint_path; /* written after each epoch; NULL: never. Borrowed until destroy */
     void *user;
     /* After each step; false: stop here. NULL: none. */
@@ -73,6 +74,8 @@ enum tyto_err tyto_train_set(struct tyto_train *train, float *const *tensors);
 /* What it starts from, or stands at: ret_tensors[i] has room for the tensor, or is NULL. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_get(const struct tyto_train *train, float *const *ret_tensors);
+/* The best epoch's tuned layer, (visual_in, tune.in) and (visual_in). */
+void tyto_train_get_tuned(const struct tyto_train *train, float *ret_weight, float *ret_bias);
 /* Goes on where the checkpoint at path stopped. NOT_FOUND, IO, FORMAT, SHAPE with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_resume(struct tyto_train *train, const char *path,

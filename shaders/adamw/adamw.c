@@ -73,27 +73,73 @@ void tyto_adamw_destroy(struct tyto_adamw **op)
     *op = NULL;
 }
 
-enum tyto_err tyto_adamw_record(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
-                                const struct tyto_adamw_io *io)
+static bool fits(uint32_t num, const struct tyto_adamw_io *io)
+{
+    return num % 4 == 0 && tyto_drawer_fits(&io->params, num, 1, 1) &&
+           tyto_drawer_fits(&io->grads, num, 1, 1) && tyto_drawer_fits(&io->moment_1, num, 1, 1) &&
+           tyto_drawer_fits(&io->moment_2, num, 1, 1) && tyto_drawer_fits(&io->hyper, 8, 1, 1) &&
+           tyto_drawer_fits(&io->parts, TYTO_ADAMW_PARTS, 1, 1) &&
+           tyto_drawer_fits(&io->norm, 2, 1, 1);
+}
+
+static enum tyto_err record_norm(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
+                                 const struct tyto_adamw_io *io)
 {
     const struct tyto_adamw_push push = {.num4 = num / 4, .num_parts = TYTO_ADAMW_PARTS};
     const struct tyto_bind squares[] = {io->grads, io->parts};
     const struct tyto_bind total[] = {io->parts, io->hyper, io->norm};
+    const enum tyto_err err =
+        tyto_plan_dispatch(plan, op->kernels[SQUARES], squares, &push, TYTO_ADAMW_PARTS, 1, 1);
+
+    return err ? err : tyto_plan_dispatch(plan, op->kernels[TOTAL], total, &push, 1, 1, 1);
+}
+
+static enum tyto_err record_update(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
+                                   const struct tyto_adamw_io *io)
+{
+    const struct tyto_adamw_push push = {.num4 = num / 4, .num_parts = TYTO_ADAMW_PARTS};
     const struct tyto_bind update[] = {io->grads,  io->hyper,    io->norm,
                                        io->params, io->moment_1, io->moment_2,
                                        io->params, io->moment_1, io->moment_2};
+
+    return tyto_plan_dispatch(plan, op->kernels[UPDATE], update, &push, TYTO_ADAMW_GROUPS, 1, 1);
+}
+
+enum tyto_err tyto_adamw_record(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
+                                const struct tyto_adamw_io *io)
+{
     enum tyto_err err = TYTO_OK;
 
-    if (num % 4 != 0 || !tyto_drawer_fits(&io->params, num, 1, 1) ||
-        !tyto_drawer_fits(&io->grads, num, 1, 1) || !tyto_drawer_fits(&io->moment_1, num, 1, 1) ||
-        !tyto_drawer_fits(&io->moment_2, num, 1, 1) || !tyto_drawer_fits(&io->hyper, 8, 1, 1) ||
-        !tyto_drawer_fits(&io->parts, TYTO_ADAMW_PARTS, 1, 1) ||
-        !tyto_drawer_fits(&io->norm, 2, 1, 1))
+    if (!fits(num, io))
         return TYTO_ERR_SHAPE;
-    err = tyto_plan_dispatch(plan, op->kernels[SQUARES], squares, &push, TYTO_ADAMW_PARTS, 1, 1);
-    if (!err)
-        err = tyto_plan_dispatch(plan, op->kernels[TOTAL], total, &push, 1, 1, 1);
-    if (!err)
-        err = tyto_plan_dispatch(plan, op->kernels[UPDATE], update, &push, TYTO_ADAMW_GROUPS, 1, 1);
-    return err;
+    err = record_norm(op, plan, num, io);
+    return err ? err : record_update(op, plan, num, io);
+}
+
+/* Values [first, first + num) of a bind of all. */
+static struct tyto_bind part(struct tyto_bind all, uint32_t first, uint32_t num)
+{
+    return (struct tyto_bind){.buf = all.buf,
+                              .offset_bytes = all.offset_bytes + (uint64_t)first * sizeof(float),
+                              .size_bytes = (uint64_t)num * sizeof(float)};
+}
+
+enum tyto_err tyto_adamw_record_two(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
+                                    uint32_t first, const struct tyto_bind *hyper,
+                                    const struct tyto_adamw_io *io)
+{
+    struct tyto_adamw_io later = *io;
+    enum tyto_err err = TYTO_OK;
+
+    if (!fits(num, io) || first % 64 != 0 || first >= num || !tyto_drawer_fits(hyper, 8, 1, 1))
+        return TYTO_ERR_SHAPE;
+    later.params = part(io->params, first, num - first);
+    later.grads = part(io->grads, first, num - first);
+    later.moment_1 = part(io->moment_1, first, num - first);
+    later.moment_2 = part(io->moment_2, first, num - first);
+    later.hyper = *hyper;
+    err = record_norm(op, plan, num, io);
+    if (!err && first > 0)
+        err = record_update(op, plan, first, io);
+    return err ? err : record_update(op, plan, num - first, &later);
 }

@@ -37,5 +37,11 @@ struct tyto_adamw_io {
 TYTO_MUST_CHECK
 enum tyto_err tyto_adamw_record(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
                                 const struct tyto_adamw_io *io);
+/* Two rates: values from `first` on (a multiple of 64, below num) by `hyper` instead; the norm, and
+ * its limit, are of all and io's. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_adamw_record_two(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
+                                    uint32_t first, const struct tyto_bind *hyper,
+                                    const struct tyto_adamw_io *io);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* make_small_models DIR: small networks for tests of the daemon: visual, audio, head (dog, cat,
- * car), other (dog, owl), and heads that must be refused: wide (other encoders), stranger
- * (trained with another sound encoder), early (a baseline). */
+ * car), encoders of which the last layer can be tuned (tunable, even-audio), other (dog, owl), and
+ * heads that must be refused: wide (other encoders), stranger (trained with another sound encoder),
+ * early (a baseline). */
 #include <stdio.h>
 
 #include "tests/flow/small_models.h"
@@ -36,6 +37,10 @@ int main(int argc, char **argv)
     enum tyto_err err = small_visual_write(path_of(argv[1], "visual"));
     if (err == TYTO_OK)
         err = small_audio_write(path_of(argv[1], "audio"));
+    if (err == TYTO_OK)
+        err = small_tunable_write(path_of(argv[1], "tunable"));
+    if (err == TYTO_OK)
+        err = small_even_audio_write(path_of(argv[1], "even-audio"));
     for (unsigned i = 0; err == TYTO_OK && i < sizeof(heads) / sizeof(heads[0]); i++)
         err = small_head_write(path_of(argv[1], heads[i].name), &heads[i].head);
     if (err != TYTO_OK)

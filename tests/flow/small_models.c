@@ -69,7 +69,38 @@ enum tyto_err small_visual_write(const char *path)
     return write_and_free(file, path);
 }
 
-enum tyto_err small_audio_write(const char *path)
+enum tyto_err small_tunable_write(const char *path)
+{
+    struct tyto_encoder_file *file = NULL;
+    const enum tyto_err err = tyto_encoder_file_create(&file);
+    if (err != TYTO_OK)
+        return err;
+    file->kind = TYTO_ENCODER_VISUAL;
+    for (int c = 0; c < 3; c++) {
+        file->mean[c] = 127.5f;
+        file->scale[c] = 1 / 127.5f;
+    }
+    make_graph(file, (struct tyto_value){SIDE, SIDE, 3}, (struct tyto_value){2, 2, SMALL_TUNE_IN});
+    file->graph.num_values = 3;
+    file->graph.num_layers = 2;
+    file->graph.out_idx = 2;
+    file->graph.values[2] = (struct tyto_value){2, 2, SMALL_TUNE_OUT};
+    file->graph.layers[1] = (struct tyto_layer){
+        .op = TYTO_LAYER_CONV,
+        .in_idx = {1, 0},
+        .out_idx = 2,
+        .kernel_h = 1,
+        .kernel_w = 1,
+        .stride_h = 1,
+        .stride_w = 1,
+        .act = TYTO_ACT_RELU6,
+        .weight = made(file, "last.weight", SMALL_TUNE_OUT * SMALL_TUNE_IN, 1),
+        .bias = made(file, "last.bias", SMALL_TUNE_OUT, 1),
+    };
+    return write_and_free(file, path);
+}
+
+static enum tyto_err audio_write(const char *path, uint32_t embedding)
 {
     struct tyto_encoder_file *file = NULL;
     const enum tyto_err err = tyto_encoder_file_create(&file);
@@ -86,7 +117,7 @@ enum tyto_err small_audio_write(const char *path)
     for (int m = 0; m < BANDS; m++)
         for (int k = 40 * m; k < 40 * m + 56; k++)
             mel[k * BANDS + m] = 0.125f;
-    make_graph(file, (struct tyto_value){FRAMES, BANDS, 1}, (struct tyto_value){1, 1, EMBEDDING});
+    make_graph(file, (struct tyto_value){FRAMES, BANDS, 1}, (struct tyto_value){1, 1, embedding});
     file->kind = TYTO_ENCODER_AUDIO;
     file->has_frontend = true;
     file->frontend = (struct tyto_frontend){.sample_rate_hz = 16000,
@@ -103,6 +134,16 @@ enum tyto_err small_audio_write(const char *path)
                                             .window = window,
                                             .mel = mel};
     return write_and_free(file, path);
+}
+
+enum tyto_err small_audio_write(const char *path)
+{
+    return audio_write(path, EMBEDDING);
+}
+
+enum tyto_err small_even_audio_write(const char *path)
+{
+    return audio_write(path, EMBEDDING + 1);
 }
 
 static float *make_tensor(const struct small_head *head, const struct tyto_cman_tensor_info *info,

@@ -9,6 +9,7 @@
 #include "base/err.h"
 
 /* A segment's features: 2 x 2 places of 6, and 7 + 2 * 6 of the sound. */
+enum { SMALL_TUNE_IN = 8, SMALL_TUNE_OUT = 12 };
 enum { SMALL_PLACES = 4, SMALL_VISUAL = 6, SMALL_AUDIO = 19, SMALL_SEGMENTS = 6 };
 
 struct small_head {
@@ -24,7 +25,11 @@ struct small_head {
 };
 
 enum tyto_err small_visual_write(const char *path);
+/* 2 x 2 places of 12 by a 1x1 convolution of 8 with ReLU6: a last layer that can be tuned. */
+enum tyto_err small_tunable_write(const char *path);
 enum tyto_err small_audio_write(const char *path);
+/* One that gives 20 numbers: features as they are want a multiple of 4. */
+enum tyto_err small_even_audio_write(const char *path);
 enum tyto_err small_head_write(const char *path, const struct small_head *head);
 
 #endif

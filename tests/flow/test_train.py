@@ -114,6 +114,48 @@ class Train(unittest.TestCase):
                                 capture_output=True, text=True, check=True).stdout.split()[0]
         self.assertIn(digest, card)
 
+    def test_the_encoders_last_layer_learns_too(self):
+        models = self.path("tunable")
+        os.mkdir(models)
+        for name, own in (("tunable", "visual"), ("even-audio", "audio")):
+            shutil.copy(os.path.join(self.models, name + ".safetensors"),
+                        os.path.join(models, own + ".safetensors"))
+        args = ["--models", models, "--tune-visual", "--tune-rate", "1", "--epochs", "6",
+                "--patience", "0"]
+        for name in ("tuned", "tuned-again"):
+            status, out, err = self.train(name, *args)
+            self.assertEqual((status, err), (0, ""))
+            self.assertIn("tuning the picture encoder's last layer (12 x 8)", out)
+        # bit by bit, and another encoder than before
+        for name in ("model.safetensors", "visual.safetensors"):
+            self.assertEqual(self.bytes("tuned", name), self.bytes("tuned-again", name))
+        self.assertEqual(self.bytes("tuned", "audio.safetensors"),
+                         self.bytes("tunable", "audio.safetensors"))
+        self.assertNotEqual(self.bytes("tuned", "visual.safetensors"),
+                            self.bytes("tunable", "visual.safetensors"))
+        self.assertIn(b", last layer tuned by tyto train", self.bytes("tuned", "visual.safetensors"))
+        rows = self.metrics("tuned")
+        self.assertLess(float(rows[-1]["train_loss"]), float(rows[0]["train_loss"]))
+        # the folder serves: new features of the new encoder give what validation gave
+        with open(self.path("tuned", "metrics.json"), encoding="utf-8") as file:
+            want = json.load(file)["result"]
+        status, out, err = run("localize", self.path("0.mp4"), "--models", self.path("tuned"),
+                               "--weights", self.path("tuned", "model.safetensors"), "--device",
+                               "cpu", "--json", "--segments")
+        self.assertEqual(status, 0, err)
+        self.assertGreater(want["loss"], 0)
+        # a head of the tuned encoder refuses the one that it was not made with
+        status, out, err = run("localize", self.path("0.mp4"), "--models", models,
+                               "--weights", self.path("tuned", "model.safetensors"), "--device",
+                               "cpu")
+        self.assertNotEqual(status, 0)
+        self.assertIn("encoder", err)
+
+    def test_a_last_layer_that_cannot_be_tuned_is_told(self):
+        status, _, err = self.train("untunable", "--tune-visual", "--epochs", "1")
+        self.assertEqual(status, 1)
+        self.assertIn("1x1 convolution", err)
+
     def test_the_head_works_where_the_daemons_do(self):
         status, out, err = run("localize", self.path("0.mp4"), "--models", self.models, "--weights",
                                self.path("first", "model.safetensors"), "--device", "cpu", "--json",

@@ -30,6 +30,7 @@ struct tyto_features_params {
     uint32_t max_batch;   /* segments; 0: 16 */
     int64_t segment_ns;   /* 0: 1 s */
     enum tyto_source_file_pictures pictures;
+    bool taps_visual; /* pictures: what the encoder's last layer reads, not what it gives */
     const struct tyto_log *log;
     void *user; /* of the callbacks, which are called by the thread that runs */
     void (*on_progress)(void *user, const struct tyto_features_progress *progress); /* or NULL */

@@ -101,12 +101,12 @@ static enum tyto_err find_shard(struct tyto_features *features,
     const enum tyto_err err = hash(features, recording->path, content, fault);
     if (err != TYTO_OK)
         return err;
-    const int len =
-        snprintf(text, sizeof(text),
-                 "features 1\ncontent %s\naudio %s\nvisual %s\nsegment_ns %lld\n"
-                 "pictures %d\n",
-                 content, features->audio_digest, features->visual_digest,
-                 (long long)features->params.segment_ns, (int)features->params.pictures);
+    const int len = snprintf(text, sizeof(text),
+                             "features 1\ncontent %s\naudio %s\nvisual %s\nsegment_ns %lld\n"
+                             "pictures %d\n%s",
+                             content, features->audio_digest, features->visual_digest,
+                             (long long)features->params.segment_ns, (int)features->params.pictures,
+                             features->params.taps_visual ? "tap last\n" : "");
     tyto_digest_hex(text, (size_t)len, recording->key);
     const size_t num_bytes = strlen(features->cache_dir) + sizeof("/.features") + sizeof(content);
     char *shard = malloc(num_bytes);

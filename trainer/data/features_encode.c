@@ -14,6 +14,7 @@ static enum tyto_err create_networks(const struct tyto_features_params *params,
         return tyto_fault_set(ret_fault, err, NULL, 0, "device", "%s: %s",
                               params->device ? params->device : "auto", tyto_err_text(err));
     const struct tyto_visual_params visual_params = {.weights_path = params->visual_path,
+                                                     .cuts_last = params->taps_visual,
                                                      .gpu = encoders->gpu,
                                                      .exec = params->exec,
                                                      .max_batch = encoders->max_batch,
