@@ -94,6 +94,28 @@ static double loss_at(struct tyto_step *step, const struct tyto_step_in *in, con
     return sum;
 }
 
+/* Whether moving value i of the tuned layer by h takes an output of it over a corner, where there
+ * is no gradient to compare with. */
+static bool turns(const struct tyto_params_layout *layout, const struct tyto_step_in *in,
+                  const float *values, uint64_t i, float h)
+{
+    const size_t places = (size_t)BATCH * layout->dims.num_segments * layout->dims.num_places;
+    const bool is_bias = i >= layout->tune_bias;
+    const size_t out = is_bias ? i - layout->tune_bias : (i - layout->tune_weight) / IN;
+
+    for (size_t p = 0; p < places && i >= layout->tune_weight; p++) {
+        const float *x = in->visual + p * IN, *weight = values + layout->tune_weight + out * IN;
+        const double moves = 1.01 * fabs(is_bias ? 1 : (double)x[(i - layout->tune_weight) % IN]);
+        double sum = (double)values[layout->tune_bias + out];
+
+        for (size_t k = 0; k < IN; k++)
+            sum += (double)weight[k] * (double)x[k];
+        if (fabs(sum) <= moves * (double)h || fabs(sum - 6) <= moves * (double)h)
+            return true;
+    }
+    return false;
+}
+
 /* Gradients of [begin, end) against differences of the step's own loss, where they are large. */
 static void slopes(struct check *check, enum tyto_act act, const char *sentence)
 {
@@ -120,7 +142,7 @@ static void slopes(struct check *check, enum tyto_act act, const char *sentence)
         for (uint64_t i = begins[part]; i < ends[part] && num_tried < 16; i++) {
             const float was = values[i], h = 1e-3F;
 
-            if (fabsf(grads[i]) < 0.2F * largest)
+            if (fabsf(grads[i]) < 0.2F * largest || turns(layout, &in, values, i, h))
                 continue;
             values[i] = was + h;
             const double above = loss_at(step, &in, values);
