@@ -288,7 +288,7 @@ static void benches(struct check *check)
     struct tyto_step_params params = {.gpu = check->gpu,
                                       .dims = dims,
                                       .adapt = {true, true},
-                                      .batch = 64,
+                                      .batch = 32,
                                       .tune = {320, TYTO_ACT_RELU6, tune_rate}};
 
     for (int i = 0; i < 2; i++) {
@@ -297,7 +297,7 @@ static void benches(struct check *check)
         check_must(tyto_step_create(&params, &step), "step");
         float *values = fill_values(tyto_step_layout(step));
         check_must(tyto_step_write(step, values, NULL, NULL), "values");
-        (void)check_bench_call(i == 0 ? "a tuned step of 64 clips x 10 s" : "projected, untuned",
+        (void)check_bench_call(i == 0 ? "a tuned step of 32 clips x 10 s" : "projected, untuned",
                                run_once, step, 0);
         free(values);
         tyto_step_destroy(&step);
