@@ -303,9 +303,9 @@ bool tyto_run_options_is_set(const struct tyto_run_options *options, const char 
 const char *tyto_run_options_word(const struct tyto_run_options *options, const char *name)
 {
     /* words of every choice, terminated */
-    static const char *const known[] = {"multi_label", "softmax",  "cman", "early", "audio",
-                                        "visual",      "none",     "mean", "max",   "accuracy",
-                                        "loss",        "balanced", "full", "short", "map"};
+    static const char *const known[] = {
+        "multi_label", "softmax", "cman",     "early", "audio", "visual", "none", "mean", "max",
+        "accuracy",    "loss",    "balanced", "full",  "short", "map",    "no",   "yes"};
     const uint32_t idx = index_of(name);
     const char *word = NULL;
     size_t len = 0;

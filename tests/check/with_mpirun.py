@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Runs a program as two processes: with_mpirun.py PROGRAM [ARGS...]. Skipped (77) where there is no
 mpirun, or where it cannot start anything at all."""
