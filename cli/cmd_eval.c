@@ -17,9 +17,9 @@ enum { MAX_LABEL_PATHS = 64 };
 
 static const char help[] =
     "tyto eval: how good is a head, beside what is trivial? Or: what did a daemon tell?\n\n"
-    "usage: tyto eval MODEL --labels FILE... [--media DIR] [OPTION...]\n"
+    "usage: tyto eval MODEL --labels FILE [--media DIR] [OPTION...]\n"
     "       tyto eval MODEL --ave DIR [--split test] [OPTION...]\n"
-    "       tyto eval --events FILE.jsonl --labels FILE... [OPTION...]\n\n"
+    "       tyto eval --events FILE.jsonl --labels FILE [OPTION...]\n\n"
     "MODEL is a head's file (RUN/model.safetensors). The second column of figures is what one "
     "gets\n"
     "by never predicting anything, the third by knowing a clip's class, but not when it comes.\n\n"

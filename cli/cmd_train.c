@@ -20,7 +20,7 @@ enum { INTERRUPTED = 130, MAX_OPTIONS = 80 };
 
 static const char help_begin[] =
     "tyto train: learn a head from labelled recordings.\n\n"
-    "usage: tyto train --labels FILE... [--media DIR] --out RUN [OPTION...]\n"
+    "usage: tyto train --labels FILE [--labels FILE]... [--media DIR] --out RUN [OPTION...]\n"
     "       tyto train --ave DIR --out RUN [OPTION...]\n"
     "       tyto train RUN --resume\n\n"
     "Sounds and pictures are encoded once and kept; the head then learns from what the encoders\n"

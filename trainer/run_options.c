@@ -18,7 +18,7 @@
 /* clang-format off */
 static const struct tyto_run_option table[] = {
     {"labels", TYTO_RUN_OPTION_TEXTS, AT(labels), 0, 0, NULL, NULL, "FILE",
-     "labels to learn from; several are merged (tyto label --help)"},
+     "labels to learn from; may be given again (tyto label --help)"},
     {"media", TEXT, AT(media), 0, 0, NULL, NULL, "DIR",
      "where their recordings are (default: beside the label file)"},
     {"val-labels", TYTO_RUN_OPTION_TEXTS, AT(val_labels), 0, 0, NULL, NULL, "FILE",
