@@ -197,7 +197,7 @@ static uint64_t count_parameters(const struct tyto_run_state *run)
 static void put_head(FILE *out, const struct tyto_run_state *run, const char *digest)
 {
     const struct tyto_cman_dims *d = &run->step.dims;
-    char ahead[24] = "the whole window";
+    char ahead[24] = "the whole window", fusion[TYTO_RUN_WORD_BYTES];
 
     if (d->look_ahead != UINT32_MAX)
         snprintf(ahead, sizeof(ahead), "%u segments", d->look_ahead);
@@ -213,7 +213,7 @@ static void put_head(FILE *out, const struct tyto_run_state *run, const char *di
             run->encoded[0]  ? " (with the picture encoder's last layer, which was tuned)"
             : run->has_basis ? " (with a fixed projection in front)"
                              : "",
-            d->num_segments, ahead, tyto_run_options_word(run->options, "fusion"),
+            d->num_segments, ahead, tyto_run_options_word(run->options, "fusion", fusion),
             run->options->fusion == TYTO_CMAN_FUSION_CMAN
                 ? ""
                 : " - a baseline to compare with, which tytod refuses");

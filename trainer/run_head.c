@@ -414,6 +414,7 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
     const struct tyto_basis *b = &run->basis;
     const bool is_early = run->options->fusion == TYTO_CMAN_FUSION_EARLY;
     char path[TYTO_RUN_PATH_MAX], digest[TYTO_DIGEST_HEX_BYTES] = "";
+    char fusion[TYTO_RUN_WORD_BYTES];
     float *weight = NULL, *bias = NULL;
     struct tyto_train_export what = {
         .path = path,
@@ -423,7 +424,7 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
         .visual_encoder = train->visual_encoder,
         .fusion = run->options->fusion == TYTO_CMAN_FUSION_CMAN
                       ? NULL
-                      : tyto_run_options_word(run->options, "fusion"),
+                      : tyto_run_options_word(run->options, "fusion", fusion),
         .provenance = "tyto train; see the model card beside it",
     };
     enum tyto_err err = tyto_run_path(run->params->dir, "model.safetensors", path, run->fault);

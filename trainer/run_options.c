@@ -300,22 +300,17 @@ bool tyto_run_options_is_set(const struct tyto_run_options *options, const char 
     return idx < NUM_OPTIONS && (options->is_set >> idx & 1);
 }
 
-const char *tyto_run_options_word(const struct tyto_run_options *options, const char *name)
+const char *tyto_run_options_word(const struct tyto_run_options *options, const char *name,
+                                  char ret_word[TYTO_RUN_WORD_BYTES])
 {
-    /* words of every choice, terminated */
-    static const char *const known[] = {
-        "multi_label", "softmax", "cman",     "early", "audio", "visual", "none", "mean", "max",
-        "accuracy",    "loss",    "balanced", "full",  "short", "map",    "no",   "yes"};
     const uint32_t idx = index_of(name);
     const char *word = NULL;
     size_t len = 0;
 
     if (idx < NUM_OPTIONS && table[idx].kind == CHOICE)
         len = word_at(table[idx].words, *(uint32_t *)place_of(options, &table[idx]), &word);
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known) && len > 0; i++)
-        if (strlen(known[i]) == len && strncmp(known[i], word, len) == 0)
-            return known[i];
-    return "";
+    snprintf(ret_word, TYTO_RUN_WORD_BYTES, "%.*s", (int)len, len > 0 ? word : "");
+    return ret_word;
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
@@ -342,7 +337,7 @@ static struct tyto_json *value_to_json(const struct tyto_run_options *options,
                                        const struct tyto_run_option *option)
 {
     const void *place = place_of(options, option);
-    char number[32];
+    char number[32], word[TYTO_RUN_WORD_BYTES];
 
     switch (option->kind) {
     case TYTO_RUN_OPTION_TEXT:
@@ -350,7 +345,7 @@ static struct tyto_json *value_to_json(const struct tyto_run_options *options,
     case TYTO_RUN_OPTION_TEXTS:
         return texts_to_json(place);
     case TYTO_RUN_OPTION_CHOICE:
-        return tyto_json_new_string(tyto_run_options_word(options, option->name));
+        return tyto_json_new_string(tyto_run_options_word(options, option->name, word));
     case TYTO_RUN_OPTION_F32: /* 0.15 stays 0.15 */
         snprintf(number, sizeof(number), "%.9g", (double)*(const float *)place);
         for (int digits = 1; digits < 9; digits++) {

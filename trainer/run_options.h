@@ -77,8 +77,10 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_run_options_set(struct tyto_run_options *options, uint32_t idx, const char *text,
                                    struct tyto_fault *ret_fault);
 bool tyto_run_options_is_set(const struct tyto_run_options *options, const char *name);
-/* The word of a choice. */
-const char *tyto_run_options_word(const struct tyto_run_options *options, const char *name);
+/* The word of a choice, which it gives back; "" for an option that is none. */
+enum { TYTO_RUN_WORD_BYTES = 16 };
+const char *tyto_run_options_word(const struct tyto_run_options *options, const char *name,
+                                  char ret_word[TYTO_RUN_WORD_BYTES]);
 /* Every option as a member of a new object, owned; NULL when out of memory. */
 struct tyto_json *tyto_run_options_to_json(const struct tyto_run_options *options);
 /* Options that the object has, unless they were given already; others stay. FORMAT for an unknown

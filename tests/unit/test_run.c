@@ -162,6 +162,7 @@ static void options_come_back_from_json_and_given_ones_win(void **state)
     struct tyto_run_options one, two;
     struct tyto_fault fault = {0};
     struct tyto_json *json = NULL;
+    char word[TYTO_RUN_WORD_BYTES];
 
     (void)state;
     assert_int_equal(tyto_run_options_init(&one), TYTO_OK);
@@ -182,7 +183,7 @@ static void options_come_back_from_json_and_given_ones_win(void **state)
     assert_string_equal(two.labels.texts[1], "b.csv");
     assert_true(two.look_ahead == UINT32_MAX && two.basis == 0 && two.epochs == 7);
     assert_int_equal(two.fusion, TYTO_CMAN_FUSION_EARLY);
-    assert_string_equal(tyto_run_options_word(&two, "fusion"), "early");
+    assert_string_equal(tyto_run_options_word(&two, "fusion", word), "early");
     tyto_json_destroy(&json);
     tyto_run_options_finish(&one);
     tyto_run_options_finish(&two);

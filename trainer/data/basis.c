@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "trainer/data/eigen.h"
+#include "trainer/random.h"
 
 /* So many places tell the covariance of 1280 channels well, and cost seconds. */
 enum { MAX_ROWS = 65536, DEFAULT_CLIPS = 2000, DEFAULT_VISUAL = 128, MAX_VISUAL_IN = 8192 };
@@ -28,15 +29,6 @@ struct fit {
     uint64_t num_rows, num_segments;
     uint64_t random;
 };
-
-/* splitmix64 */
-static uint64_t draw(struct fit *fit)
-{
-    uint64_t z = fit->random += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 static void finish(struct fit *fit)
 {
@@ -83,7 +75,7 @@ static enum tyto_err init(struct fit *fit)
     for (uint32_t i = 0; i < s->num_clips; i++)
         fit->clips[i] = i;
     for (uint32_t i = 0; i < fit->num_clips && s->num_clips > fit->num_clips; i++) {
-        const uint32_t other = i + (uint32_t)(draw(fit) % (s->num_clips - i));
+        const uint32_t other = i + tyto_random_below(&fit->random, s->num_clips - i);
         const uint32_t clip = fit->clips[i];
         fit->clips[i] = fit->clips[other];
         fit->clips[other] = clip;
@@ -114,7 +106,7 @@ static void add_visual(struct fit *fit)
     const bool all = fit->rows_per_clip == num_places;
     uint32_t num_rows = 0;
     for (uint32_t i = 0; i < fit->rows_per_clip && v > 0; i++) {
-        const uint32_t place = all ? i : (uint32_t)(draw(fit) % num_places);
+        const uint32_t place = all ? i : tyto_random_below(&fit->random, num_places);
         if (!fit->has_visual[place / s->num_places])
             continue;
         const float *from = fit->visual + (size_t)place * v;
