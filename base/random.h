@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chance as a function of numbers: the same on every machine and in every order of asking. */
-#ifndef TYTO_TRAINER_RANDOM_H
-#define TYTO_TRAINER_RANDOM_H
+#ifndef TYTO_BASE_RANDOM_H
+#define TYTO_BASE_RANDOM_H
 
 #include <math.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 struct tyto_args {
     const char *config_path; /* NULL: none */

@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/admin.h"
-#include "daemon/control.h"
-#include "daemon/notify.h"
-#include "daemon/publisher.h"
+#include "daemon/control/admin.h"
+#include "daemon/control/control.h"
+#include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
-#include "daemon/summary.h"
-#include "pipeline/engine.h"
+#include "daemon/service/notify.h"
+#include "daemon/service/summary.h"
+#include "pipeline/engine/engine.h"
 
 enum { TICK_MS = 500 };
 

@@ -5,8 +5,8 @@
 
 #include "daemon/args.h"
 #include "daemon/daemon.h"
-#include "daemon/log_sink.h"
 #include "daemon/models.h"
+#include "daemon/service/log_sink.h"
 
 static void complain(const struct tyto_fault *fault)
 {

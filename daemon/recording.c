@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "model/cman.h"
-#include "pipeline/tracker.h"
+#include "model/cman/cman.h"
+#include "pipeline/track/tracker.h"
 
 #define S ((int64_t)TYTO_NS_PER_S)
 #define GIB (1024.0 * 1024.0 * 1024.0)

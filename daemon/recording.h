@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "daemon/config.h"
-#include "pipeline/record.h"
+#include "daemon/config/config.h"
+#include "pipeline/record/record.h"
 
 struct tyto_recording;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SHA-256 by nettle; the only file that knows which library it is. */
-#include "proto/digest.h"
+#include "files/digest.h"
 
 #include <errno.h>
 #include <nettle/sha2.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SHA-256, the name by which weights files are told apart. */
-#ifndef TYTO_PROTO_DIGEST_H
-#define TYTO_PROTO_DIGEST_H
+#ifndef TYTO_FILES_DIGEST_H
+#define TYTO_FILES_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * have _Float16. */
 #include <string.h>
 
-#include "proto/weights.h"
+#include "files/safetensors.h"
 
 float tyto_half_to_f32(uint16_t half)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* struct tyto_json is Jansson's json_t under another name; nothing is added to it. */
-#include "proto/json.h"
+#include "files/json.h"
 
 #include <jansson.h>
 #include <stdio.h>

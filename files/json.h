@@ -4,8 +4,8 @@
  * file knows the library.
  *
  * Readers accept NULL values and answer with "absent", so that lookups chain. */
-#ifndef TYTO_PROTO_JSON_H
-#define TYTO_PROTO_JSON_H
+#ifndef TYTO_FILES_JSON_H
+#define TYTO_FILES_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

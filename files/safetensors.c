@@ -2,7 +2,7 @@
 /* Reads safetensors: u64 header length, a JSON header, then the data. What a
  * hostile file can do ends here: after open, every tensor lies inside the
  * mapping, no two overlap and no byte of the data is without a tensor. */
-#include "proto/weights.h"
+#include "files/safetensors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/json.h"
+#include "files/json.h"
 
 struct tyto_weights {
     char *path;

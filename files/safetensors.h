@@ -6,15 +6,15 @@
  * offsets contiguous and inside the file), and only then handed out; it is
  * written to a temporary name, synced and renamed, so that a reader sees the old
  * file or the new one. Do not truncate a file in place while it is open. */
-#ifndef TYTO_PROTO_WEIGHTS_H
-#define TYTO_PROTO_WEIGHTS_H
+#ifndef TYTO_FILES_SAFETENSORS_H
+#define TYTO_FILES_SAFETENSORS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "proto/digest.h"
+#include "files/digest.h"
 
 enum {
     TYTO_WEIGHTS_MAX_DIMS = 8,

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/json.h"
-#include "proto/weights.h"
+#include "files/json.h"
+#include "files/safetensors.h"
 
 static int compare_written(const void *a, const void *b)
 {

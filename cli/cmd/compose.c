@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cmd.h"
-#include "cli/interrupt.h"
-#include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/options.h"
+#include "cli/common/progress.h"
 #include "trainer/compose/compose.h"
 
 enum { MAX_CLASSES = 512, MAX_SHOWN_FAULTS = 30 };

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cmd.h"
-#include "proto/json.h"
+#include "cli/cmd/cmd.h"
+#include "files/json.h"
 #include "shaders/runtime/gpu.h"
 
 enum { MAX_DEVICES = 16 };

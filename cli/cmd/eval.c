@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd.h"
-#include "cli/eval_data.h"
-#include "cli/eval_print.h"
-#include "cli/interrupt.h"
-#include "cli/options.h"
-#include "trainer/eval/report.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/options.h"
+#include "cli/eval/data.h"
+#include "cli/eval/print.h"
+#include "trainer/eval/report/report.h"
 
 enum { MAX_LABEL_PATHS = 64 };
 

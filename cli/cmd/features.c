@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cmd.h"
-#include "cli/interrupt.h"
-#include "cli/media_options.h"
-#include "cli/options.h"
-#include "cli/progress.h"
-#include "trainer/data/features.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/media.h"
+#include "cli/common/options.h"
+#include "cli/common/progress.h"
+#include "trainer/data/features/features.h"
 #include "trainer/labels/labels.h"
 
 static const char help[] =

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd.h"
-#include "cli/event_json.h"
-#include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/options.h"
+#include "cli/common/progress.h"
+#include "cli/event/json.h"
 #include "trainer/labels/labels.h"
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
 
 static const char help[] =
     "tyto label: check label files, or make one CSV of them.\n\n"

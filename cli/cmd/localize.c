@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cmd.h"
-#include "cli/interrupt.h"
-#include "cli/localize_print.h"
-#include "cli/options.h"
-#include "cli/progress.h"
-#include "pipeline/engine.h"
-#include "pipeline/model_paths.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/options.h"
+#include "cli/common/progress.h"
+#include "cli/localize/print.h"
+#include "model/paths/paths.h"
+#include "pipeline/engine/engine.h"
 
 enum { WAIT_MS = 100 };
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd.h"
-#include "model/graph_file.h"
-#include "model/import.h"
-#include "proto/weights.h"
+#include "cli/cmd/cmd.h"
+#include "files/safetensors.h"
+#include "model/graph/file.h"
+#include "model/import/import.h"
 
 static const char help[] =
     "tyto model: bring networks in, and look into weights files.\n\n"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/ask_daemon.h"
-#include "cli/cmd.h"
-#include "model/cman_weights.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/ask.h"
+#include "model/cman/weights.h"
 
 static const char status_help[] =
     "tyto status: how a running tytod is.\n\n"

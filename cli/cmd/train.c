@@ -10,11 +10,11 @@
 
 #include "base/clock.h"
 #include "base/folder.h"
-#include "cli/cmd.h"
-#include "cli/options.h"
-#include "cli/train_data.h"
-#include "cli/train_folds.h"
-#include "trainer/run.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/options.h"
+#include "cli/train/data.h"
+#include "cli/train/folds.h"
+#include "trainer/run/run.h"
 
 enum { INTERRUPTED = 130, MAX_OPTIONS = 80 };
 

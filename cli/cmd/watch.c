@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cmd.h"
-#include "cli/event_json.h"
-#include "cli/interrupt.h"
-#include "cli/options.h"
-#include "cli/watch_line.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/options.h"
+#include "cli/event/json.h"
+#include "cli/event/line.h"
 #include "client/tyto.h"
 
 static const char help[] =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/ask_daemon.h"
+#include "cli/common/ask.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One question to a running tytod, through its control socket (daemon/control.h). */
-#ifndef TYTO_CLI_ASK_DAEMON_H
-#define TYTO_CLI_ASK_DAEMON_H
+/* One question to a running tytod, through its control socket (daemon/control/control.h). */
+#ifndef TYTO_CLI_COMMON_ASK_H
+#define TYTO_CLI_COMMON_ASK_H
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "proto/json.h"
+#include "files/json.h"
 
 enum { TYTO_ASK_TIMEOUT_S = 60 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Ctrl-C and SIGTERM as a wish: a command that has asked for it finishes what it is in the middle
  * of and ends cleanly. One for the process. */
-#ifndef TYTO_CLI_INTERRUPT_H
-#define TYTO_CLI_INTERRUPT_H
+#ifndef TYTO_CLI_COMMON_INTERRUPT_H
+#define TYTO_CLI_COMMON_INTERRUPT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

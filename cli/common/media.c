@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/media_options.h"
+#include "cli/common/media.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/options.h"
+#include "cli/common/options.h"
 
 enum { MAX_JOBS = 64 };
 

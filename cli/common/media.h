@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Options of every command that needs features of recordings: where the cache is, which encoders,
  * how to decode. */
-#ifndef TYTO_CLI_MEDIA_OPTIONS_H
-#define TYTO_CLI_MEDIA_OPTIONS_H
+#ifndef TYTO_CLI_COMMON_MEDIA_H
+#define TYTO_CLI_COMMON_MEDIA_H
 
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "pipeline/model_paths.h"
-#include "trainer/data/features.h"
+#include "model/paths/paths.h"
+#include "trainer/data/features/features.h"
 
 enum tyto_media_opt {
     TYTO_MEDIA_OPT_CACHE = 0x4000,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Values of options, read strictly, with one voice for what is wrong: each of these says on stderr
  * "tyto COMMAND: --NAME wants ..., not 'TEXT'" and gives false, *ret as it was. */
-#ifndef TYTO_CLI_OPTIONS_H
-#define TYTO_CLI_OPTIONS_H
+#ifndef TYTO_CLI_COMMON_OPTIONS_H
+#define TYTO_CLI_COMMON_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

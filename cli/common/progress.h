@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One progress bar on stderr: how far, how fast, how long still. It appears only on a terminal and
  * only for what takes more than 2 s. One thread. */
-#ifndef TYTO_CLI_PROGRESS_H
-#define TYTO_CLI_PROGRESS_H
+#ifndef TYTO_CLI_COMMON_PROGRESS_H
+#define TYTO_CLI_COMMON_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

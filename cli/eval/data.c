@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/eval_data.h"
+#include "cli/eval/data.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/weights.h"
+#include "files/safetensors.h"
 #include "trainer/data/dataset_cache.h"
 
 enum { MAX_SHOWN_FAULTS = 20 };

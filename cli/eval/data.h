@@ -4,10 +4,10 @@
 #ifndef TYTO_CLI_EVAL_DATA_H
 #define TYTO_CLI_EVAL_DATA_H
 
-#include "cli/media_options.h"
-#include "cli/progress.h"
-#include "model/cman_weights.h"
-#include "trainer/data/ave.h"
+#include "cli/common/media.h"
+#include "cli/common/progress.h"
+#include "model/cman/weights.h"
+#include "trainer/data/ave/ave.h"
 #include "trainer/labels/labels.h"
 
 struct tyto_eval_data {

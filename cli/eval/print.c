@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/eval_print.h"
+#include "cli/eval/print.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/event_json.h"
+#include "cli/event/json.h"
 #include "trainer/eval/figures.h"
 
 static const char *const fusions[] = {"cman", "early", "audio", "visual"};

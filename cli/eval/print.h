@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "trainer/eval/evaluate.h"
-#include "trainer/eval/events.h"
+#include "trainer/eval/events/events.h"
 
 struct tyto_eval_print {
     const char *model, *late; /* late may be NULL */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/event_json.h"
+#include "cli/event/json.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "files/json.h"
 #include "proto/event.h"
-#include "proto/json.h"
 
 /* An object, owned by the caller; NULL when out of memory. with_segments adds
  * the scores of the event's last segments. */

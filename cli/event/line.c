@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/watch_line.h"
+#include "cli/event/line.h"
 
 #include <math.h>
 #include <string.h>

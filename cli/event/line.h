@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The readable lines of `tyto watch` (and whoever wants the same look). */
-#ifndef TYTO_CLI_WATCH_LINE_H
-#define TYTO_CLI_WATCH_LINE_H
+#ifndef TYTO_CLI_EVENT_LINE_H
+#define TYTO_CLI_EVENT_LINE_H
 
 #include <stdbool.h>
 #include <stdio.h>

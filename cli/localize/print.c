@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/localize_print.h"
+#include "cli/localize/print.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/event_json.h"
+#include "cli/event/json.h"
 
 enum { NUM_TOP = 3 };
 

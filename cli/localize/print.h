@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/watch_line.h"
-#include "pipeline/engine.h"
+#include "cli/event/line.h"
+#include "pipeline/engine/engine.h"
 
 struct tyto_localize_print {
     bool is_json;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/train_data.h"
+#include "cli/train/data.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/media_options.h"
-#include "trainer/data/ave.h"
+#include "cli/common/media.h"
+#include "trainer/data/ave/ave.h"
 #include "trainer/data/dataset_cache.h"
-#include "trainer/folds.h"
+#include "trainer/run/folds.h"
 
 enum { MAX_SHOWN_FAULTS = 20 };
 

@@ -4,9 +4,9 @@
 #ifndef TYTO_CLI_TRAIN_DATA_H
 #define TYTO_CLI_TRAIN_DATA_H
 
-#include "cli/progress.h"
+#include "cli/common/progress.h"
 #include "trainer/data/dataset.h"
-#include "trainer/run_options.h"
+#include "trainer/run/options.h"
 
 struct tyto_train_data_params {
     const struct tyto_run_options *options;

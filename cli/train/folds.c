@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/train_folds.h"
+#include "cli/train/folds.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/json.h"
-#include "trainer/run.h"
+#include "files/json.h"
+#include "trainer/run/run.h"
 
 static const char *const figure_names[TYTO_TRAIN_NUM_FIGURES] = {"accuracy", "macro_f1"};
 

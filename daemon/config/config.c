@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "daemon/config_schema.h"
-#include "daemon/config_yaml.h"
-#include "model/cman.h"
+#include "daemon/config/parse.h"
+#include "daemon/config/schema.h"
+#include "model/cman/cman.h"
 
 #define DEFAULT_ROLL_NS (5 * (int64_t)TYTO_NS_PER_S)
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5571"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's configuration: a YAML file, parsed once into a plain value.
  * Zero in a number means "the default of the room that uses it". */
-#ifndef TYTO_DAEMON_CONFIG_H
-#define TYTO_DAEMON_CONFIG_H
+#ifndef TYTO_DAEMON_CONFIG_CONFIG_H
+#define TYTO_DAEMON_CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,9 +11,9 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "daemon/control.h"
-#include "daemon/publisher.h"
-#include "pipeline/engine.h"
+#include "daemon/control/control.h"
+#include "daemon/publish/publisher.h"
+#include "pipeline/engine/engine.h"
 
 enum {
     TYTO_CONFIG_URI_MAX = 1024,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config_schema.h"
-#include "daemon/config_yaml.h"
+#include "daemon/config/parse.h"
+#include "daemon/config/schema.h"
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 #define TEXT(name, kind_, type, field)                                                             \

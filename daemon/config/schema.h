@@ -3,7 +3,7 @@
 #ifndef TYTO_DAEMON_CONFIG_SCHEMA_H
 #define TYTO_DAEMON_CONFIG_SCHEMA_H
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 struct tyto_yaml;
 struct yaml_node_s;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What may be asked of a running daemon, by control socket or signal: how it is, and to change
  * its head. Every change and every refusal is logged and published on md/. */
-#ifndef TYTO_DAEMON_ADMIN_H
-#define TYTO_DAEMON_ADMIN_H
+#ifndef TYTO_DAEMON_CONTROL_ADMIN_H
+#define TYTO_DAEMON_CONTROL_ADMIN_H
 
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "daemon/config.h"
-#include "daemon/publisher.h"
-#include "pipeline/engine.h"
-#include "proto/json.h"
+#include "daemon/config/config.h"
+#include "daemon/publish/publisher.h"
+#include "files/json.h"
+#include "pipeline/engine/engine.h"
 
 struct tyto_admin_params {
     const struct tyto_config *config; /* all borrowed until destroy */

@@ -2,13 +2,13 @@
 /* The control socket: a Unix stream socket, mode 0660, where one JSON object per line is asked
  * and one per line is answered, in order. Its own thread; several clients at once, but requests
  * one after the other. It knows lines and clients; what is asked is admin.c's. */
-#ifndef TYTO_DAEMON_CONTROL_H
-#define TYTO_DAEMON_CONTROL_H
+#ifndef TYTO_DAEMON_CONTROL_CONTROL_H
+#define TYTO_DAEMON_CONTROL_CONTROL_H
 
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "proto/json.h"
+#include "files/json.h"
 
 enum {
     TYTO_CONTROL_PATH_MAX = 108,   /* of sockaddr_un, with the terminator */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/counters.h"
+#include "daemon/publish/counters.h"
 
 #include <stdio.h>
 #include <stdlib.h>

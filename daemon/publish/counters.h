@@ -2,8 +2,8 @@
 /* The sequence numbers below the global one (per camera, and per class of a
  * camera), and each camera's latest state. One thread. Cameras keep their order
  * of first appearance. */
-#ifndef TYTO_DAEMON_COUNTERS_H
-#define TYTO_DAEMON_COUNTERS_H
+#ifndef TYTO_DAEMON_PUBLISH_COUNTERS_H
+#define TYTO_DAEMON_PUBLISH_COUNTERS_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which endpoints the daemon may bind. */
-#include "daemon/endpoint.h"
+#include "daemon/publish/endpoint.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 
 static enum tyto_err refuse(struct tyto_fault *ret_fault, const char *endpoint, const char *text)
 {

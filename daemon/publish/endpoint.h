@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Between endpoint.c and publisher.c only. */
-#ifndef TYTO_DAEMON_ENDPOINT_H
-#define TYTO_DAEMON_ENDPOINT_H
+#ifndef TYTO_DAEMON_PUBLISH_ENDPOINT_H
+#define TYTO_DAEMON_PUBLISH_ENDPOINT_H
 
 #include "base/err.h"
 #include "base/fault.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The only file of the daemon that knows ZeroMQ. */
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,8 +18,8 @@
 
 #include "base/clock.h"
 #include "base/ring.h"
-#include "daemon/counters.h"
-#include "daemon/endpoint.h"
+#include "daemon/publish/counters.h"
+#include "daemon/publish/endpoint.h"
 
 enum {
     DEBUG_QUEUE_ITEMS = 256,

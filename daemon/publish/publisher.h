@@ -4,8 +4,8 @@
  * for a subscriber that is 1,000 messages behind, and the sequence numbers show
  * it. All messages get their numbers in one place (number_message), which is
  * where a journal's commit goes; a query socket joins the same poll loop. */
-#ifndef TYTO_DAEMON_PUBLISHER_H
-#define TYTO_DAEMON_PUBLISHER_H
+#ifndef TYTO_DAEMON_PUBLISH_PUBLISHER_H
+#define TYTO_DAEMON_PUBLISH_PUBLISHER_H
 
 #include <stdbool.h>
 #include <stdint.h>

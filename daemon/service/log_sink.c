@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/log_sink.h"
+#include "daemon/service/log_sink.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
 /* Where the daemon's log goes: stderr, as readable lines (with colour on a
  * terminal, with priorities under systemd) or as JSON lines. Any thread; each
  * message is one write. */
-#ifndef TYTO_DAEMON_LOG_SINK_H
-#define TYTO_DAEMON_LOG_SINK_H
+#ifndef TYTO_DAEMON_SERVICE_LOG_SINK_H
+#define TYTO_DAEMON_SERVICE_LOG_SINK_H
 
 #include "base/log.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 struct tyto_log_sink_state {
     bool is_json, is_color, is_journal;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tells systemd how we are (sd_notify's protocol), when it started us; else nothing. */
-#ifndef TYTO_DAEMON_NOTIFY_H
-#define TYTO_DAEMON_NOTIFY_H
+#ifndef TYTO_DAEMON_SERVICE_NOTIFY_H
+#define TYTO_DAEMON_SERVICE_NOTIFY_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/summary.h"
+#include "daemon/service/summary.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/notify.h"
+#include "daemon/service/notify.h"
 
 enum { STATUS_EVERY_S = 10 };
 

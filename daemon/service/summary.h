@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's figures as one log line now and then, and as systemd's status. */
-#ifndef TYTO_DAEMON_SUMMARY_H
-#define TYTO_DAEMON_SUMMARY_H
+#ifndef TYTO_DAEMON_SERVICE_SUMMARY_H
+#define TYTO_DAEMON_SERVICE_SUMMARY_H
 
 #include <stdint.h>
 
 #include "base/log.h"
-#include "daemon/config.h"
-#include "daemon/publisher.h"
-#include "pipeline/engine.h"
+#include "daemon/config/config.h"
+#include "daemon/publish/publisher.h"
+#include "pipeline/engine/engine.h"
 
 struct tyto_summary {
     const struct tyto_config *config;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The head as the rest of the program sees it: streams with a history, one new
  * segment each, results per window. The arithmetic is cman_net.c's. */
-#include "model/cman.h"
+#include "model/cman/cman.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/cman_net.h"
-#include "model/cman_weights.h"
+#include "model/cman/net.h"
+#include "model/cman/weights.h"
 
 enum { MAX_STREAMS = 65536, MAX_BATCH = 4096, MAX_ROWS = 65536 };
 

@@ -4,8 +4,8 @@
  * co-attention over the other stream), then a head. Forward only, on Vulkan, for
  * many streams at once; per stream a ring of the last T segments stays on the
  * device. Formulae: model/README.md. */
-#ifndef TYTO_MODEL_CMAN_H
-#define TYTO_MODEL_CMAN_H
+#ifndef TYTO_MODEL_CMAN_CMAN_H
+#define TYTO_MODEL_CMAN_CMAN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/cman_fuse.h"
+#include "model/cman/fuse.h"
 
 #include <stdlib.h>
 #include <string.h>

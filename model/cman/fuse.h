@@ -6,7 +6,7 @@
 #define TYTO_MODEL_CMAN_FUSE_H
 
 #include "base/err.h"
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "shaders/gemm/gemm.h"
 #include "shaders/runtime/gpu.h"
 

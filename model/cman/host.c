@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/cman_host.h"
+#include "model/cman/host.h"
 
 #include <assert.h>
 #include <math.h>

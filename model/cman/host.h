@@ -5,7 +5,7 @@
 #ifndef TYTO_MODEL_CMAN_HOST_H
 #define TYTO_MODEL_CMAN_HOST_H
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 
 /* One window of n <= T segments. */
 struct tyto_cman_host_in {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What cman_net.c (buffers, plans) and cman_record.c (which kernel reads what) share.
  * No other file includes this. */
-#ifndef TYTO_MODEL_CMAN_NET_PARTS_H
-#define TYTO_MODEL_CMAN_NET_PARTS_H
+#ifndef TYTO_MODEL_CMAN_INTERNAL_H
+#define TYTO_MODEL_CMAN_INTERNAL_H
 
-#include "model/cman_fuse.h"
-#include "model/cman_net.h"
+#include "model/cman/fuse.h"
+#include "model/cman/net.h"
 #include "shaders/attn_pool/attn_pool.h"
 #include "shaders/co_attn/co_attn.h"
 #include "shaders/cosine_attn/cosine_attn.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffers, rings and plans of the head; the surprising thing: a plan is recorded
  * for each batch size when that first comes up, and kept. */
-#include "model/cman_net.h"
+#include "model/cman/net.h"
 
 #include <stdlib.h>
 
-#include "model/cman_net_parts.h"
+#include "model/cman/internal.h"
 
 /* --- buffers and kernels ----------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 #ifndef TYTO_MODEL_CMAN_NET_H
 #define TYTO_MODEL_CMAN_NET_H
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "shaders/cosine_attn/cosine_attn_shape.h"
 #include "shaders/runtime/gpu.h"
 #include "shaders/window/window_shape.h"

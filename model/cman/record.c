@@ -3,7 +3,7 @@
  * dispatches. */
 #include <math.h>
 
-#include "model/cman_net_parts.h"
+#include "model/cman/internal.h"
 
 static struct tyto_bind of(const struct tyto_cman_net *net, enum buf buf)
 {

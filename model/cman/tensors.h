@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "model/cman.h"
+#include "model/cman/cman.h"
 
 /* clang-format off */
 #define TYTO_CMAN_TENSOR_LIST(X)                                                                   \

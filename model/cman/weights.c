@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
-#include "proto/weights.h"
+#include "files/json.h"
+#include "files/safetensors.h"
 
 static const float default_threshold = 0.5F;
 

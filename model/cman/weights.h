@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "model/cman.h"
-#include "model/cman_tensors.h"
-#include "proto/digest.h"
+#include "files/digest.h"
+#include "model/cman/cman.h"
+#include "model/cman/tensors.h"
 
 enum {
     TYTO_CMAN_CLASS_BYTES = 65, /* 64 characters and the terminator */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The audio encoder: log-mel, the network on windows of it, statistics. Where the
  * network slides over time, all windows of a segment are one run over a taller
- * input (model/graph_stretch.h); otherwise each window is a row of its own. */
+ * input (model/graph/stretch.h); otherwise each window is a row of its own. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/audio_device.h"
-#include "model/encoder.h"
-#include "model/graph_file.h"
-#include "model/graph_stretch.h"
-#include "model/log_mel_cpu.h"
+#include "model/encoder/audio_device.h"
+#include "model/encoder/encoder.h"
+#include "model/encoder/log_mel_cpu.h"
+#include "model/graph/file.h"
+#include "model/graph/stretch.h"
 
 enum { SAMPLE_RATE_HZ = 16000, MAX_WINDOWS = 256 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/audio_device.h"
+#include "model/encoder/audio_device.h"
 
 #include <stdlib.h>
 #include <string.h>

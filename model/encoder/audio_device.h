@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Sound to features with every step on the device. Inner part of model/audio.c. */
-#ifndef TYTO_MODEL_AUDIO_DEVICE_H
-#define TYTO_MODEL_AUDIO_DEVICE_H
+/* Sound to features with every step on the device. Inner part of model/encoder/audio.c. */
+#ifndef TYTO_MODEL_ENCODER_AUDIO_DEVICE_H
+#define TYTO_MODEL_ENCODER_AUDIO_DEVICE_H
 
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/encoder.h"
+#include "model/encoder/encoder.h"
 #include "shaders/log_mel/log_mel.h"
 
 /* How the frames of a segment are cut for the network. */

@@ -2,14 +2,14 @@
 /* Eight frames lie side by side in every array, so that each step of the FFT is
  * eight-wide without a thought about shuffles. A real FFT of N samples is a
  * complex one of N/2 (Stockham, radix 2) and a separation step. */
-#include "model/log_mel_cpu.h"
+#include "model/encoder/log_mel_cpu.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/simd.h"
+#include "model/encoder/simd.h"
 
 enum { LANES = 8, ALIGN_BYTES = 64 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* log_mel for the CPU executor: the same numbers in plain C by a table-driven
  * FFT over eight frames at once. One thread at a time. */
-#ifndef TYTO_MODEL_LOG_MEL_CPU_H
-#define TYTO_MODEL_LOG_MEL_CPU_H
+#ifndef TYTO_MODEL_ENCODER_LOG_MEL_CPU_H
+#define TYTO_MODEL_ENCODER_LOG_MEL_CPU_H
 
 #include "base/err.h"
 #include "shaders/log_mel/log_mel.h"

@@ -2,13 +2,13 @@
 /* Each output row is first the weighted sum of the input rows under it (bytes to
  * floats, any pixel layout), then each of its pixels a short dot product along
  * the row. Tap lists depend on the frame's size only and are kept while it stays. */
-#include "model/image_resize_cpu.h"
+#include "model/encoder/resize_cpu.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/simd.h"
+#include "model/encoder/simd.h"
 
 enum { LANES = 8, ROW_PAD = 64 };
 typedef float vec8 __attribute__((vector_size(32), aligned(4), may_alias));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* image_resize for the CPU executor: the same numbers in plain C, separable, two
  * passes over rows that the compiler vectorises. One thread at a time. */
-#ifndef TYTO_MODEL_IMAGE_RESIZE_CPU_H
-#define TYTO_MODEL_IMAGE_RESIZE_CPU_H
+#ifndef TYTO_MODEL_ENCODER_RESIZE_CPU_H
+#define TYTO_MODEL_ENCODER_RESIZE_CPU_H
 
 #include "base/err.h"
 #include "base/frame.h"

@@ -3,11 +3,11 @@
  * input wants), then the network. */
 #include <stdlib.h>
 
-#include "model/encoder.h"
-#include "model/graph_file.h"
-#include "model/graph_last.h"
-#include "model/image_resize_cpu.h"
-#include "model/visual_front.h"
+#include "model/encoder/encoder.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/encoder/visual_front.h"
+#include "model/graph/file.h"
+#include "model/graph/last.h"
 
 struct tyto_visual {
     struct tyto_encoder_file *file;

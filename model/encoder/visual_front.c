@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/visual_front.h"
+#include "model/encoder/visual_front.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Pictures to the rows of a visual network's input, on the device. Inner part of
- * model/visual.c: staging memory that grows to the largest picture seen, a few
+ * model/encoder/visual.c: staging memory that grows to the largest picture seen, a few
  * pictures at a time. */
-#ifndef TYTO_MODEL_VISUAL_FRONT_H
-#define TYTO_MODEL_VISUAL_FRONT_H
+#ifndef TYTO_MODEL_ENCODER_VISUAL_FRONT_H
+#define TYTO_MODEL_ENCODER_VISUAL_FRONT_H
 
 #include "base/err.h"
 #include "base/frame.h"

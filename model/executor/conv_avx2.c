@@ -3,7 +3,7 @@
  * Weights lie in panels of 16 outputs, (O/16, taps, C, 16). A part is 48 rows (places of the
  * output), which stay in the second-level cache while all panels pass over them; 6 rows by 16
  * outputs are held in 12 registers. A tap in the padding reads zeros. */
-#include "model/conv_avx2.h"
+#include "model/executor/conv_avx2.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,14 +3,14 @@
  * spills a register in the innermost loop that it has for them and runs at a third of the peak;
  * elsewhere, and for shapes with few channels, XNNPACK is as good or better. Inner part of
  * executor_xnn. */
-#ifndef TYTO_MODEL_CONV_AVX2_H
-#define TYTO_MODEL_CONV_AVX2_H
+#ifndef TYTO_MODEL_EXECUTOR_CONV_AVX2_H
+#define TYTO_MODEL_EXECUTOR_CONV_AVX2_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 struct tyto_conv_avx2;
 

@@ -2,9 +2,9 @@
 /* Which of the two executors runs a graph, and where its rows lie. */
 #include <stdlib.h>
 
-#include "model/encoder.h"
-#include "model/executor_vk.h"
-#include "model/executor_xnn.h"
+#include "model/executor/executor.h"
+#include "model/executor/vulkan.h"
+#include "model/executor/xnnpack.h"
 
 struct tyto_executor {
     enum tyto_exec kind;

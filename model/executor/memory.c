@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/graph_plan.h"
+#include "model/executor/memory.h"
 
 #include <string.h>
 

@@ -2,14 +2,14 @@
 /* From a graph to what a device does: sums taken into the convolution before
  * them, and values laid into as few buffers ("slots") as their lives allow. Pure
  * arithmetic, no device. */
-#ifndef TYTO_MODEL_GRAPH_PLAN_H
-#define TYTO_MODEL_GRAPH_PLAN_H
+#ifndef TYTO_MODEL_EXECUTOR_MEMORY_H
+#define TYTO_MODEL_EXECUTOR_MEMORY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #define TYTO_NO_VALUE UINT32_MAX
 #define TYTO_NO_SLOT UINT32_MAX

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/executor_vk.h"
+#include "model/executor/vulkan.h"
 
 #include <stdlib.h>
 
-#include "model/graph_plan.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/executor/memory.h"
 #include "shaders/conv/conv.h"
 #include "shaders/dwconv/dwconv.h"
 #include "shaders/elementwise/elementwise.h"

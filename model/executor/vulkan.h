@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a graph on a Vulkan device. Inner part of model/executor.c. Rows of a
+/* Runs a graph on a Vulkan device. Inner part of model/executor/executor.c. Rows of a
  * batch go through the network in groups that keep the device busy and the
  * intermediate values small; each group's plan is recorded once. */
-#ifndef TYTO_MODEL_EXECUTOR_VK_H
-#define TYTO_MODEL_EXECUTOR_VK_H
+#ifndef TYTO_MODEL_EXECUTOR_VULKAN_H
+#define TYTO_MODEL_EXECUTOR_VULKAN_H
 
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/graph.h"
+#include "model/graph/graph.h"
 #include "shaders/runtime/gpu.h"
 
 struct tyto_executor_vk;

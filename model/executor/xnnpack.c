@@ -5,7 +5,7 @@
  *
  * XNNPACK may read a few bytes past the end of its inputs: input is copied to
  * memory of our own, and the arena of activations has room behind. */
-#include "model/executor_xnn.h"
+#include "model/executor/xnnpack.h"
 
 #include <math.h>
 #include <pthreadpool.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <xnnpack.h>
 
-#include "model/conv_avx2.h"
+#include "model/executor/conv_avx2.h"
 
 enum {
     MAX_STEPS = 3 * TYTO_GRAPH_MAX_LAYERS,
@@ -23,7 +23,7 @@ enum {
 };
 
 /* Steps that are no XNNPACK operator of their own are done by plain loops, convolutions where
- * that is faster by model/conv_avx2.h. */
+ * that is faster by model/executor/conv_avx2.h. */
 enum step_kind {
     STEP_CONV,
     STEP_LINEAR,

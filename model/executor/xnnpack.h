@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a graph on the CPU by XNNPACK. Inner part of model/executor.c: plain host
+/* Runs a graph on the CPU by XNNPACK. Inner part of model/executor/executor.c: plain host
  * memory in and out, no GPU. */
-#ifndef TYTO_MODEL_EXECUTOR_XNN_H
-#define TYTO_MODEL_EXECUTOR_XNN_H
+#ifndef TYTO_MODEL_EXECUTOR_XNNPACK_H
+#define TYTO_MODEL_EXECUTOR_XNNPACK_H
 
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 struct tyto_executor_xnn;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An encoder as a file: a graph, its weights, how its input is made, where it
  * came from. Written by `tyto model import`, read by the encoders. The file is
- * safetensors (proto/weights.h), its metadata is described in model/README.md. */
+ * safetensors (files/safetensors.h), its metadata is described in model/README.md. */
 #ifndef TYTO_MODEL_GRAPH_FILE_H
 #define TYTO_MODEL_GRAPH_FILE_H
 
@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "model/graph.h"
-#include "proto/digest.h"
+#include "files/digest.h"
+#include "model/graph/graph.h"
 #include "shaders/log_mel/log_mel.h"
 
 enum tyto_encoder_kind {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include <math.h>
 #include <stdarg.h>

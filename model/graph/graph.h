@@ -2,8 +2,8 @@
 /* A feed-forward encoder as plain data: what import reads out of ONNX or TFLite
  * files, what the weights file stores, what both executors run. Activations are
  * f32 NHWC, batch first. */
-#ifndef TYTO_MODEL_GRAPH_H
-#define TYTO_MODEL_GRAPH_H
+#ifndef TYTO_MODEL_GRAPH_GRAPH_H
+#define TYTO_MODEL_GRAPH_GRAPH_H
 
 #include <stdbool.h>
 #include <stdint.h>

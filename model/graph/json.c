@@ -3,7 +3,7 @@
  *  "kernel": [h,w], "stride": [h,w], "pad": [top,left,bottom,right],
  *  "act": "relu6", "slope": s, "clamp_min": m}, ...], "out": v}
  * What an op does not use is left out. */
-#include "model/graph_json.h"
+#include "model/graph/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 #define TYTO_MODEL_GRAPH_JSON_H
 
 #include "base/err.h"
-#include "model/graph.h"
-#include "proto/json.h"
-#include "proto/weights.h"
+#include "files/json.h"
+#include "files/safetensors.h"
+#include "model/graph/graph.h"
 
 /* Owned by the caller; NULL when out of memory or a number is not finite. */
 struct tyto_json *tyto_graph_to_json(const struct tyto_graph *graph);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/graph_last.h"
+#include "model/graph/last.h"
 
 #include <stddef.h>
 

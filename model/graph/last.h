@@ -4,7 +4,7 @@
 #ifndef TYTO_MODEL_GRAPH_LAST_H
 #define TYTO_MODEL_GRAPH_LAST_H
 
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 /* The last layer, when it is a 1x1 convolution of stride 1 with no activation, ReLU or ReLU6; else
  * NULL. Borrowed from graph. */

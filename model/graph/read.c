@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading encoder files. Nothing is allocated for a tensor before the file has
  * shown that it holds that tensor. */
-#include "model/graph_file.h"
+#include "model/graph/file.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph_json.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/graph/json.h"
 
 /* All floats of a file: a list of blocks. */
 struct tyto_encoder_floats {

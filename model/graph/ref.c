@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/graph_ref.h"
+#include "model/graph/ref.h"
 
 #include <math.h>
 #include <stdlib.h>

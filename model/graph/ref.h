@@ -4,7 +4,7 @@
 #define TYTO_MODEL_GRAPH_REF_H
 
 #include "base/err.h"
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 /* output (H,W,C) of the graph's output from input (H,W,C) of value 0, for one
  * item. The graph passes tyto_graph_check. NOMEM. */

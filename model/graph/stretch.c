@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/graph_stretch.h"
+#include "model/graph/stretch.h"
 
 #include <stddef.h>
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 /* Row i of the result's output is the output of window i, which starts i * hop rows
  * further down. True, and *ret_graph (weights borrowed from graph), when that is so:

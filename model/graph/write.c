@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph_file.h"
-#include "model/graph_json.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/graph/file.h"
+#include "model/graph/json.h"
 
 enum {
     MAX_TENSORS = 2 * TYTO_GRAPH_MAX_LAYERS + 2,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens a foreign model file and hands it to the importer it needs. */
-#include "model/import.h"
+#include "model/import/import.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/import_build.h"
+#include "model/import/common/build.h"
 
 /* A flatbuffer's identifier stands at byte 4. */
 static bool is_tflite(const uint8_t *bytes, size_t num_bytes)

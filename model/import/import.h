@@ -2,15 +2,15 @@
 /* Encoders from other people's files: TFLite and ONNX become our graph. Every
  * byte of such a file is checked before it is used; an op that our graph has no
  * word for is a fault that names it. */
-#ifndef TYTO_MODEL_IMPORT_H
-#define TYTO_MODEL_IMPORT_H
+#ifndef TYTO_MODEL_IMPORT_IMPORT_H
+#define TYTO_MODEL_IMPORT_IMPORT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "model/graph_file.h"
+#include "model/graph/file.h"
 
 struct tyto_import_params {
     const char *path;          /* for messages, and opened by tyto_import */

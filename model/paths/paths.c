@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/model_paths.h"
+#include "model/paths/paths.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the networks' files are when nobody says. */
-#ifndef TYTO_PIPELINE_MODEL_PATHS_H
-#define TYTO_PIPELINE_MODEL_PATHS_H
+#ifndef TYTO_MODEL_PATHS_PATHS_H
+#define TYTO_MODEL_PATHS_PATHS_H
 
 #include "base/err.h"
 #include "base/fault.h"

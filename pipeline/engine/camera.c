@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/camera.h"
+#include "pipeline/engine/camera.h"
 
 #include <stdlib.h>
 #include <string.h>

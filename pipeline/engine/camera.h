@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What the inference thread keeps of one camera: its session, its tracker and
  * the segments whose look-ahead has not come yet. Internal to the pipeline room. */
-#ifndef TYTO_PIPELINE_CAMERA_H
-#define TYTO_PIPELINE_CAMERA_H
+#ifndef TYTO_PIPELINE_ENGINE_CAMERA_H
+#define TYTO_PIPELINE_ENGINE_CAMERA_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pipeline/engine.h"
-#include "pipeline/reading.h"
-#include "pipeline/session.h"
-#include "pipeline/tracker.h"
+#include "pipeline/engine/engine.h"
+#include "pipeline/session/session.h"
+#include "pipeline/track/decode.h"
+#include "pipeline/track/tracker.h"
 
 /* A segment that was evaluated but may still see more of its future. */
 struct tyto_waiting {

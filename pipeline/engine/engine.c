@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/engine.h"
+#include "pipeline/engine/engine.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "pipeline/engine_parts.h"
+#include "pipeline/engine/internal.h"
 
 enum { DEFAULT_CAMERAS = 32, DEFAULT_BATCH = 16, DEFAULT_CONNECTS_PER_S = 4 };
 

@@ -6,8 +6,8 @@
  *
  * Callbacks come on the inference thread, one at a time; they must not block
  * and must not call into the engine (copy and queue instead). */
-#ifndef TYTO_PIPELINE_ENGINE_H
-#define TYTO_PIPELINE_ENGINE_H
+#ifndef TYTO_PIPELINE_ENGINE_ENGINE_H
+#define TYTO_PIPELINE_ENGINE_ENGINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +15,11 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "model/cman.h"
-#include "model/encoder.h"
-#include "pipeline/segment.h"
-#include "pipeline/source.h"
-#include "pipeline/tracker.h"
+#include "model/cman/cman.h"
+#include "model/encoder/encoder.h"
+#include "pipeline/segment/segment.h"
+#include "pipeline/source/source.h"
+#include "pipeline/track/tracker.h"
 #include "proto/event.h"
 
 enum { TYTO_ENGINE_MAX_CAMERAS = 256, TYTO_ENGINE_MAX_BATCH = 64 };

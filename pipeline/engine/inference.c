@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/engine_parts.h"
+#include "pipeline/engine/internal.h"
 
 enum {
     LIVE_TICK_US = 20000, /* live sound comes in pieces of 20 ms or more */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What engine.c (callers' threads) and inference.c (the inference thread) share.
  * Internal. */
-#ifndef TYTO_PIPELINE_ENGINE_PARTS_H
-#define TYTO_PIPELINE_ENGINE_PARTS_H
+#ifndef TYTO_PIPELINE_ENGINE_INTERNAL_H
+#define TYTO_PIPELINE_ENGINE_INTERNAL_H
 
 #include <pthread.h>
 
-#include "pipeline/camera.h"
-#include "pipeline/engine.h"
-#include "pipeline/limiter.h"
-#include "pipeline/networks.h"
+#include "pipeline/engine/camera.h"
+#include "pipeline/engine/engine.h"
+#include "pipeline/networks/networks.h"
+#include "pipeline/session/limiter.h"
 
 enum { TYTO_SEGMENT_SAMPLES = 16000 }; /* 1 s at 16 kHz */
 #define TYTO_SEGMENT_NS 1000000000ll

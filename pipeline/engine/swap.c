@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "pipeline/engine_parts.h"
+#include "pipeline/engine/internal.h"
 
 void tyto_engine_head_finish(struct tyto_engine_head *head)
 {

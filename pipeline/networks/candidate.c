@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/new_head.h"
+#include "pipeline/networks/candidate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/cman_host.h"
+#include "model/cman/host.h"
 
 #define TOLERANCE 1e-3
 

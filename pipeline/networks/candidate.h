@@ -2,13 +2,13 @@
 /* A head that is to take over from the running one: its file read, checked and
  * computed once in plain C, all without the device, so that any thread may do it.
  * Internal to the pipeline room. */
-#ifndef TYTO_PIPELINE_NEW_HEAD_H
-#define TYTO_PIPELINE_NEW_HEAD_H
+#ifndef TYTO_PIPELINE_NETWORKS_CANDIDATE_H
+#define TYTO_PIPELINE_NETWORKS_CANDIDATE_H
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "model/cman.h"
-#include "model/cman_weights.h"
+#include "model/cman/cman.h"
+#include "model/cman/weights.h"
 
 /* What it has to fit: the encoders and the window that run. */
 struct tyto_head_fit {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/history.h"
+#include "pipeline/networks/history.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /* What the encoders gave for the last T segments of each stream, kept on the host
  * so that a new head can be fed with it and nobody's window begins anew. Memory is
  * only taken by streams that are used. Internal to the pipeline room; one thread. */
-#ifndef TYTO_PIPELINE_HISTORY_H
-#define TYTO_PIPELINE_HISTORY_H
+#ifndef TYTO_PIPELINE_NETWORKS_HISTORY_H
+#define TYTO_PIPELINE_NETWORKS_HISTORY_H
 
 #include <stdbool.h>
 #include <stdint.h>

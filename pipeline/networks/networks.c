@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/networks.h"
+#include "pipeline/networks/networks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/history.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "pipeline/networks/history.h"
 
 struct row {
     uint32_t audio, visual;

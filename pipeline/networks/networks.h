@@ -2,17 +2,17 @@
 /* The three networks behind one door: segments in, windows of logits out, for
  * many cameras at once. Internal to the pipeline room; one thread creates, uses
  * and destroys it, for it owns the gpu. */
-#ifndef TYTO_PIPELINE_NETWORKS_H
-#define TYTO_PIPELINE_NETWORKS_H
+#ifndef TYTO_PIPELINE_NETWORKS_NETWORKS_H
+#define TYTO_PIPELINE_NETWORKS_NETWORKS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "model/cman.h"
-#include "model/encoder.h"
-#include "pipeline/new_head.h"
+#include "model/cman/cman.h"
+#include "model/encoder/encoder.h"
+#include "pipeline/networks/candidate.h"
 
 struct tyto_networks_params {
     const char *visual_path, *audio_path, *head_path;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* One recording being written: coded pictures and sounds into a Matroska file, as
  * they are. One thread. */
-#ifndef TYTO_PIPELINE_CLIP_H
-#define TYTO_PIPELINE_CLIP_H
+#ifndef TYTO_PIPELINE_RECORD_CLIP_H
+#define TYTO_PIPELINE_RECORD_CLIP_H
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "pipeline/tap.h"
+#include "pipeline/source/tap.h"
 
 struct tyto_clip_params {
     const char *path;                                 /* overwritten */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* appsrc ! parser ! matroskamux ! filesink. The parser only changes how a stream
  * is framed (start codes to lengths, ADTS to raw); nothing is ever transcoded. */
-#include "pipeline/clip.h"
+#include "pipeline/record/clip.h"
 
 #include <stdlib.h>
 

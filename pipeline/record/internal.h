@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What record.c (events, cameras) and record_write.c (the thread) share. Internal. */
-#ifndef TYTO_PIPELINE_RECORD_PARTS_H
-#define TYTO_PIPELINE_RECORD_PARTS_H
+#ifndef TYTO_PIPELINE_RECORD_INTERNAL_H
+#define TYTO_PIPELINE_RECORD_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "pipeline/clip.h"
-#include "pipeline/record.h"
-#include "pipeline/roll.h"
+#include "pipeline/record/clip.h"
+#include "pipeline/record/preroll.h"
+#include "pipeline/record/record.h"
 
 enum { TYTO_RECORD_MAX_PLANS = 8, TYTO_RECORD_MAX_LABELS = 128 };
 

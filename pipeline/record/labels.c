@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pipeline/clip_store.h"
+#include "pipeline/record/store.h"
 
 static const char header[] = "file,class,begin_s,end_s,modality\n";
 

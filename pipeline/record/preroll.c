@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/roll.h"
+#include "pipeline/record/preroll.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The last seconds of one camera as they came, coded: bounded by time and by
  * bytes, beginning with a keyframe. Plain data, one thread at a time (record.c locks). */
-#ifndef TYTO_PIPELINE_ROLL_H
-#define TYTO_PIPELINE_ROLL_H
+#ifndef TYTO_PIPELINE_RECORD_PREROLL_H
+#define TYTO_PIPELINE_RECORD_PREROLL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "pipeline/tap.h"
+#include "pipeline/source/tap.h"
 
 struct tyto_roll_item {
     struct tyto_coded coded;

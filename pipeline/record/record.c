@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Events become plans of recordings, cameras fill their rolls. */
-#include "pipeline/record.h"
+#include "pipeline/record/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/record_parts.h"
+#include "pipeline/record/internal.h"
 
 #define S ((int64_t)TYTO_NS_PER_S)
 #define DEFAULT_MAX_CLIP_NS (600 * S)

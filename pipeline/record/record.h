@@ -6,14 +6,14 @@
  *
  * Everything that may wait for a disk happens on the recorder's own thread. What
  * it does not write in time is lost to the recording, never to detection. */
-#ifndef TYTO_PIPELINE_RECORD_H
-#define TYTO_PIPELINE_RECORD_H
+#ifndef TYTO_PIPELINE_RECORD_RECORD_H
+#define TYTO_PIPELINE_RECORD_RECORD_H
 
 #include <stdint.h>
 
 #include "base/err.h"
-#include "pipeline/clip_store.h"
-#include "pipeline/tap.h"
+#include "pipeline/record/store.h"
+#include "pipeline/source/tap.h"
 #include "proto/event.h"
 
 enum { TYTO_RECORDER_TEXT_MAX = 384 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/clip_store.h"
+#include "pipeline/record/store.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  * says what is in them (file,class,begin_s,end_s,modality: what `tyto label check`
  * reads). Keeps it within its quota by deleting the oldest recordings, and only
  * files named as it names them. One thread; blocks as disks do. */
-#ifndef TYTO_PIPELINE_CLIP_STORE_H
-#define TYTO_PIPELINE_CLIP_STORE_H
+#ifndef TYTO_PIPELINE_RECORD_STORE_H
+#define TYTO_PIPELINE_RECORD_STORE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/record_parts.h"
+#include "pipeline/record/internal.h"
 
 enum { MAX_GATHER = 128, BUSY_MS = 100, IDLE_MS = 1000, STOP_US = 10000 };
 

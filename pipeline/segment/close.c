@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* When a segment closes, what it then holds, and what there is to know. */
-#include "pipeline/segment_parts.h"
+#include "pipeline/segment/internal.h"
 
 /* After a hole of this many lengths a segment does not continue the one before. */
 #define RESTART_LENGTHS 3

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/segment.h"
+#include "pipeline/segment/segment.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/segment_parts.h"
+#include "pipeline/segment/internal.h"
 
 enum { MIN_HOP_NS = 100000000 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Between segment.c (data in) and segment_close.c (segments out). */
-#ifndef TYTO_PIPELINE_SEGMENT_PARTS_H
-#define TYTO_PIPELINE_SEGMENT_PARTS_H
+#ifndef TYTO_PIPELINE_SEGMENT_INTERNAL_H
+#define TYTO_PIPELINE_SEGMENT_INTERNAL_H
 
 #include <stdlib.h>
 
-#include "pipeline/pcm_window.h"
-#include "pipeline/segment.h"
+#include "pipeline/segment/pcm_window.h"
+#include "pipeline/segment/segment.h"
 
 enum { NS_PER_S = 1000000000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/pcm_window.h"
+#include "pipeline/segment/pcm_window.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sound of the last seconds by its time: samples are put where their time says,
  * and what never came stays known as missing. Internal to the pipeline room. */
-#ifndef TYTO_PIPELINE_PCM_WINDOW_H
-#define TYTO_PIPELINE_PCM_WINDOW_H
+#ifndef TYTO_PIPELINE_SEGMENT_PCM_WINDOW_H
+#define TYTO_PIPELINE_SEGMENT_PCM_WINDOW_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * its media clock: by time, not by arrival. A segment that lacks a stream says
  * so and why; nothing is invented for it. No threads, no clocks, no GStreamer:
  * one thread feeds it and passes the time in, which is how tests drive it. */
-#ifndef TYTO_PIPELINE_SEGMENT_H
-#define TYTO_PIPELINE_SEGMENT_H
+#ifndef TYTO_PIPELINE_SEGMENT_SEGMENT_H
+#define TYTO_PIPELINE_SEGMENT_SEGMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/pump.h"
+#include "pipeline/session/feed.h"
 
 #include <stdlib.h>
 

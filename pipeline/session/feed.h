@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Moves what a source's rings hold into a segmenter and learns the camera's
  * clock on the way. Internal to the pipeline room; the inference thread's. */
-#ifndef TYTO_PIPELINE_PUMP_H
-#define TYTO_PIPELINE_PUMP_H
+#ifndef TYTO_PIPELINE_SESSION_FEED_H
+#define TYTO_PIPELINE_SESSION_FEED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pipeline/segment.h"
-#include "pipeline/source.h"
+#include "pipeline/segment/segment.h"
+#include "pipeline/source/source.h"
 #include "proto/event.h"
 
 struct tyto_pump {

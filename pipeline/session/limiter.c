@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/limiter.h"
+#include "pipeline/session/limiter.h"
 
 #include "base/clock.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How often cameras may be connected: a token bucket for all of them together,
  * and a back-off with full jitter for each. Any thread. */
-#ifndef TYTO_PIPELINE_LIMITER_H
-#define TYTO_PIPELINE_LIMITER_H
+#ifndef TYTO_PIPELINE_SESSION_LIMITER_H
+#define TYTO_PIPELINE_SESSION_LIMITER_H
 
 #include <pthread.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/session.h"
+#include "pipeline/session/session.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,8 +9,8 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "pipeline/pump.h"
-#include "pipeline/source.h"
+#include "pipeline/session/feed.h"
+#include "pipeline/source/source.h"
 
 enum { TICK_MS = 100 };
 

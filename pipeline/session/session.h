@@ -5,16 +5,16 @@
  * The two meet in a mutex that guards the hand-over of the source and the
  * status; it is held for loads and stores only. A connection goes
  * NONE -> UP -> DRAINING -> (poll said OVER, owner released it) -> NONE. */
-#ifndef TYTO_PIPELINE_SESSION_H
-#define TYTO_PIPELINE_SESSION_H
+#ifndef TYTO_PIPELINE_SESSION_SESSION_H
+#define TYTO_PIPELINE_SESSION_SESSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "pipeline/engine.h"
-#include "pipeline/limiter.h"
-#include "pipeline/segment.h"
+#include "pipeline/engine/engine.h"
+#include "pipeline/segment/segment.h"
+#include "pipeline/session/limiter.h"
 #include "proto/event.h"
 
 struct tyto_session_params {

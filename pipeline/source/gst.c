@@ -11,7 +11,7 @@
 #include <gst/video/video.h>
 
 #include "base/clock.h"
-#include "pipeline/source_parts.h"
+#include "pipeline/source/internal.h"
 
 /* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
 enum { RING_PICTURES = 6, RING_SOUNDS = 256, BLOCK_US = 2000, DEAD_WAITS = 5 };

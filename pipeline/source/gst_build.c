@@ -10,7 +10,7 @@
 
 #include <gst/gst.h>
 
-#include "pipeline/source_parts.h"
+#include "pipeline/source/internal.h"
 
 enum { RTSP_LATENCY_MS = 200, TCP_TIMEOUT_US = 10 * 1000 * 1000 };
 

@@ -7,7 +7,7 @@
 #include <gst/video/video.h>
 
 #include "base/clock.h"
-#include "pipeline/source_parts.h"
+#include "pipeline/source/internal.h"
 
 /* From the NTP era of RTCP (1900) to the Unix one. */
 #define NTP_UNIX_S 2208988800ull

@@ -8,7 +8,7 @@
 #include <gst/gst.h>
 
 #include "base/clock.h"
-#include "pipeline/source_parts.h"
+#include "pipeline/source/internal.h"
 
 enum { MAX_CHAIN = 8 };
 

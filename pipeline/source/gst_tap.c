@@ -5,7 +5,7 @@
 #include <gst/gst.h>
 
 #include "base/clock.h"
-#include "pipeline/source_parts.h"
+#include "pipeline/source/internal.h"
 
 static int64_t running_ns(const GstSegment *segment, GstClockTime time)
 {

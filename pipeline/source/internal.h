@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What the GStreamer files of a source share. Internal; no GStreamer header is
  * included here, its types are only named. */
-#ifndef TYTO_PIPELINE_SOURCE_PARTS_H
-#define TYTO_PIPELINE_SOURCE_PARTS_H
+#ifndef TYTO_PIPELINE_SOURCE_INTERNAL_H
+#define TYTO_PIPELINE_SOURCE_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/ring.h"
-#include "pipeline/sampler.h"
-#include "pipeline/source.h"
+#include "pipeline/source/sampler.h"
+#include "pipeline/source/source.h"
 
 struct _GstElement;
 struct _GstMiniObject;

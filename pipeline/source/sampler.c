@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/sampler.h"
+#include "pipeline/source/sampler.h"
 
 /* Encoders put a keyframe a frame early or late. */
 #define TOLERANCE_SHARE 20

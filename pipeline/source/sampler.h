@@ -2,13 +2,13 @@
 /* Which coded pictures need decoding and which decoded ones are needed at all:
  * one per segment, the nearest to its middle. When keyframes come at least once
  * a hop nothing else is decoded. Plain computation, one thread. */
-#ifndef TYTO_PIPELINE_SAMPLER_H
-#define TYTO_PIPELINE_SAMPLER_H
+#ifndef TYTO_PIPELINE_SOURCE_SAMPLER_H
+#define TYTO_PIPELINE_SOURCE_SAMPLER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pipeline/source.h"
+#include "pipeline/source/source.h"
 
 /* Picks pictures of a steady stream by the time of each. */
 struct tyto_picker {

@@ -4,8 +4,8 @@
  * through two bounded rings. It never reconnects: it ends or fails, and its
  * owner (session.c) makes a new one. source_gst*.c are the only files with
  * GStreamer in them. */
-#ifndef TYTO_PIPELINE_SOURCE_H
-#define TYTO_PIPELINE_SOURCE_H
+#ifndef TYTO_PIPELINE_SOURCE_SOURCE_H
+#define TYTO_PIPELINE_SOURCE_SOURCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "pipeline/segment.h"
-#include "pipeline/tap.h"
+#include "pipeline/segment/segment.h"
+#include "pipeline/source/tap.h"
 
 enum tyto_keyframes {
     TYTO_KEYFRAMES_AUTO,   /* decode keyframes only when they come at least once a hop */

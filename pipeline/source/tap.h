@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A second way out of a source: its coded pictures and sounds, before they are
  * decoded or left out. Whoever owns the tap (record.c) decides what becomes of them. */
-#ifndef TYTO_PIPELINE_TAP_H
-#define TYTO_PIPELINE_TAP_H
+#ifndef TYTO_PIPELINE_SOURCE_TAP_H
+#define TYTO_PIPELINE_SOURCE_TAP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pipeline/segment.h"
+#include "pipeline/segment/segment.h"
 
 #define TYTO_CODED_NO_TIME INT64_MIN
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/source_parts.h"
+#include "pipeline/source/internal.h"
 
 enum { URI_MAX = 2048 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/reading.h"
+#include "pipeline/track/decode.h"
 
 #include <math.h>
 #include <stdlib.h>

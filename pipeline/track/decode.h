@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What one position of a CMAN window says, in the words of events: scores,
  * place, weights, alignment. Plain computation. Internal to the pipeline room. */
-#ifndef TYTO_PIPELINE_READING_H
-#define TYTO_PIPELINE_READING_H
+#ifndef TYTO_PIPELINE_TRACK_DECODE_H
+#define TYTO_PIPELINE_TRACK_DECODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/cman.h"
+#include "model/cman/cman.h"
 #include "proto/event.h"
 
 struct tyto_reading {

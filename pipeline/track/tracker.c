@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/tracker.h"
+#include "pipeline/track/tracker.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * segments, hysteresis, hang-over, shortest and longest duration. Heard, seen
  * and both (joint) are scored apart, so an event says by what it was noticed.
  * Every NEW gets its END. Plain computation: no threads, no clocks. */
-#ifndef TYTO_PIPELINE_TRACKER_H
-#define TYTO_PIPELINE_TRACKER_H
+#ifndef TYTO_PIPELINE_TRACK_TRACKER_H
+#define TYTO_PIPELINE_TRACK_TRACKER_H
 
 #include <stdbool.h>
 #include <stdint.h>

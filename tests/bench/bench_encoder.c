@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "model/encoder.h"
-#include "model/graph_file.h"
-#include "model/image_resize_cpu.h"
-#include "model/log_mel_cpu.h"
+#include "model/encoder/encoder.h"
+#include "model/encoder/log_mel_cpu.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/graph/file.h"
 #include "tests/bench/mobilenet.h"
 
 enum { NUM_RUNS = 40, WIDTH = 1280, HEIGHT = 720, SAMPLES = 16000 };

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "model/executor_xnn.h"
-#include "model/graph_file.h"
+#include "model/executor/xnnpack.h"
+#include "model/graph/file.h"
 #include "tests/bench/mobilenet.h"
 
 enum { NUM_RUNS = 60 };

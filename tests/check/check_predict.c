@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/weights.h"
+#include "files/safetensors.h"
 #include "tests/check/check.h"
 #include "tests/check/cman_rig.h"
 #include "trainer/eval/predict.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { T = 6, L = 9, A = 12, V = 20, K = 5, CLIPS = 7, BATCH = 3, ROWS = CLIPS * T };
 

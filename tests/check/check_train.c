@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "tests/check/check.h"
 #include "trainer/data/dataset_memory.h"
-#include "trainer/train.h"
+#include "trainer/loop/train.h"
 
 enum { T = 4, L = 6, A = 8, V = 12, N = 3, TRAIN = 96, VAL = 32, EPOCHS = 12 };
 

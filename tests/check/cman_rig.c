@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/cman_host.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/cman/host.h"
 #include "tests/golden/fill.h"
 
 enum { CONFIG_BYTES = 1024, CLASSES_BYTES = 16384 };

@@ -37,14 +37,14 @@ class Lint(unittest.TestCase):
         self.passes("model/a.c", SPDX + '#include <stdio.h>\n#include "shaders/runtime/gpu.h"\n')
 
     def test_an_upward_include_is_found(self):
-        self.finds("shaders/a.c", SPDX + '#include "model/cman.h"\n', "must not include room model")
+        self.finds("shaders/a.c", SPDX + '#include "model/cman/cman.h"\n', "must not include room model")
 
     def test_an_include_of_the_daemon_is_found(self):
-        self.finds("cli/a.c", SPDX + '#include "daemon/config.h"\n', "must not include room daemon")
+        self.finds("cli/a.c", SPDX + '#include "daemon/config/config.h"\n', "must not include room daemon")
 
     def test_a_library_outside_its_file_is_found(self):
         self.finds("pipeline/a.c", SPDX + "#include <gst/gst.h>\n", "belongs to")
-        self.passes("pipeline/source_gst.c", SPDX + "#include <gst/gst.h>\n")
+        self.passes("pipeline/source/gst.c", SPDX + "#include <gst/gst.h>\n")
 
     def test_a_library_in_a_header_is_found(self):
         self.finds("client/a.h", SPDX + "#include <zmq.h>\n", "a header must not include")

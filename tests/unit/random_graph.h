@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 enum { RANDOM_GRAPH_POOL = 1 << 16 };
 

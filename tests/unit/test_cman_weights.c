@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "model/cman_weights.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/cman/weights.h"
 #include "tests/golden/fill.h"
 
 enum { MAX_VALUES = 256, MAX_METAS = 8, SPARE = 4, CONFIG_BYTES = 512 };

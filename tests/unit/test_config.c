@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "daemon/config.h"
-#include "model/cman.h"
+#include "daemon/config/config.h"
+#include "model/cman/cman.h"
 
 static enum tyto_err parse(const char *text, struct tyto_config **ret_config, char *said,
                            size_t said_bytes)

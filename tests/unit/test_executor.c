@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "model/encoder.h"
-#include "model/graph_plan.h"
-#include "model/graph_ref.h"
-#include "model/graph_stretch.h"
+#include "model/encoder/encoder.h"
+#include "model/executor/memory.h"
+#include "model/graph/ref.h"
+#include "model/graph/stretch.h"
 #include "tests/unit/random_graph.h"
 
 enum { MAX_BATCH = 3, NUM_ROUNDS_OP = 12, NUM_ROUNDS_GRAPH = 40 };

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "model/executor_xnn.h"
-#include "model/graph_ref.h"
+#include "model/executor/xnnpack.h"
+#include "model/graph/ref.h"
 #include "tests/unit/random_graph.h"
 
 enum { MAX_BATCH = 3 };

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "model/image_resize_cpu.h"
-#include "model/log_mel_cpu.h"
+#include "model/encoder/log_mel_cpu.h"
+#include "model/encoder/resize_cpu.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/resize.h"
 #include "tests/golden/yuv.h"

@@ -13,11 +13,11 @@
 
 #include <cmocka.h>
 
-#include "model/executor_xnn.h"
-#include "model/graph_file.h"
-#include "model/graph_ref.h"
-#include "model/import.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/executor/xnnpack.h"
+#include "model/graph/file.h"
+#include "model/graph/ref.h"
+#include "model/import/import.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/import.h"
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/reading.h"
+#include "pipeline/track/decode.h"
 
 enum { K = 2, T = 4, ROWS = 3, COLS = 3, L = 9 };
 

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "trainer/init.h"
-#include "trainer/run.h"
-#include "trainer/train_score.h"
+#include "trainer/loop/score.h"
+#include "trainer/run/init.h"
+#include "trainer/run/run.h"
 
 enum { HEARD = TYTO_TRUTH_HEARD, SEEN = TYTO_TRUTH_SEEN, BOTH = TYTO_TRUTH_BOTH };
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/segment.h"
+#include "pipeline/segment/segment.h"
 
 #define S 1000000000ll
 #define MS 1000000ll

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/tracker.h"
+#include "pipeline/track/tracker.h"
 
 #define S 1000000000ll
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "trainer/random.h"
+#include "base/random.h"
 
 #define NS_PER_S 1000000000LL
 

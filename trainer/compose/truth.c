@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
+#include "files/json.h"
 
 static const double ns_per_s = 1e9;
 

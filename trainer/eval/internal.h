@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What judge.c (decisions, the whole) and judge_figures.c (measures of one set of predictions)
  * share. No other file includes this. */
-#ifndef TYTO_TRAINER_EVAL_JUDGE_PARTS_H
-#define TYTO_TRAINER_EVAL_JUDGE_PARTS_H
+#ifndef TYTO_TRAINER_EVAL_INTERNAL_H
+#define TYTO_TRAINER_EVAL_INTERNAL_H
 
 #include "trainer/eval/judge.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/cman.h"
+#include "model/cman/cman.h"
 #include "trainer/eval/match.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 256 };

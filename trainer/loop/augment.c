@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/train_augment.h"
+#include "trainer/loop/augment.h"
 
 #include <math.h>
 
-#include "trainer/random.h"
+#include "base/random.h"
 
 /* Marsaglia and Tsang, 2000; for shapes below 1 with their correction. */
 static double draw_gamma(uint64_t *state, double shape)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is done to a clip's features each time that training reads it: a function of seed, epoch
  * and clip alone, so that a run can be repeated and resumed. */
-#ifndef TYTO_TRAINER_TRAIN_AUGMENT_H
-#define TYTO_TRAINER_TRAIN_AUGMENT_H
+#ifndef TYTO_TRAINER_LOOP_AUGMENT_H
+#define TYTO_TRAINER_LOOP_AUGMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

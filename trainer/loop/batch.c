@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/train_batch.h"
+#include "trainer/loop/batch.h"
 
 #include <pthread.h>
 #include <stdlib.h>

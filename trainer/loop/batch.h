@@ -2,13 +2,13 @@
 /* A batch in host memory, filled from a data set with what augmentation does to it: a function of
  * seed, epoch and clips alone, whoever fills it and when. And the thread that fills the next one
  * while the device works on the last. */
-#ifndef TYTO_TRAINER_TRAIN_BATCH_H
-#define TYTO_TRAINER_TRAIN_BATCH_H
+#ifndef TYTO_TRAINER_LOOP_BATCH_H
+#define TYTO_TRAINER_LOOP_BATCH_H
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "trainer/data/dataset.h"
-#include "trainer/train_augment.h"
-#include "trainer/train_targets.h"
+#include "trainer/loop/augment.h"
+#include "trainer/loop/targets.h"
 
 /* As struct tyto_step_in wants it. */
 struct tyto_batch {

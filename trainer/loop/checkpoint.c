@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
-#include "proto/weights.h"
-#include "trainer/train_parts.h"
+#include "files/json.h"
+#include "files/safetensors.h"
+#include "trainer/loop/internal.h"
 
 static const char checkpoint_format[] = "checkpoint/3";
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What train.c (the loop), train_judge.c (validation) and train_file.c (checkpoints, the head's
  * file) share. Besides them only check_checkpoint includes this. */
-#ifndef TYTO_TRAINER_TRAIN_PARTS_H
-#define TYTO_TRAINER_TRAIN_PARTS_H
+#ifndef TYTO_TRAINER_LOOP_INTERNAL_H
+#define TYTO_TRAINER_LOOP_INTERNAL_H
 
-#include "trainer/train.h"
-#include "trainer/train_batch.h"
-#include "trainer/train_score.h"
+#include "trainer/loop/batch.h"
+#include "trainer/loop/score.h"
+#include "trainer/loop/train.h"
 
 /* An epoch that has begun. */
 struct tyto_train_partial {

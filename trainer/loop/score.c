@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/train_score.h"
+#include "trainer/loop/score.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "trainer/train_targets.h"
+#include "trainer/loop/targets.h"
 
 enum { CHOICES = 71 }; /* thresholds tried: steps of 0.01 over the widest range used */
 

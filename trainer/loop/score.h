@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How right a head is on validation, in the short form that choosing the best epoch and the
  * thresholds needs. tyto eval measures the rest. */
-#ifndef TYTO_TRAINER_TRAIN_SCORE_H
-#define TYTO_TRAINER_TRAIN_SCORE_H
+#ifndef TYTO_TRAINER_LOOP_SCORE_H
+#define TYTO_TRAINER_LOOP_SCORE_H
 
-#include "model/cman.h"
+#include "model/cman/cman.h"
 #include "trainer/data/dataset.h"
 
 /* Rows are segments, or clips where only those are labelled. What is scored is the class that

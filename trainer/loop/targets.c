@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/train_targets.h"
+#include "trainer/loop/targets.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* From what is known of a clip to what the loss reads: a weight of "it is" and one of "it is not"
  * for every logit. */
-#ifndef TYTO_TRAINER_TRAIN_TARGETS_H
-#define TYTO_TRAINER_TRAIN_TARGETS_H
+#ifndef TYTO_TRAINER_LOOP_TARGETS_H
+#define TYTO_TRAINER_LOOP_TARGETS_H
 
-#include "model/cman.h"
+#include "model/cman/cman.h"
 #include "trainer/data/dataset.h"
 
 struct tyto_targets {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/train.h"
+#include "trainer/loop/train.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/random.h"
-#include "trainer/train_parts.h"
+#include "base/random.h"
+#include "trainer/loop/internal.h"
 
 /* --- chance ---------------------------------------------------------------------------------- */
 

@@ -2,14 +2,14 @@
 /* Training the head on a data set: epochs in an order that the seed decides, augmentation, warm-up
  * and cosine, validation, early stopping, checkpoints that resume to the same curve, and the head's
  * file that the daemon loads. The next batch is read while the device works. */
-#ifndef TYTO_TRAINER_TRAIN_H
-#define TYTO_TRAINER_TRAIN_H
+#ifndef TYTO_TRAINER_LOOP_TRAIN_H
+#define TYTO_TRAINER_LOOP_TRAIN_H
 
 #include "base/fault.h"
 #include "trainer/data/dataset.h"
-#include "trainer/step.h"
-#include "trainer/train_augment.h"
-#include "trainer/train_batch.h"
+#include "trainer/loop/augment.h"
+#include "trainer/loop/batch.h"
+#include "trainer/step/step.h"
 
 /* By what the best epoch is told from the others; ties by the loss. */
 enum tyto_train_best { TYTO_TRAIN_BEST_ACCURACY, TYTO_TRAIN_BEST_LOSS, TYTO_TRAIN_BEST_MAP };

@@ -2,7 +2,7 @@
 /* Validation: of an epoch, and of the best one with its thresholds. */
 #include <math.h>
 
-#include "trainer/train_parts.h"
+#include "trainer/loop/internal.h"
 
 /* Thresholds outside of this are chance on a small validation split. */
 static const float min_threshold = 0.2F, max_threshold = 0.9F;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "trainer/source_parts.h"
+#include "trainer/media/internal.h"
 
 #define NS_PER_S 1000000000ll
 /* Times before this are another way of counting, not the delay of an encoder. */

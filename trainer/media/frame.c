@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/source_parts.h"
+#include "trainer/media/internal.h"
 
 /* Without a word in the stream, larger pictures are BT.709, as GStreamer and televisions have it.
  */

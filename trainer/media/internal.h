@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of source_file: one stream of a file as packets with times in ns (demux), its sound
  * by time (sound), its pictures by time (video). Internal; libav's types are opaque here. */
-#ifndef TYTO_TRAINER_SOURCE_PARTS_H
-#define TYTO_TRAINER_SOURCE_PARTS_H
+#ifndef TYTO_TRAINER_MEDIA_INTERNAL_H
+#define TYTO_TRAINER_MEDIA_INTERNAL_H
 
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
 
 struct AVCodecContext;
 struct AVFormatContext;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A recording as segments. */
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
 
 #include <libavcodec/avcodec.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/source_parts.h"
+#include "trainer/media/internal.h"
 
 #define NS_PER_S 1000000000ll
 #define MIN_NS (NS_PER_S / 10)

@@ -5,8 +5,8 @@
  *
  * Time 0 is the recording's own begin: the container's start time where that is after 0 (MPEG-TS),
  * else 0; what lies before it (encoder delay) is cut. An object belongs to one thread at a time. */
-#ifndef TYTO_TRAINER_SOURCE_FILE_H
-#define TYTO_TRAINER_SOURCE_FILE_H
+#ifndef TYTO_TRAINER_MEDIA_READ_H
+#define TYTO_TRAINER_MEDIA_READ_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/source_parts.h"
+#include "trainer/media/internal.h"
 
 enum { MIN_RATE_HZ = 1000, MAX_RATE_HZ = 768000, MAX_CHANNELS = 64, MAX_FRAME = 1 << 20 };
 

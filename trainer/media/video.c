@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/source_parts.h"
+#include "trainer/media/internal.h"
 
 #define NO_TIME TYTO_SOURCE_NO_TIME
 #define MAX_QUEUE_BYTES (256ull << 20)

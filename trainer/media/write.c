@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Encoders run on one thread and in bit-exact mode: the same frames and samples give the same
  * file. */
-#include "trainer/sink_file.h"
+#include "trainer/media/write.h"
 
 #include <errno.h>
 #include <libavcodec/avcodec.h>

@@ -2,8 +2,8 @@
 /* Recordings out: frames and samples become one .mp4 file (H.264 by libx264, else MPEG-4; AAC),
  * with exact timestamps. The file appears under its name only when it is whole. With source_file.c
  * the only code that knows libav. */
-#ifndef TYTO_TRAINER_SINK_FILE_H
-#define TYTO_TRAINER_SINK_FILE_H
+#ifndef TYTO_TRAINER_MEDIA_WRITE_H
+#define TYTO_TRAINER_MEDIA_WRITE_H
 
 #include <stdbool.h>
 #include <stddef.h>

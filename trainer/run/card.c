@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/cman_weights.h"
-#include "proto/weights.h"
-#include "trainer/run_parts.h"
+#include "files/safetensors.h"
+#include "model/cman/weights.h"
+#include "trainer/run/internal.h"
 
 /* How often a class comes in a data set. */
 struct counts {

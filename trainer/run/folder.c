@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/json.h"
-#include "trainer/run_parts.h"
+#include "files/json.h"
+#include "trainer/run/internal.h"
 
 enum { MAX_TEXT_BYTES = 64 << 20 };
 

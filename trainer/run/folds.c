@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/folds.h"
+#include "trainer/run/folds.h"
 
 #include <stdlib.h>
 
-#include "trainer/random.h"
-#include "trainer/train_targets.h"
+#include "base/random.h"
+#include "trainer/loop/targets.h"
 
 /* A recording: how it is ordered. */
 struct group {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Splitting a data set for validation: by recordings, which stay whole, evenly over classes, and by
  * a seed. */
-#ifndef TYTO_TRAINER_FOLDS_H
-#define TYTO_TRAINER_FOLDS_H
+#ifndef TYTO_TRAINER_RUN_FOLDS_H
+#define TYTO_TRAINER_RUN_FOLDS_H
 
 #include "trainer/data/dataset.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/init.h"
+#include "trainer/run/init.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Starting from another head: what has the same name and shape is kept, and the last layer's rows
  * by the names of their classes. */
-#ifndef TYTO_TRAINER_INIT_H
-#define TYTO_TRAINER_INIT_H
+#ifndef TYTO_TRAINER_RUN_INIT_H
+#define TYTO_TRAINER_RUN_INIT_H
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "trainer/data/dataset.h"
 
 struct tyto_init_report {

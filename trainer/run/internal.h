@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What run.c (the run), run_head.c (its net and what it starts from), run_folder.c (its files) and
  * run_card.c share. No other file includes this. */
-#ifndef TYTO_TRAINER_RUN_PARTS_H
-#define TYTO_TRAINER_RUN_PARTS_H
+#ifndef TYTO_TRAINER_RUN_INTERNAL_H
+#define TYTO_TRAINER_RUN_INTERNAL_H
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "trainer/data/basis.h"
 #include "trainer/data/last_layer.h"
-#include "trainer/run.h"
+#include "trainer/run/run.h"
 
 struct tyto_run_state {
     const struct tyto_run_params *params;

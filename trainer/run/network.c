@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/weights.h"
-#include "trainer/crew.h"
-#include "trainer/init.h"
-#include "trainer/run_parts.h"
+#include "files/safetensors.h"
+#include "trainer/run/init.h"
+#include "trainer/run/internal.h"
+#include "trainer/step/crew.h"
 
 enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, MAX_AUTO_WORKERS = 8 };
 

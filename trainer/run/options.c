@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/run_options.h"
+#include "trainer/run/options.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "proto/json.h"
+#include "files/json.h"
 
 enum tyto_run_head { TYTO_RUN_HEAD_MULTI_LABEL, TYTO_RUN_HEAD_SOFTMAX };
 

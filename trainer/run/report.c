@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "trainer/eval/report.h"
-#include "trainer/run_parts.h"
+#include "trainer/eval/report/report.h"
+#include "trainer/run/internal.h"
 
 enum { MAX_PAIRS = 8, SHORT = 1, NONE = 2 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/run.h"
+#include "trainer/run/run.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "trainer/run_parts.h"
-#include "trainer/train_targets.h"
+#include "trainer/loop/targets.h"
+#include "trainer/run/internal.h"
 
 /* A rare class weighs at most so many times the mean one. */
 static const float max_class_weight = 10;

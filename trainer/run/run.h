@@ -11,11 +11,11 @@
  *   RUN/audio.safetensors       copied: the folder then serves as --models
  *   RUN/model-card.md           what it is made of and how good it is
  */
-#ifndef TYTO_TRAINER_RUN_H
-#define TYTO_TRAINER_RUN_H
+#ifndef TYTO_TRAINER_RUN_RUN_H
+#define TYTO_TRAINER_RUN_RUN_H
 
-#include "trainer/run_options.h"
-#include "trainer/train.h"
+#include "trainer/loop/train.h"
+#include "trainer/run/options.h"
 
 enum { TYTO_RUN_PATH_MAX = 4096 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/weights.h"
-#include "trainer/run_parts.h"
+#include "files/safetensors.h"
+#include "trainer/run/internal.h"
 
 enum { COPY_BYTES = 1 << 16 };
 

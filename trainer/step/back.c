@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "trainer/step_parts.h"
+#include "trainer/step/internal.h"
 
 static struct tyto_mat whole(struct tyto_bind bind)
 {

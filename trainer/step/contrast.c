@@ -3,7 +3,7 @@
  * "where" maps them, belong together and to no other clip's. The map of a mean is the mean of the
  * map, so the picture's product runs over segments, not over places. Only the maps of "where" (and
  * the adapters) get gradients; those of all else stay 0. */
-#include "trainer/step_parts.h"
+#include "trainer/step/internal.h"
 
 static struct tyto_mat whole(const struct device_step *step, enum buf buf)
 {

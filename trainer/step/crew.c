@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/crew.h"
+#include "trainer/step/crew.h"
 
 #include <pthread.h>
 #include <stdbool.h>

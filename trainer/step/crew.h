@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads that do one task together, again and again: number 0 is the caller's own. */
-#ifndef TYTO_TRAINER_CREW_H
-#define TYTO_TRAINER_CREW_H
+#ifndef TYTO_TRAINER_STEP_CREW_H
+#define TYTO_TRAINER_STEP_CREW_H
 
 #include <stdint.h>
 

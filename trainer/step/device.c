@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/step_parts.h"
+#include "trainer/step/internal.h"
 
 static const float default_temperature = 0.1F;
 

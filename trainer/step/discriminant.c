@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/discriminant.h"
+#include "trainer/step/discriminant.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

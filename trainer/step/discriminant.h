@@ -8,8 +8,8 @@
  *   value = the mean of the num_smallest smallest eigenvalues that are not 0: (classes - 1) at most
  *   d lambda / d x_i = 2/N (v'(m_c(i) - m) - lambda v'(x_i - m_c(i))) v
  * Dorfer et al., Deep Linear Discriminant Analysis, ICLR 2016. */
-#ifndef TYTO_TRAINER_DISCRIMINANT_H
-#define TYTO_TRAINER_DISCRIMINANT_H
+#ifndef TYTO_TRAINER_STEP_DISCRIMINANT_H
+#define TYTO_TRAINER_STEP_DISCRIMINANT_H
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
  * that each has its gradient. */
 #include <math.h>
 
-#include "trainer/step_parts.h"
+#include "trainer/step/internal.h"
 
 static enum tyto_err pack(struct device_step *step, struct tyto_plan *plan, struct map map,
                           const struct tyto_gemm_weights *weights)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What step.c (who does what), step_device.c (buffers, plans), step_forward.c and step_back.c
  * (which kernel reads what) share. No other file includes this. */
-#ifndef TYTO_TRAINER_STEP_PARTS_H
-#define TYTO_TRAINER_STEP_PARTS_H
+#ifndef TYTO_TRAINER_STEP_INTERNAL_H
+#define TYTO_TRAINER_STEP_INTERNAL_H
 
 #include "shaders/attn_pool/attn_pool.h"
 #include "shaders/attn_pool_back/attn_pool_back.h"
@@ -26,7 +26,7 @@
 #include "shaders/softmax/softmax.h"
 #include "shaders/softmax_back/softmax_back.h"
 #include "shaders/weights_pack/weights_pack.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CMAN_NUM_STREAMS };
 

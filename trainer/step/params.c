@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/params.h"
+#include "trainer/step/params.h"
 
 #include <string.h>
 

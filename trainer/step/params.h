@@ -2,13 +2,13 @@
 /* Where each tensor of the head lies in the one row of floats that the trainer keeps on the
  * device (and its gradients and moments in three more). Widths are padded with zeros to whole
  * texels, which stay zero; matrices that read the same input are neighbours. */
-#ifndef TYTO_TRAINER_PARAMS_H
-#define TYTO_TRAINER_PARAMS_H
+#ifndef TYTO_TRAINER_STEP_PARAMS_H
+#define TYTO_TRAINER_STEP_PARAMS_H
 
 #include <stdbool.h>
 
-#include "model/cman_fuse.h"
-#include "model/cman_tensors.h"
+#include "model/cman/fuse.h"
+#include "model/cman/tensors.h"
 
 /* A tensor of (rows, cols), blocks of which are padded: head.0 reads two states, the LSTM has
  * four gates. */

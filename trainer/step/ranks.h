@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The processes that train one head together, each on its share of every batch: their number and
  * the sum of what each has. ranks_mpi.c where MPI was there at build time, ranks_alone.c else. */
-#ifndef TYTO_TRAINER_RANKS_H
-#define TYTO_TRAINER_RANKS_H
+#ifndef TYTO_TRAINER_STEP_RANKS_H
+#define TYTO_TRAINER_STEP_RANKS_H
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 /* Without MPI: one process. */
 #include <stdlib.h>
 
-#include "trainer/ranks.h"
+#include "trainer/step/ranks.h"
 
 struct tyto_ranks {
     uint32_t num;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "trainer/ranks.h"
+#include "trainer/step/ranks.h"
 
 struct tyto_ranks {
     int rank, num;

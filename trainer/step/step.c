@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Who does what in a step: one device alone runs it whole; several workers and ranks run it plan by
  * plan, and between backward and update the host adds their gradients up. */
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/crew.h"
-#include "trainer/discriminant.h"
-#include "trainer/step_parts.h"
+#include "trainer/step/crew.h"
+#include "trainer/step/discriminant.h"
+#include "trainer/step/internal.h"
 
 static const double within_regular = 1e-3; /* as in Deep LDA's published code */
 

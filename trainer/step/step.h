@@ -5,15 +5,15 @@
  * With several workers (cores that run a software driver each) or ranks (processes), each takes its
  * share of the clips, and the host adds the gradients up, in the order of workers and ranks: the
  * same bits in every run with the same number of both. */
-#ifndef TYTO_TRAINER_STEP_H
-#define TYTO_TRAINER_STEP_H
+#ifndef TYTO_TRAINER_STEP_STEP_H
+#define TYTO_TRAINER_STEP_STEP_H
 
 #include <stdbool.h>
 
 #include "shaders/adamw/adamw.h"
 #include "shaders/dropout/dropout.h"
-#include "trainer/params.h"
-#include "trainer/ranks.h"
+#include "trainer/step/params.h"
+#include "trainer/step/ranks.h"
 
 enum tyto_step_pool {
     TYTO_STEP_POOL_NONE, /* every segment has its own targets */

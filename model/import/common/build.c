@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/import_build.h"
+#include "model/import/common/build.h"
 
 #include <stdarg.h>
 #include <stdio.h>

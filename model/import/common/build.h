@@ -2,14 +2,14 @@
 /* Where both importers put what they understood: layers with owned weights, in
  * our layout (NHWC), which finish() fuses and hands to an encoder file. Inner
  * part of import. */
-#ifndef TYTO_MODEL_IMPORT_BUILD_H
-#define TYTO_MODEL_IMPORT_BUILD_H
+#ifndef TYTO_MODEL_IMPORT_COMMON_BUILD_H
+#define TYTO_MODEL_IMPORT_COMMON_BUILD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/import.h"
+#include "model/import/import.h"
 
 enum { TYTO_BUILD_MAX_LAYERS = 1024 }; /* before fusing */
 

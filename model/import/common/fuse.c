@@ -4,7 +4,7 @@
  * before it, if nobody else reads the value between. */
 #include <string.h>
 
-#include "model/import_build.h"
+#include "model/import/common/build.h"
 
 static const uint32_t no_layer = UINT32_MAX;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/import_walk.h"
+#include "model/import/common/walk.h"
 
 #include <stdlib.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* From the wanted output back to the one tensor that everything hangs on: which
  * nodes of a foreign model are needed, and where to cut it. Inner part of import. */
-#ifndef TYTO_MODEL_IMPORT_WALK_H
-#define TYTO_MODEL_IMPORT_WALK_H
+#ifndef TYTO_MODEL_IMPORT_COMMON_WALK_H
+#define TYTO_MODEL_IMPORT_COMMON_WALK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/import_build.h"
+#include "model/import/common/build.h"
 
 #define TYTO_WALK_NONE UINT32_MAX /* no tensor, no node */
 

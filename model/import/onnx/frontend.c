@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/import_onnx.h"
+#include "model/import/onnx/onnx.h"
 
 struct reader {
     struct tyto_onnx model;

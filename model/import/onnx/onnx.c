@@ -3,7 +3,7 @@
  * converters over it. ONNX thinks in NCHW; our values are NHWC. A state says how
  * the foreign tensor lies over our value, so that transposes cost nothing and a
  * matrix after a flattening gets its columns in our order. */
-#include "model/import_onnx.h"
+#include "model/import/onnx/onnx.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* An ONNX file as checked plain data: what the parser hands to the converter and
  * to the reader of audio front ends. Inner part of import. */
-#ifndef TYTO_MODEL_IMPORT_ONNX_H
-#define TYTO_MODEL_IMPORT_ONNX_H
+#ifndef TYTO_MODEL_IMPORT_ONNX_ONNX_H
+#define TYTO_MODEL_IMPORT_ONNX_ONNX_H
 
-#include "model/import_build.h"
-#include "model/import_walk.h"
+#include "model/import/common/build.h"
+#include "model/import/common/walk.h"
 
 enum {
     TYTO_ONNX_MAX_DIMS = 6,

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/import_onnx.h"
-#include "model/onnx.pb-c.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/import/onnx/onnx.h"
+#include "model/import/onnx/onnx.pb-c.h"
 
 enum { BUDGET_FREE_BYTES = 64 << 20, BUDGET_PER_BYTE = 4 };
 

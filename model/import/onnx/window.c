@@ -2,7 +2,7 @@
 /* ONNX's Conv, pools and Pad. */
 #include <string.h>
 
-#include "model/import_onnx.h"
+#include "model/import/onnx/onnx.h"
 
 enum { MAX_SIZE = 1024 }; /* of kernels, strides, dilations, pads */
 

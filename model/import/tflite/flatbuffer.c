@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/import_flatbuffer.h"
+#include "model/import/tflite/flatbuffer.h"
 
 #include <string.h>
 

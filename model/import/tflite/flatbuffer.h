@@ -2,8 +2,8 @@
 /* Reads a flatbuffer without trusting it. Every access is checked against the
  * size; one that falls outside gives zeros and sets `bad`, which the caller looks
  * at before it believes anything. Offsets are from the start; 0 means absent. */
-#ifndef TYTO_MODEL_IMPORT_FLATBUFFER_H
-#define TYTO_MODEL_IMPORT_FLATBUFFER_H
+#ifndef TYTO_MODEL_IMPORT_TFLITE_FLATBUFFER_H
+#define TYTO_MODEL_IMPORT_TFLITE_FLATBUFFER_H
 
 #include <stdbool.h>
 #include <stddef.h>

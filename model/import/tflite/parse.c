@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/import_tflite.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/import/tflite/tflite.h"
 
 static const struct {
     int32_t op;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A TFLite file as checked plain data: what the parser hands to the converter.
  * Inner part of import. */
-#ifndef TYTO_MODEL_IMPORT_TFLITE_H
-#define TYTO_MODEL_IMPORT_TFLITE_H
+#ifndef TYTO_MODEL_IMPORT_TFLITE_TFLITE_H
+#define TYTO_MODEL_IMPORT_TFLITE_TFLITE_H
 
-#include "model/import_build.h"
-#include "model/import_flatbuffer.h"
-#include "model/import_walk.h"
+#include "model/import/common/build.h"
+#include "model/import/common/walk.h"
+#include "model/import/tflite/flatbuffer.h"
 
 enum {
     TYTO_TFLITE_MAX_DIMS = 6,

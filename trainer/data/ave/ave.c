@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/data/ave.h"
+#include "trainer/data/ave/ave.h"
 
 #include <limits.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "trainer/data/ave_parts.h"
+#include "trainer/data/ave/internal.h"
 
 enum { MAX_CLIPS = 1 << 20, MAX_SEGMENTS = 64 };
 

@@ -10,8 +10,8 @@
  *
  * Without labels.h5 they are made of labels_closs.h5 (N,T) and mil_labels.h5 (N,K+1), or of
  * labels_closs.h5 and Annotations.txt, or of Annotations.txt alone. */
-#ifndef TYTO_TRAINER_DATA_AVE_H
-#define TYTO_TRAINER_DATA_AVE_H
+#ifndef TYTO_TRAINER_DATA_AVE_AVE_H
+#define TYTO_TRAINER_DATA_AVE_AVE_H
 
 #include "trainer/data/dataset.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/data/hdf5_file.h"
+#include "trainer/data/ave/hdf5_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  *
  * The library is not safe for threads: a mutex of this file is held during each call, so that
  * several data sets may be read by several threads. */
-#ifndef TYTO_TRAINER_DATA_HDF5_FILE_H
-#define TYTO_TRAINER_DATA_HDF5_FILE_H
+#ifndef TYTO_TRAINER_DATA_AVE_HDF5_FILE_H
+#define TYTO_TRAINER_DATA_AVE_HDF5_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

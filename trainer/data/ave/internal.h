@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Private: what ave.c and ave_labels.c share while a data set is made. */
-#ifndef TYTO_TRAINER_DATA_AVE_PARTS_H
-#define TYTO_TRAINER_DATA_AVE_PARTS_H
+#ifndef TYTO_TRAINER_DATA_AVE_INTERNAL_H
+#define TYTO_TRAINER_DATA_AVE_INTERNAL_H
 
-#include "trainer/data/ave.h"
-#include "trainer/data/hdf5_file.h"
+#include "trainer/data/ave/ave.h"
+#include "trainer/data/ave/hdf5_file.h"
 
 /* Features of one kind of clip. */
 struct tyto_ave_features {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/data/ave_parts.h"
+#include "trainer/data/ave/internal.h"
 
 enum { MAX_CLASSES = 1024 };
 

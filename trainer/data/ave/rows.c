@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/data/ave.h"
+#include "trainer/data/ave/ave.h"
 #include "trainer/labels/labels.h"
 
 enum { MAX_LINE = 1024, MAX_ROWS = 1 << 20, MAX_CATEGORIES = 1024, MAX_SECONDS = 4096 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/data/cache_file.h"
+#include "trainer/data/features/cache_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/weights.h"
+#include "files/safetensors.h"
 
 /* The head: offsets in bytes. Numbers are little-endian, as every machine is that runs this. */
 enum {

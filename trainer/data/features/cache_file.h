@@ -5,8 +5,8 @@
  * itself), then one record of A + L V binary16 numbers for each segment, then a byte of flags for
  * each (bit 0: sound, bit 1: picture). A file is written under another name, synced and renamed: it
  * is whole or not there. */
-#ifndef TYTO_TRAINER_DATA_CACHE_FILE_H
-#define TYTO_TRAINER_DATA_CACHE_FILE_H
+#ifndef TYTO_TRAINER_DATA_FEATURES_CACHE_FILE_H
+#define TYTO_TRAINER_DATA_FEATURES_CACHE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "proto/digest.h"
+#include "files/digest.h"
 
 enum {
     TYTO_CACHE_FILE_HEAD_BYTES = 512,

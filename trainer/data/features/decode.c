@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "trainer/data/features_parts.h"
+#include "trainer/data/features/internal.h"
 
 static bool should_stop(void *queue)
 {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/data/features_parts.h"
+#include "trainer/data/features/internal.h"
 
 static enum tyto_err create_networks(const struct tyto_features_params *params,
                                      struct tyto_features_encoders *encoders,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/data/features.h"
+#include "trainer/data/features/features.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/folder.h"
-#include "proto/weights.h"
-#include "trainer/data/features_parts.h"
+#include "files/safetensors.h"
+#include "trainer/data/features/internal.h"
 
 enum { MAX_JOBS = 64, DEFAULT_JOBS = 2, MAX_BATCH = 256, DEFAULT_BATCH = 16, WAIT_MS = 100 };
 

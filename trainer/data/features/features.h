@@ -3,14 +3,14 @@
  * at a time, a thread each) and encoded (in batches, by the calling thread) into one shard for
  * each. A shard is found again by what the recording holds and by the encoders' files, not by the
  * recording's name. Interrupting loses the recordings in hand, no more. */
-#ifndef TYTO_TRAINER_DATA_FEATURES_H
-#define TYTO_TRAINER_DATA_FEATURES_H
+#ifndef TYTO_TRAINER_DATA_FEATURES_FEATURES_H
+#define TYTO_TRAINER_DATA_FEATURES_FEATURES_H
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "model/encoder.h"
-#include "trainer/data/cache_file.h"
-#include "trainer/source_file.h"
+#include "model/encoder/encoder.h"
+#include "trainer/data/features/cache_file.h"
+#include "trainer/media/read.h"
 
 struct tyto_features_progress {
     uint32_t num_done, num_files; /* recordings, those in the cache already included */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Internal to features: recordings (features.c) and what decodes (features_decode.c) and encodes
  * them (features_encode.c). */
-#ifndef TYTO_TRAINER_DATA_FEATURES_PARTS_H
-#define TYTO_TRAINER_DATA_FEATURES_PARTS_H
+#ifndef TYTO_TRAINER_DATA_FEATURES_INTERNAL_H
+#define TYTO_TRAINER_DATA_FEATURES_INTERNAL_H
 
 #include <stdatomic.h>
 
-#include "trainer/data/features.h"
-#include "trainer/data/features_queue.h"
+#include "trainer/data/features/features.h"
+#include "trainer/data/features/queue.h"
 
 struct tyto_features_recording {
     char *path;

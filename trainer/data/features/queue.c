@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/data/features_queue.h"
+#include "trainer/data/features/queue.h"
 
 #include <pthread.h>
 #include <stdlib.h>

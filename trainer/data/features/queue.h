@@ -4,7 +4,7 @@
 #ifndef TYTO_TRAINER_DATA_FEATURES_QUEUE_H
 #define TYTO_TRAINER_DATA_FEATURES_QUEUE_H
 
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
 
 enum tyto_features_news {
     TYTO_FEATURES_SEGMENT, /* one more of the recording */

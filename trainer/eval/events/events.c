@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/eval/events.h"
+#include "trainer/eval/events/events.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/eval/events_parts.h"
-#include "trainer/eval/metrics.h"
+#include "trainer/eval/events/internal.h"
+#include "trainer/eval/metrics/metrics.h"
 
 static const size_t max_bytes = (size_t)1 << 30;
 static const double stray_s = 1; /* a begin or end that far from every true one is a stray */

@@ -3,11 +3,11 @@
  * against labels. An event counts as its first "end" line has it: later edits do not, retracted
  * ones and those that never end do not either. A recording is found by its path, its file name, or
  * the camera that is called like it; what the labels do not know is left out and counted. */
-#ifndef TYTO_TRAINER_EVAL_EVENTS_H
-#define TYTO_TRAINER_EVAL_EVENTS_H
+#ifndef TYTO_TRAINER_EVAL_EVENTS_EVENTS_H
+#define TYTO_TRAINER_EVAL_EVENTS_EVENTS_H
 
 #include "base/fault.h"
-#include "trainer/eval/metrics_span.h"
+#include "trainer/eval/metrics/span.h"
 #include "trainer/labels/labels.h"
 
 enum { TYTO_EVENTS_MAX = 200000, TYTO_EVENTS_MAX_LINE = 1 << 20 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What events.c (measures) and events_read.c (lines) share. No other file includes this. */
-#ifndef TYTO_TRAINER_EVAL_EVENTS_PARTS_H
-#define TYTO_TRAINER_EVAL_EVENTS_PARTS_H
+#ifndef TYTO_TRAINER_EVAL_EVENTS_INTERNAL_H
+#define TYTO_TRAINER_EVAL_EVENTS_INTERNAL_H
 
-#include "trainer/eval/events.h"
+#include "trainer/eval/events/events.h"
 #include "trainer/labels/string_set.h"
 
 struct tyto_told_event {

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/json.h"
-#include "trainer/eval/events_parts.h"
+#include "files/json.h"
+#include "trainer/eval/events/internal.h"
 
 enum { MAX_SCORES = 1 << 24, MAX_FAULTS = 1000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/eval/metrics.h"
+#include "trainer/eval/metrics/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Measures of what was predicted against what is true: plain computation on grids and spans.
  * Where there is nothing to measure (no background at all, no event), a measure is NAN. */
-#ifndef TYTO_TRAINER_EVAL_METRICS_H
-#define TYTO_TRAINER_EVAL_METRICS_H
+#ifndef TYTO_TRAINER_EVAL_METRICS_METRICS_H
+#define TYTO_TRAINER_EVAL_METRICS_METRICS_H
 
 #include <stdbool.h>
 #include <stddef.h>

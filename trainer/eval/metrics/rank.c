@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "trainer/eval/metrics.h"
+#include "trainer/eval/metrics/metrics.h"
 
 struct ranked {
     float score;

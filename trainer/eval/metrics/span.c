@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/eval/metrics_span.h"
+#include "trainer/eval/metrics/span.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/eval/metrics.h"
+#include "trainer/eval/metrics/metrics.h"
 
 const double tyto_span_tious[TYTO_SPAN_NUM_TIOUS] = {0.3, 0.5, 0.7};
 const double tyto_span_tolerances[TYTO_SPAN_NUM_TOLERANCES] = {0.5, 1.0};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/eval/metrics_sync.h"
+#include "trainer/eval/metrics/sync.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "trainer/eval/metrics.h"
+#include "trainer/eval/metrics/metrics.h"
 
 uint32_t tyto_cml_start(const float *distances, uint32_t num_segments, uint32_t begin, uint32_t num)
 {

@@ -2,7 +2,7 @@
 /* Curves, calibration, shifts. */
 #include <math.h>
 
-#include "trainer/eval/report_parts.h"
+#include "trainer/eval/report/internal.h"
 
 static void begin_svg(struct tyto_page *page, double width, double height, const char *name)
 {

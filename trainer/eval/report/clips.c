@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "trainer/eval/report_parts.h"
+#include "trainer/eval/report/internal.h"
 
 enum { MAX_CLIPS = 6, LABEL_CHARS = 20, NAME_CHARS = 60 };
 

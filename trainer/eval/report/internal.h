@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What the pages' parts share. No file but report*.c includes this. */
-#ifndef TYTO_TRAINER_EVAL_REPORT_PARTS_H
-#define TYTO_TRAINER_EVAL_REPORT_PARTS_H
+#ifndef TYTO_TRAINER_EVAL_REPORT_INTERNAL_H
+#define TYTO_TRAINER_EVAL_REPORT_INTERNAL_H
 
 #include <stdio.h>
 
-#include "trainer/eval/report.h"
+#include "trainer/eval/report/report.h"
 
 struct tyto_page {
     FILE *file;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/eval/report.h"
+#include "trainer/eval/report/report.h"
 
 #include <errno.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "trainer/eval/figures.h"
-#include "trainer/eval/report_parts.h"
+#include "trainer/eval/report/internal.h"
 
 /* --- text ------------------------------------------------------------------------------------- */
 

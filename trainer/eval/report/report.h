@@ -2,8 +2,8 @@
 /* A run or an evaluation as one page of HTML: figures, curves, confusions, calibration, shifts, and
  * what was true and predicted in the best and the worst clips. Self-contained: pictures are inline
  * SVG, nothing is loaded, no script; light or dark as the reader's system is. */
-#ifndef TYTO_TRAINER_EVAL_REPORT_H
-#define TYTO_TRAINER_EVAL_REPORT_H
+#ifndef TYTO_TRAINER_EVAL_REPORT_REPORT_H
+#define TYTO_TRAINER_EVAL_REPORT_REPORT_H
 
 #include "base/fault.h"
 #include "trainer/eval/judge.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "trainer/eval/evaluate.h"
-#include "trainer/eval/report.h"
+#include "trainer/eval/report/report.h"
 
 enum { MAX_SHIFT = 4 };
 

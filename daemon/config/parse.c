@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* libyaml's document API rather than a schema library: every node knows its line. */
-#include "daemon/config_yaml.h"
+#include "daemon/config/parse.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/nearest.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 enum { MAX_FIELDS = 32, SHOWN_CHARS = 60, MAX_DEPTH = 100, MAX_ANCHORS = 4096 };
 

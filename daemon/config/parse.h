@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a YAML mapping into a struct as a table of fields says, with the line
  * and the value in every complaint. Shared by the config_*.c files only. */
-#ifndef TYTO_DAEMON_CONFIG_YAML_H
-#define TYTO_DAEMON_CONFIG_YAML_H
+#ifndef TYTO_DAEMON_CONFIG_PARSE_H
+#define TYTO_DAEMON_CONFIG_PARSE_H
 
 #include <stdbool.h>
 #include <stddef.h>
