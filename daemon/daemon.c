@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/control/admin.h"
+#include "daemon/admin.h"
 #include "daemon/control/control.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"

@@ -43,20 +43,6 @@ void tyto_config_destroy(struct tyto_config **config)
     *config = NULL;
 }
 
-struct tyto_config_camera *tyto_config_new_camera(struct tyto_config *config)
-{
-    const size_t num = (size_t)config->num_cameras + 1;
-    struct tyto_config_camera *grown = realloc(config->cameras, num * sizeof(*grown));
-    if (!grown)
-        return NULL;
-    config->cameras = grown;
-    struct tyto_config_camera *camera = &grown[config->num_cameras++];
-    memset(camera, 0, sizeof(*camera));
-    camera->audio = true;
-    camera->video = true;
-    return camera;
-}
-
 void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes)
 {
     const char *scheme_end = strstr(uri, "://");
@@ -346,35 +332,5 @@ enum tyto_err tyto_config_add_uri(struct tyto_config *config, const char *argume
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, id, "out of memory");
     snprintf(camera->id, sizeof(camera->id), "%s", id);
     snprintf(camera->uri, sizeof(camera->uri), "%s", uri);
-    return TYTO_OK;
-}
-
-enum tyto_err tyto_config_set_exec(struct tyto_config *config, const char *value,
-                                   struct tyto_fault *ret_fault)
-{
-    if (strcmp(value, "auto") == 0)
-        config->exec = TYTO_EXEC_AUTO;
-    else if (strcmp(value, "vulkan") == 0)
-        config->exec = TYTO_EXEC_VULKAN;
-    else if (strcmp(value, "cpu") == 0)
-        config->exec = TYTO_EXEC_CPU;
-    else
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "'%.40s' must be one of: auto, vulkan, cpu", value);
-    return TYTO_OK;
-}
-
-enum tyto_err tyto_config_set_device(struct tyto_config *config, const char *value,
-                                     struct tyto_fault *ret_fault)
-{
-    const bool is_word =
-        strcmp(value, "auto") == 0 || strcmp(value, "gpu") == 0 || strcmp(value, "cpu") == 0;
-    const size_t len = strlen(value);
-    const bool is_index = len >= 1 && len <= 3 && strspn(value, "0123456789") == len;
-    if (!is_word && !is_index)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "'%.40s' must be auto, gpu, cpu or an index of `tyto devices`",
-                              value);
-    snprintf(config->device, sizeof(config->device), "%s", value);
     return TYTO_OK;
 }

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/import/common/build.h"
+#include "model/import/onnx/onnx.h"
+#include "model/import/tflite/tflite.h"
 
 /* A flatbuffer's identifier stands at byte 4. */
 static bool is_tflite(const uint8_t *bytes, size_t num_bytes)

@@ -11,14 +11,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "model/graph/file.h"
-
-struct tyto_import_params {
-    const char *path;          /* for messages, and opened by tyto_import */
-    const char *input_name;    /* tensor to cut at; NULL: the model's input, or the first tensor
-                                * after the last op that cannot be imported */
-    const char *output_name;   /* name, or a part that only one tensor has; NULL: the model's own */
-    uint32_t input_h, input_w; /* new input size; 0: the file's */
-};
+#include "model/import/common/params.h"
 
 /* Reads params->path, tells by its content what it is and makes a GENERIC encoder
  * of it; source and source_sha256 are filled. NOT_FOUND, IO, FORMAT, UNSUPPORTED,

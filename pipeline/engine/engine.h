@@ -18,6 +18,7 @@
 #include "model/cman/cman.h"
 #include "model/encoder/encoder.h"
 #include "pipeline/segment/segment.h"
+#include "pipeline/session/session.h"
 #include "pipeline/source/source.h"
 #include "pipeline/track/tracker.h"
 #include "proto/event.h"
@@ -78,17 +79,6 @@ struct tyto_engine_params {
     struct tyto_tracker_params tracker;
     struct tyto_engine_callbacks callbacks;
     const struct tyto_log *log; /* borrowed until destroy; NULL: silent */
-};
-
-struct tyto_camera_params {
-    const char *id; /* tyto_id_is_valid() */
-    const char *uri;
-    struct tyto_source_options source; /* zero: all defaults */
-    int64_t av_offset_ns;              /* sound behind picture of this camera */
-    int64_t skew_ns;                   /* 0: 2 s */
-    uint64_t stall_ns;                 /* 0: 10 s without data; never for files */
-    struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
-    const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
 };
 
 struct tyto_engine;
@@ -163,14 +153,7 @@ struct tyto_engine_counts {
     uint32_t num_heads;                 /* that have served: 1 + swaps */
     uint64_t num_abandoned;             /* pipelines that did not stop in time */
 };
-struct tyto_camera_counts {
-    struct tyto_segmenter_counts segmenter;
-    uint64_t num_dropped_audio, num_dropped_video; /* ring full */
-    uint64_t num_skipped; /* pictures not decoded because the networks were behind */
-    uint32_t num_connects, num_losses;
-    int64_t media_ns;    /* begin of the newest segment */
-    int64_t duration_ns; /* of a file; 0: not known */
-};
+
 /* Any thread. */
 void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts);
 TYTO_MUST_CHECK

@@ -14,13 +14,6 @@ enum {
     MAX_FAILURES = 3, /* batches in a row */
 };
 
-void tyto_engine_on_event(void *user, const struct tyto_event *event)
-{
-    struct tyto_engine *engine = user;
-    engine->counts.num_events++;
-    engine->params.callbacks.on_event(engine->params.callbacks.user, event);
-}
-
 /* At most one segment of the camera into the batch. False when it has none now. */
 static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint64_t now_ns)
 {

@@ -81,7 +81,12 @@ void *tyto_recorder_write(void *recorder);
 /* record.c: of last use. */
 void tyto_record_camera_unref(struct tyto_record_camera *camera);
 void tyto_recorder_free(struct tyto_recorder *recorder);
-/* record.c: the first plan takes no more; events that are still open end in it at at_ns and, with
+/* plan.c: what an event means for its camera's recordings; the plan it now belongs to, or NULL.
+ * Locked. */
+struct tyto_record_plan *tyto_record_take_event(struct tyto_recorder *recorder,
+                                                struct tyto_record_camera *camera,
+                                                const struct tyto_event *event);
+/* plan.c: the first plan takes no more; events that are still open end in it at at_ns and, with
  * go_on, continue in a new plan from epoch on. Locked. */
 void tyto_record_close(struct tyto_record_camera *camera, int64_t at_ns, bool go_on,
                        uint32_t epoch);

@@ -12,10 +12,33 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "pipeline/engine/engine.h"
+#include "base/log.h"
 #include "pipeline/segment/segment.h"
 #include "pipeline/session/limiter.h"
+#include "pipeline/source/source.h"
 #include "proto/event.h"
+
+struct tyto_tracker_params;
+
+struct tyto_camera_params {
+    const char *id; /* tyto_id_is_valid() */
+    const char *uri;
+    struct tyto_source_options source; /* zero: all defaults */
+    int64_t av_offset_ns;              /* sound behind picture of this camera */
+    int64_t skew_ns;                   /* 0: 2 s */
+    uint64_t stall_ns;                 /* 0: 10 s without data; never for files */
+    struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
+    const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
+};
+
+struct tyto_camera_counts {
+    struct tyto_segmenter_counts segmenter;
+    uint64_t num_dropped_audio, num_dropped_video; /* ring full */
+    uint64_t num_skipped; /* pictures not decoded because the networks were behind */
+    uint32_t num_connects, num_losses;
+    int64_t media_ns;    /* begin of the newest segment */
+    int64_t duration_ns; /* of a file; 0: not known */
+};
 
 struct tyto_session_params {
     const struct tyto_camera_params *camera; /* copied */

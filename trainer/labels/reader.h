@@ -5,6 +5,7 @@
 #ifndef TYTO_TRAINER_LABELS_READER_H
 #define TYTO_TRAINER_LABELS_READER_H
 
+#include "base/text.h"
 #include "trainer/labels/labels.h"
 #include "trainer/labels/media.h"
 #include "trainer/labels/string_set.h"
@@ -102,7 +103,6 @@ struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint3
 /* The next line, terminated, without its line break; lines that are too long, no UTF-8 or hold a
  * NUL have been reported and are left out. NULL at the end. */
 char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines *lines);
-bool tyto_label_is_utf8(const char *bytes, size_t num_bytes);
 
 /* --- the formats --------------------------------------------------------------------- */
 

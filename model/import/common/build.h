@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/import/import.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "model/graph/file.h"
 
 enum { TYTO_BUILD_MAX_LAYERS = 1024 }; /* before fusing */
 
@@ -78,22 +80,5 @@ enum tyto_err tyto_build_finish(struct tyto_build *build, uint32_t out_value,
 
 /* Does name fit what was asked for: 2 exactly, 1 in part, 0 not. */
 int tyto_build_name_match(const char *name, size_t name_bytes, const char *wanted);
-
-/* The importers; build is empty, the file is what tyto_import_memory was given. On success
- * *ret_out is the value the encoder gives. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_import_tflite(struct tyto_build *build, const struct tyto_import_params *params,
-                                 const uint8_t *bytes, size_t num_bytes, uint32_t *ret_out);
-TYTO_MUST_CHECK
-enum tyto_err tyto_import_onnx(struct tyto_build *build, const struct tyto_import_params *params,
-                               const uint8_t *bytes, size_t num_bytes, uint32_t *ret_out);
-
-/* The readers of audio front ends: tables lie in the build's floats. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_import_onnx_frontend(struct tyto_build *build, const uint8_t *bytes,
-                                        size_t num_bytes, struct tyto_frontend *front);
-TYTO_MUST_CHECK
-enum tyto_err tyto_import_tflite_frontend(struct tyto_build *build, const uint8_t *bytes,
-                                          size_t num_bytes, struct tyto_frontend *front);
 
 #endif

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/import/onnx/onnx.h"
+#include "model/import/onnx/internal.h"
 
 struct reader {
     struct tyto_onnx model;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/import/onnx/onnx.h"
+#include "model/import/onnx/internal.h"
 
 static bool flat(const struct tyto_onnx_state *state)
 {

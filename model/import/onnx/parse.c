@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "files/safetensors.h"
-#include "model/import/onnx/onnx.h"
+#include "model/import/onnx/internal.h"
 #include "model/import/onnx/onnx.pb-c.h"
 
 enum { BUDGET_FREE_BYTES = 64 << 20, BUDGET_PER_BYTE = 4 };

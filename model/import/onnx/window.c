@@ -2,7 +2,7 @@
 /* ONNX's Conv, pools and Pad. */
 #include <string.h>
 
-#include "model/import/onnx/onnx.h"
+#include "model/import/onnx/internal.h"
 
 enum { MAX_SIZE = 1024 }; /* of kernels, strides, dilations, pads */
 

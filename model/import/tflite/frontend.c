@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/import/tflite/tflite.h"
+#include "model/import/tflite/internal.h"
 
 enum {
     OP_GATHER = 36,

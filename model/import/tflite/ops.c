@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TFLite's ops, one converter each, and the list of all. */
-#include "model/import/tflite/tflite.h"
+#include "model/import/tflite/internal.h"
 
 static uint64_t num_elems(const struct tyto_value *value)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "files/safetensors.h"
-#include "model/import/tflite/tflite.h"
+#include "model/import/tflite/internal.h"
 
 static const struct {
     int32_t op;

@@ -2,7 +2,7 @@
 /* TFLite to our graph. TFLite is NHWC as we are, so a tensor of it is a value of
  * ours seen under some shape; reshapes change that view only. Quantised networks
  * become float ones: weights are dequantised, activations are left as they are. */
-#include "model/import/tflite/tflite.h"
+#include "model/import/tflite/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What may be asked of a running daemon, by control socket or signal: how it is, and to change
  * its head. Every change and every refusal is logged and published on md/. */
-#ifndef TYTO_DAEMON_CONTROL_ADMIN_H
-#define TYTO_DAEMON_CONTROL_ADMIN_H
+#ifndef TYTO_DAEMON_ADMIN_H
+#define TYTO_DAEMON_ADMIN_H
 
 #include "base/err.h"
 #include "base/fault.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/control/admin.h"
+#include "daemon/admin.h"
 
 #include <inttypes.h>
 #include <pthread.h>
