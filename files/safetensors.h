@@ -121,9 +121,4 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_weights_layout(const struct tyto_tensor *tensors, uint32_t num_tensors,
                                   char ret_hex[TYTO_DIGEST_HEX_BYTES]);
 
-/* --- half precision -------------------------------------------------------------------- */
-
-float tyto_half_to_f32(uint16_t half);
-uint16_t tyto_half_from_f32(float value); /* round to nearest even; overflow gives inf */
-
 #endif

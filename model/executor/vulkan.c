@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 #include "model/executor/memory.h"
 #include "shaders/conv/conv.h"

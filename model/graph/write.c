@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 #include "model/graph/file.h"
 #include "model/graph/json.h"

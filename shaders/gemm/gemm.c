@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "shaders/gemm/gemm_shape.h"
 #include "shaders/gemm_group_spv.h"
 #include "shaders/gemm_scalar_spv.h"
@@ -11,8 +12,6 @@
 #include "shaders/gemm_store64_spv.h"
 #include "shaders/gemm_wide_store64_spv.h"
 #include "shaders/variants.h"
-
-__extension__ typedef _Float16 half;
 
 struct tyto_gemm {
     struct tyto_variants variants;
@@ -56,7 +55,7 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 static void put(void *panels, enum tyto_weight_type type, size_t at, float value)
 {
     if (type == TYTO_WEIGHT_F16)
-        ((half *)panels)[at] = (half)value;
+        ((uint16_t *)panels)[at] = tyto_half_from_f32(value);
     else
         ((float *)panels)[at] = value;
 }

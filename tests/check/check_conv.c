@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/half.h"
 #include "shaders/conv/conv.h"
 #include "shaders/conv/conv_shape.h"
 #include "tests/check/check.h"
@@ -14,8 +15,6 @@ struct layer {
     enum tyto_act act;
     bool residual, f16;
 };
-
-__extension__ typedef _Float16 half;
 
 static void run_layer(struct check *check, struct tyto_conv *conv, const struct layer *layer)
 {
@@ -33,7 +32,7 @@ static void run_layer(struct check *check, struct tyto_conv *conv, const struct 
     check_fill(check, bias, s->out_c, 1);
     check_fill(check, r, num_y, 1);
     for (size_t i = 0; layer->f16 && i < num_w; i++)
-        w[i] = (float)(half)w[i];
+        w[i] = tyto_half_to_f32(tyto_half_from_f32(w[i]));
     struct tyto_buf *x_buf = check_buf(check, x, num_x), *y_buf = check_buf(check, NULL, num_y);
     struct tyto_buf *r_buf = check_buf(check, r, num_y);
     check_must(tyto_gemm_weights_create(check->gpu, layer->f16 ? TYTO_WEIGHT_F16 : TYTO_WEIGHT_F32,

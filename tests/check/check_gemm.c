@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/half.h"
 #include "shaders/gemm/gemm.h"
 #include "shaders/gemm/gemm_shape.h"
 #include "tests/check/check.h"
@@ -10,8 +11,6 @@
 #ifdef HAVE_CBLAS
 #include <cblas.h>
 #endif
-
-__extension__ typedef _Float16 half;
 
 struct product {
     const char *sentence;
@@ -73,7 +72,7 @@ static void run_product(struct check *check, struct tyto_gemm *gemm, const struc
     check_fill(check, r, m * n, 1);
     if (product->f16)
         for (size_t i = 0; i < n * k; i++)
-            w[i] = (float)(half)w[i];
+            w[i] = tyto_half_to_f32(tyto_half_from_f32(w[i]));
     struct tyto_buf *x_buf = check_buf(check, x, m * k), *y_buf = check_buf(check, NULL, m * n);
     struct tyto_buf *r_buf = check_buf(check, r, m * n);
     check_must(

@@ -98,7 +98,8 @@ INCLUDE_RE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 MACHINE_PATH_RE = re.compile(r"(?<![\w.])/(?:work|home/\w+|root|Users/\w+)/")
 TODO_RE = re.compile(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))")
 SOURCE_SUFFIXES = (".c", ".h", ".comp", ".glsl", ".py", ".sh", ".proto")
-SKIPPED_DIRS = re.compile(r"^(build.*|dist|\.git|node_modules|__pycache__|subprojects)$")
+# Folders that begin with a dot are a tool's or a person's own, but for the CI's.
+SKIPPED_DIRS = re.compile(r"^(build.*|dist|node_modules|__pycache__|subprojects|\.(?!ci$|github$).*)$")
 LENGTH_GUIDE = {".c": 500, ".h": 150}
 
 

@@ -69,7 +69,7 @@ FOLDERS = {
 # Rooms whose folders `ls` must tell: at most this many .c files side by side.
 MAX_SOURCES = 16
 FULL_ROOMS_EXCEPT = {"tests"}
-SKIPPED_DIRS = re.compile(r"^(build.*|dist|\.git|node_modules|__pycache__)$")
+SKIPPED_DIRS = re.compile(r"^(build.*|dist|node_modules|__pycache__|\..*)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 TOKENS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 DEFINITION = re.compile(r"^(?!static\b)[A-Za-z_][\w \t\*]*?\b(\w+)\(([^;{}]*)\)\s*\{", re.M)

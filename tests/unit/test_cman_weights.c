@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 #include "model/cman/weights.h"
 #include "tests/golden/fill.h"

@@ -310,11 +310,19 @@ static void follow(void *user, const struct tyto_event *event)
     assert_int_equal(tyto_envelope_pack(&envelope, bytes, sizeof(bytes), &num_bytes), TYTO_OK);
 }
 
+/* 0..n-1 of a plain congruential generator. A function, so that two draws in one initializer are
+ * sequenced. */
+static uint32_t draw(uint32_t *seed, uint32_t n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % n;
+}
+
 static void random_scores_tell_a_sound_story(void **state)
 {
     (void)state;
     uint32_t seed = 99;
-#define NEXT(n) (seed = seed * 1664525u + 1013904223u, (seed >> 8) % (uint32_t)(n))
+#define NEXT(n) draw(&seed, n)
     uint32_t num_events = 0;
     for (int round = 0; round < 80; round++) {
         struct story story = {0};

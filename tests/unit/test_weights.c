@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/half.h"
 #include "files/json.h"
 #include "files/safetensors.h"
 

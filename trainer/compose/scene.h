@@ -41,7 +41,8 @@ extern const char *const tyto_compose_look_names[];
 enum tyto_compose_entrance { TYTO_COMPOSE_POP, TYTO_COMPOSE_FADE, TYTO_COMPOSE_SLIDE };
 extern const char *const tyto_compose_entrance_names[];
 
-enum { TYTO_COMPOSE_NO_EVENT = UINT32_MAX, TYTO_COMPOSE_NO_ENTRY = UINT32_MAX };
+#define TYTO_COMPOSE_NO_EVENT UINT32_MAX
+#define TYTO_COMPOSE_NO_ENTRY UINT32_MAX
 
 struct tyto_compose_object {
     uint32_t entry_idx, event; /* event: number in the clip; NO_EVENT: a distractor */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 #include "trainer/data/basis.h"
 #include "trainer/data/eigen.h"

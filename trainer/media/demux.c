@@ -24,7 +24,7 @@
  */
 static _Thread_local char said[200];
 
-static void on_log(void *user, int level, const char *fmt, va_list args)
+static void TYTO_PRINTF(3, 0) on_log(void *user, int level, const char *fmt, va_list args)
 {
     (void)user;
     if (level > AV_LOG_ERROR)

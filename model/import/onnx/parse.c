@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 #include "model/import/onnx/internal.h"
 #include "model/import/onnx/onnx.pb-c.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 #include "model/import/tflite/internal.h"
 

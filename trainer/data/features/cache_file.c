@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/half.h"
 #include "files/safetensors.h"
 
 /* The head: offsets in bytes. Numbers are little-endian, as every machine is that runs this. */
