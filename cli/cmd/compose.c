@@ -31,6 +31,7 @@ static const char help[] =
     "  --size WxH            of the picture (default 320x240)\n"
     "  --fps X               frames per second, 1..60 (default 12.5)\n"
     "  --snr LOW:HIGH        dB of each sound over the noise (default 0:20)\n"
+    "  --height LOW:HIGH     of objects, share of the picture's height (default 0.35:0.9)\n"
     "  --share KIND=X,...    how often a clip is about what: both, heard, seen, mismatch, "
     "several,\n"
     "                        nothing; kinds not named are left out\n"
@@ -86,17 +87,20 @@ static bool read_size(const char *text, struct tyto_compose_options *options)
     return false;
 }
 
-static bool read_range(const char *text, struct tyto_compose_options *options)
+/* LOW:HIGH, min <= LOW <= HIGH <= max. */
+static bool read_range(const char *name, const char *text, double min, double max, double *ret_low,
+                       double *ret_high)
 {
     char *end;
     const double low = strtod(text, &end);
     const double high = *end == ':' && end != text ? strtod(end + 1, &end) : NAN;
-    if (*end == '\0' && low >= -40 && high >= low && high <= 80) {
-        options->min_snr_db = low;
-        options->max_snr_db = high;
+    if (*end == '\0' && low >= min && high >= low && high <= max) {
+        *ret_low = low;
+        *ret_high = high;
         return true;
     }
-    fprintf(stderr, "tyto compose: --snr wants LOW:HIGH in dB, from -40 to 80, not '%s'\n", text);
+    fprintf(stderr, "tyto compose: --%s wants LOW:HIGH, from %g to %g, not '%s'\n", name, min, max,
+            text);
     return false;
 }
 
@@ -161,6 +165,7 @@ enum opt {
     OPT_SIZE,
     OPT_FPS,
     OPT_SNR,
+    OPT_HEIGHT,
     OPT_SHARE,
     OPT_OFFSET,
     OPT_CLIPS_PER_CAMERA,
@@ -183,6 +188,7 @@ static const struct option options[] = {
     {"size", required_argument, NULL, OPT_SIZE},
     {"fps", required_argument, NULL, OPT_FPS},
     {"snr", required_argument, NULL, OPT_SNR},
+    {"height", required_argument, NULL, OPT_HEIGHT},
     {"share", required_argument, NULL, OPT_SHARE},
     {"offset-s", required_argument, NULL, OPT_OFFSET},
     {"clips-per-camera", required_argument, NULL, OPT_CLIPS_PER_CAMERA},
@@ -237,7 +243,9 @@ static bool take_option(struct command *command, enum opt option, const char *te
     if (option == OPT_SIZE)
         return read_size(text, chosen);
     if (option == OPT_SNR)
-        return read_range(text, chosen);
+        return read_range("snr", text, -40, 80, &chosen->min_snr_db, &chosen->max_snr_db);
+    if (option == OPT_HEIGHT)
+        return read_range("height", text, 0.02, 1, &chosen->min_height, &chosen->max_height);
     if (option == OPT_SHARE)
         return read_shares(text, chosen);
     if (option == OPT_CLASSES)
