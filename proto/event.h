@@ -11,6 +11,9 @@
 
 #include "base/err.h"
 
+/* Where tytod publishes, and where subscribers look, when nobody says. */
+#define TYTO_DEFAULT_ENDPOINT "tcp://127.0.0.1:5571"
+
 enum {
     TYTO_SCHEMA_MAJOR = 1,
     TYTO_SCHEMA_MINOR = 1,

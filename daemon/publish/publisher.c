@@ -411,7 +411,8 @@ enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     if (params->log)
         publisher->log = *params->log;
-    publisher->heartbeat_ms = params->heartbeat_ms ? params->heartbeat_ms : 1000;
+    publisher->heartbeat_ms =
+        params->heartbeat_ms ? params->heartbeat_ms : TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS;
     snprintf(publisher->version, sizeof(publisher->version), "%s",
              params->version ? params->version : "");
     if (ret_fault)

@@ -15,12 +15,12 @@
 #include "base/log.h"
 #include "proto/event.h"
 
-enum { TYTO_PUBLISHER_MAX_ENDPOINTS = 8 };
+enum { TYTO_PUBLISHER_MAX_ENDPOINTS = 8, TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS = 1000 };
 
 struct tyto_publisher_params {
     const char *const *endpoints; /* tcp://, ipc://; borrowed until create returns */
     uint32_t num_endpoints;       /* 1..TYTO_PUBLISHER_MAX_ENDPOINTS */
-    uint32_t heartbeat_ms;        /* 0: 1000 */
+    uint32_t heartbeat_ms;        /* 0: the default */
     uint32_t queue_items;         /* events that may wait for the thread; 0: 8192 */
     uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
     const char *version;          /* told to subscribers; copied */

@@ -8,14 +8,16 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "model/graph/graph.h"
 #include "shaders/runtime/gpu.h"
 
-enum tyto_exec {
-    TYTO_EXEC_AUTO, /* VULKAN on a real GPU, else CPU */
-    TYTO_EXEC_VULKAN,
-    TYTO_EXEC_CPU,
-};
+/* What runs an encoder. */
+#define TYTO_EXEC_LIST(X)                                                                          \
+    X(TYTO_EXEC_AUTO, "auto", "vulkan on a GPU, else cpu")                                         \
+    X(TYTO_EXEC_VULKAN, "vulkan", "the kernels of shaders/, also on a software driver")            \
+    X(TYTO_EXEC_CPU, "cpu", "XNNPACK")
+enum tyto_exec { TYTO_EXEC_LIST(TYTO_WORD_ENUM) };
 
 struct tyto_executor_params {
     const struct tyto_graph *graph; /* borrowed until the executor is destroyed, weights too */

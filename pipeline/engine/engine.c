@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "pipeline/engine/internal.h"
 
-enum { DEFAULT_CAMERAS = 32, DEFAULT_BATCH = 16, DEFAULT_CONNECTS_PER_S = 4 };
-
 static enum tyto_err copy_strings(struct tyto_engine *engine)
 {
     const char **texts[TYTO_ENGINE_NUM_STRINGS] = {
@@ -39,15 +37,15 @@ static enum tyto_err copy_strings(struct tyto_engine *engine)
 static enum tyto_err check_params(struct tyto_engine_params *p)
 {
     if (p->hop_ns == 0)
-        p->hop_ns = TYTO_SEGMENT_NS;
+        p->hop_ns = TYTO_ENGINE_DEFAULT_HOP_NS;
     if (p->max_cameras == 0)
-        p->max_cameras = DEFAULT_CAMERAS;
+        p->max_cameras = TYTO_ENGINE_DEFAULT_CAMERAS;
     if (p->max_batch == 0)
-        p->max_batch = DEFAULT_BATCH;
+        p->max_batch = TYTO_ENGINE_DEFAULT_BATCH;
     if (p->num_threads == 0)
-        p->num_threads = 1;
+        p->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
     if (p->connects_per_s == 0)
-        p->connects_per_s = DEFAULT_CONNECTS_PER_S;
+        p->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
     if (!p->visual_path || !p->audio_path || !p->head_path || !p->callbacks.on_event ||
         p->max_cameras > TYTO_ENGINE_MAX_CAMERAS || p->max_batch > TYTO_ENGINE_MAX_BATCH ||
         p->hop_ns < TYTO_SEGMENT_NS / 10 || p->hop_ns > 60 * TYTO_SEGMENT_NS ||
@@ -359,6 +357,11 @@ const char *tyto_engine_digest(const struct tyto_engine *engine)
 const char *tyto_engine_device_name(const struct tyto_engine *engine)
 {
     return tyto_networks_device_name(engine->networks);
+}
+
+uint32_t tyto_engine_look_ahead(const struct tyto_engine *engine)
+{
+    return engine->context.look_ahead;
 }
 
 enum tyto_exec tyto_engine_exec(const struct tyto_engine *engine)

@@ -59,6 +59,14 @@ struct tyto_engine_callbacks {
     void (*on_failure)(void *user, enum tyto_err err);
 };
 
+enum {
+    TYTO_ENGINE_DEFAULT_THREADS = 1, /* decoding wants the other cores */
+    TYTO_ENGINE_DEFAULT_CAMERAS = 32,
+    TYTO_ENGINE_DEFAULT_BATCH = 16,
+    TYTO_ENGINE_DEFAULT_CONNECTS_PER_S = 4,
+};
+#define TYTO_ENGINE_DEFAULT_HOP_NS 1000000000ll
+
 /* Zero in a number means the default. Strings are copied. */
 struct tyto_engine_params {
     const char *visual_path; /* encoder safetensors */
@@ -68,13 +76,13 @@ struct tyto_engine_params {
     const char *cache_dir; /* NULL: pipeline cache not kept */
     bool validate;
     enum tyto_exec exec;
-    uint32_t num_threads;    /* of the CPU executor; 0: one, for decoding wants the other cores */
-    uint32_t num_segments;   /* T; 0: the weights' */
-    uint32_t look_ahead;     /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
-    int64_t hop_ns;          /* 0: 1 s; segments are 1 s long */
-    uint32_t max_cameras;    /* 0: 32 */
-    uint32_t max_batch;      /* 0: 16 */
-    uint32_t connects_per_s; /* of all cameras together; 0: 4 */
+    uint32_t num_threads;  /* of the CPU executor */
+    uint32_t num_segments; /* T; 0: the weights' */
+    uint32_t look_ahead;   /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
+    int64_t hop_ns;        /* segments are 1 s long */
+    uint32_t max_cameras;
+    uint32_t max_batch;
+    uint32_t connects_per_s; /* of all cameras together */
     uint32_t config_generation;
     struct tyto_tracker_params tracker;
     struct tyto_engine_callbacks callbacks;
@@ -141,6 +149,8 @@ const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t cl
 const char *tyto_engine_digest(const struct tyto_engine *engine); /* of the head */
 /* "XNNPACK" or a device's name, for people. Borrowed. */
 const char *tyto_engine_device_name(const struct tyto_engine *engine);
+/* Segments of future that a decision waits for, as the weights or the params say. */
+uint32_t tyto_engine_look_ahead(const struct tyto_engine *engine);
 enum tyto_exec tyto_engine_exec(const struct tyto_engine *engine);
 
 struct tyto_engine_counts {

@@ -11,8 +11,6 @@
 #include "pipeline/record/internal.h"
 
 #define S ((int64_t)TYTO_NS_PER_S)
-#define DEFAULT_MAX_CLIP_NS (600 * S)
-#define DEFAULT_ROLL_BYTES (64ull << 20)
 /* Held beyond what is asked for, so that the thread may be a little late. */
 #define SPARE_NS (5 * S)
 #define STOP_S 15
@@ -189,9 +187,9 @@ enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
         return TYTO_ERR_NOMEM;
     recorder->params = *params;
     if (recorder->params.max_clip_ns == 0)
-        recorder->params.max_clip_ns = DEFAULT_MAX_CLIP_NS;
+        recorder->params.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
     if (recorder->params.roll_max_bytes == 0)
-        recorder->params.roll_max_bytes = DEFAULT_ROLL_BYTES;
+        recorder->params.roll_max_bytes = TYTO_RECORDER_DEFAULT_ROLL_BYTES;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -18,12 +18,17 @@
 
 enum { TYTO_RECORDER_TEXT_MAX = 384 };
 
+#define TYTO_RECORDER_DEFAULT_ROLL_NS 5000000000ll /* of pre_ns and of post_ns, for whoever asks   \
+                                                    */
+#define TYTO_RECORDER_DEFAULT_MAX_CLIP_NS 600000000000ll
+#define TYTO_RECORDER_DEFAULT_ROLL_BYTES (64ull << 20)
+
 /* Zero: the default, but for pre_ns and post_ns. */
 struct tyto_recorder_params {
     struct tyto_clip_store_params store;
     int64_t pre_ns, post_ns; /* kept before and after an event */
-    int64_t max_clip_ns;     /* longer ones go on in another file; 600 s */
-    uint64_t roll_max_bytes; /* of each camera's last seconds; 64 MiB */
+    int64_t max_clip_ns;     /* longer ones go on in another file */
+    uint64_t roll_max_bytes; /* of each camera's last seconds */
 };
 
 struct tyto_recorder;

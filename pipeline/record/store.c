@@ -16,10 +16,6 @@
 #include "base/clock.h"
 #include "base/folder.h"
 
-#define GIB (1024ull * 1024 * 1024)
-#define DEFAULT_MAX_BYTES (16 * GIB)
-#define DEFAULT_MIN_FREE_BYTES GIB
-
 static const char ending[] = ".mkv";
 static const char part_ending[] = ".mkv.part"; /* being written */
 
@@ -189,9 +185,9 @@ enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params
     store->params = *params;
     store->lock_fd = -1;
     if (store->params.max_bytes == 0)
-        store->params.max_bytes = DEFAULT_MAX_BYTES;
+        store->params.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
     if (store->params.min_free_bytes == 0)
-        store->params.min_free_bytes = DEFAULT_MIN_FREE_BYTES;
+        store->params.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     store->dir = strdup(params->dir);
     const enum tyto_err err = store->dir ? open_folder(store, ret_fault) : TYTO_ERR_NOMEM;
     if (err != TYTO_OK) {

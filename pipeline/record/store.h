@@ -15,10 +15,13 @@
 
 enum { TYTO_CLIP_NAME_MAX = 128, TYTO_CLIP_PATH_MAX = 1400 };
 
+#define TYTO_CLIP_STORE_DEFAULT_MAX_BYTES (16ull << 30)
+#define TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES (1ull << 30)
+
 struct tyto_clip_store_params {
     const char *dir;         /* made where it is not there; copied */
-    uint64_t max_bytes;      /* of all recordings and labels together; 0: 16 GiB */
-    uint64_t min_free_bytes; /* of the disk, left to others; 0: 1 GiB */
+    uint64_t max_bytes;      /* of all recordings and labels together; 0: the default */
+    uint64_t min_free_bytes; /* of the disk, left to others; 0: the default */
     int64_t max_age_ns;      /* 0: kept for ever */
 };
 

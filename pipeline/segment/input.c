@@ -45,7 +45,7 @@ static void set_defaults(struct tyto_segmenter_params *params)
     if (params->length_ns == 0)
         params->length_ns = NS_PER_S;
     if (params->skew_ns == 0)
-        params->skew_ns = 2ll * NS_PER_S;
+        params->skew_ns = TYTO_SEGMENTER_DEFAULT_SKEW_NS;
     if (params->window_ns == 0)
         params->window_ns = 6ll * NS_PER_S;
     if (params->sample_rate_hz == 0)

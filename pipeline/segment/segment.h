@@ -43,10 +43,12 @@ struct tyto_picture {
 
 void tyto_picture_unref(struct tyto_picture **picture);
 
+#define TYTO_SEGMENTER_DEFAULT_SKEW_NS 2000000000ll
+
 struct tyto_segmenter_params {
     int64_t hop_ns;          /* 0: 1 s */
     int64_t length_ns;       /* 0: 1 s; at most 4 s */
-    int64_t skew_ns;         /* how long one stream waits for the other; 0: 2 s */
+    int64_t skew_ns;         /* how long one stream waits for the other; 0: the default */
     int64_t window_ns;       /* how far a stream may run ahead of the oldest open segment; 0: 6 s */
     int64_t av_offset_ns;    /* sound behind picture: subtracted from the sound's times */
     uint32_t sample_rate_hz; /* 0: 16000 */

@@ -16,12 +16,10 @@ enum { TICK_MS = 100 };
 
 #define TEARDOWN_NS (5 * TYTO_NS_PER_S)
 #define STOP_NS (10 * TYTO_NS_PER_S)
-#define DEFAULT_STALL_NS (10 * TYTO_NS_PER_S)
 /* Until the first data, setting up and the first keyframe included. */
 #define CONNECT_NS (20 * TYTO_NS_PER_S)
 /* A connection that held this long was a good one: back-off starts over. */
 #define GOOD_NS (10 * TYTO_NS_PER_S)
-#define LIVE_SKEW_NS (2ll * 1000000000)
 /* Files cannot be late, only badly interleaved. */
 #define FILE_SKEW_NS (5ll * 1000000000)
 /* Well below the segmenter's window, well above what a batch takes. */
@@ -176,7 +174,7 @@ static enum tyto_err watch(struct tyto_session *session, struct tyto_source *sou
 {
     const uint64_t begin_ns = tyto_clock_mono_ns();
     const uint64_t stall_ns =
-        session->camera.stall_ns ? session->camera.stall_ns : DEFAULT_STALL_NS;
+        session->camera.stall_ns ? session->camera.stall_ns : TYTO_CAMERA_DEFAULT_STALL_NS;
     bool live = false;
     for (;;) {
         const enum tyto_err err = tyto_source_wait(source, TICK_MS, text, text_bytes);
@@ -369,9 +367,7 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
     const struct tyto_segmenter_params segmenter_params = {
         .hop_ns = params->hop_ns,
         .length_ns = params->length_ns,
-        .skew_ns = params->is_file           ? FILE_SKEW_NS
-                   : params->camera->skew_ns ? params->camera->skew_ns
-                                             : LIVE_SKEW_NS,
+        .skew_ns = params->is_file ? FILE_SKEW_NS : params->camera->skew_ns,
         .av_offset_ns = params->camera->av_offset_ns,
         .live = !params->is_file,
     };

@@ -20,13 +20,15 @@
 
 struct tyto_tracker_params;
 
+#define TYTO_CAMERA_DEFAULT_STALL_NS 10000000000ull
+
 struct tyto_camera_params {
     const char *id; /* tyto_id_is_valid() */
     const char *uri;
     struct tyto_source_options source; /* zero: all defaults */
     int64_t av_offset_ns;              /* sound behind picture of this camera */
-    int64_t skew_ns;                   /* 0: 2 s */
-    uint64_t stall_ns;                 /* 0: 10 s without data; never for files */
+    int64_t skew_ns;                   /* 0: the segmenter's default */
+    uint64_t stall_ns;                 /* without data; 0: the default; never for files */
     struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
     const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
 };

@@ -12,7 +12,7 @@
 
 #include "pipeline/source/internal.h"
 
-enum { RTSP_LATENCY_MS = 200, TCP_TIMEOUT_US = 10 * 1000 * 1000 };
+enum { TCP_TIMEOUT_US = 10 * 1000 * 1000 };
 
 static bool is_wanted(const struct tyto_source *source, enum tyto_stream which)
 {
@@ -138,7 +138,7 @@ static enum tyto_err build_rtsp(struct tyto_source *source)
                             : source->options.transport == TYTO_TRANSPORT_AUTO ? "tcp+udp"
                                                                                : "tcp";
     const guint latency_ms =
-        source->options.latency_ms ? source->options.latency_ms : RTSP_LATENCY_MS;
+        source->options.latency_ms ? source->options.latency_ms : TYTO_SOURCE_DEFAULT_LATENCY_MS;
     /* What is recorded shall have no holes: on_coded() looks after lateness then. */
     const gboolean drops = source->tap == NULL;
     g_object_set(element, "location", source->uri, "latency", latency_ms, "drop-on-latency", drops,
@@ -221,7 +221,8 @@ static enum tyto_err build_stream(struct tyto_source *source, struct tyto_fault 
     } else if (source->kind == TYTO_URI_SRT) {
         char text[16];
         snprintf(text, sizeof(text), "%u",
-                 source->options.latency_ms ? source->options.latency_ms : RTSP_LATENCY_MS);
+                 source->options.latency_ms ? source->options.latency_ms
+                                            : TYTO_SOURCE_DEFAULT_LATENCY_MS);
         set_if_has(element, "latency", text);
         set_if_has(element, "auto-reconnect", "false");
     }

@@ -13,21 +13,30 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "pipeline/segment/segment.h"
 #include "pipeline/source/tap.h"
 
-enum tyto_keyframes {
-    TYTO_KEYFRAMES_AUTO,   /* decode keyframes only when they come at least once a hop */
-    TYTO_KEYFRAMES_ALWAYS, /* keyframes only, whatever their distance */
-    TYTO_KEYFRAMES_NEVER,  /* decode everything */
-};
+/* Whether only keyframes are decoded. */
+#define TYTO_KEYFRAMES_LIST(X)                                                                     \
+    X(TYTO_KEYFRAMES_AUTO, "auto", "when they come at least once a hop")                           \
+    X(TYTO_KEYFRAMES_ALWAYS, "always", "whatever their distance: cheapest")                        \
+    X(TYTO_KEYFRAMES_NEVER, "never", "every picture is decoded")
+enum tyto_keyframes { TYTO_KEYFRAMES_LIST(TYTO_WORD_ENUM) };
 
-enum tyto_transport { TYTO_TRANSPORT_TCP, TYTO_TRANSPORT_UDP, TYTO_TRANSPORT_AUTO };
+/* What RTP comes over. */
+#define TYTO_TRANSPORT_LIST(X)                                                                     \
+    X(TYTO_TRANSPORT_TCP, "tcp", NULL)                                                             \
+    X(TYTO_TRANSPORT_UDP, "udp", NULL)                                                             \
+    X(TYTO_TRANSPORT_AUTO, "auto", "what the camera offers")
+enum tyto_transport { TYTO_TRANSPORT_LIST(TYTO_WORD_ENUM) };
+
+enum { TYTO_SOURCE_DEFAULT_LATENCY_MS = 200 };
 
 struct tyto_source_options {
     enum tyto_keyframes keyframes;
     enum tyto_transport transport; /* RTSP only */
-    uint32_t latency_ms;           /* RTSP jitter buffer, SRT; 0: 200 */
+    uint32_t latency_ms;           /* RTSP jitter buffer, SRT; 0: the default */
     bool no_audio, no_video;       /* leave a stream alone */
 };
 
