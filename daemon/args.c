@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/reference.h"
+#include "daemon/config/schema.h"
+
 static const char help[] =
     "tytod: listens to and looks at cameras, and publishes what it hears and sees.\n\n"
     "usage: tytod [OPTION...] URI...\n"
@@ -46,7 +49,9 @@ enum {
     OPT_CONTROL,
     OPT_ONCE,
     OPT_LOG,
-    OPT_LEVEL
+    OPT_LEVEL,
+    OPT_PRINT_REFERENCE,
+    OPT_PRINT_EXAMPLE,
 };
 
 static enum tyto_args_result complain(const char *text, const char *value)
@@ -130,6 +135,14 @@ static enum tyto_args_result take_option(struct tyto_args *args, int opt, const 
     return TYTO_ARGS_RUN;
 }
 
+/* The texts of the tree that are written from the tables. */
+static enum tyto_args_result put_text(int opt)
+{
+    const enum tyto_err err = opt == OPT_PRINT_REFERENCE ? tyto_config_put_reference(stdout)
+                                                         : tyto_config_put_example(stdout);
+    return err == TYTO_OK && fflush(stdout) == 0 ? TYTO_ARGS_DONE : TYTO_ARGS_WRONG;
+}
+
 enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args)
 {
     static const struct option options[] = {
@@ -143,6 +156,8 @@ enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *re
         {"control", required_argument, NULL, OPT_CONTROL},
         {"log", required_argument, NULL, OPT_LOG},
         {"log-level", required_argument, NULL, OPT_LEVEL},
+        {"print-reference", no_argument, NULL, OPT_PRINT_REFERENCE},
+        {"print-example", no_argument, NULL, OPT_PRINT_EXAMPLE},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
@@ -153,6 +168,8 @@ enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *re
             fputs(opt == 'h' ? help : "tytod " TYTO_VERSION "\n", stdout);
             return TYTO_ARGS_DONE;
         }
+        if (opt == OPT_PRINT_REFERENCE || opt == OPT_PRINT_EXAMPLE)
+            return put_text(opt);
         const enum tyto_args_result result = take_option(ret_args, opt, optarg);
         if (result != TYTO_ARGS_RUN)
             return result;
@@ -164,21 +181,25 @@ enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *re
     return TYTO_ARGS_RUN;
 }
 
+static enum tyto_err give(struct tyto_config *config, enum tyto_config_group group, uint32_t row,
+                          uint64_t *given, const char *text, struct tyto_fault *ret_fault)
+{
+    return tyto_option_give(&tyto_config_groups[group], row, config, given, text, ret_fault);
+}
+
 static enum tyto_err override(const struct tyto_args *args, struct tyto_config *config,
                               struct tyto_fault *ret_fault)
 {
+    uint64_t given = 0, endpoints_given = 0;
     enum tyto_err err = TYTO_OK;
     for (int i = 0; err == TYTO_OK && i < args->num_uris; i++)
         err = tyto_config_add_uri(config, args->uris[i], ret_fault);
     if (err == TYTO_OK && args->device)
-        err = tyto_config_set_device(config, args->device, ret_fault);
+        err = give(config, TYTO_CONFIG_INFERENCE, 0, &given, args->device, ret_fault);
     if (err == TYTO_OK && args->exec)
-        err = tyto_config_set_exec(config, args->exec, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < args->num_endpoints; i++) {
-        err = tyto_publisher_check_endpoint(args->endpoints[i], ret_fault);
-        memcpy(config->endpoints[i], args->endpoints[i], sizeof(config->endpoints[i]));
-        config->num_endpoints = i + 1;
-    }
+        err = give(config, TYTO_CONFIG_INFERENCE, 1, &given, args->exec, ret_fault);
+    for (uint32_t i = 0; err == TYTO_OK && i < args->num_endpoints; i++)
+        err = give(config, TYTO_CONFIG_PUBLISH, 0, &endpoints_given, args->endpoints[i], ret_fault);
     if (args->models) {
         memset(&config->models, 0, sizeof(config->models));
         snprintf(config->models.dir, sizeof(config->models.dir), "%s", args->models);

@@ -145,19 +145,17 @@ enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd)
 
 static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
-    const char *endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS];
-    for (uint32_t i = 0; i < daemon->config->num_endpoints; i++)
-        endpoints[i] = daemon->config->endpoints[i];
     struct tyto_publisher_params params;
     memset(&params, 0, sizeof(params));
-    params.endpoints = endpoints;
-    params.num_endpoints = daemon->config->num_endpoints;
+    params.endpoints = (const char *const *)daemon->config->endpoints.texts;
+    params.num_endpoints = daemon->config->endpoints.num;
     params.heartbeat_ms = (uint32_t)(daemon->config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS);
     params.version = TYTO_VERSION;
     params.log = daemon->log;
     const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
     for (uint32_t i = 0; err == TYTO_OK && i < params.num_endpoints; i++)
-        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s", endpoints[i]);
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s",
+                       params.endpoints[i]);
     return err;
 }
 
@@ -297,7 +295,8 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     params.skew_ns = camera->skew_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;
-    err = tyto_recording_add_camera(daemon->recording, camera, &params.tap);
+    err = tyto_recording_add_camera(daemon->recording, camera,
+                                    tyto_engine_look_ahead(daemon->engine), &params.tap);
     if (err != TYTO_OK)
         tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
                        camera->id, tyto_err_text(err));

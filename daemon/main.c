@@ -19,8 +19,8 @@ static int check_only(const struct tyto_args *args, const struct tyto_config *co
 {
     printf("%s: good: %u camera%s, publishing on %s%s\n",
            args->config_path ? args->config_path : "command line", config->num_cameras,
-           config->num_cameras == 1 ? "" : "s", config->endpoints[0],
-           config->num_endpoints > 1 ? " and more" : "");
+           config->num_cameras == 1 ? "" : "s", config->endpoints.texts[0],
+           config->endpoints.num > 1 ? " and more" : "");
     return 0;
 }
 

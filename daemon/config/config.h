@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon's configuration: a YAML file, parsed once into a plain value.
- * Zero in a number means "the default of the room that uses it". */
+/* The daemon's configuration: a YAML file, parsed once into a plain value. Defaults are those of
+ * the rooms that use the values, and stand in them from the beginning. */
 #ifndef TYTO_DAEMON_CONFIG_CONFIG_H
 #define TYTO_DAEMON_CONFIG_CONFIG_H
 
@@ -11,8 +11,10 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "daemon/control/control.h"
 #include "daemon/publish/publisher.h"
+#include "options/options.h"
 #include "pipeline/engine/engine.h"
 
 enum {
@@ -22,10 +24,11 @@ enum {
     TYTO_CONFIG_FILE_MAX_BYTES = 256 * 1024,
 };
 
-/* What is said about one class; what is not said is zero. */
+/* What is said about one class; what is not marked is as for all cameras, or classes. */
 struct tyto_config_rule {
     struct tyto_class_rule rule;
-    bool has_publish;
+    bool publish;
+    uint64_t given; /* marks over tyto_config_class_group */
     uint32_t line;
 };
 
@@ -42,12 +45,17 @@ struct tyto_config_camera {
     int64_t av_offset_ns;
     int64_t skew_ns;
     int64_t stall_ns;
-    struct tyto_tracker_params tracker; /* zero: as for all cameras; no rules in it */
+    struct tyto_tracker_params tracker; /* what is marked; the rest is as for all. No rules in it */
+    uint64_t tracker_given;             /* marks over tyto_tracker_options */
     struct tyto_config_rules rules;
     uint32_t line; /* where it stands in the file; 0: command line */
 };
 
-enum tyto_log_format { TYTO_LOG_FORMAT_AUTO, TYTO_LOG_FORMAT_HUMAN, TYTO_LOG_FORMAT_JSON };
+#define TYTO_LOG_FORMAT_LIST(X)                                                                    \
+    X(TYTO_LOG_FORMAT_AUTO, "auto", "human on a terminal, else json")                              \
+    X(TYTO_LOG_FORMAT_HUMAN, "human", NULL)                                                        \
+    X(TYTO_LOG_FORMAT_JSON, "json", NULL)
+enum tyto_log_format { TYTO_LOG_FORMAT_LIST(TYTO_WORD_ENUM) };
 
 struct tyto_config {
     char file[256];                     /* "" without one */
@@ -59,41 +67,41 @@ struct tyto_config {
         char audio[TYTO_CONFIG_PATH_MAX];
         char head[TYTO_CONFIG_PATH_MAX];
         char dir[TYTO_CONFIG_PATH_MAX]; /* "": beside the program, ../share/tyto/models */
+        uint64_t given;                 /* marks over the rows of the models */
     } models;
 
     char device[64];
     enum tyto_exec exec;
     uint32_t num_threads;
-    uint32_t num_segments;
-    uint32_t look_ahead; /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
+    uint32_t num_segments; /* 0: the weights' */
+    uint32_t look_ahead;   /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
     int64_t hop_ns;
     uint32_t max_batch;
     uint32_t connects_per_s;
     bool validate;
 
-    struct tyto_tracker_params tracker; /* of all cameras; no rules in it */
+    struct tyto_tracker_params tracker; /* of all cameras, not settled; no rules in it */
     struct tyto_config_rules rules;
 
     char control[TYTO_CONTROL_PATH_MAX]; /* socket; "": in the run-time folder; "off": none */
     /* Recordings around events; off while dir is "". */
     struct {
         char dir[TYTO_CONFIG_PATH_MAX];
-        int64_t pre_ns, post_ns; /* 5 s, unless said */
-        int64_t max_clip_ns, max_age_ns;
-        float max_gib, min_free_gib;
-        uint32_t max_memory_mib;          /* of each camera's last seconds */
-        char (*cameras)[TYTO_ID_MAX + 1]; /* owned; those recorded */
-        uint32_t num_cameras;             /* 0: all */
+        int64_t pre_ns, post_ns;
+        int64_t max_clip_ns;
+        int64_t max_age_ns; /* 0: for ever */
+        uint64_t max_bytes, min_free_bytes;
+        uint64_t max_memory_bytes; /* of each camera's last seconds */
+        struct tyto_texts cameras; /* those recorded; none: all */
         uint32_t line, cameras_line;
     } record;
 
-    char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
-    uint32_t num_endpoints; /* at least 1 after loading */
+    struct tyto_texts endpoints; /* at least 1 after loading */
     int64_t heartbeat_ns;
 
     enum tyto_log_level log_level;
     enum tyto_log_format log_format;
-    int64_t summary_every_ns; /* between the log's summaries; 0: 60 s */
+    int64_t summary_every_ns; /* between the log's summaries */
 };
 
 /* Defaults, no cameras. NOMEM. Owned. */
@@ -117,20 +125,12 @@ enum tyto_err tyto_config_parse(const char *text, size_t text_bytes, const char 
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_add_uri(struct tyto_config *config, const char *argument,
                                   struct tyto_fault *ret_fault);
-/* Overrides by the command line; INVALID as for the file. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_config_set_exec(struct tyto_config *config, const char *value,
-                                   struct tyto_fault *ret_fault);
-TYTO_MUST_CHECK
-enum tyto_err tyto_config_set_device(struct tyto_config *config, const char *value,
-                                     struct tyto_fault *ret_fault);
-
 /* What must hold between values; load has done it. After overrides call it again. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault);
 
 /* The tracker of one camera (NULL: of all): what is said for it, else what is said
- * for all. ret_params->rules is owned: free() it through the const. NOMEM. */
+ * for all; settled. ret_params->rules is owned: free() it through the const. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
                                        const struct tyto_config_camera *camera,
@@ -139,6 +139,12 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
 /* Whether events of the camera are recorded. */
 bool tyto_config_is_recorded(const struct tyto_config *config,
                              const struct tyto_config_camera *camera);
+/* How much later segments may still tell of the begin or the end of one of the camera's events. */
+int64_t tyto_config_decide_ns(const struct tyto_config *config,
+                              const struct tyto_config_camera *camera);
+/* How far evaluation may lie behind what the camera gives, with that; look_ahead: the engine's. */
+int64_t tyto_config_lag_ns(const struct tyto_config *config,
+                           const struct tyto_config_camera *camera, uint32_t look_ahead);
 
 /* A URI without user, password and query, for messages. */
 void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);

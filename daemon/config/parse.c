@@ -2,8 +2,6 @@
 /* libyaml's document API rather than a schema library: every node knows its line. */
 #include "daemon/config/parse.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,20 +9,13 @@
 
 #include <yaml.h>
 
-#include "base/clock.h"
 #include "base/nearest.h"
-#include "daemon/config/config.h"
 
-enum { MAX_FIELDS = 32, SHOWN_CHARS = 60, MAX_DEPTH = 100, MAX_ANCHORS = 4096 };
+enum { MAX_KEYS = 32, SHOWN_CHARS = 60, MAX_DEPTH = 100, MAX_ANCHORS = 4096 };
 
 uint32_t tyto_yaml_line(const struct yaml_node_s *node)
 {
     return (uint32_t)node->start_mark.line + 1;
-}
-
-bool tyto_yaml_is_sequence(const struct yaml_node_s *node)
-{
-    return node->type == YAML_SEQUENCE_NODE;
 }
 
 static void hide_controls(char *text)
@@ -38,7 +29,7 @@ static void hide_controls(char *text)
 enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *node,
                              const char *value, const char *fmt, ...)
 {
-    char text[300];
+    char text[400];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
@@ -53,7 +44,7 @@ enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *n
     return err;
 }
 
-const char *tyto_yaml_text(struct tyto_yaml *yaml, const struct yaml_node_s *node)
+static const char *tyto_yaml_text(struct tyto_yaml *yaml, const struct yaml_node_s *node)
 {
     if (node->type != YAML_SCALAR_NODE) {
         (void)tyto_yaml_fail(yaml, node, NULL, "must be a single value, not a %s",
@@ -89,137 +80,84 @@ static size_t path_add(struct tyto_yaml *yaml, const char *key, uint32_t idx)
 
 /* --- values --------------------------------------------------------------------------- */
 
-static enum tyto_err read_number(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                 const struct tyto_yaml_field *field, double *ret_value)
+/* A relative path counts from the folder of the file that holds it. */
+static enum tyto_err complete_place(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                    const char *text, char *ret_text, size_t text_bytes)
 {
-    const char *text = tyto_yaml_text(yaml, node);
-    if (!text)
-        return TYTO_ERR_INVALID;
-    char *end;
-    errno = 0;
-    const double value = strtod(text, &end);
-    const bool is_whole = field->kind == TYTO_YAML_U32;
-    /* strtod also reads hexadecimal, inf and nan, which nobody means here. */
-    if (*end || strspn(text, "0123456789.eE+-") != strlen(text) || errno != 0 || !isfinite(value) ||
-        (is_whole && value != floor(value)))
-        return tyto_yaml_fail(yaml, node, text, "must be a %s from %.10g to %.10g",
-                              is_whole ? "whole number" : "number", field->min, field->max);
-    if (value < field->min || value > field->max)
-        return tyto_yaml_fail(yaml, node, text, "is out of range: must be from %.10g to %.10g",
-                              field->min, field->max);
-    *ret_value = value;
-    return TYTO_OK;
-}
-
-static enum tyto_err read_bool(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                               bool *ret_value)
-{
-    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
-    const char *text = tyto_yaml_text(yaml, node);
-    if (!text)
-        return TYTO_ERR_INVALID;
-    for (int i = 0; i < 6; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *ret_value = i % 2 == 1;
-            return TYTO_OK;
-        }
-    }
-    return tyto_yaml_fail(yaml, node, text, "must be true or false");
-}
-
-static enum tyto_err read_choice(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                 const struct tyto_yaml_field *field, uint32_t *ret_value)
-{
-    const char *text = tyto_yaml_text(yaml, node);
-    if (!text)
-        return TYTO_ERR_INVALID;
-    char all[128] = "";
-    for (uint32_t i = 0; i < field->num_choices; i++) {
-        if (strcmp(text, field->choices[i]) == 0) {
-            *ret_value = i;
-            return TYTO_OK;
-        }
-        const size_t len = strlen(all);
-        snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", field->choices[i]);
-    }
-    return tyto_yaml_fail(yaml, node, text, "must be one of: %s", all);
-}
-
-static enum tyto_err read_text(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                               const struct tyto_yaml_field *field, char *ret_text)
-{
-    const char *text = tyto_yaml_text(yaml, node);
-    if (!text)
-        return TYTO_ERR_INVALID;
-    if (field->kind == TYTO_YAML_ID && !tyto_id_is_valid(text))
-        return tyto_yaml_fail(yaml, node, text,
-                              "must be 1 to %d characters of a-z, 0-9, '_' and '-'", TYTO_ID_MAX);
-    /* A relative path counts from the folder of the file that holds it. */
     const char *slash = strrchr(yaml->file, '/');
-    const bool is_place = field->kind == TYTO_YAML_PATH || field->kind == TYTO_YAML_URI;
-    const bool is_relative = is_place && text[0] != '/' && !strstr(text, "://") && slash;
-    const int num = snprintf(ret_text, field->size, "%.*s%s",
+    const bool is_relative = text[0] != '/' && !strstr(text, "://") && slash;
+    const int num = snprintf(ret_text, text_bytes, "%.*s%s",
                              is_relative ? (int)(slash - yaml->file) + 1 : 0, yaml->file, text);
-    if (num < 0 || (size_t)num >= field->size)
+    if (num < 0 || (size_t)num >= text_bytes)
         return tyto_yaml_fail(yaml, node, NULL, "is too long: %zu characters at most",
-                              field->size - 1);
+                              text_bytes - 1);
     return TYTO_OK;
 }
 
-enum tyto_err tyto_yaml_value(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                              const struct tyto_yaml_field *field, void *target)
+/* What a value is read into. */
+struct slot {
+    const struct tyto_option_group *group;
+    uint32_t row_idx;
+    void *target;
+    uint64_t *given;
+};
+
+static enum tyto_err read_text(struct tyto_yaml *yaml, const struct yaml_node_s *node, uint32_t idx,
+                               void *user)
 {
-    void *at = target;
-    double number = 0.0;
-    enum tyto_err err = TYTO_OK;
-    switch (field->kind) {
-    case TYTO_YAML_TEXT:
-    case TYTO_YAML_ID:
-    case TYTO_YAML_PATH:
-    case TYTO_YAML_URI:
-        return read_text(yaml, node, field, at);
-    case TYTO_YAML_F32:
-        err = read_number(yaml, node, field, &number);
-        if (err == TYTO_OK)
-            *(float *)at = (float)number;
-        return err;
-    case TYTO_YAML_U32:
-        err = read_number(yaml, node, field, &number);
-        if (err == TYTO_OK)
-            *(uint32_t *)at = (uint32_t)number;
-        return err;
-    case TYTO_YAML_SECONDS:
-    case TYTO_YAML_MILLIS:
-        err = read_number(yaml, node, field, &number);
-        if (err == TYTO_OK)
-            *(int64_t *)at = (int64_t)llround(number * (field->kind == TYTO_YAML_SECONDS
-                                                            ? (double)TYTO_NS_PER_S
-                                                            : (double)TYTO_NS_PER_MS));
-        return err;
-    case TYTO_YAML_BOOL:
-        return read_bool(yaml, node, at);
-    case TYTO_YAML_CHOICE:
-        return read_choice(yaml, node, field, at);
-    case TYTO_YAML_OTHER:
-        return field->read(yaml, node, at);
+    const struct slot *slot = user;
+    const struct tyto_option *option = &slot->group->rows[slot->row_idx];
+    char place[TYTO_OPTIONS_TEXT_MAX];
+    struct tyto_fault fault = {.text = ""};
+    const char *text = tyto_yaml_text(yaml, node);
+    (void)idx;
+    if (!text)
+        return TYTO_ERR_INVALID;
+    if (option->is_place) {
+        const enum tyto_err err = complete_place(yaml, node, text, place, sizeof(place));
+        if (err != TYTO_OK)
+            return err;
+        text = place;
     }
-    return TYTO_ERR_INTERNAL;
+    const enum tyto_err err =
+        tyto_option_give(slot->group, slot->row_idx, slot->target, slot->given, text, &fault);
+    if (err == TYTO_ERR_INVALID)
+        return tyto_yaml_fail(yaml, node, NULL, "%s", fault.text);
+    if (err != TYTO_OK)
+        return tyto_fault_set(yaml->fault, err, yaml->file, 0, NULL, "%s", fault.text);
+    return TYTO_OK;
+}
+
+static enum tyto_err read_value(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                const struct slot *slot)
+{
+    const struct tyto_option *option = &slot->group->rows[slot->row_idx];
+    struct slot copy = *slot;
+    if (option->type != TYTO_OPTION_TEXTS || node->type != YAML_SEQUENCE_NODE)
+        return read_text(yaml, node, 0, &copy);
+    tyto_option_clear(option, tyto_option_value(slot->group, slot->row_idx, slot->target));
+    return tyto_yaml_sequence(yaml, node, (uint32_t)option->max, read_text, &copy);
 }
 
 /* --- structure ---------------------------------------------------------------------------- */
 
 static enum tyto_err fail_unknown(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                  const struct tyto_yaml_field *fields, uint32_t num_fields,
+                                  const struct tyto_option_group *group,
+                                  const struct tyto_yaml_part *parts, uint32_t num_parts,
                                   const char *key)
 {
-    const char *names[MAX_FIELDS];
+    const char *names[MAX_KEYS];
     char all[256] = "";
-    for (uint32_t i = 0; i < num_fields && i < MAX_FIELDS; i++) {
+    uint32_t num = 0;
+    for (uint32_t i = 0; i < num_parts && num < MAX_KEYS; i++)
+        names[num++] = parts[i].key;
+    for (uint32_t i = 0; group && i < group->num_rows && num < MAX_KEYS; i++)
+        names[num++] = group->rows[i].key;
+    for (uint32_t i = 0; i < num; i++) {
         const size_t len = strlen(all);
-        names[i] = fields[i].key;
         snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", names[i]);
     }
-    const char *near = tyto_nearest(key, names, num_fields);
+    const char *near = tyto_nearest(key, names, num);
     if (near)
         return tyto_yaml_fail(yaml, node, NULL, "unknown key; did you mean '%s'?", near);
     return tyto_yaml_fail(yaml, node, NULL, "unknown key; known here: %s", all);
@@ -259,10 +197,36 @@ static const char *read_key(struct tyto_yaml *yaml, const struct yaml_node_s *no
     return key;
 }
 
+/* A row or a part of that name; *ret_is_known says whether there is one. */
+static enum tyto_err read_member(struct tyto_yaml *yaml, const char *key,
+                                 const struct yaml_node_s *node, const struct slot *slot,
+                                 const struct tyto_yaml_part *parts, uint32_t num_parts,
+                                 bool *ret_is_known)
+{
+    *ret_is_known = true;
+    for (uint32_t i = 0; slot->group && i < slot->group->num_rows; i++) {
+        struct slot one = *slot;
+        one.row_idx = i;
+        if (strcmp(slot->group->rows[i].key, key) == 0)
+            return read_value(yaml, node, &one);
+    }
+    for (uint32_t i = 0; i < num_parts; i++) {
+        if (strcmp(parts[i].key, key) == 0)
+            return parts[i].group
+                       ? tyto_yaml_mapping(yaml, node, parts[i].group, NULL, 0, slot->target)
+                       : parts[i].read(yaml, node, slot->target);
+    }
+    *ret_is_known = false;
+    return TYTO_OK;
+}
+
 enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                const struct tyto_yaml_field *fields, uint32_t num_fields,
+                                const struct tyto_option_group *group,
+                                const struct tyto_yaml_part *parts, uint32_t num_parts,
                                 void *target)
 {
+    uint64_t given = 0;
+    const struct slot slot = {.group = group, .target = target, .given = &given};
     enum tyto_err err = check_mapping(yaml, node);
     if (err != TYTO_OK)
         return err;
@@ -271,21 +235,31 @@ enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s
         const char *key = read_key(yaml, node, pair);
         if (!key)
             return TYTO_ERR_INVALID;
-        const struct tyto_yaml_field *field = NULL;
-        for (uint32_t i = 0; i < num_fields; i++) {
-            if (strcmp(fields[i].key, key) == 0)
-                field = &fields[i];
-        }
         const size_t before = path_add(yaml, key, 0);
         const yaml_node_t *value = yaml_document_get_node(yaml->document, pair->value);
         const yaml_node_t *key_node = yaml_document_get_node(yaml->document, pair->key);
-        if (!field)
-            err = fail_unknown(yaml, key_node, fields, num_fields, key);
-        else
-            err = tyto_yaml_value(yaml, value, field, (char *)target + field->offset);
+        bool is_known = false;
+        err = read_member(yaml, key, value, &slot, parts, num_parts, &is_known);
+        if (!is_known)
+            err = fail_unknown(yaml, key_node, group, parts, num_parts, key);
         yaml->path[before] = '\0';
     }
     return err;
+}
+
+uint32_t tyto_yaml_key_line(const struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                            const char *key)
+{
+    if (node->type != YAML_MAPPING_NODE)
+        return 0;
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key_node = yaml_document_get_node(yaml->document, pair->key);
+        if (key_node && key_node->type == YAML_SCALAR_NODE &&
+            strcmp((const char *)key_node->data.scalar.value, key) == 0)
+            return tyto_yaml_line(yaml_document_get_node(yaml->document, pair->value));
+    }
+    return 0;
 }
 
 enum tyto_err

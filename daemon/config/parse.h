@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a YAML mapping into a struct as a table of fields says, with the line
- * and the value in every complaint. Shared by the config_*.c files only. */
+/* Reads a YAML mapping into a struct as a table of options says, with the line and the value in
+ * every complaint. */
 #ifndef TYTO_DAEMON_CONFIG_PARSE_H
 #define TYTO_DAEMON_CONFIG_PARSE_H
 
@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "options/options.h"
 
 struct yaml_document_s;
 struct yaml_node_s;
@@ -22,27 +23,10 @@ struct tyto_yaml {
     struct tyto_fault *fault;
 };
 
-enum tyto_yaml_kind {
-    TYTO_YAML_TEXT, /* char array of `size` bytes */
-    TYTO_YAML_ID,   /* the same, tyto_id_is_valid() */
-    TYTO_YAML_PATH, /* the same, relative to the folder of the file */
-    TYTO_YAML_URI,  /* the same, where no scheme is given; never shown in full */
-    TYTO_YAML_F32,
-    TYTO_YAML_U32,
-    TYTO_YAML_BOOL,
-    TYTO_YAML_CHOICE,  /* uint32_t or enum: index into choices */
-    TYTO_YAML_SECONDS, /* int64_t, ns */
-    TYTO_YAML_MILLIS,  /* int64_t, ns */
-    TYTO_YAML_OTHER,   /* read() does it */
-};
-
-struct tyto_yaml_field {
+/* What stands below a mapping beside the rows of a table. */
+struct tyto_yaml_part {
     const char *key;
-    enum tyto_yaml_kind kind;
-    size_t offset, size;
-    double min, max; /* of the number as written */
-    const char *const *choices;
-    uint32_t num_choices;
+    const struct tyto_option_group *group; /* its rows; or NULL: read() does it */
     enum tyto_err (*read)(struct tyto_yaml *yaml, const struct yaml_node_s *node, void *target);
 };
 
@@ -51,10 +35,11 @@ enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *n
                              const char *value, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* *target is the struct that the offsets count from. */
+/* Reads the keys of a mapping: rows of group (NULL: none) and parts, all into target. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                                const struct tyto_yaml_field *fields, uint32_t num_fields,
+                                const struct tyto_option_group *group,
+                                const struct tyto_yaml_part *parts, uint32_t num_parts,
                                 void *target);
 /* Calls read for each item of a sequence; path gets [i]. *ret_num is their number (<= max). */
 TYTO_MUST_CHECK
@@ -70,14 +55,10 @@ tyto_yaml_members(struct tyto_yaml *yaml, const struct yaml_node_s *node, uint32
                   enum tyto_err (*read)(struct tyto_yaml *yaml, const char *key,
                                         const struct yaml_node_s *node, uint32_t idx, void *user),
                   void *user);
-/* One value into *target, whatever field->offset says. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_yaml_value(struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                              const struct tyto_yaml_field *field, void *target);
-/* The text of a scalar; NULL and a fault when it is none. Borrowed from the document. */
-const char *tyto_yaml_text(struct tyto_yaml *yaml, const struct yaml_node_s *node);
-bool tyto_yaml_is_sequence(const struct yaml_node_s *node);
 uint32_t tyto_yaml_line(const struct yaml_node_s *node);
+/* Of the value of a key; 0: the mapping has no such key. */
+uint32_t tyto_yaml_key_line(const struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                            const char *key);
 
 /* Parses text and calls read with its root; FORMAT when it is no YAML. */
 TYTO_MUST_CHECK

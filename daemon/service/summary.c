@@ -19,8 +19,7 @@ void tyto_summary_init(struct tyto_summary *summary, const struct tyto_config *c
     memset(summary, 0, sizeof(*summary));
     summary->config = config;
     summary->log = log;
-    summary->every_ns =
-        config->summary_every_ns ? (uint64_t)config->summary_every_ns : 60 * TYTO_NS_PER_S;
+    summary->every_ns = (uint64_t)config->summary_every_ns;
     summary->begin_ns = summary->last_ns = tyto_clock_mono_ns();
 }
 

@@ -7,9 +7,6 @@
 
 enum { NS_PER_S = 1000000000 };
 
-/* How far towards certainty a single sense has to go beyond the joint threshold. */
-#define SINGLE_SHARE 0.6f
-
 /* By which senses a segment shows a class; bits. */
 enum sense { SENSE_JOINT = 1, SENSE_HEARD = 2, SENSE_SEEN = 4 };
 
@@ -62,20 +59,32 @@ static enum tyto_err check_params(const struct tyto_tracker_params *p)
     return TYTO_OK;
 }
 
-static void set_defaults(struct tyto_tracker_params *p)
+struct tyto_tracker_params tyto_tracker_params_default(void)
 {
-    if (p->off_ratio == 0)
-        p->off_ratio = 0.7f;
-    if (p->onset_num == 0)
-        p->onset_num = 2;
-    if (p->onset_window == 0)
-        p->onset_window = p->onset_num > 3 ? p->onset_num : 3;
-    if (p->hang_over_ns == 0)
-        p->hang_over_ns = 2ll * NS_PER_S;
-    if (p->max_duration_ns == 0)
-        p->max_duration_ns = 600ll * NS_PER_S;
-    if (p->update_every_ns == 0)
-        p->update_every_ns = 5ll * NS_PER_S;
+    return (struct tyto_tracker_params){
+        .off_ratio = 0.7f,
+        .onset_num = 2,
+        .hang_over_ns = 2ll * NS_PER_S,
+        .max_duration_ns = 600ll * NS_PER_S,
+        .update_every_ns = 5ll * NS_PER_S,
+    };
+}
+
+void tyto_tracker_params_settle(struct tyto_tracker_params *params)
+{
+    const struct tyto_tracker_params standard = tyto_tracker_params_default();
+    if (params->off_ratio == 0)
+        params->off_ratio = standard.off_ratio;
+    if (params->onset_num == 0)
+        params->onset_num = standard.onset_num;
+    if (params->onset_window == 0)
+        params->onset_window = params->onset_num > 3 ? params->onset_num : 3;
+    if (params->hang_over_ns == 0)
+        params->hang_over_ns = standard.hang_over_ns;
+    if (params->max_duration_ns == 0)
+        params->max_duration_ns = standard.max_duration_ns;
+    if (params->update_every_ns == 0)
+        params->update_every_ns = standard.update_every_ns;
 }
 
 static enum tyto_err apply_rules(struct tyto_tracker *tracker)
@@ -103,7 +112,7 @@ static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
 {
     const float *from_weights = tracker->context.weights_thresholds;
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
-        tracker->thresholds[k].joint = 0.5f;
+        tracker->thresholds[k].joint = (float)TYTO_TRACKER_THRESHOLD;
         if (tracker->params.threshold > 0)
             tracker->thresholds[k].joint = tracker->params.threshold;
         else if (from_weights && from_weights[k] > 0 && from_weights[k] <= 1)
@@ -114,7 +123,7 @@ static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
         struct thresholds *t = &tracker->thresholds[k];
         float single = tracker->params.threshold_single;
         if (single == 0)
-            single = t->joint + (1 - t->joint) * SINGLE_SHARE;
+            single = t->joint + (1 - t->joint) * (float)TYTO_TRACKER_SINGLE_SHARE;
         if (t->heard == 0)
             t->heard = single;
         if (t->seen == 0)
@@ -140,7 +149,7 @@ enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
                                   struct tyto_tracker **ret_tracker)
 {
     struct tyto_tracker_params p = *params;
-    set_defaults(&p);
+    tyto_tracker_params_settle(&p);
     if (check_params(&p) != TYTO_OK || context->num_classes == 0 || !context->class_names ||
         !context->sink || !context->camera || !tyto_id_is_valid(context->camera) ||
         context->hop_ns <= 0)

@@ -23,17 +23,21 @@ struct tyto_class_rule {
     bool off; /* never publish this class */
 };
 
-/* 0 in any field: the default. */
+/* The joint threshold of a class that neither the params nor the weights have one for, and how far
+ * towards certainty a single sense has to go beyond the joint threshold. */
+#define TYTO_TRACKER_THRESHOLD 0.5
+#define TYTO_TRACKER_SINGLE_SHARE 0.6
+
 struct tyto_tracker_params {
-    float threshold;         /* joint, for all classes; 0: what the weights say, else 0.5 */
-    float threshold_single;  /* heard or seen alone; default: 0.6 of the way from threshold to 1 */
-    float off_ratio;         /* an open event goes on while score >= off_ratio * threshold; 0.7 */
-    uint32_t onset_num;      /* N = 2 */
-    uint32_t onset_window;   /* of M = 3 */
-    int64_t hang_over_ns;    /* 2 s without a positive segment end an event */
-    int64_t min_duration_ns; /* shorter ones are not published; 0 */
-    int64_t max_duration_ns; /* 600 s */
-    int64_t update_every_ns; /* 5 s of media time between UPDATEs; modality changes at once */
+    float threshold;         /* joint, for all classes; 0: what the weights say */
+    float threshold_single;  /* heard or seen alone; 0: derived from the joint one */
+    float off_ratio;         /* an open event goes on while score >= off_ratio * threshold */
+    uint32_t onset_num;      /* N */
+    uint32_t onset_window;   /* of M; 0: 3, or N where that is more */
+    int64_t hang_over_ns;    /* so long without a positive segment ends an event */
+    int64_t min_duration_ns; /* shorter ones are not published */
+    int64_t max_duration_ns;
+    int64_t update_every_ns; /* of media time between UPDATEs; modality changes at once */
     bool only_joint;         /* publish AV events only */
     const struct tyto_class_rule *rules; /* borrowed until create has returned */
     uint32_t num_rules;
@@ -71,6 +75,12 @@ struct tyto_tracker_context {
 };
 
 struct tyto_tracker;
+
+/* What holds when nothing is asked for; no rules. */
+struct tyto_tracker_params tyto_tracker_params_default(void);
+/* Puts the default for each zero, and an onset_window that follows from onset_num. The thresholds
+ * stay 0 where they are: they follow from each class. tyto_tracker_create() does it, too. */
+void tyto_tracker_params_settle(struct tyto_tracker_params *params);
 
 /* TYTO_ERR_INVALID when a parameter is out of range or a rule names no class; NOMEM. */
 TYTO_MUST_CHECK

@@ -14,17 +14,18 @@ import subprocess
 import sys
 
 # What each room may include of the others, besides itself.
-BELOW_DAEMON = {"base", "files", "proto", "shaders", "model", "pipeline"}
+BELOW_DAEMON = {"base", "files", "options", "proto", "shaders", "model", "pipeline"}
 DIRECTIONS = {
     "base": set(),
     "files": {"base"},
+    "options": {"base", "files"},
     "proto": {"base"},
     "shaders": {"base"},
     "model": {"base", "files", "shaders"},
-    "pipeline": {"base", "files", "proto", "shaders", "model"},
+    "pipeline": {"base", "files", "options", "proto", "shaders", "model"},
     "daemon": BELOW_DAEMON,
     "client": {"base", "proto"},
-    "trainer": {"base", "files", "shaders", "model"},
+    "trainer": {"base", "files", "options", "shaders", "model"},
     "cli": BELOW_DAEMON | {"client", "trainer"},
     "demo": {"base"},
     "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer"},
