@@ -53,6 +53,7 @@ struct tyto_option {
     const struct tyto_word *words; /* WORD: all; a number: words for special values. Or NULL */
     const char *value;             /* "FILE", for people; NULL: from the type */
     const char *help;    /* one sentence or more, any length, in lower case, no full stop */
+    bool is_hidden;      /* not in --help, man pages and completions */
     const char *absent;  /* what holds when nothing is given, where no value says it */
     const char *example; /* a value for the example file, where the default is none */
     const char *alone;   /* what --key without a value means; NULL: it must have one */

@@ -16,23 +16,25 @@
 
 #define DEFAULT_SUMMARY_NS (60 * (int64_t)TYTO_NS_PER_S)
 
-static void set_defaults(struct tyto_config *config)
+enum tyto_err tyto_config_init(struct tyto_config *ret_config)
 {
-    snprintf(config->device, sizeof(config->device), "auto");
-    config->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
-    config->look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
-    config->hop_ns = TYTO_ENGINE_DEFAULT_HOP_NS;
-    config->max_batch = TYTO_ENGINE_DEFAULT_BATCH;
-    config->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
-    config->tracker = tyto_tracker_params_default();
-    config->heartbeat_ns = TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS * (int64_t)TYTO_NS_PER_MS;
-    config->record.pre_ns = config->record.post_ns = TYTO_RECORDER_DEFAULT_ROLL_NS;
-    config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
-    config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_ROLL_BYTES;
-    config->record.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
-    config->record.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
-    config->log_level = TYTO_LOG_INFO;
-    config->summary_every_ns = DEFAULT_SUMMARY_NS;
+    snprintf(ret_config->device, sizeof(ret_config->device), "auto");
+    ret_config->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
+    ret_config->look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
+    ret_config->hop_ns = TYTO_ENGINE_DEFAULT_HOP_NS;
+    ret_config->max_batch = TYTO_ENGINE_DEFAULT_BATCH;
+    ret_config->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
+    ret_config->tracker = tyto_tracker_params_default();
+    ret_config->heartbeat_ns = TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS * (int64_t)TYTO_NS_PER_MS;
+    ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_ROLL_NS;
+    ret_config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
+    ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_ROLL_BYTES;
+    ret_config->record.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
+    ret_config->record.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
+    ret_config->log_level = TYTO_LOG_INFO;
+    ret_config->summary_every_ns = DEFAULT_SUMMARY_NS;
+    return tyto_option_set(&tyto_config_groups[TYTO_CONFIG_PUBLISH].rows[0], &ret_config->endpoints,
+                           TYTO_DEFAULT_ENDPOINT, NULL);
 }
 
 enum tyto_err tyto_config_create(struct tyto_config **ret_config)
@@ -40,9 +42,7 @@ enum tyto_err tyto_config_create(struct tyto_config **ret_config)
     struct tyto_config *config = calloc(1, sizeof(*config));
     if (!config)
         return TYTO_ERR_NOMEM;
-    set_defaults(config);
-    const enum tyto_err err = tyto_option_set(&tyto_config_groups[TYTO_CONFIG_PUBLISH].rows[0],
-                                              &config->endpoints, TYTO_DEFAULT_ENDPOINT, NULL);
+    const enum tyto_err err = tyto_config_init(config);
     if (err != TYTO_OK)
         tyto_config_destroy(&config);
     else

@@ -104,7 +104,10 @@ struct tyto_config {
     int64_t summary_every_ns; /* between the log's summaries */
 };
 
-/* Defaults, no cameras. NOMEM. Owned. */
+/* Defaults, no cameras, into zeroed bytes. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_init(struct tyto_config *ret_config);
+/* The same in new ones. NOMEM. Owned. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_create(struct tyto_config **ret_config);
 void tyto_config_destroy(struct tyto_config **config);

@@ -2,11 +2,12 @@
 #include "daemon/config/reference.h"
 
 #include "daemon/config/schema.h"
+#include "options/man.h"
 #include "options/reference.h"
 
 static const char reference_begin[] =
     "# The configuration of tytod\n\n"
-    "<!-- Written by `tytod --print-reference`; a test fails when it is stale. -->\n\n"
+    "<!-- Written by `tytod --print reference`; a test fails when it is stale. -->\n\n"
     "`tytod --config FILE` reads a YAML file; `tytod --check --config FILE` says whether it is "
     "good\n"
     "and where it is not. Everything but `cameras` may be left out. What the command line says "
@@ -32,8 +33,24 @@ static const char example_begin[] =
     "# tytod's configuration. A line behind '#' shows its default, or says that it is an example.\n"
     "# `tytod --check --config FILE` says whether a file is good; `man tytod.yaml` what keys "
     "mean.\n"
-    "# Written by `tytod --print-example`.\n"
+    "# Written by `tytod --print example`.\n"
     "cameras:\n";
+
+static const char man_text[] =
+    "A YAML file for tytod --config FILE; tytod --check --config FILE says whether it is good. "
+    "Everything but cameras may be left out. What the command line says goes before the file. "
+    "Relative paths count from the file's folder.\n\n"
+    "cameras is a list. Each camera may also have a group tracker and a group classes, as below: "
+    "what they say goes before what is said for all cameras. classes has a group for each class of "
+    "the network.";
+
+static const char man_example[] = "cameras:\n"
+                                  "  - id: front-door\n"
+                                  "    uri: rtsp://user:password@192.168.1.20/stream\n"
+                                  "    classes: {dog: {threshold: 0.5}}\n"
+                                  "tracker: {only_joint: true}\n"
+                                  "classes: {wind: {publish: false}}\n"
+                                  "record: {dir: /var/lib/tyto/clips}\n";
 
 static void put_group(FILE *out, const struct tyto_option_group *group,
                       const struct tyto_config *config)
@@ -110,6 +127,42 @@ enum tyto_err tyto_config_put_example(FILE *out)
                   "#   wind: {publish: false}\n",
                   out);
     }
+    tyto_config_destroy(&config);
+    return TYTO_OK;
+}
+
+static void put_man_group(FILE *out, const struct tyto_option_group *group, const void *defaults)
+{
+    if (group->key)
+        fprintf(out, ".SS %s: %s\n", group->key, group->title);
+    else
+        fprintf(out, ".SS %s\n", group->title);
+    tyto_man_put_rows(out, group, defaults, false);
+}
+
+enum tyto_err tyto_config_put_man(const char *version, FILE *out)
+{
+    struct tyto_config *config = NULL;
+    struct tyto_config_camera camera;
+    const struct tyto_config_rule rule = {.publish = true};
+    const enum tyto_err err = tyto_config_create(&config);
+    if (err != TYTO_OK)
+        return err;
+    tyto_config_camera_init(&camera);
+    tyto_man_put_head(out, "tytod.yaml", 5, version, "configuration of tytod");
+    fputs(".SH DESCRIPTION\n", out);
+    tyto_man_put_text(out, man_text);
+    fputs(".SH KEYS\n", out);
+    put_man_group(out, &tyto_config_camera_group, &camera);
+    for (int i = 0; i < TYTO_CONFIG_NUM_GROUPS; i++) {
+        put_man_group(out, &tyto_config_groups[i], config);
+        if (i == TYTO_CONFIG_TRACKER)
+            put_man_group(out, &tyto_config_class_group, &rule);
+    }
+    fputs(".SH EXAMPLES\n", out);
+    tyto_man_put_lines(out, man_example);
+    fputs(".SH SEE ALSO\n", out);
+    tyto_man_put_text(out, "tytod(8), tyto(1)");
     tyto_config_destroy(&config);
     return TYTO_OK;
 }

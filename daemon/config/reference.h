@@ -11,6 +11,9 @@
 /* doc/configuration.md. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_put_reference(FILE *out);
+/* tytod.yaml(5), roff. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_put_man(const char *version, FILE *out);
 /* daemon/tytod.yaml. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_put_example(FILE *out);

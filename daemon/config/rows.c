@@ -22,6 +22,11 @@ static enum tyto_err check_control(const char *text, struct tyto_fault *ret_faul
                           "'%.60s' is neither an absolute path nor 'off'", text);
 }
 
+static enum tyto_err check_endpoint(const char *text, struct tyto_fault *ret_fault)
+{
+    return strcmp(text, "ipc") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, ret_fault);
+}
+
 /* clang-format off */
 #define AT(field) TYTO_OPTION_AT(struct tyto_config, field)
 #define PATH(key_, field, absent_, example_, help_)                                                \
@@ -62,9 +67,9 @@ static const struct tyto_option inference[] = {
 
 static const struct tyto_option publish[] = {
     {.key = "endpoints", .name = "endpoint", .type = TYTO_OPTION_TEXTS, AT(endpoints),
-     .max = TYTO_PUBLISHER_MAX_ENDPOINTS, .value = "ENDPOINT", .check = tyto_publisher_check_endpoint,
-     .help = "where events are published: tcp:// with an address of this machine, or ipc:// with a "
-             "path; may be several"},
+     .max = TYTO_PUBLISHER_MAX_ENDPOINTS, .value = "ENDPOINT", .check = check_endpoint,
+     .help = "where events are published: tcp:// with an address of this machine, ipc:// with a path, "
+             "or 'ipc' for a socket in the user's run-time folder; may be several"},
     NUMBER("heartbeat_s", TYTO_OPTION_TIME, heartbeat_ns, 0.1, 60, "s",
            "how often subscribers are told that tytod lives"),
 };

@@ -18,8 +18,9 @@
 
 enum { TYTO_RECORDER_TEXT_MAX = 384 };
 
-#define TYTO_RECORDER_DEFAULT_ROLL_NS 5000000000ll /* of pre_ns and of post_ns, for whoever asks   \
-                                                    */
+#define TYTO_RECORDER_DEFAULT_ROLL_NS                                                              \
+    5000000000ll /* of pre_ns and of post_ns, for whoever asks                                     \
+                  */
 #define TYTO_RECORDER_DEFAULT_MAX_CLIP_NS 600000000000ll
 #define TYTO_RECORDER_DEFAULT_ROLL_BYTES (64ull << 20)
 

@@ -26,10 +26,10 @@ class Written(unittest.TestCase):
                          f"{path} is stale: write it anew with: {' '.join(command)} > {path}")
 
     def test_the_reference_is_fresh(self):
-        self.assert_fresh("doc/configuration.md", TYTOD, "--print-reference")
+        self.assert_fresh("doc/configuration.md", TYTOD, "--print", "reference")
 
     def test_the_example_is_fresh(self):
-        self.assert_fresh("daemon/tytod.yaml", TYTOD, "--print-example")
+        self.assert_fresh("daemon/tytod.yaml", TYTOD, "--print", "example")
 
 
 if __name__ == "__main__":
