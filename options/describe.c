@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a row says of itself. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "options/options.h"
@@ -80,21 +79,4 @@ void tyto_option_range(const struct tyto_option *option, char *ret_text, size_t 
     case TYTO_OPTION_OTHER:
         break;
     }
-}
-
-/* Whether a number is one that nobody could have given. */
-static bool is_out_of_range(const struct tyto_option *option, const char *text)
-{
-    char *end;
-    const double number = strtod(text, &end);
-    return option->max > option->min && end != text && !*end &&
-           (number < option->min || number > option->max);
-}
-
-void tyto_option_default(const struct tyto_option *option, const void *value, char *ret_text,
-                         size_t text_bytes)
-{
-    tyto_option_print(option, value, ret_text, text_bytes);
-    if (option->absent && (!ret_text[0] || is_out_of_range(option, ret_text)))
-        snprintf(ret_text, text_bytes, "%s", option->absent);
 }

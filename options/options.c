@@ -282,6 +282,23 @@ void tyto_option_print(const struct tyto_option *option, const void *value, char
     snprintf(ret_text, text_bytes, "%s", text ? text : "");
 }
 
+/* Whether a number is one that nobody could have given. */
+static bool is_out_of_range(const struct tyto_option *option, const char *text)
+{
+    char *end;
+    const double number = strtod(text, &end);
+    return option->max > option->min && end != text && !*end &&
+           (number < option->min || number > option->max);
+}
+
+void tyto_option_default(const struct tyto_option *option, const void *value, char *ret_text,
+                         size_t text_bytes)
+{
+    tyto_option_print(option, value, ret_text, text_bytes);
+    if (option->absent && (!ret_text[0] || is_out_of_range(option, ret_text)))
+        snprintf(ret_text, text_bytes, "%s", option->absent);
+}
+
 void tyto_option_clear(const struct tyto_option *option, void *value)
 {
     struct tyto_texts *texts = value;

@@ -8,6 +8,24 @@
 #include "model/cman/cman.h"
 #include "pipeline/track/options.h"
 
+void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes)
+{
+    const char *scheme_end = strstr(uri, "://");
+    const char *host = scheme_end ? scheme_end + 3 : uri;
+    const size_t num_authority = strcspn(host, "/?#");
+    const char *at = NULL; /* the last one: passwords hold '@', too */
+    for (const char *c = host; scheme_end && c < host + num_authority; c++)
+        at = *c == '@' ? c : at;
+    /* A '/' in a password ends the authority early by the rules; be safe. */
+    const char *late_at = scheme_end && !at ? strchr(host, '@') : NULL;
+    if (late_at && memchr(host, ':', (size_t)(late_at - host)))
+        at = late_at;
+    const char *rest = at ? at + 1 : host;
+    const size_t num_rest = scheme_end ? strcspn(rest, "?") : strlen(rest);
+    snprintf(ret_text, text_bytes, "%.*s%s%.*s%s", (int)(host - uri), uri, at ? "***@" : "",
+             (int)num_rest, rest, rest[num_rest] ? "?***" : "");
+}
+
 static enum tyto_err check_camera(const struct tyto_config *config,
                                   const struct tyto_config_camera *camera,
                                   struct tyto_fault *ret_fault)
