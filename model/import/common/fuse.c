@@ -13,18 +13,13 @@ struct uses {
     uint32_t producer[TYTO_BUILD_MAX_LAYERS + 1]; /* layer, or no_layer */
 };
 
-static uint32_t num_inputs(const struct tyto_layer *layer)
-{
-    return layer->op == TYTO_LAYER_ADD ? 2 : 1;
-}
-
 static void count_uses(const struct tyto_build *build, uint32_t out_value, struct uses *uses)
 {
     memset(uses->num_readers, 0, sizeof(uses->num_readers));
     memset(uses->producer, 0xff, sizeof(uses->producer));
     for (uint32_t i = 0; i < build->num_layers; i++) {
         const struct tyto_layer *layer = &build->layers[i];
-        for (uint32_t j = 0; j < num_inputs(layer); j++)
+        for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
             uses->num_readers[layer->in_idx[j]]++;
         uses->producer[layer->out_idx] = i;
     }
@@ -128,7 +123,7 @@ static enum tyto_err move_graph(struct tyto_build *build, uint32_t out_value)
     for (uint32_t i = 0; i < build->num_layers; i++) {
         struct tyto_layer *layer = &graph->layers[i];
         *layer = build->layers[i];
-        for (uint32_t j = 0; j < num_inputs(layer); j++)
+        for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
             layer->in_idx[j] = renamed[layer->in_idx[j]];
         renamed[layer->out_idx] = graph->num_values;
         graph->values[graph->num_values] = build->values[layer->out_idx];
