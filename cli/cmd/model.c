@@ -312,8 +312,8 @@ static void print_layer(const struct tyto_graph *graph, uint32_t idx)
     const struct tyto_layer *layer = &graph->layers[idx];
     const struct tyto_value *out = &graph->values[layer->out_idx];
     printf("  %3u %-10s v%u", idx, tyto_layer_op_name(layer->op), layer->in_idx[0]);
-    if (layer->op == TYTO_LAYER_ADD)
-        printf("+v%u", layer->in_idx[1]);
+    for (uint32_t i = 1; i < tyto_layer_num_inputs(layer); i++)
+        printf("+v%u", layer->in_idx[i]);
     printf(" -> v%u (%u,%u,%u)", layer->out_idx, out->h, out->w, out->c);
     if (layer->kernel_h)
         printf(" %ux%u/%ux%u pad %u,%u,%u,%u", layer->kernel_h, layer->kernel_w, layer->stride_h,

@@ -365,8 +365,11 @@ static enum tyto_err add_layer(struct tyto_executor_xnn *exec, const struct tyto
                                const struct tyto_layer *layer, const struct plan *memory)
 {
     struct result_plan plan = plan_result(layer);
-    if (takes_no_bounds(layer->op) && (plan.lo > -INFINITY || plan.hi < INFINITY))
+    if (takes_no_bounds(layer->op) && (plan.lo > -INFINITY || plan.hi < INFINITY)) {
         plan.clamp = true;
+        if (plan.leaky_relu) /* behind it, as the layer says */
+            plan.lo = layer->clamp_min;
+    }
     float *out = exec->arena + memory->offsets[layer->out_idx];
     struct step *step = add_step(exec, first_kind(graph, layer, &plan));
     set_inputs(exec, graph, layer, memory, step);

@@ -76,7 +76,7 @@ static void assert_gives(const struct tyto_graph *graph, const char *name, const
     golden_fill(name, input, num_in, 2);
     assert_int_equal(tyto_graph_ref_run(graph, input, reference), TYTO_OK);
     assert_int_equal(tyto_executor_xnn_create(graph, 1, 1, &exec), TYTO_OK);
-    assert_int_equal(tyto_executor_xnn_run(exec, input, output, 1), TYTO_OK);
+    assert_int_equal(tyto_executor_xnn_run(exec, input, &output, 1), TYTO_OK);
     for (size_t i = 0; i < num_out; i++) {
         const double limit = 1e-5 * (1 + fabs((double)want[i]));
         if (!(fabs(reference[i] - (double)want[i]) <= limit) ||
