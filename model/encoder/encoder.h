@@ -40,6 +40,9 @@ void tyto_visual_destroy(struct tyto_visual **visual);
 void tyto_visual_shape(const struct tyto_visual *visual, uint32_t *ret_places_y,
                        uint32_t *ret_places_x, uint32_t *ret_channels);
 enum tyto_exec tyto_visual_exec(const struct tyto_visual *visual);
+/* Where a picture of that size, 1 or more each, lies among the places. */
+struct tyto_picture_fit tyto_visual_fit(const struct tyto_visual *visual, uint32_t width,
+                                        uint32_t height);
 /* Row i of the output becomes the features of frames[i]: the whole picture,
  * resized to the network's input by a triangle filter (antialiased bilinear), squashed
  * or letterboxed and normalised as the weights file says. num_frames <= max_batch. */

@@ -15,8 +15,8 @@ struct tyto_visual {
     uint32_t max_batch;
     uint64_t row_floats;                 /* of the network's input */
     struct tyto_image_resize_shape shape;
-    struct tyto_image_resize_rect *rects; /* (max_batch): of the pictures of the last run */
-    uint32_t num_rects;
+    struct tyto_picture_fit *fits; /* (max_batch): of the pictures of the last run */
+    uint32_t num_fits;
     float *found[2]; /* one row of the detector's scores and boxes; NULL without a detector */
     struct tyto_image_resize_cpu *plain; /* one of these two */
     struct tyto_visual_front *front;
@@ -69,8 +69,8 @@ static enum tyto_err create_front(struct tyto_visual *visual, struct tyto_gpu *g
 static enum tyto_err create_found(struct tyto_visual *visual)
 {
     const struct tyto_graph *graph = &visual->file->graph;
-    visual->rects = calloc(visual->max_batch, sizeof(*visual->rects));
-    bool complete = visual->rects != NULL;
+    visual->fits = calloc(visual->max_batch, sizeof(*visual->fits));
+    bool complete = visual->fits != NULL;
     for (uint32_t i = 0; i < 2 && visual->file->has_detector; i++) {
         const uint64_t num = tyto_value_num_floats(&graph->values[tyto_graph_out(graph, i + 1)]);
         visual->found[i] = malloc((size_t)num * sizeof(float));
@@ -127,7 +127,7 @@ void tyto_visual_destroy(struct tyto_visual **visual)
     tyto_image_resize_cpu_destroy(&(*visual)->plain);
     tyto_executor_destroy(&(*visual)->exec);
     tyto_encoder_file_destroy(&(*visual)->file);
-    free((*visual)->rects);
+    free((*visual)->fits);
     free((*visual)->found[0]);
     free((*visual)->found[1]);
     free(*visual);
@@ -147,6 +147,17 @@ void tyto_visual_shape(const struct tyto_visual *visual, uint32_t *ret_places_y,
 enum tyto_exec tyto_visual_exec(const struct tyto_visual *visual)
 {
     return tyto_executor_kind(visual->exec);
+}
+
+struct tyto_picture_fit tyto_visual_fit(const struct tyto_visual *visual, uint32_t width,
+                                        uint32_t height)
+{
+    const struct tyto_image_resize_shape *shape = &visual->shape;
+    const struct tyto_image_resize_rect rect = tyto_image_resize_rect(shape, width, height);
+    return (struct tyto_picture_fit){.left = (float)rect.left / (float)shape->out_w,
+                                     .top = (float)rect.top / (float)shape->out_h,
+                                     .width = (float)rect.width / (float)shape->out_w,
+                                     .height = (float)rect.height / (float)shape->out_h};
 }
 
 static enum tyto_err run_plain(struct tyto_visual *visual, const struct tyto_frame *frames,
@@ -170,9 +181,8 @@ enum tyto_err tyto_visual_run(struct tyto_visual *visual, const struct tyto_fram
     if (err)
         return err;
     for (uint32_t i = 0; i < num_frames; i++)
-        visual->rects[i] =
-            tyto_image_resize_rect(&visual->shape, frames[i].width, frames[i].height);
-    visual->num_rects = num_frames;
+        visual->fits[i] = tyto_visual_fit(visual, frames[i].width, frames[i].height);
+    visual->num_fits = num_frames;
     return tyto_executor_run(visual->exec, num_frames);
 }
 
@@ -186,7 +196,7 @@ enum tyto_err tyto_visual_find(struct tyto_visual *visual, uint32_t row, float m
                                uint32_t *ret_num)
 {
     const struct tyto_graph *graph = &visual->file->graph;
-    if (!visual->file->has_detector || row >= visual->num_rects || !(min_score > 0.0f) ||
+    if (!visual->file->has_detector || row >= visual->num_fits || !(min_score > 0.0f) ||
         !(min_score < 1.0f))
         return TYTO_ERR_INVALID;
     for (uint32_t i = 0; i < 2; i++) {
@@ -197,12 +207,7 @@ enum tyto_err tyto_visual_find(struct tyto_visual *visual, uint32_t row, float m
         if (err)
             return err;
     }
-    const struct tyto_image_resize_rect *rect = &visual->rects[row];
-    const struct tyto_picture_fit fit = {.left = (float)rect->left,
-                                         .top = (float)rect->top,
-                                         .width = (float)rect->width,
-                                         .height = (float)rect->height};
-    *ret_num = tyto_detector_find(&visual->file->detector, &graph->values[0], &fit,
+    *ret_num = tyto_detector_find(&visual->file->detector, &graph->values[0], &visual->fits[row],
                                   visual->found[0], visual->found[1], min_score, ret_found,
                                   max_found);
     return TYTO_OK;

@@ -117,7 +117,7 @@ static uint32_t pick(const struct candidates *candidates, struct tyto_detection 
 }
 
 struct anchor {
-    float y, x, height, width; /* centre and size, input pixels */
+    float y, x, height, width; /* centre and size, in shares of the input */
 };
 
 static bool decode(const struct tyto_detector *detector, const struct anchor *anchor,
@@ -161,10 +161,10 @@ uint32_t tyto_detector_find(const struct tyto_detector *detector, const struct t
             for (uint32_t k = 0; k < level->num_shapes; k++) {
                 const float y = (float)(place / level->cols), x = (float)(place % level->cols);
                 const struct anchor anchor = {
-                    .y = (y + 0.5f) * (float)input->h / (float)level->rows,
-                    .x = (x + 0.5f) * (float)input->w / (float)level->cols,
-                    .height = level->heights[k],
-                    .width = level->widths[k],
+                    .y = (y + 0.5f) / (float)level->rows,
+                    .x = (x + 0.5f) / (float)level->cols,
+                    .height = level->heights[k] / (float)input->h,
+                    .width = level->widths[k] / (float)input->w,
                 };
                 look(detector, &anchor, fit, min_logit, scores, boxes, &candidates);
                 scores += detector->num_classes;

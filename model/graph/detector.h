@@ -46,8 +46,8 @@ struct tyto_detection {
     float left, top, right, bottom;
 };
 
-/* Where the picture lies in the network's input, in pixels of it: all of it, or with stripes
- * beside. */
+/* Where the picture lies in the network's input, in shares of it: all of it (0, 0, 1, 1), or with
+ * stripes beside. */
 struct tyto_picture_fit {
     float left, top, width, height;
 };
