@@ -253,7 +253,7 @@ enum tyto_err tyto_build_detector(struct tyto_build *build,
     struct tyto_layer *stacks[2];
     uint32_t scored = 0;
     build->op = "detector";
-    build->node = "";
+    build->node = "scores, boxes";
     if (outs->num != 3)
         return tyto_build_fail(build, TYTO_ERR_INVALID,
                                "needs three outputs: features, scores, boxes; %u are given",
@@ -302,7 +302,7 @@ enum tyto_err tyto_build_letterbox(struct tyto_build *build, struct tyto_build_o
     struct tyto_value *input = &build->values[0];
     const struct tyto_value places = build->values[outs->values[0]];
     build->op = "letterbox";
-    build->node = "";
+    build->node = "input";
     if (input->c != 3 || input->h % places.h || input->w % places.w)
         return tyto_build_fail(build, TYTO_ERR_UNSUPPORTED,
                                "the input (%u,%u,%u) must be a picture of whole places (%u,%u)",
