@@ -286,11 +286,8 @@ static enum tyto_err complete(struct tyto_encoder_file *file, const struct impor
 }
 
 /* As TensorFlow's object detection makes its single-shot detectors. */
-static const struct tyto_import_detector ssd = {.side_px = 300,
-                                                .min_scale = 0.2f,
-                                                .max_scale = 0.95f,
-                                                .centre_scale = 10,
-                                                .size_scale = 5};
+static const struct tyto_import_detector ssd = {
+    .side_px = 300, .min_scale = 0.2f, .max_scale = 0.95f, .centre_scale = 10, .size_scale = 5};
 
 static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
                                 struct tyto_fault *fault)

@@ -13,7 +13,7 @@ struct tyto_visual {
     struct tyto_encoder_file *file;
     struct tyto_executor *exec;
     uint32_t max_batch;
-    uint64_t row_floats;                 /* of the network's input */
+    uint64_t row_floats; /* of the network's input */
     struct tyto_image_resize_shape shape;
     struct tyto_picture_fit *fits; /* (max_batch): of the pictures of the last run */
     uint32_t num_fits;
@@ -207,9 +207,9 @@ enum tyto_err tyto_visual_find(struct tyto_visual *visual, uint32_t row, float m
         if (err)
             return err;
     }
-    *ret_num = tyto_detector_find(&visual->file->detector, &graph->values[0], &visual->fits[row],
-                                  visual->found[0], visual->found[1], min_score, ret_found,
-                                  max_found);
+    *ret_num =
+        tyto_detector_find(&visual->file->detector, &graph->values[0], &visual->fits[row],
+                           visual->found[0], visual->found[1], min_score, ret_found, max_found);
     return TYTO_OK;
 }
 

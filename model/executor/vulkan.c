@@ -461,7 +461,8 @@ static enum tyto_err create_ops(struct tyto_executor_vk *exec)
     return err;
 }
 
-/* Nothing binds the value's rows one group at a time: record_parts makes it, and nobody reads it. */
+/* Nothing binds the value's rows one group at a time: record_parts makes it, and nobody reads it.
+ */
 static bool is_bound_whole(const struct tyto_executor_vk *exec, uint32_t value_idx)
 {
     bool parts = false;

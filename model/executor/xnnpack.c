@@ -338,8 +338,7 @@ static enum tyto_err add_post(struct tyto_executor_xnn *exec, const struct tyto_
 }
 
 static void set_inputs(const struct tyto_executor_xnn *exec, const struct tyto_graph *graph,
-                       const struct tyto_layer *layer, const struct plan *memory,
-                       struct step *step)
+                       const struct tyto_layer *layer, const struct plan *memory, struct step *step)
 {
     step->in_shape = graph->values[layer->in_idx[0]];
     step->out_shape = graph->values[layer->out_idx];

@@ -49,8 +49,7 @@ const char *tyto_detector_check(const struct tyto_detector *detector,
         tyto_value_num_floats(&graph->values[tyto_graph_out(graph, TYTO_DETECTOR_BOXES)]) !=
             num * 4)
         return "its anchors do not fit to the graph's scores and boxes";
-    if ((uint64_t)detector->first_column + detector->num_classes >
-        graph->values[graph->out_idx].c)
+    if ((uint64_t)detector->first_column + detector->num_classes > graph->values[graph->out_idx].c)
         return "the features have no such columns";
     return NULL;
 }

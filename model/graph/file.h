@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "model/graph/detector.h"
 #include "files/digest.h"
+#include "model/graph/detector.h"
 #include "model/graph/graph.h"
 #include "shaders/log_mel/log_mel.h"
 
@@ -51,7 +51,7 @@ struct tyto_encoder_file {
     enum tyto_fit fit;       /* VISUAL */
     bool has_detector;       /* VISUAL only */
     struct tyto_detector detector;
-    bool has_frontend;       /* AUDIO only */
+    bool has_frontend; /* AUDIO only */
     struct tyto_frontend frontend;
     char source[128];                          /* name of the imported file */
     char source_sha256[TYTO_DIGEST_HEX_BYTES]; /* "" when not known */

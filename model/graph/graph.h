@@ -72,7 +72,7 @@ struct tyto_layer {
     float clamp_min; /* result clamp of RELU-like chains that are no tyto_act, e.g. max(x,-0.4); */
     bool has_clamp_min;      /* applied after act */
     enum tyto_resize resize; /* RESIZE */
-    const float *weight; /* borrowed from whoever made the graph; NULL where op has none */
+    const float *weight;     /* borrowed from whoever made the graph; NULL where op has none */
     const float *bias;
 };
 

@@ -67,8 +67,7 @@ static struct tyto_json *layer_to_json(const struct tyto_layer *layer)
         ok &= tyto_json_set(json, "pad", numbers(4, pad));
     }
     if (layer->op == TYTO_LAYER_RESIZE)
-        ok &=
-            tyto_json_set(json, "resize", tyto_json_new_string(tyto_resize_name(layer->resize)));
+        ok &= tyto_json_set(json, "resize", tyto_json_new_string(tyto_resize_name(layer->resize)));
     if (layer->act != TYTO_ACT_NONE)
         ok &= tyto_json_set(json, "act", tyto_json_new_string(tyto_act_name(layer->act)));
     if (layer->act == TYTO_ACT_LEAKY_RELU)

@@ -147,8 +147,7 @@ static void run_parts(const struct tyto_graph *graph, const struct tyto_layer *l
     for (uint32_t i = 0; i < layer->num_ins; i++) {
         const size_t width = num_elems(&graph->values[layer->in_idx[i]]) / places;
         for (size_t place = 0; place < places; place++)
-            memcpy(y + place * pitch, values[layer->in_idx[i]] + place * width,
-                   width * sizeof(*y));
+            memcpy(y + place * pitch, values[layer->in_idx[i]] + place * width, width * sizeof(*y));
         y += width;
     }
 }

@@ -82,8 +82,8 @@ struct box_source {
 static bool box_of(const void *user, uint32_t k, struct tyto_box *ret_box)
 {
     const struct box_source *source = user;
-    return tyto_sight_box(source->sight, source->context->detector,
-                          source->context->class_names[k], ret_box);
+    return tyto_sight_box(source->sight, source->context->detector, source->context->class_names[k],
+                          ret_box);
 }
 
 /* The oldest waiting segment goes to the tracker and out of the queue. */

@@ -39,8 +39,8 @@ bool tyto_sight_box(const struct tyto_sight *sight, const struct tyto_detector *
         const struct tyto_detection *one = &sight->found[i];
         if (!tyto_sight_shows(detector->names[one->class_idx], class_name))
             continue;
-        *ret_box = (struct tyto_box){
-            .x0 = one->left, .y0 = one->top, .x1 = one->right, .y1 = one->bottom};
+        *ret_box =
+            (struct tyto_box){.x0 = one->left, .y0 = one->top, .x1 = one->right, .y1 = one->bottom};
         return true;
     }
     return false;

@@ -52,8 +52,8 @@ static bool side_fits(uint32_t side)
 }
 
 enum tyto_err tyto_resizer_record(struct tyto_resizer *op, struct tyto_plan *plan,
-                                  const struct tyto_resize_shape *shape,
-                                  const struct tyto_bind *in, const struct tyto_bind *out)
+                                  const struct tyto_resize_shape *shape, const struct tyto_bind *in,
+                                  const struct tyto_bind *out)
 {
     if (!side_fits(shape->in_h) || !side_fits(shape->in_w) || !side_fits(shape->out_h) ||
         !side_fits(shape->out_w) || !side_fits(shape->channels) || !side_fits(shape->batch))

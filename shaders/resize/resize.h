@@ -30,8 +30,8 @@ void tyto_resizer_destroy(struct tyto_resizer **op);
  * nothing is recorded. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_resizer_record(struct tyto_resizer *op, struct tyto_plan *plan,
-                                  const struct tyto_resize_shape *shape,
-                                  const struct tyto_bind *in, const struct tyto_bind *out);
+                                  const struct tyto_resize_shape *shape, const struct tyto_bind *in,
+                                  const struct tyto_bind *out);
 
 /* The truth for tests. */
 void tyto_resizer_ref(const struct tyto_resize_shape *shape, const float *in, double *out);

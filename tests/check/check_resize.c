@@ -35,8 +35,8 @@ static void run_case(struct check *check, struct tyto_resizer *resizer, const st
         tyto_resizer_ref(s, in, wide);
         for (size_t i = 0; i < num_out; i++)
             want[i] = (float)wide[i];
-        check_close_to(check, got, want, num_out,
-                       s->mode == TYTO_RESIZE_MODE_NEAREST ? 0.0 : 1e-5, c->sentence);
+        check_close_to(check, got, want, num_out, s->mode == TYTO_RESIZE_MODE_NEAREST ? 0.0 : 1e-5,
+                       c->sentence);
     }
     tyto_plan_destroy(&plan);
     tyto_buf_destroy(&in_buf);
@@ -53,8 +53,7 @@ static void run_case(struct check *check, struct tyto_resizer *resizer, const st
 static const struct a_case cases[] = {
     {"nearest: scores of a coarse level at every place",
      {.mode = TYTO_RESIZE_MODE_NEAREST, SIZES(2, 4, 6, 7, 12, 23)}},
-    {"nearest: one place everywhere",
-     {.mode = TYTO_RESIZE_MODE_NEAREST, SIZES(1, 1, 1, 7, 12, 5)}},
+    {"nearest: one place everywhere", {.mode = TYTO_RESIZE_MODE_NEAREST, SIZES(1, 1, 1, 7, 12, 5)}},
     {"nearest: fewer places than before",
      {.mode = TYTO_RESIZE_MODE_NEAREST, SIZES(1, 9, 5, 4, 3, 1)}},
     {"bilinear: twice as large", {.mode = TYTO_RESIZE_MODE_BILINEAR, SIZES(2, 5, 3, 10, 6, 7)}},

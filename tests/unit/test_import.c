@@ -144,11 +144,11 @@ static void an_encoder_file_comes_back_as_it_was_written(void **state)
 }
 
 static const struct tyto_import_detector small_detector = {.names = "???\nDog\nCar\n",
-                                                            .side_px = 16,
-                                                            .min_scale = 0.25f,
-                                                            .max_scale = 0.75f,
-                                                            .centre_scale = 10,
-                                                            .size_scale = 5};
+                                                           .side_px = 16,
+                                                           .min_scale = 0.25f,
+                                                           .max_scale = 0.75f,
+                                                           .centre_scale = 10,
+                                                           .size_scale = 5};
 
 static struct tyto_import_params detector_params(const struct tyto_import_detector *detector)
 {
@@ -244,7 +244,8 @@ static void a_detector_that_does_not_fit_is_named(void **state)
         {detector_params(&few), "detector (scores, boxes)", "do not fit each other and 2 names"},
         {detector_params(&empty), "detector (scores, boxes)", "class name 1 is empty"},
         {detector_params(&small_detector), "detector (scores, boxes)", "needs three outputs"},
-        {detector_params(&small_detector), "detector (scores, boxes)", "must each be a CONCATENATION"},
+        {detector_params(&small_detector), "detector (scores, boxes)",
+         "must each be a CONCATENATION"},
         {detector_params(&small_detector), "letterbox (input)", "picture of whole places"},
     };
     cases[2].params.num_more_outputs = 1;

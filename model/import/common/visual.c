@@ -182,10 +182,9 @@ static enum tyto_err all_columns(struct tyto_build *build, const struct tyto_lay
                                  const struct tyto_value *places, uint32_t *ret_value)
 {
     const uint32_t num = scores->num_ins, c = build->file->detector.num_classes;
-    const uint32_t maps[TYTO_LAYER_MAX_INS] = {scores->in_idx[0], scores->in_idx[1],
-                                               scores->in_idx[2], scores->in_idx[3],
-                                               scores->in_idx[4], scores->in_idx[5],
-                                               scores->in_idx[6], scores->in_idx[7]};
+    const uint32_t maps[TYTO_LAYER_MAX_INS] = {
+        scores->in_idx[0], scores->in_idx[1], scores->in_idx[2], scores->in_idx[3],
+        scores->in_idx[4], scores->in_idx[5], scores->in_idx[6], scores->in_idx[7]};
     struct tyto_layer beside = {.op = TYTO_LAYER_CONCAT, .num_ins = num};
     struct tyto_layer pool = {.op = TYTO_LAYER_MAX_POOL,
                               .kernel_h = 1,
@@ -227,8 +226,7 @@ static enum tyto_err append_columns(struct tyto_build *build, uint32_t columns,
 }
 
 static enum tyto_err read_levels(struct tyto_build *build, const struct tyto_import_detector *rule,
-                                 const struct columns *columns,
-                                 struct tyto_layer *const stacks[2])
+                                 const struct columns *columns, struct tyto_layer *const stacks[2])
 {
     struct tyto_detector *detector = &build->file->detector;
     detector->num_levels = stacks[0]->num_ins;
@@ -244,8 +242,7 @@ static enum tyto_err read_levels(struct tyto_build *build, const struct tyto_imp
     return TYTO_OK;
 }
 
-enum tyto_err tyto_build_detector(struct tyto_build *build,
-                                  const struct tyto_import_detector *rule,
+enum tyto_err tyto_build_detector(struct tyto_build *build, const struct tyto_import_detector *rule,
                                   struct tyto_build_outs *outs)
 {
     struct tyto_detector *detector = &build->file->detector;
@@ -315,9 +312,8 @@ enum tyto_err tyto_build_letterbox(struct tyto_build *build, struct tyto_build_o
                     return err;
             }
     input->c = 4;
-    struct tyto_layer cover = {.op = TYTO_LAYER_CONV,
-                               .kernel_h = input->h / places.h,
-                               .kernel_w = input->w / places.w};
+    struct tyto_layer cover = {
+        .op = TYTO_LAYER_CONV, .kernel_h = input->h / places.h, .kernel_w = input->w / places.w};
     const uint32_t taps = cover.kernel_h * cover.kernel_w;
     float *weight = tyto_build_floats(build, 4 * (uint64_t)taps);
     if (!weight)

@@ -10,8 +10,7 @@
  * highest scores at each place to the features and fills the file's detector. UNSUPPORTED, SHAPE,
  * FORMAT when outputs and rule do not fit. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_build_detector(struct tyto_build *build,
-                                  const struct tyto_import_detector *rule,
+enum tyto_err tyto_build_detector(struct tyto_build *build, const struct tyto_import_detector *rule,
                                   struct tyto_build_outs *outs);
 
 /* Gives the input its fourth channel, and the features a last column: the share of each place that

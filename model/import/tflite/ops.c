@@ -520,8 +520,8 @@ static enum tyto_err convert_concat(struct tyto_tflite_converter *conv,
     const int32_t axis = tyto_flat_field_i32(&conv->model.flat, node->options, 0, 0);
     const int along = view_axis(&conv->model.tensors[node->out], axis);
     if (node->in_left_out || !node->num_in)
-        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "of more than %d tensors, or none",
-                               TYTO_LAYER_MAX_INS);
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "of more than %d tensors, or none", TYTO_LAYER_MAX_INS);
     if (along < 0)
         return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "along axis %d", axis);
     const enum tyto_err err = read_act(conv, node, 1, &layer);
