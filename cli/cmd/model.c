@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto model import: an encoder from a TFLite or ONNX file.
  * tyto model info: what stands in a weights file, of an encoder or a head. */
+#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,11 +21,15 @@ static const char help[] =
     "import turns an encoder into a file that tytod and tyto localize take:\n"
     "  -o, --out FILE          where to write it (needed)\n"
     "      --kind KIND         visual, audio or generic (default generic)\n"
-    "      --output NAME       stop at this tensor; a part of its name will do\n"
+    "      --output NAME       stop at this tensor; a part of its name will do; up to four\n"
     "      --input-tensor NAME begin at this tensor\n"
     "      --input HxW         another input size than the file's\n"
     "      --mean A[,B,C]      visual: x = (pixel - mean) * scale, pixel 0..255;\n"
     "      --scale A[,B,C]     default mean 127.5, scale 1/127.5\n"
+    "      --letterbox         visual: pictures keep their shape, with stripes beside them; the\n"
+    "                          last column of the features says where the picture is\n"
+    "      --detector NAMES    visual: the outputs are features, class scores and boxes of an\n"
+    "                          SSD; NAMES has the classes, one a line, ??? for the background\n"
     "      --frontend FILE     audio: take window, mel bands and logarithm from this file\n"
     "      --pcm-scale X       audio: samples in [-1,1] times X first\n"
     "      --post-scale X      audio: after the logarithm, times X\n"
@@ -44,12 +49,13 @@ static const char help[] =
     "       --output reduce_mean -o audio.safetensors\n"
     "  tyto model info visual.safetensors --layers\n";
 
-enum { FAILED = 1, WRONG_USAGE = 2 };
+enum { FAILED = 1, WRONG_USAGE = 2, MAX_NAMES_BYTES = 16384 };
 
 struct import_options {
     struct tyto_import_params params;
     enum tyto_encoder_kind kind;
     const char *out, *frontend, *license;
+    const char *names; /* file of the detector's classes */
     double mean[3], scale[3];
     double pcm_scale, post_scale, post_shift;
     uint32_t patch_hop;
@@ -126,6 +132,18 @@ static bool read_kind(const char *text, enum tyto_encoder_kind *ret_kind)
     return false;
 }
 
+/* The first is the features'. */
+static bool add_output(const char *name, struct tyto_import_params *params)
+{
+    if (!params->output_name)
+        params->output_name = name;
+    else if (params->num_more_outputs < TYTO_GRAPH_MAX_OUTS - 1)
+        params->more_output_names[params->num_more_outputs++] = name;
+    else
+        return false;
+    return true;
+}
+
 /* --- import ---------------------------------------------------------------------------- */
 
 enum option_id {
@@ -141,6 +159,8 @@ enum option_id {
     OPT_POST_SHIFT,
     OPT_PATCH_HOP,
     OPT_LICENSE,
+    OPT_DETECTOR,
+    OPT_LETTERBOX,
 };
 
 static const struct option import_long[] = {
@@ -158,6 +178,8 @@ static const struct option import_long[] = {
     {"post-shift", required_argument, NULL, OPT_POST_SHIFT},
     {"patch-hop", required_argument, NULL, OPT_PATCH_HOP},
     {"license", required_argument, NULL, OPT_LICENSE},
+    {"detector", required_argument, NULL, OPT_DETECTOR},
+    {"letterbox", no_argument, NULL, OPT_LETTERBOX},
     {NULL, 0, NULL, 0},
 };
 
@@ -171,8 +193,7 @@ static bool read_option(int opt, const char *arg, struct import_options *options
     case OPT_KIND:
         return read_kind(arg, &options->kind);
     case OPT_OUTPUT:
-        options->params.output_name = arg;
-        return true;
+        return add_output(arg, &options->params);
     case OPT_INPUT_TENSOR:
         options->params.input_name = arg;
         return true;
@@ -198,6 +219,12 @@ static bool read_option(int opt, const char *arg, struct import_options *options
         return true;
     case OPT_LICENSE:
         options->license = arg;
+        return true;
+    case OPT_DETECTOR:
+        options->names = arg;
+        return true;
+    case OPT_LETTERBOX:
+        options->params.letterbox = true;
         return true;
     default:
         return false;
@@ -240,7 +267,7 @@ static enum tyto_err complete(struct tyto_encoder_file *file, const struct impor
     file->kind = options->kind;
     snprintf(file->license, sizeof(file->license), "%s", options->license ? options->license : "");
     if (options->kind == TYTO_ENCODER_VISUAL) {
-        if (file->graph.values[0].c != 3)
+        if (file->graph.values[0].c != (file->fit == TYTO_FIT_LETTERBOX ? 4 : 3))
             return tyto_fault_set(fault, TYTO_ERR_SHAPE, options->params.path, 0, "--kind",
                                   "a visual encoder's input needs 3 channels, this has %u",
                                   file->graph.values[0].c);
@@ -256,6 +283,27 @@ static enum tyto_err complete(struct tyto_encoder_file *file, const struct impor
     if (!err)
         scale_frontend(&file->frontend, options);
     return err;
+}
+
+/* As TensorFlow's object detection makes its single-shot detectors. */
+static const struct tyto_import_detector ssd = {
+    .side_px = 300, .min_scale = 0.2f, .max_scale = 0.95f, .centre_scale = 10, .size_scale = 5};
+
+static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
+                                struct tyto_fault *fault)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return tyto_fault_set(fault, TYTO_ERR_IO, path, 0, "--detector", "cannot open: %s",
+                              strerror(errno));
+    const size_t num = fread(text, 1, MAX_NAMES_BYTES, file);
+    const bool broken = ferror(file) || num == MAX_NAMES_BYTES;
+    fclose(file);
+    if (broken)
+        return tyto_fault_set(fault, TYTO_ERR_FORMAT, path, 0, "--detector",
+                              "cannot be read, or is longer than %d bytes", MAX_NAMES_BYTES);
+    text[num] = '\0';
+    return TYTO_OK;
 }
 
 static int run_import(int argc, char **argv)
@@ -282,11 +330,22 @@ static int run_import(int argc, char **argv)
         return usage_error("import needs one file and -o OUT.safetensors", NULL);
     if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
         return usage_error("--frontend goes with --kind audio", NULL);
+    if ((options.names || options.params.letterbox) && options.kind != TYTO_ENCODER_VISUAL)
+        return usage_error("--detector and --letterbox go with --kind visual", NULL);
     options.params.path = argv[optind];
 
     struct tyto_encoder_file *file = NULL;
     struct tyto_fault fault = {0};
-    enum tyto_err err = tyto_import(&options.params, &file, &fault);
+    char names[MAX_NAMES_BYTES];
+    struct tyto_import_detector detector = ssd;
+    enum tyto_err err = TYTO_OK;
+    if (options.names) {
+        err = read_names(options.names, names, &fault);
+        detector.names = names;
+        options.params.detector = &detector;
+    }
+    if (!err)
+        err = tyto_import(&options.params, &file, &fault);
     if (!err)
         err = complete(file, &options, &fault);
     if (!err)
@@ -312,8 +371,8 @@ static void print_layer(const struct tyto_graph *graph, uint32_t idx)
     const struct tyto_layer *layer = &graph->layers[idx];
     const struct tyto_value *out = &graph->values[layer->out_idx];
     printf("  %3u %-10s v%u", idx, tyto_layer_op_name(layer->op), layer->in_idx[0]);
-    if (layer->op == TYTO_LAYER_ADD)
-        printf("+v%u", layer->in_idx[1]);
+    for (uint32_t i = 1; i < tyto_layer_num_inputs(layer); i++)
+        printf("+v%u", layer->in_idx[i]);
     printf(" -> v%u (%u,%u,%u)", layer->out_idx, out->h, out->w, out->c);
     if (layer->kernel_h)
         printf(" %ux%u/%ux%u pad %u,%u,%u,%u", layer->kernel_h, layer->kernel_w, layer->stride_h,

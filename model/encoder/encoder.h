@@ -14,6 +14,7 @@
 #include "base/frame.h"
 #include "base/log.h"
 #include "model/executor/executor.h"
+#include "model/graph/detector.h"
 #include "shaders/runtime/gpu.h"
 
 /* --- visual encoder -------------------------------------------------------------- */
@@ -39,13 +40,24 @@ void tyto_visual_destroy(struct tyto_visual **visual);
 void tyto_visual_shape(const struct tyto_visual *visual, uint32_t *ret_places_y,
                        uint32_t *ret_places_x, uint32_t *ret_channels);
 enum tyto_exec tyto_visual_exec(const struct tyto_visual *visual);
+/* Where a picture of that size, 1 or more each, lies among the places. */
+struct tyto_picture_fit tyto_visual_fit(const struct tyto_visual *visual, uint32_t width,
+                                        uint32_t height);
 /* Row i of the output becomes the features of frames[i]: the whole picture,
- * resized to the network's input by a triangle filter (antialiased bilinear),
- * normalised as the weights file says. num_frames <= max_batch. */
+ * resized to the network's input by a triangle filter (antialiased bilinear), squashed
+ * or letterboxed and normalised as the weights file says. num_frames <= max_batch. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_visual_run(struct tyto_visual *visual, const struct tyto_frame *frames,
                               uint32_t num_frames);
 const struct tyto_buf *tyto_visual_output(const struct tyto_visual *visual);
+/* The detector beside the features: its classes. NULL when the file has none. Borrowed. */
+const struct tyto_detector *tyto_visual_detector(const struct tyto_visual *visual);
+/* What the detector sees in frames[row] of the last run: see tyto_detector_find. INVALID without a
+ * detector, for a row that did not run and for a min_score outside (0, 1). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_visual_find(struct tyto_visual *visual, uint32_t row, float min_score,
+                               struct tyto_detection *ret_found, uint32_t max_found,
+                               uint32_t *ret_num);
 
 /* --- audio encoder ---------------------------------------------------------------- */
 

@@ -16,10 +16,10 @@ typedef float vec8 __attribute__((vector_size(32), aligned(4), may_alias));
 /* Taps of one axis: output i is the sum of taps[i*max_taps + t] * input[begin[i] + t];
  * max_taps is a multiple of LANES, unused taps are 0. */
 struct axis {
-    uint32_t num_in, num_out, max_taps, cap_taps;
+    uint32_t num_in, num_out, cap_out, max_taps, cap_taps;
     float scale;
-    uint32_t *begin, *num; /* owned (num_out) each */
-    float *taps;           /* owned (num_out, max_taps) */
+    uint32_t *begin, *num; /* owned (cap_out) each */
+    float *taps;           /* owned (cap_out, cap_taps) */
 };
 
 enum { AXIS_X, AXIS_Y, AXIS_CHROMA_X, AXIS_CHROMA_Y, NUM_AXES };
@@ -33,16 +33,16 @@ struct tyto_image_resize_cpu {
     float *level; /* (3, out_w): one output row of Y, U, V or R, G, B */
 };
 
-static enum tyto_err axis_set(struct axis *axis, uint32_t num_in, double scale)
+static enum tyto_err axis_set(struct axis *axis, uint32_t num_in, uint32_t num_out, double scale)
 {
-    if (axis->num_in == num_in && axis->scale == (float)scale)
+    if (axis->num_in == num_in && axis->num_out == num_out && axis->scale == (float)scale)
         return TYTO_OK;
 
     const double width = fmax(scale, 1.0);
     const uint32_t needed = 2 * (uint32_t)ceil(width) + 2;
     const uint32_t max_taps = (needed + LANES - 1) / LANES * LANES;
     if (max_taps > axis->cap_taps) {
-        float *taps = malloc((size_t)axis->num_out * max_taps * sizeof(*taps));
+        float *taps = malloc((size_t)axis->cap_out * max_taps * sizeof(*taps));
         if (!taps)
             return TYTO_ERR_NOMEM;
         free(axis->taps);
@@ -51,6 +51,7 @@ static enum tyto_err axis_set(struct axis *axis, uint32_t num_in, double scale)
     }
     axis->max_taps = max_taps;
     axis->num_in = num_in;
+    axis->num_out = num_out;
     axis->scale = (float)scale;
     for (uint32_t i = 0; i < axis->num_out; i++) {
         const double centre = ((double)i + 0.5) * scale;
@@ -147,10 +148,10 @@ static void resize_row(struct tyto_image_resize_cpu *resize, const struct axis *
 
 /* rgb = matrix * yuv + offset, clamped, normalised. */
 TYTO_SIMD
-static void write_row(const struct tyto_image_resize_shape *shape, const float matrix[3][4],
-                      const float *restrict level, float *restrict out)
+static void write_row(const struct tyto_image_resize_shape *shape, uint32_t width,
+                      const float matrix[3][4], const float *restrict level, float *restrict out)
 {
-    const uint32_t width = shape->out_w;
+    const uint32_t channels = tyto_image_resize_channels(shape);
     const float *mean = shape->mean, *scale = shape->scale;
 
     for (uint32_t x = 0; x < width; x++) {
@@ -159,8 +160,10 @@ static void write_row(const struct tyto_image_resize_shape *shape, const float m
             float rgb = matrix[c][0] * y + matrix[c][1] * u + matrix[c][2] * v + matrix[c][3];
             rgb = rgb < 0.0f ? 0.0f : rgb;
             rgb = rgb > 255.0f ? 255.0f : rgb;
-            out[3 * x + c] = (rgb - mean[c]) * scale[c];
+            out[channels * x + c] = (rgb - mean[c]) * scale[c];
         }
+        if (channels == 4)
+            out[4 * x + 3] = 1.0f;
     }
 }
 
@@ -189,20 +192,22 @@ static void colour_matrix(const struct tyto_frame *frame, float matrix[3][4])
     }
 }
 
-static enum tyto_err prepare(struct tyto_image_resize_cpu *resize, const struct tyto_frame *frame)
+static enum tyto_err prepare(struct tyto_image_resize_cpu *resize, const struct tyto_frame *frame,
+                             const struct tyto_image_resize_rect *rect)
 {
-    const double scale_x = (double)frame->width / resize->shape.out_w;
-    const double scale_y = (double)frame->height / resize->shape.out_h;
+    const uint32_t w = rect->width, h = rect->height;
+    const double scale_x = (double)frame->width / w;
+    const double scale_y = (double)frame->height / h;
     const uint32_t half_w = (frame->width + 1) / 2, half_h = (frame->height + 1) / 2;
     struct axis *axes = resize->axes;
-    enum tyto_err err = axis_set(&axes[AXIS_X], frame->width, scale_x);
+    enum tyto_err err = axis_set(&axes[AXIS_X], frame->width, w, scale_x);
 
     if (!err)
-        err = axis_set(&axes[AXIS_Y], frame->height, scale_y);
+        err = axis_set(&axes[AXIS_Y], frame->height, h, scale_y);
     if (!err && frame->format != TYTO_PIXEL_RGB)
-        err = axis_set(&axes[AXIS_CHROMA_X], half_w, scale_x / 2.0);
+        err = axis_set(&axes[AXIS_CHROMA_X], half_w, w, scale_x / 2.0);
     if (!err && frame->format != TYTO_PIXEL_RGB)
-        err = axis_set(&axes[AXIS_CHROMA_Y], half_h, scale_y / 2.0);
+        err = axis_set(&axes[AXIS_CHROMA_Y], half_h, h, scale_y / 2.0);
     if (err)
         return err;
 
@@ -225,29 +230,37 @@ enum tyto_err tyto_image_resize_cpu_run(struct tyto_image_resize_cpu *resize,
                                         const struct tyto_frame *frame, float *out)
 {
     enum tyto_err err = tyto_frame_check(frame);
-    if (!err)
-        err = prepare(resize, frame);
+    if (err)
+        return err;
+    const struct tyto_image_resize_rect rect =
+        tyto_image_resize_rect(&resize->shape, frame->width, frame->height);
+    err = prepare(resize, frame, &rect);
     if (err)
         return err;
 
     const struct axis *axes = resize->axes;
-    const uint32_t out_w = resize->shape.out_w;
+    const uint32_t width = rect.width;
+    const size_t channels = tyto_image_resize_channels(&resize->shape);
+    const size_t out_pitch = resize->shape.out_w * channels;
+    if (resize->shape.letterbox)
+        memset(out, 0, resize->shape.out_h * out_pitch * sizeof(*out));
+    out += rect.top * out_pitch + rect.left * channels;
     float *level = resize->level;
     float matrix[3][4];
     colour_matrix(frame, matrix);
-    for (uint32_t oy = 0; oy < resize->shape.out_h; oy++) {
+    for (uint32_t oy = 0; oy < rect.height; oy++) {
         const uint8_t *const *planes = frame->planes;
         const uint32_t *strides = frame->strides_bytes;
         const uint32_t pitch = frame->format == TYTO_PIXEL_RGB ? 3 : 1;
         resize_row(resize, &axes[AXIS_X], &axes[AXIS_Y], planes[0], strides[0], pitch, oy, level);
         if (frame->format == TYTO_PIXEL_NV12)
             resize_row(resize, &axes[AXIS_CHROMA_X], &axes[AXIS_CHROMA_Y], planes[1], strides[1], 2,
-                       oy, level + out_w);
+                       oy, level + width);
         else if (frame->format == TYTO_PIXEL_I420)
             for (uint32_t c = 1; c < 3; c++)
                 resize_row(resize, &axes[AXIS_CHROMA_X], &axes[AXIS_CHROMA_Y], planes[c],
-                           strides[c], 1, oy, level + (size_t)c * out_w);
-        write_row(&resize->shape, (const float(*)[4])matrix, level, out + (size_t)oy * out_w * 3);
+                           strides[c], 1, oy, level + (size_t)c * width);
+        write_row(&resize->shape, width, (const float(*)[4])matrix, level, out + oy * out_pitch);
     }
     return TYTO_OK;
 }
@@ -267,9 +280,9 @@ enum tyto_err tyto_image_resize_cpu_create(const struct tyto_image_resize_shape 
     bool complete = resize->level != NULL;
     for (int i = 0; i < NUM_AXES; i++) {
         struct axis *axis = &resize->axes[i];
-        axis->num_out = i == AXIS_X || i == AXIS_CHROMA_X ? shape->out_w : shape->out_h;
-        axis->begin = malloc((size_t)axis->num_out * 2 * sizeof(*axis->begin));
-        axis->num = axis->begin ? axis->begin + axis->num_out : NULL;
+        axis->cap_out = i == AXIS_X || i == AXIS_CHROMA_X ? shape->out_w : shape->out_h;
+        axis->begin = malloc((size_t)axis->cap_out * 2 * sizeof(*axis->begin));
+        axis->num = axis->begin ? axis->begin + axis->cap_out : NULL;
         complete = complete && axis->begin;
     }
     if (!complete) {

@@ -15,7 +15,7 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_image_resize_cpu_create(const struct tyto_image_resize_shape *shape,
                                            struct tyto_image_resize_cpu **ret_resize);
 void tyto_image_resize_cpu_destroy(struct tyto_image_resize_cpu **resize);
-/* out (out_h, out_w, 3) becomes the picture. TYTO_ERR_INVALID for a frame that is no
+/* out (out_h, out_w, channels) becomes the picture. TYTO_ERR_INVALID for a frame that is no
  * picture, NOMEM when a frame larger than all before finds no memory (nothing is
  * allocated otherwise); out is then untouched. */
 TYTO_MUST_CHECK

@@ -11,24 +11,27 @@ struct tyto_executor {
     uint32_t max_batch;
     struct tyto_executor_vk *vk;   /* VULKAN */
     struct tyto_executor_xnn *xnn; /* CPU, with buffers of its own */
-    struct tyto_buf *input, *output;
+    struct tyto_buf *input;
+    uint32_t num_outs;
+    struct tyto_buf *outputs[TYTO_GRAPH_MAX_OUTS];
 };
 
 static enum tyto_err create_cpu(struct tyto_executor *exec,
                                 const struct tyto_executor_params *params)
 {
     const struct tyto_graph *graph = params->graph;
-    const struct tyto_value *in = &graph->values[0], *out = &graph->values[graph->out_idx];
-    const uint64_t in_bytes = sizeof(float) * in->h * in->w * in->c * (uint64_t)params->max_batch;
-    const uint64_t out_bytes =
-        sizeof(float) * out->h * out->w * out->c * (uint64_t)params->max_batch;
+    const uint64_t row_bytes = sizeof(float) * (uint64_t)params->max_batch;
     enum tyto_err err =
         tyto_executor_xnn_create(graph, params->max_batch, params->num_threads, &exec->xnn);
 
     if (!err)
-        err = tyto_buf_create(params->gpu, TYTO_BUF_UPLOAD, in_bytes, &exec->input);
-    if (!err)
-        err = tyto_buf_create(params->gpu, TYTO_BUF_UPLOAD, out_bytes, &exec->output);
+        err = tyto_buf_create(params->gpu, TYTO_BUF_UPLOAD,
+                              row_bytes * tyto_value_num_floats(&graph->values[0]), &exec->input);
+    for (uint32_t i = 0; i < exec->num_outs && !err; i++) {
+        const struct tyto_value *out = &graph->values[tyto_graph_out(graph, i)];
+        err = tyto_buf_create(params->gpu, TYTO_BUF_UPLOAD, row_bytes * tyto_value_num_floats(out),
+                              &exec->outputs[i]);
+    }
     return err;
 }
 
@@ -53,6 +56,7 @@ enum tyto_err tyto_executor_create(const struct tyto_executor_params *params,
 
     exec->kind = pick(params);
     exec->max_batch = params->max_batch;
+    exec->num_outs = tyto_graph_num_outs(params->graph);
     enum tyto_err err = TYTO_OK;
     if (exec->kind == TYTO_EXEC_CPU) {
         err = create_cpu(exec, params);
@@ -81,7 +85,8 @@ void tyto_executor_destroy(struct tyto_executor **exec)
     tyto_executor_vk_destroy(&(*exec)->vk);
     tyto_executor_xnn_destroy(&(*exec)->xnn);
     tyto_buf_destroy(&(*exec)->input);
-    tyto_buf_destroy(&(*exec)->output);
+    for (uint32_t i = 0; i < TYTO_GRAPH_MAX_OUTS; i++)
+        tyto_buf_destroy(&(*exec)->outputs[i]);
     free(*exec);
     *exec = NULL;
 }
@@ -98,7 +103,12 @@ struct tyto_buf *tyto_executor_input(const struct tyto_executor *exec)
 
 const struct tyto_buf *tyto_executor_output(const struct tyto_executor *exec)
 {
-    return exec->vk ? tyto_executor_vk_output(exec->vk) : exec->output;
+    return tyto_executor_output_at(exec, 0);
+}
+
+const struct tyto_buf *tyto_executor_output_at(const struct tyto_executor *exec, uint32_t idx)
+{
+    return exec->vk ? tyto_executor_vk_output(exec->vk, idx) : exec->outputs[idx];
 }
 
 enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch)
@@ -107,6 +117,8 @@ enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch)
         return TYTO_ERR_INVALID;
     if (exec->vk)
         return tyto_executor_vk_run(exec->vk, batch);
-    return tyto_executor_xnn_run(exec->xnn, tyto_buf_map(exec->input), tyto_buf_map(exec->output),
-                                 batch);
+    float *outputs[TYTO_GRAPH_MAX_OUTS];
+    for (uint32_t i = 0; i < exec->num_outs; i++)
+        outputs[i] = tyto_buf_map(exec->outputs[i]);
+    return tyto_executor_xnn_run(exec->xnn, tyto_buf_map(exec->input), outputs, batch);
 }

@@ -40,7 +40,9 @@ enum tyto_exec tyto_executor_kind(const struct tyto_executor *exec); /* never AU
 struct tyto_buf *tyto_executor_input(const struct tyto_executor *exec);
 /* (max_batch, H, W, C) f32 of the graph's output. Borrowed. */
 const struct tyto_buf *tyto_executor_output(const struct tyto_executor *exec);
-/* Runs the first `batch` rows of the input buffer; the output is ready on return. */
+/* The same of tyto_graph_out(graph, idx), idx below tyto_graph_num_outs. */
+const struct tyto_buf *tyto_executor_output_at(const struct tyto_executor *exec, uint32_t idx);
+/* Runs the first `batch` rows of the input buffer; the outputs are ready on return. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch);
 

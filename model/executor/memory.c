@@ -3,22 +3,12 @@
 
 #include <string.h>
 
-uint64_t tyto_value_num_floats(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
-static uint32_t num_inputs(const struct tyto_layer *layer)
-{
-    return layer->op == TYTO_LAYER_ADD ? 2 : 1;
-}
-
 static uint32_t num_uses(const struct tyto_graph *graph, uint32_t value_idx)
 {
-    uint32_t num = value_idx == graph->out_idx ? 1 : 0;
+    uint32_t num = tyto_graph_is_out(graph, value_idx) ? 1 : 0;
 
     for (uint32_t l = 0; l < graph->num_layers; l++)
-        for (uint32_t i = 0; i < num_inputs(&graph->layers[l]); i++)
+        for (uint32_t i = 0; i < tyto_layer_num_inputs(&graph->layers[l]); i++)
             num += graph->layers[l].in_idx[i] == value_idx;
     return num;
 }
@@ -120,27 +110,32 @@ static void lay_values(const struct tyto_graph *graph, struct tyto_graph_plan *p
     memset(last_use, 0, sizeof(last_use));
     memset(plan->slot_of, 0xff, sizeof(plan->slot_of));
     for (uint32_t s = 0; s < plan->num_steps; s++) {
+        const struct tyto_layer *layer = &graph->layers[plan->steps[s].layer_idx];
         last_use[plan->steps[s].in_idx] = s;
+        for (uint32_t i = 1; i < layer->num_ins; i++)
+            last_use[layer->in_idx[i]] = s;
         if (plan->steps[s].residual_idx != TYTO_NO_VALUE)
             last_use[plan->steps[s].residual_idx] = s;
     }
-    last_use[0] = last_use[graph->out_idx] = UINT32_MAX;
+    last_use[0] = UINT32_MAX;
+    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++)
+        last_use[tyto_graph_out(graph, i)] = UINT32_MAX;
     plan->slot_of[0] = pick_slot(plan, taken, tyto_value_num_floats(&graph->values[0]));
     taken[plan->slot_of[0]] = true;
     for (uint32_t s = 0; s < plan->num_steps; s++) {
         const struct tyto_step *step = &plan->steps[s];
         const uint64_t floats = tyto_value_num_floats(&graph->values[step->out_idx]);
-        /* The output gets a slot that nobody had before, so that it survives the run. */
+        /* An output gets a slot that nobody had before, so that it survives the run. */
         bool all_taken[TYTO_GRAPH_MAX_VALUES + 1];
         memset(all_taken, true, sizeof(all_taken));
-        const bool is_out = step->out_idx == graph->out_idx;
+        const bool is_out = tyto_graph_is_out(graph, step->out_idx);
         const uint32_t slot = pick_slot(plan, is_out ? all_taken : taken, floats);
         plan->slot_of[step->out_idx] = slot;
         taken[slot] = true;
         for (uint32_t v = 0; v < graph->num_values; v++)
             if (plan->slot_of[v] != TYTO_NO_SLOT && last_use[v] == s)
                 taken[plan->slot_of[v]] = false;
-        /* A result that nobody reads is dropped at once, unless it is the output. */
+        /* A result that nobody reads is dropped at once, unless it is an output. */
         if (!is_out && last_use[step->out_idx] <= s)
             taken[slot] = false;
     }

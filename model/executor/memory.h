@@ -33,9 +33,7 @@ struct tyto_graph_plan {
 };
 
 /* graph passes tyto_graph_check. Two values share a slot only when no step needs
- * both; input and output have slots of their own. Cannot fail. */
+ * both; input and outputs have slots of their own. Cannot fail. */
 void tyto_graph_plan_make(const struct tyto_graph *graph, struct tyto_graph_plan *ret_plan);
-
-uint64_t tyto_value_num_floats(const struct tyto_value *value);
 
 #endif

@@ -10,6 +10,7 @@
 #include "shaders/dwconv/dwconv.h"
 #include "shaders/elementwise/elementwise.h"
 #include "shaders/pool/pool.h"
+#include "shaders/resize/resize.h"
 #include "shaders/softmax/softmax.h"
 
 /* A GPU is kept busy by some 8 pictures; a software driver by one, whose values
@@ -36,6 +37,7 @@ struct tyto_executor_vk {
     struct tyto_conv *conv;
     struct tyto_dwconv *dwconv;
     struct tyto_pool *pool;
+    struct tyto_resizer *resizer;
     struct tyto_elementwise *elementwise;
     struct tyto_softmax *softmax;
 };
@@ -104,6 +106,9 @@ static enum tyto_err create_weights(struct tyto_executor_vk *exec, const struct 
     case TYTO_LAYER_MEAN:
     case TYTO_LAYER_ACTIVATION:
     case TYTO_LAYER_SOFTMAX:
+    case TYTO_LAYER_CONCAT:
+    case TYTO_LAYER_STACK:
+    case TYTO_LAYER_RESIZE:
         return TYTO_OK;
     case TYTO_LAYER_NUM_OPS:
         break;
@@ -125,11 +130,17 @@ struct recording {
     uint32_t first_row, num_rows;
 };
 
+/* The input and the outputs have max_batch rows, other values those of one group. */
+static bool holds_all_rows(const struct tyto_graph *graph, uint32_t value_idx)
+{
+    return value_idx == 0 || tyto_graph_is_out(graph, value_idx);
+}
+
 static struct place place_of(const struct recording *rec, uint32_t value_idx)
 {
     const struct tyto_executor_vk *exec = rec->exec;
     const uint64_t row_bytes = tyto_value_num_floats(&exec->graph->values[value_idx]) * 4;
-    const bool whole = value_idx == 0 || value_idx == exec->graph->out_idx;
+    const bool whole = holds_all_rows(exec->graph, value_idx);
 
     return (struct place){
         .buf = exec->slots[exec->layout.slot_of[value_idx]],
@@ -291,6 +302,66 @@ static enum tyto_err record_pool(const struct recording *rec, const struct tyto_
     return tyto_pool_record(rec->exec->pool, rec->plan, &shape, &x, &y);
 }
 
+static enum tyto_err record_resize(const struct recording *rec, const struct tyto_step *step)
+{
+    static const enum tyto_resize_mode modes[TYTO_RESIZE_NUM] = {
+        [TYTO_RESIZE_NEAREST] = TYTO_RESIZE_MODE_NEAREST,
+        [TYTO_RESIZE_BILINEAR] = TYTO_RESIZE_MODE_BILINEAR,
+        [TYTO_RESIZE_CORNERS] = TYTO_RESIZE_MODE_CORNERS,
+    };
+    const struct tyto_graph *graph = rec->exec->graph;
+    const struct tyto_value *in = &graph->values[step->in_idx];
+    const struct tyto_value *out = &graph->values[step->out_idx];
+    const struct tyto_resize_shape shape = {
+        .mode = modes[graph->layers[step->layer_idx].resize],
+        .batch = rec->num_rows,
+        .in_h = in->h,
+        .in_w = in->w,
+        .out_h = out->h,
+        .out_w = out->w,
+        .channels = in->c,
+    };
+    const struct tyto_bind x = bind_of(place_of(rec, step->in_idx));
+    const struct tyto_bind y = bind_of(place_of(rec, step->out_idx));
+
+    return tyto_resizer_record(rec->exec->resizer, rec->plan, &shape, &x, &y);
+}
+
+/* CONCAT and STACK: each input is copied, by a pool of one value, between the others. */
+static enum tyto_err record_parts(const struct recording *rec, const struct tyto_step *step)
+{
+    const struct tyto_graph *graph = rec->exec->graph;
+    const struct tyto_layer *layer = &graph->layers[step->layer_idx];
+    const struct tyto_value *out = &graph->values[step->out_idx];
+    const bool beside = layer->op == TYTO_LAYER_CONCAT;
+    const struct place place = place_of(rec, step->out_idx);
+    const struct tyto_bind to = {.buf = place.buf};
+    struct tyto_pool_shape shape = {
+        .mode = TYTO_POOL_MODE_MAX,
+        .batch = rec->num_rows,
+        .in_h = beside ? out->h : 1,
+        .in_w = beside ? out->w : 1,
+        .kernel_h = 1,
+        .kernel_w = 1,
+        .stride_h = 1,
+        .stride_w = 1,
+        .out_pitch = beside ? out->c : (uint32_t)tyto_value_num_floats(out),
+        .out_item = holds_all_rows(graph, step->out_idx) ? rec->first_row : 0,
+    };
+    enum tyto_err err = TYTO_OK;
+
+    shape.out_h = shape.in_h;
+    shape.out_w = shape.in_w;
+    for (uint32_t i = 0; i < layer->num_ins && !err; i++) {
+        const struct tyto_value *in = &graph->values[layer->in_idx[i]];
+        const struct tyto_bind from = bind_of(place_of(rec, layer->in_idx[i]));
+        shape.channels = beside ? in->c : (uint32_t)tyto_value_num_floats(in);
+        err = tyto_pool_record(rec->exec->pool, rec->plan, &shape, &from, &to);
+        shape.out_first += shape.channels;
+    }
+    return err;
+}
+
 static enum tyto_err record_softmax(const struct recording *rec, const struct tyto_step *step)
 {
     const struct tyto_value *out = &rec->exec->graph->values[step->out_idx];
@@ -327,6 +398,13 @@ static enum tyto_err record_step(const struct recording *rec, const struct tyto_
         break;
     case TYTO_LAYER_SOFTMAX:
         err = record_softmax(rec, step);
+        break;
+    case TYTO_LAYER_CONCAT:
+    case TYTO_LAYER_STACK:
+        err = record_parts(rec, step);
+        break;
+    case TYTO_LAYER_RESIZE:
+        err = record_resize(rec, step);
         break;
     case TYTO_LAYER_NUM_OPS:
         break;
@@ -376,20 +454,50 @@ static enum tyto_err create_ops(struct tyto_executor_vk *exec)
     if (!err)
         err = tyto_pool_create(exec->gpu, &exec->pool);
     if (!err)
+        err = tyto_resizer_create(exec->gpu, &exec->resizer);
+    if (!err)
         err = tyto_elementwise_create(exec->gpu, &exec->elementwise);
     if (!err)
         err = tyto_softmax_create(exec->gpu, &exec->softmax);
     return err;
 }
 
-/* Bindings must start at multiples of 256 bytes, so the rows of input and output
- * may be cut into groups only where group * row_bytes is one. */
-static uint32_t pick_group(const struct tyto_executor_vk *exec)
+/* Nothing binds the value's rows one group at a time: record_parts makes it, and nobody reads it.
+ */
+static bool is_bound_whole(const struct tyto_executor_vk *exec, uint32_t value_idx)
+{
+    bool parts = false;
+
+    for (uint32_t s = 0; s < exec->layout.num_steps; s++) {
+        const struct tyto_step *step = &exec->layout.steps[s];
+        const struct tyto_layer *layer = &exec->graph->layers[step->layer_idx];
+        for (uint32_t i = 0; i < tyto_layer_num_inputs(layer); i++)
+            if (layer->in_idx[i] == value_idx)
+                return false;
+        if (step->residual_idx == value_idx)
+            return false;
+        if (step->out_idx == value_idx)
+            parts = (layer->op == TYTO_LAYER_CONCAT || layer->op == TYTO_LAYER_STACK) &&
+                    step->act == TYTO_ACT_NONE && !step->has_clamp_min;
+    }
+    return parts;
+}
+
+/* Bindings must start at multiples of 256 bytes. */
+static bool group_aligns(const struct tyto_executor_vk *exec, uint32_t group)
 {
     const struct tyto_graph *graph = exec->graph;
+
+    for (uint32_t v = 0; v < graph->num_values; v++)
+        if (holds_all_rows(graph, v) && !is_bound_whole(exec, v) &&
+            group * tyto_value_num_floats(&graph->values[v]) * 4 % BIND_ALIGN_BYTES != 0)
+            return false;
+    return true;
+}
+
+static uint32_t pick_group(const struct tyto_executor_vk *exec)
+{
     const bool cpu = tyto_gpu_get_info(exec->gpu)->kind == TYTO_GPU_KIND_CPU;
-    const uint64_t in_bytes = tyto_value_num_floats(&graph->values[0]) * 4;
-    const uint64_t out_bytes = tyto_value_num_floats(&graph->values[graph->out_idx]) * 4;
     uint64_t largest = 4;
     uint32_t group = cpu ? GROUP_CPU : GROUP_GPU;
 
@@ -398,8 +506,7 @@ static uint32_t pick_group(const struct tyto_executor_vk *exec)
             largest = exec->layout.slot_floats[s] * 4;
     while (group > 1 && group * largest > MAX_SLOT_BYTES)
         group--;
-    while (group < exec->max_batch &&
-           (group * in_bytes % BIND_ALIGN_BYTES != 0 || group * out_bytes % BIND_ALIGN_BYTES != 0))
+    while (group < exec->max_batch && !group_aligns(exec, group))
         group++;
     return group < exec->max_batch ? group : exec->max_batch;
 }
@@ -407,12 +514,14 @@ static uint32_t pick_group(const struct tyto_executor_vk *exec)
 static enum tyto_err create_slots(struct tyto_executor_vk *exec)
 {
     const struct tyto_graph_plan *layout = &exec->layout;
-    const uint32_t in_slot = layout->slot_of[0];
-    const uint32_t out_slot = layout->slot_of[exec->graph->out_idx];
+    bool all_rows[TYTO_GRAPH_MAX_VALUES + 1] = {false};
     enum tyto_err err = TYTO_OK;
 
+    for (uint32_t v = 0; v < exec->graph->num_values; v++)
+        if (holds_all_rows(exec->graph, v))
+            all_rows[layout->slot_of[v]] = true;
     for (uint32_t s = 0; s < layout->num_slots && !err; s++) {
-        const uint64_t rows = s == in_slot || s == out_slot ? exec->max_batch : exec->group;
+        const uint64_t rows = all_rows[s] ? exec->max_batch : exec->group;
         /* Kernels read whole vec4s: up to three floats past the end. */
         const uint64_t bytes = (layout->slot_floats[s] * rows + 4) * sizeof(float);
         err = tyto_buf_create(exec->gpu, TYTO_BUF_DEVICE, bytes, &exec->slots[s]);
@@ -471,6 +580,7 @@ void tyto_executor_vk_destroy(struct tyto_executor_vk **exec)
     tyto_softmax_destroy(&self->softmax);
     tyto_elementwise_destroy(&self->elementwise);
     tyto_pool_destroy(&self->pool);
+    tyto_resizer_destroy(&self->resizer);
     tyto_dwconv_destroy(&self->dwconv);
     tyto_conv_destroy(&self->conv);
     tyto_gemm_destroy(&self->gemm);
@@ -483,9 +593,9 @@ struct tyto_buf *tyto_executor_vk_input(const struct tyto_executor_vk *exec)
     return exec->slots[exec->layout.slot_of[0]];
 }
 
-const struct tyto_buf *tyto_executor_vk_output(const struct tyto_executor_vk *exec)
+const struct tyto_buf *tyto_executor_vk_output(const struct tyto_executor_vk *exec, uint32_t idx)
 {
-    return exec->slots[exec->layout.slot_of[exec->graph->out_idx]];
+    return exec->slots[exec->layout.slot_of[tyto_graph_out(exec->graph, idx)]];
 }
 
 enum tyto_err tyto_executor_vk_run(struct tyto_executor_vk *exec, uint32_t batch)

@@ -39,6 +39,8 @@ enum step_kind {
     STEP_COPY,
     STEP_TANH,
     STEP_PLAIN_LEAKY_RELU,
+    STEP_PARTS,
+    STEP_RESIZE,
 };
 
 struct step {
@@ -48,17 +50,23 @@ struct step {
     struct tyto_value in_shape;
     uint64_t out_elems; /* of one item */
     float slope;
-    const float *in[2];
+    const float *in[TYTO_LAYER_MAX_INS];
     float *out;
+    /* PARTS: at each of num_places, widths[i] floats of input i after those of the one before. */
+    uint32_t num_ins;
+    uint64_t num_places, widths[TYTO_LAYER_MAX_INS];
+    struct tyto_value out_shape; /* RESIZE */
+    enum tyto_resize resize;
 };
 
 struct tyto_executor_xnn {
     uint32_t max_batch, chunk;
     uint32_t set_up; /* items the operators are set up for; 0: none */
-    uint64_t in_elems, out_elems;
+    uint32_t num_outs;
+    uint64_t in_elems, out_elems[TYTO_GRAPH_MAX_OUTS];
     float *arena;
     float *input;
-    const float *output;
+    const float *outputs[TYTO_GRAPH_MAX_OUTS];
     pthreadpool_t pool;
     uint32_t num_steps;
     struct step steps[MAX_STEPS];
@@ -92,11 +100,11 @@ static void plan_lifetimes(const struct tyto_graph *graph, uint32_t chunk, struc
         plan->born[layer->out_idx] = i + 1;
         plan->dies[layer->out_idx] = i + 1;
         plan->sizes[layer->out_idx] = round_up(num_elems(&graph->values[layer->out_idx]) * chunk);
-        plan->dies[layer->in_idx[0]] = i + 1;
-        if (layer->op == TYTO_LAYER_ADD)
-            plan->dies[layer->in_idx[1]] = i + 1;
+        for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
+            plan->dies[layer->in_idx[j]] = i + 1;
     }
-    plan->dies[graph->out_idx] = graph->num_layers + 1;
+    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++)
+        plan->dies[tyto_graph_out(graph, i)] = graph->num_layers + 1;
 }
 
 /* The lowest offset at which value idx meets no placed value that lives at the same time. */
@@ -271,6 +279,8 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
     case STEP_COPY:
     case STEP_TANH:
     case STEP_PLAIN_LEAKY_RELU:
+    case STEP_PARTS:
+    case STEP_RESIZE:
         break;
     }
     return xnn_status_success;
@@ -301,6 +311,11 @@ static enum step_kind first_kind(const struct tyto_graph *graph, const struct ty
         return STEP_MEAN;
     case TYTO_LAYER_SOFTMAX:
         return STEP_SOFTMAX;
+    case TYTO_LAYER_CONCAT:
+    case TYTO_LAYER_STACK:
+        return STEP_PARTS;
+    case TYTO_LAYER_RESIZE:
+        return STEP_RESIZE;
     case TYTO_LAYER_ACTIVATION:
     case TYTO_LAYER_NUM_OPS:
         break;
@@ -322,19 +337,41 @@ static enum tyto_err add_post(struct tyto_executor_xnn *exec, const struct tyto_
     return from_xnn(create_first(graph, layer, plan, step));
 }
 
+static void set_inputs(const struct tyto_executor_xnn *exec, const struct tyto_graph *graph,
+                       const struct tyto_layer *layer, const struct plan *memory, struct step *step)
+{
+    step->in_shape = graph->values[layer->in_idx[0]];
+    step->out_shape = graph->values[layer->out_idx];
+    step->out_elems = num_elems(&step->out_shape);
+    step->resize = layer->resize;
+    step->num_ins = tyto_layer_num_inputs(layer);
+    step->num_places =
+        layer->op == TYTO_LAYER_CONCAT ? (uint64_t)step->out_shape.h * step->out_shape.w : 1;
+    for (uint32_t i = 0; i < step->num_ins; i++) {
+        step->in[i] = exec->arena + memory->offsets[layer->in_idx[i]];
+        step->widths[i] = num_elems(&graph->values[layer->in_idx[i]]) / step->num_places;
+    }
+}
+
+/* Their steps take no bounds: those are a pass of their own. */
+static bool takes_no_bounds(enum tyto_layer_op op)
+{
+    return op == TYTO_LAYER_SOFTMAX || op == TYTO_LAYER_CONCAT || op == TYTO_LAYER_STACK ||
+           op == TYTO_LAYER_RESIZE;
+}
+
 static enum tyto_err add_layer(struct tyto_executor_xnn *exec, const struct tyto_graph *graph,
                                const struct tyto_layer *layer, const struct plan *memory)
 {
     struct result_plan plan = plan_result(layer);
-    if (layer->op == TYTO_LAYER_SOFTMAX && (plan.lo > -INFINITY || plan.hi < INFINITY))
-        plan.clamp = true; /* softmax takes no bounds: a pass of its own */
+    if (takes_no_bounds(layer->op) && (plan.lo > -INFINITY || plan.hi < INFINITY)) {
+        plan.clamp = true;
+        if (plan.leaky_relu) /* behind it, as the layer says */
+            plan.lo = layer->clamp_min;
+    }
     float *out = exec->arena + memory->offsets[layer->out_idx];
     struct step *step = add_step(exec, first_kind(graph, layer, &plan));
-    step->in_shape = graph->values[layer->in_idx[0]];
-    step->out_elems = num_elems(&graph->values[layer->out_idx]);
-    step->in[0] = exec->arena + memory->offsets[layer->in_idx[0]];
-    if (layer->op == TYTO_LAYER_ADD)
-        step->in[1] = exec->arena + memory->offsets[layer->in_idx[1]];
+    set_inputs(exec, graph, layer, memory, step);
     step->out = out;
     enum tyto_err err = step->kind == STEP_CONV_AVX2
                             ? tyto_conv_avx2_create(graph, layer, plan.lo, plan.hi, &step->conv)
@@ -386,6 +423,8 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
     case STEP_COPY:
     case STEP_TANH:
     case STEP_PLAIN_LEAKY_RELU:
+    case STEP_PARTS:
+    case STEP_RESIZE:
         break;
     }
     return xnn_status_success;
@@ -410,10 +449,63 @@ static void run_conv(const struct step *step, uint32_t batch, pthreadpool_t pool
                                tyto_conv_avx2_num_parts(step->conv, batch), 0);
 }
 
+static void run_parts(const struct step *step, size_t batch)
+{
+    const size_t num_rows = (size_t)step->num_places * batch;
+    const size_t pitch = (size_t)(step->out_elems / step->num_places);
+    float *out = step->out;
+    for (uint32_t i = 0; i < step->num_ins; i++) {
+        const size_t width = (size_t)step->widths[i];
+        for (size_t row = 0; row < num_rows; row++)
+            memcpy(out + row * pitch, step->in[i] + row * width, width * sizeof(float));
+        out += width;
+    }
+}
+
+/* Places under output place i, and the share of the second. */
+static float place_under(enum tyto_resize resize, uint32_t i, uint32_t n_in, uint32_t n_out,
+                         uint32_t under[2])
+{
+    double at = (double)((uint64_t)i * n_in / n_out);
+    if (resize == TYTO_RESIZE_BILINEAR)
+        at = fmin(fmax(((double)i + 0.5) * n_in / n_out - 0.5, 0.0), (double)n_in - 1.0);
+    else if (resize == TYTO_RESIZE_CORNERS)
+        at = n_out > 1 ? (double)i * (n_in - 1) / (n_out - 1) : 0.0;
+    under[0] = (uint32_t)at;
+    under[1] = under[0] + 1 < n_in ? under[0] + 1 : under[0];
+    return (float)(at - under[0]);
+}
+
+static void run_resize(const struct step *step, size_t batch)
+{
+    const struct tyto_value *in = &step->in_shape, *out = &step->out_shape;
+    const size_t row_floats = (size_t)in->w * in->c;
+    float *to = step->out;
+    for (size_t b = 0; b < batch; b++)
+        for (uint32_t y = 0; y < out->h; y++) {
+            uint32_t row[2], col[2];
+            const float below = place_under(step->resize, y, in->h, out->h, row);
+            const float *item = step->in[0] + b * in->h * row_floats;
+            for (uint32_t x = 0; x < out->w; x++, to += in->c) {
+                const float right = place_under(step->resize, x, in->w, out->w, col);
+                const float *at[4];
+                for (int i = 0; i < 4; i++)
+                    at[i] = item + row[i / 2] * row_floats + (size_t)col[i % 2] * in->c;
+                for (uint32_t c = 0; c < in->c; c++)
+                    to[c] = (at[0][c] * (1.0f - right) + at[1][c] * right) * (1.0f - below) +
+                            (at[2][c] * (1.0f - right) + at[3][c] * right) * below;
+            }
+        }
+}
+
 static void run_plain(const struct step *step, size_t batch)
 {
     const size_t num = (size_t)step->out_elems * batch;
-    if (step->kind == STEP_COPY)
+    if (step->kind == STEP_PARTS)
+        run_parts(step, batch);
+    else if (step->kind == STEP_RESIZE)
+        run_resize(step, batch);
+    else if (step->kind == STEP_COPY)
         memcpy(step->out, step->in[0], num * sizeof(float));
     else if (step->kind == STEP_TANH)
         for (size_t i = 0; i < num; i++)
@@ -452,7 +544,8 @@ static enum tyto_err create_steps(struct tyto_executor_xnn *exec, const struct t
     if (!err) {
         memset(exec->arena, 0, (size_t)arena_bytes);
         exec->input = exec->arena + memory->offsets[0];
-        exec->output = exec->arena + memory->offsets[graph->out_idx];
+        for (uint32_t i = 0; i < exec->num_outs; i++)
+            exec->outputs[i] = exec->arena + memory->offsets[tyto_graph_out(graph, i)];
     }
     if (!err && num_threads != 1) {
         exec->pool = pthreadpool_create(num_threads);
@@ -483,7 +576,9 @@ enum tyto_err tyto_executor_xnn_create(const struct tyto_graph *graph, uint32_t 
     exec->max_batch = max_batch;
     exec->chunk = chunk < 1 ? 1 : chunk > max_batch ? max_batch : (uint32_t)chunk;
     exec->in_elems = num_elems(&graph->values[0]);
-    exec->out_elems = num_elems(&graph->values[graph->out_idx]);
+    exec->num_outs = tyto_graph_num_outs(graph);
+    for (uint32_t i = 0; i < exec->num_outs; i++)
+        exec->out_elems[i] = num_elems(&graph->values[tyto_graph_out(graph, i)]);
     err = create_steps(exec, graph, num_threads);
     if (!err)
         err = set_up(exec, exec->chunk); /* allocates what later set-ups reuse */
@@ -528,7 +623,7 @@ static enum tyto_err run_chunk(struct tyto_executor_xnn *exec, uint32_t batch)
 }
 
 enum tyto_err tyto_executor_xnn_run(struct tyto_executor_xnn *exec, const float *input,
-                                    float *output, uint32_t batch)
+                                    float *const *outputs, uint32_t batch)
 {
     if (batch < 1 || batch > exec->max_batch)
         return TYTO_ERR_INVALID;
@@ -539,8 +634,9 @@ enum tyto_err tyto_executor_xnn_run(struct tyto_executor_xnn *exec, const float 
         const enum tyto_err err = run_chunk(exec, num);
         if (err)
             return err;
-        memcpy(output + done * exec->out_elems, exec->output,
-               (size_t)(num * exec->out_elems) * sizeof(float));
+        for (uint32_t i = 0; i < exec->num_outs; i++)
+            memcpy(outputs[i] + done * exec->out_elems[i], exec->outputs[i],
+                   (size_t)(num * exec->out_elems[i]) * sizeof(float));
     }
     return TYTO_OK;
 }

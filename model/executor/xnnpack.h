@@ -19,11 +19,11 @@ enum tyto_err tyto_executor_xnn_create(const struct tyto_graph *graph, uint32_t 
                                        uint32_t num_threads, struct tyto_executor_xnn **ret_exec);
 void tyto_executor_xnn_destroy(struct tyto_executor_xnn **exec);
 
-/* input (batch, H, W, C) of value 0, output (batch, H, W, C) of the graph's output, both f32 and
- * borrowed for the call. 1 <= batch <= max_batch, else INVALID. Allocates nothing; one thread at
- * a time. */
+/* input (batch, H, W, C) of value 0, outputs[i] (batch, H, W, C) of tyto_graph_out(graph, i), all
+ * f32 and borrowed for the call. 1 <= batch <= max_batch, else INVALID. Allocates nothing; one
+ * thread at a time. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_executor_xnn_run(struct tyto_executor_xnn *exec, const float *input,
-                                    float *output, uint32_t batch);
+                                    float *const *outputs, uint32_t batch);
 
 #endif

@@ -11,14 +11,23 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "files/digest.h"
+#include "model/graph/detector.h"
 #include "model/graph/graph.h"
 #include "shaders/log_mel/log_mel.h"
 
 enum tyto_encoder_kind {
     TYTO_ENCODER_GENERIC, /* the graph and nothing else */
-    TYTO_ENCODER_VISUAL,  /* input (H, W, 3): x = (pixel - mean) * scale, pixel 0..255 */
+    TYTO_ENCODER_VISUAL,  /* input (H, W, 3 or 4): x = (pixel - mean) * scale, pixel 0..255 */
     TYTO_ENCODER_AUDIO,   /* input (frames, bands, 1) of log-mel; may say how it is made */
     TYTO_ENCODER_NUM_KINDS
+};
+
+/* How a picture becomes the input of a visual encoder. */
+enum tyto_fit {
+    TYTO_FIT_SQUASH,    /* all of the input, whatever its shape; 3 channels */
+    TYTO_FIT_LETTERBOX, /* as large as goes without changing its shape, in the middle; the rest is
+                         * 0, and a fourth channel is 1 where the picture is and 0 beside it */
+    TYTO_FIT_NUM
 };
 
 /* Sound to the graph's input: see shaders/log_mel. */
@@ -39,7 +48,10 @@ struct tyto_encoder_file {
     enum tyto_encoder_kind kind;
     struct tyto_graph graph;
     float mean[3], scale[3]; /* VISUAL, else 0 and 1 */
-    bool has_frontend;       /* AUDIO only */
+    enum tyto_fit fit;       /* VISUAL */
+    bool has_detector;       /* VISUAL only */
+    struct tyto_detector detector;
+    bool has_frontend; /* AUDIO only */
     struct tyto_frontend frontend;
     char source[128];                          /* name of the imported file */
     char source_sha256[TYTO_DIGEST_HEX_BYTES]; /* "" when not known */

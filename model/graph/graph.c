@@ -24,6 +24,16 @@ const char *tyto_layer_op_name(enum tyto_layer_op op)
     return (unsigned)op < TYTO_LAYER_NUM_OPS ? names[op] : "?";
 }
 
+const char *tyto_resize_name(enum tyto_resize resize)
+{
+    static const char *const names[] = {
+#define TYTO_RESIZE_NAME(name, text) text,
+        TYTO_RESIZE_LIST(TYTO_RESIZE_NAME)
+#undef TYTO_RESIZE_NAME
+    };
+    return (unsigned)resize < TYTO_RESIZE_NUM ? names[resize] : "?";
+}
+
 const char *tyto_act_name(enum tyto_act act)
 {
     static const char *const names[TYTO_ACT_NUM] = {
@@ -59,6 +69,9 @@ uint64_t tyto_layer_num_weights(const struct tyto_graph *graph, const struct tyt
     case TYTO_LAYER_MEAN:
     case TYTO_LAYER_ACTIVATION:
     case TYTO_LAYER_SOFTMAX:
+    case TYTO_LAYER_CONCAT:
+    case TYTO_LAYER_STACK:
+    case TYTO_LAYER_RESIZE:
     case TYTO_LAYER_NUM_OPS:
         break;
     }
@@ -98,9 +111,30 @@ static bool side_fits(uint32_t in, uint32_t out, uint32_t kernel, uint32_t strid
     return (in + before + after - kernel) / stride + 1 == out;
 }
 
-static bool shape_fits(const struct tyto_layer *layer, const struct tyto_value *in,
-                       const struct tyto_value *other, const struct tyto_value *out)
+/* CONCAT and STACK: every float of the inputs has its place in the output, and every place one. */
+static bool parts_fit(const struct tyto_graph *graph, const struct tyto_layer *layer)
 {
+    const struct tyto_value *out = &graph->values[layer->out_idx];
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < layer->num_ins; i++) {
+        const struct tyto_value *in = &graph->values[layer->in_idx[i]];
+        if (layer->op == TYTO_LAYER_CONCAT && (in->h != out->h || in->w != out->w))
+            return false;
+        sum += num_elems(in);
+    }
+    return sum == num_elems(out);
+}
+
+static bool shape_fits(const struct tyto_graph *graph, const struct tyto_layer *layer)
+{
+    const struct tyto_value *in = &graph->values[layer->in_idx[0]];
+    const struct tyto_value *out = &graph->values[layer->out_idx];
+
+    if (layer->op == TYTO_LAYER_CONCAT || layer->op == TYTO_LAYER_STACK)
+        return parts_fit(graph, layer);
+    if (layer->op == TYTO_LAYER_RESIZE)
+        return in->c == out->c;
     if (windowed(layer->op))
         return side_fits(in->h, out->h, layer->kernel_h, layer->stride_h, layer->pad_top,
                          layer->pad_bottom) &&
@@ -111,9 +145,11 @@ static bool shape_fits(const struct tyto_layer *layer, const struct tyto_value *
         return out->h == 1 && out->w == 1;
     if (layer->op == TYTO_LAYER_MEAN)
         return out->h == 1 && out->w == 1 && in->c == out->c;
-    if (layer->op == TYTO_LAYER_ADD &&
-        (in->h != other->h || in->w != other->w || in->c != other->c))
-        return false;
+    if (layer->op == TYTO_LAYER_ADD) {
+        const struct tyto_value *other = &graph->values[layer->in_idx[1]];
+        if (in->h != other->h || in->w != other->w || in->c != other->c)
+            return false;
+    }
     return in->h == out->h && in->w == out->w && in->c == out->c;
 }
 
@@ -121,11 +157,15 @@ static enum tyto_err check_layer(const struct tyto_graph *graph, uint32_t layer_
                                  const bool *written, char *text, uint32_t text_bytes)
 {
     const struct tyto_layer *layer = &graph->layers[layer_idx];
-    if ((unsigned)layer->op >= TYTO_LAYER_NUM_OPS || (unsigned)layer->act >= TYTO_ACT_NUM)
+    if ((unsigned)layer->op >= TYTO_LAYER_NUM_OPS || (unsigned)layer->act >= TYTO_ACT_NUM ||
+        (unsigned)layer->resize >= TYTO_RESIZE_NUM)
         return wrong(text, text_bytes, TYTO_ERR_FORMAT, "layer %u: unknown op or activation",
                      layer_idx);
     const char *name = tyto_layer_op_name(layer->op);
-    const uint32_t num_inputs = layer->op == TYTO_LAYER_ADD ? 2 : 1;
+    const uint32_t num_inputs = tyto_layer_num_inputs(layer);
+    if (num_inputs < 1 || num_inputs > TYTO_LAYER_MAX_INS)
+        return wrong(text, text_bytes, TYTO_ERR_FORMAT, "layer %u (%s): %u inputs", layer_idx, name,
+                     num_inputs);
     for (uint32_t i = 0; i < num_inputs; i++)
         if (layer->in_idx[i] >= graph->num_values || !written[layer->in_idx[i]])
             return wrong(text, text_bytes, TYTO_ERR_FORMAT,
@@ -136,9 +176,8 @@ static enum tyto_err check_layer(const struct tyto_graph *graph, uint32_t layer_
                      "layer %u (%s): writes a value that is written already, or none", layer_idx,
                      name);
     const struct tyto_value *in = &graph->values[layer->in_idx[0]];
-    const struct tyto_value *other = &graph->values[layer->in_idx[num_inputs - 1]];
     const struct tyto_value *out = &graph->values[layer->out_idx];
-    if (!shape_fits(layer, in, other, out))
+    if (!shape_fits(graph, layer))
         return wrong(text, text_bytes, TYTO_ERR_SHAPE,
                      "layer %u (%s): (%u,%u,%u) -> (%u,%u,%u) does not follow from kernel %ux%u, "
                      "stride %ux%u and padding",
@@ -179,9 +218,18 @@ enum tyto_err tyto_graph_check(const struct tyto_graph *graph, char *text, uint3
             return err;
         written[graph->layers[i].out_idx] = true;
     }
-    if (graph->out_idx >= graph->num_values || !written[graph->out_idx])
-        return wrong(text, text_bytes, TYTO_ERR_FORMAT,
-                     "the output is a value that no layer wrote");
+    if (graph->num_more_outs > TYTO_GRAPH_MAX_OUTS - 1)
+        return wrong(text, text_bytes, TYTO_ERR_FORMAT, "%u outputs, the limit is %d",
+                     tyto_graph_num_outs(graph), TYTO_GRAPH_MAX_OUTS);
+    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++) {
+        const uint32_t out = tyto_graph_out(graph, i);
+        if (out >= graph->num_values || !written[out])
+            return wrong(text, text_bytes, TYTO_ERR_FORMAT,
+                         "the output is a value that no layer wrote");
+        for (uint32_t j = 0; j < i; j++)
+            if (tyto_graph_out(graph, j) == out)
+                return wrong(text, text_bytes, TYTO_ERR_FORMAT, "value %u is given twice", out);
+    }
     return TYTO_OK;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* {"values": [[h,w,c], ...], "layers": [{"op": "conv", "in": [0], "out": 1,
  *  "kernel": [h,w], "stride": [h,w], "pad": [top,left,bottom,right],
- *  "act": "relu6", "slope": s, "clamp_min": m}, ...], "out": v}
- * What an op does not use is left out. */
+ *  "act": "relu6", "slope": s, "clamp_min": m, "resize": "nearest"}, ...],
+ *  "out": v}; several outputs are "out": [v, ...]. What an op does not use is left out. */
 #include "model/graph/json.h"
 
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static struct tyto_json *layer_to_json(const struct tyto_layer *layer)
 {
     struct tyto_json *json = tyto_json_new_object();
     bool ok = tyto_json_set(json, "op", tyto_json_new_string(tyto_layer_op_name(layer->op)));
-    ok &= tyto_json_set(json, "in", numbers(layer->op == TYTO_LAYER_ADD ? 2 : 1, layer->in_idx));
+    ok &= tyto_json_set(json, "in", numbers(tyto_layer_num_inputs(layer), layer->in_idx));
     ok &= tyto_json_set(json, "out", tyto_json_new_u64(layer->out_idx));
     if (windowed(layer->op)) {
         const uint32_t kernel[] = {layer->kernel_h, layer->kernel_w};
@@ -66,6 +66,8 @@ static struct tyto_json *layer_to_json(const struct tyto_layer *layer)
         ok &= tyto_json_set(json, "stride", numbers(2, stride));
         ok &= tyto_json_set(json, "pad", numbers(4, pad));
     }
+    if (layer->op == TYTO_LAYER_RESIZE)
+        ok &= tyto_json_set(json, "resize", tyto_json_new_string(tyto_resize_name(layer->resize)));
     if (layer->act != TYTO_ACT_NONE)
         ok &= tyto_json_set(json, "act", tyto_json_new_string(tyto_act_name(layer->act)));
     if (layer->act == TYTO_ACT_LEAKY_RELU)
@@ -92,7 +94,12 @@ struct tyto_json *tyto_graph_to_json(const struct tyto_graph *graph)
         ok = tyto_json_append(layers, layer_to_json(&graph->layers[i]));
     ok &= tyto_json_set(json, "values", values);
     ok &= tyto_json_set(json, "layers", layers);
-    ok &= tyto_json_set(json, "out", tyto_json_new_u64(graph->out_idx));
+    uint32_t outs[TYTO_GRAPH_MAX_OUTS];
+    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++)
+        outs[i] = tyto_graph_out(graph, i);
+    ok &= tyto_json_set(json, "out",
+                        graph->num_more_outs ? numbers(tyto_graph_num_outs(graph), outs)
+                                             : tyto_json_new_u64(graph->out_idx));
     if (!ok)
         tyto_json_destroy(&json);
     return json;
@@ -178,20 +185,57 @@ static bool read_window(const struct tyto_json *json, struct tyto_layer *layer)
     return true;
 }
 
+static bool read_resize(const struct tyto_json *json, enum tyto_resize *ret_resize)
+{
+    const char *name = tyto_json_string(json);
+    for (int resize = 0; name && resize < TYTO_RESIZE_NUM; resize++)
+        if (strcmp(name, tyto_resize_name((enum tyto_resize)resize)) == 0) {
+            *ret_resize = (enum tyto_resize)resize;
+            return true;
+        }
+    return false;
+}
+
+static bool read_inputs(const struct tyto_json *json, struct tyto_layer *layer)
+{
+    layer->num_ins = tyto_json_is_array(json) ? tyto_json_num_items(json) : 0;
+    const uint32_t num = tyto_layer_num_inputs(layer);
+    if (layer->op != TYTO_LAYER_CONCAT && layer->op != TYTO_LAYER_STACK)
+        layer->num_ins = 0;
+    return num >= 1 && num <= TYTO_LAYER_MAX_INS && read_numbers(json, num, layer->in_idx);
+}
+
 static const char *read_layer(const struct tyto_json *json, struct tyto_layer *layer)
 {
     if (!read_op(tyto_json_get(json, "op"), &layer->op))
         return "unknown op";
-    const uint32_t num_inputs = layer->op == TYTO_LAYER_ADD ? 2 : 1;
-    if (!read_numbers(tyto_json_get(json, "in"), num_inputs, layer->in_idx))
+    if (!read_inputs(tyto_json_get(json, "in"), layer))
         return "wrong inputs";
     if (!tyto_json_u32(tyto_json_get(json, "out"), MAX_NUMBER, &layer->out_idx))
         return "wrong output";
     if (windowed(layer->op) && !read_window(json, layer))
         return "wrong kernel, stride or pad";
+    if (layer->op == TYTO_LAYER_RESIZE &&
+        !read_resize(tyto_json_get(json, "resize"), &layer->resize))
+        return "wrong resize";
     if (!read_act(json, layer))
         return "wrong activation, slope or clamp_min";
     return NULL;
+}
+
+/* One value, or an array of them. */
+static bool read_outs(const struct tyto_json *json, struct tyto_graph *graph)
+{
+    uint32_t outs[TYTO_GRAPH_MAX_OUTS];
+    if (!tyto_json_is_array(json))
+        return tyto_json_u32(json, MAX_NUMBER, &graph->out_idx);
+    const uint32_t num = tyto_json_num_items(json);
+    if (num < 1 || num > TYTO_GRAPH_MAX_OUTS || !read_numbers(json, num, outs))
+        return false;
+    graph->out_idx = outs[0];
+    graph->num_more_outs = num - 1;
+    memcpy(graph->more_outs, outs + 1, (num - 1) * sizeof(*outs));
+    return true;
 }
 
 enum tyto_err tyto_graph_from_json(const struct tyto_json *json, struct tyto_graph *ret_graph,
@@ -216,8 +260,8 @@ enum tyto_err tyto_graph_from_json(const struct tyto_json *json, struct tyto_gra
         if (what)
             return wrong(text, text_bytes, "layer %u: %s", i, what);
     }
-    if (!tyto_json_u32(tyto_json_get(json, "out"), MAX_NUMBER, &graph.out_idx))
-        return wrong(text, text_bytes, "output missing");
+    if (!read_outs(tyto_json_get(json, "out"), &graph))
+        return wrong(text, text_bytes, "output missing, or more than %d", TYTO_GRAPH_MAX_OUTS);
     *ret_graph = graph;
     return TYTO_OK;
 }

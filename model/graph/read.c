@@ -173,6 +173,16 @@ static bool read_floats(const struct tyto_json *json, float ret_values[3])
     return tyto_json_num_items(json) == 3;
 }
 
+/* Files from before there was a choice say nothing: squash. */
+static bool read_fit(const struct tyto_json *json, enum tyto_fit *ret_fit)
+{
+    const char *name = json ? tyto_json_string(json) : "squash";
+    if (!name || (strcmp(name, "squash") != 0 && strcmp(name, "letterbox") != 0))
+        return false;
+    *ret_fit = name[0] == 'l' ? TYTO_FIT_LETTERBOX : TYTO_FIT_SQUASH;
+    return true;
+}
+
 static enum tyto_err read_input(const struct reader *reader)
 {
     struct tyto_json *json = parse_meta(reader, "tyto.input");
@@ -180,12 +190,37 @@ static enum tyto_err read_input(const struct reader *reader)
         return TYTO_ERR_FORMAT;
     const bool ok = read_floats(tyto_json_get(json, "mean"), reader->file->mean) &&
                     read_floats(tyto_json_get(json, "scale"), reader->file->scale);
+    const bool fits = read_fit(tyto_json_get(json, "fit"), &reader->file->fit);
     tyto_json_destroy(&json);
     if (!ok)
         return wrong_meta(reader, "tyto.input", "mean and scale must be 3 numbers each");
-    return reader->file->graph.values[0].c == 3
-               ? TYTO_OK
-               : wrong_meta(reader, "tyto.graph", "a visual encoder's input needs 3 channels");
+    if (!fits)
+        return wrong_meta(reader, "tyto.input", "fit must be squash or letterbox");
+    const uint32_t needed = reader->file->fit == TYTO_FIT_LETTERBOX ? 4 : 3;
+    if (reader->file->graph.values[0].c != needed)
+        return wrong_meta(reader, "tyto.graph",
+                          needed == 3 ? "a visual encoder's input needs 3 channels"
+                                      : "the input of a letterboxed picture needs 4 channels");
+    return TYTO_OK;
+}
+
+static enum tyto_err read_detector(const struct reader *reader)
+{
+    static const char key[] = "tyto.detector";
+    if (!tyto_weights_meta(reader->weights, key))
+        return TYTO_OK;
+    struct tyto_json *json = parse_meta(reader, key);
+    if (!json)
+        return TYTO_ERR_FORMAT;
+    const bool ok = tyto_detector_from_json(json, &reader->file->detector);
+    tyto_json_destroy(&json);
+    if (!ok)
+        return wrong_meta(reader, key, "a field is missing, of the wrong type or out of bounds");
+    const char *wrong = tyto_detector_check(&reader->file->detector, &reader->file->graph);
+    if (wrong)
+        return wrong_meta(reader, key, wrong);
+    reader->file->has_detector = true;
+    return TYTO_OK;
 }
 
 static bool read_f32(const struct tyto_json *json, const char *key, float *ret_value)
@@ -289,6 +324,8 @@ static enum tyto_err read_all(const struct reader *reader)
     enum tyto_err err = read_graph(reader);
     if (!err && reader->file->kind == TYTO_ENCODER_VISUAL)
         err = read_input(reader);
+    if (!err && reader->file->kind == TYTO_ENCODER_VISUAL)
+        err = read_detector(reader);
     if (!err && reader->file->kind == TYTO_ENCODER_AUDIO)
         err = read_frontend(reader);
     if (!err)

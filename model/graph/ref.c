@@ -101,6 +101,57 @@ static void run_softmax(const struct tyto_value *in, const double *x, double *y)
     }
 }
 
+/* Places under output place i of n_out, out of n_in, and the share of the second. */
+static double place_under(enum tyto_resize resize, uint32_t i, uint32_t n_in, uint32_t n_out,
+                          uint32_t under[2])
+{
+    double at = (double)((uint64_t)i * n_in / n_out);
+    if (resize == TYTO_RESIZE_BILINEAR)
+        at = fmin(fmax(((double)i + 0.5) * n_in / n_out - 0.5, 0), n_in - 1);
+    else if (resize == TYTO_RESIZE_CORNERS)
+        at = n_out > 1 ? (double)i * (n_in - 1) / (n_out - 1) : 0;
+    under[0] = (uint32_t)at;
+    under[1] = under[0] + 1 < n_in ? under[0] + 1 : under[0];
+    return at - under[0];
+}
+
+static void run_resize(const struct tyto_layer *layer, const struct tyto_value *in,
+                       const struct tyto_value *out, const double *x, double *y)
+{
+    for (uint32_t i = 0; i < out->h; i++)
+        for (uint32_t j = 0; j < out->w; j++) {
+            uint32_t row[2], col[2];
+            const double below = place_under(layer->resize, i, in->h, out->h, row);
+            const double right = place_under(layer->resize, j, in->w, out->w, col);
+            for (uint32_t c = 0; c < in->c; c++) {
+                double sides[2];
+                for (int k = 0; k < 2; k++) {
+                    const double *line = x + (size_t)row[k] * in->w * in->c + c;
+                    sides[k] = line[(size_t)col[0] * in->c] * (1 - right) +
+                               line[(size_t)col[1] * in->c] * right;
+                }
+                *y++ = sides[0] * (1 - below) + sides[1] * below;
+            }
+        }
+}
+
+/* CONCAT beside each other at each place, STACK as if there were one place. */
+static void run_parts(const struct tyto_graph *graph, const struct tyto_layer *layer,
+                      double *const *values)
+{
+    const struct tyto_value *out = &graph->values[layer->out_idx];
+    const size_t places = layer->op == TYTO_LAYER_CONCAT ? (size_t)out->h * out->w : 1;
+    const size_t pitch = num_elems(out) / places;
+    double *y = values[layer->out_idx];
+
+    for (uint32_t i = 0; i < layer->num_ins; i++) {
+        const size_t width = num_elems(&graph->values[layer->in_idx[i]]) / places;
+        for (size_t place = 0; place < places; place++)
+            memcpy(y + place * pitch, values[layer->in_idx[i]] + place * width, width * sizeof(*y));
+        y += width;
+    }
+}
+
 static void run_layer(const struct tyto_graph *graph, const struct tyto_layer *layer,
                       double *const *values)
 {
@@ -142,6 +193,13 @@ static void run_layer(const struct tyto_graph *graph, const struct tyto_layer *l
         for (size_t i = 0; i < num_out; i++)
             y[i] = x[i] * (double)layer->weight[i % in->c] + (double)layer->bias[i % in->c];
         break;
+    case TYTO_LAYER_CONCAT:
+    case TYTO_LAYER_STACK:
+        run_parts(graph, layer, values);
+        break;
+    case TYTO_LAYER_RESIZE:
+        run_resize(layer, in, out, x, y);
+        break;
     case TYTO_LAYER_ACTIVATION:
     case TYTO_LAYER_NUM_OPS:
         memcpy(y, x, num_in * sizeof(*y));
@@ -152,6 +210,14 @@ static void run_layer(const struct tyto_graph *graph, const struct tyto_layer *l
 }
 
 enum tyto_err tyto_graph_ref_run(const struct tyto_graph *graph, const float *input, double *output)
+{
+    struct tyto_graph first = *graph;
+    first.num_more_outs = 0;
+    return tyto_graph_ref_run_all(&first, input, &output);
+}
+
+enum tyto_err tyto_graph_ref_run_all(const struct tyto_graph *graph, const float *input,
+                                     double *const *outputs)
 {
     double *values[TYTO_GRAPH_MAX_VALUES] = {NULL};
     enum tyto_err err = TYTO_OK;
@@ -164,8 +230,10 @@ enum tyto_err tyto_graph_ref_run(const struct tyto_graph *graph, const float *in
             values[0][i] = (double)input[i];
         for (uint32_t i = 0; i < graph->num_layers; i++)
             run_layer(graph, &graph->layers[i], values);
-        memcpy(output, values[graph->out_idx],
-               num_elems(&graph->values[graph->out_idx]) * sizeof(double));
+        for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++) {
+            const uint32_t out = tyto_graph_out(graph, i);
+            memcpy(outputs[i], values[out], num_elems(&graph->values[out]) * sizeof(double));
+        }
     }
     for (uint32_t i = 0; i < graph->num_values; i++)
         free(values[i]);

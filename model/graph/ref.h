@@ -11,5 +11,9 @@
 TYTO_MUST_CHECK
 enum tyto_err tyto_graph_ref_run(const struct tyto_graph *graph, const float *input,
                                  double *output);
+/* The same with all outputs: outputs[i] has the shape of tyto_graph_out(graph, i). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_graph_ref_run_all(const struct tyto_graph *graph, const float *input,
+                                     double *const *outputs);
 
 #endif

@@ -22,6 +22,9 @@ static bool slides(const struct tyto_layer *layer, uint32_t *ret_kernel, uint32_
         return true;
     case TYTO_LAYER_LINEAR:
     case TYTO_LAYER_MEAN:
+    case TYTO_LAYER_CONCAT:
+    case TYTO_LAYER_STACK:
+    case TYTO_LAYER_RESIZE:
     case TYTO_LAYER_NUM_OPS:
         break;
     }
@@ -34,7 +37,7 @@ bool tyto_graph_stretch(const struct tyto_graph *graph, uint32_t num_windows, ui
     uint64_t stride_of[TYTO_GRAPH_MAX_VALUES] = {1}; /* input rows for each row of a value */
     const struct tyto_value *in = &graph->values[0], *out = &graph->values[graph->out_idx];
 
-    if (num_windows == 0 || hop == 0 || out->h != 1 || out->w != 1)
+    if (num_windows == 0 || hop == 0 || graph->num_more_outs > 0 || out->h != 1 || out->w != 1)
         return false;
     struct tyto_graph tall = *graph;
     tall.values[0].h = in->h + (num_windows - 1) * hop;

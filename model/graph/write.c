@@ -11,7 +11,7 @@
 
 enum {
     MAX_TENSORS = 2 * TYTO_GRAPH_MAX_LAYERS + 2,
-    MAX_METAS = 9,
+    MAX_METAS = 10,
     NAME_BYTES = 24,
 };
 
@@ -103,7 +103,10 @@ static struct tyto_json *input_json(const struct tyto_encoder_file *file)
 {
     struct tyto_json *json = tyto_json_new_object();
     const bool mean = tyto_json_set(json, "mean", floats(file->mean));
-    if (!tyto_json_set(json, "scale", floats(file->scale)) || !mean)
+    bool ok = tyto_json_set(json, "scale", floats(file->scale)) && mean;
+    if (file->fit == TYTO_FIT_LETTERBOX)
+        ok &= tyto_json_set(json, "fit", tyto_json_new_string("letterbox"));
+    if (!ok)
         tyto_json_destroy(&json);
     return json;
 }
@@ -153,6 +156,8 @@ static bool fill(struct writer *writer, const struct tyto_encoder_file *file)
     bool ok = add_json(writer, "tyto.graph", tyto_graph_to_json(&file->graph));
     if (ok && file->kind == TYTO_ENCODER_VISUAL)
         ok = add_json(writer, "tyto.input", input_json(file));
+    if (ok && file->has_detector)
+        ok = add_json(writer, "tyto.detector", tyto_detector_to_json(&file->detector));
     if (ok && file->kind == TYTO_ENCODER_AUDIO && file->has_frontend) {
         const struct tyto_frontend *front = &file->frontend;
         const uint64_t window_dims[] = {front->window_len};

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/import/common/visual.h"
 #include "model/import/onnx/onnx.h"
 #include "model/import/tflite/tflite.h"
 
@@ -34,13 +35,17 @@ enum tyto_err tyto_import_memory(const struct tyto_import_params *params, const 
     enum tyto_err err = tyto_build_create(params->path, num_bytes, &build, ret_fault);
     if (err)
         return err;
-    uint32_t out = 0;
+    struct tyto_build_outs outs = {0};
     if (is_tflite(bytes, num_bytes))
-        err = tyto_import_tflite(build, params, bytes, num_bytes, &out);
+        err = tyto_import_tflite(build, params, bytes, num_bytes, &outs);
     else
-        err = tyto_import_onnx(build, params, bytes, num_bytes, &out);
+        err = tyto_import_onnx(build, params, bytes, num_bytes, &outs);
+    if (!err && params->detector)
+        err = tyto_build_detector(build, params->detector, &outs);
+    if (!err && params->letterbox)
+        err = tyto_build_letterbox(build, &outs);
     if (!err)
-        err = tyto_build_finish(build, out, &file);
+        err = tyto_build_finish(build, &outs, &file);
     tyto_build_destroy(&build);
     if (err)
         return err;

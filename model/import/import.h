@@ -5,6 +5,7 @@
 #ifndef TYTO_MODEL_IMPORT_IMPORT_H
 #define TYTO_MODEL_IMPORT_IMPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

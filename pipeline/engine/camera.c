@@ -66,8 +66,24 @@ static void tell_segment(const struct tyto_camera *camera,
         .place = reading->place,
         .has_box = reading->has_box,
         .box = reading->box,
+        .detector = context->detector,
+        .num_found = waiting->sight.num_found,
+        .found = waiting->sight.found,
     };
     context->callbacks->on_segment(context->callbacks->user, &result);
+}
+
+/* Whose boxes: a waiting segment's, by the names of the head's classes. */
+struct box_source {
+    const struct tyto_camera_context *context;
+    const struct tyto_sight *sight;
+};
+
+static bool box_of(const void *user, uint32_t k, struct tyto_box *ret_box)
+{
+    const struct box_source *source = user;
+    return tyto_sight_box(source->sight, source->context->detector, source->context->class_names[k],
+                          ret_box);
 }
 
 /* The oldest waiting segment goes to the tracker and out of the queue. */
@@ -76,6 +92,7 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
     struct tyto_waiting *oldest = &camera->waiting[0];
     const struct tyto_reading *reading = &oldest->reading;
     const uint32_t num = context->num_classes;
+    const struct box_source boxes = {.context = context, .sight = &oldest->sight};
     struct tyto_observation observation = {
         .begin_ns = oldest->segment.begin_ns,
         .end_ns = oldest->segment.end_ns,
@@ -92,6 +109,8 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
         .place = reading->place,
         .has_box = reading->has_box,
         .box = reading->box,
+        .box_of = box_of,
+        .box_user = &boxes,
         .has_av_offset = reading->has_av_offset,
         .av_offset_ms = reading->av_offset_ms,
     };
@@ -108,13 +127,15 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
 }
 
 void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
-                         const struct tyto_segment *segment, const struct tyto_cman_result *result,
+                         const struct tyto_segment *segment, const struct tyto_sight *sight,
+                         const struct tyto_cman_result *result,
                          const struct tyto_stamp stamps[TYTO_NUM_STAGES])
 {
     struct tyto_waiting *newest = &camera->waiting[camera->num_waiting++];
     newest->segment = *segment;
     newest->segment.pcm = NULL;
     newest->segment.picture = NULL;
+    newest->sight = *sight;
     newest->unix_offset_ns = tyto_session_unix_offset_ns(camera->session);
     newest->clock_quality = segment->discontinuous ? TYTO_CLOCK_QUALITY_DISCONTINUOUS
                                                    : tyto_session_clock_quality(camera->session);
@@ -126,7 +147,7 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
         if (age < result->num_valid)
             tyto_reading_take(&waiting->reading, context->reader, result,
                               result->num_valid - 1 - age, waiting->segment.has_audio,
-                              waiting->segment.has_video);
+                              waiting->segment.has_video, &waiting->sight.fit);
     }
     if (camera->num_waiting > camera->look_ahead)
         tell_oldest(camera, context);
@@ -160,7 +181,8 @@ void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *r
         const uint32_t age = camera->num_waiting - 1 - i;
         if (age < result->num_valid)
             tyto_reading_take(&camera->next_head.readings[i], reader, result,
-                              result->num_valid - 1 - age, segment->has_audio, segment->has_video);
+                              result->num_valid - 1 - age, segment->has_audio, segment->has_video,
+                              &camera->waiting[i].sight.fit);
     }
 }
 

@@ -19,6 +19,7 @@ struct tyto_waiting {
     enum tyto_clock_quality clock_quality;
     struct tyto_stamp stamps[TYTO_NUM_STAGES];
     struct tyto_reading reading; /* by the newest window that held it */
+    struct tyto_sight sight;
 };
 
 struct tyto_camera {
@@ -45,6 +46,7 @@ struct tyto_camera {
 struct tyto_camera_context {
     const struct tyto_reader *reader;
     const struct tyto_engine_callbacks *callbacks;
+    const struct tyto_detector *detector; /* the eye's; NULL when it has none */
     uint32_t num_classes;
     const char *const *class_names; /* (K) */
     uint32_t look_ahead;            /* < T */
@@ -54,10 +56,11 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_camera_create(const char *id, const struct tyto_camera_context *context,
                                  struct tyto_camera **ret_camera);
 void tyto_camera_destroy(struct tyto_camera **camera);
-/* A segment was stepped: result is the window that ends with it. Tells what has
- * had its look-ahead. */
+/* A segment was stepped: result is the window that ends with it, sight what was found in its
+ * picture. Tells what has had its look-ahead. */
 void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
-                         const struct tyto_segment *segment, const struct tyto_cman_result *result,
+                         const struct tyto_segment *segment, const struct tyto_sight *sight,
+                         const struct tyto_cman_result *result,
                          const struct tyto_stamp stamps[TYTO_NUM_STAGES]);
 /* Tells what waits, with what is known of it. */
 void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_context *context);

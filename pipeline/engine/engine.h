@@ -39,6 +39,9 @@ struct tyto_segment_result {
     struct tyto_place_map place;
     bool has_box;
     struct tyto_box box;
+    const struct tyto_detector *detector; /* NULL: the eye has none */
+    uint32_t num_found;
+    const struct tyto_detection *found; /* in the segment's picture, highest score first */
 };
 
 /* The head that serves. */

@@ -108,8 +108,9 @@ static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
         entry->stamps[TYTO_STAGE_ATTEND] = (struct tyto_stamp){begin_ns, end_ns};
         if (entry->segment.restart)
             tyto_camera_flush(entry->camera, &engine->context);
-        tyto_camera_observe(entry->camera, &engine->context, &entry->segment, &engine->results[i],
-                            entry->stamps);
+        tyto_camera_observe(entry->camera, &engine->context, &entry->segment,
+                            tyto_networks_sight(engine->networks, engine->idxs[i]),
+                            &engine->results[i], entry->stamps);
     }
     engine->counts.stage_ns[TYTO_STAGE_ATTEND] += end_ns - begin_ns;
     engine->counts.stage_ns[TYTO_STAGE_TRACK] += tyto_clock_mono_ns() - end_ns;
@@ -289,6 +290,7 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
     engine->context = (struct tyto_camera_context){
         .reader = &engine->reader,
         .callbacks = &engine->params.callbacks,
+        .detector = tyto_networks_detector(engine->networks),
         .num_classes = dims->num_classes,
         .look_ahead =
             dims->look_ahead < dims->num_segments ? dims->look_ahead : dims->num_segments - 1,

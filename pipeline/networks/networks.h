@@ -13,6 +13,7 @@
 #include "model/cman/cman.h"
 #include "model/encoder/encoder.h"
 #include "pipeline/networks/candidate.h"
+#include "pipeline/track/sight.h"
 
 struct tyto_networks_params {
     const char *visual_path, *audio_path, *head_path;
@@ -50,6 +51,13 @@ enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
 TYTO_MUST_CHECK
 enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_t *item_idxs,
                                    uint32_t num_idxs, struct tyto_cman_result *ret_results);
+
+/* What was seen in item item_idx of those encoded last; the whole input and nothing found for one
+ * without a picture. Borrowed until the next encode. */
+const struct tyto_sight *tyto_networks_sight(const struct tyto_networks *networks,
+                                             uint32_t item_idx);
+/* The eye's detector, NULL when it has none. */
+const struct tyto_detector *tyto_networks_detector(const struct tyto_networks *networks);
 
 /* What a head must fit to take over; set once at creation, so any thread may ask. */
 const struct tyto_head_fit *tyto_networks_fit(const struct tyto_networks *networks);

@@ -87,20 +87,40 @@ static void take_box(struct tyto_reading *reading, const float *place, uint32_t 
     };
 }
 
-static void take_place(struct tyto_reading *reading, const struct tyto_reader *reader,
-                       const float *place)
+/* The map over the picture, whose values sum to 1; false when there is none. */
+static bool map_of(const struct tyto_reader *reader, const float *places,
+                   const struct tyto_picture_fit *fit,
+                   float ret_map[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE])
 {
     const uint32_t num = reader->rows * reader->cols;
+    float sum = 0;
+    for (uint32_t i = 0; i < num; i++)
+        if (!isfinite(places[i]) || places[i] < 0)
+            return false;
+    if (fit->width >= 1.f && fit->height >= 1.f) {
+        memcpy(ret_map, places, num * sizeof(*places));
+        return true;
+    }
+    tyto_sight_map(fit, reader->rows, reader->cols, places, ret_map);
+    for (uint32_t i = 0; i < num; i++)
+        sum += ret_map[i];
+    for (uint32_t i = 0; i < num && sum > 0; i++)
+        ret_map[i] /= sum;
+    return sum > 0;
+}
+
+static void take_place(struct tyto_reading *reading, const struct tyto_reader *reader,
+                       const float *places, const struct tyto_picture_fit *fit)
+{
+    const uint32_t num = reader->rows * reader->cols;
+    float place[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
     if (reader->rows == 0 || reader->cols == 0 || reader->rows > TYTO_PLACE_MAX_SIDE ||
-        reader->cols > TYTO_PLACE_MAX_SIDE)
+        reader->cols > TYTO_PLACE_MAX_SIDE || !map_of(reader, places, fit, place))
         return;
     uint32_t peak_idx = 0;
-    for (uint32_t i = 0; i < num; i++) {
-        if (!isfinite(place[i]) || place[i] < 0)
-            return;
+    for (uint32_t i = 0; i < num; i++)
         if (place[i] > place[peak_idx])
             peak_idx = i;
-    }
     const float peak = place[peak_idx];
     if (!(peak > 0))
         return;
@@ -131,7 +151,7 @@ static bool centre_of(const float *row, uint32_t num, float *ret_centre)
 
 void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
                        const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
-                       bool has_video)
+                       bool has_video, const struct tyto_picture_fit *fit)
 {
     const struct tyto_cman_dims *dims = reader->dims;
     take_scores(reading, dims, result->logits + (size_t)pos_idx * dims->num_logits);
@@ -154,7 +174,7 @@ void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *r
     reading->has_av_offset = false;
     if (!has_audio || !has_video) /* where needs a sound to look for */
         return;
-    take_place(reading, reader, result->place + (size_t)pos_idx * dims->num_places);
+    take_place(reading, reader, result->place + (size_t)pos_idx * dims->num_places, fit);
     /* Sound that lags finds its picture in earlier segments, the picture its
      * sound in later ones; what both share is the window's edge, not an offset. */
     float from_audio, from_visual;

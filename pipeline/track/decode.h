@@ -9,14 +9,15 @@
 
 #include "base/err.h"
 #include "model/cman/cman.h"
+#include "pipeline/track/sight.h"
 #include "proto/event.h"
 
 struct tyto_reading {
     float *scores; /* (3, K): joint, heard, seen; owned */
     bool has_heard_seen;
     float weight_audio, weight_visual; /* sum to 1 */
-    struct tyto_place_map place;
-    bool has_box;
+    struct tyto_place_map place;       /* over the picture */
+    bool has_box;                      /* where the sound's match is */
     struct tyto_box box;
     bool has_av_offset;
     float av_offset_ms;
@@ -32,9 +33,10 @@ struct tyto_reader {
 TYTO_MUST_CHECK
 enum tyto_err tyto_reading_init(struct tyto_reading *reading, uint32_t num_classes);
 void tyto_reading_finish(struct tyto_reading *reading);
-/* Reads position pos_idx (< num_valid) of the window; has_*: what that segment had. */
+/* Reads position pos_idx (< num_valid) of the window; has_*: what that segment had; fit: where its
+ * picture lies among the places, if it had one. */
 void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
                        const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
-                       bool has_video);
+                       bool has_video, const struct tyto_picture_fit *fit);
 
 #endif

@@ -364,6 +364,8 @@ static void absorb(struct track *track, const struct tyto_scores *s, uint32_t se
         event->place = o->place;
         event->has_box = o->has_box;
         event->box = o->box;
+        if (o->box_of && o->box_of(o->box_user, event->class_id, &event->box))
+            event->has_box = true;
     }
 }
 

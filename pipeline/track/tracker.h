@@ -53,8 +53,11 @@ struct tyto_observation {
     const float *joint, *heard, *seen; /* (K) each, 0..1 */
     float weight_audio, weight_visual; /* sum to 1 */
     struct tyto_place_map place;       /* rows 0: none */
-    bool has_box;
+    bool has_box;                      /* of any class: box_of may know better */
     struct tyto_box box;
+    /* Where class k is seen: false when nobody knows. NULL: nobody does. */
+    bool (*box_of)(const void *user, uint32_t k, struct tyto_box *ret_box);
+    const void *box_user;
     bool has_av_offset;
     float av_offset_ms;
     struct tyto_stamp stamps[TYTO_NUM_STAGES];

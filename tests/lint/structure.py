@@ -31,7 +31,7 @@ FOLDERS = {
         "source": {"segment"},
         "session": {"segment", "source"},
         "record": {"source"},
-        "networks": set(),
+        "networks": {"track"},
         "engine": {"segment", "track", "source", "session", "networks"},
     },
     "trainer": {

@@ -122,6 +122,11 @@ static enum tyto_err out_shape(const struct tyto_build *build, const struct tyto
     }
     if (layer->op == TYTO_LAYER_CONV || layer->op == TYTO_LAYER_LINEAR)
         out.c = out_c;
+    if (layer->op == TYTO_LAYER_CONCAT) {
+        out.c = 0;
+        for (uint32_t i = 0; i < layer->num_ins; i++)
+            out.c += build->values[layer->in_idx[i]].c; /* the graph's check has the rest */
+    }
     *ret_out = out;
     return TYTO_OK;
 }
@@ -129,12 +134,26 @@ static enum tyto_err out_shape(const struct tyto_build *build, const struct tyto
 enum tyto_err tyto_build_layer(struct tyto_build *build, const struct tyto_layer *layer,
                                uint32_t out_c, uint32_t *ret_value)
 {
-    if (build->num_layers == TYTO_BUILD_MAX_LAYERS)
-        return tyto_build_fail(build, TYTO_ERR_SHAPE, "more than %d layers", TYTO_BUILD_MAX_LAYERS);
     struct tyto_value out;
     const enum tyto_err err = out_shape(build, layer, out_c, &out);
-    if (err)
-        return err;
+    return err ? err : tyto_build_shaped(build, layer, out, ret_value);
+}
+
+enum tyto_err tyto_build_view(struct tyto_build *build, uint32_t value, struct tyto_value shape,
+                              uint32_t *ret_value)
+{
+    const struct tyto_layer layer = {.op = TYTO_LAYER_STACK, .in_idx = {value}, .num_ins = 1};
+    if (memcmp(&build->values[value], &shape, sizeof(shape)) != 0)
+        return tyto_build_shaped(build, &layer, shape, ret_value);
+    *ret_value = value;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_build_shaped(struct tyto_build *build, const struct tyto_layer *layer,
+                                struct tyto_value out, uint32_t *ret_value)
+{
+    if (build->num_layers == TYTO_BUILD_MAX_LAYERS)
+        return tyto_build_fail(build, TYTO_ERR_SHAPE, "more than %d layers", TYTO_BUILD_MAX_LAYERS);
     struct tyto_layer *new_layer = &build->layers[build->num_layers];
     *new_layer = *layer;
     new_layer->out_idx = build->num_values;
@@ -145,7 +164,8 @@ enum tyto_err tyto_build_layer(struct tyto_build *build, const struct tyto_layer
     }
     build->values[build->num_values] = out;
     build->num_layers++;
-    build->input_read |= layer->in_idx[0] == 0;
+    for (uint32_t i = 0; i < tyto_layer_num_inputs(layer); i++)
+        build->input_read |= layer->in_idx[i] == 0;
     *ret_value = build->num_values++;
     return TYTO_OK;
 }

@@ -19,6 +19,11 @@ struct tyto_build_pads {
     uint32_t top, left, bottom, right;
 };
 
+/* The values that the encoder gives, the features first. */
+struct tyto_build_outs {
+    uint32_t num, values[TYTO_GRAPH_MAX_OUTS];
+};
+
 struct tyto_build {
     struct tyto_encoder_file *file; /* weights live here */
     struct tyto_fault *ret_fault;
@@ -50,6 +55,15 @@ float *tyto_build_floats(struct tyto_build *build, uint64_t num);
 TYTO_MUST_CHECK
 enum tyto_err tyto_build_layer(struct tyto_build *build, const struct tyto_layer *layer,
                                uint32_t out_c, uint32_t *ret_value);
+/* The same for STACK and RESIZE, whose output's shape is the caller's choice. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_build_shaped(struct tyto_build *build, const struct tyto_layer *layer,
+                                struct tyto_value shape, uint32_t *ret_value);
+/* The value seen under another shape with as many floats: a STACK of it alone, or, where the shape
+ * is its own, itself. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_build_view(struct tyto_build *build, uint32_t value, struct tyto_value shape,
+                              uint32_t *ret_value);
 /* Appends act(x), slope for LEAKY_RELU. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_build_act(struct tyto_build *build, uint32_t value, enum tyto_act act,
@@ -75,7 +89,7 @@ void tyto_build_same_pads(uint32_t in, uint32_t kernel, uint32_t stride, uint32_
 /* Fuses activations and scales into the layers before them, drops what is unused, checks the
  * graph and moves it to the file. *ret_file is owned; build is left empty. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_build_finish(struct tyto_build *build, uint32_t out_value,
+enum tyto_err tyto_build_finish(struct tyto_build *build, const struct tyto_build_outs *outs,
                                 struct tyto_encoder_file **ret_file);
 
 /* Does name fit what was asked for: 2 exactly, 1 in part, 0 not. */

@@ -13,22 +13,19 @@ struct uses {
     uint32_t producer[TYTO_BUILD_MAX_LAYERS + 1]; /* layer, or no_layer */
 };
 
-static uint32_t num_inputs(const struct tyto_layer *layer)
-{
-    return layer->op == TYTO_LAYER_ADD ? 2 : 1;
-}
-
-static void count_uses(const struct tyto_build *build, uint32_t out_value, struct uses *uses)
+static void count_uses(const struct tyto_build *build, const struct tyto_build_outs *outs,
+                       struct uses *uses)
 {
     memset(uses->num_readers, 0, sizeof(uses->num_readers));
     memset(uses->producer, 0xff, sizeof(uses->producer));
     for (uint32_t i = 0; i < build->num_layers; i++) {
         const struct tyto_layer *layer = &build->layers[i];
-        for (uint32_t j = 0; j < num_inputs(layer); j++)
+        for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
             uses->num_readers[layer->in_idx[j]]++;
         uses->producer[layer->out_idx] = i;
     }
-    uses->num_readers[out_value]++;
+    for (uint32_t i = 0; i < outs->num; i++)
+        uses->num_readers[outs->values[i]]++;
 }
 
 /* before: (act, clamp), after: (act, clamp). Can one layer say both? */
@@ -93,9 +90,10 @@ static void remove_layer(struct tyto_build *build, uint32_t layer_idx)
 }
 
 /* One pass; true when something was fused. */
-static bool fuse_one(struct tyto_build *build, uint32_t out_value, struct uses *uses)
+static bool fuse_one(struct tyto_build *build, const struct tyto_build_outs *outs,
+                     struct uses *uses)
 {
-    count_uses(build, out_value, uses);
+    count_uses(build, outs, uses);
     for (uint32_t i = 0; i < build->num_layers; i++) {
         const struct tyto_layer *layer = &build->layers[i];
         const uint32_t producer = uses->producer[layer->in_idx[0]];
@@ -116,7 +114,7 @@ static bool fuse_one(struct tyto_build *build, uint32_t out_value, struct uses *
 
 /* Renumbers the values that are left. Layers were appended in order of dependence;
  * fusing keeps that, since a fused layer had one reader only. */
-static enum tyto_err move_graph(struct tyto_build *build, uint32_t out_value)
+static enum tyto_err move_graph(struct tyto_build *build, const struct tyto_build_outs *outs)
 {
     struct tyto_graph *graph = &build->file->graph;
     uint32_t renamed[TYTO_BUILD_MAX_LAYERS + 1] = {0};
@@ -128,25 +126,28 @@ static enum tyto_err move_graph(struct tyto_build *build, uint32_t out_value)
     for (uint32_t i = 0; i < build->num_layers; i++) {
         struct tyto_layer *layer = &graph->layers[i];
         *layer = build->layers[i];
-        for (uint32_t j = 0; j < num_inputs(layer); j++)
+        for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
             layer->in_idx[j] = renamed[layer->in_idx[j]];
         renamed[layer->out_idx] = graph->num_values;
         graph->values[graph->num_values] = build->values[layer->out_idx];
         layer->out_idx = graph->num_values++;
     }
     graph->num_layers = build->num_layers;
-    graph->out_idx = renamed[out_value];
+    graph->out_idx = renamed[outs->values[0]];
+    graph->num_more_outs = outs->num - 1;
+    for (uint32_t i = 1; i < outs->num; i++)
+        graph->more_outs[i - 1] = renamed[outs->values[i]];
     return TYTO_OK;
 }
 
-enum tyto_err tyto_build_finish(struct tyto_build *build, uint32_t out_value,
+enum tyto_err tyto_build_finish(struct tyto_build *build, const struct tyto_build_outs *outs,
                                 struct tyto_encoder_file **ret_file)
 {
     struct uses uses;
     build->op = build->node = "";
-    while (fuse_one(build, out_value, &uses))
+    while (fuse_one(build, outs, &uses))
         ;
-    const enum tyto_err err = move_graph(build, out_value);
+    const enum tyto_err err = move_graph(build, outs);
     if (err)
         return err;
     char text[256] = "";

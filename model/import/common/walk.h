@@ -11,7 +11,7 @@
 
 #define TYTO_WALK_NONE UINT32_MAX /* no tensor, no node */
 
-enum { TYTO_WALK_MAX_IN = 2 };
+enum { TYTO_WALK_MAX_IN = TYTO_LAYER_MAX_INS };
 
 struct tyto_walk_node {
     uint32_t in[TYTO_WALK_MAX_IN]; /* tensors that are no constants */
@@ -28,9 +28,9 @@ struct tyto_walk {
     struct tyto_walk_node *nodes; /* in the order of execution */
 };
 
-/* Marks the nodes between out_tensor and the input: in_tensor, or for TYTO_WALK_NONE
- * the model's only input, or what the last node gives that cannot be imported, if
- * no convolution stands before it. The fault names that node otherwise. */
+/* Marks, besides those marked already, the nodes between out_tensor and the input: in_tensor, or
+ * for TYTO_WALK_NONE the model's only input, or what the last node gives that cannot be imported,
+ * if no convolution stands before it. The fault names that node otherwise. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_walk_back(struct tyto_walk *walk, struct tyto_build *build, uint32_t out_tensor,
                              uint32_t in_tensor, uint32_t *ret_in_tensor);

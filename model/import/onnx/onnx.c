@@ -140,14 +140,41 @@ static void set_input(struct tyto_onnx_converter *conv, const struct tyto_walk_n
         state->dims[1] = conv->model.tensors[weight].dims[1];
 }
 
-static enum tyto_err convert(struct tyto_onnx_converter *conv, uint32_t *ret_out)
+static enum tyto_err find_outputs(struct tyto_onnx_converter *conv,
+                                  uint32_t ret_tensors[TYTO_GRAPH_MAX_OUTS])
+{
+    const struct tyto_import_params *params = conv->params;
+    enum tyto_err err = TYTO_OK;
+    ret_tensors[0] = conv->model.first_output;
+    if (params->output_name)
+        err = find_tensor(conv, params->output_name, &ret_tensors[0]);
+    for (uint32_t i = 0; !err && i < params->num_more_outputs; i++)
+        err = find_tensor(conv, params->more_output_names[i], &ret_tensors[i + 1]);
+    return err;
+}
+
+static enum tyto_err fill_outs(struct tyto_onnx_converter *conv, const uint32_t *tensors,
+                               struct tyto_build_outs *ret_outs)
+{
+    ret_outs->num = 1 + conv->params->num_more_outputs;
+    for (uint32_t i = 0; i < ret_outs->num; i++) {
+        struct tyto_onnx_state *state = &conv->states[tensors[i]];
+        if (!state->ready || tyto_onnx_is_padded(state))
+            return tyto_build_fail(conv->build, TYTO_ERR_FORMAT, "nothing gives output %u", i);
+        const enum tyto_err err = tyto_onnx_settle(conv, state);
+        if (err)
+            return err;
+        ret_outs->values[i] = state->value;
+    }
+    return TYTO_OK;
+}
+
+static enum tyto_err convert(struct tyto_onnx_converter *conv, struct tyto_build_outs *ret_outs)
 {
     const struct tyto_import_params *params = conv->params;
     struct tyto_onnx *model = &conv->model;
-    uint32_t out = model->first_output, in = TYTO_WALK_NONE;
-    enum tyto_err err = TYTO_OK;
-    if (params->output_name)
-        err = find_tensor(conv, params->output_name, &out);
+    uint32_t outs[TYTO_GRAPH_MAX_OUTS], in = TYTO_WALK_NONE;
+    enum tyto_err err = find_outputs(conv, outs);
     if (!err && params->input_name)
         err = find_tensor(conv, params->input_name, &in);
     if (err)
@@ -161,31 +188,28 @@ static enum tyto_err convert(struct tyto_onnx_converter *conv, uint32_t *ret_out
         err = tyto_build_fail(conv->build, TYTO_ERR_NOMEM, "out of memory");
     } else {
         fill_walk(model, walk.nodes);
-        err = tyto_walk_back(&walk, conv->build, out, in, &in);
+        for (uint32_t i = 0; !err && i <= params->num_more_outputs; i++)
+            err = tyto_walk_back(&walk, conv->build, outs[i], in, &in);
     }
     if (!err) {
         set_input(conv, walk.nodes, in);
         err = convert_nodes(conv, walk.nodes);
     }
-    struct tyto_onnx_state *state = conv->states ? &conv->states[out] : NULL;
-    if (!err && (!state->ready || tyto_onnx_is_padded(state)))
-        err = tyto_build_fail(conv->build, TYTO_ERR_FORMAT, "nothing gives the output");
     if (!err)
-        err = tyto_onnx_settle(conv, state);
-    if (!err)
-        *ret_out = state->value;
+        err = fill_outs(conv, outs, ret_outs);
     free(walk.nodes);
     free(conv->states);
     return err;
 }
 
 enum tyto_err tyto_import_onnx(struct tyto_build *build, const struct tyto_import_params *params,
-                               const uint8_t *bytes, size_t num_bytes, uint32_t *ret_out)
+                               const uint8_t *bytes, size_t num_bytes,
+                               struct tyto_build_outs *ret_outs)
 {
     struct tyto_onnx_converter conv = {.model = {.build = build}, .build = build, .params = params};
     enum tyto_err err = tyto_onnx_parse(&conv.model, bytes, num_bytes);
     if (!err)
-        err = convert(&conv, ret_out);
+        err = convert(&conv, ret_outs);
     tyto_onnx_finish(&conv.model);
     build->op = build->node = "";
     return err;

@@ -13,7 +13,7 @@ enum {
     TYTO_TFLITE_MAX_DIMS = 6,
     TYTO_TFLITE_MAX_TENSORS = 1 << 14,
     TYTO_TFLITE_MAX_NODES = 1 << 14,
-    TYTO_TFLITE_MAX_INPUTS = 4, /* of one op; more are not looked at */
+    TYTO_TFLITE_MAX_INPUTS = TYTO_LAYER_MAX_INS, /* of one op; more are not looked at */
     TYTO_TFLITE_NAME_BYTES = 128,
 };
 
@@ -31,6 +31,7 @@ enum tyto_tflite_type {
 enum tyto_tflite_op {
     TYTO_TFLITE_ADD = 0,
     TYTO_TFLITE_AVERAGE_POOL_2D = 1,
+    TYTO_TFLITE_CONCATENATION = 2,
     TYTO_TFLITE_CONV_2D = 3,
     TYTO_TFLITE_DEPTHWISE_CONV_2D = 4,
     TYTO_TFLITE_DEQUANTIZE = 6,
@@ -41,6 +42,7 @@ enum tyto_tflite_op {
     TYTO_TFLITE_RELU = 19,
     TYTO_TFLITE_RELU6 = 21,
     TYTO_TFLITE_RESHAPE = 22,
+    TYTO_TFLITE_RESIZE_BILINEAR = 23,
     TYTO_TFLITE_SOFTMAX = 25,
     TYTO_TFLITE_TANH = 28,
     TYTO_TFLITE_PAD = 34,
@@ -49,6 +51,7 @@ enum tyto_tflite_op {
     TYTO_TFLITE_SQUEEZE = 43,
     TYTO_TFLITE_SPLIT = 49,
     TYTO_TFLITE_EXPAND_DIMS = 70,
+    TYTO_TFLITE_RESIZE_NEAREST_NEIGHBOR = 97,
     TYTO_TFLITE_LEAKY_RELU = 98,
     TYTO_TFLITE_QUANTIZE = 114,
 };
@@ -69,6 +72,7 @@ struct tyto_tflite_tensor {
 struct tyto_tflite_node {
     int32_t op;
     char op_name[48];
+    bool in_left_out; /* it has more inputs than `in` */
     uint32_t num_in;
     uint32_t in[TYTO_TFLITE_MAX_INPUTS]; /* tensors; TYTO_WALK_NONE where left out */
     uint32_t out;

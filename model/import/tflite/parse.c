@@ -154,6 +154,7 @@ static enum tyto_err parse_node(struct tyto_tflite *model, uint64_t table,
     node->op = new_op > old_op ? new_op : old_op;
     name_op(model, code_table, node);
     node->num_in = in.num < TYTO_TFLITE_MAX_INPUTS ? in.num : TYTO_TFLITE_MAX_INPUTS;
+    node->in_left_out = in.num > node->num_in;
     for (uint32_t i = 0; i < node->num_in; i++) {
         const int32_t tensor = tyto_flat_i32(flat, in.at + 4 * i);
         if (tensor < -1 || tensor >= (int32_t)model->num_tensors)

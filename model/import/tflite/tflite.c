@@ -90,14 +90,38 @@ static enum tyto_err set_input(struct tyto_tflite_converter *conv, uint32_t tens
     return TYTO_OK;
 }
 
-static enum tyto_err convert(struct tyto_tflite_converter *conv, uint32_t *ret_out)
+static enum tyto_err find_outputs(struct tyto_tflite_converter *conv,
+                                  uint32_t ret_tensors[TYTO_GRAPH_MAX_OUTS])
+{
+    const struct tyto_import_params *params = conv->params;
+    enum tyto_err err = TYTO_OK;
+    ret_tensors[0] = conv->model.first_output;
+    if (params->output_name)
+        err = find_tensor(conv, params->output_name, &ret_tensors[0]);
+    for (uint32_t i = 0; !err && i < params->num_more_outputs; i++)
+        err = find_tensor(conv, params->more_output_names[i], &ret_tensors[i + 1]);
+    return err;
+}
+
+static enum tyto_err fill_outs(const struct tyto_tflite_converter *conv, const uint32_t *tensors,
+                               struct tyto_build_outs *ret_outs)
+{
+    ret_outs->num = 1 + conv->params->num_more_outputs;
+    for (uint32_t i = 0; i < ret_outs->num; i++) {
+        const struct tyto_tflite_state *state = &conv->states[tensors[i]];
+        if (!state->ready || tyto_tflite_padded(state))
+            return tyto_build_fail(conv->build, TYTO_ERR_FORMAT, "nothing gives output %u", i);
+        ret_outs->values[i] = state->value;
+    }
+    return TYTO_OK;
+}
+
+static enum tyto_err convert(struct tyto_tflite_converter *conv, struct tyto_build_outs *ret_outs)
 {
     const struct tyto_import_params *params = conv->params;
     struct tyto_tflite *model = &conv->model;
-    uint32_t out = model->first_output, in = TYTO_WALK_NONE;
-    enum tyto_err err = TYTO_OK;
-    if (params->output_name)
-        err = find_tensor(conv, params->output_name, &out);
+    uint32_t outs[TYTO_GRAPH_MAX_OUTS], in = TYTO_WALK_NONE;
+    enum tyto_err err = find_outputs(conv, outs);
     if (!err && params->input_name)
         err = find_tensor(conv, params->input_name, &in);
     if (err)
@@ -111,24 +135,23 @@ static enum tyto_err convert(struct tyto_tflite_converter *conv, uint32_t *ret_o
         err = tyto_build_fail(conv->build, TYTO_ERR_NOMEM, "out of memory");
     } else {
         fill_walk(conv, walk.nodes);
-        err = tyto_walk_back(&walk, conv->build, out, in, &in);
+        for (uint32_t i = 0; !err && i <= params->num_more_outputs; i++)
+            err = tyto_walk_back(&walk, conv->build, outs[i], in, &in);
     }
     if (!err)
         err = set_input(conv, in);
     if (!err)
         err = convert_nodes(conv, walk.nodes);
-    const struct tyto_tflite_state *state = conv->states ? &conv->states[out] : NULL;
-    if (!err && (!state->ready || tyto_tflite_padded(state)))
-        err = tyto_build_fail(conv->build, TYTO_ERR_FORMAT, "nothing gives the output");
     if (!err)
-        *ret_out = state->value;
+        err = fill_outs(conv, outs, ret_outs);
     free(walk.nodes);
     free(conv->states);
     return err;
 }
 
 enum tyto_err tyto_import_tflite(struct tyto_build *build, const struct tyto_import_params *params,
-                                 const uint8_t *bytes, size_t num_bytes, uint32_t *ret_out)
+                                 const uint8_t *bytes, size_t num_bytes,
+                                 struct tyto_build_outs *ret_outs)
 {
     struct tyto_tflite_converter conv = {
         .model = {.flat = {.bytes = bytes, .num_bytes = num_bytes}, .build = build},
@@ -136,7 +159,7 @@ enum tyto_err tyto_import_tflite(struct tyto_build *build, const struct tyto_imp
         .params = params};
     enum tyto_err err = tyto_tflite_parse(&conv.model);
     if (!err)
-        err = convert(&conv, ret_out);
+        err = convert(&conv, ret_outs);
     tyto_tflite_finish(&conv.model);
     build->op = build->node = "";
     return err;
