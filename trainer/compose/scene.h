@@ -117,13 +117,14 @@ struct tyto_compose_options {
     double shares[TYTO_COMPOSE_NUM_KINDS]; /* of acts; their sum counts as 1 */
     double min_snr_db, max_snr_db;
     double min_height, max_height; /* of objects, share of the picture's; 0.02..1 */
-    double max_offset_s;       /* streams differ by up to this much; 0: not at all */
-    double whole_seconds;      /* share of events that begin and end on whole seconds */
-    double distractors;        /* share of acts with an object, and with a sound, of no label */
-    uint32_t clips_per_camera; /* in a row; 0 counts as 1 */
+    double max_offset_s;           /* streams differ by up to this much; 0: not at all */
+    double whole_seconds;          /* share of events that begin and end on whole seconds */
+    double distractors;            /* share of acts with an object, and with a sound, of no label */
+    uint32_t clips_per_camera;     /* in a row; 0 counts as 1 */
 };
 
-/* What is used where nobody says otherwise: 10 s, 320 x 240 at 12.5, SNR 0..20 dB, objects 0.35 to 0.9 high. */
+/* What is used where nobody says otherwise: 10 s, 320 x 240 at 12.5, SNR 0..20 dB, objects 0.35 to
+ * 0.9 high. */
 void tyto_compose_options_default(struct tyto_compose_options *ret_options);
 
 /* Clip number clip (from 0) of an endless series. Its objects' aspects are 1. INVALID when options
