@@ -189,9 +189,11 @@ const char *tyto_cman_class_name(const struct tyto_cman *cman, uint32_t class_id
     return class_idx < cman->dims.num_classes ? cman->weights.classes[class_idx] : NULL;
 }
 
-float tyto_cman_threshold(const struct tyto_cman *cman, uint32_t class_idx)
+float tyto_cman_threshold(const struct tyto_cman *cman, enum tyto_cman_task task,
+                          uint32_t class_idx)
 {
-    return class_idx < cman->dims.num_classes ? cman->weights.thresholds[class_idx] : 1.0F;
+    const size_t num = cman->dims.num_classes;
+    return class_idx < num ? cman->weights.thresholds[task * num + class_idx] : 1.0f;
 }
 
 const char *tyto_cman_audio_encoder(const struct tyto_cman *cman)

@@ -20,6 +20,14 @@ enum tyto_head_kind {
     TYTO_HEAD_MULTI_LABEL, /* sigmoid: num_logits = 3 K: joint (seen and heard), heard, seen */
 };
 
+/* What a multi-label head scores each class for; rows of its logits, of thresholds (3, K) too. */
+enum tyto_cman_task {
+    TYTO_CMAN_JOINT, /* seen and heard */
+    TYTO_CMAN_HEARD,
+    TYTO_CMAN_SEEN,
+    TYTO_CMAN_NUM_TASKS,
+};
+
 enum { TYTO_CMAN_MAX_CLASSES = 1024, TYTO_CMAN_MAX_SEGMENTS = 64, TYTO_CMAN_MAX_PLACES = 1024 };
 
 struct tyto_cman_dims {
@@ -66,8 +74,10 @@ enum tyto_err tyto_cman_create(const struct tyto_cman_params *params, struct tyt
 void tyto_cman_destroy(struct tyto_cman **cman);
 const struct tyto_cman_dims *tyto_cman_get_dims(const struct tyto_cman *cman);
 const char *tyto_cman_class_name(const struct tyto_cman *cman, uint32_t class_idx);
-/* Joint score from which on the class counts as seen and heard; 0.5 unless the weights say else. */
-float tyto_cman_threshold(const struct tyto_cman *cman, uint32_t class_idx);
+/* Score from which on the class counts as seen and heard (0.5 unless the weights say else), as
+ * heard alone, as seen alone (0 where the weights do not say). */
+float tyto_cman_threshold(const struct tyto_cman *cman, enum tyto_cman_task task,
+                          uint32_t class_idx);
 /* What the weights say about the encoders they were trained with (the encoder's
  * "tyto.layout" or digest); "" when nothing. Borrowed. */
 const char *tyto_cman_audio_encoder(const struct tyto_cman *cman);

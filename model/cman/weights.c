@@ -166,46 +166,51 @@ static enum tyto_err take_class_names(const struct reader *reader, const struct 
     return TYTO_OK;
 }
 
-static enum tyto_err take_thresholds(const struct reader *reader, const struct tyto_json *values)
+/* One number for each class to thresholds (K), under this name; nothing where it is not there. */
+static enum tyto_err read_thresholds(const struct reader *reader, const char *name,
+                                     float *thresholds)
 {
     const uint32_t num_classes = reader->weights->dims.num_classes;
-    struct tyto_cman_weights *weights = reader->weights;
+    struct tyto_json *values = NULL;
+    enum tyto_err err = parse_meta(reader, name, &values);
 
-    weights->thresholds = calloc(num_classes, sizeof(*weights->thresholds));
-    if (!weights->thresholds)
-        return TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; i < num_classes; i++)
-        weights->thresholds[i] = default_threshold;
-    if (!values)
-        return TYTO_OK;
-    if (!tyto_json_is_array(values) || tyto_json_num_items(values) != num_classes)
-        return wrong(reader, TYTO_ERR_FORMAT, "tyto.thresholds",
-                     "must be a JSON array with one number for each class");
-    for (uint32_t i = 0; i < num_classes; i++) {
+    if (!err && values &&
+        (!tyto_json_is_array(values) || tyto_json_num_items(values) != num_classes))
+        err = wrong(reader, TYTO_ERR_FORMAT, name,
+                    "must be a JSON array with one number for each class");
+    for (uint32_t i = 0; !err && values && i < num_classes; i++) {
         double value = 0.0;
 
-        if (!tyto_json_f64(tyto_json_at(values, i), &value) || !(value > 0.0 && value < 1.0))
-            return wrong(reader, TYTO_ERR_FORMAT, "tyto.thresholds",
-                         "every threshold must lie between 0 and 1");
-        weights->thresholds[i] = (float)value;
+        if (tyto_json_f64(tyto_json_at(values, i), &value) && value > 0.0 && value < 1.0)
+            thresholds[i] = (float)value;
+        else
+            err = wrong(reader, TYTO_ERR_FORMAT, name, "every threshold must lie between 0 and 1");
     }
-    return TYTO_OK;
+    tyto_json_destroy(&values);
+    return err;
 }
 
 static enum tyto_err read_classes(const struct reader *reader)
 {
+    static const char *const names_of[TYTO_CMAN_NUM_TASKS] = {
+        "tyto.thresholds", "tyto.thresholds_heard", "tyto.thresholds_seen"};
+    struct tyto_cman_weights *weights = reader->weights;
     struct tyto_json *names = NULL;
-    struct tyto_json *thresholds = NULL;
     enum tyto_err err = parse_meta(reader, "tyto.classes", &names);
 
     if (!err)
         err = take_class_names(reader, names);
-    if (!err)
-        err = parse_meta(reader, "tyto.thresholds", &thresholds);
-    if (!err)
-        err = take_thresholds(reader, thresholds);
     tyto_json_destroy(&names);
-    tyto_json_destroy(&thresholds);
+    if (err)
+        return err;
+    const size_t num = weights->dims.num_classes;
+    weights->thresholds = calloc(TYTO_CMAN_NUM_TASKS * num, sizeof(*weights->thresholds));
+    if (!weights->thresholds)
+        return TYTO_ERR_NOMEM;
+    for (size_t i = 0; i < num; i++)
+        weights->thresholds[i] = default_threshold;
+    for (size_t task = 0; task < TYTO_CMAN_NUM_TASKS && !err; task++)
+        err = read_thresholds(reader, names_of[task], weights->thresholds + task * num);
     return err;
 }
 

@@ -31,7 +31,7 @@ struct tyto_cman_weights {
     enum tyto_cman_fusion fusion;
     float *tensors[TYTO_CMAN_NUM_TENSORS];  /* owned; NULL: an adapter that is not there */
     char (*classes)[TYTO_CMAN_CLASS_BYTES]; /* owned, (K) */
-    float *thresholds;       /* owned, (K): joint score that counts as seen and heard */
+    float *thresholds;       /* owned, (3, K) by enum tyto_cman_task; heard and seen 0: not said */
     char audio_encoder[128]; /* which encoder it was trained with; "": not said */
     char visual_encoder[128];
     char digest[TYTO_DIGEST_HEX_BYTES];

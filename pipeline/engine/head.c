@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the serving network says of itself, and where the events it leads to go. */
 #include "pipeline/engine/internal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
     const uint32_t num = tyto_cman_get_dims(cman)->num_classes;
     struct tyto_engine_head head = {.num_classes = num};
     const char **names = calloc(num, sizeof(*names));
-    float *thresholds = calloc(num, sizeof(*thresholds));
+    float *thresholds = calloc(TYTO_CMAN_NUM_TASKS * (size_t)num, sizeof(*thresholds));
     head.class_names = calloc(num, sizeof(*head.class_names));
     if (!names || !thresholds || !head.class_names) {
         free((void *)names);
@@ -27,7 +28,9 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
     }
     for (uint32_t k = 0; k < num; k++) {
         names[k] = tyto_cman_class_name(cman, k);
-        thresholds[k] = tyto_cman_threshold(cman, k);
+        for (uint32_t task = 0; task < TYTO_CMAN_NUM_TASKS; task++)
+            thresholds[task * (size_t)num + k] =
+                tyto_cman_threshold(cman, (enum tyto_cman_task)task, k);
         memcpy(head.class_names[k], names[k], strnlen(names[k], TYTO_ID_MAX));
     }
     memcpy(head.digest, tyto_cman_digest(cman), TYTO_DIGEST_MAX);

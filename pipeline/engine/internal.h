@@ -37,7 +37,7 @@ struct tyto_engine {
     /* Of the head that serves. The inference thread exchanges them, holding `lock`, while a swap
      * that holds `heads` waits for it: holding either is enough to read. */
     const char **class_names; /* (K) borrowed from the networks */
-    float *thresholds;        /* (K) */
+    float *thresholds;        /* (3, K) by enum tyto_cman_task */
     struct tyto_engine_head head;
 
     pthread_mutex_t lock; /* guards the next block */

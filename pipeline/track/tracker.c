@@ -108,26 +108,39 @@ static enum tyto_err apply_rules(struct tyto_tracker *tracker)
     return TYTO_OK;
 }
 
+/* Of one sense alone: what a rule says, what was asked for all classes, what the weights say, or so
+ * far beyond the joint threshold. A joint threshold that a person set carries the latter, because
+ * the weights' single ones belong to the weights' joint one. */
+static float single_threshold(const struct tyto_tracker *tracker, uint32_t k, float of_rule,
+                              const float *of_weights, bool is_set)
+{
+    const float joint = tracker->thresholds[k].joint;
+    if (of_rule > 0)
+        return of_rule;
+    if (tracker->params.threshold_single > 0)
+        return tracker->params.threshold_single;
+    if (!is_set && of_weights && of_weights[k] > 0 && of_weights[k] <= 1)
+        return of_weights[k];
+    return joint + (1 - joint) * (float)TYTO_TRACKER_SINGLE_SHARE;
+}
+
 static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
 {
-    const float *from_weights = tracker->context.weights_thresholds;
-    for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
+    const size_t num = tracker->context.num_classes;
+    const float *weights = tracker->context.weights_thresholds;
+    for (uint32_t k = 0; k < num; k++) {
         tracker->thresholds[k].joint = (float)TYTO_TRACKER_THRESHOLD;
         if (tracker->params.threshold > 0)
             tracker->thresholds[k].joint = tracker->params.threshold;
-        else if (from_weights && from_weights[k] > 0 && from_weights[k] <= 1)
-            tracker->thresholds[k].joint = from_weights[k];
+        else if (weights && weights[k] > 0 && weights[k] <= 1)
+            tracker->thresholds[k].joint = weights[k];
     }
     const enum tyto_err err = apply_rules(tracker);
-    for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
+    for (uint32_t k = 0; k < num; k++) {
         struct thresholds *t = &tracker->thresholds[k];
-        float single = tracker->params.threshold_single;
-        if (single == 0)
-            single = t->joint + (1 - t->joint) * (float)TYTO_TRACKER_SINGLE_SHARE;
-        if (t->heard == 0)
-            t->heard = single;
-        if (t->seen == 0)
-            t->seen = single;
+        const bool is_set = !weights || t->joint != weights[k];
+        t->heard = single_threshold(tracker, k, t->heard, weights ? weights + num : NULL, is_set);
+        t->seen = single_threshold(tracker, k, t->seen, weights ? weights + 2 * num : NULL, is_set);
     }
     return err;
 }

@@ -18,7 +18,7 @@ enum { TYTO_TRACKER_MAX_WINDOW = 16 };
 struct tyto_class_rule {
     char class_name[TYTO_ID_MAX + 1];
     float threshold;       /* of joint; 0: the weights file's */
-    float threshold_heard; /* of heard alone; 0: derived from threshold */
+    float threshold_heard; /* of heard alone; 0: the weights' or derived from threshold */
     float threshold_seen;
     bool off; /* never publish this class */
 };
@@ -30,7 +30,7 @@ struct tyto_class_rule {
 
 struct tyto_tracker_params {
     float threshold;         /* joint, for all classes; 0: what the weights say */
-    float threshold_single;  /* heard or seen alone; 0: derived from the joint one */
+    float threshold_single;  /* heard or seen alone; 0: the weights', or derived from the joint */
     float off_ratio;         /* an open event goes on while score >= off_ratio * threshold */
     uint32_t onset_num;      /* N */
     uint32_t onset_window;   /* of M; 0: 3, or N where that is more */
@@ -68,9 +68,10 @@ typedef void (*tyto_tracker_sink)(void *user, const struct tyto_event *event);
 struct tyto_tracker_context {
     const char *camera; /* copied */
     uint32_t num_classes;
-    const char *const *class_names;  /* (K), borrowed until the tracker is destroyed */
-    const float *weights_thresholds; /* (K) or NULL; copied */
-    const char *model_digest;        /* copied */
+    const char *const *class_names; /* (K), borrowed until the tracker is destroyed */
+    /* (3, K): joint, heard alone, seen alone; 0: not said. NULL: nothing is. Copied. */
+    const float *weights_thresholds;
+    const char *model_digest; /* copied */
     uint32_t config_generation;
     int64_t hop_ns;
     tyto_tracker_sink sink; /* called within update and end; the event is borrowed */

@@ -98,11 +98,12 @@ static void run_epoch(struct tyto_train *train, struct tyto_train_epoch *ret_epo
 static void exports(struct check *check, struct tyto_train *train, const struct toy *toy,
                     const char *path)
 {
-    const struct tyto_train_export what = {.path = path,
-                                           .classes = toy->data->classes,
-                                           .thresholds = (const float[]){0.25F, 0.75F},
-                                           .audio_encoder = "ears",
-                                           .provenance = "a toy"};
+    const struct tyto_train_export what = {
+        .path = path,
+        .classes = toy->data->classes,
+        .thresholds = (const float[3 * 2]){0.25f, 0.75f, 0.3f, 0.4f, 0.6f, 0.7f},
+        .audio_encoder = "ears",
+        .provenance = "a toy"};
     struct tyto_cman_weights weights = {0};
     struct tyto_fault fault = {0};
 
@@ -123,7 +124,7 @@ static void exports(struct check *check, struct tyto_train *train, const struct 
 static void learns(struct check *check, const struct tyto_train_params *params,
                    const struct toy *toy, const char *path)
 {
-    float thresholds[2], f1[2];
+    float thresholds[3 * 2], f1[3 * 2];
     struct tyto_train_figures figures = {.thresholds = thresholds, .f1 = f1};
     struct tyto_train *train = make(params);
     struct tyto_train_epoch epoch = {0};

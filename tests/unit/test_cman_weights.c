@@ -160,6 +160,7 @@ static void a_good_file_is_read_whole(void **state)
     (void)state;
     draft_init(&draft);
     set_meta(&draft, "tyto.thresholds", "[0.25, 0.75]");
+    set_meta(&draft, "tyto.thresholds_seen", "[0.6, 0.7]");
     set_meta(&draft, "tyto.encoders", "{\"audio\":\"abc\",\"visual\":\"def\"}");
     if (draft_load(&draft, &weights, &fault))
         fail_msg("%s", fault.text);
@@ -170,6 +171,8 @@ static void a_good_file_is_read_whole(void **state)
     assert_int_equal(weights.dims.look_ahead, 1);
     assert_string_equal(weights.classes[1], "dog_2");
     assert_true(weights.thresholds[0] == 0.25F && weights.thresholds[1] == 0.75F);
+    assert_true(weights.thresholds[2] == 0 && weights.thresholds[3] == 0); /* heard: not said */
+    assert_true(weights.thresholds[4] == 0.6f && weights.thresholds[5] == 0.7f);
     assert_string_equal(weights.audio_encoder, "abc");
     assert_string_equal(weights.visual_encoder, "def");
     assert_int_equal(strlen(weights.digest), 64);
@@ -311,6 +314,7 @@ static void bad_metadata_is_named(void **state)
         {"tyto.thresholds", "[0.5,1.5]", TYTO_ERR_FORMAT, "between 0 and 1"},
         {"tyto.thresholds", "[0.5,\"x\"]", TYTO_ERR_FORMAT, "between 0 and 1"},
         {"tyto.thresholds", "{}", TYTO_ERR_FORMAT, "each class"},
+        {"tyto.thresholds_heard", "[0.5]", TYTO_ERR_FORMAT, "each class"},
         {"tyto.thresholds", "0.5", TYTO_ERR_FORMAT, "not JSON"},
         {"tyto.encoders", "no", TYTO_ERR_FORMAT, "not JSON"},
         {"tyto.layout", "0123", TYTO_ERR_FORMAT, "changed after training"},

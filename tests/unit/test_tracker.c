@@ -423,7 +423,7 @@ static void feed_two(struct tyto_tracker *tracker, int64_t t, float first, float
 static void another_head_goes_on_with_the_events_whose_class_it_knows(void **state)
 {
     static const char *const others[2] = {"owl", "bell"};
-    static const float thresholds[2] = {0.5f, 0.9f};
+    static const float thresholds[3 * 2] = {0.5f, 0.9f};
     (void)state;
     struct log log = {0};
     struct tyto_tracker *before = make((struct tyto_tracker_params){0}, keep, &log);

@@ -243,6 +243,22 @@ static void add_tensor(struct head *head, const struct tyto_cman_tensor_info *in
                                                       .data = data};
 }
 
+/* Calibration is a line over each task's logits, so the last layer can hold it. */
+static void bend_logits(const struct tyto_cman_dims *dims, const struct tyto_train_export *what,
+                        struct head *head)
+{
+    float *weight = head->memory[TYTO_CMAN_HEAD_1_WEIGHT];
+    float *bias = head->memory[TYTO_CMAN_HEAD_1_BIAS];
+
+    for (uint32_t n = 0; n < dims->num_logits; n++) {
+        const uint32_t task = n / dims->num_classes;
+
+        for (uint32_t k = 0; k < dims->head_width; k++)
+            weight[(size_t)n * dims->head_width + k] *= (float)what->scale[task];
+        bias[n] = (float)(what->scale[task] * (double)bias[n] + what->shift[task]);
+    }
+}
+
 /* Trained tensors, and the maps that were applied before. */
 static enum tyto_err make_head(const struct tyto_train *train, const struct tyto_cman_dims *dims,
                                const struct tyto_train_export *what, struct head *head)
@@ -273,6 +289,8 @@ static enum tyto_err make_head(const struct tyto_train *train, const struct tyto
         add_tensor(head, &infos[biases[s]], what->adapt[s].bias);
     }
     tyto_params_take(layout, train->best, head->memory);
+    if (what->scale)
+        bend_logits(dims, what, head);
     return TYTO_OK;
 }
 
@@ -282,20 +300,25 @@ static enum tyto_err write_head(const struct tyto_train_export *what,
 {
     char config[CONFIG_BYTES], encoders[CONFIG_BYTES], layout[TYTO_DIGEST_HEX_BYTES] = "";
     char *classes = write_classes(what->classes, dims->num_classes);
-    char *thresholds =
-        what->thresholds ? write_thresholds(what->thresholds, dims->num_classes) : NULL;
-    enum tyto_err err = classes && (thresholds || !what->thresholds) ? TYTO_OK : TYTO_ERR_NOMEM;
-    struct tyto_meta metas[8] = {{"tyto.format", "head/1"},
-                                 {"tyto.config", config},
-                                 {"tyto.classes", classes},
-                                 {"tyto.layout", layout},
-                                 {"tyto.provenance", what->provenance ? what->provenance : ""}};
+    static const char *const threshold_names[TYTO_CMAN_NUM_TASKS] = {
+        "tyto.thresholds", "tyto.thresholds_heard", "tyto.thresholds_seen"};
+    char *thresholds[TYTO_CMAN_NUM_TASKS] = {NULL};
+    enum tyto_err err = classes ? TYTO_OK : TYTO_ERR_NOMEM;
+    struct tyto_meta metas[10] = {{"tyto.format", "head/1"},
+                                  {"tyto.config", config},
+                                  {"tyto.classes", classes},
+                                  {"tyto.layout", layout},
+                                  {"tyto.provenance", what->provenance ? what->provenance : ""}};
     uint32_t num = 5;
 
     write_config(dims, config);
     write_encoders(what, encoders);
-    if (thresholds)
-        metas[num++] = (struct tyto_meta){"tyto.thresholds", thresholds};
+    for (size_t task = 0; what->thresholds && task < TYTO_CMAN_NUM_TASKS && !err; task++) {
+        thresholds[task] =
+            write_thresholds(what->thresholds + task * dims->num_classes, dims->num_classes);
+        metas[num++] = (struct tyto_meta){threshold_names[task], thresholds[task]};
+        err = thresholds[task] ? TYTO_OK : TYTO_ERR_NOMEM;
+    }
     if (what->audio_encoder || what->visual_encoder)
         metas[num++] = (struct tyto_meta){"tyto.encoders", encoders};
     if (what->fusion)
@@ -305,7 +328,8 @@ static enum tyto_err write_head(const struct tyto_train_export *what,
     if (!err)
         err = tyto_weights_write(what->path, head->tensors, head->num, metas, num, ret_fault);
     free(classes);
-    free(thresholds);
+    for (size_t task = 0; task < TYTO_CMAN_NUM_TASKS; task++)
+        free(thresholds[task]);
     return err;
 }
 

@@ -43,13 +43,24 @@ struct tyto_batch_source tyto_train_source(const struct tyto_train *train,
 /* The batch becomes what the next step reads. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_load(struct tyto_train *train, const struct tyto_batch *batch);
-/* Validation with the parameters as they stand; *ret_loss is its mean. INVALID when not finite.
- * *score has room for every row of params.val. */
+/* The tasks that are scored: one of a softmax head, three of a multi-label one. */
+struct tyto_train_scores {
+    struct tyto_score tasks[TYTO_CMAN_NUM_TASKS];
+    uint32_t num;
+};
+
+/* With room for every row of params.val. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_train_validate(struct tyto_train *train, struct tyto_score *score,
+enum tyto_err tyto_train_make_scores(const struct tyto_train *train,
+                                     struct tyto_train_scores *ret_scores);
+void tyto_train_free_scores(struct tyto_train_scores *scores);
+/* Validation with the parameters as they stand; *ret_loss is its mean. INVALID when not finite. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_train_validate(struct tyto_train *train, struct tyto_train_scores *scores,
                                   float *ret_loss);
+/* Mean average precision over every class of every task that comes. NOMEM. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_train_make_score(const struct tyto_train *train, struct tyto_score *ret_score);
+enum tyto_err tyto_train_map(const struct tyto_train_scores *scores, float *ret_map);
 /* Writes everything that the next step depends on, atomically. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_write_checkpoint(struct tyto_train *train, const char *path,

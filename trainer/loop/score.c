@@ -10,11 +10,11 @@ enum { CHOICES = 71 }; /* thresholds tried: steps of 0.01 over the widest range 
 
 static const float even = 0.5F;
 
-enum tyto_err tyto_score_init(enum tyto_head_kind head, uint32_t num_classes, uint32_t cap,
-                              struct tyto_score *ret_score)
+enum tyto_err tyto_score_init(enum tyto_head_kind head, enum tyto_cman_task task,
+                              uint32_t num_classes, uint32_t cap, struct tyto_score *ret_score)
 {
     const size_t num = (size_t)(cap > 0 ? cap : 1) * num_classes;
-    struct tyto_score score = {.head = head, .num_classes = num_classes, .cap = cap};
+    struct tyto_score score = {.head = head, .task = task, .num_classes = num_classes, .cap = cap};
 
     score.probs = calloc(num, sizeof(*score.probs));
     score.truths = calloc(num, sizeof(*score.truths));
@@ -64,18 +64,21 @@ static void add_sigmoid(struct tyto_score *score, const float *logits, float *pr
 
 void tyto_score_add(struct tyto_score *score, const float *logits, const uint8_t *truth)
 {
+    static const uint8_t bits_of[TYTO_CMAN_NUM_TASKS] = {TYTO_TRUTH_BOTH, TYTO_TRUTH_HEARD,
+                                                         TYTO_TRUTH_SEEN};
     const size_t classes = score->num_classes, at = score->num_rows * classes;
+    const uint8_t bits = bits_of[score->task];
     const bool is_softmax = score->head == TYTO_HEAD_SOFTMAX;
     const uint32_t wanted = tyto_targets_class(truth, score->num_classes);
 
     if (score->num_rows >= score->cap)
         return;
     for (uint32_t k = 0; k < classes; k++)
-        score->truths[at + k] = is_softmax ? k == wanted : truth[k] == TYTO_TRUTH_BOTH;
+        score->truths[at + k] = is_softmax ? k == wanted : (truth[k] & bits) == bits;
     if (is_softmax)
         add_softmax(score, logits, score->probs + at);
     else
-        add_sigmoid(score, logits, score->probs + at);
+        add_sigmoid(score, logits + score->task * classes, score->probs + at);
     score->num_rows++;
 }
 
@@ -150,7 +153,7 @@ static double average_precision(struct ranked *rows, uint32_t num)
     return hits > 0 ? sum / hits : 0;
 }
 
-enum tyto_err tyto_score_map(const struct tyto_score *score, float *ret_map)
+enum tyto_err tyto_score_map(const struct tyto_score *score, float *ret_map, uint32_t *ret_num)
 {
     const size_t classes = score->num_classes;
     struct ranked *rows = calloc(score->num_rows + 1, sizeof(*rows));
@@ -170,6 +173,7 @@ enum tyto_err tyto_score_map(const struct tyto_score *score, float *ret_map)
     }
     free(rows);
     *ret_map = num > 0 ? (float)(sum / num) : 0;
+    *ret_num = num;
     return TYTO_OK;
 }
 
@@ -209,4 +213,64 @@ void tyto_score_choose(const struct tyto_score *score, float min, float max, flo
 {
     for (uint32_t k = 0; k < score->num_classes; k++)
         ret_thresholds[k] = ever_comes(score, k) ? choose_one(score, k, min, max) : even;
+}
+
+/* --- calibration ----------------------------------------------------------------------------- */
+
+static double log_odds(float prob)
+{
+    const double p = fmin(fmax((double)prob, 1e-7), 1 - 1e-7);
+    return log(p / (1 - p));
+}
+
+/* One step of Newton's method: gradient and Hessian of the cross-entropy in scale and shift. False
+ * where it cannot be taken. */
+static bool newton(const struct tyto_score *score, double *scale, double *shift)
+{
+    const size_t num = (size_t)score->num_rows * score->num_classes;
+    double g0 = 0, g1 = 0, h00 = 1e-9, h01 = 0, h11 = 1e-9;
+
+    for (size_t i = 0; i < num; i++) {
+        const double x = log_odds(score->probs[i]);
+        const double p = 1 / (1 + exp(-(*scale * x + *shift)));
+        const double wrong = p - score->truths[i], curve = p * (1 - p);
+
+        g0 += wrong * x;
+        g1 += wrong;
+        h00 += curve * x * x;
+        h01 += curve * x;
+        h11 += curve;
+    }
+    const double det = h00 * h11 - h01 * h01;
+    if (!(det > 0))
+        return false;
+    const double d0 = (h11 * g0 - h01 * g1) / det, d1 = (h00 * g1 - h01 * g0) / det;
+    /* Short steps: far from the minimum the curve says little. */
+    *scale -= fmin(fmax(d0, -0.5), 0.5);
+    *shift -= fmin(fmax(d1, -1.0), 1.0);
+    return fabs(d0) + fabs(d1) > 1e-6;
+}
+
+void tyto_score_fit(const struct tyto_score *score, double *ret_scale, double *ret_shift)
+{
+    const size_t num = (size_t)score->num_rows * score->num_classes;
+    double scale = 1, shift = 0;
+    size_t there = 0;
+
+    for (size_t i = 0; i < num; i++)
+        there += score->truths[i];
+    for (int i = 0; i < 50 && there > 0 && there < num; i++)
+        if (!newton(score, &scale, &shift))
+            break;
+    const bool is_good = isfinite(scale) && isfinite(shift) && scale > 0.1 && scale < 10;
+    *ret_scale = is_good ? scale : 1;
+    *ret_shift = is_good ? shift : 0;
+}
+
+void tyto_score_bend(struct tyto_score *score, double scale, double shift)
+{
+    const size_t num = (size_t)score->num_rows * score->num_classes;
+
+    for (size_t i = 0; i < num; i++)
+        score->probs[i] = (float)(1 / (1 + exp(-(scale * log_odds(score->probs[i]) + shift))));
 }

@@ -255,17 +255,17 @@ static enum tyto_err run_steps(struct tyto_train *train, struct tyto_fault *ret_
 
 static enum tyto_err validate(struct tyto_train *train, struct tyto_train_epoch *epoch)
 {
-    struct tyto_score score = {0};
-    enum tyto_err err = tyto_train_make_score(train, &score);
+    struct tyto_train_scores scores = {0};
+    enum tyto_err err = tyto_train_make_scores(train, &scores);
 
     if (!err)
-        err = tyto_train_validate(train, &score, &epoch->val_loss);
+        err = tyto_train_validate(train, &scores, &epoch->val_loss);
     if (!err) {
-        epoch->val_accuracy = tyto_score_accuracy(&score);
-        epoch->val_f1 = tyto_score_macro_f1(&score);
-        err = tyto_score_map(&score, &epoch->val_map);
+        epoch->val_accuracy = tyto_score_accuracy(&scores.tasks[0]);
+        epoch->val_f1 = tyto_score_macro_f1(&scores.tasks[0]);
+        err = tyto_train_map(&scores, &epoch->val_map);
     }
-    tyto_score_finish(&score);
+    tyto_train_free_scores(&scores);
     return err;
 }
 

@@ -95,8 +95,11 @@ enum tyto_err tyto_train_run_epoch(struct tyto_train *train, struct tyto_train_e
 struct tyto_train_figures {
     float loss, accuracy, macro_f1;
     uint32_t num_rows; /* segments or clips */
-    float *thresholds; /* (K), the caller's: of the best F1 within 0.2..0.9; 0.5 for softmax */
-    float *f1;         /* (K), the caller's: at those thresholds */
+    /* Of each task of a multi-label head, in the order of enum tyto_cman_task; softmax: the first.
+     */
+    double scale[TYTO_CMAN_NUM_TASKS], shift[TYTO_CMAN_NUM_TASKS]; /* calibration of log-odds */
+    float *thresholds; /* (3, K), the caller's: of the best F1 within 0.2..0.9; 0.5 for softmax */
+    float *f1;         /* (3, K), the caller's: at those thresholds */
 };
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_judge(struct tyto_train *train, struct tyto_train_figures *ret_figures);
@@ -110,8 +113,10 @@ struct tyto_train_adapt {
 
 struct tyto_train_export {
     const char *path;
-    char (*classes)[TYTO_DATASET_NAME_BYTES];   /* (K), borrowed */
-    const float *thresholds;                    /* (K); NULL: none are written */
+    char (*classes)[TYTO_DATASET_NAME_BYTES]; /* (K), borrowed */
+    const float *thresholds;                  /* (3, K); NULL: none are written */
+    const double *scale,
+        *shift; /* (3): the last layer's logits become scale * x + shift; NULL: 1, 0 */
     const char *audio_encoder, *visual_encoder; /* digests; NULL or "": not said */
     const char *fusion;     /* what reads the features otherwise than the daemon; NULL: nothing */
     const char *provenance; /* free text without quotes or backslashes; NULL: none */

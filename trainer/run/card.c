@@ -98,30 +98,47 @@ static void put_sources(FILE *out, const struct tyto_run_state *run)
             run->params->train->audio_encoder, run->params->train->visual_encoder);
 }
 
+/* F1 and threshold of each task that comes in training. */
+static void put_tasks(FILE *out, const struct tyto_run_state *run, uint32_t k,
+                      const struct counts *c)
+{
+    const uint64_t counts[TYTO_CMAN_NUM_TASKS] = {c->joint, c->heard, c->seen};
+    const size_t classes = run->step.dims.num_classes;
+    const bool is_softmax = run->step.dims.head == TYTO_HEAD_SOFTMAX;
+
+    for (size_t task = 0; task < (is_softmax ? 1 : TYTO_CMAN_NUM_TASKS); task++) {
+        const size_t at = task * classes + k;
+
+        if (!run->params->val || (!is_softmax && counts[task] == 0))
+            fprintf(out, " - |");
+        else if (is_softmax)
+            fprintf(out, " %.3f |", (double)run->figures.f1[at]);
+        else
+            fprintf(out, " %.3f at %.2f |", (double)run->figures.f1[at],
+                    (double)run->figures.thresholds[at]);
+    }
+    fputc('\n', out);
+}
+
 static void put_classes(FILE *out, const struct tyto_run_state *run)
 {
     const bool is_softmax = run->step.dims.head == TYTO_HEAD_SOFTMAX;
 
     fprintf(out,
-            "## Classes\n\nSegments of training, and what validation says of the best epoch "
-            "(F1 of %s).\n\n"
-            "| class | heard | seen | both | clips | val F1 | threshold |\n"
-            "|---|---|---|---|---|---|---|\n",
-            is_softmax ? "the decision" : "both at once, at the threshold");
+            "## Classes\n\nSegments of training, and what validation says of the best epoch: "
+            "F1%s.\n\n"
+            "| class | heard | seen | both | clips |%s\n"
+            "|---|---|---|---|---|---|%s\n",
+            is_softmax ? " of the decision" : " at the threshold",
+            is_softmax ? " F1 |" : " both: F1 | heard: F1 | seen: F1 |",
+            is_softmax ? "" : "---|---|");
     for (uint32_t k = 0; k < run->step.dims.num_classes; k++) {
         const struct counts c = count_class(run->params->train, k);
 
-        fprintf(out, "| %s | %llu | %llu | %llu | %llu | ", run->params->train->classes[k],
+        fprintf(out, "| %s | %llu | %llu | %llu | %llu |", run->params->train->classes[k],
                 (unsigned long long)c.heard, (unsigned long long)c.seen,
                 (unsigned long long)c.joint, (unsigned long long)c.clips);
-        if (run->params->val)
-            fprintf(out, "%.3f | ", (double)run->figures.f1[k]);
-        else
-            fprintf(out, "- | ");
-        if (is_softmax)
-            fprintf(out, "- |\n");
-        else
-            fprintf(out, "%.3f |\n", (double)run->figures.thresholds[k]);
+        put_tasks(out, run, k, &c);
     }
     fputc('\n', out);
 }

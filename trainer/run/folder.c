@@ -341,26 +341,38 @@ static struct tyto_json *epoch_to_json(const struct tyto_run_epoch *epoch)
     return json;
 }
 
+/* {"class": value} of one task's row of (3, K). */
+static struct tyto_json *of_classes(const struct tyto_run_state *run, const float *values)
+{
+    struct tyto_json *json = tyto_json_new_object();
+
+    for (uint32_t k = 0; k < run->step.dims.num_classes; k++)
+        (void)tyto_json_set(json, run->params->train->classes[k],
+                            tyto_json_new_f64((double)values[k]));
+    return json;
+}
+
 static struct tyto_json *result_to_json(const struct tyto_run_state *run)
 {
+    static const char *const f1_names[TYTO_CMAN_NUM_TASKS] = {"f1", "f1_heard", "f1_seen"};
+    static const char *const threshold_names[TYTO_CMAN_NUM_TASKS] = {
+        "thresholds", "thresholds_heard", "thresholds_seen"};
     const struct tyto_train_figures *f = &run->figures;
-    struct tyto_json *json = tyto_json_new_object(), *thresholds = tyto_json_new_object();
-    struct tyto_json *f1 = tyto_json_new_object();
+    const size_t classes = run->step.dims.num_classes;
+    const size_t tasks = run->step.dims.head == TYTO_HEAD_SOFTMAX ? 1 : TYTO_CMAN_NUM_TASKS;
+    struct tyto_json *json = tyto_json_new_object();
 
-    for (uint32_t k = 0; k < run->step.dims.num_classes; k++) {
-        const char *name = run->params->train->classes[k];
-
-        (void)tyto_json_set(thresholds, name, tyto_json_new_f64((double)f->thresholds[k]));
-        (void)tyto_json_set(f1, name, tyto_json_new_f64((double)f->f1[k]));
-    }
     (void)tyto_json_set(json, "best_epoch", tyto_json_new_u64(tyto_train_best_epoch(run->train)));
     (void)tyto_json_set(json, "epochs", tyto_json_new_u64(tyto_train_num_epochs(run->train)));
     (void)tyto_json_set(json, "rows", tyto_json_new_u64(f->num_rows));
     (void)tyto_json_set(json, "loss", tyto_json_new_f64((double)f->loss));
     (void)tyto_json_set(json, "accuracy", tyto_json_new_f64((double)f->accuracy));
     (void)tyto_json_set(json, "macro_f1", tyto_json_new_f64((double)f->macro_f1));
-    (void)tyto_json_set(json, "f1", f1);
-    (void)tyto_json_set(json, "thresholds", thresholds);
+    for (size_t task = 0; task < tasks; task++) {
+        (void)tyto_json_set(json, f1_names[task], of_classes(run, f->f1 + task * classes));
+        (void)tyto_json_set(json, threshold_names[task],
+                            of_classes(run, f->thresholds + task * classes));
+    }
     return json;
 }
 

@@ -420,6 +420,8 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
         .path = path,
         .classes = train->classes,
         .thresholds = run->step.dims.head == TYTO_HEAD_MULTI_LABEL ? run->figures.thresholds : NULL,
+        .scale = run->step.dims.head == TYTO_HEAD_MULTI_LABEL ? run->figures.scale : NULL,
+        .shift = run->figures.shift,
         .audio_encoder = train->audio_encoder,
         .visual_encoder = train->visual_encoder,
         .fusion = run->options->fusion == TYTO_CMAN_FUSION_CMAN

@@ -267,8 +267,8 @@ static enum tyto_err prepare(struct tyto_run_state *run, const char *checkpoint_
     char path[TYTO_RUN_PATH_MAX];
     enum tyto_err err = tyto_run_path(run->params->dir, "config.json", path, run->fault);
 
-    run->figures.thresholds = calloc(classes, sizeof(float));
-    run->figures.f1 = calloc(classes, sizeof(float));
+    run->figures.thresholds = calloc(TYTO_CMAN_NUM_TASKS * (size_t)classes, sizeof(float));
+    run->figures.f1 = calloc(TYTO_CMAN_NUM_TASKS * (size_t)classes, sizeof(float));
     if (!run->figures.thresholds || !run->figures.f1)
         return TYTO_ERR_NOMEM;
     if (!err)
