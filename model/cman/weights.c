@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "files/json.h"
 #include "files/safetensors.h"
 
@@ -127,14 +128,6 @@ static enum tyto_err read_config(const struct reader *reader)
     return err;
 }
 
-static bool is_class_name(const char *name)
-{
-    const size_t len = name ? strlen(name) : 0;
-
-    return len > 0 && len < TYTO_CMAN_CLASS_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
-}
-
 static enum tyto_err take_class_names(const struct reader *reader, const struct tyto_json *names)
 {
     const uint32_t num_classes = tyto_json_num_items(names);
@@ -149,7 +142,7 @@ static enum tyto_err take_class_names(const struct reader *reader, const struct 
     for (uint32_t i = 0; i < num_classes; i++) {
         const char *name = tyto_json_string(tyto_json_at(names, i));
 
-        if (!is_class_name(name))
+        if (!tyto_text_is_name(name, TYTO_CMAN_CLASS_BYTES))
             return tyto_fault_set(reader->fault, TYTO_ERR_FORMAT, tyto_weights_path(reader->file),
                                   0, "tyto.classes",
                                   "class %u must be 1 to 64 characters of a-z 0-9 _ -", i);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/hash.h"
 #include "files/replace.h"
 #include "shaders/runtime/vk.h"
 
@@ -24,15 +25,6 @@ struct head {
     uint64_t size_bytes;
     uint64_t sum;
 };
-
-static uint64_t sum_of(const uint8_t *data, size_t size_bytes)
-{
-    uint64_t sum = 0xcbf29ce484222325ull; /* FNV-1a */
-
-    for (size_t i = 0; i < size_bytes; i++)
-        sum = (sum ^ data[i]) * 0x100000001b3ull;
-    return sum;
-}
 
 static bool read_all(int fd, void *data, size_t size_bytes)
 {
@@ -68,7 +60,7 @@ static void load(const char *path, const uint8_t *driver_uuid, const uint8_t *ca
         head.size_bytes <= MAX_CACHE_BYTES) {
         data = malloc(head.size_bytes);
         if (data && read_all(fd, data, head.size_bytes) &&
-            sum_of(data, head.size_bytes) == head.sum) {
+            tyto_hash(TYTO_HASH_INIT, data, head.size_bytes) == head.sum) {
             *ret_data = data;
             *ret_bytes = head.size_bytes;
             data = NULL;
@@ -107,7 +99,7 @@ enum tyto_err tyto_cache_init(struct tyto_gpu *gpu, const char *dir, const uint8
             return TYTO_ERR_NOMEM;
         load(gpu->cache_path, driver_uuid, cache_uuid, &data, &size_bytes);
     }
-    gpu->cache_sum = data ? sum_of(data, size_bytes) : 0;
+    gpu->cache_sum = data ? tyto_hash(TYTO_HASH_INIT, data, size_bytes) : 0;
     info.initialDataSize = size_bytes;
     info.pInitialData = data;
     result = vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->cache);
@@ -148,7 +140,7 @@ void tyto_cache_finish(struct tyto_gpu *gpu)
         size_bytes > 0 && size_bytes <= MAX_CACHE_BYTES)
         data = malloc(size_bytes);
     if (data && vkGetPipelineCacheData(gpu->device, gpu->cache, &size_bytes, data) == VK_SUCCESS) {
-        uint64_t sum = sum_of(data, size_bytes);
+        uint64_t sum = tyto_hash(TYTO_HASH_INIT, data, size_bytes);
 
         if (sum != gpu->cache_sum)
             save(gpu, data, size_bytes, sum);

@@ -96,6 +96,7 @@ BANNED = {
 BANNED_RE = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
 RENAME_RE = re.compile(r"(?<![\w.>])rename(?:at2?)?\s*\(")
 GETENV_RE = re.compile(r"(?<![\w.>])(?:secure_)?getenv\s*\(")
+FOLDER_GETENV_RE = re.compile(r'getenv\s*\(\s*"(?:XDG_\w+|HOME|\w+_DIRECTORY)"')
 INCLUDE_RE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 MACHINE_PATH_RE = re.compile(r"(?<![\w.])/(?:work|home/\w+|root|Users/\w+)/")
 TODO_RE = re.compile(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))")
@@ -179,6 +180,12 @@ def check_calls(lint, path, text):
         for match in RENAME_RE.finditer(code):
             text = "rename(): files/replace.h writes beside, syncs, renames and syncs the folder"
             lint.breach(path, line_of(code, match.start()), text)
+    if path == os.path.join("base", "paths.c"):
+        return
+    if path.split(os.sep)[0] != "tests":
+        for match in FOLDER_GETENV_RE.finditer(text):
+            text_of = "base/paths.h knows the folders of the session, of systemd and of the program"
+            lint.breach(path, line_of(text, match.start()), text_of)
     if path.split(os.sep)[0] in BELOW_DAEMON:
         for match in GETENV_RE.finditer(code):
             lint.breach(path, line_of(code, match.start()), "getenv() below daemon/")

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/text.h"
 #include "files/replace.h"
 #include "trainer/compose/clip.h"
 #include "trainer/compose/sheet.h"
@@ -236,22 +237,6 @@ static enum tyto_err text_close(const struct tyto_compose_params *params, struct
     return err == TYTO_ERR_IO ? fail_io(params, text->name, ret_fault) : err;
 }
 
-/* A field with what CSV would read otherwise in quotes. */
-static void put_field(FILE *file, const char *text, char end)
-{
-    const bool is_plain = strcspn(text, ",\"\r\n") == strlen(text);
-    if (!is_plain)
-        fputc('"', file);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', file);
-        fputc(*text, file);
-    }
-    if (!is_plain)
-        fputc('"', file);
-    fputc(end, file);
-}
-
 static void put_sources(const struct job *job, FILE *file)
 {
     const struct tyto_compose_stock *stock = job->params->stock;
@@ -261,10 +246,11 @@ static void put_sources(const struct job *job, FILE *file)
         const unsigned uses = atomic_load(&job->uses[i]);
         if (uses == 0)
             continue;
-        put_field(file, entry->name, ',');
-        fprintf(file, "%s,%s,%u,", entry->is_audio ? "audio" : "image",
+        tyto_text_csv_put(file, entry->name);
+        fprintf(file, ",%s,%s,%u,", entry->is_audio ? "audio" : "image",
                 stock->classes[entry->class_idx].name, uses);
-        put_field(file, entry->source, '\n');
+        tyto_text_csv_put(file, entry->source);
+        fputc('\n', file);
     }
 }
 

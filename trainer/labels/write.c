@@ -8,23 +8,9 @@
 #include <string.h>
 
 #include "base/folder.h"
+#include "base/text.h"
 #include "files/replace.h"
 #include "trainer/labels/labels.h"
-
-static void put_field(FILE *out, const char *text)
-{
-    if (!strpbrk(text, ",\" \r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
 
 /* As few digits as say it exactly. */
 static void put_seconds(FILE *out, int64_t ns)
@@ -45,11 +31,11 @@ static void put_path(FILE *out, const char *file, bool is_found, const char *fol
     char real[PATH_MAX];
     const size_t num = strlen(folder);
     if (!is_found || !realpath(file, real))
-        put_field(out, file);
+        tyto_text_csv_put(out, file);
     else if (strncmp(real, folder, num) == 0 && real[num] == '/')
-        put_field(out, real + num + 1);
+        tyto_text_csv_put(out, real + num + 1);
     else
-        put_field(out, real);
+        tyto_text_csv_put(out, real);
 }
 
 static const char *truth_name(uint8_t truth)

@@ -305,20 +305,6 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     return TYTO_OK;
 }
 
-static enum tyto_err make_tensors(const struct tyto_params_layout *layout, float **tensors)
-{
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        const struct tyto_params_slot *slot = &layout->slots[i];
-
-        if (slot->rows == 0)
-            continue;
-        tensors[i] = calloc((size_t)slot->rows * slot->cols, sizeof(float));
-        if (!tensors[i])
-            return TYTO_ERR_NOMEM;
-    }
-    return TYTO_OK;
-}
-
 static void tell_init(const struct tyto_run_state *run, const struct tyto_init_report *report)
 {
     const uint32_t num = run->step.dims.num_classes;
@@ -344,7 +330,7 @@ enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run)
 
     if (!run->encoded[0] || !run->has_basis)
         return TYTO_OK;
-    err = make_tensors(tyto_train_layout(run->train), tensors);
+    err = tyto_params_make_tensors(tyto_train_layout(run->train), tensors);
     if (!err)
         err = tyto_train_get(run->train, tensors);
     if (!err) {
@@ -356,8 +342,7 @@ enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run)
         memcpy(tensors[TYTO_CMAN_ADAPT_VISUAL_BIAS], b->visual_bias, b->visual_out * sizeof(float));
         err = tyto_train_set(run->train, tensors);
     }
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(tensors[i]);
+    tyto_params_free_tensors(tensors);
     return err;
 }
 
@@ -370,7 +355,7 @@ enum tyto_err tyto_run_start_from_init(struct tyto_run_state *run)
 
     if (!run->has_init)
         return TYTO_OK;
-    err = make_tensors(layout, tensors);
+    err = tyto_params_make_tensors(layout, tensors);
     if (!err)
         err = tyto_train_get(run->train, tensors);
     if (!err) {
@@ -378,8 +363,7 @@ enum tyto_err tyto_run_start_from_init(struct tyto_run_state *run)
         tell_init(run, &report);
         err = tyto_train_set(run->train, tensors);
     }
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(tensors[i]);
+    tyto_params_free_tensors(tensors);
     return err;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trainer/step/params.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t pad(uint32_t width)
@@ -173,4 +174,25 @@ void tyto_params_take(const struct tyto_params_layout *layout, const float *valu
             for (uint32_t c = 0; c < slot->cols; c++)
                 ret_tensors[i][(size_t)r * slot->cols + c] = values[padded_at(slot, r, c)];
     }
+}
+
+enum tyto_err tyto_params_make_tensors(const struct tyto_params_layout *layout,
+                                       float *ret_tensors[TYTO_CMAN_NUM_TENSORS])
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        const struct tyto_params_slot *slot = &layout->slots[i];
+
+        if (slot->rows == 0)
+            continue;
+        ret_tensors[i] = calloc((size_t)slot->rows * slot->cols, sizeof(float));
+        if (!ret_tensors[i])
+            return TYTO_ERR_NOMEM;
+    }
+    return TYTO_OK;
+}
+
+void tyto_params_free_tensors(float *tensors[TYTO_CMAN_NUM_TENSORS])
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(tensors[i]);
 }

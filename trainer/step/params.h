@@ -47,6 +47,12 @@ enum tyto_err tyto_params_layout_tune(struct tyto_params_layout *layout, uint32_
  * tuned layer's values stay. */
 void tyto_params_put(const struct tyto_params_layout *layout, float *const *tensors,
                      float *ret_values);
+/* A place for every tensor that is there, zeros; NULL for the others. NOMEM: what was made is to be
+ * freed all the same. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_params_make_tensors(const struct tyto_params_layout *layout,
+                                       float *ret_tensors[TYTO_CMAN_NUM_TENSORS]);
+void tyto_params_free_tensors(float *tensors[TYTO_CMAN_NUM_TENSORS]);
 /* The other way round; ret_tensors[i] has room for the tensor's values, or is NULL. */
 void tyto_params_take(const struct tyto_params_layout *layout, const float *values,
                       float *const *ret_tensors);
