@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files/safetensors.h"
 #include "model/cman/weights.h"
 #include "tests/check/check.h"
 #include "trainer/data/dataset_memory.h"
@@ -98,12 +99,14 @@ static void run_epoch(struct tyto_train *train, struct tyto_train_epoch *ret_epo
 static void exports(struct check *check, struct tyto_train *train, const struct toy *toy,
                     const char *path)
 {
+    static const char provenance[] = "a \"toy\" from C:\\toys,\nüber {all}";
     const struct tyto_train_export what = {.path = path,
                                            .classes = toy->data->classes,
                                            .thresholds = (const float[]){0.25F, 0.75F},
                                            .audio_encoder = "ears",
-                                           .provenance = "a toy"};
+                                           .provenance = provenance};
     struct tyto_cman_weights weights = {0};
+    struct tyto_weights *file = NULL;
     struct tyto_fault fault = {0};
 
     check_must(tyto_train_export(train, &what, &fault), "export");
@@ -116,6 +119,10 @@ static void exports(struct check *check, struct tyto_train *train, const struct 
                "dims, classes, thresholds and encoders come back");
     check_that(check, weights.tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT] != NULL,
                "the adapter is in the file");
+    check_must(tyto_weights_open(path, &file, &fault), "the file itself");
+    check_that(check, strcmp(tyto_weights_meta(file, "tyto.provenance"), provenance) == 0,
+               "provenance may hold any text");
+    tyto_weights_close(&file);
     tyto_cman_weights_finish(&weights);
     (void)unlink(path);
 }

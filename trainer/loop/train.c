@@ -430,8 +430,8 @@ static enum tyto_err make_memory(struct tyto_train *train)
     if (params->class_weights)
         memcpy(train->class_weights, params->class_weights, logits * sizeof(float));
     return tyto_prefetch_create(&params->train->shape, params->step.batch,
-                                tyto_train_num_targets(train), layout->logits, params->fusion,
-                                &train->prefetch);
+                                tyto_train_num_targets(train), layout->widths.logits,
+                                params->fusion, &train->prefetch);
 }
 
 enum tyto_err tyto_train_create(const struct tyto_train_params *params,

@@ -110,11 +110,11 @@ struct tyto_train_adapt {
 
 struct tyto_train_export {
     const char *path;
-    char (*classes)[TYTO_DATASET_NAME_BYTES];   /* (K), borrowed */
-    const float *thresholds;                    /* (K); NULL: none are written */
-    const char *audio_encoder, *visual_encoder; /* digests; NULL or "": not said */
-    const char *fusion;     /* what reads the features otherwise than the daemon; NULL: nothing */
-    const char *provenance; /* free text without quotes or backslashes; NULL: none */
+    char (*classes)[TYTO_DATASET_NAME_BYTES];             /* (K), borrowed */
+    const float *thresholds;                              /* (K); NULL: none are written */
+    const char *audio_encoder, *visual_encoder;           /* digests; NULL or "": not said */
+    enum tyto_cman_fusion fusion;                         /* all but CMAN are for measuring only */
+    const char *provenance;                               /* any text; NULL: none */
     struct tyto_train_adapt adapt[TYTO_CMAN_NUM_STREAMS]; /* only where dims have no adapter */
 };
 /* Writes the best epoch's weights (the last one's without validation) as a head's file. */

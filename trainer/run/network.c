@@ -271,9 +271,9 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
         .head_width = width_of(run, "head-width", o->head_width, from->head_width),
         .look_ahead = width_of(run, "look-ahead", o->look_ahead, from->look_ahead),
         .num_classes = s->num_classes,
-        .head = o->head == TYTO_RUN_HEAD_SOFTMAX ? TYTO_HEAD_SOFTMAX : TYTO_HEAD_MULTI_LABEL,
+        .head = (enum tyto_head_kind)o->head,
     };
-    d->num_logits = d->head == TYTO_HEAD_SOFTMAX ? d->num_classes + 1 : 3 * d->num_classes;
+    d->num_logits = tyto_head_num_logits(d->head, d->num_classes);
     d->audio_width = adapts ? width_of(run, "width", o->width, from->audio_width) : d->audio_in;
     d->visual_width = adapts ? width_of(run, "width", o->width, from->visual_width) : d->visual_in;
     if (tunes && run->has_basis) {
@@ -398,7 +398,6 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
     const struct tyto_basis *b = &run->basis;
     const bool is_early = run->options->fusion == TYTO_CMAN_FUSION_EARLY;
     char path[TYTO_RUN_PATH_MAX], digest[TYTO_DIGEST_HEX_BYTES] = "";
-    char fusion[TYTO_RUN_WORD_BYTES];
     float *weight = NULL, *bias = NULL;
     struct tyto_train_export what = {
         .path = path,
@@ -406,9 +405,7 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
         .thresholds = run->step.dims.head == TYTO_HEAD_MULTI_LABEL ? run->figures.thresholds : NULL,
         .audio_encoder = train->audio_encoder,
         .visual_encoder = train->visual_encoder,
-        .fusion = run->options->fusion == TYTO_CMAN_FUSION_CMAN
-                      ? NULL
-                      : tyto_run_options_word(run->options, "fusion", fusion),
+        .fusion = (enum tyto_cman_fusion)run->options->fusion,
         .provenance = "tyto train; see the model card beside it",
     };
     enum tyto_err err = tyto_run_path(run->params->dir, "model.safetensors", path, run->fault);

@@ -4,36 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t pad(uint32_t width)
-{
-    return (width + 3) / 4 * 4;
-}
-
-static struct tyto_cman_widths pad_widths(const struct tyto_cman_dims *d)
-{
-    struct tyto_cman_widths w = {
-        .stream = {pad(d->audio_width), pad(d->visual_width)},
-        .match = pad(d->match_width),
-        .when = pad(d->when_width),
-        .hidden = pad(d->hidden_width),
-        .which = pad(d->which_width),
-        .head = pad(d->head_width),
-    };
-
-    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++)
-        w.qkv[s] = 2 * w.when + w.stream[s];
-    w.after_other = 5 * w.hidden;
-    w.after_key = w.after_other + w.hidden;
-    w.after = w.after_key + w.which;
-    return w;
-}
-
-/* The tensor of one stream, named by the audio stream's. */
-static uint32_t of_stream(enum tyto_cman_tensor audio, uint32_t stream)
-{
-    return (uint32_t)audio + stream * (uint32_t)(TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q);
-}
-
 static uint32_t num_blocks(uint32_t size, uint32_t block)
 {
     return (size + block - 1) / block;
@@ -68,16 +38,16 @@ static void describe(struct tyto_params_layout *layout)
             slot->rows = 0;
     }
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
-        layout->slots[of_stream(TYTO_CMAN_LSTM_AUDIO_INPUT, s)].row_block = hidden;
-        layout->slots[of_stream(TYTO_CMAN_LSTM_AUDIO_HIDDEN, s)].row_block = hidden;
-        layout->slots[of_stream(TYTO_CMAN_LSTM_AUDIO_BIAS, s)].row_block = hidden;
+        layout->slots[tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_INPUT, s)].row_block = hidden;
+        layout->slots[tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_HIDDEN, s)].row_block = hidden;
+        layout->slots[tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_BIAS, s)].row_block = hidden;
     }
     layout->slots[TYTO_CMAN_HEAD_0_WEIGHT].col_block = hidden;
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
         struct tyto_params_slot *slot = &layout->slots[i];
 
-        slot->padded_row_block = pad(slot->row_block);
-        slot->padded_col_block = slot->cols > 1 ? pad(slot->col_block) : 1;
+        slot->padded_row_block = tyto_cman_pad(slot->row_block);
+        slot->padded_col_block = slot->cols > 1 ? tyto_cman_pad(slot->col_block) : 1;
         slot->padded_cols = num_blocks(slot->cols, slot->col_block) * slot->padded_col_block;
     }
 }
@@ -94,13 +64,13 @@ static void place_stream(struct tyto_params_layout *layout, uint32_t s)
         TYTO_CMAN_WHICH_AUDIO_G,     TYTO_CMAN_WHICH_AUDIO_S,     TYTO_CMAN_WHICH_AUDIO_H};
 
     for (uint32_t i = 0; i < sizeof(before) / sizeof(*before); i++)
-        place(layout, of_stream(before[i], s));
-    place(layout, of_stream(TYTO_CMAN_WHICH_AUDIO_OTHER_WEIGHT, 1 - s));
-    place(layout, of_stream(TYTO_CMAN_LSTM_AUDIO_BIAS, s));
+        place(layout, tyto_cman_tensor_of(before[i], s));
+    place(layout, tyto_cman_tensor_of(TYTO_CMAN_WHICH_AUDIO_OTHER_WEIGHT, 1 - s));
+    place(layout, tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_BIAS, s));
     layout->num += layout->widths.hidden; /* the sentinel's gate has no bias: always 0 */
-    place(layout, of_stream(TYTO_CMAN_WHICH_AUDIO_OTHER_BIAS, 1 - s));
+    place(layout, tyto_cman_tensor_of(TYTO_CMAN_WHICH_AUDIO_OTHER_BIAS, 1 - s));
     for (uint32_t i = 0; i < sizeof(after) / sizeof(*after); i++)
-        place(layout, of_stream(after[i], s));
+        place(layout, tyto_cman_tensor_of(after[i], s));
 }
 
 enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
@@ -109,8 +79,7 @@ enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
 {
     struct tyto_params_layout layout = {
         .dims = *dims,
-        .widths = pad_widths(dims),
-        .logits = pad(dims->num_logits),
+        .widths = tyto_cman_pad_widths(dims),
         .adapt = {adapt[TYTO_CMAN_AUDIO], adapt[TYTO_CMAN_VISUAL]},
     };
 

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "model/cman/fuse.h"
 #include "model/cman/tensors.h"
+#include "model/cman/widths.h"
 
 /* A tensor of (rows, cols), blocks of which are padded: head.0 reads two states, the LSTM has
  * four gates. */
@@ -23,7 +23,6 @@ struct tyto_params_slot {
 struct tyto_params_layout {
     struct tyto_cman_dims dims;
     struct tyto_cman_widths widths; /* padded */
-    uint32_t logits;                /* padded num_logits */
     bool adapt[TYTO_CMAN_NUM_STREAMS];
     uint64_t num; /* floats altogether, a multiple of 4 */
     /* The picture encoder's last layer, behind all tensors, where it is tuned: (visual_in, tune_in)
