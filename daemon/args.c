@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/paths.h"
 #include "daemon/config/reference.h"
 #include "daemon/config/schema.h"
 
@@ -160,13 +161,13 @@ void tyto_args_finish(struct tyto_args *args)
 /* 'ipc' in full. */
 static enum tyto_err expand_endpoints(struct tyto_texts *endpoints)
 {
-    const char *folder = getenv("XDG_RUNTIME_DIR");
     for (uint32_t i = 0; i < endpoints->num; i++) {
-        char text[128];
+        char path[100], text[128];
         if (strcmp(endpoints->texts[i], "ipc") != 0)
             continue;
-        snprintf(text, sizeof(text), "ipc://%.80s/tyto/events.sock",
-                 folder && folder[0] == '/' ? folder : "/run");
+        if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
+            (void)tyto_paths_system("events.sock", path, sizeof(path));
+        snprintf(text, sizeof(text), "ipc://%s", path);
         char *full = strdup(text);
         if (!full)
             return TYTO_ERR_NOMEM;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "daemon/admin.h"
 #include "daemon/control/control.h"
 #include "daemon/publish/publisher.h"
@@ -159,23 +160,6 @@ static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fau
     return err;
 }
 
-/* Where compiled pipelines are kept from run to run. */
-static bool cache_dir(char *ret_dir, size_t dir_bytes)
-{
-    const char *systemd = getenv("CACHE_DIRECTORY");
-    const char *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (systemd && systemd[0] == '/')
-        snprintf(ret_dir, dir_bytes, "%s", systemd);
-    else if (xdg && xdg[0] == '/')
-        snprintf(ret_dir, dir_bytes, "%s/tyto", xdg);
-    else if (home && home[0] == '/')
-        snprintf(ret_dir, dir_bytes, "%s/.cache/tyto", home);
-    else
-        return false;
-    return true;
-}
-
 static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     const struct tyto_config *config = daemon->config;
@@ -186,7 +170,7 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.audio_path = config->models.audio;
     params.head_path = config->models.head;
     params.device = config->device;
-    params.cache_dir = cache_dir(cache, sizeof(cache)) ? cache : NULL;
+    params.cache_dir = tyto_paths_cache("", cache, sizeof(cache)) ? cache : NULL;
     params.validate = config->validate;
     params.exec = config->exec;
     params.num_threads = config->num_threads;
@@ -221,28 +205,13 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     return TYTO_OK;
 }
 
-/* Where the control socket is unless the configuration says: in systemd's or the user's run-time
- * folder. */
-static bool default_socket(char *ret_path, size_t path_bytes)
-{
-    const char *systemd = getenv("RUNTIME_DIRECTORY");
-    const char *user = getenv("XDG_RUNTIME_DIR");
-    int num = -1;
-    if (systemd && systemd[0] == '/')
-        num = snprintf(ret_path, path_bytes, "%.*s/control.sock", (int)strcspn(systemd, ":"),
-                       systemd);
-    else if (user && user[0] == '/')
-        num = snprintf(ret_path, path_bytes, "%s/tyto/control.sock", user);
-    return num > 0 && (size_t)num < path_bytes;
-}
-
 static enum tyto_err start_control(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     char path[TYTO_CONTROL_PATH_MAX];
     const char *said = daemon->config->control;
     if (strcmp(said, "off") == 0)
         return TYTO_OK;
-    if (!said[0] && !default_socket(path, sizeof(path))) {
+    if (!said[0] && !tyto_paths_runtime("control.sock", path, sizeof(path))) {
         tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
                        "no control socket: there is no run-time folder; --control names one");
         return TYTO_OK;

@@ -159,6 +159,11 @@ struct tyto_json *tyto_json_new_bool(bool value)
     return wrap(json_boolean(value));
 }
 
+struct tyto_json *tyto_json_new_null(void)
+{
+    return wrap(json_null());
+}
+
 bool tyto_json_set(struct tyto_json *object, const char *key, struct tyto_json *value)
 {
     return json_object_set_new(unwrap(object), key, unwrap(value)) == 0;

@@ -60,6 +60,7 @@ struct tyto_json *tyto_json_new_string(const char *text); /* NULL when not UTF-8
 struct tyto_json *tyto_json_new_u64(uint64_t value);      /* NULL over INT64_MAX */
 struct tyto_json *tyto_json_new_f64(double value);        /* NULL when not finite */
 struct tyto_json *tyto_json_new_bool(bool value);
+struct tyto_json *tyto_json_new_null(void);
 bool tyto_json_set(struct tyto_json *object, const char *key, struct tyto_json *value);
 bool tyto_json_append(struct tyto_json *array, struct tyto_json *value);
 /* Compact text, owned by the caller (free()); NULL when out of memory. Floats keep 9 digits:

@@ -3,16 +3,13 @@
  * data follows in order of element size (largest first) and name, without
  * holes, as the Python package does it. */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "files/json.h"
+#include "files/replace.h"
 #include "files/safetensors.h"
 
 static int compare_written(const void *a, const void *b)
@@ -130,51 +127,19 @@ static enum tyto_err write_tensors(FILE *file, const char *header,
     return TYTO_OK;
 }
 
-/* Makes the rename itself durable. */
-static enum tyto_err sync_dir(const char *path)
-{
-    char *copy = strdup(path);
-    if (!copy)
-        return TYTO_ERR_NOMEM;
-    const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(copy);
-    if (fd < 0)
-        return TYTO_ERR_IO;
-    /* A file system that cannot sync a directory says EINVAL: nothing to be done. */
-    const int result = fsync(fd);
-    const int saved = errno;
-    close(fd);
-    return result == 0 || saved == EINVAL ? TYTO_OK : TYTO_ERR_IO;
-}
-
 static enum tyto_err write_file(const char *path, const char *header,
                                 const struct tyto_tensor *tensors, uint32_t num_tensors)
 {
-    char *tmp = NULL;
-    if (asprintf(&tmp, "%s.XXXXXX", path) < 0)
-        return TYTO_ERR_NOMEM;
-    enum tyto_err err = TYTO_OK;
-    const int fd = mkostemp(tmp, O_CLOEXEC);
-    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    if (!file) {
-        err = TYTO_ERR_IO;
-        if (fd >= 0)
-            close(fd);
-    } else {
-        err = write_tensors(file, header, tensors, num_tensors);
-        if (!err && (fflush(file) != 0 || fchmod(fd, 0644) != 0 || fsync(fd) != 0))
-            err = TYTO_ERR_IO;
-        if (fclose(file) != 0 && !err)
-            err = TYTO_ERR_IO;
-    }
-    if (!err && rename(tmp, path) != 0)
-        err = TYTO_ERR_IO;
-    const int saved = errno;
-    if (err && fd >= 0)
-        unlink(tmp);
-    free(tmp);
-    errno = saved;
-    return err ? err : sync_dir(path);
+    struct tyto_replace *replace = NULL;
+    enum tyto_err err = tyto_replace_begin(path, 0644, &replace);
+    if (err)
+        return err;
+    FILE *file = tyto_replace_file(replace);
+    err = file ? write_tensors(file, header, tensors, num_tensors) : TYTO_ERR_NOMEM;
+    if (!err)
+        return tyto_replace_commit(&replace);
+    tyto_replace_abandon(&replace);
+    return err;
 }
 
 enum tyto_err tyto_weights_write(const char *path, const struct tyto_tensor *tensors,

@@ -287,10 +287,6 @@ void tyto_event_id_format(uint64_t unix_ns, const uint8_t entropy[10],
                           char ret_id[TYTO_ULID_CHARS + 1]);
 bool tyto_event_id_is_valid(const char *id);
 
-/* Copies text and puts '?' for control characters and for what is not UTF-8, so
- * that any program may print it; cuts at a character's end. */
-void tyto_text_clean(char *ret_text, size_t text_bytes, const char *text);
-
 /* Lower-case words; "unknown" for a number that this version does not know. Static. */
 const char *tyto_event_phase_name(enum tyto_event_phase phase);
 const char *tyto_event_reason_name(enum tyto_event_reason reason);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
@@ -299,20 +300,11 @@ static int read_options(struct command *command, int argc, char **argv)
 /* --- running ------------------------------------------------------------------------------------
  */
 
-static void print_fault(const struct tyto_fault *fault, enum tyto_err err)
-{
-    char text[1024];
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "tyto compose: %s\n", text[0] ? text : tyto_err_text(err));
-}
-
 static void on_fault(void *user, const struct tyto_fault *fault)
 {
     struct command *command = user;
-    char text[1024];
-    tyto_fault_print(fault, text, sizeof(text));
     if (command->num_faults++ < MAX_SHOWN_FAULTS)
-        fprintf(stderr, "%s\n", text);
+        tyto_fault_list("", fault);
 }
 
 static void on_progress(void *user, uint32_t num_done)
@@ -346,7 +338,7 @@ static int compose(struct command *command, const struct tyto_compose_stock *sto
     const enum tyto_err err = tyto_compose(&command->params, &result, &fault);
     tyto_progress_clear(&command->progress);
     if (err != TYTO_OK) {
-        print_fault(&fault, err);
+        tyto_fault_tell("compose", &fault, err);
         return 1;
     }
     print_result(command, &result, (double)(tyto_clock_mono_ns() - begin_ns) / 1e9);
@@ -397,7 +389,7 @@ int tyto_cmd_compose(int argc, char **argv)
     tyto_compose_options_default(&command.options);
     int status = read_options(&command, argc, argv) - 1;
     if (status < 0) {
-        tyto_interrupt_catch();
+        tyto_interrupt_catch(0);
         status = run(&command);
     }
     free(command.names);

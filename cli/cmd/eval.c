@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/eval/data.h"
@@ -66,14 +67,11 @@ struct command {
 
 static int fail(struct command *command, enum tyto_err err, const struct tyto_fault *fault)
 {
-    char text[1024];
-
     tyto_progress_clear(&command->progress);
-    tyto_fault_print(fault, text, sizeof(text));
     if (tyto_interrupt_came())
         fprintf(stderr, "tyto eval: interrupted\n");
     else
-        fprintf(stderr, "tyto eval: %s\n", text[0] ? text : tyto_err_text(err));
+        tyto_fault_tell("eval", fault, err);
     return 1;
 }
 
@@ -261,11 +259,8 @@ static int read_options(struct command *command, int argc, char **argv)
 
 static void on_event_fault(void *user, const struct tyto_fault *fault)
 {
-    char text[1024];
-
     (void)user;
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "%s\n", text);
+    tyto_fault_list("", fault);
 }
 
 static int run_events(struct command *command)
@@ -417,7 +412,7 @@ int tyto_cmd_eval(int argc, char **argv)
     const int status = read_options(&command, argc, argv);
     if (status > 0)
         return status - 1;
-    tyto_interrupt_catch();
+    tyto_interrupt_catch(0);
     tyto_progress_init(&command.progress, !command.without_progress);
     return command.events ? run_events(&command) : run_head(&command);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/media.h"
 #include "cli/common/options.h"
@@ -39,18 +40,11 @@ struct command {
     bool has_faults;
 };
 
-static void print_fault(const struct tyto_fault *fault)
-{
-    char text[1024];
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "%s\n", text);
-}
-
 static void on_fault(void *user, const struct tyto_fault *fault)
 {
     struct command *command = user;
     tyto_progress_clear(&command->progress);
-    print_fault(fault);
+    tyto_fault_list("", fault);
     command->has_faults = true;
 }
 
@@ -206,9 +200,7 @@ static int run(struct command *command)
     tyto_progress_clear(&command->progress);
     tyto_features_destroy(&features);
     if (err != TYTO_OK && err != TYTO_ERR_CLOSED) {
-        char text[1024];
-        tyto_fault_print(&fault, text, sizeof(text));
-        fprintf(stderr, "tyto features: %s\n", text[0] ? text : tyto_err_text(err));
+        tyto_fault_tell("features", &fault, err);
         return 1;
     }
     printf("%u of %u recordings are in %s (%u were there already)\n", done.num_done - done.num_bad,
@@ -228,7 +220,7 @@ int tyto_cmd_features(int argc, char **argv)
     const int status = read_options(&command, argc, argv);
     if (status > 0)
         return status - 1;
-    tyto_interrupt_catch();
+    tyto_interrupt_catch(0);
     tyto_progress_init(&command.progress, command.with_progress);
     int result = collect(&command, argv + optind, argc - optind);
     if (result == 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
 #include "cli/event/json.h"
@@ -257,9 +258,7 @@ static bool write_csv(const struct label *label, const struct tyto_labels *label
 {
     struct tyto_fault fault = {0};
     if (tyto_labels_write_csv(labels, label->out, &fault) != TYTO_OK) {
-        char text[1024];
-        tyto_fault_print(&fault, text, sizeof(text));
-        fprintf(stderr, "tyto label: %s\n", text);
+        tyto_fault_tell("label", &fault, TYTO_ERR_INTERNAL);
         return false;
     }
     printf("%s: %u labels of %u classes in %u recordings\n", label->out, labels->num_labels,

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
@@ -309,11 +310,8 @@ static enum tyto_err start(struct localize *localize)
         params->head_path = localize->paths.head;
         err = tyto_engine_create(params, &localize->engine, &fault);
     }
-    if (err != TYTO_OK) {
-        char text[1024];
-        tyto_fault_print(&fault, text, sizeof(text));
-        fprintf(stderr, "tyto localize: %s\n", text[0] ? text : tyto_err_text(err));
-    }
+    if (err != TYTO_OK)
+        tyto_fault_tell("localize", &fault, err);
     return err;
 }
 
@@ -336,7 +334,7 @@ int tyto_cmd_localize(int argc, char **argv)
     const int status = read_options(&localize, argc, argv);
     if (status > 0)
         return status - 1;
-    tyto_interrupt_catch();
+    tyto_interrupt_catch(0);
     if (start(&localize) != TYTO_OK)
         return 1;
     localize.print.engine = localize.engine;

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "files/safetensors.h"
 #include "model/graph/file.h"
 #include "model/import/import.h"
@@ -70,9 +72,7 @@ static int usage_error(const char *what, const char *value)
 
 static int fault_error(const struct tyto_fault *fault)
 {
-    char text[1024];
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "tyto model: %s\n", text);
+    tyto_fault_tell("model", fault, TYTO_ERR_INTERNAL);
     return FAILED;
 }
 
@@ -391,12 +391,10 @@ static void print_metas(const struct tyto_weights *weights)
 {
     for (uint32_t i = 0; i < tyto_weights_num_metas(weights); i++) {
         const struct tyto_meta *meta = tyto_weights_meta_at(weights, i);
-        const size_t length = strlen(meta->value);
-        printf("  %-16s ", meta->key);
-        for (size_t j = 0; j < length && j < 200; j++) /* control characters stay off terminals */
-            putchar((unsigned char)meta->value[j] < 32 || meta->value[j] == 127 ? ' '
-                                                                                : meta->value[j]);
-        printf("%s\n", length > 200 ? "..." : "");
+        char text[201]; /* as much as fits a screen, and no control characters */
+        tyto_text_clean(text, sizeof(text), meta->value);
+        printf("  %-16s %s%s\n", meta->key, text,
+               strlen(meta->value) > sizeof(text) - 1 ? "..." : "");
     }
 }
 

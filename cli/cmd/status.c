@@ -8,6 +8,7 @@
 
 #include "cli/cmd/cmd.h"
 #include "cli/common/ask.h"
+#include "cli/common/fault.h"
 #include "model/cman/weights.h"
 
 static const char status_help[] =
@@ -52,9 +53,7 @@ static int complain(const char *name, const char *text)
 
 static int fault_error(const char *name, const struct tyto_fault *fault)
 {
-    char text[1024];
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "tyto %s: %s\n", name, text);
+    tyto_fault_tell(name, fault, TYTO_ERR_INTERNAL);
     return FAILED;
 }
 

@@ -2,7 +2,6 @@
 /* tyto train: a head from labelled recordings. */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include "base/clock.h"
 #include "base/folder.h"
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/train/data.h"
 #include "cli/train/folds.h"
@@ -58,21 +59,6 @@ struct train_cmd {
     float accuracy;       /* of the last epoch */
 };
 
-static volatile sig_atomic_t num_interrupts;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    if (num_interrupts++ > 0)
-        _exit(INTERRUPTED); /* the second one means it */
-}
-
-static bool should_stop(void *user)
-{
-    (void)user;
-    return num_interrupts > 0;
-}
-
 /* --- options --------------------------------------------------------------------------------- */
 
 static void print_help(void)
@@ -92,14 +78,6 @@ static void print_help(void)
         fputc('\n', stdout);
     }
     fputs(help_end, stdout);
-}
-
-static void print_fault(const struct tyto_fault *fault, enum tyto_err err)
-{
-    char text[1024];
-
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "tyto train: %s\n", text[0] ? text : tyto_err_text(err));
 }
 
 enum { OPT_CONFIG = 256, OPT_RESUME, OPT_OVERWRITE, OPT_NO_PROGRESS, OPT_TABLE = 512 };
@@ -160,7 +138,7 @@ static bool take_option(struct train_cmd *cmd, int option)
 
     err = tyto_run_options_set(&cmd->options, idx, optarg ? optarg : word_alone(name), &fault);
     if (err)
-        print_fault(&fault, err);
+        tyto_fault_tell("train", &fault, err);
     return err == TYTO_OK;
 }
 
@@ -380,7 +358,7 @@ static enum tyto_err run_one(struct train_cmd *cmd, const char *dir,
         .on_work = on_work,
         .on_step = on_step,
         .on_epoch = on_epoch,
-        .should_stop = should_stop,
+        .should_stop = tyto_interrupt_should_stop,
     };
     struct tyto_fault fault = {0};
     enum tyto_err err = make_dir(dir);
@@ -392,7 +370,7 @@ static enum tyto_err run_one(struct train_cmd *cmd, const char *dir,
     err = tyto_run(&params, ret_result, &fault);
     tyto_progress_clear(&cmd->progress);
     if (err && err != TYTO_ERR_CLOSED)
-        print_fault(&fault, err);
+        tyto_fault_tell("train", &fault, err);
     if (err)
         return err;
     if (params.val)
@@ -415,7 +393,7 @@ static enum tyto_err run_folds(struct train_cmd *cmd)
     if (!err && !cmd->resumes) {
         err = tyto_run_write_options(path, o, &fault);
         if (err)
-            print_fault(&fault, err);
+            tyto_fault_tell("train", &fault, err);
     }
 
     for (uint32_t i = 0; i < o->folds && !err; i++) {
@@ -438,7 +416,7 @@ static enum tyto_err run_folds(struct train_cmd *cmd)
     tyto_train_folds_print(&folds);
     err = tyto_train_folds_write(&folds, o->out, &fault);
     if (err)
-        print_fault(&fault, err);
+        tyto_fault_tell("train", &fault, err);
     return err;
 }
 
@@ -501,7 +479,7 @@ static enum tyto_err run(struct train_cmd *cmd)
 {
     const struct tyto_train_data_params data = {.options = &cmd->options,
                                                 .progress = &cmd->progress,
-                                                .should_stop = should_stop,
+                                                .should_stop = tyto_interrupt_should_stop,
                                                 .user = cmd};
     struct tyto_run_result result = {0};
     const bool is_first = tyto_ranks_rank(cmd->ranks) == 0;
@@ -530,7 +508,6 @@ static enum tyto_err run(struct train_cmd *cmd)
 
 int tyto_cmd_train(int argc, char **argv)
 {
-    const struct sigaction action = {.sa_handler = on_interrupt};
     struct train_cmd cmd = {0};
     struct tyto_fault fault = {0};
     enum tyto_err err = tyto_run_options_init(&cmd.options);
@@ -544,11 +521,10 @@ int tyto_cmd_train(int argc, char **argv)
     if (status == 0) {
         err = complete_options(&cmd, &fault);
         if (err)
-            print_fault(&fault, err);
+            tyto_fault_tell("train", &fault, err);
         else
             err = join(&cmd);
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+        tyto_interrupt_catch(INTERRUPTED); /* the second one means it */
         tyto_progress_init(&cmd.progress, !cmd.no_progress);
         if (!err)
             err = run(&cmd);

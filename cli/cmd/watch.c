@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "cli/cmd/cmd.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
@@ -189,7 +190,7 @@ static int run(struct watch *watch)
         fprintf(stderr, "tyto watch: cannot watch %s: %s\n", endpoint, tyto_err_text(err));
         return err == TYTO_ERR_INVALID ? 2 : 1;
     }
-    tyto_interrupt_catch();
+    tyto_interrupt_catch(0);
     fprintf(stderr, "waiting for tytod at %s\n", endpoint);
     if (!watch->is_json)
         tyto_line_head(&watch->style, stdout);
@@ -310,9 +311,10 @@ int tyto_cmd_watch(int argc, char **argv)
     if (optind < argc)
         watch.params.endpoint = argv[optind++];
     if (watch.params.endpoint && strcmp(watch.params.endpoint, "ipc") == 0) {
-        const char *folder = getenv("XDG_RUNTIME_DIR"); /* as tytod --endpoint ipc does */
-        snprintf(ipc_endpoint, sizeof(ipc_endpoint), "ipc://%.80s/tyto/events.sock",
-                 folder && folder[0] == '/' ? folder : "/run");
+        char path[100]; /* as tytod --endpoint ipc does */
+        if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
+            (void)tyto_paths_system("events.sock", path, sizeof(path));
+        snprintf(ipc_endpoint, sizeof(ipc_endpoint), "ipc://%s", path);
         watch.params.endpoint = ipc_endpoint;
     }
     if (optind < argc) {

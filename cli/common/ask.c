@@ -11,16 +11,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/paths.h"
+
 enum { MAX_ANSWER_BYTES = 4 << 20 };
 
 const char *tyto_ask_default_path(void)
 {
     static char path[108];
-    const char *user = getenv("XDG_RUNTIME_DIR");
-    if (user && user[0] == '/')
-        snprintf(path, sizeof(path), "%s/tyto/control.sock", user);
-    if (!path[0] || access(path, F_OK) != 0)
-        snprintf(path, sizeof(path), "/run/tyto/control.sock");
+    if (!tyto_paths_meeting("control.sock", path, sizeof(path)) || access(path, F_OK) != 0)
+        (void)tyto_paths_system("control.sock", path, sizeof(path));
     return path;
 }
 

@@ -3,18 +3,22 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
-static atomic_bool has_come; /* lock-free, so a handler may write it and any thread read it */
+static atomic_int exit_status; /* of a second one; 0: it is the same wish again */
+static atomic_bool has_come;   /* lock-free, so a handler may write it and any thread read it */
 
 static void on_interrupt(int number)
 {
     (void)number;
-    atomic_store(&has_come, true);
+    if (atomic_exchange(&has_come, true) && atomic_load(&exit_status) > 0)
+        _exit(atomic_load(&exit_status));
 }
 
-void tyto_interrupt_catch(void)
+void tyto_interrupt_catch(int second_status)
 {
     const struct sigaction action = {.sa_handler = on_interrupt};
+    atomic_store(&exit_status, second_status);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }

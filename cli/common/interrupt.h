@@ -7,8 +7,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* From here on SIGINT and SIGTERM no longer end the process. Once, on the main thread. */
-void tyto_interrupt_catch(void);
+/* From here on SIGINT and SIGTERM no longer end the process; a second one does at once, with
+ * second_status, unless that is 0. Once, on the main thread. */
+void tyto_interrupt_catch(int second_status);
 /* One of them came. Any thread. */
 bool tyto_interrupt_came(void);
 /* The same as a should_stop callback; user is not looked at. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/paths.h"
 #include "cli/common/options.h"
 
 enum { MAX_JOBS = 64 };
@@ -47,17 +48,9 @@ bool tyto_media_options_take(struct tyto_media_options *options, const char *com
 
 static enum tyto_err find_cache(struct tyto_media_options *options, struct tyto_fault *ret_fault)
 {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int len = -1;
     if (options->cache_dir)
         return TYTO_OK;
-    if (xdg && xdg[0] == '/')
-        len = snprintf(options->default_cache, sizeof(options->default_cache), "%s/tyto/features",
-                       xdg);
-    else if (home && home[0] == '/')
-        len = snprintf(options->default_cache, sizeof(options->default_cache),
-                       "%s/.cache/tyto/features", home);
-    if (len <= 0 || len >= (int)sizeof(options->default_cache))
+    if (!tyto_paths_cache("features", options->default_cache, sizeof(options->default_cache)))
         return tyto_fault_set(ret_fault, TYTO_ERR_NOT_FOUND, NULL, 0, "--cache",
                               "there is no HOME: say where features are kept");
     options->cache_dir = options->default_cache;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/common/fault.h"
 #include "files/safetensors.h"
 #include "trainer/data/dataset_cache.h"
 
@@ -17,11 +18,8 @@ struct telling {
 static void print_fault(struct tyto_progress *progress, const char *what,
                         const struct tyto_fault *fault)
 {
-    char text[1024];
-
     tyto_progress_clear(progress);
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "%s%s\n", what, text);
+    tyto_fault_list(what, fault);
 }
 
 static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_error)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/common/fault.h"
 #include "cli/common/media.h"
 #include "trainer/data/ave/ave.h"
 #include "trainer/data/dataset_cache.h"
@@ -18,23 +19,12 @@ struct opening {
     uint32_t num_faults;
 };
 
-static void print_fault(const struct tyto_fault *fault, enum tyto_err err)
-{
-    char text[1024];
-
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "tyto train: %s\n", text[0] ? text : tyto_err_text(err));
-}
-
 static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_error)
 {
     struct opening *opening = user;
-    char text[1024];
 
-    if (opening->num_faults++ >= MAX_SHOWN_FAULTS)
-        return;
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "%s%s\n", is_error ? "" : "note: ", text);
+    if (opening->num_faults++ < MAX_SHOWN_FAULTS)
+        tyto_fault_list(is_error ? "" : "note: ", fault);
 }
 
 static void on_features(void *user, const struct tyto_features_progress *progress)
@@ -51,11 +41,9 @@ static void on_features(void *user, const struct tyto_features_progress *progres
 static void on_media_fault(void *user, const struct tyto_fault *fault)
 {
     struct opening *opening = user;
-    char text[1024];
 
     tyto_progress_clear(opening->params->progress);
-    tyto_fault_print(fault, text, sizeof(text));
-    fprintf(stderr, "left out: %s\n", text);
+    tyto_fault_list("left out: ", fault);
 }
 
 static bool should_stop(void *user)
@@ -100,7 +88,7 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_ru
     enum tyto_err err = tyto_media_options_get(&opening->media, &features, &fault);
 
     if (err) {
-        print_fault(&fault, err);
+        tyto_fault_tell("train", &fault, err);
         return err;
     }
     features.taps_visual = o->tune_visual != 0;
@@ -123,7 +111,7 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_ru
     err = tyto_dataset_cache_open(&params, ret_data, &fault);
     tyto_progress_clear(opening->params->progress);
     if (err && err != TYTO_ERR_CLOSED)
-        print_fault(&fault, err);
+        tyto_fault_tell("train", &fault, err);
     tyto_labels_finish(&labels);
     return err;
 }
@@ -149,7 +137,7 @@ static enum tyto_err open_ave(const struct tyto_run_options *o, struct tyto_trai
     if (!err)
         err = tyto_ave_open(&params, &data->all_val, &fault);
     if (err)
-        print_fault(&fault, err);
+        tyto_fault_tell("train", &fault, err);
     return err;
 }
 

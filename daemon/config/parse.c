@@ -10,20 +10,13 @@
 #include <yaml.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 
 enum { MAX_KEYS = 32, SHOWN_CHARS = 60, MAX_DEPTH = 100, MAX_ANCHORS = 4096 };
 
 uint32_t tyto_yaml_line(const struct yaml_node_s *node)
 {
     return (uint32_t)node->start_mark.line + 1;
-}
-
-static void hide_controls(char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-    }
 }
 
 enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *node,
@@ -38,8 +31,8 @@ enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *n
         yaml->fault, TYTO_ERR_INVALID, yaml->file, tyto_yaml_line(node), yaml->path, "%s%.*s%s%s",
         value ? "'" : "", SHOWN_CHARS, value ? value : "", value ? "' " : "", text);
     if (yaml->fault) { /* escapes in a quoted value may hold anything */
-        hide_controls(yaml->fault->text);
-        hide_controls(yaml->fault->key);
+        tyto_text_make_printable(yaml->fault->text);
+        tyto_text_make_printable(yaml->fault->key);
     }
     return err;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "proto/event.h"
 
 enum { LINE_BYTES = 4096 };

@@ -15,9 +15,17 @@
 #include "base/log.h"
 #include "shaders/runtime/gpu.h"
 
+/* X(NAME, "name in files and options") */
+#define TYTO_HEAD_LIST(X)                                                                          \
+    X(SOFTMAX, "softmax") /* K classes + background: num_logits = K + 1, background last */        \
+    X(MULTI_LABEL,                                                                                 \
+      "multi_label") /* sigmoid: num_logits = 3 K: joint (seen and heard), heard, seen */
+
 enum tyto_head_kind {
-    TYTO_HEAD_SOFTMAX,     /* K classes + background: num_logits = K + 1, background last */
-    TYTO_HEAD_MULTI_LABEL, /* sigmoid: num_logits = 3 K: joint (seen and heard), heard, seen */
+#define TYTO_HEAD_ENTRY(name, text) TYTO_HEAD_##name,
+    TYTO_HEAD_LIST(TYTO_HEAD_ENTRY)
+#undef TYTO_HEAD_ENTRY
+        TYTO_NUM_HEADS
 };
 
 /* What a multi-label head scores each class for; rows of its logits, of thresholds (3, K) too. */
@@ -27,6 +35,13 @@ enum tyto_cman_task {
     TYTO_CMAN_SEEN,
     TYTO_CMAN_NUM_TASKS,
 };
+
+static inline uint32_t tyto_head_num_logits(enum tyto_head_kind head, uint32_t num_classes)
+{
+    return head == TYTO_HEAD_SOFTMAX ? num_classes + 1 : 3 * num_classes;
+}
+/* Static. */
+const char *tyto_head_name(enum tyto_head_kind head);
 
 enum { TYTO_CMAN_MAX_CLASSES = 1024, TYTO_CMAN_MAX_SEGMENTS = 64, TYTO_CMAN_MAX_PLACES = 1024 };
 

@@ -6,18 +6,13 @@
 
 #include "shaders/lstm_sentinel/lstm_sentinel.h"
 
-enum { TEXEL = 4, NUM_GATES = 5 };
+enum { NUM_GATES = TYTO_CMAN_NUM_GATES };
 
 /* A linear map in the making: weight (rows, cols), bias (rows). */
 struct dense {
     uint32_t rows, cols;
     float *weight, *bias; /* owned */
 };
-
-static uint32_t pad(uint32_t width)
-{
-    return (width + TEXEL - 1) / TEXEL * TEXEL;
-}
 
 static enum tyto_err dense_init(struct dense *dense, uint32_t rows, uint32_t cols)
 {
@@ -82,9 +77,7 @@ struct fuser {
 /* The tensor of one stream, named by the audio stream's. */
 static const float *tensor_of(const struct fuser *f, enum tyto_cman_tensor audio, uint32_t stream)
 {
-    const uint32_t step = TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q;
-
-    return f->tensors[(uint32_t)audio + stream * step];
+    return f->tensors[tyto_cman_tensor_of(audio, stream)];
 }
 
 static uint32_t true_width(const struct fuser *f, uint32_t stream)
@@ -297,29 +290,10 @@ static enum tyto_err fuse_head(const struct fuser *f)
     return err;
 }
 
-static struct tyto_cman_widths pad_widths(const struct tyto_cman_dims *d)
-{
-    struct tyto_cman_widths w = {
-        .stream = {pad(d->audio_width), pad(d->visual_width)},
-        .match = pad(d->match_width),
-        .when = pad(d->when_width),
-        .hidden = pad(d->hidden_width),
-        .which = pad(d->which_width),
-        .head = pad(d->head_width),
-    };
-
-    for (uint32_t stream = 0; stream < TYTO_CMAN_NUM_STREAMS; stream++)
-        w.qkv[stream] = 2 * w.when + w.stream[stream];
-    w.after_other = NUM_GATES * w.hidden;
-    w.after_key = w.after_other + w.hidden;
-    w.after = w.after_key + w.which;
-    return w;
-}
-
 enum tyto_err tyto_cman_fuse(struct tyto_gpu *gpu, const struct tyto_cman_weights *weights,
                              struct tyto_cman_fused *ret_fused)
 {
-    struct tyto_cman_fused fused = {.widths = pad_widths(&weights->dims)};
+    struct tyto_cman_fused fused = {.widths = tyto_cman_pad_widths(&weights->dims)};
     const struct fuser f = {gpu, &weights->dims, weights->tensors, &fused};
     enum tyto_err err = upload(gpu, weights->tensors[TYTO_CMAN_WHERE_SCALE], sizeof(float),
                                sizeof(float), &fused.scale);

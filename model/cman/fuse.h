@@ -7,20 +7,9 @@
 
 #include "base/err.h"
 #include "model/cman/weights.h"
+#include "model/cman/widths.h"
 #include "shaders/gemm/gemm.h"
 #include "shaders/runtime/gpu.h"
-
-enum { TYTO_CMAN_AUDIO, TYTO_CMAN_VISUAL, TYTO_CMAN_NUM_STREAMS };
-
-/* Widths after padding; stream_width and those derived from it per stream. */
-struct tyto_cman_widths {
-    uint32_t stream[TYTO_CMAN_NUM_STREAMS]; /* da, dv */
-    uint32_t match, when, hidden, which, head;
-    uint32_t qkv[TYTO_CMAN_NUM_STREAMS]; /* 2 when + stream */
-    /* What a stream's self-attended segments are mapped to: the LSTM's 5 gates, then what the
-     * OTHER stream's co-attention looks at: o (hidden) and its key (which). */
-    uint32_t after, after_other, after_key;
-};
 
 struct tyto_cman_fused {
     struct tyto_cman_widths widths;

@@ -71,6 +71,15 @@ struct tyto_cman_tensor_info {
     enum tyto_cman_part part;
 };
 
+/* A tensor of TYTO_CMAN_STREAM_LIST in either stream (TYTO_CMAN_AUDIO, TYTO_CMAN_VISUAL), named by
+ * the audio stream's. */
+static inline enum tyto_cman_tensor tyto_cman_tensor_of(enum tyto_cman_tensor audio,
+                                                        uint32_t stream)
+{
+    return (enum tyto_cman_tensor)(
+        (uint32_t)audio + stream * (uint32_t)(TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q));
+}
+
 /* The list for given dims; infos has TYTO_CMAN_NUM_TENSORS places. */
 void tyto_cman_list_tensors(const struct tyto_cman_dims *dims,
                             struct tyto_cman_tensor_info *ret_infos);

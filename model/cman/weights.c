@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "files/json.h"
 #include "files/safetensors.h"
+
+const char *const tyto_cman_threshold_names[TYTO_CMAN_NUM_TASKS] = {
+    "tyto.thresholds", "tyto.thresholds_heard", "tyto.thresholds_seen"};
 
 static const float default_threshold = 0.5F;
 
@@ -59,33 +63,37 @@ struct dim_field {
     uint32_t max;
 };
 
-#define DIM_FIELD(name, max)                                                                       \
-    {                                                                                              \
-#name, offsetof(struct tyto_cman_dims, name), (max)                                        \
-    }
-
 static const struct dim_field dim_fields[] = {
-    DIM_FIELD(num_segments, TYTO_CMAN_MAX_SEGMENTS), DIM_FIELD(num_places, TYTO_CMAN_MAX_PLACES),
-    DIM_FIELD(audio_in, TYTO_CMAN_MAX_INPUT),        DIM_FIELD(visual_in, TYTO_CMAN_MAX_INPUT),
-    DIM_FIELD(audio_width, TYTO_CMAN_MAX_WIDTH),     DIM_FIELD(visual_width, TYTO_CMAN_MAX_WIDTH),
-    DIM_FIELD(match_width, TYTO_CMAN_MAX_WIDTH),     DIM_FIELD(when_width, TYTO_CMAN_MAX_WIDTH),
-    DIM_FIELD(hidden_width, TYTO_CMAN_MAX_WIDTH),    DIM_FIELD(which_width, TYTO_CMAN_MAX_WIDTH),
-    DIM_FIELD(head_width, TYTO_CMAN_MAX_WIDTH),
+#define DIM_FIELD(name, max) {#name, offsetof(struct tyto_cman_dims, name), (max)},
+    TYTO_CMAN_DIM_LIST(DIM_FIELD)
+#undef DIM_FIELD
 };
+
+const char *tyto_head_name(enum tyto_head_kind head)
+{
+    static const char *const names[TYTO_NUM_HEADS] = {
+#define HEAD_NAME(name, text) [TYTO_HEAD_##name] = text,
+        TYTO_HEAD_LIST(HEAD_NAME)
+#undef HEAD_NAME
+    };
+
+    return names[head];
+}
 
 static enum tyto_err read_head_kind(const struct reader *reader, const struct tyto_json *config)
 {
-    struct tyto_cman_dims *dims = &reader->weights->dims;
-    const char *head = tyto_json_string(tyto_json_get(config, "head"));
+    const char *text = tyto_json_string(tyto_json_get(config, "head"));
 
-    if (head && strcmp(head, "softmax") == 0)
-        dims->head = TYTO_HEAD_SOFTMAX;
-    else if (head && strcmp(head, "multi_label") == 0)
-        dims->head = TYTO_HEAD_MULTI_LABEL;
-    else
-        return wrong(reader, TYTO_ERR_FORMAT, "tyto.config head",
-                     "must be \"softmax\" or \"multi_label\"");
-    return TYTO_OK;
+    for (uint32_t i = 0; i < TYTO_NUM_HEADS && text; i++) {
+        const enum tyto_head_kind head = (enum tyto_head_kind)i;
+
+        if (strcmp(text, tyto_head_name(head)) != 0)
+            continue;
+        reader->weights->dims.head = head;
+        return TYTO_OK;
+    }
+    return wrong(reader, TYTO_ERR_FORMAT, "tyto.config head",
+                 "must be \"softmax\" or \"multi_label\"");
 }
 
 static enum tyto_err read_look_ahead(const struct reader *reader, const struct tyto_json *config)
@@ -127,14 +135,6 @@ static enum tyto_err read_config(const struct reader *reader)
     return err;
 }
 
-static bool is_class_name(const char *name)
-{
-    const size_t len = name ? strlen(name) : 0;
-
-    return len > 0 && len < TYTO_CMAN_CLASS_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
-}
-
 static enum tyto_err take_class_names(const struct reader *reader, const struct tyto_json *names)
 {
     const uint32_t num_classes = tyto_json_num_items(names);
@@ -149,7 +149,7 @@ static enum tyto_err take_class_names(const struct reader *reader, const struct 
     for (uint32_t i = 0; i < num_classes; i++) {
         const char *name = tyto_json_string(tyto_json_at(names, i));
 
-        if (!is_class_name(name))
+        if (!tyto_text_is_name(name, TYTO_CMAN_CLASS_BYTES))
             return tyto_fault_set(reader->fault, TYTO_ERR_FORMAT, tyto_weights_path(reader->file),
                                   0, "tyto.classes",
                                   "class %u must be 1 to 64 characters of a-z 0-9 _ -", i);
@@ -161,8 +161,7 @@ static enum tyto_err take_class_names(const struct reader *reader, const struct 
         memcpy(weights->classes[i], name, strlen(name) + 1);
     }
     weights->dims.num_classes = num_classes;
-    weights->dims.num_logits =
-        weights->dims.head == TYTO_HEAD_SOFTMAX ? num_classes + 1 : 3 * num_classes;
+    weights->dims.num_logits = tyto_head_num_logits(weights->dims.head, num_classes);
     return TYTO_OK;
 }
 
@@ -192,8 +191,6 @@ static enum tyto_err read_thresholds(const struct reader *reader, const char *na
 
 static enum tyto_err read_classes(const struct reader *reader)
 {
-    static const char *const names_of[TYTO_CMAN_NUM_TASKS] = {
-        "tyto.thresholds", "tyto.thresholds_heard", "tyto.thresholds_seen"};
     struct tyto_cman_weights *weights = reader->weights;
     struct tyto_json *names = NULL;
     enum tyto_err err = parse_meta(reader, "tyto.classes", &names);
@@ -210,7 +207,8 @@ static enum tyto_err read_classes(const struct reader *reader)
     for (size_t i = 0; i < num; i++)
         weights->thresholds[i] = default_threshold;
     for (size_t task = 0; task < TYTO_CMAN_NUM_TASKS && !err; task++)
-        err = read_thresholds(reader, names_of[task], weights->thresholds + task * num);
+        err = read_thresholds(reader, tyto_cman_threshold_names[task],
+                              weights->thresholds + task * num);
     return err;
 }
 
@@ -230,13 +228,19 @@ static enum tyto_err read_encoders(const struct reader *reader)
     return err;
 }
 
+const char *tyto_cman_fusion_name(enum tyto_cman_fusion fusion)
+{
+    static const char *const names[TYTO_CMAN_NUM_FUSIONS] = {"cman", "early", "audio", "visual"};
+
+    return names[fusion];
+}
+
 static enum tyto_err read_fusion(const struct reader *reader)
 {
-    static const char *const names[] = {"cman", "early", "audio", "visual"};
     const char *text = tyto_weights_meta(reader->file, "tyto.fusion");
 
-    for (uint32_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (text && strcmp(text, names[i]) != 0)
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_FUSIONS; i++) {
+        if (text && strcmp(text, tyto_cman_fusion_name((enum tyto_cman_fusion)i)) != 0)
             continue;
         reader->weights->fusion = (enum tyto_cman_fusion)i;
         return TYTO_OK;

@@ -24,7 +24,27 @@ enum tyto_cman_fusion {
                                 picture otherwise */
     TYTO_CMAN_FUSION_AUDIO,  /* sound alone */
     TYTO_CMAN_FUSION_VISUAL, /* pictures alone */
+    TYTO_CMAN_NUM_FUSIONS,
 };
+/* As in the file. Static. */
+const char *tyto_cman_fusion_name(enum tyto_cman_fusion fusion);
+
+/* What "tyto.config" holds of the dims; each is at least 1. X(name, largest) */
+#define TYTO_CMAN_DIM_LIST(X)                                                                      \
+    X(num_segments, TYTO_CMAN_MAX_SEGMENTS)                                                        \
+    X(num_places, TYTO_CMAN_MAX_PLACES)                                                            \
+    X(audio_in, TYTO_CMAN_MAX_INPUT)                                                               \
+    X(visual_in, TYTO_CMAN_MAX_INPUT)                                                              \
+    X(audio_width, TYTO_CMAN_MAX_WIDTH)                                                            \
+    X(visual_width, TYTO_CMAN_MAX_WIDTH)                                                           \
+    X(match_width, TYTO_CMAN_MAX_WIDTH)                                                            \
+    X(when_width, TYTO_CMAN_MAX_WIDTH)                                                             \
+    X(hidden_width, TYTO_CMAN_MAX_WIDTH)                                                           \
+    X(which_width, TYTO_CMAN_MAX_WIDTH)                                                            \
+    X(head_width, TYTO_CMAN_MAX_WIDTH)
+
+/* Keys of thresholds in the file, by task. */
+extern const char *const tyto_cman_threshold_names[TYTO_CMAN_NUM_TASKS];
 
 struct tyto_cman_weights {
     struct tyto_cman_dims dims;
@@ -47,6 +67,12 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_cman_weights_load_memory(const void *bytes, size_t num_bytes,
                                             struct tyto_cman_weights *ret_weights,
                                             struct tyto_fault *ret_fault);
+/* Writes a file that loads as *weights, but for its digest: what is owned there may be borrowed
+ * here, thresholds may be NULL (each is 0.5), of which four digits are kept. provenance: any text,
+ * or NULL. The faults of tyto_weights_write, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_weights_write(const char *path, const struct tyto_cman_weights *weights,
+                                      const char *provenance, struct tyto_fault *ret_fault);
 /* Frees the tensors alone, once they are on the device. */
 void tyto_cman_weights_drop_tensors(struct tyto_cman_weights *weights);
 void tyto_cman_weights_finish(struct tyto_cman_weights *weights);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/encoder/simd.h"
+#include "shaders/image_resize/colour.h"
 
 enum { LANES = 8, ROW_PAD = 64 };
 typedef float vec8 __attribute__((vector_size(32), aligned(4), may_alias));
@@ -149,7 +150,7 @@ static void resize_row(struct tyto_image_resize_cpu *resize, const struct axis *
 /* rgb = matrix * yuv + offset, clamped, normalised. */
 TYTO_SIMD
 static void write_row(const struct tyto_image_resize_shape *shape, uint32_t width,
-                      const float matrix[3][4], const float *restrict level, float *restrict out)
+                      const float matrix[12], const float *restrict level, float *restrict out)
 {
     const uint32_t channels = tyto_image_resize_channels(shape);
     const float *mean = shape->mean, *scale = shape->scale;
@@ -157,38 +158,14 @@ static void write_row(const struct tyto_image_resize_shape *shape, uint32_t widt
     for (uint32_t x = 0; x < width; x++) {
         const float y = level[x], u = level[width + x], v = level[2 * width + x];
         for (uint32_t c = 0; c < 3; c++) {
-            float rgb = matrix[c][0] * y + matrix[c][1] * u + matrix[c][2] * v + matrix[c][3];
+            float rgb = matrix[4 * c] * y + matrix[4 * c + 1] * u + matrix[4 * c + 2] * v +
+                        matrix[4 * c + 3];
             rgb = rgb < 0.0f ? 0.0f : rgb;
             rgb = rgb > 255.0f ? 255.0f : rgb;
             out[channels * x + c] = (rgb - mean[c]) * scale[c];
         }
         if (channels == 4)
             out[4 * x + 3] = 1.0f;
-    }
-}
-
-static void colour_matrix(const struct tyto_frame *frame, float matrix[3][4])
-{
-    if (frame->format == TYTO_PIXEL_RGB) {
-        memset(matrix, 0, 12 * sizeof(float));
-        matrix[0][0] = matrix[1][1] = matrix[2][2] = 1.0f;
-        return;
-    }
-    const double kr = frame->bt709 ? 0.2126 : 0.299, kb = frame->bt709 ? 0.0722 : 0.114;
-    const double kg = 1.0 - kr - kb;
-    const double luma = frame->full_range ? 1.0 : 255.0 / 219.0;
-    const double chroma = frame->full_range ? 1.0 : 255.0 / 224.0;
-    const double black = frame->full_range ? 0.0 : 16.0;
-    const double gain[3][2] = {
-        {0.0, 2.0 * (1.0 - kr)},
-        {-2.0 * (1.0 - kb) * kb / kg, -2.0 * (1.0 - kr) * kr / kg},
-        {2.0 * (1.0 - kb), 0.0},
-    };
-    for (int c = 0; c < 3; c++) {
-        matrix[c][0] = (float)luma;
-        matrix[c][1] = (float)(gain[c][0] * chroma);
-        matrix[c][2] = (float)(gain[c][1] * chroma);
-        matrix[c][3] = (float)(-luma * black - 128.0 * chroma * (gain[c][0] + gain[c][1]));
     }
 }
 
@@ -246,8 +223,8 @@ enum tyto_err tyto_image_resize_cpu_run(struct tyto_image_resize_cpu *resize,
         memset(out, 0, resize->shape.out_h * out_pitch * sizeof(*out));
     out += rect.top * out_pitch + rect.left * channels;
     float *level = resize->level;
-    float matrix[3][4];
-    colour_matrix(frame, matrix);
+    float matrix[12];
+    tyto_image_colour(frame, matrix);
     for (uint32_t oy = 0; oy < rect.height; oy++) {
         const uint8_t *const *planes = frame->planes;
         const uint32_t *strides = frame->strides_bytes;
@@ -260,7 +237,7 @@ enum tyto_err tyto_image_resize_cpu_run(struct tyto_image_resize_cpu *resize,
             for (uint32_t c = 1; c < 3; c++)
                 resize_row(resize, &axes[AXIS_CHROMA_X], &axes[AXIS_CHROMA_Y], planes[c],
                            strides[c], 1, oy, level + (size_t)c * width);
-        write_row(&resize->shape, width, (const float(*)[4])matrix, level, out + oy * out_pitch);
+        write_row(&resize->shape, width, matrix, level, out + oy * out_pitch);
     }
     return TYTO_OK;
 }

@@ -72,11 +72,6 @@ struct tyto_executor_xnn {
     struct step steps[MAX_STEPS];
 };
 
-static uint64_t num_elems(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
 static uint64_t round_up(uint64_t num)
 {
     return (num + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
@@ -94,12 +89,12 @@ struct plan {
 
 static void plan_lifetimes(const struct tyto_graph *graph, uint32_t chunk, struct plan *plan)
 {
-    plan->sizes[0] = round_up(num_elems(&graph->values[0]) * chunk);
+    plan->sizes[0] = round_up(tyto_value_num_floats(&graph->values[0]) * chunk);
     for (uint32_t i = 0; i < graph->num_layers; i++) {
         const struct tyto_layer *layer = &graph->layers[i];
         plan->born[layer->out_idx] = i + 1;
         plan->dies[layer->out_idx] = i + 1;
-        plan->sizes[layer->out_idx] = round_up(num_elems(&graph->values[layer->out_idx]) * chunk);
+        plan->sizes[layer->out_idx] = round_up(tyto_value_num_floats(&graph->values[layer->out_idx]) * chunk);
         for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
             plan->dies[layer->in_idx[j]] = i + 1;
     }
@@ -251,7 +246,7 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
                                     const struct result_plan *plan, struct step *step)
 {
     const uint32_t c = step->in_shape.c;
-    const size_t flat = (size_t)num_elems(&step->in_shape);
+    const size_t flat = (size_t)tyto_value_num_floats(&step->in_shape);
     const size_t out_c = graph->values[layer->out_idx].c;
     switch (step->kind) {
     case STEP_CONV:
@@ -330,7 +325,7 @@ static enum tyto_err add_post(struct tyto_executor_xnn *exec, const struct tyto_
 {
     struct step *step = add_step(exec, kind);
     step->in_shape = graph->values[layer->out_idx];
-    step->out_elems = num_elems(&step->in_shape);
+    step->out_elems = tyto_value_num_floats(&step->in_shape);
     step->slope = layer->act_slope;
     step->in[0] = out;
     step->out = out;
@@ -342,14 +337,14 @@ static void set_inputs(const struct tyto_executor_xnn *exec, const struct tyto_g
 {
     step->in_shape = graph->values[layer->in_idx[0]];
     step->out_shape = graph->values[layer->out_idx];
-    step->out_elems = num_elems(&step->out_shape);
+    step->out_elems = tyto_value_num_floats(&step->out_shape);
     step->resize = layer->resize;
     step->num_ins = tyto_layer_num_inputs(layer);
     step->num_places =
         layer->op == TYTO_LAYER_CONCAT ? (uint64_t)step->out_shape.h * step->out_shape.w : 1;
     for (uint32_t i = 0; i < step->num_ins; i++) {
         step->in[i] = exec->arena + memory->offsets[layer->in_idx[i]];
-        step->widths[i] = num_elems(&graph->values[layer->in_idx[i]]) / step->num_places;
+        step->widths[i] = tyto_value_num_floats(&graph->values[layer->in_idx[i]]) / step->num_places;
     }
 }
 
@@ -570,15 +565,15 @@ enum tyto_err tyto_executor_xnn_create(const struct tyto_graph *graph, uint32_t 
         return TYTO_ERR_NOMEM;
     uint64_t largest = 1;
     for (uint32_t i = 0; i < graph->num_values; i++)
-        if (num_elems(&graph->values[i]) > largest)
-            largest = num_elems(&graph->values[i]);
+        if (tyto_value_num_floats(&graph->values[i]) > largest)
+            largest = tyto_value_num_floats(&graph->values[i]);
     const uint64_t chunk = CHUNK_BYTES / (largest * sizeof(float));
     exec->max_batch = max_batch;
     exec->chunk = chunk < 1 ? 1 : chunk > max_batch ? max_batch : (uint32_t)chunk;
-    exec->in_elems = num_elems(&graph->values[0]);
+    exec->in_elems = tyto_value_num_floats(&graph->values[0]);
     exec->num_outs = tyto_graph_num_outs(graph);
     for (uint32_t i = 0; i < exec->num_outs; i++)
-        exec->out_elems[i] = num_elems(&graph->values[tyto_graph_out(graph, i)]);
+        exec->out_elems[i] = tyto_value_num_floats(&graph->values[tyto_graph_out(graph, i)]);
     err = create_steps(exec, graph, num_threads);
     if (!err)
         err = set_up(exec, exec->chunk); /* allocates what later set-ups reuse */

@@ -44,11 +44,6 @@ const char *tyto_act_name(enum tyto_act act)
     return (unsigned)act < TYTO_ACT_NUM ? names[act] : "?";
 }
 
-static uint64_t num_elems(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
 uint64_t tyto_layer_num_weights(const struct tyto_graph *graph, const struct tyto_layer *layer)
 {
     const struct tyto_value *in = &graph->values[layer->in_idx[0]];
@@ -60,7 +55,7 @@ uint64_t tyto_layer_num_weights(const struct tyto_graph *graph, const struct tyt
     case TYTO_LAYER_DWCONV:
         return taps * in->c;
     case TYTO_LAYER_LINEAR:
-        return num_elems(in) * out->c;
+        return tyto_value_num_floats(in) * out->c;
     case TYTO_LAYER_SCALE:
         return in->c;
     case TYTO_LAYER_ADD:
@@ -95,7 +90,7 @@ static enum tyto_err wrong(char *text, uint32_t text_bytes, enum tyto_err err, c
     return err;
 }
 
-static bool windowed(enum tyto_layer_op op)
+bool tyto_layer_is_windowed(enum tyto_layer_op op)
 {
     return op == TYTO_LAYER_CONV || op == TYTO_LAYER_DWCONV || op == TYTO_LAYER_MAX_POOL ||
            op == TYTO_LAYER_AVG_POOL;
@@ -121,9 +116,9 @@ static bool parts_fit(const struct tyto_graph *graph, const struct tyto_layer *l
         const struct tyto_value *in = &graph->values[layer->in_idx[i]];
         if (layer->op == TYTO_LAYER_CONCAT && (in->h != out->h || in->w != out->w))
             return false;
-        sum += num_elems(in);
+        sum += tyto_value_num_floats(in);
     }
-    return sum == num_elems(out);
+    return sum == tyto_value_num_floats(out);
 }
 
 static bool shape_fits(const struct tyto_graph *graph, const struct tyto_layer *layer)
@@ -135,7 +130,7 @@ static bool shape_fits(const struct tyto_graph *graph, const struct tyto_layer *
         return parts_fit(graph, layer);
     if (layer->op == TYTO_LAYER_RESIZE)
         return in->c == out->c;
-    if (windowed(layer->op))
+    if (tyto_layer_is_windowed(layer->op))
         return side_fits(in->h, out->h, layer->kernel_h, layer->stride_h, layer->pad_top,
                          layer->pad_bottom) &&
                side_fits(in->w, out->w, layer->kernel_w, layer->stride_w, layer->pad_left,
@@ -207,7 +202,7 @@ enum tyto_err tyto_graph_check(const struct tyto_graph *graph, char *text, uint3
         const struct tyto_value *value = &graph->values[i];
         if (value->h < 1 || value->w < 1 || value->c < 1 || value->h > TYTO_GRAPH_MAX_DIM ||
             value->w > TYTO_GRAPH_MAX_DIM || value->c > TYTO_GRAPH_MAX_DIM ||
-            num_elems(value) > max_elems)
+            tyto_value_num_floats(value) > max_elems)
             return wrong(text, text_bytes, TYTO_ERR_SHAPE,
                          "value %u: shape (%u,%u,%u) is outside the limits", i, value->h, value->w,
                          value->c);
@@ -242,11 +237,11 @@ uint64_t tyto_graph_num_macs(const struct tyto_graph *graph)
         const struct tyto_value *out = &graph->values[layer->out_idx];
         const uint64_t taps = (uint64_t)layer->kernel_h * layer->kernel_w;
         if (layer->op == TYTO_LAYER_CONV)
-            sum += num_elems(out) * taps * in->c;
+            sum += tyto_value_num_floats(out) * taps * in->c;
         else if (layer->op == TYTO_LAYER_DWCONV)
-            sum += num_elems(out) * taps;
+            sum += tyto_value_num_floats(out) * taps;
         else if (layer->op == TYTO_LAYER_LINEAR)
-            sum += num_elems(in) * out->c;
+            sum += tyto_value_num_floats(in) * out->c;
     }
     return sum;
 }

@@ -89,6 +89,9 @@ static inline uint64_t tyto_value_num_floats(const struct tyto_value *value)
     return (uint64_t)value->h * value->w * value->c;
 }
 
+/* Whether kernel, stride and padding mean something for it. */
+bool tyto_layer_is_windowed(enum tyto_layer_op op);
+
 /* How many of in_idx a layer reads. */
 static inline uint32_t tyto_layer_num_inputs(const struct tyto_layer *layer)
 {

@@ -45,19 +45,13 @@ static struct tyto_json *numbers(uint32_t num, const uint32_t *values)
     return json;
 }
 
-static bool windowed(enum tyto_layer_op op)
-{
-    return op == TYTO_LAYER_CONV || op == TYTO_LAYER_DWCONV || op == TYTO_LAYER_MAX_POOL ||
-           op == TYTO_LAYER_AVG_POOL;
-}
-
 static struct tyto_json *layer_to_json(const struct tyto_layer *layer)
 {
     struct tyto_json *json = tyto_json_new_object();
     bool ok = tyto_json_set(json, "op", tyto_json_new_string(tyto_layer_op_name(layer->op)));
     ok &= tyto_json_set(json, "in", numbers(tyto_layer_num_inputs(layer), layer->in_idx));
     ok &= tyto_json_set(json, "out", tyto_json_new_u64(layer->out_idx));
-    if (windowed(layer->op)) {
+    if (tyto_layer_is_windowed(layer->op)) {
         const uint32_t kernel[] = {layer->kernel_h, layer->kernel_w};
         const uint32_t stride[] = {layer->stride_h, layer->stride_w};
         const uint32_t pad[] = {layer->pad_top, layer->pad_left, layer->pad_bottom,
@@ -213,7 +207,7 @@ static const char *read_layer(const struct tyto_json *json, struct tyto_layer *l
         return "wrong inputs";
     if (!tyto_json_u32(tyto_json_get(json, "out"), MAX_NUMBER, &layer->out_idx))
         return "wrong output";
-    if (windowed(layer->op) && !read_window(json, layer))
+    if (tyto_layer_is_windowed(layer->op) && !read_window(json, layer))
         return "wrong kernel, stride or pad";
     if (layer->op == TYTO_LAYER_RESIZE &&
         !read_resize(tyto_json_get(json, "resize"), &layer->resize))

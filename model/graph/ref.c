@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t num_elems(const struct tyto_value *value)
-{
-    return (size_t)value->h * value->w * value->c;
-}
-
 static double activate(const struct tyto_layer *layer, double x)
 {
     switch (layer->act) {
@@ -141,11 +136,11 @@ static void run_parts(const struct tyto_graph *graph, const struct tyto_layer *l
 {
     const struct tyto_value *out = &graph->values[layer->out_idx];
     const size_t places = layer->op == TYTO_LAYER_CONCAT ? (size_t)out->h * out->w : 1;
-    const size_t pitch = num_elems(out) / places;
+    const size_t pitch = tyto_value_num_floats(out) / places;
     double *y = values[layer->out_idx];
 
     for (uint32_t i = 0; i < layer->num_ins; i++) {
-        const size_t width = num_elems(&graph->values[layer->in_idx[i]]) / places;
+        const size_t width = tyto_value_num_floats(&graph->values[layer->in_idx[i]]) / places;
         for (size_t place = 0; place < places; place++)
             memcpy(y + place * pitch, values[layer->in_idx[i]] + place * width, width * sizeof(*y));
         y += width;
@@ -159,7 +154,7 @@ static void run_layer(const struct tyto_graph *graph, const struct tyto_layer *l
     const struct tyto_value *out = &graph->values[layer->out_idx];
     const double *x = values[layer->in_idx[0]];
     double *y = values[layer->out_idx];
-    const size_t num_in = num_elems(in), num_out = num_elems(out);
+    const size_t num_in = tyto_value_num_floats(in), num_out = tyto_value_num_floats(out);
     switch (layer->op) {
     case TYTO_LAYER_CONV:
     case TYTO_LAYER_DWCONV:
@@ -222,17 +217,17 @@ enum tyto_err tyto_graph_ref_run_all(const struct tyto_graph *graph, const float
     double *values[TYTO_GRAPH_MAX_VALUES] = {NULL};
     enum tyto_err err = TYTO_OK;
     for (uint32_t i = 0; i < graph->num_values && !err; i++) {
-        values[i] = calloc(num_elems(&graph->values[i]), sizeof(double));
+        values[i] = calloc(tyto_value_num_floats(&graph->values[i]), sizeof(double));
         err = values[i] ? TYTO_OK : TYTO_ERR_NOMEM;
     }
     if (!err) {
-        for (size_t i = 0; i < num_elems(&graph->values[0]); i++)
+        for (size_t i = 0; i < tyto_value_num_floats(&graph->values[0]); i++)
             values[0][i] = (double)input[i];
         for (uint32_t i = 0; i < graph->num_layers; i++)
             run_layer(graph, &graph->layers[i], values);
         for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++) {
             const uint32_t out = tyto_graph_out(graph, i);
-            memcpy(outputs[i], values[out], num_elems(&graph->values[out]) * sizeof(double));
+            memcpy(outputs[i], values[out], tyto_value_num_floats(&graph->values[out]) * sizeof(double));
         }
     }
     for (uint32_t i = 0; i < graph->num_values; i++)

@@ -6,21 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char advice[] = "is not there: run scripts/setup, or name another folder of models";
+#include "base/paths.h"
 
-/* The directory of the running program. */
-static bool program_dir(char *ret_dir, size_t dir_bytes)
-{
-    const ssize_t num = readlink("/proc/self/exe", ret_dir, dir_bytes - 1);
-    if (num <= 0)
-        return false;
-    ret_dir[num] = '\0';
-    char *slash = strrchr(ret_dir, '/');
-    if (!slash)
-        return false;
-    *slash = '\0';
-    return true;
-}
+static const char advice[] = "is not there: run scripts/setup, or name another folder of models";
 
 static bool join(char *ret_path, const char *dir, const char *name)
 {
@@ -39,14 +27,12 @@ enum tyto_err tyto_model_paths_find(const char *dir, struct tyto_model_paths *re
                                     struct tyto_fault *ret_fault)
 {
     struct tyto_model_paths paths = *ret_paths;
-    char own_dir[TYTO_MODEL_PATH_MAX - 64];
     char models_dir[TYTO_MODEL_PATH_MAX];
     bool ok;
     if (dir && dir[0]) {
         ok = snprintf(models_dir, sizeof(models_dir), "%s", dir) < (int)sizeof(models_dir) - 64;
     } else {
-        ok = program_dir(own_dir, sizeof(own_dir)) &&
-             join(models_dir, own_dir, "../share/tyto/models");
+        ok = tyto_paths_program("../share/tyto/models", models_dir, sizeof(models_dir) - 64);
     }
     if (ok && !paths.visual[0])
         ok = join(paths.visual, models_dir, "visual.safetensors");

@@ -11,15 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/replace.h"
 #include "pipeline/record/store.h"
 
 static const char header[] = "file,class,begin_s,end_s,modality\n";
 
 enum { MAX_ROW = 512, MAX_BYTES = 1 << 28 };
 
-static void labels_path(char ret_path[TYTO_CLIP_PATH_MAX], const char *dir, const char *ending)
+static void labels_path(char ret_path[TYTO_CLIP_PATH_MAX], const char *dir)
 {
-    snprintf(ret_path, TYTO_CLIP_PATH_MAX, "%s/labels.csv%s", dir, ending);
+    snprintf(ret_path, TYTO_CLIP_PATH_MAX, "%s/labels.csv", dir);
 }
 
 static const char *truth_of(enum tyto_modality modality)
@@ -56,7 +57,7 @@ enum tyto_err tyto_clip_labels_add(const char *dir, const char *file,
                                    const struct tyto_clip_label *labels, uint32_t num_labels)
 {
     char path[TYTO_CLIP_PATH_MAX];
-    labels_path(path, dir, "");
+    labels_path(path, dir);
     const size_t max_bytes = sizeof(header) + 1 + ((size_t)num_labels + 1) * MAX_ROW;
     char *text = malloc(max_bytes);
     if (!text)
@@ -113,27 +114,11 @@ static void first_field(const char *row, char ret_file[MAX_ROW])
     snprintf(ret_file, MAX_ROW, "%.*s", (int)(num < MAX_ROW ? num : MAX_ROW - 1), row + is_quoted);
 }
 
-static enum tyto_err replace(const char *dir, const char *text, size_t num_bytes)
-{
-    char path[TYTO_CLIP_PATH_MAX], temporary[TYTO_CLIP_PATH_MAX];
-    labels_path(path, dir, "");
-    labels_path(temporary, dir, ".new");
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return TYTO_ERR_IO;
-    const enum tyto_err err = append(fd, text, num_bytes);
-    close(fd);
-    if (err == TYTO_OK && rename(temporary, path) == 0)
-        return TYTO_OK;
-    unlink(temporary);
-    return TYTO_ERR_IO;
-}
-
 enum tyto_err tyto_clip_labels_remove(const char *dir,
                                       bool (*is_gone)(void *user, const char *file), void *user)
 {
     char path[TYTO_CLIP_PATH_MAX], file[MAX_ROW];
-    labels_path(path, dir, "");
+    labels_path(path, dir);
     size_t num_bytes = 0, num_kept = 0;
     char *text = read_all(path, &num_bytes);
     if (!text)
@@ -148,7 +133,8 @@ enum tyto_err tyto_clip_labels_remove(const char *dir,
         }
         at += num;
     }
-    const enum tyto_err err = num_kept < num_bytes ? replace(dir, text, num_kept) : TYTO_OK;
+    const enum tyto_err err =
+        num_kept < num_bytes ? tyto_replace_all(path, 0640, text, num_kept) : TYTO_OK;
     free(text);
     return err;
 }

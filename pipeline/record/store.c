@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/folder.h"
+#include "files/replace.h"
 
 static const char ending[] = ".mkv";
 static const char part_ending[] = ".mkv.part"; /* being written */
@@ -306,15 +307,6 @@ enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *c
     return TYTO_OK;
 }
 
-static bool sync_path(const char *path, int flags)
-{
-    const int fd = open(path, flags | O_CLOEXEC);
-    const bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *camera,
                                      const char *name, uint64_t num_reserved,
                                      const struct tyto_clip_label *labels, uint32_t num_labels,
@@ -324,7 +316,7 @@ enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *
     path_of(store, camera, name, part_ending, part);
     path_of(store, camera, name, ending, path);
     struct stat status;
-    if (!sync_path(part, O_RDONLY) || stat(part, &status) != 0 || rename(part, path) != 0) {
+    if (tyto_replace_with(path, part) != TYTO_OK || stat(path, &status) != 0) {
         const enum tyto_err err = fail(ret_fault, part, "the recording cannot be kept");
         tyto_clip_store_discard(store, camera, name, num_reserved);
         return err;

@@ -100,7 +100,7 @@ static bool close_next(struct tyto_segmenter *seg, uint64_t now_ns, struct tyto_
                                                   seg->segment_samples, seg->pcm);
     struct candidate *slot = candidate_of(seg, idx);
     struct tyto_segment out = {.idx = idx, .begin_ns = begin_ns, .end_ns = end_ns};
-    out.audio_share = (float)num_came / (float)seg->segment_samples;
+    out.audio_share = tyto_segment_audio_share(num_came, seg->segment_samples);
     out.has_audio = out.audio_share >= seg->params.min_audio_share;
     out.pcm = out.has_audio ? seg->pcm : NULL;
     if (slot->picture && slot->idx == idx) {

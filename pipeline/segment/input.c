@@ -51,7 +51,7 @@ static void set_defaults(struct tyto_segmenter_params *params)
     if (params->sample_rate_hz == 0)
         params->sample_rate_hz = 16000;
     if (params->min_audio_share == 0)
-        params->min_audio_share = 0.75f;
+        params->min_audio_share = TYTO_SEGMENT_MIN_AUDIO_SHARE;
 }
 
 enum tyto_err tyto_segmenter_create(const struct tyto_segmenter_params *params,

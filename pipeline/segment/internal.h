@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/segment_rule.h"
 #include "pipeline/segment/pcm_window.h"
 #include "pipeline/segment/segment.h"
 
@@ -16,10 +17,6 @@ enum { NS_PER_S = 1000000000 };
 #define FILE_FORWARD_JUMP_NS (60ll * NS_PER_S)
 /* |pts| beyond this (146 years) is nonsense and would overflow sums. */
 #define MAX_PTS_NS (INT64_MAX / 2)
-/* Pictures a hop apart that fall near the segments' edges fall now into one, now
- * into the other: a segment without one takes it from this share of a hop outside. */
-#define EDGE_SHARE 4
-
 struct stream {
     bool expected;
     bool ended;
@@ -86,9 +83,7 @@ static inline int64_t end_of(const struct tyto_segmenter *seg, int64_t idx)
 
 static inline int64_t edge_of(const struct tyto_segmenter *seg)
 {
-    return (seg->params.hop_ns < seg->params.length_ns ? seg->params.hop_ns
-                                                       : seg->params.length_ns) /
-           EDGE_SHARE;
+    return tyto_segment_edge_ns(seg->params.hop_ns, seg->params.length_ns);
 }
 
 static inline struct candidate *candidate_of(const struct tyto_segmenter *seg, int64_t idx)

@@ -52,8 +52,9 @@ struct tyto_segmenter_params {
     int64_t window_ns;       /* how far a stream may run ahead of the oldest open segment; 0: 6 s */
     int64_t av_offset_ns;    /* sound behind picture: subtracted from the sound's times */
     uint32_t sample_rate_hz; /* 0: 16000 */
-    float min_audio_share;   /* of a segment's samples, else GAP; 0: 0.75 */
-    bool live;               /* clocks of live cameras may jump: see tyto_segmenter_num_jumps() */
+    float
+        min_audio_share; /* of a segment's samples, else GAP; 0: the rule's (base/segment_rule.h) */
+    bool live;           /* clocks of live cameras may jump: see tyto_segmenter_num_jumps() */
 };
 
 struct tyto_segment {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "pipeline/source/internal.h"
 
 enum { URI_MAX = 2048 };
@@ -23,7 +24,7 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "a URI or path has 1 to %d characters", URI_MAX - 1);
     for (const char *c = uri; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if (tyto_text_is_control(c))
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                                   "control character in a URI");
     }

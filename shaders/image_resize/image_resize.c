@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shaders/drawer.h"
+#include "shaders/image_resize/colour.h"
 #include "shaders/image_resize/image_resize_shape.h"
 #include "shaders/image_resize_cols_spv.h"
 #include "shaders/image_resize_rows_spv.h"
@@ -55,31 +56,6 @@ uint64_t tyto_image_resize_staging_bytes(const struct tyto_frame *frame, uint32_
     }
     *ret_mixed_texels = texels;
     return bytes;
-}
-
-static void fill_matrix(const struct tyto_frame *frame, float matrix[12])
-{
-    memset(matrix, 0, 12 * sizeof(*matrix));
-    if (frame->format == TYTO_PIXEL_RGB) {
-        matrix[0] = matrix[5] = matrix[10] = 1.0f;
-        return;
-    }
-    const double kr = frame->bt709 ? 0.2126 : 0.299, kb = frame->bt709 ? 0.0722 : 0.114;
-    const double kg = 1.0 - kr - kb;
-    const double luma = frame->full_range ? 1.0 : 255.0 / 219.0;
-    const double chroma = frame->full_range ? 1.0 : 255.0 / 224.0;
-    const double black = frame->full_range ? 0.0 : 16.0;
-    const double gain[3][2] = {
-        {0.0, 2.0 * (1.0 - kr)},
-        {-2.0 * (1.0 - kb) * kb / kg, -2.0 * (1.0 - kr) * kr / kg},
-        {2.0 * (1.0 - kb), 0.0},
-    };
-    for (int c = 0; c < 3; c++) {
-        matrix[4 * c] = (float)luma;
-        matrix[4 * c + 1] = (float)(gain[c][0] * chroma);
-        matrix[4 * c + 2] = (float)(gain[c][1] * chroma);
-        matrix[4 * c + 3] = (float)(-luma * black - 128.0 * chroma * (gain[c][0] + gain[c][1]));
-    }
 }
 
 static void fill_channels(const struct tyto_image_resize_shape *shape,
@@ -136,7 +112,7 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
         to += (size_t)num_rows * stride;
     }
     fill_channels(shape, frame, &geometry);
-    fill_matrix(frame, geometry.matrix);
+    tyto_image_colour(frame, geometry.matrix);
     *ret_geometry = geometry;
 }
 

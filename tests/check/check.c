@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 
 static void print_message(void *user, enum tyto_log_level level, const char *room, const char *text)
 {
@@ -64,11 +65,8 @@ int check_close(struct check *check)
 void check_fill(struct check *check, float *values, size_t num, float scale)
 {
     for (size_t i = 0; i < num; i++) {
-        uint64_t z = (check->random += 0x9e3779b97f4a7c15ull); /* splitmix64 */
+        const uint64_t z = tyto_random_bits(&check->random);
 
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-        z ^= z >> 31;
         values[i] = ((float)(z >> 40) / 8388608.0f - 1.0f) * scale;
     }
 }

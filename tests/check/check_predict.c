@@ -145,7 +145,7 @@ static void compare(struct check *check, struct tyto_dataset *dataset, struct ty
                     const struct tyto_predictions *got, const char *sentence)
 {
     const float *logits = NULL;
-    const size_t stride = tyto_step_layout(step)->logits;
+    const size_t stride = tyto_step_layout(step)->widths.logits;
     double worst = 0;
     float loss = 0;
 

@@ -72,9 +72,9 @@ static struct tyto_step *make_step(const struct tyto_step_params *params)
     struct tyto_step_in in = step_make_batch(layout, params->batch);
     check_must(tyto_step_write(step, values, NULL, NULL), "values");
     if (is_small)
-        small_targets(&in, layout->logits);
+        small_targets(&in, layout->widths.logits);
     else
-        full_targets(&in, layout->logits, (size_t)params->batch * layout->dims.num_segments);
+        full_targets(&in, layout->widths.logits, (size_t)params->batch * layout->dims.num_segments);
     check_must(tyto_step_load(step, &in), "batch");
     step_free_batch(&in);
     free(values);
@@ -169,7 +169,7 @@ static void shares(struct check *check)
 static void evaluates(struct check *check)
 {
     struct tyto_step *one = make_small(check, 0, 1), *two = make_small(check, 0, 2);
-    const size_t num = (size_t)12 * tyto_step_layout(one)->logits;
+    const size_t num = (size_t)12 * tyto_step_layout(one)->widths.logits;
     const float *logits[2] = {0};
     float losses[2];
 

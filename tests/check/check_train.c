@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files/safetensors.h"
 #include "model/cman/weights.h"
 #include "tests/check/check.h"
 #include "trainer/data/dataset_memory.h"
@@ -98,13 +99,15 @@ static void run_epoch(struct tyto_train *train, struct tyto_train_epoch *ret_epo
 static void exports(struct check *check, struct tyto_train *train, const struct toy *toy,
                     const char *path)
 {
+    static const char provenance[] = "a \"toy\" from C:\\toys,\nüber {all}";
     const struct tyto_train_export what = {
         .path = path,
         .classes = toy->data->classes,
         .thresholds = (const float[3 * 2]){0.25f, 0.75f, 0.3f, 0.4f, 0.6f, 0.7f},
         .audio_encoder = "ears",
-        .provenance = "a toy"};
+        .provenance = provenance};
     struct tyto_cman_weights weights = {0};
+    struct tyto_weights *file = NULL;
     struct tyto_fault fault = {0};
 
     check_must(tyto_train_export(train, &what, &fault), "export");
@@ -117,6 +120,10 @@ static void exports(struct check *check, struct tyto_train *train, const struct 
                "dims, classes, thresholds and encoders come back");
     check_that(check, weights.tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT] != NULL,
                "the adapter is in the file");
+    check_must(tyto_weights_open(path, &file, &fault), "the file itself");
+    check_that(check, strcmp(tyto_weights_meta(file, "tyto.provenance"), provenance) == 0,
+               "provenance may hold any text");
+    tyto_weights_close(&file);
     tyto_cman_weights_finish(&weights);
     (void)unlink(path);
 }

@@ -70,8 +70,8 @@ struct tyto_step_in step_make_batch(const struct tyto_params_layout *layout, uin
         .visual = check_floats(rows * d->num_places * d->visual_in),
         .has = {malloc(rows * sizeof(uint32_t)), malloc(rows * sizeof(uint32_t))},
         .len = malloc(batch * sizeof(uint32_t)),
-        .yes = check_floats(rows * layout->logits),
-        .no = check_floats(rows * layout->logits),
+        .yes = check_floats(rows * layout->widths.logits),
+        .no = check_floats(rows * layout->widths.logits),
     };
 
     if (!in.has[0] || !in.has[1] || !in.len)

@@ -20,14 +20,14 @@ DIRECTIONS = {
     "files": {"base"},
     "options": {"base", "files"},
     "proto": {"base"},
-    "shaders": {"base"},
+    "shaders": {"base", "files"},
     "model": {"base", "files", "shaders"},
     "pipeline": {"base", "files", "options", "proto", "shaders", "model"},
     "daemon": BELOW_DAEMON,
     "client": {"base", "proto"},
     "trainer": {"base", "files", "options", "shaders", "model"},
     "cli": BELOW_DAEMON | {"client", "trainer"},
-    "demo": {"base"},
+    "demo": {"base", "files"},
     "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer"},
 }
 
@@ -94,7 +94,9 @@ BANNED = {
     }.items()
 }
 BANNED_RE = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+RENAME_RE = re.compile(r"(?<![\w.>])rename(?:at2?)?\s*\(")
 GETENV_RE = re.compile(r"(?<![\w.>])(?:secure_)?getenv\s*\(")
+FOLDER_GETENV_RE = re.compile(r'getenv\s*\(\s*"(?:XDG_\w+|HOME|\w+_DIRECTORY)"')
 INCLUDE_RE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 MACHINE_PATH_RE = re.compile(r"(?<![\w.])/(?:work|home/\w+|root|Users/\w+)/")
 TODO_RE = re.compile(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))")
@@ -174,6 +176,16 @@ def check_calls(lint, path, text):
     for match in BANNED_RE.finditer(code):
         name = match.group(1)
         lint.breach(path, line_of(code, match.start()), f"{name}(): {BANNED[name]}")
+    if path != os.path.join("files", "replace.c"):
+        for match in RENAME_RE.finditer(code):
+            text = "rename(): files/replace.h writes beside, syncs, renames and syncs the folder"
+            lint.breach(path, line_of(code, match.start()), text)
+    if path == os.path.join("base", "paths.c"):
+        return
+    if path.split(os.sep)[0] != "tests":
+        for match in FOLDER_GETENV_RE.finditer(text):
+            text_of = "base/paths.h knows the folders of the session, of systemd and of the program"
+            lint.breach(path, line_of(text, match.start()), text_of)
     if path.split(os.sep)[0] in BELOW_DAEMON:
         for match in GETENV_RE.finditer(code):
             lint.breach(path, line_of(code, match.start()), "getenv() below daemon/")

@@ -127,6 +127,60 @@ static void expect_refusal(struct draft *draft, enum tyto_err err, const char *w
     assert_null(weights.classes);
 }
 
+static void the_same(const struct tyto_cman_weights *a, const struct tyto_cman_weights *b)
+{
+    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
+
+    assert_memory_equal(&a->dims, &b->dims, sizeof(a->dims));
+    assert_int_equal(a->fusion, b->fusion);
+    assert_string_equal(a->audio_encoder, b->audio_encoder);
+    assert_string_equal(a->visual_encoder, b->visual_encoder);
+    for (uint32_t i = 0; i < a->dims.num_classes; i++) {
+        assert_string_equal(a->classes[i], b->classes[i]);
+        assert_true(fabsf(a->thresholds[i] - b->thresholds[i]) < 6e-5f);
+    }
+    tyto_cman_list_tensors(&a->dims, infos);
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        assert_memory_equal(a->tensors[i], b->tensors[i],
+                            infos[i].rows * (infos[i].cols ? infos[i].cols : 1) * sizeof(float));
+}
+
+static void what_was_read_is_written_the_same(void **state)
+{
+    static const char provenance[] = "\"quoted\", C:\\toys,\n{\"a\":1} gr\xc3\xbcn";
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct draft draft;
+        struct tyto_cman_weights weights, again;
+        struct tyto_weights *file = NULL;
+        struct tyto_fault fault = {0};
+
+        draft_init(&draft);
+        if (i == 1) {
+            replace_in_config(&draft, "\"look_ahead\":1", "\"look_ahead\":null");
+            replace_in_config(&draft, "multi_label", "softmax");
+            draft.tensors[TYTO_CMAN_HEAD_1_WEIGHT].dims[0] = 3;
+            draft.tensors[TYTO_CMAN_HEAD_1_BIAS].dims[0] = 3;
+            set_meta(&draft, "tyto.fusion", "early");
+            set_meta(&draft, "tyto.encoders", "{\"visual\":\"a \\\"b\\\"\"}");
+            set_meta(&draft, "tyto.thresholds", "[0.123456,0.9]");
+        }
+        assert_int_equal(draft_load(&draft, &weights, &fault), TYTO_OK);
+        assert_int_equal(tyto_cman_weights_write(draft.path, &weights, provenance, &fault),
+                         TYTO_OK);
+        assert_int_equal(tyto_cman_weights_load(draft.path, &again, &fault), TYTO_OK);
+        the_same(&weights, &again);
+        assert_int_equal(tyto_weights_open(draft.path, &file, &fault), TYTO_OK);
+        assert_string_equal(tyto_weights_meta(file, "tyto.provenance"), provenance);
+        assert_string_equal(tyto_weights_meta(file, "tyto.config"), draft.config);
+        tyto_weights_close(&file);
+        unlink(draft.path);
+        tyto_cman_weights_finish(&weights);
+        tyto_cman_weights_finish(&again);
+    }
+}
+
 static void a_baseline_says_that_it_is_one(void **state)
 {
     static const char *const names[] = {"cman", "early", "audio", "visual"};
@@ -473,6 +527,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_read_whole),
+        cmocka_unit_test(what_was_read_is_written_the_same),
         cmocka_unit_test(a_baseline_says_that_it_is_one),
         cmocka_unit_test(what_is_optional_may_be_absent),
         cmocka_unit_test(half_precision_is_read_as_numbers),

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 #include "trainer/labels/reader.h"
 
 enum { MAX_LINE = 8192, MAX_FIELDS = 32 };
@@ -25,34 +26,6 @@ struct columns {
     uint32_t num; /* in each row at most */
 };
 
-/* The field that begins at text, terminated; *ret_next is the one after its comma, or NULL. False:
- * its quotes are wrong. */
-static bool split_field(char *text, char **ret_field, char **ret_next)
-{
-    char *at = text + strspn(text, " ");
-    if (*at != '"') {
-        char *comma = strchr(text, ',');
-        *ret_next = comma ? comma + 1 : NULL;
-        if (comma)
-            *comma = '\0';
-        *ret_field = tyto_label_trim(text);
-        return strchr(*ret_field, '"') == NULL;
-    }
-    char *put = ++at;
-    *ret_field = at;
-    while (*at && (*at != '"' || at[1] == '"')) {
-        at += *at == '"';
-        *put++ = *at++;
-    }
-    if (*at != '"')
-        return false;
-    at++;
-    at += strspn(at, " ");
-    *put = '\0';
-    *ret_next = *at == ',' ? at + 1 : NULL;
-    return *at == ',' || *at == '\0';
-}
-
 static bool split(struct tyto_label_reader *reader, char *text, struct row *row)
 {
     row->num = 0;
@@ -62,7 +35,7 @@ static bool split(struct tyto_label_reader *reader, char *text, struct row *row)
                              MAX_FIELDS);
             return false;
         }
-        if (!split_field(next, &row->fields[row->num++], &next)) {
+        if (!tyto_text_csv_field(next, &row->fields[row->num++], &next)) {
             tyto_label_error(reader, row->line, NULL,
                              "field %u has a quote that is not closed on this line, or stands "
                              "inside: write \"a \"\"b\"\"\" for a \"b\"",

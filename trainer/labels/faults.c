@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is wrong with a label file, or worth a note, told with its line. */
 #include "trainer/labels/reader.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-/* What a label file says goes to a terminal: no control characters, no half character at the end
- * of what had to be cut. */
-static void make_printable(char *text)
-{
-    for (char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            *at = '?';
-    }
-    size_t num = strlen(text);
-    for (uint32_t i = 0; i < 4 && num > 0 && !tyto_text_is_utf8(text, num); i++)
-        text[--num] = '\0';
-}
+#include "base/text.h"
 
 static void put_fault(struct tyto_label_reader *reader, bool is_error, uint32_t line,
                       const char *key, const char *text)
@@ -24,8 +13,8 @@ static void put_fault(struct tyto_label_reader *reader, bool is_error, uint32_t 
     const struct tyto_labels_params *params = reader->params;
     struct tyto_fault fault;
     tyto_fault_set(&fault, TYTO_OK, reader->source, line, key, "%s", text);
-    make_printable(fault.text);
-    make_printable(fault.key);
+    tyto_text_make_printable(fault.text); /* what a label file says goes to a terminal */
+    tyto_text_make_printable(fault.key);
     if (params->on_fault)
         params->on_fault(params->user, &fault, is_error);
 }

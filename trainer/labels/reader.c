@@ -15,8 +15,6 @@
 /* No recording is longer than a year; more is a time in another unit. */
 static const double max_seconds = 366.0 * 24 * 3600;
 
-/* --- faults -------------------------------------------------------------------------- */
-
 bool tyto_label_read_modality(struct tyto_label_reader *reader, const char *text, uint32_t line,
                               const char *key, uint8_t *ret_truth)
 {

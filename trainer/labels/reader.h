@@ -80,8 +80,6 @@ bool tyto_label_number(const char *text, double *ret_value);
 /* The same for seconds; reports what is none. */
 bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
                         const char *key, double *ret_seconds);
-/* Without spaces at its ends; changes text. */
-char *tyto_label_trim(char *text);
 /* A path out of a URL or path, percent codes resolved: whole when it is relative, else its last
  * part, as it is of another machine. */
 void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes);

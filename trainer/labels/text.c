@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "trainer/labels/reader.h"
 
 struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint32_t max_bytes)
@@ -54,16 +55,6 @@ char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines 
         return text;
     }
     return NULL;
-}
-
-char *tyto_label_trim(char *text)
-{
-    text += strspn(text, " \t\r\n");
-    size_t num = strlen(text);
-    while (num > 0 && strchr(" \t\r\n", text[num - 1]))
-        num--;
-    text[num] = '\0';
-    return text;
 }
 
 bool tyto_label_number(const char *text, double *ret_value)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/json.h"
 #include "files/safetensors.h"
+#include "model/cman/weights.h"
 #include "trainer/loop/internal.h"
 
 static const char checkpoint_format[] = "checkpoint/3";
@@ -172,83 +172,16 @@ enum tyto_err tyto_train_resume(struct tyto_train *train, const char *path,
 
 /* --- the head's file ------------------------------------------------------------------------- */
 
-enum { CONFIG_BYTES = 1024 };
-
-static void write_config(const struct tyto_cman_dims *d, char ret_text[CONFIG_BYTES])
+static void put_text(char *ret_text, size_t text_bytes, const char *text)
 {
-    char ahead[16] = "null";
-
-    if (d->look_ahead != UINT32_MAX)
-        snprintf(ahead, sizeof(ahead), "%u", d->look_ahead);
-    snprintf(ret_text, CONFIG_BYTES,
-             "{\"num_segments\":%u,\"num_places\":%u,\"audio_in\":%u,\"visual_in\":%u,"
-             "\"audio_width\":%u,\"visual_width\":%u,\"match_width\":%u,\"when_width\":%u,"
-             "\"hidden_width\":%u,\"which_width\":%u,\"head_width\":%u,\"look_ahead\":%s,"
-             "\"head\":\"%s\"}",
-             d->num_segments, d->num_places, d->audio_in, d->visual_in, d->audio_width,
-             d->visual_width, d->match_width, d->when_width, d->hidden_width, d->which_width,
-             d->head_width, ahead, d->head == TYTO_HEAD_SOFTMAX ? "softmax" : "multi_label");
-}
-
-/* A JSON array of names, owned; NULL when out of memory. */
-static char *write_classes(char (*names)[TYTO_DATASET_NAME_BYTES], uint32_t num)
-{
-    struct tyto_json *array = tyto_json_new_array();
-    char *text = NULL;
-    bool good = array != NULL;
-
-    for (uint32_t i = 0; i < num; i++)
-        good &= tyto_json_append(array, tyto_json_new_string(names[i]));
-    text = good ? tyto_json_print(array) : NULL;
-    tyto_json_destroy(&array);
-    return text;
-}
-
-/* The same of thresholds. */
-static char *write_thresholds(const float *thresholds, uint32_t num)
-{
-    struct tyto_json *array = tyto_json_new_array();
-    char *text = NULL;
-    bool good = array != NULL;
-
-    for (uint32_t i = 0; i < num; i++) /* four digits say enough */
-        good &=
-            tyto_json_append(array, tyto_json_new_f64(round((double)thresholds[i] * 1e4) / 1e4));
-    text = good ? tyto_json_print(array) : NULL;
-    tyto_json_destroy(&array);
-    return text;
-}
-
-static void write_encoders(const struct tyto_train_export *what, char ret_text[CONFIG_BYTES])
-{
-    snprintf(ret_text, CONFIG_BYTES, "{\"audio\":\"%.127s\",\"visual\":\"%.127s\"}",
-             what->audio_encoder ? what->audio_encoder : "",
-             what->visual_encoder ? what->visual_encoder : "");
-}
-
-/* The tensors of a head's file and the memory of those that were trained. */
-struct head {
-    struct tyto_tensor tensors[TYTO_CMAN_NUM_TENSORS];
-    float *memory[TYTO_CMAN_NUM_TENSORS];
-    uint32_t num;
-};
-
-static void add_tensor(struct head *head, const struct tyto_cman_tensor_info *info,
-                       const float *data)
-{
-    head->tensors[head->num++] = (struct tyto_tensor){.name = info->name,
-                                                      .dtype = TYTO_DTYPE_F32,
-                                                      .num_dims = info->cols > 0 ? 2 : 1,
-                                                      .dims = {info->rows, info->cols},
-                                                      .data = data};
+    snprintf(ret_text, text_bytes, "%s", text ? text : "");
 }
 
 /* Calibration is a line over each task's logits, so the last layer can hold it. */
 static void bend_logits(const struct tyto_cman_dims *dims, const struct tyto_train_export *what,
-                        struct head *head)
+                        float *const *tensors)
 {
-    float *weight = head->memory[TYTO_CMAN_HEAD_1_WEIGHT];
-    float *bias = head->memory[TYTO_CMAN_HEAD_1_BIAS];
+    float *weight = tensors[TYTO_CMAN_HEAD_1_WEIGHT], *bias = tensors[TYTO_CMAN_HEAD_1_BIAS];
 
     for (uint32_t n = 0; n < dims->num_logits; n++) {
         const uint32_t task = n / dims->num_classes;
@@ -259,99 +192,42 @@ static void bend_logits(const struct tyto_cman_dims *dims, const struct tyto_tra
     }
 }
 
-/* Trained tensors, and the maps that were applied before. */
-static enum tyto_err make_head(const struct tyto_train *train, const struct tyto_cman_dims *dims,
-                               const struct tyto_train_export *what, struct head *head)
-{
-    static const enum tyto_cman_tensor weights[] = {TYTO_CMAN_ADAPT_AUDIO_WEIGHT,
-                                                    TYTO_CMAN_ADAPT_VISUAL_WEIGHT};
-    static const enum tyto_cman_tensor biases[] = {TYTO_CMAN_ADAPT_AUDIO_BIAS,
-                                                   TYTO_CMAN_ADAPT_VISUAL_BIAS};
-    const struct tyto_params_layout *layout = tyto_step_layout(train->step);
-    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
-
-    tyto_cman_list_tensors(dims, infos);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        const struct tyto_cman_tensor_info *info = &infos[i];
-
-        if (layout->slots[i].rows == 0)
-            continue;
-        head->memory[i] =
-            calloc((size_t)info->rows * (info->cols > 0 ? info->cols : 1), sizeof(float));
-        if (!head->memory[i])
-            return TYTO_ERR_NOMEM;
-        add_tensor(head, info, head->memory[i]);
-    }
-    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
-        if (!what->adapt[s].weight)
-            continue;
-        add_tensor(head, &infos[weights[s]], what->adapt[s].weight);
-        add_tensor(head, &infos[biases[s]], what->adapt[s].bias);
-    }
-    tyto_params_take(layout, train->best, head->memory);
-    if (what->scale)
-        bend_logits(dims, what, head);
-    return TYTO_OK;
-}
-
-static enum tyto_err write_head(const struct tyto_train_export *what,
-                                const struct tyto_cman_dims *dims, const struct head *head,
-                                struct tyto_fault *ret_fault)
-{
-    char config[CONFIG_BYTES], encoders[CONFIG_BYTES], layout[TYTO_DIGEST_HEX_BYTES] = "";
-    char *classes = write_classes(what->classes, dims->num_classes);
-    static const char *const threshold_names[TYTO_CMAN_NUM_TASKS] = {
-        "tyto.thresholds", "tyto.thresholds_heard", "tyto.thresholds_seen"};
-    char *thresholds[TYTO_CMAN_NUM_TASKS] = {NULL};
-    enum tyto_err err = classes ? TYTO_OK : TYTO_ERR_NOMEM;
-    struct tyto_meta metas[10] = {{"tyto.format", "head/1"},
-                                  {"tyto.config", config},
-                                  {"tyto.classes", classes},
-                                  {"tyto.layout", layout},
-                                  {"tyto.provenance", what->provenance ? what->provenance : ""}};
-    uint32_t num = 5;
-
-    write_config(dims, config);
-    write_encoders(what, encoders);
-    for (size_t task = 0; what->thresholds && task < TYTO_CMAN_NUM_TASKS && !err; task++) {
-        thresholds[task] =
-            write_thresholds(what->thresholds + task * dims->num_classes, dims->num_classes);
-        metas[num++] = (struct tyto_meta){threshold_names[task], thresholds[task]};
-        err = thresholds[task] ? TYTO_OK : TYTO_ERR_NOMEM;
-    }
-    if (what->audio_encoder || what->visual_encoder)
-        metas[num++] = (struct tyto_meta){"tyto.encoders", encoders};
-    if (what->fusion)
-        metas[num++] = (struct tyto_meta){"tyto.fusion", what->fusion};
-    if (!err)
-        err = tyto_weights_layout(head->tensors, head->num, layout);
-    if (!err)
-        err = tyto_weights_write(what->path, head->tensors, head->num, metas, num, ret_fault);
-    free(classes);
-    for (size_t task = 0; task < TYTO_CMAN_NUM_TASKS; task++)
-        free(thresholds[task]);
-    return err;
-}
-
 enum tyto_err tyto_train_export(const struct tyto_train *train,
                                 const struct tyto_train_export *what, struct tyto_fault *ret_fault)
 {
+    static const enum tyto_cman_tensor adapters[TYTO_CMAN_NUM_STREAMS][2] = {
+        {TYTO_CMAN_ADAPT_AUDIO_WEIGHT, TYTO_CMAN_ADAPT_AUDIO_BIAS},
+        {TYTO_CMAN_ADAPT_VISUAL_WEIGHT, TYTO_CMAN_ADAPT_VISUAL_BIAS}};
     const struct tyto_params_layout *layout = tyto_step_layout(train->step);
-    struct tyto_cman_dims dims = layout->dims;
-    struct head head = {0};
+    float *trained[TYTO_CMAN_NUM_TENSORS] = {0};
+    /* What it owns elsewhere is borrowed here. */
+    struct tyto_cman_weights weights = {.dims = layout->dims,
+                                        .fusion = what->fusion,
+                                        .classes = what->classes,
+                                        .thresholds = (float *)(uintptr_t)what->thresholds};
     enum tyto_err err = TYTO_OK;
 
+    put_text(weights.audio_encoder, sizeof(weights.audio_encoder), what->audio_encoder);
+    put_text(weights.visual_encoder, sizeof(weights.visual_encoder), what->visual_encoder);
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++)
         if (what->adapt[s].weight && layout->adapt[s])
             return TYTO_ERR_INVALID;
-    if (what->adapt[TYTO_CMAN_AUDIO].weight)
-        dims.audio_in = what->adapt[TYTO_CMAN_AUDIO].in;
-    if (what->adapt[TYTO_CMAN_VISUAL].weight)
-        dims.visual_in = what->adapt[TYTO_CMAN_VISUAL].in;
-    err = make_head(train, &dims, what, &head);
+    err = tyto_params_make_tensors(layout, trained);
     if (!err)
-        err = write_head(what, &dims, &head, ret_fault);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(head.memory[i]);
+        tyto_params_take(layout, train->best, trained);
+    if (!err && what->scale)
+        bend_logits(&layout->dims, what, trained);
+    memcpy(weights.tensors, trained, sizeof(trained));
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) { /* the maps that were applied before */
+        if (!what->adapt[s].weight)
+            continue;
+        weights.tensors[adapters[s][0]] = (float *)(uintptr_t)what->adapt[s].weight;
+        weights.tensors[adapters[s][1]] = (float *)(uintptr_t)what->adapt[s].bias;
+        *(s == TYTO_CMAN_AUDIO ? &weights.dims.audio_in : &weights.dims.visual_in) =
+            what->adapt[s].in;
+    }
+    if (!err)
+        err = tyto_cman_weights_write(what->path, &weights, what->provenance, ret_fault);
+    tyto_params_free_tensors(trained);
     return err;
 }

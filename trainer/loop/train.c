@@ -27,26 +27,6 @@ static void shuffle(struct tyto_train *train)
     }
 }
 
-static void free_tensors(float **tensors)
-{
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(tensors[i]);
-}
-
-/* Every tensor of the net, zeros; false when out of memory. */
-static bool make_tensors(const struct tyto_params_layout *layout, float **ret_tensors)
-{
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        const struct tyto_params_slot *slot = &layout->slots[i];
-
-        ret_tensors[i] =
-            calloc((size_t)(slot->rows > 0 ? slot->rows : 1) * slot->cols, sizeof(float));
-        if (!ret_tensors[i])
-            return false;
-    }
-    return true;
-}
-
 /* As PyTorch's Linear: uniform within 1 / sqrt(inputs). */
 static void draw_row(uint64_t *state, float *values, size_t num, uint32_t num_inputs)
 {
@@ -68,7 +48,7 @@ static enum tyto_err draw_weights(struct tyto_train *train)
     struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
     float *tensors[TYTO_CMAN_NUM_TENSORS] = {0};
     uint64_t state = train->params.seed;
-    enum tyto_err err = make_tensors(layout, tensors) ? TYTO_OK : TYTO_ERR_NOMEM;
+    enum tyto_err err = tyto_params_make_tensors(layout, tensors);
 
     tyto_cman_list_tensors(&layout->dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && !err; i++) {
@@ -87,7 +67,7 @@ static enum tyto_err draw_weights(struct tyto_train *train)
             begin_rare(tensors[TYTO_CMAN_HEAD_1_BIAS], layout->dims.num_logits);
         err = tyto_train_set(train, tensors);
     }
-    free_tensors(tensors);
+    tyto_params_free_tensors(tensors);
     return err;
 }
 
@@ -117,13 +97,13 @@ static enum tyto_err make_frozen(struct tyto_train *train)
     train->kept = calloc(layout->num, sizeof(*train->kept));
     train->is_kept = calloc(layout->num, sizeof(*train->is_kept));
     tyto_cman_list_tensors(&layout->dims, infos);
-    good = train->kept && train->is_kept && make_tensors(layout, tensors);
+    good = train->kept && train->is_kept && !tyto_params_make_tensors(layout, tensors);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && good; i++)
         for (size_t j = 0; j < (size_t)layout->slots[i].rows * layout->slots[i].cols; j++)
             tensors[i][j] = is_frozen(train->params.frozen, infos[i].name);
     if (good)
         tyto_params_put(layout, tensors, train->is_kept);
-    free_tensors(tensors);
+    tyto_params_free_tensors(tensors);
     return good ? TYTO_OK : TYTO_ERR_NOMEM;
 }
 
@@ -450,8 +430,8 @@ static enum tyto_err make_memory(struct tyto_train *train)
     if (params->class_weights)
         memcpy(train->class_weights, params->class_weights, logits * sizeof(float));
     return tyto_prefetch_create(&params->train->shape, params->step.batch,
-                                tyto_train_num_targets(train), layout->logits, params->fusion,
-                                &train->prefetch);
+                                tyto_train_num_targets(train), layout->widths.logits,
+                                params->fusion, &train->prefetch);
 }
 
 enum tyto_err tyto_train_create(const struct tyto_train_params *params,

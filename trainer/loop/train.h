@@ -115,11 +115,10 @@ struct tyto_train_export {
     const char *path;
     char (*classes)[TYTO_DATASET_NAME_BYTES]; /* (K), borrowed */
     const float *thresholds;                  /* (3, K); NULL: none are written */
-    const double *scale,
-        *shift; /* (3): the last layer's logits become scale * x + shift; NULL: 1, 0 */
-    const char *audio_encoder, *visual_encoder; /* digests; NULL or "": not said */
-    const char *fusion;     /* what reads the features otherwise than the daemon; NULL: nothing */
-    const char *provenance; /* free text without quotes or backslashes; NULL: none */
+    const double *scale, *shift; /* (3): logits become scale * x + shift; NULL: as they are */
+    const char *audio_encoder, *visual_encoder;           /* digests; NULL or "": not said */
+    enum tyto_cman_fusion fusion;                         /* all but CMAN are for measuring only */
+    const char *provenance;                               /* any text; NULL: none */
     struct tyto_train_adapt adapt[TYTO_CMAN_NUM_STREAMS]; /* only where dims have no adapter */
 };
 /* Writes the best epoch's weights (the last one's without validation) as a head's file. */

@@ -57,7 +57,7 @@ static void add_clip(const struct tyto_train *train, const float *logits, uint32
                      struct tyto_train_scores *scores)
 {
     const struct tyto_dataset *val = train->params.val;
-    const size_t stride = tyto_step_layout(train->step)->logits;
+    const size_t stride = tyto_step_layout(train->step)->widths.logits;
     const size_t classes = val->shape.num_classes, num = val->shape.num_segments;
 
     const size_t rows = train->params.step.pool ? 1 : val->len[clip];
@@ -75,7 +75,7 @@ enum tyto_err tyto_train_validate(struct tyto_train *train, struct tyto_train_sc
     const uint32_t clips = train->params.val->shape.num_clips, size = train->params.step.batch;
     const uint32_t num = (clips + size - 1) / size;
     const size_t wide =
-        (size_t)tyto_train_num_targets(train) * tyto_step_layout(train->step)->logits;
+        (size_t)tyto_train_num_targets(train) * tyto_step_layout(train->step)->widths.logits;
     const struct tyto_batch_source source = tyto_train_source(train, train->params.val);
     double sum = 0, mass = 0;
 

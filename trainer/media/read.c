@@ -7,16 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/segment_rule.h"
 #include "trainer/media/internal.h"
 
 #define NS_PER_S 1000000000ll
 #define MIN_NS (NS_PER_S / 10)
 #define MAX_LENGTH_NS (4 * NS_PER_S)
 #define MAX_HOP_NS (60 * NS_PER_S)
-/* As in the daemon's segments: so much sound makes a segment's, and a picture may lie this share of
- * a hop outside. */
-#define MIN_AUDIO_SHARE 0.75
-#define EDGE_SHARE 4
 /* So long a hole is damage (12 days at 1 s). */
 enum { MAX_SEGMENTS = 1 << 20, MAX_SOUND_S = 24 * 3600, SOUND_STEP = 16000 };
 
@@ -151,7 +148,8 @@ static enum tyto_err get_sound(struct tyto_source_file *source, struct tyto_sour
     uint32_t num;
     const enum tyto_err err = tyto_sound_get(source->sound, sample_idx(segment->begin_ns),
                                              source->num_samples, pcm, &num);
-    if (err == TYTO_OK && num >= MIN_AUDIO_SHARE * source->num_samples)
+    if (err == TYTO_OK &&
+        tyto_segment_audio_share(num, source->num_samples) >= TYTO_SEGMENT_MIN_AUDIO_SHARE)
         segment->pcm = pcm;
     else
         free(pcm);
@@ -164,7 +162,7 @@ static enum tyto_err get_picture(struct tyto_source_file *source,
     if (!source->video)
         return TYTO_OK;
     const int64_t length_ns = source->params.segment_ns, hop_ns = source->params.hop_ns;
-    const int64_t edge_ns = (hop_ns < length_ns ? hop_ns : length_ns) / EDGE_SHARE;
+    const int64_t edge_ns = tyto_segment_edge_ns(hop_ns, length_ns);
     AVFrame *av, *held = NULL;
     enum tyto_err err =
         tyto_video_get(source->video, segment->begin_ns - edge_ns,

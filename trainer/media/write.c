@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "files/replace.h"
 
 enum { MAX_PX = 4096, MIN_PX = 16, MAX_PATH = 4000, AAC_BITS_PER_S = 64000 };
 
@@ -23,7 +24,8 @@ struct stream {
 };
 
 struct tyto_sink {
-    char path[MAX_PATH + 1], part_path[MAX_PATH + 8];
+    char path[MAX_PATH + 1];
+    struct tyto_replace *replace; /* which the muxer opens by name */
     AVFormatContext *format;
     AVPacket *packet;
     struct stream video, audio;
@@ -168,7 +170,7 @@ static int open_audio(struct tyto_sink *sink, const struct tyto_sink_params *par
 
 static int open_file(struct tyto_sink *sink)
 {
-    int code = avio_open(&sink->format->pb, sink->part_path, AVIO_FLAG_WRITE);
+    int code = avio_open(&sink->format->pb, tyto_replace_part(sink->replace), AVIO_FLAG_WRITE);
     if (code < 0)
         return code;
     AVDictionary *options = NULL;
@@ -191,12 +193,17 @@ enum tyto_err tyto_sink_create(const struct tyto_sink_params *params, struct tyt
         return TYTO_ERR_NOMEM;
     av_log_set_level(AV_LOG_ERROR);
     snprintf(sink->path, sizeof(sink->path), "%s", params->path);
-    snprintf(sink->part_path, sizeof(sink->part_path), "%s.part", params->path);
     sink->packet = av_packet_alloc();
-    int code = sink->packet
-                   ? avformat_alloc_output_context2(&sink->format, NULL, "mp4", sink->part_path)
-                   : AVERROR(ENOMEM);
-    const char *what = "cannot make an encoder for it";
+    int code = AVERROR(ENOMEM);
+    const char *what = "cannot be written";
+    err = tyto_replace_begin(params->path, 0666, &sink->replace);
+    if (err == TYTO_ERR_IO)
+        code = AVERROR(errno);
+    if (err == TYTO_OK && sink->packet) { /* the muxer reads its file again, by this name */
+        what = "cannot make an encoder for it";
+        code = avformat_alloc_output_context2(&sink->format, NULL, "mp4",
+                                              tyto_replace_part(sink->replace));
+    }
     if (code >= 0)
         sink->format->flags |= AVFMT_FLAG_BITEXACT;
     if (code >= 0 && params->width_px)
@@ -233,10 +240,9 @@ void tyto_sink_destroy(struct tyto_sink **sink)
         avcodec_free_context(&stream->codec);
     }
     av_packet_free(&s->packet);
-    if (s->format && s->format->pb) {
+    if (s->format)
         avio_closep(&s->format->pb);
-        unlink(s->part_path);
-    }
+    tyto_replace_abandon(&s->replace);
     avformat_free_context(s->format);
     free(s);
     *sink = NULL;
@@ -332,13 +338,10 @@ enum tyto_err tyto_sink_finish(struct tyto_sink **sink, struct tyto_fault *ret_f
         code = encode(s, &s->audio, NULL);
     if (code >= 0)
         code = av_write_trailer(s->format);
-    if (code >= 0) {
+    if (code >= 0)
         code = avio_closep(&s->format->pb);
-        if (code >= 0 && rename(s->part_path, s->path) != 0)
-            code = AVERROR(errno);
-        if (code < 0)
-            unlink(s->part_path);
-    }
+    if (code >= 0 && tyto_replace_commit(&s->replace) != TYTO_OK)
+        code = AVERROR(errno);
     enum tyto_err err = code < 0 ? fail(s, code, "cannot be written", ret_fault) : TYTO_OK;
     tyto_sink_destroy(sink);
     return err;

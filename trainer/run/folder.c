@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "files/json.h"
+#include "files/replace.h"
 #include "trainer/run/internal.h"
 
 enum { MAX_TEXT_BYTES = 64 << 20 };
@@ -25,39 +26,14 @@ enum tyto_err tyto_run_path(const char *dir, const char *name, char ret_path[TYT
 
 /* --- texts ----------------------------------------------------------------------------------- */
 
-static bool put_all(int fd, const char *text, size_t num)
-{
-    while (num > 0) {
-        const ssize_t done = write(fd, text, num);
-
-        if (done < 0 && errno != EINTR)
-            return false;
-        text += done > 0 ? done : 0;
-        num -= done > 0 ? (size_t)done : 0;
-    }
-    return true;
-}
-
 enum tyto_err tyto_run_write_text(const char *path, const char *text, struct tyto_fault *ret_fault)
 {
-    char temp[TYTO_RUN_PATH_MAX + 8];
-    bool good = false;
-    int fd = -1;
+    enum tyto_err err = tyto_replace_all(path, 0666, text, strlen(text));
 
-    snprintf(temp, sizeof(temp), "%s.new", path);
-    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    good = fd >= 0 && put_all(fd, text, strlen(text)) && fsync(fd) == 0;
-    if (fd >= 0)
-        good = close(fd) == 0 && good;
-    good = good && rename(temp, path) == 0;
-    if (good)
-        return TYTO_OK;
-    const int reason = errno;
-
-    if (fd >= 0)
-        (void)unlink(temp);
-    return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "cannot be written: %s",
-                          strerror(reason));
+    if (err)
+        return tyto_fault_set(ret_fault, err, path, 0, NULL, "cannot be written: %s",
+                              err == TYTO_ERR_IO ? strerror(errno) : tyto_err_text(err));
+    return TYTO_OK;
 }
 
 /* The text of a file, owned and terminated. */

@@ -271,9 +271,9 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
         .head_width = width_of(run, "head-width", o->head_width, from->head_width),
         .look_ahead = width_of(run, "look-ahead", o->look_ahead, from->look_ahead),
         .num_classes = s->num_classes,
-        .head = o->head == TYTO_RUN_HEAD_SOFTMAX ? TYTO_HEAD_SOFTMAX : TYTO_HEAD_MULTI_LABEL,
+        .head = (enum tyto_head_kind)o->head,
     };
-    d->num_logits = d->head == TYTO_HEAD_SOFTMAX ? d->num_classes + 1 : 3 * d->num_classes;
+    d->num_logits = tyto_head_num_logits(d->head, d->num_classes);
     d->audio_width = adapts ? width_of(run, "width", o->width, from->audio_width) : d->audio_in;
     d->visual_width = adapts ? width_of(run, "width", o->width, from->visual_width) : d->visual_in;
     if (tunes && run->has_basis) {
@@ -305,20 +305,6 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     return TYTO_OK;
 }
 
-static enum tyto_err make_tensors(const struct tyto_params_layout *layout, float **tensors)
-{
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        const struct tyto_params_slot *slot = &layout->slots[i];
-
-        if (slot->rows == 0)
-            continue;
-        tensors[i] = calloc((size_t)slot->rows * slot->cols, sizeof(float));
-        if (!tensors[i])
-            return TYTO_ERR_NOMEM;
-    }
-    return TYTO_OK;
-}
-
 static void tell_init(const struct tyto_run_state *run, const struct tyto_init_report *report)
 {
     const uint32_t num = run->step.dims.num_classes;
@@ -344,7 +330,7 @@ enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run)
 
     if (!run->encoded[0] || !run->has_basis)
         return TYTO_OK;
-    err = make_tensors(tyto_train_layout(run->train), tensors);
+    err = tyto_params_make_tensors(tyto_train_layout(run->train), tensors);
     if (!err)
         err = tyto_train_get(run->train, tensors);
     if (!err) {
@@ -356,8 +342,7 @@ enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run)
         memcpy(tensors[TYTO_CMAN_ADAPT_VISUAL_BIAS], b->visual_bias, b->visual_out * sizeof(float));
         err = tyto_train_set(run->train, tensors);
     }
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(tensors[i]);
+    tyto_params_free_tensors(tensors);
     return err;
 }
 
@@ -370,7 +355,7 @@ enum tyto_err tyto_run_start_from_init(struct tyto_run_state *run)
 
     if (!run->has_init)
         return TYTO_OK;
-    err = make_tensors(layout, tensors);
+    err = tyto_params_make_tensors(layout, tensors);
     if (!err)
         err = tyto_train_get(run->train, tensors);
     if (!err) {
@@ -378,8 +363,7 @@ enum tyto_err tyto_run_start_from_init(struct tyto_run_state *run)
         tell_init(run, &report);
         err = tyto_train_set(run->train, tensors);
     }
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
-        free(tensors[i]);
+    tyto_params_free_tensors(tensors);
     return err;
 }
 
@@ -414,7 +398,6 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
     const struct tyto_basis *b = &run->basis;
     const bool is_early = run->options->fusion == TYTO_CMAN_FUSION_EARLY;
     char path[TYTO_RUN_PATH_MAX], digest[TYTO_DIGEST_HEX_BYTES] = "";
-    char fusion[TYTO_RUN_WORD_BYTES];
     float *weight = NULL, *bias = NULL;
     struct tyto_train_export what = {
         .path = path,
@@ -424,9 +407,7 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
         .shift = run->figures.shift,
         .audio_encoder = train->audio_encoder,
         .visual_encoder = train->visual_encoder,
-        .fusion = run->options->fusion == TYTO_CMAN_FUSION_CMAN
-                      ? NULL
-                      : tyto_run_options_word(run->options, "fusion", fusion),
+        .fusion = (enum tyto_cman_fusion)run->options->fusion,
         .provenance = "tyto train; see the model card beside it",
     };
     enum tyto_err err = tyto_run_path(run->params->dir, "model.safetensors", path, run->fault);

@@ -29,7 +29,7 @@ static const struct tyto_run_option table[] = {
     {"ave", TEXT, AT(ave), 0, 0, NULL, NULL, "DIR",
      "the AVE data set's HDF5 features and official splits instead"},
     {"out", TEXT, AT(out), 0, 0, NULL, NULL, "RUN", "folder of the run, made"},
-    {"head", CHOICE, AT(head), 0, 1, "multi_label|softmax", "multi_label", "KIND",
+    {"head", CHOICE, AT(head), 0, 1, "softmax|multi_label", "multi_label", "KIND",
      "multi_label (heard, seen, both; what tytod serves best) or softmax (one class at a time)"},
     {"fusion", CHOICE, AT(fusion), 0, 3, "cman|early|audio|visual", "cman", "KIND",
      "cman, or a baseline to compare with: early, audio, visual"},

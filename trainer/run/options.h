@@ -11,8 +11,6 @@
 #include "base/fault.h"
 #include "files/json.h"
 
-enum tyto_run_head { TYTO_RUN_HEAD_MULTI_LABEL, TYTO_RUN_HEAD_SOFTMAX };
-
 /* Paths of one kind; NULL where there is none. */
 struct tyto_run_texts {
     char **texts; /* owned */
@@ -23,7 +21,7 @@ struct tyto_run_options {
     struct tyto_run_texts labels, val_labels;
     char *media, *val_media, *ave, *out, *init, *freeze, *models, *cache, *device; /* owned */
     uint64_t seed;
-    uint32_t head;          /* enum tyto_run_head */
+    uint32_t head;          /* enum tyto_head_kind */
     uint32_t fusion;        /* enum tyto_cman_fusion */
     uint32_t weak;          /* enum tyto_step_pool */
     uint32_t class_weights; /* 0 none, 1 balanced */

@@ -162,8 +162,8 @@ static enum tyto_err run_contrast_epochs(struct tyto_run_state *run)
     return err;
 }
 
-/* Trains without labels first; what was learnt goes to tensors (where there is a place). */
-static enum tyto_err learn_contrast(struct tyto_run_state *run, float *const *tensors)
+/* Trains without labels first; what was learnt goes to ret_tensors, owned also after an error. */
+static enum tyto_err learn_contrast(struct tyto_run_state *run, float **ret_tensors)
 {
     struct tyto_train_params params = common_params(run);
     enum tyto_err err = TYTO_OK;
@@ -181,21 +181,11 @@ static enum tyto_err learn_contrast(struct tyto_run_state *run, float *const *te
     if (!err)
         err = run_contrast_epochs(run);
     if (!err)
-        err = tyto_train_get(run->train, tensors);
+        err = tyto_params_make_tensors(tyto_train_layout(run->train), ret_tensors);
+    if (!err)
+        err = tyto_train_get(run->train, ret_tensors);
     tyto_train_destroy(&run->train);
     return err;
-}
-
-/* A place for every tensor of the net. */
-static enum tyto_err make_tensors(const struct tyto_cman_tensor_info *infos, float **tensors)
-{
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        tensors[i] =
-            calloc((size_t)infos[i].rows * (infos[i].cols > 0 ? infos[i].cols : 1), sizeof(float));
-        if (!tensors[i])
-            return TYTO_ERR_NOMEM;
-    }
-    return TYTO_OK;
 }
 
 /* The training, after a phase without labels where one is asked for. */
@@ -209,26 +199,22 @@ static enum tyto_err start(struct tyto_run_state *run, const char *checkpoint_pa
     if (run->options->contrast == 0 || goes_on)
         return make_train(run, checkpoint_path);
     tyto_cman_list_tensors(&run->step.dims, infos);
-    err = make_tensors(infos, learnt);
-    if (!err)
-        err = make_tensors(infos, tensors);
-    if (!err)
-        err = learn_contrast(run, learnt);
+    err = learn_contrast(run, learnt);
     if (!err)
         err = make_train(run, checkpoint_path);
     if (!err)
+        err = tyto_params_make_tensors(tyto_train_layout(run->train), tensors);
+    if (!err)
         err = tyto_train_get(run->train, tensors);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        if (!err && is_contrasts(infos[i].name))
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && !err; i++) {
+        if (is_contrasts(infos[i].name) && learnt[i] && tensors[i])
             memcpy(tensors[i], learnt[i],
                    (size_t)infos[i].rows * (infos[i].cols > 0 ? infos[i].cols : 1) * sizeof(float));
     }
     if (!err)
         err = tyto_train_set(run->train, tensors);
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
-        free(learnt[i]);
-        free(tensors[i]);
-    }
+    tyto_params_free_tensors(learnt);
+    tyto_params_free_tensors(tensors);
     return err;
 }
 

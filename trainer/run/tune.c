@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "files/replace.h"
 #include "files/safetensors.h"
 #include "trainer/run/internal.h"
 
@@ -67,32 +67,33 @@ static bool copy_bytes(FILE *from, FILE *to)
     while ((num = fread(bytes, 1, sizeof(bytes), from)) > 0)
         if (fwrite(bytes, 1, num, to) != num)
             return false;
-    return !ferror(from) && fflush(to) == 0 && fsync(fileno(to)) == 0;
+    return !ferror(from);
 }
 
 /* The other encoder beside the tuned one, so that the folder serves as --models. */
 static enum tyto_err copy_audio(struct tyto_run_state *run)
 {
-    char path[TYTO_RUN_PATH_MAX], other[TYTO_RUN_PATH_MAX];
+    char path[TYTO_RUN_PATH_MAX];
+    struct tyto_replace *replace = NULL;
     enum tyto_err err = tyto_run_path(run->params->dir, "audio.safetensors", path, run->fault);
-    FILE *from = NULL, *to = NULL;
 
-    if (!err)
-        err = tyto_run_path(run->params->dir, ".audio.safetensors.new", other, run->fault);
     if (err)
         return err;
-    from = fopen(run->params->audio_path, "rbe");
-    to = from ? fopen(other, "wbe") : NULL;
-    const bool copied = to && copy_bytes(from, to);
-    const bool closed = !to || fclose(to) == 0;
+    FILE *from = fopen(run->params->audio_path, "rbe");
+    err = from ? tyto_replace_begin(path, 0666, &replace) : TYTO_ERR_IO;
+    FILE *to = replace ? tyto_replace_file(replace) : NULL;
 
+    if (!err && !(to && copy_bytes(from, to)))
+        err = TYTO_ERR_IO;
     if (from)
         fclose(from);
-    if (copied && closed && rename(other, path) == 0)
-        return TYTO_OK;
-    (void)unlink(other);
-    return tyto_fault_set(run->fault, TYTO_ERR_IO, path, 0, NULL, "cannot be copied from %.200s",
-                          run->params->audio_path);
+    if (!err)
+        err = tyto_replace_commit(&replace);
+    tyto_replace_abandon(&replace);
+    if (err)
+        return tyto_fault_set(run->fault, err, path, 0, NULL, "cannot be copied from %.200s",
+                              run->params->audio_path);
+    return TYTO_OK;
 }
 
 enum tyto_err tyto_run_export_tuned(struct tyto_run_state *run,

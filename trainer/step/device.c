@@ -7,8 +7,6 @@
 
 static const float default_temperature = 0.1F;
 
-/* --- places ---------------------------------------------------------------------------------- */
-
 /* --- making ---------------------------------------------------------------------------------- */
 
 static enum tyto_err make_buf(struct tyto_gpu *gpu, enum tyto_buf_kind kind, uint64_t rows,
@@ -165,7 +163,7 @@ static enum tyto_err make_contrast(struct device_step *step, const struct tyto_s
         .rows = step->rows,
         .segments = d->num_segments,
         .width = step->layout.widths.match,
-        .weight_stride = step->layout.logits,
+        .weight_stride = step->layout.widths.logits,
         .temperature = params->temperature > 0 ? params->temperature : default_temperature,
     };
     float *uniform = tyto_buf_map(step->bufs[BUF_UNIFORM]);
@@ -269,7 +267,7 @@ static void weigh_pairs(struct device_step *step, const struct tyto_step_in *to,
     for (uint32_t i = 0; i < step->rows; i++) {
         const bool both = to->has[AUDIO][i] != TYTO_ROW_NONE && to->has[VISUAL][i] != TYTO_ROW_NONE;
 
-        to->yes[(size_t)i * step->layout.logits] =
+        to->yes[(size_t)i * step->layout.widths.logits] =
             both && i % num < to->len[i / num] ? pair_weight : 0;
     }
 }
@@ -281,7 +279,7 @@ void device_step_load(struct device_step *step, const struct tyto_step_in *in, f
     const struct tyto_step_in to = device_step_in(step);
     const size_t rows = step->rows, before = (size_t)begin * d->num_segments;
     const size_t picture = (size_t)d->num_places * tyto_step_picture_in(step);
-    const size_t width = step->layout.logits, targets = device_step_targets(step);
+    const size_t width = step->layout.widths.logits, targets = device_step_targets(step);
     const size_t targets_before = step->pool == TYTO_STEP_POOL_NONE ? before : begin;
 
     memcpy(to.audio, in->audio + before * d->audio_in, rows * d->audio_in * sizeof(float));

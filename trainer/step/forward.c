@@ -248,7 +248,7 @@ enum tyto_err tyto_step_record_forward(struct device_step *step, struct tyto_pla
 
 enum tyto_err tyto_step_record_loss(struct device_step *step, struct tyto_plan *plan)
 {
-    const uint32_t width = step->layout.dims.num_logits, stride = step->layout.logits;
+    const uint32_t width = step->layout.dims.num_logits, stride = step->layout.widths.logits;
     const bool pools = step->pool != TYTO_STEP_POOL_NONE;
     const uint32_t rows = pools ? step->batch : step->rows;
     const struct tyto_loss_io io = {of(step, pools ? BUF_POOLED : BUF_LOGITS), of(step, BUF_YES),

@@ -57,7 +57,7 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
     X(SENTINEL, DEVICE, rows, w->hidden)                                                           \
     X(D_SENTINEL, DEVICE, rows, w->hidden)                                                         \
     X(BEFORE, DEVICE, rows, w->hidden)                                                             \
-    X(GATES, DEVICE, rows, 5 * (uint64_t)w->hidden)                                                \
+    X(GATES, DEVICE, rows, w->gates)                                                               \
     X(CELLS, DEVICE, rows, w->hidden)                                                              \
     X(STATE_KEY, DEVICE, rows, w->which)                                                           \
     X(D_STATE_KEY, DEVICE, rows, w->which)                                                         \
@@ -87,12 +87,12 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
     X(D_BOTH, DEVICE, rows, 2 * (uint64_t)w->hidden)                                               \
     X(HEAD, DEVICE, rows, w->head)                                                                 \
     X(D_HEAD, DEVICE, rows, w->head)                                                               \
-    X(LOGITS, READBACK, rows, step->layout.logits)                                                 \
-    X(D_LOGITS, DEVICE, rows, step->layout.logits)                                                 \
-    X(YES, UPLOAD, rows, step->layout.logits)                                                      \
-    X(NO, UPLOAD, rows, step->layout.logits)                                                       \
-    X(POOLED, READBACK, batch, step->pool ? step->layout.logits : 0)                               \
-    X(D_POOLED, DEVICE, batch, step->pool ? step->layout.logits : 0)                               \
+    X(LOGITS, READBACK, rows, step->layout.widths.logits)                                          \
+    X(D_LOGITS, DEVICE, rows, step->layout.widths.logits)                                          \
+    X(YES, UPLOAD, rows, step->layout.widths.logits)                                               \
+    X(NO, UPLOAD, rows, step->layout.widths.logits)                                                \
+    X(POOLED, READBACK, batch, step->pool ? step->layout.widths.logits : 0)                        \
+    X(D_POOLED, DEVICE, batch, step->pool ? step->layout.widths.logits : 0)                        \
     X(LOSSES, DEVICE, rows, 1)                                                                     \
     X(LOSS, READBACK, 1, 1)                                                                        \
     X(HYPER, UPLOAD, 1, sizeof(struct tyto_adamw_hyper) / sizeof(float))                           \

@@ -5,9 +5,7 @@
 uint64_t tyto_step_slot(const struct device_step *step, enum tyto_cman_tensor audio,
                         uint32_t stream)
 {
-    const uint32_t by = (uint32_t)(TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q);
-
-    return step->layout.slots[(uint32_t)audio + stream * by].at;
+    return step->layout.slots[tyto_cman_tensor_of(audio, stream)].at;
 }
 
 static uint64_t at(const struct device_step *step, enum tyto_cman_tensor tensor)
@@ -57,8 +55,8 @@ struct map tyto_step_map(const struct device_step *step, enum linear which, uint
         return (struct map){tyto_step_slot(step, TYTO_CMAN_WHICH_AUDIO_S, s), none, w->which,
                             w->hidden};
     case LINEAR_AGAIN:
-        return (struct map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_HIDDEN, s), none,
-                            5 * w->hidden, w->hidden};
+        return (struct map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_HIDDEN, s), none, w->gates,
+                            w->hidden};
     case LINEAR_TUNE:
         return s == VISUAL && step->layout.tune_in > 0
                    ? (struct map){step->layout.tune_weight, step->layout.tune_bias,
@@ -80,5 +78,5 @@ struct map tyto_step_head_map(const struct device_step *step, uint32_t layer)
         return (struct map){at(step, TYTO_CMAN_HEAD_0_WEIGHT), at(step, TYTO_CMAN_HEAD_0_BIAS),
                             w->head, 2 * w->hidden};
     return (struct map){at(step, TYTO_CMAN_HEAD_1_WEIGHT), at(step, TYTO_CMAN_HEAD_1_BIAS),
-                        step->layout.logits, w->head};
+                        step->layout.widths.logits, w->head};
 }

@@ -1,37 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "trainer/step/params.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-static uint32_t pad(uint32_t width)
-{
-    return (width + 3) / 4 * 4;
-}
-
-static struct tyto_cman_widths pad_widths(const struct tyto_cman_dims *d)
-{
-    struct tyto_cman_widths w = {
-        .stream = {pad(d->audio_width), pad(d->visual_width)},
-        .match = pad(d->match_width),
-        .when = pad(d->when_width),
-        .hidden = pad(d->hidden_width),
-        .which = pad(d->which_width),
-        .head = pad(d->head_width),
-    };
-
-    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++)
-        w.qkv[s] = 2 * w.when + w.stream[s];
-    w.after_other = 5 * w.hidden;
-    w.after_key = w.after_other + w.hidden;
-    w.after = w.after_key + w.which;
-    return w;
-}
-
-/* The tensor of one stream, named by the audio stream's. */
-static uint32_t of_stream(enum tyto_cman_tensor audio, uint32_t stream)
-{
-    return (uint32_t)audio + stream * (uint32_t)(TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q);
-}
 
 static uint32_t num_blocks(uint32_t size, uint32_t block)
 {
@@ -67,16 +38,16 @@ static void describe(struct tyto_params_layout *layout)
             slot->rows = 0;
     }
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
-        layout->slots[of_stream(TYTO_CMAN_LSTM_AUDIO_INPUT, s)].row_block = hidden;
-        layout->slots[of_stream(TYTO_CMAN_LSTM_AUDIO_HIDDEN, s)].row_block = hidden;
-        layout->slots[of_stream(TYTO_CMAN_LSTM_AUDIO_BIAS, s)].row_block = hidden;
+        layout->slots[tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_INPUT, s)].row_block = hidden;
+        layout->slots[tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_HIDDEN, s)].row_block = hidden;
+        layout->slots[tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_BIAS, s)].row_block = hidden;
     }
     layout->slots[TYTO_CMAN_HEAD_0_WEIGHT].col_block = hidden;
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
         struct tyto_params_slot *slot = &layout->slots[i];
 
-        slot->padded_row_block = pad(slot->row_block);
-        slot->padded_col_block = slot->cols > 1 ? pad(slot->col_block) : 1;
+        slot->padded_row_block = tyto_cman_pad(slot->row_block);
+        slot->padded_col_block = slot->cols > 1 ? tyto_cman_pad(slot->col_block) : 1;
         slot->padded_cols = num_blocks(slot->cols, slot->col_block) * slot->padded_col_block;
     }
 }
@@ -93,13 +64,13 @@ static void place_stream(struct tyto_params_layout *layout, uint32_t s)
         TYTO_CMAN_WHICH_AUDIO_G,     TYTO_CMAN_WHICH_AUDIO_S,     TYTO_CMAN_WHICH_AUDIO_H};
 
     for (uint32_t i = 0; i < sizeof(before) / sizeof(*before); i++)
-        place(layout, of_stream(before[i], s));
-    place(layout, of_stream(TYTO_CMAN_WHICH_AUDIO_OTHER_WEIGHT, 1 - s));
-    place(layout, of_stream(TYTO_CMAN_LSTM_AUDIO_BIAS, s));
+        place(layout, tyto_cman_tensor_of(before[i], s));
+    place(layout, tyto_cman_tensor_of(TYTO_CMAN_WHICH_AUDIO_OTHER_WEIGHT, 1 - s));
+    place(layout, tyto_cman_tensor_of(TYTO_CMAN_LSTM_AUDIO_BIAS, s));
     layout->num += layout->widths.hidden; /* the sentinel's gate has no bias: always 0 */
-    place(layout, of_stream(TYTO_CMAN_WHICH_AUDIO_OTHER_BIAS, 1 - s));
+    place(layout, tyto_cman_tensor_of(TYTO_CMAN_WHICH_AUDIO_OTHER_BIAS, 1 - s));
     for (uint32_t i = 0; i < sizeof(after) / sizeof(*after); i++)
-        place(layout, of_stream(after[i], s));
+        place(layout, tyto_cman_tensor_of(after[i], s));
 }
 
 enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
@@ -108,8 +79,7 @@ enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
 {
     struct tyto_params_layout layout = {
         .dims = *dims,
-        .widths = pad_widths(dims),
-        .logits = pad(dims->num_logits),
+        .widths = tyto_cman_pad_widths(dims),
         .adapt = {adapt[TYTO_CMAN_AUDIO], adapt[TYTO_CMAN_VISUAL]},
     };
 
@@ -173,4 +143,25 @@ void tyto_params_take(const struct tyto_params_layout *layout, const float *valu
             for (uint32_t c = 0; c < slot->cols; c++)
                 ret_tensors[i][(size_t)r * slot->cols + c] = values[padded_at(slot, r, c)];
     }
+}
+
+enum tyto_err tyto_params_make_tensors(const struct tyto_params_layout *layout,
+                                       float *ret_tensors[TYTO_CMAN_NUM_TENSORS])
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
+        const struct tyto_params_slot *slot = &layout->slots[i];
+
+        if (slot->rows == 0)
+            continue;
+        ret_tensors[i] = calloc((size_t)slot->rows * slot->cols, sizeof(float));
+        if (!ret_tensors[i])
+            return TYTO_ERR_NOMEM;
+    }
+    return TYTO_OK;
+}
+
+void tyto_params_free_tensors(float *tensors[TYTO_CMAN_NUM_TENSORS])
+{
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        free(tensors[i]);
 }

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "model/cman/fuse.h"
 #include "model/cman/tensors.h"
+#include "model/cman/widths.h"
 
 /* A tensor of (rows, cols), blocks of which are padded: head.0 reads two states, the LSTM has
  * four gates. */
@@ -23,7 +23,6 @@ struct tyto_params_slot {
 struct tyto_params_layout {
     struct tyto_cman_dims dims;
     struct tyto_cman_widths widths; /* padded */
-    uint32_t logits;                /* padded num_logits */
     bool adapt[TYTO_CMAN_NUM_STREAMS];
     uint64_t num; /* floats altogether, a multiple of 4 */
     /* The picture encoder's last layer, behind all tensors, where it is tuned: (visual_in, tune_in)
@@ -47,6 +46,12 @@ enum tyto_err tyto_params_layout_tune(struct tyto_params_layout *layout, uint32_
  * tuned layer's values stay. */
 void tyto_params_put(const struct tyto_params_layout *layout, float *const *tensors,
                      float *ret_values);
+/* A place for every tensor that is there, zeros; NULL for the others. NOMEM: what was made is to be
+ * freed all the same. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_params_make_tensors(const struct tyto_params_layout *layout,
+                                       float *ret_tensors[TYTO_CMAN_NUM_TENSORS]);
+void tyto_params_free_tensors(float *tensors[TYTO_CMAN_NUM_TENSORS]);
 /* The other way round; ret_tensors[i] has room for the tensor's values, or is NULL. */
 void tyto_params_take(const struct tyto_params_layout *layout, const float *values,
                       float *const *ret_tensors);

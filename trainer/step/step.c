@@ -77,7 +77,7 @@ static enum tyto_err make_rows(struct tyto_step *step)
     if (step->is_split)
         step->sum = malloc((layout->num + 1) * sizeof(*step->sum));
     if (step->is_split)
-        step->logits = malloc((rows * layout->logits + 1) * sizeof(*step->logits));
+        step->logits = malloc((rows * layout->widths.logits + 1) * sizeof(*step->logits));
     return step->is_split && (!step->sum || !step->logits) ? TYTO_ERR_NOMEM : TYTO_OK;
 }
 
@@ -210,7 +210,7 @@ static void find_classes(struct tyto_step *step, const struct tyto_step_in *in)
     const struct tyto_params_layout *layout = tyto_step_layout(step);
 
     for (uint32_t i = 0; i < step->discriminant.num_rows; i++) {
-        const float *yes = in->yes + (size_t)i * layout->logits;
+        const float *yes = in->yes + (size_t)i * layout->widths.logits;
         float most = 0;
 
         step->classes[i] = TYTO_DISCRIMINANT_NONE;
@@ -416,7 +416,7 @@ static enum tyto_err evaluate(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
     struct device_step *device = step->workers[idx].device;
-    const size_t width = device->layout.logits, num = device_step_targets(device);
+    const size_t width = device->layout.widths.logits, num = device_step_targets(device);
     const size_t per_clip = num / device->batch;
     enum tyto_err err = device_step_run(device, PLAN_EVAL, NULL, NULL);
 
@@ -431,7 +431,7 @@ static enum tyto_err eval_split(struct tyto_step *step, float *ret_loss)
 {
     const struct device_step *device = step->workers[0].device;
     const size_t per_clip = device_step_targets(device) / device->batch;
-    const size_t num = step->batch * per_clip * device->layout.logits;
+    const size_t num = step->batch * per_clip * device->layout.widths.logits;
     enum tyto_err err = TYTO_OK;
 
     memset(step->logits, 0, num * sizeof(*step->logits));

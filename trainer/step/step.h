@@ -12,6 +12,7 @@
 
 #include "shaders/adamw/adamw.h"
 #include "shaders/dropout/dropout.h"
+#include "shaders/include/act.h"
 #include "trainer/step/params.h"
 #include "trainer/step/ranks.h"
 

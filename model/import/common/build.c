@@ -76,12 +76,6 @@ void tyto_build_same_pads(uint32_t in, uint32_t kernel, uint32_t stride, uint32_
     *ret_after = (uint32_t)(need - in - *ret_before);
 }
 
-static bool windowed(enum tyto_layer_op op)
-{
-    return op == TYTO_LAYER_CONV || op == TYTO_LAYER_DWCONV || op == TYTO_LAYER_MAX_POOL ||
-           op == TYTO_LAYER_AVG_POOL;
-}
-
 /* 0 when the window fits nowhere. */
 static uint32_t out_side(uint32_t in, uint32_t kernel, uint32_t stride, uint32_t before,
                          uint32_t after)
@@ -98,7 +92,7 @@ static enum tyto_err out_shape(const struct tyto_build *build, const struct tyto
 {
     const struct tyto_value *in = &build->values[layer->in_idx[0]];
     struct tyto_value out = *in;
-    if (windowed(layer->op)) {
+    if (tyto_layer_is_windowed(layer->op)) {
         out.h =
             out_side(in->h, layer->kernel_h, layer->stride_h, layer->pad_top, layer->pad_bottom);
         out.w =

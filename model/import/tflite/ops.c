@@ -2,11 +2,6 @@
 /* TFLite's ops, one converter each, and the list of all. */
 #include "model/import/tflite/internal.h"
 
-static uint64_t num_elems(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
 static bool same_shape(const struct tyto_value *a, const struct tyto_value *b)
 {
     return a->h == b->h && a->w == b->w && a->c == b->c;
@@ -65,7 +60,7 @@ static enum tyto_err shaped_input(struct tyto_tflite_converter *conv,
     struct tyto_value *shape = &build->values[ret_state->value];
     if (same_shape(view, shape))
         return TYTO_OK;
-    if (num_elems(view) != num_elems(shape))
+    if (tyto_value_num_floats(view) != tyto_value_num_floats(shape))
         return tyto_build_fail(build, TYTO_ERR_UNSUPPORTED,
                                "the input was reshaped from (%u,%u,%u) to (%u,%u,%u)", shape->h,
                                shape->w, shape->c, view->h, view->w, view->c);
@@ -258,7 +253,7 @@ static enum tyto_err convert_linear(struct tyto_tflite_converter *conv,
         err = weight_dims(conv, node, 2, &dims);
     if (err)
         return err;
-    if (num_elems(&in.view) != dims[1])
+    if (tyto_value_num_floats(&in.view) != dims[1])
         return tyto_build_fail(conv->build, TYTO_ERR_SHAPE,
                                "weights (%u,%u) do not fit the input (%u,%u,%u); a fully connected "
                                "layer cannot follow a new input size",
@@ -434,12 +429,12 @@ static enum tyto_err convert_reshape(struct tyto_tflite_converter *conv,
     if (err)
         return err;
     struct tyto_value view = tyto_tflite_view(&conv->model.tensors[node->out]);
-    if (num_elems(&view) != num_elems(&in.view)) {
+    if (tyto_value_num_floats(&view) != tyto_value_num_floats(&in.view)) {
         /* The file's shape is for the file's input size. A flat one follows a new size, and so do
          * rows of a fixed length, e.g. the 4 numbers of each box. */
         const struct tyto_tflite_tensor *from = &conv->model.tensors[node->in[0]];
         const struct tyto_tflite_tensor *to = &conv->model.tensors[node->out];
-        const uint64_t row = (uint64_t)view.w * view.c, num = num_elems(&in.view);
+        const uint64_t row = (uint64_t)view.w * view.c, num = tyto_value_num_floats(&in.view);
         const bool flat = view.h == 1 && view.w == 1;
         if (tyto_tflite_num_elems(from) != tyto_tflite_num_elems(to) || (!flat && !row) ||
             (!flat && num % row) || num / (flat ? 1 : row) > TYTO_GRAPH_MAX_DIM)

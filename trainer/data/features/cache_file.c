@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/half.h"
+#include "files/replace.h"
 #include "files/safetensors.h"
 
 /* The head: offsets in bytes. Numbers are little-endian, as every machine is that runs this. */
@@ -208,33 +208,14 @@ enum tyto_err tyto_cache_file_read(const struct tyto_cache_file *file, uint32_t 
 /* --- writing ------------------------------------------------------------------------- */
 
 struct tyto_cache_writer {
-    int fd;
-    char *path, *part; /* the name while it is written */
+    struct tyto_replace *replace;
+    char *path;
     char key[TYTO_DIGEST_HEX_BYTES];
     struct tyto_cache_shape shape;
     uint16_t *record;
     uint8_t *flags;
     uint32_t flags_cap;
 };
-
-/* The same name each time, so that what a killed process left behind is used up; another one when a
- * process that lives has it. */
-static int open_part(char *part, size_t part_bytes, const char *path)
-{
-    struct stat by_name, by_fd;
-    snprintf(part, part_bytes, "%s.part", path);
-    int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && stat(part, &by_name) == 0 &&
-        fstat(fd, &by_fd) == 0 && by_name.st_ino == by_fd.st_ino && ftruncate(fd, 0) == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    snprintf(part, part_bytes, "%s.part-XXXXXX", path);
-    fd = mkostemp(part, O_CLOEXEC);
-    if (fd < 0)
-        part[0] = '\0'; /* nothing of ours to remove */
-    return fd;
-}
 
 enum tyto_err tyto_cache_writer_create(const char *path, const char *key,
                                        const struct tyto_cache_shape *shape,
@@ -246,21 +227,16 @@ enum tyto_err tyto_cache_writer_create(const char *path, const char *key,
     struct tyto_cache_writer *writer = calloc(1, sizeof(*writer));
     if (!writer)
         return TYTO_ERR_NOMEM;
-    const size_t part_bytes = strlen(path) + sizeof(".part-XXXXXX");
     memcpy(writer->key, key, HEX_BYTES);
-    writer->fd = -1;
     writer->shape = *shape;
     writer->shape.num_segments = 0;
     writer->path = strdup(path);
-    writer->part = calloc(part_bytes, 1);
     writer->record = malloc(record_bytes(shape));
     enum tyto_err err = TYTO_ERR_NOMEM;
-    if (writer->path && writer->part && writer->record) {
-        writer->fd = open_part(writer->part, part_bytes, path);
-        err = writer->fd >= 0 ? TYTO_OK
-                              : tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL,
-                                               "cannot be written: %s", strerror(errno));
-    }
+    if (writer->path && writer->record)
+        err = tyto_replace_begin(path, 0644, &writer->replace);
+    if (err == TYTO_ERR_IO)
+        tyto_fault_set(ret_fault, err, path, 0, NULL, "cannot be written: %s", strerror(errno));
     if (err != TYTO_OK) {
         tyto_cache_writer_destroy(&writer);
         return err;
@@ -310,42 +286,27 @@ enum tyto_err tyto_cache_writer_put(struct tyto_cache_writer *writer, const floa
         writer->record[i] = tyto_half_from_f32(audio[i]);
     for (size_t i = 0; visual && i < num_visual; i++)
         writer->record[num_audio + i] = tyto_half_from_f32(visual[i]);
-    if (!write_at(writer->fd, writer->record, record_bytes(shape), record_offset(writer)))
+    if (!write_at(tyto_replace_fd(writer->replace), writer->record, record_bytes(shape),
+                  record_offset(writer)))
         return TYTO_ERR_IO;
     writer->flags[shape->num_segments++] =
         (uint8_t)((audio ? HAS_AUDIO : 0) | (visual ? HAS_VISUAL : 0));
     return TYTO_OK;
 }
 
-static void sync_folder(const char *path)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
-             slash ? path : ".");
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    close(fd);
-}
-
 enum tyto_err tyto_cache_writer_commit(struct tyto_cache_writer **writer,
                                        struct tyto_fault *ret_fault)
 {
     struct tyto_cache_writer *w = *writer;
+    const int fd = tyto_replace_fd(w->replace);
     uint8_t head[TYTO_CACHE_FILE_HEAD_BYTES];
-    enum tyto_err err = TYTO_OK;
+    enum tyto_err err = TYTO_ERR_IO;
     fill_head(head, &w->shape, w->key);
-    if (!write_at(w->fd, w->flags, w->shape.num_segments, record_offset(w)) ||
-        !write_at(w->fd, head, sizeof(head), 0) || fsync(w->fd) != 0 ||
-        rename(w->part, w->path) != 0) {
-        err = tyto_fault_set(ret_fault, TYTO_ERR_IO, w->path, 0, NULL, "cannot be written: %s",
-                             strerror(errno));
-    } else {
-        w->part[0] = '\0';
-        sync_folder(w->path);
-    }
+    if (write_at(fd, w->flags, w->shape.num_segments, record_offset(w)) &&
+        write_at(fd, head, sizeof(head), 0))
+        err = tyto_replace_commit(&w->replace);
+    if (err != TYTO_OK)
+        tyto_fault_set(ret_fault, err, w->path, 0, NULL, "cannot be written: %s", strerror(errno));
     tyto_cache_writer_destroy(writer);
     return err;
 }
@@ -355,12 +316,8 @@ void tyto_cache_writer_destroy(struct tyto_cache_writer **writer)
     if (!writer || !*writer)
         return;
     struct tyto_cache_writer *w = *writer;
-    if (w->fd >= 0 && w->part && w->part[0])
-        unlink(w->part);
-    if (w->fd >= 0)
-        close(w->fd);
+    tyto_replace_abandon(&w->replace);
     free(w->path);
-    free(w->part);
     free(w->record);
     free(w->flags);
     free(w);

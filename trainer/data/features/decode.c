@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/replace.h"
 #include "trainer/data/features/internal.h"
 
 static bool should_stop(void *queue)
@@ -44,23 +45,6 @@ static bool read_memo(const char *path, char ret_hex[TYTO_DIGEST_HEX_BYTES])
     return true;
 }
 
-/* If it fails the file is hashed again next time. */
-static void write_memo(const char *path, const char *hex)
-{
-    char *part = NULL;
-    if (asprintf(&part, "%s-XXXXXX", path) < 0)
-        return;
-    const int fd = mkostemp(part, O_CLOEXEC);
-    if (fd >= 0) {
-        const ssize_t len = (ssize_t)strlen(hex);
-        const bool ok = write(fd, hex, (size_t)len) == len;
-        close(fd);
-        if (!ok || rename(part, path) != 0)
-            unlink(part);
-    }
-    free(part);
-}
-
 static enum tyto_err hash(struct tyto_features *features, const char *path,
                           char ret_hex[TYTO_DIGEST_HEX_BYTES], struct tyto_fault *fault)
 {
@@ -85,8 +69,8 @@ static enum tyto_err hash(struct tyto_features *features, const char *path,
         if (err != TYTO_OK)
             tyto_fault_set(fault, err, NULL, 0, NULL, "cannot be read: %s",
                            err == TYTO_ERR_IO ? strerror(errno) : tyto_err_text(err));
-        else if (memo)
-            write_memo(memo, ret_hex);
+        else if (memo) /* if it fails the file is hashed again next time */
+            (void)!tyto_replace_all(memo, 0644, ret_hex, strlen(ret_hex));
     }
     free(memo);
     close(fd);

@@ -6,9 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "files/replace.h"
 #include "trainer/eval/figures.h"
 #include "trainer/eval/report/internal.h"
 
@@ -202,38 +201,22 @@ static void put_page(struct tyto_page *page)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static enum tyto_err fail(struct tyto_fault *ret_fault, const char *path)
-{
-    return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "the report cannot be written: %s",
-                          strerror(errno));
-}
-
 enum tyto_err tyto_report_write(const char *path, const struct tyto_report *report,
                                 struct tyto_fault *ret_fault)
 {
-    char *temp = NULL;
-    enum tyto_err err = TYTO_OK;
+    struct tyto_replace *replace = NULL;
+    struct tyto_page page = {.report = report};
+    enum tyto_err err = tyto_replace_begin(path, 0644, &replace);
 
-    if (asprintf(&temp, "%s.XXXXXX", path) < 0)
-        return TYTO_ERR_NOMEM;
-    const int fd = mkstemp(temp);
-    struct tyto_page page = {.file = fd >= 0 ? fdopen(fd, "w") : NULL, .report = report};
-    if (!page.file) {
-        err = fail(ret_fault, path);
-        if (fd >= 0) {
-            (void)close(fd);
-            (void)unlink(temp);
-        }
-        free(temp);
-        return err;
+    if (!err && !(page.file = tyto_replace_file(replace)))
+        err = TYTO_ERR_NOMEM;
+    if (!err) {
+        put_page(&page);
+        err = tyto_replace_commit(&replace);
     }
-    put_page(&page);
-    const bool is_whole =
-        !ferror(page.file) && fflush(page.file) == 0 && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
-    if (fclose(page.file) != 0 || !is_whole || rename(temp, path) != 0) {
-        err = fail(ret_fault, path);
-        (void)unlink(temp);
-    }
-    free(temp);
+    tyto_replace_abandon(&replace);
+    if (err == TYTO_ERR_IO)
+        return tyto_fault_set(ret_fault, err, path, 0, NULL, "the report cannot be written: %s",
+                              strerror(errno));
     return err;
 }
