@@ -151,6 +151,8 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
         err = create_pool(gpu);
     if (err)
         return err;
+    if (params->timestamps || params->profile)
+        gpu->tick_ns = tyto_vk_tick_ns(gpu->physical, gpu->queue_family);
     vkGetPhysicalDeviceProperties2(gpu->physical, &props);
     memcpy(gpu->max_group_count, props.properties.limits.maxComputeWorkGroupCount,
            sizeof(gpu->max_group_count));

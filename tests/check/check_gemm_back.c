@@ -111,9 +111,12 @@ static void bench(struct check *check, const struct a_case *c, struct tyto_plan 
 {
     const double flop = 2.0 * c->m * c->n * c->k;
 
-    printf("%s\n", c->sentence);
-    (void)check_bench_plan(check, "  dx", plans[0], flop);
-    (void)check_bench_plan(check, "  dw", plans[1], flop);
+    for (size_t i = 0; i < 2; i++) {
+        char name[128];
+
+        (void)snprintf(name, sizeof(name), "%s: %s", c->sentence, i == 0 ? "dx" : "dw");
+        (void)check_bench_plan(check, name, plans[i], flop);
+    }
 }
 
 static void run_case(struct check *check, struct tyto_gemm_back *op, const struct a_case *c)
