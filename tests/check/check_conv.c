@@ -109,6 +109,12 @@ static const struct layer layers[] = {
      TYTO_ACT_NONE,
      false,
      false},
+    {"enough pixels for a GPU's larger tiles, none of them whole",
+     {161, 163, 4, 161, 163, 36, 3, 3, 1, 1, 1, 1},
+     1,
+     TYTO_ACT_RELU6,
+     true,
+     false},
     {"fp16 weights", {8, 8, 12, 8, 8, 20, 3, 3, 1, 1, 1, 1}, 1, TYTO_ACT_SIGMOID, false, true},
 };
 

@@ -143,6 +143,15 @@ static const struct product products[] = {
     {"256 cubed", {.m = 256}, 256, 256, true, false, false, false},
     {"the longest k", {.m = 3}, 4, GEMM_MAX_K, true, false, false, false},
     {"residual in place", {.m = 37, .act = TYTO_ACT_RELU}, 72, 20, true, true, false, true},
+    {"enough rows for a GPU's larger tiles, none of them whole",
+     {.m = 26001, .act = TYTO_ACT_RELU},
+     72,
+     20,
+     true,
+     true,
+     false,
+     false},
+    {"the same in place", {.m = 26001}, 72, 20, true, true, false, true},
     {"residual in place, unaligned", {.m = 11}, 6, 5, true, true, false, true},
 };
 

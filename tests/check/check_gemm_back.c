@@ -184,6 +184,9 @@ static const struct a_case cases[] = {
     {"no bias", 640, 128, 128, 4, true, false, false},
     {"rows in chunks", 2500, 20, 36, 0, false, false, true},
     {"rows in chunks, with gaps", 2049, 12, 8, 4, true, false, true},
+    {"enough rows for a GPU's larger tiles, none of them whole", 26001, 8, 68, 4, true, false,
+     true},
+    {"weights enough for them", 19, 1308, 1300, 0, false, true, true},
 };
 
 static const struct a_case benches[] = {
