@@ -144,7 +144,7 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
         gpu->info.fp16_storage = gpu->info.fp16_math = gpu->info.int64 = gpu->info.coop_matrix =
             false;
     if (!err && params->as_gpu)
-        gpu->info.wants_groups = true;
+        gpu->info.wants_groups = gpu->as_gpu = true;
     if (!err)
         err = create_device(gpu, params->minimal);
     if (!err)

@@ -56,7 +56,7 @@ struct tyto_gpu_params {
     const char *cache_dir;    /* where the pipeline cache is kept; NULL: not kept */
     bool validate;            /* turn the validation layer on when it is installed */
     bool minimal;             /* use no optional feature: the poorest device there is, for tests */
-    bool as_gpu;              /* wants_groups on a software driver too, for tests */
+    bool as_gpu;              /* wants_groups, unmapped DEVICE memory: a GPU's ways, for tests */
     bool profile;             /* plans run command by command, and time each: tyto_plan_part */
     bool timestamps;          /* plans ask the device for its own time: tyto_plan_device_ns */
     uint64_t wait_timeout_ns; /* bound on every wait; 0: 2 s, on a software driver 30 s */

@@ -50,6 +50,7 @@ struct tyto_gpu {
     bool subgroup_size_control;
     bool validating;
     bool profile;
+    bool as_gpu;    /* a software driver whose device memory is hidden, as a real GPU's is */
     double tick_ns; /* of the device's clock; 0: no timestamps are taken */
     bool lost;
     bool hung; /* a wait ran out: the work may still run, so nothing is destroyed any more */
