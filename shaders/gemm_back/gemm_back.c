@@ -16,7 +16,11 @@
 #include "shaders/gemm_back_x_store64_spv.h"
 #include "shaders/variants.h"
 
-enum { CHUNK = 2048 }; /* rows that one group sums: fewer sums of sums, still enough groups */
+enum {
+    CHUNK = 2048,         /* rows that one group sums: fewer sums of sums, still enough groups */
+    LEAST_CHUNK_GPU = 64, /* a GPU has more groups to keep busy: shorter sums, so that there are */
+    ENOUGH_GROUPS_GPU = 512, /* as many of the big ones */
+};
 
 struct tyto_gemm_back {
     struct tyto_variants variants;
@@ -138,14 +142,29 @@ enum tyto_err tyto_gemm_back_x_record(struct tyto_gemm_back *op, struct tyto_pla
                               tyto_drawer_groups(args->m, rows), 1);
 }
 
-static uint32_t num_parts(uint32_t m)
+/* Rows that one group sums, of a product that makes (n, k); a multiple of 4 whatever the sizes. */
+static uint32_t chunk_of(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
 {
-    return tyto_drawer_groups(m, CHUNK);
+    const uint32_t side = GEMM_BIG_PANELS * GEMM_PANEL;
+    const uint32_t tiles = tyto_drawer_groups(n, side) * tyto_drawer_groups(k, side);
+    uint32_t chunk = CHUNK;
+
+    if (tyto_gpu_get_info(gpu)->wants_groups && tiles > 0) {
+        chunk = tyto_drawer_groups(m, tyto_drawer_groups(ENOUGH_GROUPS_GPU, tiles));
+        chunk = chunk < LEAST_CHUNK_GPU ? LEAST_CHUNK_GPU : chunk;
+    }
+    chunk = chunk < m ? chunk : m;
+    return chunk > 0 ? tyto_drawer_groups(chunk, 4) * 4 : 4;
 }
 
-uint64_t tyto_gemm_back_scratch(uint32_t m, uint32_t n, uint32_t k)
+static uint32_t num_parts(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t parts = num_parts(m);
+    return tyto_drawer_groups(m, chunk_of(gpu, m, n, k));
+}
+
+uint64_t tyto_gemm_back_scratch(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t parts = num_parts(gpu, m, n, k);
 
     return parts > 1 ? (uint64_t)parts * n * ((uint64_t)k + 1) : 0;
 }
@@ -206,8 +225,9 @@ static enum tyto_err get_w_kernel(struct tyto_gemm_back *op, bool bias,
 enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_plan *plan,
                                       const struct tyto_gemm_back_w_args *args)
 {
-    const uint32_t parts = num_parts(args->m);
-    const uint64_t scratch = tyto_gemm_back_scratch(args->m, args->n, args->k);
+    const struct tyto_gpu *gpu = op->variants.gpu;
+    const uint32_t parts = num_parts(gpu, args->m, args->n, args->k);
+    const uint64_t scratch = tyto_gemm_back_scratch(gpu, args->m, args->n, args->k);
     const uint32_t num = args->n * args->k;
     const bool groups = tyto_gpu_get_info(op->variants.gpu)->wants_groups;
     const struct tyto_gemm_tile tile = tyto_gemm_tile_of(args->n, args->k, parts);
@@ -232,7 +252,7 @@ enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_pla
         .m = args->m,
         .rows = args->n,
         .n = args->k,
-        .chunk = parts > 1 ? CHUNK : tyto_drawer_groups(args->m, 4) * 4,
+        .chunk = chunk_of(gpu, args->m, args->n, args->k),
         .d_offset = (uint32_t)dy.offset / 4,
         .d_row = dy.row / 4,
         .x_offset = (uint32_t)x.offset / 4,

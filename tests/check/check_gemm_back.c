@@ -122,7 +122,7 @@ static void bench(struct check *check, const struct a_case *c, struct tyto_plan 
 static void run_case(struct check *check, struct tyto_gemm_back *op, const struct a_case *c)
 {
     struct operands o = make_operands(check, c);
-    const uint64_t scratch = tyto_gemm_back_scratch(c->m, c->n, c->k);
+    const uint64_t scratch = tyto_gemm_back_scratch(check->gpu, c->m, c->n, c->k);
     struct tyto_buf *bufs[NUM_BUFS] = {
         check_buf(check, o.dy, o.num_dy), check_buf(check, o.x, o.num_x),
         check_buf(check, o.w, o.num_w),   check_buf(check, o.extra, o.num_x),

@@ -28,17 +28,17 @@ static uint64_t largest_scratch(const struct device_step *step)
 
     for (uint32_t i = 0; i < NUM_LINEARS * NUM_STREAMS; i++) {
         const struct map map = tyto_step_map(step, (enum linear)(i / NUM_STREAMS), i % NUM_STREAMS);
-        const uint64_t need = tyto_gemm_back_scratch((uint32_t)pictures, map.n, map.k);
+        const uint64_t need = tyto_gemm_back_scratch(step->gpu, (uint32_t)pictures, map.n, map.k);
 
         largest = need > largest && i / NUM_STREAMS <= LINEAR_MATCH ? need : largest;
-        if (tyto_gemm_back_scratch(step->rows, map.n, map.k) > largest)
-            largest = tyto_gemm_back_scratch(step->rows, map.n, map.k);
+        if (tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k) > largest)
+            largest = tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k);
     }
     for (uint32_t i = 0; i < 2; i++) {
         const struct map map = tyto_step_head_map(step, i);
 
-        if (tyto_gemm_back_scratch(step->rows, map.n, map.k) > largest)
-            largest = tyto_gemm_back_scratch(step->rows, map.n, map.k);
+        if (tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k) > largest)
+            largest = tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k);
     }
     return largest;
 }
