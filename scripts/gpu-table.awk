@@ -35,6 +35,10 @@ $3 == "bench" {
         n = ++num_benches[$2]
         bench_name[$2, n] = $4; bench_ms[$2, n] = $5; bench_device[$2, n] = $7
         bench_flop[$2, n] = $8; bench_bytes[$2, n] = $9
+        if ($4 ~ /^ceiling: / && $8 > 0)
+            most_flop = rate($8, ms_of($2, n))
+        else if ($4 ~ /^ceiling: /)
+            most_bytes = rate($9, ms_of($2, n))
     }
 }
 
@@ -94,15 +98,26 @@ function error_text(program,   k) {
     return error[k] " (" (worst[k] > 1e20 ? "over" : sprintf("%.0f %%", 100 * worst[k])) ")"
 }
 
+# How much of what the device does at most a bench does: of arithmetic or bandwidth, the larger.
+function share_of_most(program, i,   ms, a, b) {
+    ms = ms_of(program, i)
+    a = most_flop ? rate(bench_flop[program, i], ms) / most_flop : 0
+    b = most_bytes ? rate(bench_bytes[program, i], ms) / most_bytes : 0
+    return a > b ? a : b
+}
+
+function percent(x) { return x > 0 ? sprintf("%.*f %%", x < 0.1, 100 * x) : "" }
+
 function row(program, i,   ms, first) {
     first = i <= 1
     ms = i > 0 ? ms_of(program, i) : 0
-    printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", first ? short(program) : "",
+    printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", first ? short(program) : "",
         first ? word("check", program) : "", first ? word("minimal", program) : "",
         first ? error_text(program) : "", i ? bench_name[program, i] : "",
         num(i ? bench_ms[program, i] : 0), num(i ? bench_device[program, i] : 0),
         num(i ? rate(bench_flop[program, i], ms) : 0),
         num(i ? rate(bench_bytes[program, i], ms) : 0),
+        percent(i ? share_of_most(program, i) : 0),
         num(i ? beside[program, bench_name[program, i]] : 0))
 }
 
@@ -116,10 +131,11 @@ function markdown(   p, i, program) {
     print "Passed: cases that agree with the reference; plain: without any optional feature of the " \
         "device; error: the worst one, and how much of what is allowed it is. ms: best, with " \
         "submission and wait; on the device: best, by its own clock; GFLOP/s and GB/s follow it " \
-        "where it is known. GB/s counts each buffer once, whatever is read again."
+        "where it is known. GB/s counts each buffer once, whatever is read again. Of most: of what " \
+        "bench_ceilings gets out of the device, in arithmetic or in bandwidth, whichever is more."
     print ""
-    print "| kernel | passed | plain | error (of allowed) | bench | ms | on the device | GFLOP/s | GB/s | lavapipe ms |"
-    print "|---|---|---|---|---|---|---|---|---|---|"
+    print "| kernel | passed | plain | error (of allowed) | bench | ms | on the device | GFLOP/s | GB/s | of most | lavapipe ms |"
+    print "|---|---|---|---|---|---|---|---|---|---|---|"
     for (p = 1; p <= num_programs; p++) {
         program = programs[p]
         row(program, num_benches[program] > 0 ? 1 : 0)
@@ -169,6 +185,8 @@ function json(   p, i, k, program, phases, n, j, comma) {
                 i == 1 ? "" : ",", quoted(bench_name[program, i]), number(bench_ms[program, i]),
                 number(bench_device[program, i]), rate(bench_flop[program, i], ms_of(program, i)),
                 rate(bench_bytes[program, i], ms_of(program, i)))
+            if (share_of_most(program, i) > 0)
+                printf(", \"of_most\": %.4f", share_of_most(program, i))
             if ((program SUBSEP bench_name[program, i]) in beside)
                 printf ", \"lavapipe_ms\": %s", number(beside[program, bench_name[program, i]])
             printf "}"

@@ -17,6 +17,19 @@ PLANTED = {
                   "kill -SEGV $$\n",
     "check_silent": "exit 0\n",
     "check_hangs": "exec sleep 60\n",
+    # As a kernel on a GPU would tell of itself, wrong where no optional feature is used.
+    "check_card": "tell() { printf \"$@\" >>\"$TYTO_CHECK_RESULTS\"; }\n"
+                  "tell 'device\\tThe Card\\tits driver\\t32\\ton\\tgpu\\n'\n"
+                  "if [ \"$1\" != --bench ]; then\n"
+                  "  tell 'case\\tpass\\t1e-7\\t1e-6\\tone\\n'\n"
+                  "  [ -z \"$TYTO_CHECK_MINIMAL\" ] || tell 'case\\tFAIL\\t-1\\t-1\\tplain\\n'\n"
+                  "elif [ \"$TYTO_DEVICE\" = cpu ]; then\n"
+                  "  tell 'bench\\ta bench\\t80\\t90\\t0\\t1e9\\t1e6\\n'\n"
+                  "else\n"
+                  "  tell 'bench\\ta bench\\t0.5\\t0.6\\t0.25\\t1e9\\t1e6\\n'\n"
+                  "fi\n",
+    "bench_ceilings": "printf 'bench\\tceiling: f32\\t2\\t2\\t1\\t16e9\\t1e3\\n'"
+                      " >>\"$TYTO_CHECK_RESULTS\"\n",
 }
 
 
@@ -37,10 +50,10 @@ class GpuCheck(unittest.TestCase):
             file.write("#!/bin/sh\n" + PLANTED[name])
         os.chmod(path, 0o755)
 
-    def run_it(self, *more):
+    def run_it(self, *more, options=("--quick", "--device", "cpu")):
         done = subprocess.run(
-            [GPU_CHECK, "--quick", "--device", "cpu", "--programs", self.programs, "--out", self.out,
-             *more], check=False, capture_output=True, text=True, timeout=240)
+            [GPU_CHECK, *options, "--programs", self.programs, "--out", self.out, *more], check=False,
+            capture_output=True, text=True, timeout=240)
         with open(os.path.join(self.out, "table.json"), encoding="utf-8") as file:
             table = json.load(file)
         return done, table, {program["name"]: program for program in table["programs"]}
@@ -79,6 +92,23 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stdout.splitlines()[-1], "%d passed, 1 failed" % len(PROGRAMS))
         self.assertIn("check_hangs, check: ran out of time", table["failures"])
+
+    def test_on_a_gpu_the_plain_way_and_lavapipe_stand_beside(self):
+        for program in PROGRAMS:
+            os.remove(os.path.join(self.programs, os.path.basename(program)))
+        self.plant("check_card")
+        self.plant("bench_ceilings")
+        done, table, programs = self.run_it("--lavapipe", options=())
+        self.assertIn("on The Card", done.stderr)
+        self.assertEqual((table["device"], table["kind"]), ("The Card", "gpu"))
+        card = programs["check_card"]
+        self.assertEqual(card["phases"]["minimal"]["failed"], 1)
+        self.assertEqual(done.returncode, 1)
+        bench = card["benches"][0]
+        self.assertEqual((bench["device_ms"], bench["lavapipe_ms"]), (0.25, 80))
+        self.assertEqual(bench["gflops"], 4000)
+        self.assertEqual(bench["of_most"], 0.25)  # of 16000
+        self.assertIn("check_card, minimal: plain", table["failures"])
 
     def test_an_option_that_is_none_is_refused(self):
         done = subprocess.run([GPU_CHECK, "--fast"], check=False, capture_output=True, text=True,
