@@ -94,7 +94,7 @@ static enum tyto_err make_buf(struct tyto_buf *buf, enum tyto_buf_kind kind)
         gpu, vkBindBufferMemory(gpu->device, buf->buffer, buf->alloc.block->memory, offset_bytes));
     if (err)
         return err;
-    if (buf->alloc.block->map)
+    if (buf->alloc.block->map && !(gpu->as_gpu && kind == TYTO_BUF_DEVICE))
         buf->map = buf->alloc.block->map + offset_bytes;
     return zero(buf);
 }

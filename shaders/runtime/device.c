@@ -144,13 +144,15 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
         gpu->info.fp16_storage = gpu->info.fp16_math = gpu->info.int64 = gpu->info.coop_matrix =
             false;
     if (!err && params->as_gpu)
-        gpu->info.wants_groups = true;
+        gpu->info.wants_groups = gpu->as_gpu = true;
     if (!err)
         err = create_device(gpu, params->minimal);
     if (!err)
         err = create_pool(gpu);
     if (err)
         return err;
+    if (params->timestamps || params->profile)
+        gpu->tick_ns = tyto_vk_tick_ns(gpu->physical, gpu->queue_family);
     vkGetPhysicalDeviceProperties2(gpu->physical, &props);
     memcpy(gpu->max_group_count, props.properties.limits.maxComputeWorkGroupCount,
            sizeof(gpu->max_group_count));

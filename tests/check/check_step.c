@@ -282,10 +282,17 @@ static void print_profile(const struct tyto_step *step)
                 kinds[k] = swap;
             }
     printf("kernel by kernel, %.1f ms altogether:\n", total);
-    for (uint32_t i = 0; i < num && kinds[i].ms > total * 0.003; i++)
+    for (uint32_t i = 0; i < num && kinds[i].ms > total * 0.003; i++) {
+        char name[128];
+
+        (void)snprintf(name, sizeof(name), "of it %u x %s, %u x %u x %u groups", kinds[i].num,
+                       kinds[i].name, kinds[i].groups[0], kinds[i].groups[1], kinds[i].groups[2]);
+        if (kinds[i].ms > total * 0.02)
+            check_tell_time(name, kinds[i].ms);
         printf("  %8.2f ms %5.1f %%  %3u x %-26s %u x %u x %u groups\n", kinds[i].ms,
                100 * kinds[i].ms / total, kinds[i].num, kinds[i].name, kinds[i].groups[0],
                kinds[i].groups[1], kinds[i].groups[2]);
+    }
 }
 
 /* The same step on a device that times each command. */

@@ -99,9 +99,10 @@ void step_free_batch(struct tyto_step_in *in)
 /* What workers beside the first run on. */
 struct tyto_gpu_params step_like_first(void)
 {
-    const char *minimal = getenv("TYTO_CHECK_MINIMAL");
+    const char *minimal = getenv("TYTO_CHECK_MINIMAL"), *as_gpu = getenv("TYTO_CHECK_AS_GPU");
 
     return (struct tyto_gpu_params){.device = getenv("TYTO_DEVICE"),
+                                    .as_gpu = as_gpu && strcmp(as_gpu, "1") == 0,
                                     .minimal = minimal && strcmp(minimal, "1") == 0};
 }
 

@@ -26,17 +26,17 @@ static uint64_t largest_scratch(const struct device_step *step)
 
     for (uint32_t i = 0; i < NUM_LINEARS * NUM_STREAMS; i++) {
         const struct map map = tyto_step_map(step, (enum linear)(i / NUM_STREAMS), i % NUM_STREAMS);
-        const uint64_t need = tyto_gemm_back_scratch((uint32_t)pictures, map.n, map.k);
+        const uint64_t need = tyto_gemm_back_scratch(step->gpu, (uint32_t)pictures, map.n, map.k);
 
         largest = need > largest && i / NUM_STREAMS <= LINEAR_MATCH ? need : largest;
-        if (tyto_gemm_back_scratch(step->rows, map.n, map.k) > largest)
-            largest = tyto_gemm_back_scratch(step->rows, map.n, map.k);
+        if (tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k) > largest)
+            largest = tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k);
     }
     for (uint32_t i = 0; i < 2; i++) {
         const struct map map = tyto_step_head_map(step, i);
 
-        if (tyto_gemm_back_scratch(step->rows, map.n, map.k) > largest)
-            largest = tyto_gemm_back_scratch(step->rows, map.n, map.k);
+        if (tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k) > largest)
+            largest = tyto_gemm_back_scratch(step->gpu, step->rows, map.n, map.k);
     }
     return largest;
 }
@@ -107,6 +107,21 @@ static enum tyto_err make_linears(struct device_step *step)
     return err;
 }
 
+/* Four kernels read the features: over the bus once, rather than by each. */
+static enum tyto_err record_features(struct device_step *step, struct tyto_plan *plan)
+{
+    enum tyto_err err = TYTO_OK;
+
+    for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
+        const struct tyto_buf *host = step->stream_bufs[s][BUF_FEATURES_HOST];
+
+        if (host)
+            err = tyto_plan_copy(plan, host, 0, step->stream_bufs[s][BUF_FEATURES], 0,
+                                 tyto_buf_size_bytes(host));
+    }
+    return err;
+}
+
 static enum tyto_err record_one(struct device_step *step, enum step_plan which)
 {
     static const char *const names[NUM_PLANS] = {"training step", "forward", "backward", "update",
@@ -117,6 +132,8 @@ static enum tyto_err record_one(struct device_step *step, enum step_plan which)
     const bool forward = which == PLAN_WHOLE || which == PLAN_FORWARD || which == PLAN_EVAL;
 
     plan = step->plans[which];
+    if (!err && forward)
+        err = record_features(step, plan);
     if (!err && forward && step->contrasts)
         err = tyto_step_record_contrast(step, plan, which != PLAN_EVAL);
     if (!err && forward && !step->contrasts)
@@ -246,11 +263,18 @@ void device_step_destroy(struct device_step **step_ptr)
 
 /* --- using ----------------------------------------------------------------------------------- */
 
+static float *features_of(const struct device_step *step, uint32_t s)
+{
+    const struct tyto_buf *host = step->stream_bufs[s][BUF_FEATURES_HOST];
+
+    return tyto_buf_map(host ? host : step->stream_bufs[s][BUF_FEATURES]);
+}
+
 struct tyto_step_in device_step_in(const struct device_step *step)
 {
     return (struct tyto_step_in){
-        .audio = tyto_buf_map(step->stream_bufs[AUDIO][BUF_FEATURES]),
-        .visual = tyto_buf_map(step->stream_bufs[VISUAL][BUF_FEATURES]),
+        .audio = features_of(step, AUDIO),
+        .visual = features_of(step, VISUAL),
         .has = {tyto_buf_map(step->stream_bufs[AUDIO][BUF_HAS]),
                 tyto_buf_map(step->stream_bufs[VISUAL][BUF_HAS])},
         .len = tyto_buf_map(step->bufs[BUF_LEN]),

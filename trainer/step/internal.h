@@ -34,7 +34,9 @@ enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CM
  * not needed. `s` is a stream, `pictures` the rows of its features, `adapts` whether it has an
  * adapter. D_x is the gradient of x. */
 #define STREAM_BUF_LIST(X)                                                                         \
-    X(FEATURES, UPLOAD, pictures, s == AUDIO ? d->audio_in : tyto_step_picture_in(step))           \
+    X(FEATURES, DEVICE, pictures, features_width(step, s))                                         \
+    /* where the host writes them, unless it can write to the device's memory */                   \
+    X(FEATURES_HOST, UPLOAD, pictures, is_mapped(step, s) ? 0 : features_width(step, s))           \
     X(ENCODED, DEVICE, pictures, s == VISUAL && tunes ? d->visual_in : 0)                          \
     X(D_ENCODED, DEVICE, pictures, s == VISUAL && tunes ? d->visual_in : 0)                        \
     X(HAS, UPLOAD, rows, 1)                                                                        \
@@ -206,6 +208,17 @@ static inline struct tyto_bind of_stream(const struct device_step *step, uint32_
 static inline uint32_t tyto_step_picture_in(const struct device_step *step)
 {
     return step->layout.tune_in > 0 ? step->layout.tune_in : step->layout.dims.visual_in;
+}
+
+static inline uint32_t features_width(const struct device_step *step, uint32_t s)
+{
+    return s == AUDIO ? step->layout.dims.audio_in : tyto_step_picture_in(step);
+}
+
+/* Whether the host writes features where kernels read them. */
+static inline bool is_mapped(const struct device_step *step, uint32_t s)
+{
+    return tyto_buf_map(step->stream_bufs[s][BUF_FEATURES]) != NULL;
 }
 
 /* The encoder's features: what a tuned layer made, or what the host gave. */
