@@ -97,19 +97,23 @@ static void join_measures(const struct tyto_sync *sync, uint32_t num_nulls,
         curves[CHANGE][l] = unit[CHANGE] * curves[CHANGE][l] + unit[LEVEL] * curves[LEVEL][l];
 }
 
-static void surprise(struct sync_surprise *surprise, const float minus_log[LAGS], float weight,
-                     float memory_s)
+static void find_best(struct sync_surprise *surprise)
 {
-    const float keep = expf(-weight * CHUNK / memory_s);
     surprise->best = LAG0;
     for (int l = LAG0 - TYTO_SYNC_REACH; l <= LAG0 + TYTO_SYNC_REACH; l++) {
-        surprise->sums[l] = surprise->sums[l] * keep + weight * minus_log[l];
         if (surprise->sums[l] > surprise->sums[surprise->best])
             surprise->best = l;
     }
-    surprise->weight = surprise->weight * keep + weight;
-    surprise->square = surprise->square * keep * keep + weight * weight;
     surprise->score = tyto_sync_score(surprise, surprise->sums[surprise->best]);
+}
+
+void tyto_sync_add_surprise(struct sync_surprise *surprise, const struct sync_chunk *chunk,
+                            float keep)
+{
+    for (int l = 0; l < LAGS; l++)
+        surprise->sums[l] = surprise->sums[l] * keep + chunk->weight * chunk->minus_log[l];
+    surprise->weight = surprise->weight * keep + chunk->weight;
+    surprise->square = surprise->square * keep * keep + chunk->weight * chunk->weight;
 }
 
 /* A weighted sum of exponential variables is about gamma distributed; its cube root about normal
@@ -128,7 +132,7 @@ float tyto_sync_score(const struct sync_surprise *surprise, float sum)
 
 /* Beyond its highest the null curve is taken to go on as the last tenth of it falls, in logarithms
  * (Hill's estimate of a heavy tail), but not far. */
-static const float most_beyond = 2;
+static const float most_beyond = 3;
 
 static float tail_of(const float *sorted, uint32_t num)
 {
@@ -139,32 +143,31 @@ static float tail_of(const float *sorted, uint32_t num)
     return sum / (float)(num - from);
 }
 
-static void rank(struct tyto_sync *sync, float weight)
+/* -ln of the share of null lags of the chunk that agree as well as each lag does. */
+static void rank(struct tyto_sync *sync, float minus_log[LAGS])
 {
-    float minus_log[LAGS] = {0};
     uint32_t num = 0;
     for (int l = LAGS; l < ROW; l++) {
         if (sync->inverse[CHANGE][l] > 0)
             sync->sorted[num++] = sync->agreement[CHANGE][l];
     }
     qsort(sync->sorted, num, sizeof(float), compare);
-    const float tail = tail_of(sync->sorted, num);
+    const float tail = tail_of(sync->sorted, num), most = sync->sorted[num - 1];
+    memset(minus_log, 0, LAGS * sizeof(*minus_log));
     for (int l = LAG0 - TYTO_SYNC_REACH; l <= LAG0 + TYTO_SYNC_REACH; l++) {
+        const float value = sync->agreement[CHANGE][l];
         uint32_t low = 0, high = num; /* of the null lags this many are below */
         while (low < high) {
             const uint32_t middle = (low + high) / 2;
-            if (sync->sorted[middle] < sync->agreement[CHANGE][l])
+            if (sync->sorted[middle] < value)
                 low = middle + 1;
             else
                 high = middle;
         }
         minus_log[l] = -logf((float)(num - low + 1) / (float)(num + 1));
-        if (low == num && tail > 0)
-            minus_log[l] +=
-                fminf(most_beyond, logf(sync->agreement[CHANGE][l] / sync->sorted[num - 1]) / tail);
+        if (low == num && tail > 0 && most > 0)
+            minus_log[l] += fminf(most_beyond, logf(value / most) / tail);
     }
-    surprise(&sync->slow, minus_log, weight, (float)sync->params.memory_s);
-    surprise(&sync->fast, minus_log, weight, (float)sync->params.short_memory_s);
 }
 
 void tyto_sync_renew(struct tyto_sync *sync)
@@ -190,33 +193,47 @@ static void remember(struct tyto_sync *sync, float weight)
 {
     const float keep = expf(-weight * CHUNK / (float)sync->params.memory_s);
     for (int x = 0; x < NUM_CELLS; x++)
-        add_row(sync->memory.cells[x], sync->chunk.cells[x], keep);
+        add_row(sync->memory.cells[x], sync->sums.cells[x], keep);
     for (int s = 0; s < MEASURES; s++)
-        add_row(sync->memory.energy[s], sync->chunk.energy[s], keep);
-    sync->evidence = sync->evidence * keep + weight * CHUNK;
+        add_row(sync->memory.energy[s], sync->sums.energy[s], keep);
+    const double before = (double)(sync->evidence * keep), now = (double)(weight * CHUNK);
+    sync->mean_s = (before * sync->mean_s + now * (double)sync->next / GRID_HZ) / (before + now);
+    sync->evidence = (float)(before + now);
     tyto_sync_renew(sync);
+}
+
+static void note_chunk(struct tyto_sync *sync, float weight)
+{
+    struct sync_chunk *chunk = &sync->chunks[sync->next_chunk];
+    chunk->weight = weight;
+    rank(sync, chunk->minus_log);
+    tyto_sync_add_surprise(&sync->surprise, chunk,
+                           expf(-weight * CHUNK / (float)sync->params.memory_s));
+    find_best(&sync->surprise);
+    sync->next_chunk = (sync->next_chunk + 1) % RECENT;
+    sync->num_chunks += sync->num_chunks < RECENT;
 }
 
 void tyto_sync_end_chunk(struct tyto_sync *sync)
 {
-    const float weight = sync->chunk_weight / CHUNK;
-    const uint32_t num_nulls = weigh_lags(&sync->chunk, sync->inverse);
+    const float weight = sync->sums_weight / CHUNK;
+    const uint32_t num_nulls = weigh_lags(&sync->sums, sync->inverse);
     if (weight >= least_weight && num_nulls >= LAGS) {
-        const int lead = sync->holds ? (int)lrintf(sync->held) : sync->slow.best;
+        const int lead = sync->holds ? (int)lrintf(sync->held) : sync->surprise.best;
         memset(sync->agreement, 0, sizeof(sync->agreement));
         for (int x = 0; x < NUM_CELLS; x++) {
             const int s = sync_measure_of(x);
-            const float scale = scale_of(sync->chunk.cells[x], sync->inverse[s], num_nulls);
-            add_cell(sync->chunk.cells[x], sync->inverse[s], scale, weigh_cell(sync, x, lead), ROW,
+            const float scale = scale_of(sync->sums.cells[x], sync->inverse[s], num_nulls);
+            add_cell(sync->sums.cells[x], sync->inverse[s], scale, weigh_cell(sync, x, lead), ROW,
                      sync->agreement[s]);
         }
         join_measures(sync, num_nulls, sync->agreement);
-        rank(sync, weight);
+        note_chunk(sync, weight);
         remember(sync, weight);
         tyto_sync_judge(sync);
     }
-    memset(&sync->chunk, 0, sizeof(sync->chunk));
-    sync->chunk_weight = 0;
+    memset(&sync->sums, 0, sizeof(sync->sums));
+    sync->sums_weight = 0;
     sync->num_blocks = 0;
 }
 

@@ -119,7 +119,7 @@ static void add_cells(struct tyto_sync *sync)
             if (sync->block[t][m] != 0)
                 add_lags(sync->fresh, line + t, sync->block[t][m]);
         }
-        add_row(sync->chunk.cells[x], sync->fresh);
+        add_row(sync->sums.cells[x], sync->fresh);
     }
 }
 
@@ -133,7 +133,7 @@ static void add_energy(struct tyto_sync *sync)
         memset(sync->fresh, 0, sizeof(sync->fresh));
         for (int t = 0; t < BLOCK; t++)
             add_lags(sync->fresh, line + t, 1);
-        add_row(sync->chunk.energy[i], sync->fresh);
+        add_row(sync->sums.energy[i], sync->fresh);
     }
 }
 
@@ -163,7 +163,7 @@ static void take_block(struct tyto_sync *sync)
     for (int i = 0; i < MEASURES; i++)
         fill_line(sync, i, weights);
     fill_block(sync, weights);
-    sync->chunk_weight += weigh(sync);
+    sync->sums_weight += weigh(sync);
     add_cells(sync);
     add_energy(sync);
     if (++sync->num_blocks == CHUNK)

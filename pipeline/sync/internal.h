@@ -36,6 +36,7 @@ enum {
     SLOT = TYTO_SYNC_RATE_HZ / 100, /* samples of one loudness: 10 ms */
     SOUND_RING = 4096, /* grid points, 82 s: what the farthest shift and late pictures need */
     MOTION_RING = 512,
+    RECENT = 12,   /* chunks among which a step is looked for */
     HISTORY = 512, /* offsets kept for drift */
 };
 
@@ -91,14 +92,20 @@ struct sync_sums {
     float energy[MEASURES][ROW];
 };
 
-/* How surprising each lag of the true window was in chunk after chunk: the sum of -ln p, where p is
- * the share of null lags that came as high. Without a relation each chunk adds 1 on average with a
- * variance of 1, however wild sound and motion are. */
+/* How surprising each lag of the true window is in a chunk: -ln p, where p is the share of null
+ * lags that come as high. Without a relation that is 1 on average with a variance of 1, however
+ * wild sound and motion are. */
+struct sync_chunk {
+    float minus_log[LAGS];
+    float weight;
+};
+
+/* The same of several chunks, summed with their weights. */
 struct sync_surprise {
     float sums[LAGS];
     float weight, square; /* sums of the chunks' weights, and of their squares */
     int best;             /* lag idx */
-    float score;          /* -log10 of the chance that no relation comes as high */
+    float score; /* -log10 of the chance that no relation comes as high */
 };
 
 struct sync_history {
@@ -112,16 +119,19 @@ struct tyto_sync {
     /* correlate.c */
     int64_t next; /* grid point at which the next block begins */
     float variance[NUM_MOTIONS], sound_variance[MEASURES];
-    uint32_t num_seen; /* grid points */
-    struct sync_sums chunk;
-    float chunk_weight; /* of the chunk's blocks, summed */
-    int num_blocks;     /* in it */
+    uint32_t num_seen;     /* grid points */
+    struct sync_sums sums; /* of the chunk that is being filled */
+    float sums_weight;     /* of its blocks, summed */
+    int num_blocks;        /* in it */
     /* agree.c */
     struct sync_sums memory;
     float evidence;         /* seconds, as remembered */
+    double mean_s;          /* when they were, on average */
     float scale[NUM_CELLS]; /* what turns a cell's remembered sums into deviations; 0: none */
     float curve[LAGS];      /* remembered, over cells */
-    struct sync_surprise slow, fast;
+    struct sync_surprise surprise;    /* as remembered */
+    struct sync_chunk chunks[RECENT]; /* the last ones */
+    uint32_t num_chunks, next_chunk;
     /* judge.c */
     bool holds;
     float held;          /* lag idx, between lags */
@@ -154,6 +164,9 @@ void tyto_sync_end_chunk(struct tyto_sync *sync);
 void tyto_sync_renew(struct tyto_sync *sync);
 /* The best lag near lag idx `at`, between lags, by what is remembered. */
 float tyto_sync_refine(const struct tyto_sync *sync, int at);
+/* Adds a chunk to a sum of which keep is kept; best and score stay as they were. */
+void tyto_sync_add_surprise(struct sync_surprise *surprise, const struct sync_chunk *chunk,
+                            float keep);
 /* -log10 of the chance that without a relation a surprise comes as high at any lag. */
 float tyto_sync_score(const struct sync_surprise *surprise, float sum);
 /* After each chunk that told anything. */

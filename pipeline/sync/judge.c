@@ -8,7 +8,9 @@
 #include "pipeline/sync/internal.h"
 
 /* Scores are -log10 of the chance that no relation comes as high. */
-static const float hold_score = 2.5f, keep_score = 1, step_score = 3;
+static const float hold_score = 2.5f, keep_score = 1, step_score = 3.5f;
+/* What many windows that are looked at cost: the logarithm of their number. */
+static const float recent_price = 1.1f;
 /* Lags: what is the same peak; a move that is a step. */
 static const float same_lags = 3, step_lags = 5;
 /* Chunks. */
@@ -37,7 +39,7 @@ static int64_t time_of(const struct tyto_sync *sync)
 static void note(struct tyto_sync *sync)
 {
     const uint32_t last = (sync->next_history + HISTORY - 1) % HISTORY;
-    const int64_t now_ns = time_of(sync);
+    const int64_t now_ns = llround(sync->mean_s * 1e9);
     if (sync->num_history > 0 && now_ns - sync->history[last].time_ns < history_ns)
         return;
     sync->history[sync->next_history] =
@@ -61,14 +63,6 @@ static float score_at(const struct sync_surprise *surprise, float lag)
     return tyto_sync_score(surprise, fmaxf(at[0], fmaxf(at[-1], at[1])));
 }
 
-/* What was remembered before a step says nothing of what is now. */
-static void forget(struct tyto_sync *sync)
-{
-    sync->memory = sync->chunk;
-    sync->slow = sync->fast;
-    tyto_sync_renew(sync);
-}
-
 static void hold(struct tyto_sync *sync, int at)
 {
     sync->holds = true;
@@ -77,28 +71,66 @@ static void hold(struct tyto_sync *sync, int at)
     sync->num_history = sync->next_history = 0;
 }
 
+/* The best lag that is not the held one, and whether it says more than that does. */
+static bool is_elsewhere(const struct tyto_sync *sync, const struct sync_surprise *surprise,
+                         struct sync_surprise *best)
+{
+    int at = -1;
+    for (int l = LAG0 - TYTO_SYNC_REACH; l <= LAG0 + TYTO_SYNC_REACH; l++) {
+        if (fabsf((float)l - sync->held) > step_lags &&
+            (at < 0 || surprise->sums[l] > surprise->sums[at]))
+            at = l;
+    }
+    const float score = tyto_sync_score(surprise, surprise->sums[at]) - recent_price;
+    if (score <= best->score || score_at(surprise, sync->held) > 0.5f * score)
+        return false;
+    *best = *surprise;
+    best->best = at;
+    best->score = score;
+    return true;
+}
+
+/* Among the last two, three... chunks those that say most that it is elsewhere. score 0: none. */
+static void look_for_step(const struct tyto_sync *sync, struct sync_surprise *ret_best)
+{
+    struct sync_surprise sum = {0};
+    *ret_best = (struct sync_surprise){.best = LAG0};
+    for (uint32_t i = 1; i <= sync->num_chunks; i++) {
+        const uint32_t at = (sync->next_chunk + RECENT - i) % RECENT;
+        tyto_sync_add_surprise(&sum, &sync->chunks[at], 1);
+        if (i >= 2)
+            (void)is_elsewhere(sync, &sum, ret_best);
+    }
+    (void)is_elsewhere(sync, &sync->surprise, ret_best);
+}
+
+/* What was remembered before a step says nothing of what is now. */
+static void forget(struct tyto_sync *sync, const struct sync_surprise *since)
+{
+    sync->memory = sync->sums;
+    sync->evidence = sync->sums_weight;
+    sync->mean_s = (double)sync->next / GRID_HZ;
+    sync->surprise = *since;
+    sync->num_chunks = 0;
+    tyto_sync_renew(sync);
+}
+
 static void judge_held(struct tyto_sync *sync)
 {
-    const struct sync_surprise *fast = &sync->fast, *slow = &sync->slow;
-    /* the newest evidence is elsewhere, and little of it where it was; or all of it is */
-    const bool fast_moves = fast->score >= step_score &&
-                            fabsf((float)fast->best - sync->held) > step_lags &&
-                            score_at(fast, sync->held) < 0.5f * fast->score;
-    const bool slow_moves = slow->score >= step_score &&
-                            fabsf((float)slow->best - sync->held) > step_lags &&
-                            score_at(slow, sync->held) < 0.5f * slow->score;
-    const int to = fast_moves ? fast->best : slow->best;
-    if (agree(sync, fast_moves || slow_moves, (float)to) >= AGREE_STEP) {
-        if (fast_moves)
-            forget(sync);
-        hold(sync, to);
+    struct sync_surprise step;
+    look_for_step(sync, &step);
+    const bool moves = step.score >= step_score;
+    if (agree(sync, moves, (float)step.best) >= AGREE_STEP) {
+        forget(sync, &step);
+        hold(sync, step.best);
         sync->num_steps++;
         return;
     }
     const float near = tyto_sync_refine(sync, (int)lrintf(sync->held));
     if (fabsf(near - sync->held) <= step_lags)
         sync->held = near;
-    sync->num_doubts = score_at(slow, sync->held) >= keep_score ? 0 : sync->num_doubts + 1;
+    const float score = score_at(&sync->surprise, sync->held);
+    sync->num_doubts = score >= keep_score ? 0 : sync->num_doubts + 1;
     if (sync->num_doubts >= DOUBT_LOSE) {
         sync->holds = false;
         sync->num_agreed = sync->num_doubts = 0;
@@ -110,9 +142,10 @@ void tyto_sync_judge(struct tyto_sync *sync)
     if (sync->holds) {
         judge_held(sync);
     } else {
-        const bool is_clear = sync->slow.score >= hold_score && sync->evidence >= least_evidence;
-        if (agree(sync, is_clear, (float)sync->slow.best) >= AGREE_HOLD)
-            hold(sync, sync->slow.best);
+        const bool is_clear =
+            sync->surprise.score >= hold_score && sync->evidence >= least_evidence;
+        if (agree(sync, is_clear, (float)sync->surprise.best) >= AGREE_HOLD)
+            hold(sync, sync->surprise.best);
     }
     if (sync->holds)
         note(sync);
@@ -171,8 +204,8 @@ static void find_interval(const struct tyto_sync *sync, float lag,
 
 void tyto_sync_get(const struct tyto_sync *sync, struct tyto_sync_estimate *ret_estimate)
 {
-    const float lag = sync->holds ? sync->held : tyto_sync_refine(sync, sync->slow.best);
-    const float score = score_at(&sync->slow, lag);
+    const float lag = sync->holds ? sync->held : tyto_sync_refine(sync, sync->surprise.best);
+    const float score = score_at(&sync->surprise, lag);
     struct tyto_sync_estimate estimate = {
         .status = sync->holds                            ? TYTO_SYNC_CONFIDENT
                   : sync->evidence >= unrelated_evidence ? TYTO_SYNC_UNRELATED
@@ -192,20 +225,20 @@ void tyto_sync_get(const struct tyto_sync *sync, struct tyto_sync_estimate *ret_
 void tyto_sync_get_curve(const struct tyto_sync *sync, float ret_curve[TYTO_SYNC_NUM_LAGS],
                          float *ret_null)
 {
-    memcpy(ret_curve, sync->slow.sums + LAG0 - TYTO_SYNC_REACH,
+    memcpy(ret_curve, sync->surprise.sums + LAG0 - TYTO_SYNC_REACH,
            TYTO_SYNC_NUM_LAGS * sizeof(*ret_curve));
     /* where the score passes -log10(0.05), by bisection: it rises with the sum */
     float low = 0, high = 1000;
     for (int i = 0; i < 40; i++) {
         const float middle = (low + high) / 2;
-        *(tyto_sync_score(&sync->slow, middle) < 1.30103f ? &low : &high) = middle;
+        *(tyto_sync_score(&sync->surprise, middle) < 1.30103f ? &low : &high) = middle;
     }
     *ret_null = high;
 }
 
 void tyto_sync_get_cells(const struct tyto_sync *sync, float ret_cells[TYTO_SYNC_NUM_PLACES])
 {
-    const int at = sync->holds ? (int)lrintf(sync->held) : sync->slow.best;
+    const int at = sync->holds ? (int)lrintf(sync->held) : sync->surprise.best;
     const float energy = sync->memory.energy[CHANGE][at];
     for (int x = 0; x < TYTO_SYNC_NUM_PLACES; x++)
         ret_cells[x] = energy > 0 ? sync->memory.cells[x][at] / sqrtf(energy) * sync->scale[x] : 0;

@@ -15,16 +15,14 @@ enum tyto_err tyto_sync_create(const struct tyto_sync_params *params, struct tyt
 {
     struct tyto_sync_params p = params ? *params : (struct tyto_sync_params){0};
     p.memory_s = p.memory_s > 0 ? p.memory_s : 120;
-    p.short_memory_s = p.short_memory_s > 0 ? p.short_memory_s : 20;
-    if (!(p.memory_s >= 1 && p.memory_s <= 1e6 && p.short_memory_s >= 1 &&
-          p.short_memory_s <= p.memory_s))
+    if (!(p.memory_s >= 1 && p.memory_s <= 1e6))
         return TYTO_ERR_INVALID;
     struct tyto_sync *sync = calloc(1, sizeof(*sync));
     if (!sync)
         return TYTO_ERR_NOMEM;
     sync->params = p;
     sync->next = INT64_MIN / 4;
-    sync->slow.best = sync->fast.best = LAG0;
+    sync->surprise.best = LAG0;
     tyto_sync_sound_init(&sync->sound);
     *ret_sync = sync;
     return TYTO_OK;

@@ -41,8 +41,7 @@ enum tyto_sync_status {
 const char *tyto_sync_status_text(enum tyto_sync_status status);
 
 struct tyto_sync_params {
-    double memory_s;       /* evidence counts 1/e after so much more of it came; 0: 120 */
-    double short_memory_s; /* the same where a step is looked for; 0: 12 */
+    double memory_s; /* evidence counts 1/e after so much more of it came; 0: 120 */
 };
 
 struct tyto_sync_estimate {
