@@ -105,7 +105,7 @@ struct sync_surprise {
     float sums[LAGS];
     float weight, square; /* sums of the chunks' weights, and of their squares */
     int best;             /* lag idx */
-    float score; /* -log10 of the chance that no relation comes as high */
+    float score;          /* -log10 of the chance that no relation comes as high */
 };
 
 struct sync_history {

@@ -18,6 +18,8 @@ enum { AGREE_HOLD = 2, AGREE_STEP = 2, DOUBT_LOSE = 12 };
 static const float least_evidence = 8, unrelated_evidence = 50;
 static const int64_t history_ns = 5000000000;
 enum { LEAST_DRIFT_POINTS = 12 };
+/* Standard errors from which on a drift is taken into account. */
+static const double sure_drift = 4;
 
 const char *tyto_sync_status_text(enum tyto_sync_status status)
 {
@@ -211,6 +213,7 @@ void tyto_sync_get(const struct tyto_sync *sync, struct tyto_sync_estimate *ret_
                   : sync->evidence >= unrelated_evidence ? TYTO_SYNC_UNRELATED
                                                          : TYTO_SYNC_LISTENING,
         .offset_ns = to_ns(lag),
+        .score = (double)score,
         .confidence = 1 - pow(10, -(double)score),
         .evidence_s = (double)sync->evidence,
         .num_steps = sync->num_steps,
@@ -219,6 +222,10 @@ void tyto_sync_get(const struct tyto_sync *sync, struct tyto_sync_estimate *ret_
     find_interval(sync, lag, &estimate);
     if (sync->holds)
         fit_drift(sync, &estimate);
+    /* what is remembered is older than now: a drift that is sure has gone on since */
+    if (estimate.has_drift && fabs(estimate.drift_ppm) > sure_drift * estimate.drift_error_ppm)
+        estimate.offset_ns +=
+            llround(estimate.drift_ppm * 1e-6 * ((double)estimate.time_ns - sync->mean_s * 1e9));
     *ret_estimate = estimate;
 }
 

@@ -18,31 +18,39 @@ static const float least_noise = 0.5f, least_cut = 3;
 /* The quarter of a cell's motions that is below its quiet. */
 static const float quiet_share = 0.25f, quiet_rate = 0.03f;
 
-bool tyto_sync_shrink(const struct tyto_frame *frame, uint8_t grey[TYTO_SYNC_GREY_BYTES])
+/* Mean of [x0, x1) x [y0, y1), of large parts every second row. */
+static uint8_t mean_of(const struct tyto_frame *frame, uint32_t x0, uint32_t x1, uint32_t y0,
+                       uint32_t y1)
 {
-    if (frame->format != TYTO_PIXEL_I420 && frame->format != TYTO_PIXEL_NV12)
-        return false;
+    const bool is_rgb = frame->format == TYTO_PIXEL_RGB;
+    const uint32_t row_step = y1 - y0 >= 8 ? 2 : 1, pixel = is_rgb ? 3 : 1;
+    uint32_t sum = 0, num = 0;
+    for (uint32_t y = y0; y < y1; y += row_step, num += x1 - x0) {
+        const uint8_t *row = frame->planes[0] + (size_t)y * frame->strides_bytes[0] + is_rgb;
+        if (is_rgb) {
+            for (uint32_t x = x0; x < x1; x++)
+                sum += row[(size_t)x * pixel];
+        } else {
+            for (uint32_t x = x0; x < x1; x++)
+                sum += row[x];
+        }
+    }
+    return (uint8_t)((sum + num / 2) / num);
+}
+
+void tyto_sync_shrink(const struct tyto_frame *frame, uint8_t grey[TYTO_SYNC_GREY_BYTES])
+{
     const uint32_t width = frame->width, height = frame->height;
     for (uint32_t j = 0; j < TYTO_SYNC_GREY_HEIGHT; j++) {
         const uint32_t y0 = j * height / TYTO_SYNC_GREY_HEIGHT;
-        uint32_t y1 = (j + 1) * height / TYTO_SYNC_GREY_HEIGHT;
-        y1 = y1 > y0 ? y1 : y0 + 1;
-        /* of large pictures every second row will do */
-        const uint32_t step = y1 - y0 >= 8 ? 2 : 1;
+        const uint32_t y1 = (j + 1) * height / TYTO_SYNC_GREY_HEIGHT;
         for (uint32_t i = 0; i < TYTO_SYNC_GREY_WIDTH; i++) {
             const uint32_t x0 = i * width / TYTO_SYNC_GREY_WIDTH;
-            uint32_t x1 = (i + 1) * width / TYTO_SYNC_GREY_WIDTH;
-            x1 = x1 > x0 ? x1 : x0 + 1;
-            uint32_t sum = 0, num = 0;
-            for (uint32_t y = y0; y < y1; y += step, num += x1 - x0) {
-                const uint8_t *row = frame->planes[0] + (size_t)y * frame->strides_bytes[0];
-                for (uint32_t x = x0; x < x1; x++)
-                    sum += row[x];
-            }
-            grey[j * TYTO_SYNC_GREY_WIDTH + i] = (uint8_t)((sum + num / 2) / num);
+            const uint32_t x1 = (i + 1) * width / TYTO_SYNC_GREY_WIDTH;
+            grey[j * TYTO_SYNC_GREY_WIDTH + i] =
+                mean_of(frame, x0, x1 > x0 ? x1 : x0 + 1, y0, y1 > y0 ? y1 : y0 + 1);
         }
     }
-    return true;
 }
 
 /* Mean change of the pixels of each cell, of four cells, of all. */

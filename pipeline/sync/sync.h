@@ -48,8 +48,9 @@ struct tyto_sync_estimate {
     enum tyto_sync_status status;
     int64_t offset_ns;       /* sound behind picture; CONFIDENT: the one believed, else the best */
     int64_t low_ns, high_ns; /* lags that the evidence hardly tells from the best, around it */
-    double confidence;       /* 0..1: that sound which shares nothing would not come as high */
-    double evidence_s;       /* seconds in which something moved and sounded, as remembered */
+    double score;      /* -log10 of the chance that streams which share nothing come as high */
+    double confidence; /* 0..1: that sound which shares nothing would not come as high */
+    double evidence_s; /* seconds in which something moved and sounded, as remembered */
     bool has_drift;
     double drift_ppm; /* by which the offset grows; of CONFIDENT offsets since the last step */
     double drift_error_ppm; /* its standard error */
@@ -71,9 +72,9 @@ void tyto_sync_sound(struct tyto_sync *sync, int64_t pts_ns, const float *sample
                      uint32_t num_samples);
 /* (TYTO_SYNC_GREY_HEIGHT, TYTO_SYNC_GREY_WIDTH) brightness, in order; times may jump. */
 void tyto_sync_picture(struct tyto_sync *sync, int64_t pts_ns, const uint8_t *grey);
-/* A small picture out of a frame, each of its pixels the mean of what it covers. False for a format
- * without a plane of brightness. */
-bool tyto_sync_shrink(const struct tyto_frame *frame, uint8_t grey[TYTO_SYNC_GREY_BYTES]);
+/* A small picture out of a frame, each of its pixels the mean of what it covers (of green, where
+ * there is no brightness). */
+void tyto_sync_shrink(const struct tyto_frame *frame, uint8_t grey[TYTO_SYNC_GREY_BYTES]);
 
 /* What is known now. Cheap. */
 void tyto_sync_get(const struct tyto_sync *sync, struct tyto_sync_estimate *ret_estimate);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "trainer/compose/mix.h"
-#include "trainer/random.h"
+#include "base/random.h"
 
 enum { STEP = TYTO_COMPOSE_RATE_HZ / TYTO_COMPOSE_MOTION_HZ };
 
