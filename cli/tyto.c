@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"watch", tyto_cmd_watch, "show what a running tytod sees and hears"},
     {"localize", tyto_cmd_localize, "find the events in files"},
+    {"sync", tyto_cmd_sync, "how far sound lies behind picture"},
     {"label", tyto_cmd_label, "check label files, or make one CSV of them"},
     {"compose", tyto_cmd_compose, "build labelled footage out of sounds and pictures"},
     {"features", tyto_cmd_features, "compute the features of recordings ahead of training"},

@@ -14,6 +14,7 @@ int tyto_cmd_devices(int argc, char **argv);
 int tyto_cmd_model(int argc, char **argv);
 int tyto_cmd_model_push(int argc, char **argv);
 int tyto_cmd_status(int argc, char **argv);
+int tyto_cmd_sync(int argc, char **argv);
 int tyto_cmd_train(int argc, char **argv);
 
 #endif

@@ -43,6 +43,8 @@ static const char help[] =
     "  --whole-seconds X     share of events that begin and end on whole seconds (default 0.5)\n"
     "  --distractors X       share of clips with an object, and with a sound, of no label\n"
     "                        (default 0.25)\n"
+    "  --moving X            share of objects that move with the loudness of their own sound, or,\n"
+    "                        silent ones, to a rhythm of their own (default 0)\n"
     "  --sheet N             DIR/sheet.html shows the first N clips (default 24)\n"
     "  --jobs N              threads (default: one per core)\n"
     "  --force               replace what is in DIR\n"
@@ -172,6 +174,7 @@ enum opt {
     OPT_CLIPS_PER_CAMERA,
     OPT_WHOLE_SECONDS,
     OPT_DISTRACTORS,
+    OPT_MOVING,
     OPT_SHEET,
     OPT_JOBS,
     OPT_FORCE,
@@ -195,6 +198,7 @@ static const struct option options[] = {
     {"clips-per-camera", required_argument, NULL, OPT_CLIPS_PER_CAMERA},
     {"whole-seconds", required_argument, NULL, OPT_WHOLE_SECONDS},
     {"distractors", required_argument, NULL, OPT_DISTRACTORS},
+    {"moving", required_argument, NULL, OPT_MOVING},
     {"sheet", required_argument, NULL, OPT_SHEET},
     {"jobs", required_argument, NULL, OPT_JOBS},
     {"force", no_argument, NULL, OPT_FORCE},
@@ -236,6 +240,8 @@ static bool take_option(struct command *command, enum opt option, const char *te
         return tyto_option_number("compose", "whole-seconds", text, 0, 1, &chosen->whole_seconds);
     if (option == OPT_DISTRACTORS)
         return tyto_option_number("compose", "distractors", text, 0, 1, &chosen->distractors);
+    if (option == OPT_MOVING)
+        return tyto_option_number("compose", "moving", text, 0, 1, &chosen->moving);
     if (option == OPT_FPS) {
         const bool ok = tyto_option_number("compose", "fps", text, 1, 60, &chosen->fps);
         chosen->fps = round(chosen->fps * 1000) / 1000;

@@ -165,11 +165,14 @@ static uint32_t sample_at(int64_t time_ns, uint32_t num_samples)
     return at < 0 ? 0 : at > num_samples ? num_samples : (uint32_t)at;
 }
 
-/* Adds one sound to the mix; alone has room for num_samples. */
-static enum tyto_err add_sound(const struct tyto_compose_sound *sound, double noise_power,
-                               float *recording, uint32_t num_recorded, float *alone, float *mix,
+/* Adds sound number s to the mix; alone has room for num_samples. */
+static enum tyto_err add_sound(const struct tyto_compose_scene *scene, uint32_t s,
+                               struct tyto_compose_motions *motions, float *recording,
+                               uint32_t num_recorded, float *alone, float *mix,
                                uint32_t num_samples)
 {
+    const struct tyto_compose_sound *sound = &scene->sounds[s];
+    const double noise_power = db_to_power((double)scene->noise_db);
     const uint32_t begin = sample_at(sound->begin_ns, num_samples);
     const uint32_t end = sample_at(sound->end_ns, num_samples);
     if (end <= begin)
@@ -181,6 +184,8 @@ static enum tyto_err add_sound(const struct tyto_compose_sound *sound, double no
     memset(alone, 0, num_samples * sizeof(*alone));
     repeat(sound, recording, num_recorded, alone + begin, end - begin);
     fade_ends(alone + begin, end - begin);
+    if (motions)
+        tyto_compose_motions_hear(motions, s, alone, begin, end);
     /* the tail takes a second more than the sound at most, and ends with the clip */
     const uint32_t tail = (uint32_t)((double)sound->room_s * TYTO_COMPOSE_RATE_HZ);
     const uint32_t last = tail < num_samples - end ? end + tail : num_samples;
@@ -261,7 +266,8 @@ static enum tyto_err make_babble(const struct tyto_compose_scene *scene,
 }
 
 enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
-                               const struct tyto_compose_sounds *sounds, float *ret_samples,
+                               const struct tyto_compose_sounds *sounds,
+                               struct tyto_compose_motions *motions, float *ret_samples,
                                uint32_t num_samples, float *ret_gain, struct tyto_fault *ret_fault)
 {
     float *alone = malloc((size_t)num_samples * sizeof(*alone) + 1);
@@ -284,8 +290,8 @@ enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
                            ret_fault);
         if (err != TYTO_OK)
             break;
-        err = add_sound(&scene->sounds[s], noise_power, recording, num_recorded, alone, ret_samples,
-                        num_samples);
+        err =
+            add_sound(scene, s, motions, recording, num_recorded, alone, ret_samples, num_samples);
         free(recording);
         if (err == TYTO_ERR_FORMAT)
             err = tyto_fault_set(
