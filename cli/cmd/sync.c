@@ -308,7 +308,7 @@ int tyto_cmd_sync(int argc, char **argv)
         (void)tyto_command_complain(&command, num_files ? "one file or URI at a time"
                                                         : "no file and no URI was named");
     } else if (result == TYTO_COMMAND_RUN) {
-        tyto_interrupt_catch();
+        tyto_interrupt_catch(130);
         status = run_options(&options, argv[1]);
     }
     tyto_command_finish(&command, &options);

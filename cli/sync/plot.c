@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/replace.h"
+
 enum { WIDTH = 860, HEIGHT = 260, LEFT = 70, TOP = 16, RIGHT = 16, BOTTOM = 40, CELL = 36 };
 
 static const char head[] =
@@ -154,18 +156,18 @@ enum tyto_err tyto_sync_plot(const char *path, const char *title, const struct t
                              const struct tyto_sync_estimate *estimates, uint32_t num_estimates,
                              struct tyto_fault *ret_fault)
 {
-    char part[4096];
-    const int len = snprintf(part, sizeof(part), "%s.part", path);
-    if (len < 0 || (size_t)len >= sizeof(part))
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, path, 0, NULL, "the path is too long");
-    FILE *out = fopen(part, "w");
-    if (!out)
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
-    put_page(out, title, sync, estimates, num_estimates);
-    const bool ok = !ferror(out);
-    if (fclose(out) == 0 && ok && rename(part, path) == 0)
-        return TYTO_OK;
+    struct tyto_replace *page = NULL;
+    enum tyto_err err = tyto_replace_begin(path, 0666, &page);
+    FILE *out = err ? NULL : tyto_replace_file(page);
+    if (!err && !out)
+        err = TYTO_ERR_NOMEM;
+    if (!err) {
+        put_page(out, title, sync, estimates, num_estimates);
+        err = tyto_replace_commit(&page);
+    }
     const int why = errno;
-    (void)remove(part);
-    return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(why));
+    tyto_replace_abandon(&page);
+    return err ? tyto_fault_set(ret_fault, err, path, 0, NULL, "%s",
+                                err == TYTO_ERR_IO ? strerror(why) : tyto_err_text(err))
+               : TYTO_OK;
 }

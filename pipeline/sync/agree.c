@@ -214,11 +214,12 @@ static void note_chunk(struct tyto_sync *sync, float weight)
     sync->num_chunks += sync->num_chunks < RECENT;
 }
 
-void tyto_sync_end_chunk(struct tyto_sync *sync)
+bool tyto_sync_end_chunk(struct tyto_sync *sync)
 {
     const float weight = sync->sums_weight / CHUNK;
     const uint32_t num_nulls = weigh_lags(&sync->sums, sync->inverse);
-    if (weight >= least_weight && num_nulls >= LAGS) {
+    const bool tells = weight >= least_weight && num_nulls >= LAGS;
+    if (tells) {
         const int lead = sync->holds ? (int)lrintf(sync->held) : sync->surprise.best;
         memset(sync->agreement, 0, sizeof(sync->agreement));
         for (int x = 0; x < NUM_CELLS; x++) {
@@ -230,11 +231,11 @@ void tyto_sync_end_chunk(struct tyto_sync *sync)
         join_measures(sync, num_nulls, sync->agreement);
         note_chunk(sync, weight);
         remember(sync, weight);
-        tyto_sync_judge(sync);
     }
     memset(&sync->sums, 0, sizeof(sync->sums));
     sync->sums_weight = 0;
     sync->num_blocks = 0;
+    return tells;
 }
 
 float tyto_sync_refine(const struct tyto_sync *sync, int at)

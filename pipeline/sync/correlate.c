@@ -166,8 +166,8 @@ static void take_block(struct tyto_sync *sync)
     sync->sums_weight += weigh(sync);
     add_cells(sync);
     add_energy(sync);
-    if (++sync->num_blocks == CHUNK)
-        tyto_sync_end_chunk(sync);
+    if (++sync->num_blocks == CHUNK && tyto_sync_end_chunk(sync))
+        tyto_sync_judge(sync);
 }
 
 void tyto_sync_advance(struct tyto_sync *sync)

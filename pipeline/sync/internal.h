@@ -158,8 +158,9 @@ static inline int64_t sync_grid_of(int64_t ns)
 
 /* Takes every block for which motion and sound are there. */
 void tyto_sync_advance(struct tyto_sync *sync);
-/* Judges the chunk, adds it to what is remembered, and begins another. */
-void tyto_sync_end_chunk(struct tyto_sync *sync);
+/* Ranks the chunk, adds it to what is remembered, and begins another. Whether it told anything:
+ * then tyto_sync_judge() is due. */
+bool tyto_sync_end_chunk(struct tyto_sync *sync);
 /* Scales and curve of what is remembered, after it changed. */
 void tyto_sync_renew(struct tyto_sync *sync);
 /* The best lag near lag idx `at`, between lags, by what is remembered. */

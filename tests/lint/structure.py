@@ -62,7 +62,8 @@ FOLDERS = {
         "train": {"common"},
         "eval": {"common", "event"},
         "localize": {"event"},
-        "cmd": {"common", "event", "train", "eval", "localize"},
+        "sync": {"common", "event"},
+        "cmd": {"common", "event", "train", "eval", "localize", "sync"},
         ".": {"cmd", "common"},
     },
 }

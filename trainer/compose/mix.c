@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "trainer/compose/power.h"
 
 enum {
     FRAME = 320, /* samples of one loudness: 20 ms */
@@ -18,14 +19,6 @@ enum {
 };
 
 static const float quiet_share = 0.05f, full_scale = 0.98f;
-
-double tyto_compose_power(const float *samples, uint32_t num_samples)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < num_samples; i++)
-        sum += (double)samples[i] * (double)samples[i];
-    return num_samples ? sum / num_samples : 0;
-}
 
 static double db_to_power(double db)
 {

@@ -42,7 +42,4 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_compose_reverberate(float *samples, uint32_t num_samples, float room_s,
                                        float wet_db, uint64_t seed);
 
-/* Mean power, 0 for none. */
-double tyto_compose_power(const float *samples, uint32_t num_samples);
-
 #endif

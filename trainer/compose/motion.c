@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/compose/mix.h"
 #include "base/random.h"
+#include "trainer/compose/power.h"
 
 enum { STEP = TYTO_COMPOSE_RATE_HZ / TYTO_COMPOSE_MOTION_HZ };
 
