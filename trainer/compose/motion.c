@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "trainer/compose/mix.h"
 #include "trainer/compose/power.h"
 
 enum { STEP = TYTO_COMPOSE_RATE_HZ / TYTO_COMPOSE_MOTION_HZ };
