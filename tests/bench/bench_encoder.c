@@ -171,6 +171,13 @@ static enum tyto_err run_visual(void *user)
     return tyto_visual_run(user, &frame, 1);
 }
 
+static enum tyto_err run_find(void *user)
+{
+    struct tyto_detection found[16];
+    uint32_t num = 0;
+    return tyto_visual_find(user, 0, 0.35f, found, 16, &num);
+}
+
 static enum tyto_err run_audio(void *user)
 {
     const float *const pcm[] = {sound};
@@ -190,6 +197,8 @@ static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_e
     must(tyto_visual_create(&visual_params, &visual, &fault), "visual encoder");
     (void)snprintf(name, sizeof(name), "visual encoder on 720p, %s", exec_name(kind));
     bench(name, run_visual, visual);
+    if (tyto_visual_detector(visual))
+        bench("its boxes", run_find, visual);
     tyto_visual_destroy(&visual);
 
     (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);
