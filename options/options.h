@@ -28,6 +28,7 @@ enum tyto_option_type {
     TYTO_OPTION_F64,
     TYTO_OPTION_TIME,  /* int64_t, nanoseconds; written in the row's unit */
     TYTO_OPTION_BYTES, /* uint64_t; written in the row's unit */
+    TYTO_OPTION_RANGE, /* double[2], low and high: "LOW:HIGH" */
     TYTO_OPTION_CHARS, /* char[size] */
     TYTO_OPTION_TEXT,  /* char *, owned; NULL: not given */
     TYTO_OPTION_TEXTS, /* struct tyto_texts; at most `max` of them */
@@ -53,6 +54,7 @@ struct tyto_option {
     const struct tyto_word *words; /* WORD: all; a number: words for special values. Or NULL */
     const char *value;             /* "FILE", for people; NULL: from the type */
     const char *help;    /* one sentence or more, any length, in lower case, no full stop */
+    bool is_needed;      /* must be given; for people: whoever reads checks it */
     bool is_hidden;      /* not in --help, man pages and completions */
     const char *absent;  /* what holds when nothing is given, where no value says it */
     const char *example; /* a value for the example file, where the default is none */

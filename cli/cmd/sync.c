@@ -98,7 +98,7 @@ static enum tyto_err init_options(void *memory)
 static const struct tyto_option_group groups[] = {
     {.title = "Options", .rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
 
-static const struct tyto_command command = {
+const struct tyto_command tyto_command_sync = {
     .name = "tyto sync",
     .summary = "how far sound lies behind picture, from what moves when it sounds",
     .usage = "tyto sync FILE|URI [OPTION...]",
@@ -279,8 +279,8 @@ static int run_options(const struct options *options, const char *file)
         .should_stop = tyto_interrupt_should_stop,
     };
     if (options->step && !read_step(options->step, &params)) {
-        (void)tyto_command_complain(&command, "--audio-step must be T:S in seconds, not '%s'",
-                                    options->step);
+        (void)tyto_command_complain(&tyto_command_sync,
+                                    "--audio-step must be T:S in seconds, not '%s'", options->step);
         return 2;
     }
     run.kept = malloc(MAX_KEPT * sizeof(*run.kept));
@@ -301,16 +301,16 @@ int tyto_cmd_sync(int argc, char **argv)
     int num_files = 0, status = 2;
     (void)init_options(&options);
     const enum tyto_command_result result =
-        tyto_command_read(&command, argc, argv, &options, &num_files);
+        tyto_command_read(&tyto_command_sync, argc, argv, &options, &num_files);
     if (result == TYTO_COMMAND_DONE) {
         status = 0;
     } else if (result == TYTO_COMMAND_RUN && num_files != 1) {
-        (void)tyto_command_complain(&command, num_files ? "one file or URI at a time"
-                                                        : "no file and no URI was named");
+        (void)tyto_command_complain(&tyto_command_sync, num_files ? "one file or URI at a time"
+                                                                  : "no file and no URI was named");
     } else if (result == TYTO_COMMAND_RUN) {
         tyto_interrupt_catch(130);
         status = run_options(&options, argv[1]);
     }
-    tyto_command_finish(&command, &options);
+    tyto_command_finish(&tyto_command_sync, &options);
     return status;
 }

@@ -137,11 +137,11 @@ const struct tyto_option_group tyto_config_groups[TYTO_CONFIG_NUM_GROUPS] = {
 #define AT(field) TYTO_OPTION_AT(struct tyto_config_camera, field)
 
 static const struct tyto_option camera[] = {
-    {.key = "id", .type = TYTO_OPTION_CHARS, AT(id), .value = "ID", .absent = "must be given",
+    {.key = "id", .type = TYTO_OPTION_CHARS, AT(id), .value = "ID", .is_needed = true,
      .example = "front-door", .check = tyto_option_check_id,
      .help = "its name in events: a-z, 0-9, '_' and '-'"},
     {.key = "uri", .type = TYTO_OPTION_CHARS, AT(uri), .is_place = true, .value = "URI",
-     .absent = "must be given", .example = "rtsp://user:password@192.168.1.20:554/stream",
+     .is_needed = true, .example = "rtsp://user:password@192.168.1.20:554/stream",
      .help = "a file, rtsp://, http(s)://, srt:// or v4l2:///dev/video0"},
     {.key = "transport", .type = TYTO_OPTION_WORD, AT(source.transport),
      .words = TYTO_WORDS(TYTO_TRANSPORT_LIST), .help = "what RTSP's streams come over"},

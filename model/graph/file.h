@@ -10,17 +10,19 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/words.h"
 #include "files/digest.h"
 #include "model/graph/detector.h"
 #include "model/graph/graph.h"
 #include "shaders/log_mel/log_mel.h"
 
-enum tyto_encoder_kind {
-    TYTO_ENCODER_GENERIC, /* the graph and nothing else */
-    TYTO_ENCODER_VISUAL,  /* input (H, W, 3 or 4): x = (pixel - mean) * scale, pixel 0..255 */
-    TYTO_ENCODER_AUDIO,   /* input (frames, bands, 1) of log-mel; may say how it is made */
-    TYTO_ENCODER_NUM_KINDS
-};
+/* visual: input (H, W, 3 or 4), x = (pixel - mean) * scale, pixel 0..255. audio: input (frames,
+ * bands, 1) of log-mel; may say how it is made. */
+#define TYTO_ENCODER_LIST(X)                                                                       \
+    X(TYTO_ENCODER_GENERIC, "generic", "the graph and nothing else")                               \
+    X(TYTO_ENCODER_VISUAL, "visual", "from a picture's pixels")                                    \
+    X(TYTO_ENCODER_AUDIO, "audio", "from a log-mel spectrogram")
+enum tyto_encoder_kind { TYTO_ENCODER_LIST(TYTO_WORD_ENUM) TYTO_ENCODER_NUM_KINDS };
 
 /* How a picture becomes the input of a visual encoder. */
 enum tyto_fit {

@@ -22,15 +22,10 @@ struct tyto_encoder_floats {
 
 static const uint64_t max_floats = 1u << 28;
 
-static const char *const kind_names[TYTO_ENCODER_NUM_KINDS] = {
-    [TYTO_ENCODER_GENERIC] = "generic",
-    [TYTO_ENCODER_VISUAL] = "visual",
-    [TYTO_ENCODER_AUDIO] = "audio",
-};
-
 const char *tyto_encoder_kind_name(enum tyto_encoder_kind kind)
 {
-    return (unsigned)kind < TYTO_ENCODER_NUM_KINDS ? kind_names[kind] : "?";
+    const char *word = tyto_word_of(TYTO_WORDS(TYTO_ENCODER_LIST), kind);
+    return word ? word : "?";
 }
 
 enum tyto_err tyto_encoder_file_create(struct tyto_encoder_file **ret_file)
@@ -315,10 +310,8 @@ static enum tyto_err read_all(const struct reader *reader)
                               "model import`",
                               format ? format : "");
     const char *kind = tyto_weights_meta(reader->weights, "tyto.kind");
-    int idx = 0;
-    while (kind && idx < TYTO_ENCODER_NUM_KINDS && strcmp(kind, kind_names[idx]) != 0)
-        idx++;
-    if (!kind || idx == TYTO_ENCODER_NUM_KINDS)
+    uint32_t idx = 0;
+    if (!kind || !tyto_word_find(TYTO_WORDS(TYTO_ENCODER_LIST), kind, &idx))
         return wrong_meta(reader, "tyto.kind", "expected visual, audio or generic");
     reader->file->kind = (enum tyto_encoder_kind)idx;
     enum tyto_err err = read_graph(reader);

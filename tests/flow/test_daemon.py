@@ -130,17 +130,17 @@ def wrong_usage_says_what_is_wrong(world):
             ("tytod", ["--log", "loud", "x.mp4"], "--log: 'loud' must be one of: auto, human, json"),
             ("tyto", ["watsh"], "Did you mean 'watch'?"),
             ("tyto", [], "usage: tyto"),
-            ("tyto", ["watch", "--camera", "Front Door"], "--camera cannot be 'Front Door'"),
-            ("tyto", ["watch", "--count", "many"], "--count wants a whole number from 1 to"),
+            ("tyto", ["watch", "--camera", "Front Door"], "--camera: 'Front Door' must be 1 to 64"),
+            ("tyto", ["watch", "--count", "many"], "--count: 'many' must be a whole number from 1 to"),
             ("tyto", ["watch", "udp:nonsense"], "cannot watch udp:nonsense"),
+            ("tytod", ["--endpoint", "tcp://0.0.0.0:1", "a.mp4"], "nothing is encrypted"),
+            ("tytod", ["--device", "x", "a.mp4"], "must be auto, gpu, cpu or an index"),
             ("tyto", ["devices", "x"], "takes no 'x'")):
         result = world.run(name, *arguments)
         assert result.returncode == 2, (name, arguments, result)
         assert said in result.stderr, (name, arguments, result.stderr)
     for arguments, said in ((["Bad=rtsp://h/s"], "'Bad' is no camera name"),
                             (["gopher://h"], "unknown scheme 'gopher'"),
-                            (["--endpoint", "tcp://0.0.0.0:1", "a.mp4"], "nothing is encrypted"),
-                            (["--device", "x", "a.mp4"], "must be auto, gpu, cpu or an index"),
                             (["--models", "/nonexistent", "a.mp4"], "run scripts/setup"),
                             (["--config", "/nonexistent.yaml"], "cannot be opened")):
         result = world.run("tytod", *arguments)
