@@ -153,7 +153,7 @@ static struct tyto_bind bind_of(struct place place)
     return (struct tyto_bind){.buf = place.buf, .offset_bytes = place.offset_bytes};
 }
 
-static enum tyto_err record_conv(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_conv(const struct recording *rec, const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -192,7 +192,7 @@ static enum tyto_err record_conv(const struct recording *rec, const struct tyto_
                             &args);
 }
 
-static enum tyto_err record_linear(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_linear(const struct recording *rec, const struct tyto_exec_step *step)
 {
     const struct place x = place_of(rec, step->in_idx), y = place_of(rec, step->out_idx);
     struct tyto_gemm_args args = {
@@ -213,7 +213,7 @@ static enum tyto_err record_linear(const struct recording *rec, const struct tyt
                             &args);
 }
 
-static enum tyto_err record_dwconv(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_dwconv(const struct recording *rec, const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -247,7 +247,8 @@ static enum tyto_err record_dwconv(const struct recording *rec, const struct tyt
 }
 
 /* Sum, scale, activation, or (in = out, COPY) the activation after a pool. */
-static enum tyto_err record_elementwise(const struct recording *rec, const struct tyto_step *step,
+static enum tyto_err record_elementwise(const struct recording *rec,
+                                        const struct tyto_exec_step *step,
                                         enum tyto_elementwise_op op, uint32_t in_idx)
 {
     const struct tyto_executor_vk *exec = rec->exec;
@@ -274,7 +275,7 @@ static enum tyto_err record_elementwise(const struct recording *rec, const struc
     return tyto_elementwise_record(exec->elementwise, rec->plan, &shape, &binds);
 }
 
-static enum tyto_err record_pool(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_pool(const struct recording *rec, const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -302,7 +303,7 @@ static enum tyto_err record_pool(const struct recording *rec, const struct tyto_
     return tyto_pool_record(rec->exec->pool, rec->plan, &shape, &x, &y);
 }
 
-static enum tyto_err record_resize(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_resize(const struct recording *rec, const struct tyto_exec_step *step)
 {
     static const enum tyto_resize_mode modes[TYTO_RESIZE_NUM] = {
         [TYTO_RESIZE_NEAREST] = TYTO_RESIZE_MODE_NEAREST,
@@ -328,7 +329,7 @@ static enum tyto_err record_resize(const struct recording *rec, const struct tyt
 }
 
 /* CONCAT and STACK: each input is copied, by a pool of one value, between the others. */
-static enum tyto_err record_parts(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_parts(const struct recording *rec, const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -362,7 +363,7 @@ static enum tyto_err record_parts(const struct recording *rec, const struct tyto
     return err;
 }
 
-static enum tyto_err record_softmax(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_softmax(const struct recording *rec, const struct tyto_exec_step *step)
 {
     const struct tyto_value *out = &rec->exec->graph->values[step->out_idx];
     const uint64_t rows = (uint64_t)out->h * out->w * rec->num_rows;
@@ -374,7 +375,7 @@ static enum tyto_err record_softmax(const struct recording *rec, const struct ty
     return tyto_softmax_record(rec->exec->softmax, rec->plan, (uint32_t)rows, out->c, &x, &y);
 }
 
-static enum tyto_err record_step(const struct recording *rec, const struct tyto_step *step)
+static enum tyto_err record_step(const struct recording *rec, const struct tyto_exec_step *step)
 {
     enum tyto_err err = TYTO_ERR_UNSUPPORTED;
 
@@ -469,7 +470,7 @@ static bool is_bound_whole(const struct tyto_executor_vk *exec, uint32_t value_i
     bool parts = false;
 
     for (uint32_t s = 0; s < exec->layout.num_steps; s++) {
-        const struct tyto_step *step = &exec->layout.steps[s];
+        const struct tyto_exec_step *step = &exec->layout.steps[s];
         const struct tyto_layer *layer = &exec->graph->layers[step->layer_idx];
         for (uint32_t i = 0; i < tyto_layer_num_inputs(layer); i++)
             if (layer->in_idx[i] == value_idx)
