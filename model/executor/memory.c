@@ -35,11 +35,11 @@ static bool can_take_sum(const struct tyto_graph *graph, uint32_t layer_idx, uin
            (other_maker == UINT32_MAX || other_maker < layer_idx);
 }
 
-static struct tyto_step step_of(const struct tyto_graph *graph, uint32_t layer_idx)
+static struct tyto_exec_step step_of(const struct tyto_graph *graph, uint32_t layer_idx)
 {
     const struct tyto_layer *layer = &graph->layers[layer_idx];
 
-    return (struct tyto_step){
+    return (struct tyto_exec_step){
         .layer_idx = layer_idx,
         .in_idx = layer->in_idx[0],
         .residual_idx = layer->op == TYTO_LAYER_ADD ? layer->in_idx[1] : TYTO_NO_VALUE,
@@ -61,7 +61,7 @@ static bool take_sum(const struct tyto_graph *graph, struct tyto_graph_plan *pla
         if (add->in_idx[0] == add->in_idx[1] || !can_take_sum(graph, maker, other_idx))
             continue;
         for (uint32_t s = 0; s < plan->num_steps; s++) {
-            struct tyto_step *step = &plan->steps[s];
+            struct tyto_exec_step *step = &plan->steps[s];
             if (step->layer_idx != maker || step->residual_idx != TYTO_NO_VALUE)
                 continue;
             step->residual_idx = other_idx;
@@ -123,7 +123,7 @@ static void lay_values(const struct tyto_graph *graph, struct tyto_graph_plan *p
     plan->slot_of[0] = pick_slot(plan, taken, tyto_value_num_floats(&graph->values[0]));
     taken[plan->slot_of[0]] = true;
     for (uint32_t s = 0; s < plan->num_steps; s++) {
-        const struct tyto_step *step = &plan->steps[s];
+        const struct tyto_exec_step *step = &plan->steps[s];
         const uint64_t floats = tyto_value_num_floats(&graph->values[step->out_idx]);
         /* An output gets a slot that nobody had before, so that it survives the run. */
         bool all_taken[TYTO_GRAPH_MAX_VALUES + 1];

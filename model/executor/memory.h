@@ -15,7 +15,7 @@
 #define TYTO_NO_SLOT UINT32_MAX
 
 /* A layer with the sum after it, when that could be taken in. */
-struct tyto_step {
+struct tyto_exec_step {
     uint32_t layer_idx;
     uint32_t in_idx;       /* first input */
     uint32_t residual_idx; /* added before act; TYTO_NO_VALUE: none. ADD: its second input */
@@ -27,7 +27,7 @@ struct tyto_step {
 
 struct tyto_graph_plan {
     uint32_t num_steps, num_slots;
-    struct tyto_step steps[TYTO_GRAPH_MAX_LAYERS];
+    struct tyto_exec_step steps[TYTO_GRAPH_MAX_LAYERS];
     uint32_t slot_of[TYTO_GRAPH_MAX_VALUES];         /* TYTO_NO_SLOT: value is never made */
     uint64_t slot_floats[TYTO_GRAPH_MAX_VALUES + 1]; /* of one item */
 };

@@ -136,7 +136,7 @@ static bool is_bound_whole(const struct tyto_executor_vk *exec, uint32_t value_i
     bool parts = false;
 
     for (uint32_t s = 0; s < exec->layout.num_steps; s++) {
-        const struct tyto_step *step = &exec->layout.steps[s];
+        const struct tyto_exec_step *step = &exec->layout.steps[s];
         const struct tyto_layer *layer = &exec->graph->layers[step->layer_idx];
         for (uint32_t i = 0; i < tyto_layer_num_inputs(layer); i++)
             if (layer->in_idx[i] == value_idx)

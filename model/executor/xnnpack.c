@@ -95,7 +95,8 @@ static void plan_lifetimes(const struct tyto_graph *graph, uint32_t chunk, struc
         const struct tyto_layer *layer = &graph->layers[i];
         plan->born[layer->out_idx] = i + 1;
         plan->dies[layer->out_idx] = i + 1;
-        plan->sizes[layer->out_idx] = round_up(tyto_value_num_floats(&graph->values[layer->out_idx]) * chunk);
+        plan->sizes[layer->out_idx] =
+            round_up(tyto_value_num_floats(&graph->values[layer->out_idx]) * chunk);
         for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
             plan->dies[layer->in_idx[j]] = i + 1;
     }
@@ -345,7 +346,8 @@ static void set_inputs(const struct tyto_executor_xnn *exec, const struct tyto_g
         layer->op == TYTO_LAYER_CONCAT ? (uint64_t)step->out_shape.h * step->out_shape.w : 1;
     for (uint32_t i = 0; i < step->num_ins; i++) {
         step->in[i] = exec->arena + memory->offsets[layer->in_idx[i]];
-        step->widths[i] = tyto_value_num_floats(&graph->values[layer->in_idx[i]]) / step->num_places;
+        step->widths[i] =
+            tyto_value_num_floats(&graph->values[layer->in_idx[i]]) / step->num_places;
     }
 }
 

@@ -164,7 +164,7 @@ static void slots_are_never_shared_by_living_values(void **state)
         memset(holds, 0xff, sizeof(holds));
         holds[plan.slot_of[0]] = 0;
         for (uint32_t s = 0; s < plan.num_steps; s++) {
-            const struct tyto_step *step = &plan.steps[s];
+            const struct tyto_exec_step *step = &plan.steps[s];
             const uint32_t out_slot = plan.slot_of[step->out_idx];
             const struct tyto_layer *layer = &graph.layers[step->layer_idx];
             for (uint32_t i = 0; i < layer->num_ins; i++) {

@@ -2,11 +2,6 @@
 /* TFLite's ops, one converter each, and the list of all. */
 #include "model/import/tflite/ops.h"
 
-static uint64_t num_elems(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
 /* Fields 0..2 of all windowed ops' options are padding, stride_w, stride_h. */
 static enum tyto_err read_window(struct tyto_tflite_converter *conv,
                                  const struct tyto_tflite_node *node,
@@ -150,7 +145,7 @@ static enum tyto_err convert_linear(struct tyto_tflite_converter *conv,
         err = weight_dims(conv, node, 2, &dims);
     if (err)
         return err;
-    if (num_elems(&in.view) != dims[1])
+    if (tyto_value_num_floats(&in.view) != dims[1])
         return tyto_build_fail(conv->build, TYTO_ERR_SHAPE,
                                "weights (%u,%u) do not fit the input (%u,%u,%u); a fully connected "
                                "layer cannot follow a new input size",

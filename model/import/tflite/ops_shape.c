@@ -2,11 +2,6 @@
 /* TFLite's ops that move values about and compute nothing. */
 #include "model/import/tflite/ops.h"
 
-static uint64_t num_elems(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
 /* The axis of a view that a tensor's axis is (0 H, 1 W, 2 C); see tyto_tflite_view. */
 static int view_axis(const struct tyto_tflite_tensor *tensor, int32_t axis)
 {
@@ -58,12 +53,12 @@ enum tyto_err tyto_tflite_convert_reshape(struct tyto_tflite_converter *conv,
     if (err)
         return err;
     struct tyto_value view = tyto_tflite_view(&conv->model.tensors[node->out]);
-    if (num_elems(&view) != num_elems(&in.view)) {
+    if (tyto_value_num_floats(&view) != tyto_value_num_floats(&in.view)) {
         /* The file's shape is for the file's input size. A flat one follows a new size, and so do
          * rows of a fixed length, e.g. the 4 numbers of each box. */
         const struct tyto_tflite_tensor *from = &conv->model.tensors[node->in[0]];
         const struct tyto_tflite_tensor *to = &conv->model.tensors[node->out];
-        const uint64_t row = (uint64_t)view.w * view.c, num = num_elems(&in.view);
+        const uint64_t row = (uint64_t)view.w * view.c, num = tyto_value_num_floats(&in.view);
         const bool flat = view.h == 1 && view.w == 1;
         if (tyto_tflite_num_elems(from) != tyto_tflite_num_elems(to) || (!flat && !row) ||
             (!flat && num % row) || num / (flat ? 1 : row) > TYTO_GRAPH_MAX_DIM)

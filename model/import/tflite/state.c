@@ -2,11 +2,6 @@
 /* What became of a tensor, and how an op reads it. */
 #include "model/import/tflite/ops.h"
 
-static uint64_t num_elems(const struct tyto_value *value)
-{
-    return (uint64_t)value->h * value->w * value->c;
-}
-
 static bool same_shape(const struct tyto_value *a, const struct tyto_value *b)
 {
     return a->h == b->h && a->w == b->w && a->c == b->c;
@@ -64,7 +59,7 @@ enum tyto_err tyto_tflite_shaped_input(struct tyto_tflite_converter *conv,
     struct tyto_value *shape = &build->values[ret_state->value];
     if (same_shape(view, shape))
         return TYTO_OK;
-    if (num_elems(view) != num_elems(shape))
+    if (tyto_value_num_floats(view) != tyto_value_num_floats(shape))
         return tyto_build_fail(build, TYTO_ERR_UNSUPPORTED,
                                "the input was reshaped from (%u,%u,%u) to (%u,%u,%u)", shape->h,
                                shape->w, shape->c, view->h, view->w, view->c);
