@@ -110,6 +110,8 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
     int64_t ns;
     if (!running_time(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns))
         return GST_PAD_PROBE_DROP;
+    if (stream->is_raw)
+        stream->looking = atomic_load(&stream->source->looking);
     if (stream->looking)
         tyto_source_keep_look(stream, pad, GST_PAD_PROBE_INFO_BUFFER(info), ns);
     if (tyto_sampler_wants_decoded(&stream->sampler, ns, stream->looking))
@@ -238,6 +240,7 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
     const char *name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
     const bool is_raw = g_str_has_suffix(name, "/x-raw");
     struct chain chain = {.num = 0};
+    stream->is_raw = is_raw;
     if (source->kind != TYTO_URI_RTSP && source->kind != TYTO_URI_TEST)
         append_queue(source, &chain);
     if (!is_raw) {

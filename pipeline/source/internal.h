@@ -11,10 +11,11 @@
 #include "pipeline/source/sampler.h"
 #include "pipeline/source/source.h"
 
+struct _GstBuffer;
+struct _GstCaps;
 struct _GstElement;
 struct _GstMiniObject;
 struct _GstPad;
-struct _GstCaps;
 
 enum tyto_uri_kind {
     TYTO_URI_FILE,
@@ -40,6 +41,7 @@ struct tyto_source_stream {
     bool marked_keys_only;       /* the decoder was told that only keyframes come */
     bool skipping;               /* from a keyframe to the next: see source->behind */
     bool looking;                /* likewise: see source->looking */
+    bool is_raw;                 /* nothing has to be decoded */
     _Atomic uint64_t num_skipped;
 };
 
