@@ -231,6 +231,28 @@ static struct tyto_json *json_of_model(struct tyto_admin *admin)
     return json;
 }
 
+/* Of sound and picture; NULL where nobody looks. */
+static struct tyto_json *json_of_alignment(const struct tyto_alignment *alignment)
+{
+    const struct tyto_sync_estimate *estimate = &alignment->estimate;
+    if (!alignment->is_watched)
+        return NULL;
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "status",
+                        tyto_json_new_string(tyto_sync_status_text(estimate->status)));
+    (void)tyto_json_set(json, "applied_ms", tyto_json_new_f64((double)alignment->applied_ns / 1e6));
+    (void)tyto_json_set(json, "evidence_s", tyto_json_new_f64(estimate->evidence_s));
+    if (estimate->status != TYTO_SYNC_CONFIDENT)
+        return json;
+    (void)tyto_json_set(json, "offset_ms", tyto_json_new_f64((double)estimate->offset_ns / 1e6));
+    (void)tyto_json_set(json, "low_ms", tyto_json_new_f64((double)estimate->low_ns / 1e6));
+    (void)tyto_json_set(json, "high_ms", tyto_json_new_f64((double)estimate->high_ns / 1e6));
+    (void)tyto_json_set(json, "confidence", tyto_json_new_f64(estimate->confidence));
+    if (estimate->has_drift)
+        (void)tyto_json_set(json, "drift_ppm", tyto_json_new_f64(estimate->drift_ppm));
+    return json;
+}
+
 static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
 {
     const char *id = admin->p.config->cameras[idx].id;
@@ -251,6 +273,7 @@ static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
                         tyto_json_new_u64(counts.num_dropped_audio + counts.num_dropped_video +
                                           counts.segmenter.num_overrun));
     (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts.num_losses));
+    (void)tyto_json_set(json, "alignment", json_of_alignment(&counts.alignment));
     return json;
 }
 

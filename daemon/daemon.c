@@ -261,6 +261,7 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     params.source.no_audio = !camera->audio;
     params.source.no_video = !camera->video;
     params.av_offset_ns = camera->av_offset_ns;
+    params.align = camera->align;
     params.skew_ns = camera->skew_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;

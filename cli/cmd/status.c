@@ -123,6 +123,24 @@ static void print_names(const char *before, const struct tyto_json *names)
     }
 }
 
+/* One line below a camera's, where it says anything. */
+static void print_alignment(const struct tyto_json *alignment)
+{
+    const char *status = text_of(alignment, "status");
+    if (!alignment || !status[0])
+        return;
+    printf("  %-16s sound and picture: ", "");
+    if (tyto_json_get(alignment, "offset_ms"))
+        printf("%+.0f ms (%+.0f to %+.0f), confidence %.4f", real_of(alignment, "offset_ms"),
+               real_of(alignment, "low_ms"), real_of(alignment, "high_ms"),
+               real_of(alignment, "confidence"));
+    else
+        printf("%s, %.0f s of evidence", status, real_of(alignment, "evidence_s"));
+    if (tyto_json_get(alignment, "drift_ppm"))
+        printf(", drift %+.0f ppm", real_of(alignment, "drift_ppm"));
+    printf("; %+.0f ms applied\n", real_of(alignment, "applied_ms"));
+}
+
 /* --- status --------------------------------------------------------------------------------------
  */
 
@@ -146,6 +164,7 @@ static void print_status(const struct tyto_json *answer)
         printf("  %-16s %-10s %8llu segments %6llu dropped %4llu times lost  %s\n",
                text_of(camera, "id"), text_of(camera, "status"), number_of(camera, "segments"),
                number_of(camera, "dropped"), number_of(camera, "losses"), text_of(camera, "text"));
+        print_alignment(tyto_json_get(camera, "alignment"));
     }
 }
 

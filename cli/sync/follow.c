@@ -151,7 +151,7 @@ static enum tyto_err run(struct follow *follow, struct tyto_fault *ret_fault)
             return TYTO_OK; /* what was in the rings has been taken */
         if (now_ns - looked_ns > WAIT_MS * 1000000ull) {
             looked_ns = now_ns;
-            over = false;
+            over = true;
             for (int i = 0; i < 2 && follow->sources[i]; i++) {
                 bool is_over;
                 enum tyto_err err = look_at(follow->sources[i], &is_over, ret_fault);
@@ -159,7 +159,7 @@ static enum tyto_err run(struct follow *follow, struct tyto_fault *ret_fault)
                     err = check_streams(follow, ret_fault);
                 if (err != TYTO_OK)
                     return err;
-                over |= is_over;
+                over &= is_over;
             }
         }
         if (!any) {

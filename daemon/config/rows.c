@@ -151,7 +151,10 @@ static const struct tyto_option camera[] = {
     {.key = "audio", .type = TYTO_OPTION_FLAG, AT(audio), .help = "whether its sound is used"},
     {.key = "video", .type = TYTO_OPTION_FLAG, AT(video), .help = "whether its picture is used"},
     NUMBER("av_offset_ms", TYTO_OPTION_TIME, av_offset_ns, -5000, 5000, "ms",
-           "how far its sound lags behind its picture"),
+           "how far its sound lags behind its picture, until its streams show something else"),
+    {.key = "align", .type = TYTO_OPTION_WORD, AT(align), .words = TYTO_WORDS(TYTO_ALIGN_LIST),
+     .help = "what is done with the offset that a live camera's sound and picture show: apply it, "
+             "only tell it, or do not look (some 0.05 cores while one camera is looked at)"},
     NUMBER("skew_s", TYTO_OPTION_TIME, skew_ns, 0.1, 30, "s",
            "how long one stream waits for the other"),
     NUMBER("stall_s", TYTO_OPTION_TIME, stall_ns, 1, 600, "s",

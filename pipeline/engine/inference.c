@@ -211,6 +211,7 @@ static void reap(struct tyto_engine *engine, struct tyto_camera *camera)
         return;
     tyto_camera_flush(camera, &engine->context);
     tyto_tracker_end(camera->tracker, TYTO_EVENT_REASON_SHUTDOWN);
+    tyto_engine_forget_looker(engine, camera);
     pthread_mutex_lock(&engine->lock);
     for (struct tyto_camera **at = &engine->cameras; *at; at = &(*at)->next) {
         if (*at == camera) {
@@ -239,6 +240,7 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
     collect_all(engine, first, tyto_clock_mono_ns());
     *ret_busy = engine->num_batch > 0;
     run_batch(engine);
+    tyto_engine_look(engine, first, tyto_clock_mono_ns());
     for (struct tyto_camera *camera = first, *next; camera; camera = next) {
         next = camera->next;
         attend_camera(engine, camera);

@@ -62,7 +62,9 @@ struct tyto_engine {
     uint32_t *idxs;
     float *pcm; /* (max_batch, samples) */
     uint32_t num_batch, num_failures;
-    uint32_t turn; /* stream_idx of the camera that is asked first */
+    uint32_t turn;              /* stream_idx of the camera that is asked first */
+    struct tyto_camera *looker; /* whose pictures are all decoded now; NULL: nobody's */
+    uint64_t look_until_ns;
     struct tyto_engine_counts counts;
     bool failed;
 };
@@ -82,6 +84,10 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
                                     float **ret_thresholds, struct tyto_engine_head *ret_head);
 /* swap.c, the inference thread's: does the swap that is asked for, if one is. */
 void tyto_engine_take_turn(struct tyto_engine *engine);
+/* look.c, the inference thread's: whose pictures are all decoded, one camera's at a time. */
+void tyto_engine_look(struct tyto_engine *engine, struct tyto_camera *first, uint64_t now_ns);
+/* look.c: the camera goes away. */
+void tyto_engine_forget_looker(struct tyto_engine *engine, const struct tyto_camera *camera);
 /* inference.c: the thread's body. */
 void *tyto_engine_infer(void *engine);
 /* inference.c: a tracker's sink; user is the engine. */

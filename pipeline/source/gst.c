@@ -14,7 +14,7 @@
 #include "pipeline/source/internal.h"
 
 /* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
-enum { RING_PICTURES = 6, RING_SOUNDS = 256, DEAD_WAITS = 5 };
+enum { RING_PICTURES = 6, RING_SOUNDS = 256, RING_LOOKS = 128, DEAD_WAITS = 5 };
 
 static pthread_once_t gst_once = PTHREAD_ONCE_INIT;
 static bool gst_is_up;
@@ -39,6 +39,10 @@ static void free_source(struct tyto_source *source)
             tyto_source_free_item(item);
         tyto_ring_destroy(&source->streams[i].ring);
     }
+    void *look;
+    while (source->looks && tyto_ring_pop(source->looks, &look) == TYTO_OK)
+        free(look);
+    tyto_ring_destroy(&source->looks);
     if (source->tap)
         source->tap->unref(source->tap);
     pthread_mutex_destroy(&source->note_lock);
@@ -73,7 +77,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         if (err != TYTO_OK)
             return err;
     }
-    return TYTO_OK;
+    return source->is_file ? TYTO_OK : tyto_ring_create(RING_LOOKS, &source->looks);
 }
 
 enum tyto_err tyto_source_create(const struct tyto_source_params *params,

@@ -82,8 +82,8 @@ bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool
     return wanted || !sampler->only_keys;
 }
 
-bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns)
+bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come)
 {
     const bool wanted = pick(sampler, &sampler->frames, pts_ns);
-    return wanted || sampler->only_keys;
+    return wanted || (sampler->only_keys && !all_come);
 }

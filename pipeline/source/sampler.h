@@ -37,7 +37,8 @@ void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy,
                        int64_t length_ns, bool is_live);
 /* A coded picture comes: whether to decode it. */
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key);
-/* A decoded picture comes: whether to pass it on. */
-bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns);
+/* A decoded picture comes: whether to pass it on. all_come: also those come that were not wanted
+ * coded. */
+bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/words.h"
 #include "pipeline/segment/segment.h"
 #include "pipeline/source/tap.h"
+#include "pipeline/sync/sync.h"
 
 /* Whether only keyframes are decoded. */
 #define TYTO_KEYFRAMES_LIST(X)                                                                     \
@@ -103,6 +104,14 @@ const char *tyto_source_note(const struct tyto_source *source);
 /* Monotonic time of the last data of any stream; 0: none yet. */
 uint64_t tyto_source_last_data_ns(const struct tyto_source *source);
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);
+/* While it is true every picture is decoded, from the next keyframe on, and can be looked at small;
+ * as many as before are popped. Any thread. */
+void tyto_source_set_looking(struct tyto_source *source, bool is_looking);
+/* The next small picture, its time as tyto_source_pop() tells it. EMPTY. The thread that pops. What
+ * is not taken within some seconds is lost. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_look(struct tyto_source *source, int64_t *ret_pts_ns,
+                               uint8_t ret_grey[TYTO_SYNC_GREY_BYTES]);
 /* Until it is false again no picture is decoded, from the next keyframe on; sound goes on. For live
  * sources when the networks cannot keep up. Any thread. */
 void tyto_source_set_behind(struct tyto_source *source, bool is_behind);

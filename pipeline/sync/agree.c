@@ -170,6 +170,17 @@ static void rank(struct tyto_sync *sync, float minus_log[LAGS])
     }
 }
 
+/* What motion leaves behind makes the curve's sides fall unevenly; how much a lag stands out from
+ * those beside it is where the beginnings meet. */
+static void sharpen(struct tyto_sync *sync)
+{
+    const int beside = 2;
+    memset(sync->sharp, 0, sizeof(sync->sharp));
+    for (int l = LAG0 - TYTO_SYNC_REACH + beside; l <= LAG0 + TYTO_SYNC_REACH - beside; l++)
+        sync->sharp[l] =
+            fmaxf(0, 2 * sync->curve[l] - sync->curve[l - beside] - sync->curve[l + beside]);
+}
+
 void tyto_sync_renew(struct tyto_sync *sync)
 {
     const uint32_t num = weigh_lags(&sync->memory, sync->inverse);
@@ -180,6 +191,7 @@ void tyto_sync_renew(struct tyto_sync *sync)
         if (sync_measure_of(x) == CHANGE) /* levels do not tell milliseconds */
             add_cell(sync->memory.cells[x], inverse, sync->scale[x], 1, LAGS, sync->curve);
     }
+    sharpen(sync);
 }
 
 static void add_row(float *restrict to, const float *restrict from, float keep)
@@ -243,10 +255,10 @@ float tyto_sync_refine(const struct tyto_sync *sync, int at)
     const int reach = 3;
     int best = at;
     for (int l = at - reach; l <= at + reach; l++) {
-        if (abs(l - LAG0) <= TYTO_SYNC_REACH && sync->curve[l] > sync->curve[best])
+        if (abs(l - LAG0) <= TYTO_SYNC_REACH && sync->sharp[l] > sync->sharp[best])
             best = l;
     }
-    const float *peak = &sync->curve[best];
+    const float *peak = &sync->sharp[best];
     const float bend = peak[-1] - 2 * peak[0] + peak[1];
     if (!(bend < 0))
         return (float)best;

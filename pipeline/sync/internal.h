@@ -129,6 +129,7 @@ struct tyto_sync {
     double mean_s;          /* when they were, on average */
     float scale[NUM_CELLS]; /* what turns a cell's remembered sums into deviations; 0: none */
     float curve[LAGS];      /* remembered, over cells */
+    float sharp[LAGS];      /* how much each lag of it stands out */
     struct sync_surprise surprise;    /* as remembered */
     struct sync_chunk chunks[RECENT]; /* the last ones */
     uint32_t num_chunks, next_chunk;

@@ -189,16 +189,16 @@ static void fit_drift(const struct tyto_sync *sync, struct tyto_sync_estimate *e
     estimate->drift_error_ppm = sqrt(rest / tt * num / (num - 2) / independent) * 1e6;
 }
 
-/* Lags around the best at which the remembered curve is above half its height. */
+/* Lags around the best at which the remembered curve stands out half as much. */
 static void find_interval(const struct tyto_sync *sync, float lag,
                           struct tyto_sync_estimate *estimate)
 {
     const int at = (int)lrintf(lag);
-    const float floor = 0.5f * sync->curve[at];
+    const float floor = 0.5f * sync->sharp[at];
     int low = at, high = at;
-    while (low > LAG0 - TYTO_SYNC_REACH && sync->curve[low - 1] > floor)
+    while (low > LAG0 - TYTO_SYNC_REACH && sync->sharp[low - 1] > floor)
         low--;
-    while (high < LAG0 + TYTO_SYNC_REACH && sync->curve[high + 1] > floor)
+    while (high < LAG0 + TYTO_SYNC_REACH && sync->sharp[high + 1] > floor)
         high++;
     estimate->low_ns = to_ns((float)low - 0.5f);
     estimate->high_ns = to_ns((float)high + 0.5f);

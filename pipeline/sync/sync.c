@@ -59,8 +59,11 @@ void tyto_sync_picture(struct tyto_sync *sync, int64_t pts_ns, const uint8_t *gr
 {
     if (pts_ns > most_ns || pts_ns < -most_ns)
         return;
-    if (sync->motion.any && pts_ns < sync->motion.last_ns - back_ns)
-        sync->next = INT64_MIN / 4;
+    if (sync->motion.any && pts_ns < sync->motion.last_ns - back_ns) {
+        sync->next = sync->motion.begin = sync->motion.end = INT64_MIN / 4;
+        sync->num_history = sync->next_history = 0;
+        sync->mean_s = (double)pts_ns / 1e9;
+    }
     tyto_sync_motion_put(&sync->motion, pts_ns, grey);
     tyto_sync_advance(sync);
 }
