@@ -15,6 +15,7 @@
 #include <xnnpack.h>
 
 #include "model/executor/conv_avx2.h"
+#include "model/executor/plain.h"
 
 enum {
     MAX_STEPS = 3 * TYTO_GRAPH_MAX_LAYERS,
@@ -450,47 +451,9 @@ static void run_parts(const struct step *step, size_t batch)
     const size_t pitch = (size_t)(step->out_elems / step->num_places);
     float *out = step->out;
     for (uint32_t i = 0; i < step->num_ins; i++) {
-        const size_t width = (size_t)step->widths[i];
-        for (size_t row = 0; row < num_rows; row++)
-            memcpy(out + row * pitch, step->in[i] + row * width, width * sizeof(float));
-        out += width;
+        tyto_plain_copy_rows(step->in[i], (size_t)step->widths[i], out, pitch, num_rows);
+        out += step->widths[i];
     }
-}
-
-/* Places under output place i, and the share of the second. */
-static float place_under(enum tyto_resize resize, uint32_t i, uint32_t n_in, uint32_t n_out,
-                         uint32_t under[2])
-{
-    double at = (double)((uint64_t)i * n_in / n_out);
-    if (resize == TYTO_RESIZE_BILINEAR)
-        at = fmin(fmax(((double)i + 0.5) * n_in / n_out - 0.5, 0.0), (double)n_in - 1.0);
-    else if (resize == TYTO_RESIZE_CORNERS)
-        at = n_out > 1 ? (double)i * (n_in - 1) / (n_out - 1) : 0.0;
-    under[0] = (uint32_t)at;
-    under[1] = under[0] + 1 < n_in ? under[0] + 1 : under[0];
-    return (float)(at - under[0]);
-}
-
-static void run_resize(const struct step *step, size_t batch)
-{
-    const struct tyto_value *in = &step->in_shape, *out = &step->out_shape;
-    const size_t row_floats = (size_t)in->w * in->c;
-    float *to = step->out;
-    for (size_t b = 0; b < batch; b++)
-        for (uint32_t y = 0; y < out->h; y++) {
-            uint32_t row[2], col[2];
-            const float below = place_under(step->resize, y, in->h, out->h, row);
-            const float *item = step->in[0] + b * in->h * row_floats;
-            for (uint32_t x = 0; x < out->w; x++, to += in->c) {
-                const float right = place_under(step->resize, x, in->w, out->w, col);
-                const float *at[4];
-                for (int i = 0; i < 4; i++)
-                    at[i] = item + row[i / 2] * row_floats + (size_t)col[i % 2] * in->c;
-                for (uint32_t c = 0; c < in->c; c++)
-                    to[c] = (at[0][c] * (1.0f - right) + at[1][c] * right) * (1.0f - below) +
-                            (at[2][c] * (1.0f - right) + at[3][c] * right) * below;
-            }
-        }
 }
 
 static void run_plain(const struct step *step, size_t batch)
@@ -499,7 +462,8 @@ static void run_plain(const struct step *step, size_t batch)
     if (step->kind == STEP_PARTS)
         run_parts(step, batch);
     else if (step->kind == STEP_RESIZE)
-        run_resize(step, batch);
+        tyto_plain_resize(step->resize, &step->in_shape, &step->out_shape, step->in[0], step->out,
+                          batch);
     else if (step->kind == STEP_COPY)
         memcpy(step->out, step->in[0], num * sizeof(float));
     else if (step->kind == STEP_TANH)
