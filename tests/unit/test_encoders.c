@@ -15,17 +15,20 @@
 #include <cmocka.h>
 
 #include "model/encoder/encoder.h"
-#include "model/executor/memory.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/graph/file.h"
 #include "model/import/import.h"
 #include "tests/golden/audio.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/visual.h"
+#include "tests/golden/visual_wide.h"
 #include "tests/golden/yamnet.h"
 
 enum {
     SIDE = 224,
-    PLACES = 49,
-    CHANNELS = 1280,
+    WIDE_W = 640,
+    WIDE_H = 360,
+    CHANNELS = 1280, /* of Conv_1 */
     STRIDE = 16,
     FEATURE = 160,
     EMBEDDING = 96,
@@ -105,11 +108,30 @@ static float *read_rows(const struct tyto_buf *buf, size_t num)
 
 /* --- visual -------------------------------------------------------------------------- */
 
+/* Which of two forms the imported file has: squashed to 224x224, or letterboxed to 384x224 with a
+ * detector's columns. */
+struct form {
+    uint32_t places, channels;
+    bool is_wide;
+};
+
+static struct tyto_frame golden_frame(bool is_wide)
+{
+    static uint8_t rgb[WIDE_W * WIDE_H * 3];
+    const uint32_t w = is_wide ? WIDE_W : SIDE, h = is_wide ? WIDE_H : SIDE;
+    golden_picture(rgb, (int)w, (int)h);
+    return (struct tyto_frame){.format = TYTO_PIXEL_RGB,
+                               .width = w,
+                               .height = h,
+                               .planes = {rgb},
+                               .strides_bytes = {3 * w}};
+}
+
 /* Row 1 of a batch of three is the golden picture; 0 and 2 are others, of other sizes. */
-static float *run_visual(const char *path, enum tyto_exec exec)
+static float *run_visual(const char *path, enum tyto_exec exec, struct form *form)
 {
     enum { WIDE = 320, HIGH = 180 };
-    static uint8_t rgb[SIDE * SIDE * 3], other[WIDE * HIGH * 3];
+    static uint8_t other[WIDE * HIGH * 3];
     struct tyto_visual *visual = NULL;
     struct tyto_fault fault = {0};
     const struct tyto_visual_params params = {
@@ -119,54 +141,131 @@ static float *run_visual(const char *path, enum tyto_exec exec)
                                      .height = HIGH,
                                      .planes = {other, other + WIDE * HIGH},
                                      .strides_bytes = {WIDE, WIDE}};
-    const struct tyto_frame frames[3] = {noise,
-                                         {.format = TYTO_PIXEL_RGB,
-                                          .width = SIDE,
-                                          .height = SIDE,
-                                          .planes = {rgb},
-                                          .strides_bytes = {3 * SIDE}},
-                                         noise};
-    uint32_t places_y = 0, places_x = 0, channels = 0;
+    uint32_t places_y = 0, places_x = 0;
 
-    golden_picture(rgb, SIDE, SIDE);
     golden_picture(other, WIDE, HIGH);
     if (tyto_visual_create(&params, &visual, &fault))
         fail_msg("%s: %s", fault.key, fault.text);
-    tyto_visual_shape(visual, &places_y, &places_x, &channels);
-    assert_int_equal(places_y * places_x, PLACES);
-    assert_int_equal(channels, CHANNELS);
+    tyto_visual_shape(visual, &places_y, &places_x, &form->channels);
+    form->is_wide = tyto_visual_detector(visual) != NULL;
+    form->places = places_y * places_x;
+    assert_int_equal(form->places, form->is_wide ? 7 * 12 : 7 * 7);
+    assert_int_equal(form->channels, form->is_wide ? CHANNELS + 24 : CHANNELS);
+    const struct tyto_frame frames[3] = {noise, golden_frame(form->is_wide), noise};
     assert_int_equal(tyto_visual_exec(visual), exec);
     assert_int_equal(tyto_visual_run(visual, frames, 0), TYTO_ERR_INVALID);
     assert_int_equal(tyto_visual_run(visual, frames, 4), TYTO_ERR_INVALID);
     assert_int_equal(tyto_visual_run(visual, frames, 2), TYTO_OK);
     assert_int_equal(tyto_visual_run(visual, frames, 3), TYTO_OK);
-    float *rows = read_rows(tyto_visual_output(visual), 3 * PLACES * CHANNELS);
+    const size_t row = (size_t)form->places * form->channels;
+    float *rows = read_rows(tyto_visual_output(visual), 3 * row);
     tyto_visual_destroy(&visual);
     assert_null(visual);
-    assert_memory_equal(rows, rows + 2 * PLACES * CHANNELS, PLACES * CHANNELS * sizeof(*rows));
+    assert_memory_equal(rows, rows + 2 * row, row * sizeof(*rows));
     return rows;
+}
+
+static void assert_squashed(enum tyto_exec exec, const float *row)
+{
+    float sums[CHANNELS] = {0}, *golden = golden_read("visual.f32", GOLDEN_VISUAL_NUM);
+    assert_non_null(golden);
+    assert_close("Conv_1", exec, row, STRIDE, golden + GOLDEN_VISUAL_CONV1_AT,
+                 GOLDEN_VISUAL_CONV1_NUM);
+    for (int place = 0; place < 7 * 7; place++)
+        for (int c = 0; c < CHANNELS; c++)
+            sums[c] += row[place * CHANNELS + c];
+    assert_close("sums over places", exec, sums, 1, golden + GOLDEN_VISUAL_CHANNEL_SUMS_AT,
+                 CHANNELS);
+    free(golden);
+}
+
+static void assert_wide(enum tyto_exec exec, const float *row, const struct form *form)
+{
+    float *golden = golden_read("visual_wide.f32", GOLDEN_VISUAL_WIDE_NUM);
+    float conv1[GOLDEN_VISUAL_WIDE_CONV1_NUM], columns[GOLDEN_VISUAL_WIDE_COLUMNS_NUM];
+    const uint32_t num_more = form->channels - CHANNELS, num_kept = CHANNELS / STRIDE;
+    assert_non_null(golden);
+    for (uint32_t place = 0; place < form->places; place++, row += form->channels) {
+        for (uint32_t i = 0; i < num_kept; i++)
+            conv1[place * num_kept + i] = row[(size_t)i * STRIDE];
+        for (uint32_t i = 0; i < num_more; i++)
+            columns[place * num_more + i] = row[CHANNELS + i];
+    }
+    assert_close("Conv_1 of the wide picture", exec, conv1, 1, golden + GOLDEN_VISUAL_WIDE_CONV1_AT,
+                 GOLDEN_VISUAL_WIDE_CONV1_NUM);
+    assert_close("the detector's columns", exec, columns, 1, golden + GOLDEN_VISUAL_WIDE_COLUMNS_AT,
+                 GOLDEN_VISUAL_WIDE_COLUMNS_NUM);
+    free(golden);
 }
 
 static void visual_features_are_those_of_pytorch(void **state)
 {
     char path[4096];
-    float *golden = golden_read("visual.f32", GOLDEN_VISUAL_NUM);
     (void)state;
     find(NULL, "visual.safetensors", path);
     need(path);
-    assert_non_null(golden);
     for (int e = 0; e < 2; e++) {
-        float *rows = run_visual(path, execs[e]), sums[CHANNELS] = {0};
-        const float *row = rows + PLACES * CHANNELS;
-        assert_close("Conv_1", execs[e], row, STRIDE, golden + GOLDEN_VISUAL_CONV1_AT,
-                     GOLDEN_VISUAL_CONV1_NUM);
-        for (int place = 0; place < PLACES; place++)
-            for (int c = 0; c < CHANNELS; c++)
-                sums[c] += row[place * CHANNELS + c];
-        assert_close("sums over places", execs[e], sums, 1, golden + GOLDEN_VISUAL_CHANNEL_SUMS_AT,
-                     CHANNELS);
+        struct form form;
+        float *rows = run_visual(path, execs[e], &form);
+        const float *row = rows + (size_t)form.places * form.channels;
+        if (form.is_wide)
+            assert_wide(execs[e], row, &form);
+        else
+            assert_squashed(execs[e], row);
         free(rows);
     }
+}
+
+/* Every seventh anchor's scores and box, by the graph alone. */
+static void a_detector_says_what_it_says_in_pytorch(void **state)
+{
+    enum { ANCHORS = 1710, KEPT = 7, CLASSES_SEEN = 23 };
+    const size_t widths[2] = {CLASSES_SEEN, 4};
+    const size_t at[2] = {GOLDEN_VISUAL_WIDE_SCORES_AT, GOLDEN_VISUAL_WIDE_BOXES_AT};
+    const struct tyto_image_resize_shape shape = {.out_w = 384,
+                                                  .out_h = 224,
+                                                  .mean = {127.5f, 127.5f, 127.5f},
+                                                  .scale = {1 / 127.5f, 1 / 127.5f, 1 / 127.5f},
+                                                  .letterbox = true};
+    static float input[384 * 224 * 4];
+    char path[4096];
+    struct tyto_encoder_file *file = NULL;
+    struct tyto_image_resize_cpu *resize = NULL;
+    struct tyto_fault fault = {0};
+    (void)state;
+    find(NULL, "visual.safetensors", path);
+    need(path);
+    assert_int_equal(tyto_encoder_file_read(path, &file, &fault), TYTO_OK);
+    if (!file->has_detector) {
+        printf("SKIP: %s has no detector\n", path);
+        tyto_encoder_file_destroy(&file);
+        skip();
+    }
+    float *golden = golden_read("visual_wide.f32", GOLDEN_VISUAL_WIDE_NUM);
+    const struct tyto_frame frame = golden_frame(true);
+    assert_int_equal(tyto_image_resize_cpu_create(&shape, &resize), TYTO_OK);
+    assert_int_equal(tyto_image_resize_cpu_run(resize, &frame, input), TYTO_OK);
+    for (int e = 0; e < 2; e++) {
+        struct tyto_executor *exec = NULL;
+        const struct tyto_executor_params params = {
+            .graph = &file->graph, .gpu = gpu, .exec = execs[e], .max_batch = 1, .num_threads = 1};
+        assert_int_equal(tyto_executor_create(&params, &exec), TYTO_OK);
+        assert_int_equal(tyto_buf_write(tyto_executor_input(exec), 0, input, sizeof(input)),
+                         TYTO_OK);
+        assert_int_equal(tyto_executor_run(exec, 1), TYTO_OK);
+        for (uint32_t i = 0; i < 2; i++) {
+            const size_t width = widths[i];
+            float *rows = read_rows(tyto_executor_output_at(exec, i + 1), ANCHORS * width);
+            for (size_t a = 0; a * KEPT < ANCHORS; a++)
+                memmove(rows + a * width, rows + a * KEPT * width, width * sizeof(*rows));
+            assert_close(i ? "boxes" : "scores", execs[e], rows, 1, golden + at[i],
+                         (ANCHORS + KEPT - 1) / KEPT * width);
+            free(rows);
+        }
+        tyto_executor_destroy(&exec);
+    }
+    tyto_image_resize_cpu_destroy(&resize);
+    tyto_encoder_file_destroy(&file);
     free(golden);
 }
 
@@ -176,9 +275,11 @@ static void visual_executors_agree(void **state)
     (void)state;
     find(NULL, "visual.safetensors", path);
     need(path);
-    float *vulkan = run_visual(path, TYTO_EXEC_VULKAN), *cpu = run_visual(path, TYTO_EXEC_CPU);
+    struct form form;
+    float *vulkan = run_visual(path, TYTO_EXEC_VULKAN, &form);
+    float *cpu = run_visual(path, TYTO_EXEC_CPU, &form);
     assert_close("three pictures against the CPU's", TYTO_EXEC_VULKAN, vulkan, 1, cpu,
-                 3 * PLACES * CHANNELS);
+                 3 * (size_t)form.places * form.channels);
     free(vulkan);
     free(cpu);
 }
@@ -301,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(visual_features_are_those_of_pytorch),
+        cmocka_unit_test(a_detector_says_what_it_says_in_pytorch),
         cmocka_unit_test(visual_executors_agree),
         cmocka_unit_test(audio_features_are_those_of_pytorch),
         cmocka_unit_test(wrong_encoder_files_are_refused_with_a_reason),
