@@ -89,8 +89,11 @@ enum tyto_err tyto_visual_create(const struct tyto_visual_params *params,
     visual->max_batch = params->max_batch;
     enum tyto_err err = read_file(params->weights_path, &visual->file, ret_fault);
     if (!err && params->cuts_last && tyto_graph_cut_last(&visual->file->graph))
-        err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, params->weights_path, 0, "tyto.graph",
-                             "does not end in a 1x1 convolution behind other layers");
+        err =
+            tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, params->weights_path, 0, "tyto.graph",
+                           "does not end in a 1x1 convolution behind other layers: its last layer "
+                           "cannot be learnt (encoders imported with --detector or --letterbox "
+                           "have columns behind it)");
     if (!err) {
         const struct tyto_value *in = &visual->file->graph.values[0];
         const struct tyto_executor_params exec_params = {
