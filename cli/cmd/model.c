@@ -30,6 +30,8 @@ static const char help[] =
     "      --scale A[,B,C]     default mean 127.5, scale 1/127.5\n"
     "      --letterbox         visual: pictures keep their shape, with stripes beside them; the\n"
     "                          last column of the features says where the picture is\n"
+    "      --tall              visual: pictures that are higher than wide go through the same\n"
+    "                          network with the input's sides exchanged\n"
     "      --detector NAMES    visual: the outputs are features, class scores and boxes of an\n"
     "                          SSD; NAMES has the classes, one a line, ??? for the background\n"
     "      --frontend FILE     audio: take window, mel bands and logarithm from this file\n"
@@ -161,6 +163,7 @@ enum option_id {
     OPT_LICENSE,
     OPT_DETECTOR,
     OPT_LETTERBOX,
+    OPT_TALL,
 };
 
 static const struct option import_long[] = {
@@ -180,6 +183,7 @@ static const struct option import_long[] = {
     {"license", required_argument, NULL, OPT_LICENSE},
     {"detector", required_argument, NULL, OPT_DETECTOR},
     {"letterbox", no_argument, NULL, OPT_LETTERBOX},
+    {"tall", no_argument, NULL, OPT_TALL},
     {NULL, 0, NULL, 0},
 };
 
@@ -225,6 +229,9 @@ static bool read_option(int opt, const char *arg, struct import_options *options
         return true;
     case OPT_LETTERBOX:
         options->params.letterbox = true;
+        return true;
+    case OPT_TALL:
+        options->params.tall = true;
         return true;
     default:
         return false;
@@ -330,8 +337,9 @@ static int run_import(int argc, char **argv)
         return usage_error("import needs one file and -o OUT.safetensors", NULL);
     if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
         return usage_error("--frontend goes with --kind audio", NULL);
-    if ((options.names || options.params.letterbox) && options.kind != TYTO_ENCODER_VISUAL)
-        return usage_error("--detector and --letterbox go with --kind visual", NULL);
+    if ((options.names || options.params.letterbox || options.params.tall) &&
+        options.kind != TYTO_ENCODER_VISUAL)
+        return usage_error("--detector, --letterbox and --tall go with --kind visual", NULL);
     options.params.path = argv[optind];
 
     struct tyto_encoder_file *file = NULL;

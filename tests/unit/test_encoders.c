@@ -284,6 +284,94 @@ static void visual_executors_agree(void **state)
     free(cpu);
 }
 
+/* Writes the small detector of the import tests, for wide and tall pictures, to path. */
+static void make_small_eye(const char *path)
+{
+    const struct tyto_import_detector detector = {.names = "???\nDog\nCar\n",
+                                                  .side_px = 16,
+                                                  .min_scale = 0.25f,
+                                                  .max_scale = 0.75f,
+                                                  .centre_scale = 10,
+                                                  .size_scale = 5};
+    char model[4096];
+    struct tyto_encoder_file *file = NULL;
+    struct tyto_fault fault = {0};
+    find("tests/fuzz/corpus/import", "detector.tflite", model);
+    const struct tyto_import_params params = {.path = model,
+                                              .output_name = "level1",
+                                              .num_more_outputs = 2,
+                                              .more_output_names = {"raw/scores", "raw/boxes"},
+                                              .detector = &detector,
+                                              .letterbox = true,
+                                              .tall = true};
+    if (tyto_import(&params, &file, &fault))
+        fail_msg("%s: %s", fault.key, fault.text);
+    file->kind = TYTO_ENCODER_VISUAL;
+    for (int c = 0; c < 3; c++) {
+        file->mean[c] = 127.5f;
+        file->scale[c] = 1 / 127.5f;
+    }
+    assert_int_equal(tyto_encoder_file_write(file, path, &fault), TYTO_OK);
+    tyto_encoder_file_destroy(&file);
+}
+
+/* Tall and wide pictures of one batch, and boxes of each, are those of each alone. */
+static void pictures_of_both_shapes_share_a_batch(void **state)
+{
+    enum { NUM = 5, LONG = 40, SHORT = 30, ROW = 4 * 6 * 11, FOUND = 4 };
+    static const bool is_tall[NUM] = {false, true, true, false, true};
+    static uint8_t rgb[NUM][LONG * SHORT * 3];
+    char path[] = "/tmp/tyto-eye-XXXXXX";
+    struct tyto_frame frames[NUM];
+    (void)state;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    make_small_eye(path);
+    for (uint32_t i = 0; i < NUM; i++) {
+        const uint32_t w = is_tall[i] ? SHORT : LONG, h = is_tall[i] ? LONG : SHORT;
+        for (uint32_t k = 0; k < LONG * SHORT * 3; k++)
+            rgb[i][k] = (uint8_t)(((k + 1) * (i + 3) * 2654435761u) >> 21);
+        frames[i] = (struct tyto_frame){.format = TYTO_PIXEL_RGB,
+                                        .width = w,
+                                        .height = h,
+                                        .planes = {rgb[i]},
+                                        .strides_bytes = {3 * w}};
+    }
+    for (int e = 0; e < 2; e++) {
+        struct tyto_visual *visual = NULL;
+        struct tyto_fault fault = {0};
+        const struct tyto_visual_params params = {
+            .weights_path = path, .gpu = gpu, .exec = execs[e], .max_batch = NUM, .num_threads = 1};
+        struct tyto_detection found[NUM][FOUND], alone[FOUND];
+        uint32_t num_found[NUM], num_alone, rows, cols;
+        if (tyto_visual_create(&params, &visual, &fault))
+            fail_msg("%s: %s", fault.key, fault.text);
+        assert_int_equal(tyto_visual_run(visual, frames, NUM), TYTO_OK);
+        float *all = read_rows(tyto_visual_output(visual), NUM * ROW);
+        for (uint32_t i = 0; i < NUM; i++)
+            assert_int_equal(tyto_visual_find(visual, i, 0.01f, found[i], FOUND, &num_found[i]),
+                             TYTO_OK);
+        for (uint32_t i = 0; i < NUM; i++) {
+            assert_int_equal(tyto_visual_run(visual, &frames[i], 1), TYTO_OK);
+            float *row = read_rows(tyto_visual_output(visual), ROW);
+            assert_memory_equal(all + (size_t)i * ROW, row, ROW * sizeof(*row));
+            free(row);
+            assert_int_equal(tyto_visual_find(visual, 0, 0.01f, alone, FOUND, &num_alone), TYTO_OK);
+            assert_int_equal(num_alone, num_found[i]);
+            assert_memory_equal(alone, found[i], num_alone * sizeof(*alone));
+            (void)tyto_visual_fit(visual, frames[i].width, frames[i].height, &rows, &cols);
+            assert_int_equal(rows, is_tall[i] ? 6 : 4);
+            assert_int_equal(cols, is_tall[i] ? 4 : 6);
+        }
+        assert_int_equal(tyto_visual_find(visual, 1, 0.5f, alone, FOUND, &num_alone),
+                         TYTO_ERR_INVALID); /* one picture ran last */
+        free(all);
+        tyto_visual_destroy(&visual);
+    }
+    unlink(path);
+}
+
 /* --- audio --------------------------------------------------------------------------- */
 
 static void audio_features_are_those_of_pytorch(void **state)
@@ -404,6 +492,7 @@ int main(void)
         cmocka_unit_test(visual_features_are_those_of_pytorch),
         cmocka_unit_test(a_detector_says_what_it_says_in_pytorch),
         cmocka_unit_test(visual_executors_agree),
+        cmocka_unit_test(pictures_of_both_shapes_share_a_batch),
         cmocka_unit_test(audio_features_are_those_of_pytorch),
         cmocka_unit_test(wrong_encoder_files_are_refused_with_a_reason),
         cmocka_unit_test(yamnet_scores_are_those_of_numpy),

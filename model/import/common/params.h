@@ -27,6 +27,7 @@ struct tyto_import_params {
     uint32_t input_h, input_w;                   /* new input size; 0: the file's */
     const struct tyto_import_detector *detector; /* outputs are features, scores, boxes; or NULL */
     bool letterbox;                              /* pictures keep their shape (enum tyto_fit) */
+    bool tall; /* a second graph, with the input's sides exchanged, for tall pictures */
 };
 
 #endif
