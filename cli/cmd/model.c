@@ -30,6 +30,8 @@ static const char help[] =
     "      --scale A[,B,C]     default mean 127.5, scale 1/127.5\n"
     "      --letterbox         visual: pictures keep their shape, with stripes beside them; the\n"
     "                          last column of the features says where the picture is\n"
+    "      --pooled NAME       visual: the highest values of this finer tensor at each place are\n"
+    "                          features, too\n"
     "      --tall              visual: pictures that are higher than wide go through the same\n"
     "                          network with the input's sides exchanged\n"
     "      --detector NAMES    visual: the outputs are features, class scores and boxes of an\n"
@@ -164,6 +166,7 @@ enum option_id {
     OPT_DETECTOR,
     OPT_LETTERBOX,
     OPT_TALL,
+    OPT_POOLED,
 };
 
 static const struct option import_long[] = {
@@ -184,6 +187,7 @@ static const struct option import_long[] = {
     {"detector", required_argument, NULL, OPT_DETECTOR},
     {"letterbox", no_argument, NULL, OPT_LETTERBOX},
     {"tall", no_argument, NULL, OPT_TALL},
+    {"pooled", required_argument, NULL, OPT_POOLED},
     {NULL, 0, NULL, 0},
 };
 
@@ -229,6 +233,9 @@ static bool read_option(int opt, const char *arg, struct import_options *options
         return true;
     case OPT_LETTERBOX:
         options->params.letterbox = true;
+        return true;
+    case OPT_POOLED:
+        options->params.pooled_name = arg;
         return true;
     case OPT_TALL:
         options->params.tall = true;
@@ -340,6 +347,9 @@ static int run_import(int argc, char **argv)
     if ((options.names || options.params.letterbox || options.params.tall) &&
         options.kind != TYTO_ENCODER_VISUAL)
         return usage_error("--detector, --letterbox and --tall go with --kind visual", NULL);
+    if (options.params.pooled_name && (options.kind != TYTO_ENCODER_VISUAL ||
+                                       options.params.num_more_outputs > TYTO_GRAPH_MAX_OUTS - 2))
+        return usage_error("--pooled goes with --kind visual and at most three outputs", NULL);
     options.params.path = argv[optind];
 
     struct tyto_encoder_file *file = NULL;

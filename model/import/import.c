@@ -40,6 +40,8 @@ static enum tyto_err import_one(const struct tyto_import_params *params, const v
         err = tyto_import_tflite(build, params, bytes, num_bytes, &outs);
     else
         err = tyto_import_onnx(build, params, bytes, num_bytes, &outs);
+    if (!err && params->pooled_name)
+        err = tyto_build_pooled(build, &outs);
     if (!err && params->detector)
         err = tyto_build_detector(build, params->detector, &outs);
     if (!err && params->letterbox)

@@ -93,11 +93,15 @@ def main():
     def rows(kind, num):
         return torch.cat([y[0].permute(1, 2, 0).reshape(-1, num) for y in heads[kind]])
 
+    finer = named["FeatureExtractor/MobilenetV2/expanded_conv_13/expand/Relu6"]
+    pooled = F.max_pool2d(finer, 2)[0, ::STRIDE]
     columns = torch.cat([columns_of(heads["ClassPredictor"]), F.avg_pool2d(cover, 32)])
     scores = rows("ClassPredictor", NUM_COLUMNS)[::ANCHOR_STRIDE, 1:]
     blob.write(args.out, "visual_wide", [
         ("conv1", features[::STRIDE].permute(1, 2, 0).numpy(),
          "Conv_1 of golden_picture(640,360) at 384x224, channels 0,16,..."),
+        ("pooled", pooled.permute(1, 2, 0).numpy(),
+         "highest values of expanded_conv_13/expand at each place, channels 0,16,..."),
         ("columns", columns.permute(1, 2, 0).numpy(), "the classes' columns, and the cover's"),
         ("scores", scores.numpy(), "logits of anchors 0,7,... without the background"),
         ("boxes", rows("BoxEncodingPredictor", 4)[::ANCHOR_STRIDE].numpy(), "their boxes"),

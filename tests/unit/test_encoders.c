@@ -29,6 +29,7 @@ enum {
     WIDE_W = 640,
     WIDE_H = 360,
     CHANNELS = 1280, /* of Conv_1 */
+    POOLED = 576,    /* of the finer layer, where the file has it */
     STRIDE = 16,
     FEATURE = 160,
     EMBEDDING = 96,
@@ -111,7 +112,7 @@ static float *read_rows(const struct tyto_buf *buf, size_t num)
 /* Which of two forms the imported file has: squashed to 224x224, or letterboxed to 384x224 with a
  * detector's columns. */
 struct form {
-    uint32_t places, channels;
+    uint32_t places, channels, num_pooled;
     bool is_wide;
 };
 
@@ -150,7 +151,11 @@ static float *run_visual(const char *path, enum tyto_exec exec, struct form *for
     form->is_wide = tyto_visual_detector(visual) != NULL;
     form->places = places_y * places_x;
     assert_int_equal(form->places, form->is_wide ? 7 * 12 : 7 * 7);
-    assert_int_equal(form->channels, form->is_wide ? CHANNELS + 24 : CHANNELS);
+    form->num_pooled = 0;
+    if (form->is_wide)
+        form->num_pooled = tyto_visual_detector(visual)->first_column - CHANNELS;
+    assert_true(form->num_pooled == 0 || form->num_pooled == POOLED);
+    assert_int_equal(form->channels, CHANNELS + form->num_pooled + (form->is_wide ? 24 : 0));
     const struct tyto_frame frames[3] = {noise, golden_frame(form->is_wide), noise};
     assert_int_equal(tyto_visual_exec(visual), exec);
     assert_int_equal(tyto_visual_run(visual, frames, 0), TYTO_ERR_INVALID);
@@ -179,21 +184,30 @@ static void assert_squashed(enum tyto_exec exec, const float *row)
     free(golden);
 }
 
+/* Every STRIDEth of num columns from `first` on, place by place. */
+static void take_columns(const float *row, const struct form *form, uint32_t first, uint32_t num,
+                         uint32_t stride, float *ret)
+{
+    for (uint32_t place = 0; place < form->places; place++)
+        for (uint32_t i = 0; i < num; i += stride)
+            *ret++ = row[(size_t)place * form->channels + first + i];
+}
+
 static void assert_wide(enum tyto_exec exec, const float *row, const struct form *form)
 {
     float *golden = golden_read("visual_wide.f32", GOLDEN_VISUAL_WIDE_NUM);
-    float conv1[GOLDEN_VISUAL_WIDE_CONV1_NUM], columns[GOLDEN_VISUAL_WIDE_COLUMNS_NUM];
-    const uint32_t num_more = form->channels - CHANNELS, num_kept = CHANNELS / STRIDE;
+    float got[GOLDEN_VISUAL_WIDE_CONV1_NUM];
     assert_non_null(golden);
-    for (uint32_t place = 0; place < form->places; place++, row += form->channels) {
-        for (uint32_t i = 0; i < num_kept; i++)
-            conv1[place * num_kept + i] = row[(size_t)i * STRIDE];
-        for (uint32_t i = 0; i < num_more; i++)
-            columns[place * num_more + i] = row[CHANNELS + i];
-    }
-    assert_close("Conv_1 of the wide picture", exec, conv1, 1, golden + GOLDEN_VISUAL_WIDE_CONV1_AT,
+    take_columns(row, form, 0, CHANNELS, STRIDE, got);
+    assert_close("Conv_1 of the wide picture", exec, got, 1, golden + GOLDEN_VISUAL_WIDE_CONV1_AT,
                  GOLDEN_VISUAL_WIDE_CONV1_NUM);
-    assert_close("the detector's columns", exec, columns, 1, golden + GOLDEN_VISUAL_WIDE_COLUMNS_AT,
+    if (form->num_pooled) {
+        take_columns(row, form, CHANNELS, POOLED, STRIDE, got);
+        assert_close("the finer layer's columns", exec, got, 1,
+                     golden + GOLDEN_VISUAL_WIDE_POOLED_AT, GOLDEN_VISUAL_WIDE_POOLED_NUM);
+    }
+    take_columns(row, form, CHANNELS + form->num_pooled, 24, 1, got);
+    assert_close("the detector's columns", exec, got, 1, golden + GOLDEN_VISUAL_WIDE_COLUMNS_AT,
                  GOLDEN_VISUAL_WIDE_COLUMNS_NUM);
     free(golden);
 }

@@ -197,6 +197,31 @@ static void a_detector_gives_features_scores_and_boxes(void **state)
     tyto_encoder_file_destroy(&file);
 }
 
+/* Between the features and the classes come the finer tensor's columns. */
+static void a_finer_tensor_is_pooled_to_the_places(void **state)
+{
+    enum { PLACES = 4 * 6, OWN = 8, FINER = 6, MORE = 3, ALL = OWN + FINER + MORE };
+    (void)state;
+    struct tyto_import_params params = detector_params(&small_detector);
+    float want[PLACES * ALL];
+    params.pooled_name = "level0";
+    params.tall = true;
+    struct tyto_encoder_file *file = import("detector.tflite", params);
+    for (int i = 0; i < PLACES; i++) {
+        const float *before = golden + GOLDEN_IMPORT_DETECTOR_AT + i * (OWN + MORE);
+        memcpy(want + i * ALL, before, OWN * sizeof(*want));
+        memcpy(want + i * ALL + OWN, golden + GOLDEN_IMPORT_DETECTOR_POOLED_AT + i * FINER,
+               FINER * sizeof(*want));
+        memcpy(want + i * ALL + OWN + FINER, before + OWN, MORE * sizeof(*want));
+    }
+    struct tyto_graph one = file->graph;
+    one.num_more_outs = 0;
+    assert_gives(&one, "detector", want, PLACES * ALL);
+    assert_int_equal(file->detector.first_column, OWN + FINER);
+    assert_true(file->has_tall);
+    tyto_encoder_file_destroy(&file);
+}
+
 static void a_detector_follows_another_input_size(void **state)
 {
     (void)state;
@@ -291,11 +316,13 @@ static void a_detector_that_does_not_fit_is_named(void **state)
         {detector_params(&small_detector), "detector (scores, boxes)",
          "must each be a CONCATENATION"},
         {detector_params(&small_detector), "letterbox (input)", "picture of whole places"},
+        {detector_params(&small_detector), "pooled (output)", "has no whole number of rows"},
     };
     cases[2].params.num_more_outputs = 1;
     cases[3].params.more_output_names[0] = "classes0";
     cases[4].params.input_h = 23;
     cases[4].params.input_w = 24;
+    cases[5].params.pooled_name = "level2";
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tyto_encoder_file *file = NULL;
         struct tyto_fault fault = {0};
@@ -520,6 +547,7 @@ int main(void)
         cmocka_unit_test(networks_give_what_pytorch_says),
         cmocka_unit_test(an_encoder_file_comes_back_as_it_was_written),
         cmocka_unit_test(a_detector_gives_features_scores_and_boxes),
+        cmocka_unit_test(a_finer_tensor_is_pooled_to_the_places),
         cmocka_unit_test(a_detector_follows_another_input_size),
         cmocka_unit_test(a_tall_graph_has_the_weights_of_the_wide_one),
         cmocka_unit_test(what_is_resized_and_laid_together_is_what_pytorch_says),

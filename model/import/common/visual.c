@@ -225,6 +225,32 @@ static enum tyto_err append_columns(struct tyto_build *build, uint32_t columns,
     return tyto_build_layer(build, &concat, 0, &outs->values[0]);
 }
 
+enum tyto_err tyto_build_pooled(struct tyto_build *build, struct tyto_build_outs *outs)
+{
+    const struct tyto_value places = build->values[outs->values[0]];
+    const uint32_t finer = outs->values[outs->num - 1];
+    const struct tyto_value from = build->values[finer];
+    build->op = "pooled";
+    build->node = "output";
+    if (from.h % places.h || from.w % places.w)
+        return tyto_build_fail(build, TYTO_ERR_SHAPE,
+                               "(%u,%u,%u) has no whole number of rows and columns for each of "
+                               "(%u,%u) places",
+                               from.h, from.w, from.c, places.h, places.w);
+    struct tyto_layer pool = {.op = TYTO_LAYER_MAX_POOL,
+                              .in_idx = {finer},
+                              .kernel_h = from.h / places.h,
+                              .kernel_w = from.w / places.w};
+    uint32_t pooled = 0;
+    pool.stride_h = pool.kernel_h;
+    pool.stride_w = pool.kernel_w;
+    enum tyto_err err = tyto_build_layer(build, &pool, 0, &pooled);
+    if (!err)
+        err = append_columns(build, pooled, outs);
+    outs->num--;
+    return err;
+}
+
 static enum tyto_err read_levels(struct tyto_build *build, const struct tyto_import_detector *rule,
                                  const struct columns *columns, struct tyto_layer *const stacks[2])
 {
