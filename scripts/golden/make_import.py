@@ -345,7 +345,7 @@ def make_detector_tflite(path):
         best = F.max_pool2d(best[None], 2)[0] if fine else F.interpolate(best[None], (4, 6))[0]
         columns = torch.maximum(columns, best)
     cover = F.avg_pool2d(torch.from_numpy(picture[None, None, :, :, 3].copy()), 4)[0]
-    features = torch.cat([levels[1][1][0], torch.sigmoid(columns), cover])
+    features = torch.cat([levels[1][1][0], 12 * torch.sigmoid(columns), cover])
     pooled = F.max_pool2d(levels[0][1], 2)[0].permute(1, 2, 0).numpy()
     return (features.permute(1, 2, 0).numpy(), pooled, heads[0][:, None, 1:].numpy(),
             heads[1][:, None].numpy(), torch.cat([up, levels[0][1]], 1)[0].permute(1, 2, 0).numpy())

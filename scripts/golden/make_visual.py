@@ -56,7 +56,7 @@ def run(layers, x):
 
 
 def columns_of(maps):
-    """(23,7,12): the highest score of each class at each place, level by level."""
+    """(23,7,12): 12 times the highest score of each class at each place, level by level."""
     best = torch.full((NUM_COLUMNS - 1, HEIGHT // 32, WIDTH // 32), -np.inf)
     for level in maps:
         y = level[0].reshape(-1, NUM_COLUMNS, *level.shape[2:]).amax(0)[1:]
@@ -67,7 +67,7 @@ def columns_of(maps):
             column = torch.arange(best.shape[2]) * y.shape[2] // best.shape[2]
             y = y[:, row][:, :, column]
         best = torch.maximum(best, y)
-    return torch.sigmoid(best)
+    return 12 * torch.sigmoid(best)
 
 
 def main():

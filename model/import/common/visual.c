@@ -201,7 +201,11 @@ static enum tyto_err all_columns(struct tyto_build *build, const struct tyto_lay
     if (!err)
         err = tyto_build_view(build, all, (struct tyto_value){places->h, places->w * num, c},
                               &pool.in_idx[0]);
-    return err ? err : tyto_build_layer(build, &pool, 0, ret_value);
+    const float gain = TYTO_DETECTOR_COLUMN_GAIN;
+    uint32_t best = 0;
+    if (!err)
+        err = tyto_build_layer(build, &pool, 0, &best);
+    return err ? err : tyto_build_scale(build, best, &gain, NULL, 1, ret_value);
 }
 
 /* Appends columns to the features. Those appended before are copied once only: their layer goes to
