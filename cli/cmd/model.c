@@ -22,7 +22,8 @@ struct import_options {
     char *input, *out, *frontend, *license; /* owned */
     char *names;                            /* file of the detector's classes; owned */
     struct tyto_texts outputs;              /* the first is the features' */
-    bool letterbox;
+    char *pooled;                           /* tensor; owned */
+    bool letterbox, tall;
     uint32_t size[2]; /* height, width; 0: the file's */
     enum tyto_encoder_kind kind;
     double mean[3], scale[3];
@@ -120,6 +121,11 @@ static const struct tyto_option visual_rows[] = {
     {.key = "letterbox", .type = TYTO_OPTION_FLAG, AT(letterbox),
      .help = "pictures keep their shape, with stripes beside them; the last column of the features "
              "says where the picture is"},
+    {.key = "tall", .type = TYTO_OPTION_FLAG, AT(tall),
+     .help = "pictures that are higher than wide go through the same network with the input's sides "
+             "exchanged"},
+    {.key = "pooled", .type = TYTO_OPTION_TEXT, AT(pooled), .value = "NAME",
+     .help = "the highest values of this finer tensor at each place are features, too"},
     {.key = "detector", .type = TYTO_OPTION_TEXT, AT(names), .value = "FILE",
      .help = "the outputs are features, class scores and boxes of an SSD; FILE has the classes, one "
              "a line, ??? for the background"},
@@ -167,6 +173,9 @@ const struct tyto_command tyto_command_model_import = {
     .examples = "tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
                 "tyto model import ssd.tflite --kind visual --input 224x224 \\\n"
                 "     --output Conv_1/Relu6 -o visual.safetensors\n"
+                "tyto model import ssd.tflite --kind visual --input 224x384 --letterbox --tall \\\n"
+                "     --output Conv_1/Relu6 --output class_predictions --output box_encodings \\\n"
+                "     --detector ssd.names -o visual.safetensors   # keeps shapes, finds boxes\n"
                 "tyto model import embedding_model.onnx --kind audio \\\n"
                 "     --frontend melspectrogram.onnx -o audio.safetensors\n"
                 "tyto model import yamnet.tflite --kind audio --frontend yamnet.tflite \\\n"
@@ -307,7 +316,9 @@ static int import(struct import_options *options, const char *path)
                                           .input_name = options->input,
                                           .input_h = options->size[0],
                                           .input_w = options->size[1],
-                                          .letterbox = options->letterbox};
+                                          .letterbox = options->letterbox,
+                                          .tall = options->tall,
+                                          .pooled_name = options->pooled};
     for (uint32_t i = 0; i < options->outputs.num; i++) {
         if (i == 0)
             params->output_name = options->outputs.texts[0];
@@ -341,9 +352,12 @@ static int run_import(int argc, char **argv)
             status = tyto_options_complain(command, "needs one file and -o OUT.safetensors");
         else if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
             status = tyto_options_complain(command, "--frontend goes with --kind audio");
-        else if ((options.names || options.letterbox) && options.kind != TYTO_ENCODER_VISUAL)
-            status =
-                tyto_options_complain(command, "--detector and --letterbox go with --kind visual");
+        else if ((options.names || options.letterbox || options.tall || options.pooled) &&
+                 options.kind != TYTO_ENCODER_VISUAL)
+            status = tyto_options_complain(
+                command, "--detector, --letterbox, --pooled and --tall go with --kind visual");
+        else if (options.pooled && options.outputs.num == TYTO_GRAPH_MAX_OUTS)
+            status = tyto_options_complain(command, "--pooled leaves room for three outputs");
         else
             status = import(&options, argv[1]);
     }

@@ -28,8 +28,9 @@ FOLDERS = {
     "pipeline": {
         "segment": set(),
         "track": set(),
-        "source": {"segment"},
-        "session": {"segment", "source"},
+        "sync": set(),
+        "source": {"segment", "sync"},
+        "session": {"segment", "source", "sync"},
         "record": {"source"},
         "networks": {"track"},
         "engine": {"segment", "track", "source", "session", "networks"},
