@@ -260,7 +260,7 @@ struct tyto_buf *tyto_executor_vk_input(const struct tyto_executor_vk *exec)
     return exec->slots[exec->layout.slot_of[0]];
 }
 
-const struct tyto_buf *tyto_executor_vk_output(const struct tyto_executor_vk *exec, uint32_t idx)
+struct tyto_buf *tyto_executor_vk_output(const struct tyto_executor_vk *exec, uint32_t idx)
 {
     return exec->slots[exec->layout.slot_of[tyto_graph_out(exec->graph, idx)]];
 }

@@ -150,7 +150,7 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
         if (age < result->num_valid)
             tyto_reading_take(&waiting->reading, context->reader, result,
                               result->num_valid - 1 - age, waiting->segment.has_audio,
-                              waiting->segment.has_video, &waiting->sight.fit);
+                              waiting->segment.has_video, &waiting->sight);
     }
     if (camera->num_waiting > camera->look_ahead)
         tell_oldest(camera, context);
@@ -185,7 +185,7 @@ void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *r
         if (age < result->num_valid)
             tyto_reading_take(&camera->next_head.readings[i], reader, result,
                               result->num_valid - 1 - age, segment->has_audio, segment->has_video,
-                              &camera->waiting[i].sight.fit);
+                              &camera->waiting[i].sight);
     }
 }
 

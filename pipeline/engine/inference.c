@@ -288,7 +288,6 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
         return err;
     const struct tyto_cman_dims *dims = tyto_networks_dims(engine->networks);
     engine->reader = (struct tyto_reader){.dims = dims, .hop_ns = p->hop_ns};
-    tyto_networks_places(engine->networks, &engine->reader.rows, &engine->reader.cols);
     engine->context = (struct tyto_camera_context){
         .reader = &engine->reader,
         .callbacks = &engine->params.callbacks,

@@ -7,7 +7,7 @@
 
 Composes pictures of 640x360: one object on a background, its box a known share of the picture (or
 filling it), spoilt as a camera spoils. Each form of the encoder (`tyto model import` makes it, with
-the OPTIONs letterbox and detector) computes its features by `tyto features`; on those of the
+the OPTIONs letterbox, detector and pooled) computes its features by `tyto features`; on those of the
 training files a small head learns which class is there (one layer a place, the highest place counts,
 after the trainer's projection to 128 components), and is asked on those of the validation files.
 Printed for each form: how often the right class scores highest, by size; mean average precision;
@@ -34,7 +34,9 @@ CLASSES = ("airplane bird boat bus car cat chicken cow dog frog guitar helicopte
 SIZES = (("fills", None), ("20-40 %", (.2, .4)), ("10-20 %", (.1, .2)), ("2.5-10 %", (.025, .1)))
 PER_SIZE = {"train": 26, "val": 9}
 BY_DETECTOR = (("person", "Person"), ("car", "Car"), ("cat", "Cat"), ("bicycle", "Bicycle"))
-FORMS = ("squash224=224x224", "letterbox=224x384:letterbox:detector")
+FORMS = ("squash224=224x224", "letterbox=224x384:letterbox:detector",
+         "letterbox-pooled=224x384:letterbox:detector:pooled")
+POOLED = "FeatureExtractor/MobilenetV2/expanded_conv_13/expand/Relu6"
 OUTPUTS = ("FeatureExtractor/MobilenetV2/Conv_1/Relu6", "raw_outputs/class_predictions",
            "raw_outputs/box_encodings")
 
@@ -181,6 +183,8 @@ def models_of(args, form):
             command += ["--output", output]
         if "letterbox" in options:
             command.append("--letterbox")
+        if "pooled" in options:
+            command += ["--pooled", POOLED]
         if "detector" in options:
             command += ["--detector", os.path.join(args.encoders, "ssd.names")]
         subprocess.run(command, check=True)
@@ -305,7 +309,7 @@ def by_detector(args, folder):
     with open(os.path.join(args.encoders, "ssd.names")) as file:
         names = [line.strip() for line in file if line.strip() != "???"]
     x, _ = features_of(args, folder, recording)
-    columns = x[:, :, 1280:1280 + len(names)].max(1).astype(np.float32)
+    columns = x[:, :, -1 - len(names):-1].max(1).astype(np.float32)  # the last one is the cover
     for ours, theirs in BY_DETECTOR:
         is_true = np.array([ours in name.split("+") for _, _, name in files])
         value = average_precision(columns[:, names.index(theirs)], is_true)

@@ -56,7 +56,7 @@ def run(layers, x):
 
 
 def columns_of(maps):
-    """(23,7,12): the highest score of each class at each place, level by level."""
+    """(23,7,12): 12 times the highest score of each class at each place, level by level."""
     best = torch.full((NUM_COLUMNS - 1, HEIGHT // 32, WIDTH // 32), -np.inf)
     for level in maps:
         y = level[0].reshape(-1, NUM_COLUMNS, *level.shape[2:]).amax(0)[1:]
@@ -67,7 +67,7 @@ def columns_of(maps):
             column = torch.arange(best.shape[2]) * y.shape[2] // best.shape[2]
             y = y[:, row][:, :, column]
         best = torch.maximum(best, y)
-    return torch.sigmoid(best)
+    return 12 * torch.sigmoid(best)
 
 
 def main():
@@ -93,11 +93,15 @@ def main():
     def rows(kind, num):
         return torch.cat([y[0].permute(1, 2, 0).reshape(-1, num) for y in heads[kind]])
 
+    finer = named["FeatureExtractor/MobilenetV2/expanded_conv_13/expand/Relu6"]
+    pooled = F.max_pool2d(finer, 2)[0, ::STRIDE]
     columns = torch.cat([columns_of(heads["ClassPredictor"]), F.avg_pool2d(cover, 32)])
     scores = rows("ClassPredictor", NUM_COLUMNS)[::ANCHOR_STRIDE, 1:]
     blob.write(args.out, "visual_wide", [
         ("conv1", features[::STRIDE].permute(1, 2, 0).numpy(),
          "Conv_1 of golden_picture(640,360) at 384x224, channels 0,16,..."),
+        ("pooled", pooled.permute(1, 2, 0).numpy(),
+         "highest values of expanded_conv_13/expand at each place, channels 0,16,..."),
         ("columns", columns.permute(1, 2, 0).numpy(), "the classes' columns, and the cover's"),
         ("scores", scores.numpy(), "logits of anchors 0,7,... without the background"),
         ("boxes", rows("BoxEncodingPredictor", 4)[::ANCHOR_STRIDE].numpy(), "their boxes"),

@@ -205,7 +205,7 @@ static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_e
                    exec_name(kind));
     bench(name, run_visual, &encoders);
     if (tyto_visual_detector(encoders.visual))
-        bench("its boxes", run_find, encoders.visual);
+        bench("boxes of one picture", run_find, encoders.visual);
     tyto_visual_destroy(&encoders.visual);
 
     (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);

@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
                                               .num_more_outputs = 2,
                                               .more_output_names = {"raw/scores", "raw/boxes"},
                                               .detector = &detector,
-                                              .letterbox = true};
+                                              .letterbox = true,
+                                              .tall = true};
     struct tyto_encoder_file *file = NULL;
     struct tyto_fault fault = {0};
     import(&plain, data, num_bytes);

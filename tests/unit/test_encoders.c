@@ -29,6 +29,7 @@ enum {
     WIDE_W = 640,
     WIDE_H = 360,
     CHANNELS = 1280, /* of Conv_1 */
+    POOLED = 576,    /* of the finer layer, where the file has it */
     STRIDE = 16,
     FEATURE = 160,
     EMBEDDING = 96,
@@ -111,7 +112,7 @@ static float *read_rows(const struct tyto_buf *buf, size_t num)
 /* Which of two forms the imported file has: squashed to 224x224, or letterboxed to 384x224 with a
  * detector's columns. */
 struct form {
-    uint32_t places, channels;
+    uint32_t places, channels, num_pooled;
     bool is_wide;
 };
 
@@ -150,7 +151,11 @@ static float *run_visual(const char *path, enum tyto_exec exec, struct form *for
     form->is_wide = tyto_visual_detector(visual) != NULL;
     form->places = places_y * places_x;
     assert_int_equal(form->places, form->is_wide ? 7 * 12 : 7 * 7);
-    assert_int_equal(form->channels, form->is_wide ? CHANNELS + 24 : CHANNELS);
+    form->num_pooled = 0;
+    if (form->is_wide)
+        form->num_pooled = tyto_visual_detector(visual)->first_column - CHANNELS;
+    assert_true(form->num_pooled == 0 || form->num_pooled == POOLED);
+    assert_int_equal(form->channels, CHANNELS + form->num_pooled + (form->is_wide ? 24 : 0));
     const struct tyto_frame frames[3] = {noise, golden_frame(form->is_wide), noise};
     assert_int_equal(tyto_visual_exec(visual), exec);
     assert_int_equal(tyto_visual_run(visual, frames, 0), TYTO_ERR_INVALID);
@@ -179,21 +184,30 @@ static void assert_squashed(enum tyto_exec exec, const float *row)
     free(golden);
 }
 
+/* Every STRIDEth of num columns from `first` on, place by place. */
+static void take_columns(const float *row, const struct form *form, uint32_t first, uint32_t num,
+                         uint32_t stride, float *ret)
+{
+    for (uint32_t place = 0; place < form->places; place++)
+        for (uint32_t i = 0; i < num; i += stride)
+            *ret++ = row[(size_t)place * form->channels + first + i];
+}
+
 static void assert_wide(enum tyto_exec exec, const float *row, const struct form *form)
 {
     float *golden = golden_read("visual_wide.f32", GOLDEN_VISUAL_WIDE_NUM);
-    float conv1[GOLDEN_VISUAL_WIDE_CONV1_NUM], columns[GOLDEN_VISUAL_WIDE_COLUMNS_NUM];
-    const uint32_t num_more = form->channels - CHANNELS, num_kept = CHANNELS / STRIDE;
+    float got[GOLDEN_VISUAL_WIDE_CONV1_NUM];
     assert_non_null(golden);
-    for (uint32_t place = 0; place < form->places; place++, row += form->channels) {
-        for (uint32_t i = 0; i < num_kept; i++)
-            conv1[place * num_kept + i] = row[(size_t)i * STRIDE];
-        for (uint32_t i = 0; i < num_more; i++)
-            columns[place * num_more + i] = row[CHANNELS + i];
-    }
-    assert_close("Conv_1 of the wide picture", exec, conv1, 1, golden + GOLDEN_VISUAL_WIDE_CONV1_AT,
+    take_columns(row, form, 0, CHANNELS, STRIDE, got);
+    assert_close("Conv_1 of the wide picture", exec, got, 1, golden + GOLDEN_VISUAL_WIDE_CONV1_AT,
                  GOLDEN_VISUAL_WIDE_CONV1_NUM);
-    assert_close("the detector's columns", exec, columns, 1, golden + GOLDEN_VISUAL_WIDE_COLUMNS_AT,
+    if (form->num_pooled) {
+        take_columns(row, form, CHANNELS, POOLED, STRIDE, got);
+        assert_close("the finer layer's columns", exec, got, 1,
+                     golden + GOLDEN_VISUAL_WIDE_POOLED_AT, GOLDEN_VISUAL_WIDE_POOLED_NUM);
+    }
+    take_columns(row, form, CHANNELS + form->num_pooled, 24, 1, got);
+    assert_close("the detector's columns", exec, got, 1, golden + GOLDEN_VISUAL_WIDE_COLUMNS_AT,
                  GOLDEN_VISUAL_WIDE_COLUMNS_NUM);
     free(golden);
 }
@@ -282,6 +296,94 @@ static void visual_executors_agree(void **state)
                  3 * (size_t)form.places * form.channels);
     free(vulkan);
     free(cpu);
+}
+
+/* Writes the small detector of the import tests, for wide and tall pictures, to path. */
+static void make_small_eye(const char *path)
+{
+    const struct tyto_import_detector detector = {.names = "???\nDog\nCar\n",
+                                                  .side_px = 16,
+                                                  .min_scale = 0.25f,
+                                                  .max_scale = 0.75f,
+                                                  .centre_scale = 10,
+                                                  .size_scale = 5};
+    char model[4096];
+    struct tyto_encoder_file *file = NULL;
+    struct tyto_fault fault = {0};
+    find("tests/fuzz/corpus/import", "detector.tflite", model);
+    const struct tyto_import_params params = {.path = model,
+                                              .output_name = "level1",
+                                              .num_more_outputs = 2,
+                                              .more_output_names = {"raw/scores", "raw/boxes"},
+                                              .detector = &detector,
+                                              .letterbox = true,
+                                              .tall = true};
+    if (tyto_import(&params, &file, &fault))
+        fail_msg("%s: %s", fault.key, fault.text);
+    file->kind = TYTO_ENCODER_VISUAL;
+    for (int c = 0; c < 3; c++) {
+        file->mean[c] = 127.5f;
+        file->scale[c] = 1 / 127.5f;
+    }
+    assert_int_equal(tyto_encoder_file_write(file, path, &fault), TYTO_OK);
+    tyto_encoder_file_destroy(&file);
+}
+
+/* Tall and wide pictures of one batch, and boxes of each, are those of each alone. */
+static void pictures_of_both_shapes_share_a_batch(void **state)
+{
+    enum { NUM = 5, LONG = 40, SHORT = 30, ROW = 4 * 6 * 11, FOUND = 4 };
+    static const bool is_tall[NUM] = {false, true, true, false, true};
+    static uint8_t rgb[NUM][LONG * SHORT * 3];
+    char path[] = "/tmp/tyto-eye-XXXXXX";
+    struct tyto_frame frames[NUM];
+    (void)state;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    make_small_eye(path);
+    for (uint32_t i = 0; i < NUM; i++) {
+        const uint32_t w = is_tall[i] ? SHORT : LONG, h = is_tall[i] ? LONG : SHORT;
+        for (uint32_t k = 0; k < LONG * SHORT * 3; k++)
+            rgb[i][k] = (uint8_t)(((k + 1) * (i + 3) * 2654435761u) >> 21);
+        frames[i] = (struct tyto_frame){.format = TYTO_PIXEL_RGB,
+                                        .width = w,
+                                        .height = h,
+                                        .planes = {rgb[i]},
+                                        .strides_bytes = {3 * w}};
+    }
+    for (int e = 0; e < 2; e++) {
+        struct tyto_visual *visual = NULL;
+        struct tyto_fault fault = {0};
+        const struct tyto_visual_params params = {
+            .weights_path = path, .gpu = gpu, .exec = execs[e], .max_batch = NUM, .num_threads = 1};
+        struct tyto_detection found[NUM][FOUND], alone[FOUND];
+        uint32_t num_found[NUM], num_alone, rows, cols;
+        if (tyto_visual_create(&params, &visual, &fault))
+            fail_msg("%s: %s", fault.key, fault.text);
+        assert_int_equal(tyto_visual_run(visual, frames, NUM), TYTO_OK);
+        float *all = read_rows(tyto_visual_output(visual), NUM * ROW);
+        for (uint32_t i = 0; i < NUM; i++)
+            assert_int_equal(tyto_visual_find(visual, i, 0.01f, found[i], FOUND, &num_found[i]),
+                             TYTO_OK);
+        for (uint32_t i = 0; i < NUM; i++) {
+            assert_int_equal(tyto_visual_run(visual, &frames[i], 1), TYTO_OK);
+            float *row = read_rows(tyto_visual_output(visual), ROW);
+            assert_memory_equal(all + (size_t)i * ROW, row, ROW * sizeof(*row));
+            free(row);
+            assert_int_equal(tyto_visual_find(visual, 0, 0.01f, alone, FOUND, &num_alone), TYTO_OK);
+            assert_int_equal(num_alone, num_found[i]);
+            assert_memory_equal(alone, found[i], num_alone * sizeof(*alone));
+            (void)tyto_visual_fit(visual, frames[i].width, frames[i].height, &rows, &cols);
+            assert_int_equal(rows, is_tall[i] ? 6 : 4);
+            assert_int_equal(cols, is_tall[i] ? 4 : 6);
+        }
+        assert_int_equal(tyto_visual_find(visual, 1, 0.5f, alone, FOUND, &num_alone),
+                         TYTO_ERR_INVALID); /* one picture ran last */
+        free(all);
+        tyto_visual_destroy(&visual);
+    }
+    unlink(path);
 }
 
 /* --- audio --------------------------------------------------------------------------- */
@@ -404,6 +506,7 @@ int main(void)
         cmocka_unit_test(visual_features_are_those_of_pytorch),
         cmocka_unit_test(a_detector_says_what_it_says_in_pytorch),
         cmocka_unit_test(visual_executors_agree),
+        cmocka_unit_test(pictures_of_both_shapes_share_a_batch),
         cmocka_unit_test(audio_features_are_those_of_pytorch),
         cmocka_unit_test(wrong_encoder_files_are_refused_with_a_reason),
         cmocka_unit_test(yamnet_scores_are_those_of_numpy),

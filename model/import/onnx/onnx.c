@@ -150,13 +150,15 @@ static enum tyto_err find_outputs(struct tyto_onnx_converter *conv,
         err = find_tensor(conv, params->output_name, &ret_tensors[0]);
     for (uint32_t i = 0; !err && i < params->num_more_outputs; i++)
         err = find_tensor(conv, params->more_output_names[i], &ret_tensors[i + 1]);
+    if (!err && params->pooled_name)
+        err = find_tensor(conv, params->pooled_name, &ret_tensors[params->num_more_outputs + 1]);
     return err;
 }
 
 static enum tyto_err fill_outs(struct tyto_onnx_converter *conv, const uint32_t *tensors,
                                struct tyto_build_outs *ret_outs)
 {
-    ret_outs->num = 1 + conv->params->num_more_outputs;
+    ret_outs->num = tyto_import_num_outputs(conv->params);
     for (uint32_t i = 0; i < ret_outs->num; i++) {
         struct tyto_onnx_state *state = &conv->states[tensors[i]];
         if (!state->ready || tyto_onnx_is_padded(state))
@@ -188,7 +190,7 @@ static enum tyto_err convert(struct tyto_onnx_converter *conv, struct tyto_build
         err = tyto_build_fail(conv->build, TYTO_ERR_NOMEM, "out of memory");
     } else {
         fill_walk(model, walk.nodes);
-        for (uint32_t i = 0; !err && i <= params->num_more_outputs; i++)
+        for (uint32_t i = 0; !err && i < tyto_import_num_outputs(params); i++)
             err = tyto_walk_back(&walk, conv->build, outs[i], in, &in);
     }
     if (!err) {
