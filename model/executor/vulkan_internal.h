@@ -63,6 +63,6 @@ static inline bool tyto_vk_holds_all_rows(const struct tyto_graph *graph, uint32
 /* Appends the step's dispatches to the plan. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_vk_record_step(const struct tyto_vk_recording *rec,
-                                  const struct tyto_step *step);
+                                  const struct tyto_exec_step *step);
 
 #endif

@@ -25,7 +25,8 @@ static struct tyto_bind bind_of(struct place place)
     return (struct tyto_bind){.buf = place.buf, .offset_bytes = place.offset_bytes};
 }
 
-static enum tyto_err record_conv(const struct tyto_vk_recording *rec, const struct tyto_step *step)
+static enum tyto_err record_conv(const struct tyto_vk_recording *rec,
+                                 const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -65,7 +66,7 @@ static enum tyto_err record_conv(const struct tyto_vk_recording *rec, const stru
 }
 
 static enum tyto_err record_linear(const struct tyto_vk_recording *rec,
-                                   const struct tyto_step *step)
+                                   const struct tyto_exec_step *step)
 {
     const struct place x = place_of(rec, step->in_idx), y = place_of(rec, step->out_idx);
     struct tyto_gemm_args args = {
@@ -87,7 +88,7 @@ static enum tyto_err record_linear(const struct tyto_vk_recording *rec,
 }
 
 static enum tyto_err record_dwconv(const struct tyto_vk_recording *rec,
-                                   const struct tyto_step *step)
+                                   const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -122,8 +123,8 @@ static enum tyto_err record_dwconv(const struct tyto_vk_recording *rec,
 
 /* Sum, scale, activation, or (in = out, COPY) the activation after a pool. */
 static enum tyto_err record_elementwise(const struct tyto_vk_recording *rec,
-                                        const struct tyto_step *step, enum tyto_elementwise_op op,
-                                        uint32_t in_idx)
+                                        const struct tyto_exec_step *step,
+                                        enum tyto_elementwise_op op, uint32_t in_idx)
 {
     const struct tyto_executor_vk *exec = rec->exec;
     const struct tyto_value *out = &exec->graph->values[step->out_idx];
@@ -149,7 +150,8 @@ static enum tyto_err record_elementwise(const struct tyto_vk_recording *rec,
     return tyto_elementwise_record(exec->elementwise, rec->plan, &shape, &binds);
 }
 
-static enum tyto_err record_pool(const struct tyto_vk_recording *rec, const struct tyto_step *step)
+static enum tyto_err record_pool(const struct tyto_vk_recording *rec,
+                                 const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -178,7 +180,7 @@ static enum tyto_err record_pool(const struct tyto_vk_recording *rec, const stru
 }
 
 static enum tyto_err record_resize(const struct tyto_vk_recording *rec,
-                                   const struct tyto_step *step)
+                                   const struct tyto_exec_step *step)
 {
     static const enum tyto_resize_mode modes[TYTO_RESIZE_NUM] = {
         [TYTO_RESIZE_NEAREST] = TYTO_RESIZE_MODE_NEAREST,
@@ -204,7 +206,8 @@ static enum tyto_err record_resize(const struct tyto_vk_recording *rec,
 }
 
 /* CONCAT and STACK: each input is copied, by a pool of one value, between the others. */
-static enum tyto_err record_parts(const struct tyto_vk_recording *rec, const struct tyto_step *step)
+static enum tyto_err record_parts(const struct tyto_vk_recording *rec,
+                                  const struct tyto_exec_step *step)
 {
     const struct tyto_graph *graph = rec->exec->graph;
     const struct tyto_layer *layer = &graph->layers[step->layer_idx];
@@ -239,7 +242,7 @@ static enum tyto_err record_parts(const struct tyto_vk_recording *rec, const str
 }
 
 static enum tyto_err record_softmax(const struct tyto_vk_recording *rec,
-                                    const struct tyto_step *step)
+                                    const struct tyto_exec_step *step)
 {
     const struct tyto_value *out = &rec->exec->graph->values[step->out_idx];
     const uint64_t rows = (uint64_t)out->h * out->w * rec->num_rows;
@@ -251,7 +254,8 @@ static enum tyto_err record_softmax(const struct tyto_vk_recording *rec,
     return tyto_softmax_record(rec->exec->softmax, rec->plan, (uint32_t)rows, out->c, &x, &y);
 }
 
-enum tyto_err tyto_vk_record_step(const struct tyto_vk_recording *rec, const struct tyto_step *step)
+enum tyto_err tyto_vk_record_step(const struct tyto_vk_recording *rec,
+                                  const struct tyto_exec_step *step)
 {
     enum tyto_err err = TYTO_ERR_UNSUPPORTED;
 
