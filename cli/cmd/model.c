@@ -15,54 +15,15 @@
 #include "model/graph/file.h"
 #include "model/import/import.h"
 
-static const char help[] =
-    "tyto model: bring networks in, and look into weights files.\n\n"
-    "usage: tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]\n"
-    "       tyto model info FILE.safetensors [--layers]\n"
-    "       tyto model push FILE.safetensors       (tyto model push --help)\n\n"
-    "import turns an encoder into a file that tytod and tyto localize take:\n"
-    "  -o, --out FILE          where to write it (needed)\n"
-    "      --kind KIND         visual, audio or generic (default generic)\n"
-    "      --output NAME       stop at this tensor; a part of its name will do; up to four\n"
-    "      --input-tensor NAME begin at this tensor\n"
-    "      --input HxW         another input size than the file's\n"
-    "      --mean A[,B,C]      visual: x = (pixel - mean) * scale, pixel 0..255;\n"
-    "      --scale A[,B,C]     default mean 127.5, scale 1/127.5\n"
-    "      --letterbox         visual: pictures keep their shape, with stripes beside them; the\n"
-    "                          last column of the features says where the picture is\n"
-    "      --pooled NAME       visual: the highest values of this finer tensor at each place are\n"
-    "                          features, too\n"
-    "      --tall              visual: pictures that are higher than wide go through the same\n"
-    "                          network with the input's sides exchanged\n"
-    "      --detector NAMES    visual: the outputs are features, class scores and boxes of an\n"
-    "                          SSD; NAMES has the classes, one a line, ??? for the background\n"
-    "      --frontend FILE     audio: take window, mel bands and logarithm from this file\n"
-    "      --pcm-scale X       audio: samples in [-1,1] times X first\n"
-    "      --post-scale X      audio: after the logarithm, times X\n"
-    "      --post-shift X      audio: and then plus X\n"
-    "      --patch-hop N       audio: frames between patches; with a front end in decibels\n"
-    "                          these are 32768, 0.1, 2 and 8 (openWakeWord's), else 1, 1, 0\n"
-    "                          and half a patch (YAMNet's)\n"
-    "      --license TEXT      noted in the file\n"
-    "      --help              this text\n\n"
-    "examples:\n"
-    "  tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
-    "  tyto model import ssd.tflite --kind visual --input 224x224 \\\n"
-    "       --output Conv_1/Relu6 -o visual.safetensors\n"
-    "  tyto model import embedding_model.onnx --kind audio \\\n"
-    "       --frontend melspectrogram.onnx -o audio.safetensors\n"
-    "  tyto model import yamnet.tflite --kind audio --frontend yamnet.tflite \\\n"
-    "       --output reduce_mean -o audio.safetensors\n"
-    "  tyto model info visual.safetensors --layers\n";
-
-enum { FAILED = 1, WRONG_USAGE = 2, MAX_NAMES_BYTES = 16384 };
+enum { FAILED = 1, MAX_NAMES_BYTES = 16384 };
 
 struct import_options {
     struct tyto_import_params params;
     char *input, *out, *frontend, *license; /* owned */
     char *names;                            /* file of the detector's classes; owned */
     struct tyto_texts outputs;              /* the first is the features' */
-    bool letterbox;
+    char *pooled;                           /* tensor; owned */
+    bool letterbox, tall;
     uint32_t size[2]; /* height, width; 0: the file's */
     enum tyto_encoder_kind kind;
     double mean[3], scale[3];
@@ -160,6 +121,11 @@ static const struct tyto_option visual_rows[] = {
     {.key = "letterbox", .type = TYTO_OPTION_FLAG, AT(letterbox),
      .help = "pictures keep their shape, with stripes beside them; the last column of the features "
              "says where the picture is"},
+    {.key = "tall", .type = TYTO_OPTION_FLAG, AT(tall),
+     .help = "pictures that are higher than wide go through the same network with the input's sides "
+             "exchanged"},
+    {.key = "pooled", .type = TYTO_OPTION_TEXT, AT(pooled), .value = "NAME",
+     .help = "the highest values of this finer tensor at each place are features, too"},
     {.key = "detector", .type = TYTO_OPTION_TEXT, AT(names), .value = "FILE",
      .help = "the outputs are features, class scores and boxes of an SSD; FILE has the classes, one "
              "a line, ??? for the background"},
@@ -207,6 +173,9 @@ const struct tyto_command tyto_command_model_import = {
     .examples = "tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
                 "tyto model import ssd.tflite --kind visual --input 224x224 \\\n"
                 "     --output Conv_1/Relu6 -o visual.safetensors\n"
+                "tyto model import ssd.tflite --kind visual --input 224x384 --letterbox --tall \\\n"
+                "     --output Conv_1/Relu6 --output class_predictions --output box_encodings \\\n"
+                "     --detector ssd.names -o visual.safetensors   # keeps shapes, finds boxes\n"
                 "tyto model import embedding_model.onnx --kind audio \\\n"
                 "     --frontend melspectrogram.onnx -o audio.safetensors\n"
                 "tyto model import yamnet.tflite --kind audio --frontend yamnet.tflite \\\n"
@@ -259,101 +228,6 @@ const struct tyto_command tyto_command_model = {
 };
 
 /* --- import ---------------------------------------------------------------------------- */
-
-enum option_id {
-    OPT_KIND = 256,
-    OPT_OUTPUT,
-    OPT_INPUT_TENSOR,
-    OPT_INPUT,
-    OPT_MEAN,
-    OPT_SCALE,
-    OPT_FRONTEND,
-    OPT_PCM_SCALE,
-    OPT_POST_SCALE,
-    OPT_POST_SHIFT,
-    OPT_PATCH_HOP,
-    OPT_LICENSE,
-    OPT_DETECTOR,
-    OPT_LETTERBOX,
-    OPT_TALL,
-    OPT_POOLED,
-};
-
-static const struct option import_long[] = {
-    {"out", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {"kind", required_argument, NULL, OPT_KIND},
-    {"output", required_argument, NULL, OPT_OUTPUT},
-    {"input-tensor", required_argument, NULL, OPT_INPUT_TENSOR},
-    {"input", required_argument, NULL, OPT_INPUT},
-    {"mean", required_argument, NULL, OPT_MEAN},
-    {"scale", required_argument, NULL, OPT_SCALE},
-    {"frontend", required_argument, NULL, OPT_FRONTEND},
-    {"pcm-scale", required_argument, NULL, OPT_PCM_SCALE},
-    {"post-scale", required_argument, NULL, OPT_POST_SCALE},
-    {"post-shift", required_argument, NULL, OPT_POST_SHIFT},
-    {"patch-hop", required_argument, NULL, OPT_PATCH_HOP},
-    {"license", required_argument, NULL, OPT_LICENSE},
-    {"detector", required_argument, NULL, OPT_DETECTOR},
-    {"letterbox", no_argument, NULL, OPT_LETTERBOX},
-    {"tall", no_argument, NULL, OPT_TALL},
-    {"pooled", required_argument, NULL, OPT_POOLED},
-    {NULL, 0, NULL, 0},
-};
-
-static bool read_option(int opt, const char *arg, struct import_options *options)
-{
-    double number;
-    switch (opt) {
-    case 'o':
-        options->out = arg;
-        return true;
-    case OPT_KIND:
-        return read_kind(arg, &options->kind);
-    case OPT_OUTPUT:
-        return add_output(arg, &options->params);
-    case OPT_INPUT_TENSOR:
-        options->params.input_name = arg;
-        return true;
-    case OPT_INPUT:
-        return read_size(arg, &options->params.input_h, &options->params.input_w);
-    case OPT_MEAN:
-        return read_three(arg, options->mean);
-    case OPT_SCALE:
-        return read_three(arg, options->scale);
-    case OPT_FRONTEND:
-        options->frontend = arg;
-        return true;
-    case OPT_PCM_SCALE:
-        return read_number(arg, &options->pcm_scale);
-    case OPT_POST_SCALE:
-        return read_number(arg, &options->post_scale);
-    case OPT_POST_SHIFT:
-        return read_number(arg, &options->post_shift);
-    case OPT_PATCH_HOP:
-        if (!read_number(arg, &number) || number < 1 || number > 65536)
-            return false;
-        options->patch_hop = (uint32_t)number;
-        return true;
-    case OPT_LICENSE:
-        options->license = arg;
-        return true;
-    case OPT_DETECTOR:
-        options->names = arg;
-        return true;
-    case OPT_LETTERBOX:
-        options->params.letterbox = true;
-        return true;
-    case OPT_POOLED:
-        options->params.pooled_name = arg;
-        return true;
-    case OPT_TALL:
-        options->params.tall = true;
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void print_summary(const struct tyto_encoder_file *file, const char *path)
 {
@@ -432,36 +306,6 @@ static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
 
 static int import(struct import_options *options, const char *path)
 {
-    struct import_options options = {.mean = {127.5, 127.5, 127.5},
-                                     .scale = {1 / 127.5, 1 / 127.5, 1 / 127.5},
-                                     .pcm_scale = NAN, /* not given: by the front end's form */
-                                     .post_scale = NAN,
-                                     .post_shift = NAN};
-    int opt;
-    opterr = 0;
-    optind = 1;
-    while ((opt = getopt_long(argc, argv, "o:h", import_long, NULL)) != -1) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (opt == '?')
-            return usage_error("unknown option, or its value is missing", argv[optind - 1]);
-        if (!read_option(opt, optarg, &options))
-            return usage_error("wrong value", optarg);
-    }
-    if (argc - optind != 1 || !options.out)
-        return usage_error("import needs one file and -o OUT.safetensors", NULL);
-    if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
-        return usage_error("--frontend goes with --kind audio", NULL);
-    if ((options.names || options.params.letterbox || options.params.tall) &&
-        options.kind != TYTO_ENCODER_VISUAL)
-        return usage_error("--detector, --letterbox and --tall go with --kind visual", NULL);
-    if (options.params.pooled_name && (options.kind != TYTO_ENCODER_VISUAL ||
-                                       options.params.num_more_outputs > TYTO_GRAPH_MAX_OUTS - 2))
-        return usage_error("--pooled goes with --kind visual and at most three outputs", NULL);
-    options.params.path = argv[optind];
-
     struct tyto_encoder_file *file = NULL;
     struct tyto_fault fault = {0};
     char names[MAX_NAMES_BYTES];
@@ -472,7 +316,9 @@ static int import(struct import_options *options, const char *path)
                                           .input_name = options->input,
                                           .input_h = options->size[0],
                                           .input_w = options->size[1],
-                                          .letterbox = options->letterbox};
+                                          .letterbox = options->letterbox,
+                                          .tall = options->tall,
+                                          .pooled_name = options->pooled};
     for (uint32_t i = 0; i < options->outputs.num; i++) {
         if (i == 0)
             params->output_name = options->outputs.texts[0];
@@ -506,9 +352,12 @@ static int run_import(int argc, char **argv)
             status = tyto_options_complain(command, "needs one file and -o OUT.safetensors");
         else if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
             status = tyto_options_complain(command, "--frontend goes with --kind audio");
-        else if ((options.names || options.letterbox) && options.kind != TYTO_ENCODER_VISUAL)
-            status =
-                tyto_options_complain(command, "--detector and --letterbox go with --kind visual");
+        else if ((options.names || options.letterbox || options.tall || options.pooled) &&
+                 options.kind != TYTO_ENCODER_VISUAL)
+            status = tyto_options_complain(
+                command, "--detector, --letterbox, --pooled and --tall go with --kind visual");
+        else if (options.pooled && options.outputs.num == TYTO_GRAPH_MAX_OUTS)
+            status = tyto_options_complain(command, "--pooled leaves room for three outputs");
         else
             status = import(&options, argv[1]);
     }
