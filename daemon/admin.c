@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/config/json.h"
 #include "daemon/control/control.h"
 #include "daemon/service/notify.h"
+#include "options/json.h"
 
 struct tyto_admin {
     struct tyto_admin_params p;
@@ -307,25 +309,84 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
 /* --- requests ------------------------------------------------------------------------------------
  */
 
-struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request)
+#define COMMAND_LIST(X)                                                                            \
+    X(COMMAND_STATUS, "status", NULL)                                                              \
+    X(COMMAND_CONFIG, "config", NULL)                                                              \
+    X(COMMAND_SWAP, "swap", NULL)                                                                  \
+    X(COMMAND_RELOAD, "reload", NULL)
+enum command { COMMAND_LIST(TYTO_WORD_ENUM) };
+
+struct request {
+    enum command command;
+    char path[TYTO_CONFIG_PATH_MAX];
+    uint64_t given;
+};
+
+static enum tyto_err check_path(const char *text, struct tyto_fault *ret_fault)
+{
+    if (text[0] == '/' && strlen(text) < TYTO_CONFIG_PATH_MAX)
+        return TYTO_OK;
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                          "must be an absolute path of at most %d bytes", TYTO_CONFIG_PATH_MAX - 1);
+}
+
+static const struct tyto_option request_rows[] = {
+    {.key = "command",
+     .type = TYTO_OPTION_WORD,
+     TYTO_OPTION_AT(struct request, command),
+     .words = TYTO_WORDS(COMMAND_LIST)},
+    {.key = "path",
+     .type = TYTO_OPTION_CHARS,
+     TYTO_OPTION_AT(struct request, path),
+     .check = check_path},
+};
+static const struct tyto_option_group request_group = {.rows = request_rows,
+                                                       .num_rows = TYTO_NUM_ROWS(request_rows),
+                                                       .marks = offsetof(struct request, given)};
+
+static enum tyto_err read_request(const struct tyto_json *json, struct request *ret_request,
+                                  struct tyto_fault *ret_fault)
+{
+    char words[64];
+    const enum tyto_err err =
+        tyto_options_from_json(&request_group, 1, ret_request, json, NULL, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    tyto_words_print(request_rows[0].words, ", ", words, sizeof(words));
+    if (!(ret_request->given & 1))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "command", "must be one of: %s",
+                              words);
+    if (ret_request->command == COMMAND_SWAP && !ret_request->path[0])
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "path",
+                              "must be there: an absolute path");
+    return TYTO_OK;
+}
+
+static struct tyto_json *answer_config(const struct tyto_admin *admin)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
+    (void)tyto_json_set(json, "config", tyto_config_to_json(admin->p.config));
+    return json;
+}
+
+struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
 {
     struct tyto_admin *admin = user;
     struct tyto_fault fault = {.text = ""};
-    const char *command = tyto_json_string(tyto_json_get(request, "command"));
-    const char *path = tyto_json_string(tyto_json_get(request, "path"));
-    if (command && strcmp(command, "status") == 0)
+    struct request request = {.given = 0};
+    const enum tyto_err err = read_request(json, &request, &fault);
+    if (err != TYTO_OK)
+        return tyto_control_refuse(err, &fault);
+    switch (request.command) {
+    case COMMAND_STATUS:
         return answer_status(admin);
-    if (command && strcmp(command, "reload") == 0)
-        return answer_swap(admin, admin->p.config->models.head);
-    if (command && strcmp(command, "swap") == 0) {
-        if (path && path[0] == '/' && strlen(path) < TYTO_CONFIG_PATH_MAX)
-            return answer_swap(admin, path);
-        (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, "path",
-                             "must be an absolute path of at most %d bytes",
-                             TYTO_CONFIG_PATH_MAX - 1);
-    } else {
-        (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, "command",
-                             "must be status, swap or reload");
+    case COMMAND_CONFIG:
+        return answer_config(admin);
+    case COMMAND_SWAP:
+        return answer_swap(admin, request.path);
+    case COMMAND_RELOAD:
+        break;
     }
-    return tyto_control_refuse(TYTO_ERR_INVALID, &fault);
+    return answer_swap(admin, admin->p.config->models.head);
 }

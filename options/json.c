@@ -43,18 +43,25 @@ static struct tyto_json *value_to_json(const struct tyto_option *option, const v
     return tyto_json_new_f64(number);
 }
 
+bool tyto_options_put_json(const struct tyto_option_group *group, const void *target,
+                           struct tyto_json *json)
+{
+    bool good = true;
+    for (uint32_t i = 0; i < group->num_rows; i++) {
+        const struct tyto_option *option = &group->rows[i];
+        const void *value = tyto_option_value(group, i, target);
+        good &= tyto_json_set(json, option->key, value_to_json(option, value));
+    }
+    return good;
+}
+
 struct tyto_json *tyto_options_to_json(const struct tyto_option_group *groups, uint32_t num_groups,
                                        const void *target)
 {
     struct tyto_json *json = tyto_json_new_object();
     bool good = json != NULL;
-    for (uint32_t g = 0; g < num_groups; g++) {
-        for (uint32_t i = 0; i < groups[g].num_rows; i++) {
-            const struct tyto_option *option = &groups[g].rows[i];
-            const void *value = tyto_option_value(&groups[g], i, target);
-            good &= tyto_json_set(json, option->key, value_to_json(option, value));
-        }
-    }
+    for (uint32_t g = 0; g < num_groups; g++)
+        good &= tyto_options_put_json(&groups[g], target, json);
     if (!good)
         tyto_json_destroy(&json);
     return json;

@@ -9,6 +9,9 @@
 /* Every row of the groups as a member of a new object, owned; NULL when out of memory. */
 struct tyto_json *tyto_options_to_json(const struct tyto_option_group *groups, uint32_t num_groups,
                                        const void *target);
+/* Every row of a group into an object that is there; false when out of memory, or without it. */
+bool tyto_options_put_json(const struct tyto_option_group *group, const void *target,
+                           struct tyto_json *json);
 /* Rows that the object has and that are not marked yet; marks them. An empty text for a TEXT is
  * nothing given. FORMAT for a key that no row has or a value that is no text, number or yes and no;
  * INVALID for one that does not fit; NOMEM. file: for *ret_fault. */

@@ -13,7 +13,7 @@
 
 struct ask_options {
     char *socket;
-    bool is_json;
+    bool is_json, wants_config;
 };
 
 #define AT(field) TYTO_OPTION_AT(struct ask_options, field)
@@ -26,7 +26,16 @@ static const struct tyto_option rows[] = {
      .help = "tytod's control socket"},
     {.key = "json", .type = TYTO_OPTION_FLAG, AT(is_json), .help = "the answer as tytod gives it"},
 };
-static const struct tyto_option_group groups[] = {{.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
+static const struct tyto_option status_rows[] = {
+    {.key = "config",
+     .type = TYTO_OPTION_FLAG,
+     AT(wants_config),
+     .help = "the configuration that it runs with instead, defaults included, as JSON"},
+};
+static const struct tyto_option_group groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.rows = status_rows, .num_rows = TYTO_NUM_ROWS(status_rows)},
+};
 static const struct tyto_command_argument push_arguments[] = {
     {"FILE", "the head; checked here first, then by tytod, which must be able to read it"},
     {NULL, NULL}};
@@ -34,10 +43,12 @@ static const struct tyto_command_argument push_arguments[] = {
 const struct tyto_command tyto_command_status = {
     .name = "tyto status",
     .summary = "how a running tytod is",
-    .usage = "tyto status [--socket PATH] [--json]",
+    .usage = "tyto status [--socket PATH] [--json] [--config]",
     .groups = groups,
-    .num_groups = 1,
-    .examples = "tyto status\ntyto status --json | jq .model.digest\n",
+    .num_groups = 2,
+    .examples = "tyto status\n"
+                "tyto status --json | jq .model.digest\n"
+                "tyto status --config | jq .config.tracker\n",
     .target_bytes = sizeof(struct ask_options),
 };
 
@@ -175,7 +186,9 @@ int tyto_cmd_status(int argc, char **argv)
     int status = 0, num_arguments = 0;
     if (tyto_options_read(&tyto_command_status, argc, argv, &options, &num_arguments, &status)) {
         struct tyto_json *request = tyto_json_new_object();
-        (void)tyto_json_set(request, "command", tyto_json_new_string("status"));
+        options.is_json |= options.wants_config;
+        (void)tyto_json_set(request, "command",
+                            tyto_json_new_string(options.wants_config ? "config" : "status"));
         status = num_arguments > 0 ? tyto_options_complain(&tyto_command_status, "takes no file")
                                    : GO_ON;
         if (status == GO_ON)
