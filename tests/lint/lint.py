@@ -191,6 +191,23 @@ def check_calls(lint, path, text):
             lint.breach(path, line_of(code, match.start()), "getenv() below daemon/")
 
 
+# Rooms whose knobs are rows of options/: their help, and so their defaults, is written from these.
+TABLED_ROOMS = {"pipeline", "trainer", "daemon", "cli"}
+WRITTEN_DEFAULT_RE = re.compile(r'"(?:\\.|[^"\\\n])*\(default(?!: " TYTO_)')
+
+
+def check_options(lint, path, text):
+    """One table for every knob: no second reader of command lines, no default in a help text."""
+    if path.split(os.sep)[0] not in TABLED_ROOMS:
+        return
+    comment_free = re.sub(r"/\*.*?\*/", blank, text, flags=re.S)
+    for match in re.finditer(r"#\s*include\s*<getopt\.h>", comment_free):
+        lint.breach(path, line_of(comment_free, match.start()), "<getopt.h>: options/command.h reads command lines")
+    for match in WRITTEN_DEFAULT_RE.finditer(comment_free):
+        lint.breach(path, line_of(comment_free, match.start()),
+                    "a second default: options/ writes it into help, from the value")
+
+
 def check_text(lint, path, text):
     lines = text.split("\n")
     is_source = path.endswith(SOURCE_SUFFIXES) or lines[0].startswith("#!")
@@ -298,6 +315,7 @@ def main():
         if path.endswith((".c", ".h")):
             check_includes(lint, path, text)
             check_calls(lint, path, text)
+            check_options(lint, path, text)
     check_drawers(lint, files)
     if not args.no_tools:
         check_headers_alone(lint, files)
