@@ -244,6 +244,31 @@ static void options_come_back_from_json_and_given_ones_win(void **state)
     tyto_run_options_finish(&two);
 }
 
+/* As the version before wrote it: numbers for words, "no" for a flag. */
+static void a_config_of_the_release_before_is_read(void **state)
+{
+    static const char text[] =
+        "{\"labels\":[\"a.csv\"],\"media\":\"\",\"head\":\"softmax\",\"weak\":\"max\",\"basis\":0,"
+        "\"look_ahead\":\"all\",\"workers\":0,\"tune_visual\":\"no\",\"rate\":0.003,"
+        "\"class_weights\":\"balanced\",\"seed\":12345678901234567,\"device\":\"auto\"}";
+    struct tyto_run_options options;
+    struct tyto_fault fault = {0};
+    struct tyto_json *json = NULL;
+
+    (void)state;
+    assert_int_equal(tyto_run_options_init(&options), TYTO_OK);
+    assert_int_equal(tyto_json_parse(text, sizeof(text) - 1, &json, NULL, 0), TYTO_OK);
+    assert_int_equal(tyto_run_options_from_json(&options, json, "config.json", &fault), TYTO_OK);
+    assert_int_equal(options.head, TYTO_HEAD_SOFTMAX);
+    assert_int_equal(options.weak, TYTO_STEP_POOL_MAX);
+    assert_int_equal(options.class_weights, TYTO_RUN_BALANCE_BALANCED);
+    assert_true(options.basis == 0 && options.look_ahead == UINT32_MAX && options.workers == 0);
+    assert_true(!options.tune_visual && options.seed == 12345678901234567u);
+    assert_null(options.media);
+    tyto_json_destroy(&json);
+    tyto_run_options_finish(&options);
+}
+
 static void bad_options_say_what_is_wanted(void **state)
 {
     static const char bad[] = "{\"epohcs\":3}";
@@ -278,6 +303,7 @@ int main(void)
         cmocka_unit_test(softmax_is_right_by_its_largest_logit),
         cmocka_unit_test(classes_are_kept_by_name_and_the_rest_by_shape),
         cmocka_unit_test(options_come_back_from_json_and_given_ones_win),
+        cmocka_unit_test(a_config_of_the_release_before_is_read),
         cmocka_unit_test(bad_options_say_what_is_wanted),
     };
 
