@@ -82,7 +82,7 @@ static enum tyto_err read_head_kind(const struct reader *reader, const struct ty
 
     if (!text || !tyto_word_find(TYTO_WORDS(TYTO_HEAD_LIST), text, &head))
         return wrong(reader, TYTO_ERR_FORMAT, "tyto.config head",
-                     "must be \"softmax\" or \"multi_label\"");
+                     "must be one of " TYTO_HEAD_LIST(TYTO_WORD_TEXT) "as a text");
     dims->head = (enum tyto_head_kind)head;
     return TYTO_OK;
 }
@@ -234,7 +234,7 @@ static enum tyto_err read_fusion(const struct reader *reader)
         return TYTO_OK;
     }
     return wrong(reader, TYTO_ERR_FORMAT, "tyto.fusion",
-                 "must be cman, early, audio or visual, or be absent");
+                 "must be one of " TYTO_CMAN_FUSION_LIST(TYTO_WORD_TEXT) "or be absent");
 }
 
 static enum tyto_err read_metadata(const struct reader *reader)

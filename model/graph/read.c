@@ -345,7 +345,8 @@ static enum tyto_err read_all(const struct reader *reader)
     const char *kind = tyto_weights_meta(reader->weights, "tyto.kind");
     uint32_t idx = 0;
     if (!kind || !tyto_word_find(TYTO_WORDS(TYTO_ENCODER_LIST), kind, &idx))
-        return wrong_meta(reader, "tyto.kind", "expected visual, audio or generic");
+        return wrong_meta(reader, "tyto.kind",
+                          "must be one of " TYTO_ENCODER_LIST(TYTO_WORD_TEXT) "as a text");
     reader->file->kind = (enum tyto_encoder_kind)idx;
     enum tyto_err err = read_graph(reader);
     if (!err && reader->file->kind == TYTO_ENCODER_VISUAL)

@@ -60,6 +60,15 @@ class Written(unittest.TestCase):
         self.assertGreater(len(options), 40)
         self.assertEqual([o for o in sorted(options) if f"\\fB{o}\\fR" not in page], [])
 
+    def test_every_default_of_help_is_a_value_that_is_taken(self):
+        num = 0
+        for command in [[TYTOD]] + [[TYTO] + name.split() for name in COMMANDS]:
+            text = re.sub(r"\n {10,}", " ", output_of(*command, "--help"))  # unwrapped
+            pairs = re.findall(r"^  (?:-\w, )?(--[a-z0-9-]+)[^\n]* \(default: ([^\s()]+)\)$", text, re.M)
+            num += len(pairs)
+            output_of(*command, *(f"{name}={value}" for name, value in pairs), "--help")
+        self.assertGreater(num, 100)
+
     @unittest.skipUnless(shutil.which("groff"), "no groff")
     def test_man_pages_render_without_a_warning(self):
         pages = sorted(BUILT.glob("*.[158]"))

@@ -481,7 +481,7 @@ static void encoder_files_that_do_not_fit_are_refused(void **state)
         const char *text;
     } cases[] = {
         {"tyto.format", "head/1", NULL, "expected \"encoder/1\""},
-        {"tyto.kind", "smell", NULL, "expected visual, audio or generic"},
+        {"tyto.kind", "smell", NULL, "must be one of generic, visual, audio, as a text"},
         {"tyto.kind", "visual", NULL, "is missing"}, /* tyto.input */
         {"tyto.graph", "[", NULL, "']' expected"},
         {"tyto.graph", "{}", NULL, "values or layers missing"},

@@ -93,6 +93,14 @@ static bool is_utf16(const char *bytes, size_t num_bytes)
            (memcmp(bytes, "\xFF\xFE", 2) == 0 || memcmp(bytes, "\xFE\xFF", 2) == 0);
 }
 
+static void fail_unknown(struct tyto_label_reader *reader)
+{
+    char words[128];
+    tyto_words_print(TYTO_WORDS(TYTO_LABEL_FORMAT_LIST) + 1, ", ", words, sizeof(words));
+    tyto_label_error(reader, 0, NULL,
+                     "it is no label file that is known: say which with --format (%s)", words);
+}
+
 static void read_source(struct tyto_label_reader *reader)
 {
     enum tyto_label_format format = reader->params->format;
@@ -105,9 +113,7 @@ static void read_source(struct tyto_label_reader *reader)
     if ((unsigned)format < TYTO_LABEL_NUM_FORMATS && readers[format])
         readers[format](reader);
     else
-        tyto_label_error(reader, 0, NULL,
-                         "it is no label file that is known: say which with --format (csv, ave, "
-                         "audacity, elan, cvat, label-studio, events)");
+        fail_unknown(reader);
 }
 
 /* Makes name the label file that is being read. */
