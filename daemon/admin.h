@@ -28,8 +28,9 @@ enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
 void tyto_admin_destroy(struct tyto_admin **admin);
 
 /* {"command": "status"}, {"command": "config"}, {"command": "swap", "path": "/..."},
- * {"command": "reload"}; other keys are refused. Answers have "ok". As tyto_control_params.answer: user is the admin. Any thread but the inference
- * thread; a swap holds up those that ask meanwhile, not the cameras. */
+ * {"command": "reload"}; other keys are refused. Answers have "ok". As tyto_control_params.answer:
+ * user is the admin. Any thread but the inference thread; a swap holds up those that ask meanwhile,
+ * not the cameras. */
 struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request);
 /* Reads the head's file of the configuration again, as SIGHUP asks, and tells systemd. */
 void tyto_admin_reload(struct tyto_admin *admin);
