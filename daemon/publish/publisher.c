@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* The only file of the daemon that knows ZeroMQ. */
 #include "daemon/publish/publisher.h"
 
 #include <errno.h>
@@ -10,36 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <zmq.h>
 
 #include "base/clock.h"
 #include "base/ring.h"
+#include "base/thread.h"
 #include "daemon/publish/counters.h"
-#include "daemon/publish/endpoint.h"
+#include "daemon/publish/event_socket.h"
+#include "daemon/publish/subscribers.h"
 
 enum {
     DEBUG_QUEUE_ITEMS = 256,
-    MAX_SUBSCRIPTIONS = 32768, /* of all subscribers together: 64 clients with 500 filters */
-    LINGER_MS = 1000,
     MAX_PER_TURN = 1024, /* then heartbeat and subscriptions get their turn */
+    MAX_WAIT_MS = 1000,
     FULL_WAIT_MS = 1000,
+    DEFAULT_CONNECTIONS = 128, /* twice as many users as are planned for: some are half gone */
 };
+
+/* What the thread may take for the messages that wait, and the socket for its last ones. */
+#define END_NS ((TYTO_EVENT_SOCKET_LINGER_MS + 2000) * TYTO_NS_PER_MS)
 
 struct tyto_publisher {
     struct tyto_log log;
-    void *context;
-    void *socket;           /* of the thread once it runs */
+    struct tyto_event_socket socket; /* of the thread once it runs; so is the next one */
+    struct tyto_subscribers *subscribers;
     struct tyto_ring *ring; /* of struct tyto_envelope *, owned by the ring */
     struct tyto_ring *debug_ring;
     pthread_t thread;
     bool is_running;
     uint32_t heartbeat_ms;
     char version[32];
-    char ipc_paths[TYTO_PUBLISHER_MAX_ENDPOINTS][108]; /* removed at the end */
 
     /* Of the thread alone. */
     uint8_t log_id[TYTO_UUID_BYTES], boot_id[TYTO_UUID_BYTES];
@@ -51,8 +52,8 @@ struct tyto_publisher {
     bool is_repeat_due;            /* someone has subscribed to states since the last heartbeat */
 
     /* Read by any thread. */
-    atomic_uint_fast64_t last_seq, num_events, num_lost, num_bad;
-    atomic_uint_fast32_t num_subscriptions, num_debug_subscriptions;
+    atomic_uint_fast64_t last_seq, num_events, num_lost, num_bad, num_cut_off, num_turns;
+    atomic_uint_fast32_t num_connections, num_subscriptions, num_debug_subscriptions;
 };
 
 /* --- sending ------------------------------------------------------------------- */
@@ -60,9 +61,12 @@ struct tyto_publisher {
 static void send_two(struct tyto_publisher *publisher, const char *topic, const void *bytes,
                      size_t num_bytes)
 {
+    void *socket = publisher->socket.xpub;
+    if (!socket)
+        return; /* being made anew: nobody is there */
     /* An XPUB without NODROP never blocks and never answers EAGAIN; DONTWAIT makes sure. */
-    if (zmq_send(publisher->socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-        zmq_send(publisher->socket, bytes, num_bytes, ZMQ_DONTWAIT) < 0)
+    if (zmq_send(socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+        zmq_send(socket, bytes, num_bytes, ZMQ_DONTWAIT) < 0)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
                        zmq_strerror(errno));
 }
@@ -212,140 +216,101 @@ static void renew_welcome(struct tyto_publisher *publisher)
     uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
     size_t num_bytes = 0;
     memcpy(bytes, topic, sizeof(topic) - 1);
-    const enum tyto_err err =
+    enum tyto_err err =
         tyto_hello_pack(&hello, bytes + sizeof(topic) - 1, TYTO_ENVELOPE_MAX_BYTES, &num_bytes);
-    if (err != TYTO_OK || zmq_setsockopt(publisher->socket, ZMQ_XPUB_WELCOME_MSG, bytes,
-                                         sizeof(topic) - 1 + num_bytes) != 0)
+    if (err == TYTO_OK && publisher->socket.xpub)
+        err = tyto_event_socket_welcome(&publisher->socket, bytes, sizeof(topic) - 1 + num_bytes);
+    if (err != TYTO_OK)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "no welcome message: %s",
-                       err != TYTO_OK ? tyto_err_text(err) : zmq_strerror(errno));
+                       tyto_err_text(err));
 }
 
-/* --- subscriptions --------------------------------------------------------------- */
+/* --- the thread -------------------------------------------------------------------- */
 
-static void take_subscription(struct tyto_publisher *publisher, const uint8_t *bytes, size_t len)
+/* All subscribers are dropped, so that libzmq lets go of what it holds for them. They come back. */
+static void remake_socket(struct tyto_publisher *publisher)
 {
-    /* With XPUB_MANUAL nothing is subscribed unless we say so: the place where
-     * roles will be checked. The first byte says subscribe (1) or not (0). */
-    if (len < 1 || bytes[0] > 1)
-        return;
-    const char *prefix = (const char *)bytes + 1;
-    const bool is_debug = len >= 5 && memcmp(prefix, "dbg/", 4) == 0;
-    if (bytes[0] == 0) {
-        if (zmq_setsockopt(publisher->socket, ZMQ_UNSUBSCRIBE, prefix, len - 1) != 0)
-            return;
-        if (atomic_load(&publisher->num_subscriptions) > 0)
-            atomic_fetch_sub(&publisher->num_subscriptions, 1);
-        if (is_debug && atomic_load(&publisher->num_debug_subscriptions) > 0)
-            atomic_fetch_sub(&publisher->num_debug_subscriptions, 1);
-        return;
+    tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
+                   "more is subscribed than there is room for: all subscribers are dropped and may "
+                   "come again");
+    enum tyto_err err = tyto_event_socket_remake(&publisher->socket);
+    tyto_subscribers_forget(publisher->subscribers);
+    if (err == TYTO_OK) {
+        renew_welcome(publisher);
+        err = tyto_event_socket_start(&publisher->socket);
     }
-    if (len - 1 > TYTO_TOPIC_MAX_BYTES ||
-        atomic_load(&publisher->num_subscriptions) >= MAX_SUBSCRIPTIONS) {
-        tyto_log_write(&publisher->log, TYTO_LOG_WARNING, "publisher",
-                       "a subscription was refused (%zu bytes long, %u held)", len - 1,
-                       (unsigned)atomic_load(&publisher->num_subscriptions));
-        return;
-    }
-    if (zmq_setsockopt(publisher->socket, ZMQ_SUBSCRIBE, prefix, len - 1) != 0)
-        return;
-    atomic_fetch_add(&publisher->num_subscriptions, 1);
-    if (len < 4 || memcmp(prefix, "st/", 3) == 0 || memcmp(prefix, "md/", 3) == 0)
-        publisher->is_repeat_due = true;
-    if (is_debug)
-        atomic_fetch_add(&publisher->num_debug_subscriptions, 1);
+    if (err != TYTO_OK)
+        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
+                       "no new socket: %s; tried again", tyto_err_text(err));
 }
 
 static void take_upstream(struct tyto_publisher *publisher)
 {
-    uint8_t bytes[1024];
-    for (;;) {
-        const int len = zmq_recv(publisher->socket, bytes, sizeof(bytes), ZMQ_DONTWAIT);
-        if (len < 0)
-            return; /* EAGAIN: no more */
-        if ((size_t)len <= sizeof(bytes))
-            take_subscription(publisher, bytes, (size_t)len);
+    struct tyto_subscribers_news news;
+    struct tyto_subscribers_counts counts;
+    if (!publisher->socket.xpub) {
+        remake_socket(publisher);
+        return;
     }
+    tyto_subscribers_take(publisher->subscribers, &publisher->socket, &news);
+    publisher->is_repeat_due |= news.for_states;
+    if (news.is_over)
+        remake_socket(publisher);
+    tyto_subscribers_get_counts(publisher->subscribers, &counts);
+    atomic_store(&publisher->num_connections, counts.num_connections);
+    atomic_store(&publisher->num_subscriptions, counts.num_subscriptions);
+    atomic_store(&publisher->num_debug_subscriptions, counts.num_debug_subscriptions);
+    atomic_store(&publisher->num_cut_off, counts.num_cut_off);
 }
 
-/* --- the thread -------------------------------------------------------------------- */
+static void beat(struct tyto_publisher *publisher)
+{
+    send_heartbeat(publisher);
+    renew_welcome(publisher);
+    if (publisher->is_repeat_due)
+        repeat_states(publisher);
+}
+
+/* Until something comes, or it is time for a heartbeat, or a second has passed. */
+static bool wait_for_work(struct tyto_publisher *publisher, uint64_t until_ns)
+{
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    const uint64_t left_ms = until_ns > now_ns ? (until_ns - now_ns) / TYTO_NS_PER_MS + 1 : 0;
+    zmq_pollitem_t items[] = {
+        {NULL, tyto_ring_fd(publisher->ring), ZMQ_POLLIN, 0},
+        {NULL, tyto_ring_fd(publisher->debug_ring), ZMQ_POLLIN, 0},
+        {publisher->socket.xpub, 0, ZMQ_POLLIN, 0},
+        {publisher->socket.monitor, 0, ZMQ_POLLIN, 0},
+    };
+    const int num = publisher->socket.xpub ? 4 : 2;
+    const long wait_ms = left_ms < MAX_WAIT_MS ? (long)left_ms : MAX_WAIT_MS;
+    return zmq_poll(items, num, wait_ms) >= 0 || errno == EINTR;
+}
 
 static void *run(void *user)
 {
     struct tyto_publisher *publisher = user;
     uint64_t next_beat_ns = tyto_clock_mono_ns();
-    bool is_closed = false;
-    while (!is_closed) {
+    bool is_going = true;
+    pthread_setname_np(pthread_self(), "tyto-publish");
+    while (is_going) {
         const uint64_t now_ns = tyto_clock_mono_ns();
         if (now_ns >= next_beat_ns) {
-            send_heartbeat(publisher);
-            renew_welcome(publisher);
-            if (publisher->is_repeat_due)
-                repeat_states(publisher);
+            beat(publisher);
             next_beat_ns = now_ns + publisher->heartbeat_ms * TYTO_NS_PER_MS;
         }
-        zmq_pollitem_t items[] = {
-            {publisher->socket, 0, ZMQ_POLLIN, 0},
-            {NULL, tyto_ring_fd(publisher->ring), ZMQ_POLLIN, 0},
-            {NULL, tyto_ring_fd(publisher->debug_ring), ZMQ_POLLIN, 0},
-        };
-        const long wait_ms = (long)((next_beat_ns - now_ns) / TYTO_NS_PER_MS) + 1;
-        if (zmq_poll(items, 3, wait_ms) < 0 && errno != EINTR)
-            break;
+        is_going = wait_for_work(publisher, next_beat_ns);
         take_upstream(publisher);
         (void)publish_waiting(publisher, publisher->debug_ring);
-        is_closed = publish_waiting(publisher, publisher->ring) == TYTO_ERR_CLOSED;
+        is_going &= publish_waiting(publisher, publisher->ring) != TYTO_ERR_CLOSED;
+        atomic_fetch_add(&publisher->num_turns, 1);
     }
     send_heartbeat(publisher); /* so that a lost last event is noticed */
-    zmq_close(publisher->socket);
-    publisher->socket = NULL;
+    tyto_event_socket_close(&publisher->socket);
     return NULL;
 }
 
 /* --- making ------------------------------------------------------------------------- */
-
-static bool set_int(void *socket, int option, int value)
-{
-    return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
-}
-
-static bool set_options(void *socket, uint32_t send_hwm)
-{
-    const int64_t max_inbound_bytes = 65536;
-    return set_int(socket, ZMQ_SNDHWM, (int)send_hwm) && set_int(socket, ZMQ_XPUB_VERBOSER, 1) &&
-           set_int(socket, ZMQ_XPUB_MANUAL, 1) && set_int(socket, ZMQ_XPUB_NODROP, 0) &&
-           set_int(socket, ZMQ_LINGER, LINGER_MS) && set_int(socket, ZMQ_IPV6, 1) &&
-           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_inbound_bytes, sizeof(max_inbound_bytes)) ==
-               0 &&
-           set_int(socket, ZMQ_HANDSHAKE_IVL, 5000) && set_int(socket, ZMQ_HEARTBEAT_IVL, 2000) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, 6000) &&
-           set_int(socket, ZMQ_HEARTBEAT_TTL, 6000) && set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
-           set_int(socket, ZMQ_BACKLOG, 64);
-}
-
-static enum tyto_err bind_one(struct tyto_publisher *publisher, const char *endpoint, uint32_t idx,
-                              struct tyto_fault *ret_fault)
-{
-    const enum tyto_err err = tyto_publisher_check_endpoint(endpoint, ret_fault);
-    if (err != TYTO_OK)
-        return err;
-    const bool is_ipc = strncmp(endpoint, "ipc://", 6) == 0;
-    const enum tyto_err ipc_err =
-        is_ipc ? tyto_publisher_prepare_ipc(endpoint, ret_fault) : TYTO_OK;
-    if (ipc_err != TYTO_OK)
-        return ipc_err;
-    if (zmq_bind(publisher->socket, endpoint) != 0)
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind %s: %s%s",
-                              endpoint, zmq_strerror(errno),
-                              errno == EADDRINUSE ? " (does another tytod run? use --endpoint)"
-                                                  : "");
-    if (is_ipc) {
-        snprintf(publisher->ipc_paths[idx], sizeof(publisher->ipc_paths[idx]), "%s", endpoint + 6);
-        if (chmod(endpoint + 6, 0660) != 0)
-            return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot chmod %s: %s",
-                                  endpoint + 6, strerror(errno));
-    }
-    return TYTO_OK;
-}
 
 static enum tyto_err make_uuid(uint8_t ret_uuid[TYTO_UUID_BYTES])
 {
@@ -360,24 +325,18 @@ static enum tyto_err open_socket(struct tyto_publisher *publisher,
                                  const struct tyto_publisher_params *params,
                                  struct tyto_fault *ret_fault)
 {
-    publisher->context = zmq_ctx_new();
-    publisher->socket = publisher->context ? zmq_socket(publisher->context, ZMQ_XPUB) : NULL;
-    if (!publisher->socket ||
-        !set_options(publisher->socket, params->send_hwm ? params->send_hwm : 1000))
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
-                              zmq_strerror(errno));
-    renew_welcome(publisher); /* before anyone can connect */
-    for (uint32_t i = 0; i < params->num_endpoints; i++) {
-        const enum tyto_err err = bind_one(publisher, params->endpoints[i], i, ret_fault);
-        if (err != TYTO_OK)
-            return err;
-    }
-    return TYTO_OK;
+    const enum tyto_err err = tyto_event_socket_open(&publisher->socket, params, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    renew_welcome(publisher); /* before anyone is served */
+    return tyto_event_socket_start(&publisher->socket);
 }
 
 static enum tyto_err start(struct tyto_publisher *publisher,
                            const struct tyto_publisher_params *params, struct tyto_fault *ret_fault)
 {
+    const uint32_t max_connections =
+        params->max_connections ? params->max_connections : DEFAULT_CONNECTIONS;
     enum tyto_err err = make_uuid(publisher->boot_id);
     if (err == TYTO_OK)
         err = make_uuid(publisher->log_id); /* without a journal a log lives as long as we do */
@@ -387,6 +346,8 @@ static enum tyto_err start(struct tyto_publisher *publisher,
         err = tyto_ring_create(DEBUG_QUEUE_ITEMS, &publisher->debug_ring);
     if (err == TYTO_OK)
         err = tyto_counters_create(&publisher->counters);
+    if (err == TYTO_OK)
+        err = tyto_subscribers_create(max_connections, &publisher->log, &publisher->subscribers);
     if (err == TYTO_OK)
         err = open_socket(publisher, params, ret_fault);
     if (err != TYTO_OK)
@@ -435,30 +396,27 @@ static void drain(struct tyto_ring *ring)
         free(item);
 }
 
-void tyto_publisher_destroy(struct tyto_publisher **publisher)
+bool tyto_publisher_destroy(struct tyto_publisher **publisher)
 {
     if (!publisher || !*publisher)
-        return;
+        return true;
     struct tyto_publisher *self = *publisher;
+    *publisher = NULL;
     if (self->is_running) {
         tyto_ring_close(self->ring);
-        pthread_join(self->thread, NULL);
-    }
-    if (self->socket)
-        zmq_close(self->socket);
-    if (self->context)
-        zmq_ctx_term(self->context); /* waits up to LINGER_MS */
-    for (int i = 0; i < TYTO_PUBLISHER_MAX_ENDPOINTS; i++) {
-        if (self->ipc_paths[i][0])
-            (void)unlink(self->ipc_paths[i]);
+        if (!tyto_thread_join(self->thread, END_NS))
+            return false; /* its own until the process ends */
+    } else {
+        tyto_event_socket_close(&self->socket);
     }
     drain(self->ring);
     drain(self->debug_ring);
     tyto_ring_destroy(&self->ring);
     tyto_ring_destroy(&self->debug_ring);
     tyto_counters_destroy(&self->counters);
+    tyto_subscribers_destroy(&self->subscribers);
     free(self);
-    *publisher = NULL;
+    return true;
 }
 
 /* --- handing in ----------------------------------------------------------------------- */
@@ -536,5 +494,8 @@ void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
     ret_counts->num_events = atomic_load(&publisher->num_events);
     ret_counts->num_lost = atomic_load(&publisher->num_lost) + atomic_load(&publisher->num_bad);
     ret_counts->num_dropped = tyto_ring_num_dropped(publisher->debug_ring);
+    ret_counts->num_connections = (uint32_t)atomic_load(&publisher->num_connections);
     ret_counts->num_subscriptions = (uint32_t)atomic_load(&publisher->num_subscriptions);
+    ret_counts->num_cut_off = atomic_load(&publisher->num_cut_off);
+    ret_counts->num_turns = atomic_load(&publisher->num_turns);
 }

@@ -23,6 +23,7 @@ struct tyto_publisher_params {
     uint32_t heartbeat_ms;        /* 0: the default */
     uint32_t queue_items;         /* events that may wait for the thread; 0: 8192 */
     uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
+    uint32_t max_connections;     /* others are turned away; 0: 128 */
     const char *version;          /* told to subscribers; copied */
     const struct tyto_log *log;   /* borrowed until destroy */
 };
@@ -41,8 +42,9 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
                                     struct tyto_publisher **ret_publisher,
                                     struct tyto_fault *ret_fault);
-/* Publishes what waits, gives subscribers 1 s to fetch it, joins. */
-void tyto_publisher_destroy(struct tyto_publisher **publisher);
+/* Publishes what waits, gives subscribers 1 s to fetch it, joins. False when the thread did not end
+ * within 3 s: it keeps what it has, and the process should _exit(). */
+bool tyto_publisher_destroy(struct tyto_publisher **publisher);
 
 /* Copy and queue; any thread. They wait (at most 1 s) only if the queue is full,
  * which takes a publisher thread that stands still; then TYTO_ERR_FULL, and the
@@ -66,7 +68,10 @@ struct tyto_publisher_counts {
     uint64_t num_events;  /* sent, to anyone or no one */
     uint64_t num_lost;    /* never sent: queue full, or out of limits */
     uint64_t num_dropped; /* debug scores dropped */
+    uint32_t num_connections;
     uint32_t num_subscriptions;
+    uint64_t num_cut_off; /* connections that took more than their share, or were too many */
+    uint64_t num_turns;   /* of the thread: it makes one a second at least */
 };
 /* Any thread. */
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
