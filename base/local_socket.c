@@ -32,9 +32,9 @@ static void nap(void)
 static enum tyto_err address_of(const char *path, struct sockaddr_un *ret_addr,
                                 struct tyto_fault *ret_fault)
 {
-    if (path[0] != '/' || strlen(path) >= TYTO_LOCAL_PATH_MAX)
+    if (!path[0] || strlen(path) >= TYTO_LOCAL_PATH_MAX)
         return complain(ret_fault, TYTO_ERR_INVALID, path,
-                        "must be an absolute path of at most 107 characters");
+                        "the path of a socket has 1 to 107 characters");
     *ret_addr = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(ret_addr->sun_path, path, strlen(path));
     return TYTO_OK;
@@ -68,7 +68,11 @@ static enum tyto_err bind_at(const struct sockaddr_un *addr, int backlog, int *r
     if (is_alive(addr))
         return complain(ret_fault, TYTO_ERR_EXISTS, addr->sun_path,
                         "another process listens there");
-    if (lstat(addr->sun_path, &stat) == 0 && S_ISSOCK(stat.st_mode))
+    const bool is_there = lstat(addr->sun_path, &stat) == 0;
+    if (is_there && !S_ISSOCK(stat.st_mode))
+        return complain(ret_fault, TYTO_ERR_IO, addr->sun_path,
+                        "a file that is no socket is there");
+    if (is_there)
         (void)unlink(addr->sun_path);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The file takes the mode that the socket has when it is bound: no moment in which the umask
@@ -97,6 +101,8 @@ enum tyto_err tyto_local_listen(const char *path, int backlog, uint64_t patience
     struct sockaddr_un addr;
     char folder[TYTO_LOCAL_PATH_MAX];
     enum tyto_err err = address_of(path, &addr, ret_fault);
+    if (err == TYTO_OK && path[0] != '/')
+        err = complain(ret_fault, TYTO_ERR_INVALID, path, "must be an absolute path");
     if (err != TYTO_OK)
         return err;
     memcpy(folder, addr.sun_path, sizeof(folder));

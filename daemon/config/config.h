@@ -84,7 +84,8 @@ struct tyto_config {
     struct tyto_tracker_params tracker; /* of all cameras, not settled; no rules in it */
     struct tyto_config_rules rules;
 
-    char control[TYTO_CONTROL_PATH_MAX]; /* socket; "": in the run-time folder; "off": none */
+    char control[TYTO_CONTROL_PATH_MAX];  /* socket; "": in the run-time folder; "off": none */
+    char state_dir[TYTO_CONFIG_PATH_MAX]; /* "": the service manager's or the user's; "off": none */
     /* Recordings around events; off while dir is "". */
     struct {
         char dir[TYTO_CONFIG_PATH_MAX];

@@ -10,18 +10,22 @@
 #include <zmq.h>
 
 #include "daemon/publish/endpoint.h"
-#include "proto/event.h"
 
 enum {
-    /* A subscription's longest topic behind what its frame begins with: one byte, or the name of
-     * the command by ZMTP 3.1. libzmq cuts a peer off that announces a longer frame. */
-    MAX_INBOUND_BYTES = TYTO_TOPIC_MAX_BYTES + 10,
+    /* libzmq cuts a peer off that announces a longer frame. A topic has 160 bytes, a handshake with
+     * keys will take up to 512. */
+    MAX_INBOUND_BYTES = 512,
     /* Messages of one peer that libzmq takes in before we have looked at them. It reads a pipe
      * until that is empty: with a longer one a flood keeps it there, and us out, for good. */
     RECV_HWM = 1,
+    MAX_FDS = 4,
     HANDSHAKE_MS = 5000,
-    HEARTBEAT_MS = 2000,
-    HEARTBEAT_TIMEOUT_MS = 6000,
+    /* A peer whose machine is gone. Not by ZMTP's own heartbeats: when their timer meets a peer
+     * that has closed while libzmq was not reading from it, libzmq 4.3 aborts the process. */
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_EVERY_S = 5,
+    KEEPALIVE_NUM = 3,
+    UNANSWERED_MS = 30000,
 };
 
 static bool set_int(void *socket, int option, int value)
@@ -39,10 +43,11 @@ static bool set_options(void *socket, uint32_t send_hwm)
            set_int(socket, ZMQ_IPV6, 1) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0 &&
            set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_NUM) &&
+           set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS);
 }
 
 static enum tyto_err make_socket(struct tyto_event_socket *self)
@@ -122,9 +127,33 @@ enum tyto_err tyto_event_socket_remake(struct tyto_event_socket *self)
 enum tyto_err tyto_event_socket_welcome(struct tyto_event_socket *self, const uint8_t *bytes,
                                         size_t num_bytes)
 {
-    if (zmq_setsockopt(self->xpub, ZMQ_XPUB_WELCOME_MSG, bytes, num_bytes) != 0)
+    if (self->xpub && zmq_setsockopt(self->xpub, ZMQ_XPUB_WELCOME_MSG, bytes, num_bytes) != 0)
         return TYTO_ERR_IO;
     return TYTO_OK;
+}
+
+enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char *topic,
+                                     const uint8_t *bytes, size_t num_bytes)
+{
+    /* An XPUB without NODROP never blocks and never answers EAGAIN; DONTWAIT makes sure. */
+    if (self->xpub && (zmq_send(self->xpub, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+                       zmq_send(self->xpub, bytes, num_bytes, ZMQ_DONTWAIT) < 0))
+        return TYTO_ERR_IO;
+    return TYTO_OK;
+}
+
+bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint32_t num_fds,
+                            int timeout_ms)
+{
+    zmq_pollitem_t items[MAX_FDS + 2];
+    int num = 0;
+    for (uint32_t i = 0; i < num_fds && i < MAX_FDS; i++)
+        items[num++] = (zmq_pollitem_t){NULL, fds[i], ZMQ_POLLIN, 0};
+    if (self->xpub) {
+        items[num++] = (zmq_pollitem_t){self->xpub, 0, ZMQ_POLLIN, 0};
+        items[num++] = (zmq_pollitem_t){self->monitor, 0, ZMQ_POLLIN, 0};
+    }
+    return zmq_poll(items, num, timeout_ms) >= 0 || errno == EINTR;
 }
 
 void tyto_event_socket_close(struct tyto_event_socket *self)

@@ -38,10 +38,19 @@ enum tyto_err tyto_event_socket_start(struct tyto_event_socket *self);
  * tried again. IO, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_event_socket_remake(struct tyto_event_socket *self);
-/* Each new subscriber of its topic gets these bytes at once, in one frame. */
+/* Each new subscriber of its topic gets these bytes at once, in one frame. IO; OK without a socket.
+ */
 TYTO_MUST_CHECK
 enum tyto_err tyto_event_socket_welcome(struct tyto_event_socket *self, const uint8_t *bytes,
                                         size_t num_bytes);
+/* To whom it concerns; never waits. OK also while there is no socket, and nobody to send to. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char *topic,
+                                     const uint8_t *bytes, size_t num_bytes);
+/* Until something has come in, here or on one of the num_fds (at most 4) descriptors, or timeout_ms
+ * are over. False: it cannot be waited any more. */
+bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint32_t num_fds,
+                            int timeout_ms);
 /* Lets subscribers fetch what waits for them, for TYTO_EVENT_SOCKET_LINGER_MS at most. */
 void tyto_event_socket_close(struct tyto_event_socket *self);
 /* Whether fd is a connection to one of our endpoints: libzmq tells numbers of descriptors, which

@@ -2,23 +2,13 @@
 #include "daemon/publish/publisher.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
-
-#include <zmq.h>
 
 #include "base/clock.h"
-#include "base/ring.h"
 #include "base/thread.h"
-#include "daemon/publish/counters.h"
-#include "daemon/publish/event_socket.h"
-#include "daemon/publish/subscribers.h"
+#include "daemon/publish/internal.h"
 
 enum {
     DEBUG_QUEUE_ITEMS = 256,
@@ -31,114 +21,7 @@ enum {
 /* What the thread may take for the messages that wait, and the socket for its last ones. */
 #define END_NS ((TYTO_EVENT_SOCKET_LINGER_MS + 2000) * TYTO_NS_PER_MS)
 
-struct tyto_publisher {
-    struct tyto_log log;
-    struct tyto_event_socket socket; /* of the thread once it runs; so is the next one */
-    struct tyto_subscribers *subscribers;
-    struct tyto_ring *ring; /* of struct tyto_envelope *, owned by the ring */
-    struct tyto_ring *debug_ring;
-    pthread_t thread;
-    bool is_running;
-    uint32_t heartbeat_ms;
-    char version[32];
-
-    /* Of the thread alone. */
-    uint8_t log_id[TYTO_UUID_BYTES], boot_id[TYTO_UUID_BYTES];
-    uint64_t seq;
-    uint64_t num_lost_told; /* lost events that seq has already skipped */
-    struct tyto_counters *counters;
-    bool has_model;
-    struct tyto_model_state model; /* the one that serves */
-    bool is_repeat_due;            /* someone has subscribed to states since the last heartbeat */
-
-    /* Read by any thread. */
-    atomic_uint_fast64_t last_seq, num_events, num_lost, num_bad, num_cut_off, num_turns;
-    atomic_uint_fast32_t num_connections, num_subscriptions, num_debug_subscriptions;
-};
-
-/* --- sending ------------------------------------------------------------------- */
-
-static void send_two(struct tyto_publisher *publisher, const char *topic, const void *bytes,
-                     size_t num_bytes)
-{
-    void *socket = publisher->socket.xpub;
-    if (!socket)
-        return; /* being made anew: nobody is there */
-    /* An XPUB without NODROP never blocks and never answers EAGAIN; DONTWAIT makes sure. */
-    if (zmq_send(socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-        zmq_send(socket, bytes, num_bytes, ZMQ_DONTWAIT) < 0)
-        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
-                       zmq_strerror(errno));
-}
-
-static bool send_envelope(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
-{
-    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
-    char topic[TYTO_TOPIC_MAX_BYTES];
-    size_t num_bytes = 0;
-    memcpy(envelope->log_id, publisher->log_id, TYTO_UUID_BYTES);
-    memcpy(envelope->boot_id, publisher->boot_id, TYTO_UUID_BYTES);
-    envelope->publish_unix_ns = (int64_t)tyto_clock_unix_ns();
-    envelope->publish_mono_ns = (int64_t)tyto_clock_mono_ns();
-    envelope->schema_minor = TYTO_SCHEMA_MINOR;
-    enum tyto_err err = tyto_envelope_topic(envelope, topic, sizeof(topic));
-    if (err == TYTO_OK)
-        err = tyto_envelope_pack(envelope, bytes, sizeof(bytes), &num_bytes);
-    if (err != TYTO_OK) {
-        atomic_fetch_add(&publisher->num_bad, 1);
-        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
-                       "a message of kind %d is out of its limits: %s", (int)envelope->kind,
-                       tyto_err_text(err));
-        return false;
-    }
-    send_two(publisher, topic, bytes, num_bytes);
-    return true;
-}
-
-/* Gives the message its place in the log. A journal commits here, then returns. */
-static enum tyto_err number_message(struct tyto_publisher *publisher,
-                                    struct tyto_envelope *envelope)
-{
-    const uint64_t num_lost = atomic_load(&publisher->num_lost);
-    publisher->seq += num_lost - publisher->num_lost_told;
-    publisher->num_lost_told = num_lost;
-    const bool is_event = envelope->kind == TYTO_ENVELOPE_EVENT;
-    const char *camera = NULL;
-    if (is_event)
-        camera = envelope->body.event.camera;
-    else if (envelope->kind == TYTO_ENVELOPE_CAMERA_STATE)
-        camera = envelope->body.camera_state.camera;
-    if (camera) {
-        const char *class_name = is_event ? envelope->body.event.class_name : NULL;
-        const enum tyto_err err = tyto_counters_next(publisher->counters, camera, class_name,
-                                                     &envelope->cam_seq, &envelope->class_seq);
-        if (err != TYTO_OK)
-            return err;
-    }
-    if (envelope->kind == TYTO_ENVELOPE_CAMERA_STATE) {
-        tyto_counters_keep_state(publisher->counters, &envelope->body.camera_state);
-    } else if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE &&
-               envelope->body.model_state.outcome != TYTO_MODEL_OUTCOME_REJECTED) {
-        publisher->model = envelope->body.model_state;
-        publisher->has_model = true;
-    }
-    envelope->seq = ++publisher->seq;
-    atomic_store(&publisher->last_seq, publisher->seq);
-    return TYTO_OK;
-}
-
-/* Takes the envelope. */
-static void publish_one(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
-{
-    const bool is_numbered = envelope->kind != TYTO_ENVELOPE_DEBUG_SCORES;
-    const enum tyto_err err = is_numbered ? number_message(publisher, envelope) : TYTO_OK;
-    if (err != TYTO_OK)
-        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
-                       "a message could not be numbered: %s", tyto_err_text(err));
-    else if (send_envelope(publisher, envelope) && is_numbered)
-        atomic_fetch_add(&publisher->num_events, 1);
-    free(envelope);
-}
+/* --- the thread -------------------------------------------------------------------- */
 
 /* CLOSED when the ring is closed and empty. */
 static enum tyto_err publish_waiting(struct tyto_publisher *publisher, struct tyto_ring *ring)
@@ -147,85 +30,13 @@ static enum tyto_err publish_waiting(struct tyto_publisher *publisher, struct ty
     for (int i = 0; err == TYTO_OK && i < MAX_PER_TURN; i++) {
         void *item;
         err = tyto_ring_pop(ring, &item);
-        if (err == TYTO_OK)
-            publish_one(publisher, item);
+        if (err == TYTO_OK) {
+            tyto_publisher_send(publisher, item);
+            free(item);
+        }
     }
     return err;
 }
-
-static void send_heartbeat(struct tyto_publisher *publisher)
-{
-    const uint32_t num_cameras = tyto_counters_num_cameras(publisher->counters);
-    const uint32_t each = TYTO_HEARTBEAT_MAX_CAMERAS;
-    const uint32_t num_parts = num_cameras == 0 ? 1 : (num_cameras + each - 1) / each;
-    for (uint32_t part = 0; part < num_parts; part++) {
-        struct tyto_envelope envelope;
-        memset(&envelope, 0, sizeof(envelope));
-        envelope.kind = TYTO_ENVELOPE_HEARTBEAT;
-        struct tyto_heartbeat *heartbeat = &envelope.body.heartbeat;
-        heartbeat->last_seq = publisher->seq;
-        heartbeat->num_dropped = publisher->num_lost_told;
-        heartbeat->part = part;
-        heartbeat->num_parts = num_parts;
-        heartbeat->interval_ms = publisher->heartbeat_ms;
-        memcpy(heartbeat->model_digest, publisher->model.digest, sizeof(heartbeat->model_digest));
-        for (uint32_t i = part * each; i < num_cameras && i < (part + 1) * each; i++) {
-            struct tyto_camera_seq *camera = &heartbeat->cameras[heartbeat->num_cameras++];
-            tyto_counters_get_camera(publisher->counters, i, camera);
-        }
-        (void)send_envelope(publisher, &envelope);
-    }
-}
-
-/* For newcomers: the states as they are. To all, as XPUB knows no other way, and with
- * seq 0: not counted. At most once a heartbeat, however many come. */
-static void repeat_states(struct tyto_publisher *publisher)
-{
-    struct tyto_envelope envelope;
-    memset(&envelope, 0, sizeof(envelope));
-    if (publisher->has_model) {
-        envelope.kind = TYTO_ENVELOPE_MODEL_STATE;
-        envelope.body.model_state = publisher->model;
-        (void)send_envelope(publisher, &envelope);
-    }
-    envelope.kind = TYTO_ENVELOPE_CAMERA_STATE;
-    for (uint32_t i = 0; i < tyto_counters_num_cameras(publisher->counters); i++) {
-        const struct tyto_camera_state *state = tyto_counters_get_state(publisher->counters, i);
-        if (!state)
-            continue;
-        envelope.body.camera_state = *state;
-        (void)send_envelope(publisher, &envelope);
-    }
-    publisher->is_repeat_due = false;
-}
-
-/* Each new subscriber gets this at once; renewed with every heartbeat. */
-static void renew_welcome(struct tyto_publisher *publisher)
-{
-    static const char topic[] = "hello/";
-    struct tyto_hello hello;
-    memset(&hello, 0, sizeof(hello));
-    hello.schema_major = TYTO_SCHEMA_MAJOR;
-    hello.schema_minor = TYTO_SCHEMA_MINOR;
-    memcpy(hello.log_id, publisher->log_id, TYTO_UUID_BYTES);
-    memcpy(hello.boot_id, publisher->boot_id, TYTO_UUID_BYTES);
-    hello.seq = publisher->seq;
-    hello.server_unix_ns = (int64_t)tyto_clock_unix_ns();
-    hello.heartbeat_ms = publisher->heartbeat_ms;
-    snprintf(hello.version, sizeof(hello.version), "%s", publisher->version);
-    uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
-    size_t num_bytes = 0;
-    memcpy(bytes, topic, sizeof(topic) - 1);
-    enum tyto_err err =
-        tyto_hello_pack(&hello, bytes + sizeof(topic) - 1, TYTO_ENVELOPE_MAX_BYTES, &num_bytes);
-    if (err == TYTO_OK && publisher->socket.xpub)
-        err = tyto_event_socket_welcome(&publisher->socket, bytes, sizeof(topic) - 1 + num_bytes);
-    if (err != TYTO_OK)
-        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "no welcome message: %s",
-                       tyto_err_text(err));
-}
-
-/* --- the thread -------------------------------------------------------------------- */
 
 /* All subscribers are dropped, so that libzmq lets go of what it holds for them. They come back. */
 static void remake_socket(struct tyto_publisher *publisher)
@@ -235,10 +46,9 @@ static void remake_socket(struct tyto_publisher *publisher)
                    "come again");
     enum tyto_err err = tyto_event_socket_remake(&publisher->socket);
     tyto_subscribers_forget(publisher->subscribers);
-    if (err == TYTO_OK) {
-        renew_welcome(publisher);
+    tyto_publisher_renew_welcome(publisher);
+    if (err == TYTO_OK)
         err = tyto_event_socket_start(&publisher->socket);
-    }
     if (err != TYTO_OK)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
                        "no new socket: %s; tried again", tyto_err_text(err));
@@ -254,6 +64,7 @@ static void take_upstream(struct tyto_publisher *publisher)
     }
     tyto_subscribers_take(publisher->subscribers, &publisher->socket, &news);
     publisher->is_repeat_due |= news.for_states;
+    publisher->is_left_due |= news.for_events;
     if (news.is_over)
         remake_socket(publisher);
     tyto_subscribers_get_counts(publisher->subscribers, &counts);
@@ -263,28 +74,14 @@ static void take_upstream(struct tyto_publisher *publisher)
     atomic_store(&publisher->num_cut_off, counts.num_cut_off);
 }
 
-static void beat(struct tyto_publisher *publisher)
-{
-    send_heartbeat(publisher);
-    renew_welcome(publisher);
-    if (publisher->is_repeat_due)
-        repeat_states(publisher);
-}
-
 /* Until something comes, or it is time for a heartbeat, or a second has passed. */
 static bool wait_for_work(struct tyto_publisher *publisher, uint64_t until_ns)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
     const uint64_t left_ms = until_ns > now_ns ? (until_ns - now_ns) / TYTO_NS_PER_MS + 1 : 0;
-    zmq_pollitem_t items[] = {
-        {NULL, tyto_ring_fd(publisher->ring), ZMQ_POLLIN, 0},
-        {NULL, tyto_ring_fd(publisher->debug_ring), ZMQ_POLLIN, 0},
-        {publisher->socket.xpub, 0, ZMQ_POLLIN, 0},
-        {publisher->socket.monitor, 0, ZMQ_POLLIN, 0},
-    };
-    const int num = publisher->socket.xpub ? 4 : 2;
-    const long wait_ms = left_ms < MAX_WAIT_MS ? (long)left_ms : MAX_WAIT_MS;
-    return zmq_poll(items, num, wait_ms) >= 0 || errno == EINTR;
+    const int fds[] = {tyto_ring_fd(publisher->ring), tyto_ring_fd(publisher->debug_ring)};
+    return tyto_event_socket_wait(&publisher->socket, fds, 2,
+                                  left_ms < MAX_WAIT_MS ? (int)left_ms : MAX_WAIT_MS);
 }
 
 static void *run(void *user)
@@ -296,7 +93,7 @@ static void *run(void *user)
     while (is_going) {
         const uint64_t now_ns = tyto_clock_mono_ns();
         if (now_ns >= next_beat_ns) {
-            beat(publisher);
+            tyto_publisher_beat(publisher);
             next_beat_ns = now_ns + publisher->heartbeat_ms * TYTO_NS_PER_MS;
         }
         is_going = wait_for_work(publisher, next_beat_ns);
@@ -305,21 +102,12 @@ static void *run(void *user)
         is_going &= publish_waiting(publisher, publisher->ring) != TYTO_ERR_CLOSED;
         atomic_fetch_add(&publisher->num_turns, 1);
     }
-    send_heartbeat(publisher); /* so that a lost last event is noticed */
+    tyto_publisher_end_open(publisher);
     tyto_event_socket_close(&publisher->socket);
     return NULL;
 }
 
 /* --- making ------------------------------------------------------------------------- */
-
-static enum tyto_err make_uuid(uint8_t ret_uuid[TYTO_UUID_BYTES])
-{
-    if (getrandom(ret_uuid, TYTO_UUID_BYTES, 0) != TYTO_UUID_BYTES)
-        return TYTO_ERR_IO;
-    ret_uuid[6] = (uint8_t)((ret_uuid[6] & 0x0f) | 0x40); /* version 4 */
-    ret_uuid[8] = (uint8_t)((ret_uuid[8] & 0x3f) | 0x80);
-    return TYTO_OK;
-}
 
 static enum tyto_err open_socket(struct tyto_publisher *publisher,
                                  const struct tyto_publisher_params *params,
@@ -328,7 +116,7 @@ static enum tyto_err open_socket(struct tyto_publisher *publisher,
     const enum tyto_err err = tyto_event_socket_open(&publisher->socket, params, ret_fault);
     if (err != TYTO_OK)
         return err;
-    renew_welcome(publisher); /* before anyone is served */
+    tyto_publisher_renew_welcome(publisher); /* before anyone is served */
     return tyto_event_socket_start(&publisher->socket);
 }
 
@@ -337,21 +125,24 @@ static enum tyto_err start(struct tyto_publisher *publisher,
 {
     const uint32_t max_connections =
         params->max_connections ? params->max_connections : DEFAULT_CONNECTIONS;
-    enum tyto_err err = make_uuid(publisher->boot_id);
+    enum tyto_err err = tyto_uuid_make(publisher->boot_id);
     if (err == TYTO_OK)
-        err = make_uuid(publisher->log_id); /* without a journal a log lives as long as we do */
+        err = tyto_open_events_create(params->state_path, &publisher->log, &publisher->open);
+    if (err == TYTO_OK)
+        memcpy(publisher->log_id, tyto_open_events_log_id(publisher->open), TYTO_UUID_BYTES);
     if (err == TYTO_OK)
         err = tyto_ring_create(params->queue_items ? params->queue_items : 8192, &publisher->ring);
     if (err == TYTO_OK)
         err = tyto_ring_create(DEBUG_QUEUE_ITEMS, &publisher->debug_ring);
     if (err == TYTO_OK)
-        err = tyto_counters_create(&publisher->counters);
+        err = tyto_numbering_create(&publisher->numbering);
     if (err == TYTO_OK)
         err = tyto_subscribers_create(max_connections, &publisher->log, &publisher->subscribers);
     if (err == TYTO_OK)
         err = open_socket(publisher, params, ret_fault);
     if (err != TYTO_OK)
         return err;
+    publisher->begin_ns = tyto_clock_mono_ns();
     /* The socket moves to the thread; pthread_create is the full fence that takes. */
     if (pthread_create(&publisher->thread, NULL, run, publisher) != 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "no thread: %s",
@@ -396,24 +187,32 @@ static void drain(struct tyto_ring *ring)
         free(item);
 }
 
+bool tyto_publisher_finish(struct tyto_publisher *publisher)
+{
+    if (!publisher->is_running || atomic_exchange(&publisher->is_finishing, true))
+        return !publisher->is_running;
+    tyto_ring_close(publisher->ring);
+    if (!tyto_thread_join(publisher->thread, END_NS))
+        return false; /* its own until the process ends */
+    publisher->is_running = false;
+    return true;
+}
+
 bool tyto_publisher_destroy(struct tyto_publisher **publisher)
 {
     if (!publisher || !*publisher)
         return true;
     struct tyto_publisher *self = *publisher;
     *publisher = NULL;
-    if (self->is_running) {
-        tyto_ring_close(self->ring);
-        if (!tyto_thread_join(self->thread, END_NS))
-            return false; /* its own until the process ends */
-    } else {
-        tyto_event_socket_close(&self->socket);
-    }
+    if (!tyto_publisher_finish(self))
+        return false;
+    tyto_event_socket_close(&self->socket);
     drain(self->ring);
     drain(self->debug_ring);
     tyto_ring_destroy(&self->ring);
     tyto_ring_destroy(&self->debug_ring);
-    tyto_counters_destroy(&self->counters);
+    tyto_numbering_destroy(&self->numbering);
+    tyto_open_events_destroy(&self->open);
     tyto_subscribers_destroy(&self->subscribers);
     free(self);
     return true;
@@ -429,45 +228,51 @@ static struct tyto_envelope *new_envelope(enum tyto_envelope_kind kind)
     return envelope;
 }
 
-static enum tyto_err push(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+static enum tyto_err push(struct tyto_publisher *publisher, struct tyto_envelope *envelope,
+                          uint32_t wait_ms)
 {
-    enum tyto_err err = envelope ? tyto_ring_push(publisher->ring, envelope) : TYTO_ERR_NOMEM;
-    for (int ms = 0; err == TYTO_ERR_FULL && ms < FULL_WAIT_MS; ms++) {
-        const struct timespec one_ms = {0, 1000000};
-        nanosleep(&one_ms, NULL);
-        err = tyto_ring_push(publisher->ring, envelope);
+    return tyto_numbering_push(publisher->numbering, publisher->ring, envelope, wait_ms);
+}
+
+enum tyto_err tyto_publisher_hand_in_event(struct tyto_publisher *publisher,
+                                           const struct tyto_event *event, uint32_t wait_ms)
+{
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_EVENT);
+    if (!envelope) {
+        tyto_numbering_skip(publisher->numbering, event->camera, event->class_name);
+        return TYTO_ERR_NOMEM;
     }
-    if (err != TYTO_OK) {
-        atomic_fetch_add(&publisher->num_lost, 1);
-        free(envelope);
-    }
-    return err;
+    envelope->body.event = *event;
+    return push(publisher, envelope, wait_ms);
 }
 
 enum tyto_err tyto_publisher_event(struct tyto_publisher *publisher, const struct tyto_event *event)
 {
-    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_EVENT);
-    if (envelope)
-        envelope->body.event = *event;
-    return push(publisher, envelope);
+    return tyto_publisher_hand_in_event(publisher, event, FULL_WAIT_MS);
 }
 
 enum tyto_err tyto_publisher_camera_state(struct tyto_publisher *publisher,
                                           const struct tyto_camera_state *state)
 {
     struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_CAMERA_STATE);
-    if (envelope)
-        envelope->body.camera_state = *state;
-    return push(publisher, envelope);
+    if (!envelope) {
+        tyto_numbering_skip(publisher->numbering, state->camera, NULL);
+        return TYTO_ERR_NOMEM;
+    }
+    envelope->body.camera_state = *state;
+    return push(publisher, envelope, FULL_WAIT_MS);
 }
 
 enum tyto_err tyto_publisher_model_state(struct tyto_publisher *publisher,
                                          const struct tyto_model_state *state)
 {
     struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_MODEL_STATE);
-    if (envelope)
-        envelope->body.model_state = *state;
-    return push(publisher, envelope);
+    if (!envelope) {
+        tyto_numbering_skip(publisher->numbering, NULL, NULL);
+        return TYTO_ERR_NOMEM;
+    }
+    envelope->body.model_state = *state;
+    return push(publisher, envelope, FULL_WAIT_MS);
 }
 
 void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_debug_scores *debug)
@@ -487,15 +292,20 @@ bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher)
     return atomic_load(&publisher->num_debug_subscriptions) > 0;
 }
 
+uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher)
+{
+    return atomic_load(&publisher->num_turns);
+}
+
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
                                struct tyto_publisher_counts *ret_counts)
 {
     ret_counts->last_seq = atomic_load(&publisher->last_seq);
     ret_counts->num_events = atomic_load(&publisher->num_events);
-    ret_counts->num_lost = atomic_load(&publisher->num_lost) + atomic_load(&publisher->num_bad);
+    ret_counts->num_lost =
+        tyto_numbering_num_lost(publisher->numbering) + atomic_load(&publisher->num_bad);
     ret_counts->num_dropped = tyto_ring_num_dropped(publisher->debug_ring);
     ret_counts->num_connections = (uint32_t)atomic_load(&publisher->num_connections);
     ret_counts->num_subscriptions = (uint32_t)atomic_load(&publisher->num_subscriptions);
     ret_counts->num_cut_off = atomic_load(&publisher->num_cut_off);
-    ret_counts->num_turns = atomic_load(&publisher->num_turns);
 }

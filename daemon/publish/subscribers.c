@@ -31,7 +31,7 @@ struct connection {
     int fd;
     bool is_cut;  /* shut down; its end has not been told yet */
     void *topics; /* tree of struct topic, owned */
-    uint32_t num_topics, num_bytes;
+    uint32_t num_topics, num_refused, num_bytes;
     double tokens; /* messages that it may send */
     uint64_t last_ns;
 };
@@ -302,10 +302,18 @@ static void subscribe(struct tyto_subscribers *subscribers, const struct tyto_ev
                       struct connection *connection, struct topic *topic,
                       struct tyto_subscribers_news *news)
 {
-    if (topic->num_bytes > TYTO_TOPIC_MAX_BYTES ||
-        connection->num_topics >= TYTO_SUBSCRIBER_MAX_SUBSCRIPTIONS) {
-        free(topic); /* libzmq keeps it nevertheless, until the connection ends */
-        cut_off(subscribers, socket, connection, "has subscribed too often or to too long a topic");
+    if (topic->num_bytes > TYTO_TOPIC_MAX_BYTES) {
+        /* libzmq keeps it nevertheless, until the connection ends. */
+        connection->num_refused++;
+        connection->num_bytes += topic->num_bytes;
+        tyto_log_write(&subscribers->log, TYTO_LOG_WARNING, "publisher",
+                       "a subscription was refused: its topic is longer than any topic");
+    }
+    if (connection->num_topics + connection->num_refused >= TYTO_SUBSCRIBER_MAX_SUBSCRIPTIONS ||
+        connection->num_bytes >= TYTO_SUBSCRIBER_MAX_BYTES)
+        cut_off(subscribers, socket, connection, "has subscribed too often");
+    if (topic->num_bytes > TYTO_TOPIC_MAX_BYTES || connection->is_cut) {
+        free(topic);
         return;
     }
     const bool for_states = is_about(topic, "st/") || is_about(topic, "md/");

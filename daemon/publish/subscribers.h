@@ -14,6 +14,7 @@
 enum {
     TYTO_SUBSCRIBERS_MAX = 256,               /* connections, whatever the caller allows */
     TYTO_SUBSCRIBER_MAX_SUBSCRIPTIONS = 1024, /* of one connection; libtyto has up to 403 */
+    TYTO_SUBSCRIBER_MAX_BYTES = 128 * 1024,   /* of its topics, those refused included */
     TYTO_SUBSCRIBER_BURST = 4096,             /* (un)subscriptions at once ... */
     TYTO_SUBSCRIBER_PER_S = 100,              /* ... and on average */
     /* Of all together, each topic once. libzmq takes some 64 bytes for each byte of them. */

@@ -102,6 +102,7 @@ static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
     if (err != TYTO_OK)
         return err;
     const uint64_t end_ns = tyto_clock_mono_ns();
+    atomic_fetch_add(&engine->num_turns, 1);
     for (uint32_t i = 0; i < num; i++) {
         struct tyto_batch_entry *entry = &engine->batch[engine->idxs[i]];
         entry->stepped = true;
@@ -122,6 +123,7 @@ static enum tyto_err evaluate(struct tyto_engine *engine)
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = tyto_networks_encode(engine->networks, engine->items, engine->num_batch);
     const uint64_t end_ns = tyto_clock_mono_ns();
+    atomic_fetch_add(&engine->num_turns, 1);
     for (uint32_t i = 0; i < engine->num_batch; i++)
         engine->batch[i].stamps[TYTO_STAGE_ENCODE] = (struct tyto_stamp){begin_ns, end_ns};
     uint32_t num = 1;
@@ -318,6 +320,7 @@ void *tyto_engine_infer(void *arg)
         bool busy, any_file;
         going = round_of_all(engine, &busy, &any_file);
         publish_counts(engine);
+        atomic_fetch_add(&engine->num_turns, 1);
         if (!busy && going)
             usleep(any_file ? FILE_TICK_US : LIVE_TICK_US);
     }

@@ -55,7 +55,8 @@ class World:
     def start(self, name, *arguments, log=None, env=None):
         out = open(os.path.join(self.folder, log or name + ".log"), "w", encoding="utf-8")
         process = subprocess.Popen([self.program(name), *arguments], stdout=out, stderr=out,
-                                   env={**os.environ, **(env or {})})
+                                   env={**os.environ, "XDG_STATE_HOME": self.folder,
+                                        **(env or {})})
         out.close()
         process.log = os.path.join(self.folder, log or name + ".log")
         self.processes.append(process)

@@ -36,7 +36,7 @@ THIRD_PARTY = {
     "vulkan/*": ["shaders/runtime/*"],
     "gst/*": ["pipeline/source/gst*.c", "pipeline/record/clip_gst.c", "demo/*.c"],
     "glib*": ["demo/*.c"],
-    "zmq.h": ["daemon/publish/*.c", "client/*.c"],
+    "zmq.h": ["daemon/publish/event_socket.c", "daemon/publish/subscribers.c", "client/*.c"],
     "xnnpack.h": ["model/executor/xnnpack.c"],
     "pthreadpool.h": ["model/executor/xnnpack.c"],
     "jansson.h": ["files/safetensors.c", "files/json.c"],

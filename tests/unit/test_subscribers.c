@@ -345,6 +345,28 @@ static void a_socket_made_anew_drops_everybody_and_serves_those_who_come_again(v
     assert_int_not_equal(access(endpoint + 6, F_OK), 0);
 }
 
+/* libzmq stops reading from a peer whose messages are not taken; then the peer closes. */
+static void a_peer_that_goes_while_nobody_reads_from_it_ends_nothing(void **state)
+{
+    (void)state;
+    struct tyto_event_socket socket = {.num_endpoints = 0};
+    struct tyto_fault fault;
+    snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/tyto-peers-%ld.sock", (long)getpid());
+    const char *endpoints[] = {endpoint};
+    const struct tyto_publisher_params params = {.endpoints = endpoints, .num_endpoints = 1};
+    assert_int_equal(tyto_event_socket_open(&socket, &params, &fault), TYTO_OK);
+    assert_int_equal(tyto_event_socket_start(&socket), TYTO_OK);
+    for (int i = 0; i < 4; i++) {
+        const int fd = dial();
+        for (int k = 0; k < 100; k++)
+            (void)say(fd, 1, "ev/", 3);
+        usleep(100000);
+        close(fd);
+    }
+    usleep(2500000); /* time for any timer of libzmq's to meet them */
+    tyto_event_socket_close(&socket);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +375,7 @@ int main(void)
         cmocka_unit_test(only_what_was_added_is_counted_down),
         cmocka_unit_test(one_connection_too_many_is_turned_away_and_a_place_that_is_free_is_given),
         cmocka_unit_test(many_that_fill_the_room_together_are_cut_off_one_by_one),
+        cmocka_unit_test(a_peer_that_goes_while_nobody_reads_from_it_ends_nothing),
         cmocka_unit_test(a_socket_made_anew_drops_everybody_and_serves_those_who_come_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
