@@ -18,6 +18,7 @@
 #include "daemon/control/control.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
+#include "daemon/service/limits.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/notify.h"
 #include "daemon/service/summary.h"
@@ -38,6 +39,7 @@ struct tyto_daemon {
     struct tyto_admin *admin;         /* before the first camera */
     struct tyto_control *control;     /* NULL: there is no socket */
     struct tyto_summary summary;
+    uint32_t max_connections; /* of subscribers */
     int signal_fd;
     int failure_fd; /* readable when the engine has failed */
     atomic_int failure;
@@ -162,6 +164,16 @@ static bool may_go_on(void *user)
     return !daemon->is_asked;
 }
 
+/* Before anything opens anything. */
+static enum tyto_err raise_limits(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    uint32_t num_recorded = 0;
+    for (uint32_t i = 0; i < daemon->config->num_cameras; i++)
+        num_recorded += tyto_config_is_recorded(daemon->config, &daemon->config->cameras[i]);
+    return tyto_limits_raise(daemon->config->num_cameras, num_recorded, &daemon->max_connections,
+                             ret_fault);
+}
+
 /* The file of open events, of the daemon that publishes on the configuration's first endpoint: no
  * two of them can at one time. False: there is no place for it. */
 static bool find_state(const struct tyto_config *config, char *ret_path, size_t path_bytes)
@@ -191,6 +203,7 @@ static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fau
     params.version = TYTO_VERSION;
     params.state_path =
         find_state(daemon->config, state_path, sizeof(state_path)) ? state_path : NULL;
+    params.max_connections = daemon->max_connections;
     params.log = daemon->log;
     const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
     for (uint32_t i = 0; err == TYTO_OK && i < params.num_endpoints; i++)
@@ -339,7 +352,7 @@ static enum tyto_err start_recording(struct tyto_daemon *daemon, struct tyto_fau
 static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err (*const steps[])(struct tyto_daemon *, struct tyto_fault *) = {
-        start_publisher, start_recording, start_engine, start_admin, add_cameras};
+        raise_limits, start_publisher, start_recording, start_engine, start_admin, add_cameras};
     daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->failure_fd < 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",

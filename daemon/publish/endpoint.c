@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,10 @@ static enum tyto_err listen_tcp(const char *endpoint, int *ret_fd, struct tyto_f
     const int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int reason = fd < 0 ? errno : 0;
     if (fd >= 0) {
+        const int defer_s = 5;
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+        /* A subscriber speaks first: who says nothing stays in the kernel, without a descriptor. */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, sizeof(defer_s));
         reason = bind_patiently(fd, info);
     }
     freeaddrinfo(info);

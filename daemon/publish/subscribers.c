@@ -19,7 +19,11 @@
 #include "base/clock.h"
 #include "proto/event.h"
 
-enum { MAX_PER_TURN = 256, MAX_NEWS_PER_TURN = 4096 };
+enum {
+    MAX_PER_TURN = 256,
+    MAX_NEWS_PER_TURN = 4096,
+    MAX_RECORDS = 2 * TYTO_SUBSCRIBERS_MAX, /* with those that are cut off and not gone yet */
+};
 
 struct topic {
     uint32_t count; /* connections that have it; not used in a connection's own list */
@@ -33,7 +37,8 @@ struct connection {
     void *topics; /* tree of struct topic, owned */
     uint32_t num_topics, num_refused, num_bytes;
     double tokens; /* messages that it may send */
-    uint64_t last_ns;
+    uint64_t begin_ns, last_ns;
+    bool has_spoken; /* it has sent a message, after its handshake */
 };
 
 struct tyto_subscribers {
@@ -41,7 +46,7 @@ struct tyto_subscribers {
     uint32_t max_connections;
     void *topics;       /* tree of struct topic, owned */
     uint32_t num_bytes; /* of all topics */
-    struct connection connections[TYTO_SUBSCRIBERS_MAX];
+    struct connection connections[MAX_RECORDS];
     struct tyto_subscribers_counts counts;
 };
 
@@ -216,18 +221,39 @@ static void cut_off(struct tyto_subscribers *subscribers, const struct tyto_even
                    "a subscriber was cut off: it %s", reason);
 }
 
+/* Who has come and said nothing for the longest time makes room. */
+static bool make_room(struct tyto_subscribers *subscribers, const struct tyto_event_socket *socket)
+{
+    struct connection *oldest = NULL;
+    for (uint32_t i = 0; i < subscribers->counts.num_connections; i++) {
+        struct connection *connection = &subscribers->connections[i];
+        if (!connection->has_spoken && !connection->is_cut &&
+            (!oldest || connection->begin_ns < oldest->begin_ns))
+            oldest = connection;
+    }
+    if (!oldest)
+        return false;
+    oldest->is_cut = true;
+    shut_down(subscribers, socket, oldest->fd);
+    return true;
+}
+
 static void add_connection(struct tyto_subscribers *subscribers,
                            const struct tyto_event_socket *socket, int fd)
 {
-    if (subscribers->counts.num_connections == subscribers->max_connections) {
-        shut_down(subscribers, socket, fd);
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    const bool is_full = subscribers->counts.num_connections >= subscribers->max_connections;
+    if (is_full)
         tyto_log_write(&subscribers->log, TYTO_LOG_WARNING, "publisher",
                        "a subscriber was turned away: %u are connected, no more are served",
                        subscribers->max_connections);
+    if (subscribers->counts.num_connections == MAX_RECORDS ||
+        (is_full && !make_room(subscribers, socket))) {
+        shut_down(subscribers, socket, fd);
         return;
     }
     subscribers->connections[subscribers->counts.num_connections++] = (struct connection){
-        .fd = fd, .tokens = TYTO_SUBSCRIBER_BURST, .last_ns = tyto_clock_mono_ns()};
+        .fd = fd, .tokens = TYTO_SUBSCRIBER_BURST, .begin_ns = now_ns, .last_ns = now_ns};
 }
 
 static void remove_connection(struct tyto_subscribers *subscribers, int fd)
@@ -335,6 +361,7 @@ static void take_message(struct tyto_subscribers *subscribers,
     struct connection *connection = fd >= 0 ? find_connection(subscribers, fd) : NULL;
     if (!connection) /* gone, or turned away */
         return;
+    connection->has_spoken = true;
     if (!spend(connection))
         cut_off(subscribers, socket, connection, "subscribes and unsubscribes without pause");
     if (num_bytes < 1 || bytes[0] > 1) /* the first byte says subscribe (1) or not (0) */

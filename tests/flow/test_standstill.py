@@ -7,6 +7,7 @@ And one that was killed. The networks are made up by make_small_models.
 import argparse
 import fcntl
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -183,7 +184,65 @@ def a_socket_where_nobody_accepts_is_an_answer(place):
         assert time.monotonic() - begin < 10, text_of(daemon)
 
 
-CASES = [a_signal_ends_it_while_the_inference_thread_stands_still,
+def descriptors_that_idle_peers_take_are_not_those_of_the_cameras(place):
+    limit = 600  # of which some 60 are in use
+    path = place.config("cameras: [{id: a, uri: 'test://?width=64&height=48'},"
+                        " {id: b, uri: 'test://?width=64&height=48'}]\n")
+    arguments = [place.program("tytod"), "--models", place.models, "--endpoint", place.endpoint,
+                 "--control", place.socket, "--config", path]
+    env = {**os.environ, "XDG_STATE_HOME": place.folder}
+
+    def start(num, log):
+        with open(os.path.join(place.folder, log), "w", encoding="utf-8") as out:
+            daemon = subprocess.Popen(
+                arguments, stderr=out, env=env,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (90, num)))
+        daemon.log = out.name
+        place.processes.append(daemon)
+        return daemon
+
+    daemon = start(100, "few.log")
+    assert daemon.wait(20) == 1 and "2 cameras may take" in text_of(daemon), text_of(daemon)
+    daemon = start(limit, "daemon.log")
+    wait_for("the cameras run", lambda: "b is live" in text_of(daemon))
+    idle = {}
+    watch = place.start_watch("watch.log")
+    wait_for("it is watched", lambda: any(e["type"] == "connected" for e in lines_of(watch)))
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        for number in range(700):
+            if number in idle:
+                try:
+                    if idle[number].recv(1000):
+                        continue
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    pass
+                idle.pop(number).close()
+            peer = socket.socket(socket.AF_UNIX)
+            peer.setblocking(False)
+            try:
+                peer.connect(place.endpoint[6:])
+                idle[number] = peer
+            except OSError:
+                peer.close()
+        assert len(os.listdir(f"/proc/{daemon.pid}/fd")) < limit - 50
+    assert daemon.poll() is None, text_of(daemon)
+    before = place.segments()
+    wait_for("segments go on", lambda: place.segments() > before + 1)
+    assert not any(e["type"] == "silent" for e in lines_of(watch))
+    assert "a subscriber was turned away" in text_of(daemon)
+    assert text_of(daemon).count("turned away") < 30
+    for peer in idle.values():
+        peer.close()
+    late = place.start_watch("late.log")
+    wait_for("there is room again", lambda: any(e["type"] == "connected" for e in lines_of(late)))
+    assert end(daemon) == 0
+
+
+CASES = [descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
+         a_signal_ends_it_while_the_inference_thread_stands_still,
          a_killed_daemon_s_events_are_ended_by_the_next_one,
          a_log_that_nobody_reads_holds_up_nothing, a_socket_where_nobody_accepts_is_an_answer]
 LONG_CASES = [a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events]
