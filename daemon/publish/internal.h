@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What publisher.c (life, thread, handing in) and messages.c (what is sent) share. Internal. */
+/* What publisher.c (life, thread), messages.c (what is sent) and hand_in.c share. Internal. */
 #ifndef TYTO_DAEMON_PUBLISH_INTERNAL_H
 #define TYTO_DAEMON_PUBLISH_INTERNAL_H
 
@@ -48,7 +48,7 @@ void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_envelope 
 /* A heartbeat, and what newcomers are to learn: states as they are, ENDs of the run before. */
 void tyto_publisher_beat(struct tyto_publisher *publisher);
 void tyto_publisher_renew_welcome(struct tyto_publisher *publisher);
-/* Any thread; publisher.c. As tyto_publisher_event(), with a wait of the caller's choice. */
+/* Any thread; hand_in.c. As tyto_publisher_event(), with a wait of the caller's choice. */
 enum tyto_err tyto_publisher_hand_in_event(struct tyto_publisher *publisher,
                                            const struct tyto_event *event, uint32_t wait_ms);
 /* END for each event that is still open: nobody else will say it. Nothing may be queued. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "daemon/service/log_line.h"
 
@@ -87,12 +88,13 @@ static void put(struct tyto_log_sink *sink, enum tyto_log_level level, const cha
 static uint64_t hash_of(enum tyto_log_level level, const char *room, const char *text,
                         bool with_numbers)
 {
-    uint64_t hash = 14695981039346656037ull + level; /* FNV-1a */
-    for (const char *c = room; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 1099511628211ull;
-    for (const char *c = text; *c; c++) {
-        if (with_numbers || *c < '0' || *c > '9')
-            hash = (hash ^ (unsigned char)*c) * 1099511628211ull;
+    uint64_t hash = tyto_hash(TYTO_HASH_INIT + level, room, strlen(room));
+    while (*text) {
+        const size_t num_digits = strspn(text, "0123456789");
+        const size_t num_others = strcspn(text + num_digits, "0123456789");
+        const size_t num_left_out = with_numbers ? 0 : num_digits;
+        hash = tyto_hash(hash, text + num_left_out, num_digits - num_left_out + num_others);
+        text += num_digits + num_others;
     }
     return hash ? hash : 1;
 }

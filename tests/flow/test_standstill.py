@@ -140,8 +140,9 @@ def a_log_that_nobody_reads_holds_up_nothing(place):
         e["type"] == "camera" and e["status"] == "live" for e in lines_of(watch)))
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(place.endpoint[6:])
-    peer.sendall(b"\xff" + b"\0" * 8 + b"\x7f\x03\0NULL" + b"\0" * 48
-                 + b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB")
+    peer.sendall(b"\xff" + b"\0" * 8 + b"\x7f\x03\0NULL" + b"\0" * 48)
+    peer.recv(64, socket.MSG_WAITALL)
+    peer.sendall(b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB")
     for number in range(300):  # refused, and each time a reason to write something
         topic = b"\x01y%03d" % number + b"x" * 200
         peer.sendall(b"\0" + bytes([len(topic)]) + topic)
