@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "daemon/args.h"
 #include "daemon/daemon.h"
 #include "daemon/models.h"
@@ -78,6 +79,8 @@ int main(int argc, char **argv)
     struct tyto_config *config = NULL;
     struct tyto_fault fault = {.text = ""};
     enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
+    for (int i = 1; i < argc; i++) /* all has been copied: others need not see it, as with ps */
+        tyto_secret_blank(argv[i]);
     if (err == TYTO_OK)
         err = tyto_config_find_models(config, &fault);
     if (err != TYTO_OK)

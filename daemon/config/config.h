@@ -151,7 +151,4 @@ int64_t tyto_config_decide_ns(const struct tyto_config *config,
 int64_t tyto_config_lag_ns(const struct tyto_config *config,
                            const struct tyto_config_camera *camera, uint32_t look_ahead);
 
-/* A URI without user, password and query, for messages. */
-void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);
-
 #endif

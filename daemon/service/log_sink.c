@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/secret.h"
 #include "base/thread.h"
 #include "daemon/service/log_line.h"
 
@@ -162,7 +163,7 @@ static bool hold_back(struct tyto_log_sink *sink, enum tyto_log_level level, con
     shape->num_held_back++;
     shape->level = level;
     snprintf(shape->room, sizeof(shape->room), "%s", room);
-    snprintf(shape->text, sizeof(shape->text), "%s", text);
+    snprintf(shape->text, sizeof(shape->text), "%.*s", (int)sizeof(shape->text) - 1, text);
     return true;
 }
 
@@ -181,9 +182,11 @@ static void tell_all_held_back(struct tyto_log_sink *sink, uint64_t older_than_n
 static void write_line(void *user, enum tyto_log_level level, const char *room, const char *text)
 {
     struct tyto_log_sink *sink = user;
+    char shown[TYTO_LOG_LINE_BYTES / 2];
+    tyto_secret_scrub(text, shown, sizeof(shown)); /* whoever has written it */
     pthread_mutex_lock(&sink->lock);
-    if (!hold_back(sink, level, room, text))
-        put(sink, level, room, text);
+    if (!hold_back(sink, level, room, shown))
+        put(sink, level, room, shown);
     pthread_cond_broadcast(&sink->changed);
     pthread_mutex_unlock(&sink->lock);
 }

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "pipeline/session/feed.h"
 #include "pipeline/source/source.h"
 
@@ -87,8 +88,12 @@ static void give_up(struct tyto_session *session)
 }
 
 static void set_status(struct tyto_session *session, enum tyto_camera_status status,
-                       const char *text)
+                       const char *words)
 {
+    char hidden[TYTO_STATE_TEXT_MAX + 1], text[TYTO_STATE_TEXT_MAX + 1];
+    /* They may be of a library that has been told the URI. */
+    tyto_secret_hide(session->uri, words, hidden, sizeof(hidden));
+    tyto_secret_scrub(hidden, text, sizeof(text));
     pthread_mutex_lock(&session->lock);
     if (session->status != status || strcmp(session->text, text) != 0) {
         if (session->status != status)
