@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/thread.h"
 #include "daemon/control/control.h"
 #include "daemon/service/notify.h"
@@ -69,6 +70,25 @@ void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_st
             admin->states[i] = *state;
     }
     pthread_mutex_unlock(&admin->lock);
+}
+
+uint32_t tyto_admin_tell_failed(struct tyto_admin *admin)
+{
+    uint32_t num = 0;
+    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++) {
+        const struct tyto_config_camera *camera = &admin->p.config->cameras[i];
+        char shown[TYTO_CONFIG_URI_MAX];
+        pthread_mutex_lock(&admin->lock);
+        const struct tyto_camera_state state = admin->states[i];
+        pthread_mutex_unlock(&admin->lock);
+        if (state.status != TYTO_CAMERA_STATUS_FAILED)
+            continue;
+        num++;
+        tyto_secret_redact(camera->uri, shown, sizeof(shown));
+        tyto_log_write(admin->p.log, TYTO_LOG_ERROR, "daemon", "camera %s failed: %s: %s",
+                       camera->id, shown, state.text);
+    }
+    return num;
 }
 
 enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,

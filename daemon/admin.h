@@ -5,6 +5,7 @@
 #define TYTO_DAEMON_ADMIN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/fault.h"
@@ -40,6 +41,9 @@ struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request)
 /* Reads the head's file of the configuration again, as SIGHUP asks, and tells systemd; on a thread
  * of its own. Asked for meanwhile, it is done once more. */
 void tyto_admin_reload(struct tyto_admin *admin);
+
+/* How many cameras have failed for good; each is logged with where it is and why. */
+uint32_t tyto_admin_tell_failed(struct tyto_admin *admin);
 
 /* From the engine's callbacks. */
 void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_state *state);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
+#include "base/secret.h"
 #include "daemon/admin.h"
 #include "daemon/control/control.h"
 #include "daemon/publish/publisher.h"
@@ -324,7 +325,7 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     if (err != TYTO_OK)
         tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
                        camera->id, tyto_err_text(err));
-    tyto_uri_redact(camera->uri, shown, sizeof(shown));
+    tyto_secret_redact(camera->uri, shown, sizeof(shown));
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
     err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
     free((void *)(uintptr_t)tracker.rules);
@@ -492,6 +493,7 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
     tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
     tyto_notify("READY=1");
     bool is_ending = daemon->is_asked;
+    uint32_t num_failed = 0;
     while (!is_ending) {
         struct pollfd fds[] = {{.fd = daemon->signal_fd, .events = POLLIN},
                                {.fd = daemon->failure_fd, .events = POLLIN}};
@@ -504,8 +506,10 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
             return (enum tyto_err)failure;
         }
         is_ending = take_signal(daemon);
-        if (!is_ending && is_once && tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK)
+        if (!is_ending && is_once && tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK) {
+            num_failed = tyto_admin_tell_failed(daemon->admin);
             is_ending = true;
+        }
         const uint64_t now_ns = tyto_clock_mono_ns();
         atomic_fetch_add(&daemon->num_turns, 1);
         if (tyto_watch_standing(daemon->watch))
@@ -518,5 +522,5 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
         return TYTO_ERR_TIMEOUT;
     tyto_summary_write(&daemon->summary, daemon->engine, daemon->publisher, tyto_clock_mono_ns());
     tyto_recording_summary(daemon->recording);
-    return TYTO_OK;
+    return num_failed > 0 ? TYTO_ERR_IO : TYTO_OK;
 }

@@ -27,7 +27,7 @@ enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct 
                                  int signal_fd, struct tyto_daemon **ret_daemon, bool *ret_left,
                                  struct tyto_fault *ret_fault);
 /* Until SIGINT or SIGTERM (TYTO_OK), or until every camera has ended if
- * is_once; an error when the networks failed for good. */
+ * is_once: IO when one of them has failed. An error when the networks failed for good. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once);
 /* Within 25 s: otherwise subscribers are told that their events end, and the process is left. False

@@ -69,6 +69,7 @@ static const struct tyto_option inference[] = {
 static const struct tyto_option publish[] = {
     {.key = "endpoints", .name = "endpoint", .type = TYTO_OPTION_TEXTS, AT(endpoints),
      .max = TYTO_PUBLISHER_MAX_ENDPOINTS, .value = "ENDPOINT", .check = check_endpoint,
+     .is_same = tyto_publisher_is_same_endpoint,
      .help = "where events are published: tcp:// with an address of this machine, ipc:// with a path, "
              "or 'ipc' for a socket in the user's run-time folder; may be several"},
     NUMBER("heartbeat_s", TYTO_OPTION_TIME, heartbeat_ns, 0.1, 60, "s",

@@ -72,6 +72,45 @@ enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fa
                   "is no endpoint: write tcp://127.0.0.1:PORT or ipc:///absolute/path");
 }
 
+/* A path without what changes nothing in it: "//", "/./". */
+static void plain_path(const char *path, char *ret_path, size_t path_bytes)
+{
+    size_t at = 0;
+    while (*path && at + 1 < path_bytes) {
+        const bool is_nothing = path[0] == '/' && (path[1] == '/' || strncmp(path, "/./", 3) == 0);
+        if (!is_nothing)
+            ret_path[at++] = path[0];
+        path += is_nothing && path[1] == '.' ? 2 : 1;
+    }
+    ret_path[at] = '\0';
+}
+
+bool tyto_publisher_is_same_endpoint(const char *endpoint, const char *other)
+{
+    char paths[2][256];
+    const char *texts[2] = {endpoint, other};
+    const char *hosts[2];
+    size_t num_host[2];
+    long ports[2];
+    if (strcmp(endpoint, other) == 0)
+        return strcmp(endpoint, "tcp://127.0.0.1:*") != 0; /* any port that is free */
+    for (int i = 0; i < 2; i++) {
+        if (strncmp(texts[i], endpoint, 6) != 0)
+            return false;
+        plain_path(texts[i] + 6, paths[i], sizeof(paths[i]));
+        const char *colon = strrchr(texts[i], ':');
+        ports[i] = strtol(colon + 1, NULL, 10);
+        hosts[i] = texts[i] + 6;
+        num_host[i] = (size_t)(colon - hosts[i]);
+        if (num_host[i] == 9 && strncmp(hosts[i], "localhost", 9) == 0)
+            hosts[i] = "127.0.0.1";
+    }
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return strcmp(paths[0], paths[1]) == 0;
+    return ports[0] == ports[1] && ports[0] != 0 && num_host[0] == num_host[1] &&
+           strncmp(hosts[0], hosts[1], num_host[0]) == 0;
+}
+
 /* --- listening ----------------------------------------------------------------------------- */
 
 const char *tyto_endpoint_path(const char *endpoint)

@@ -36,6 +36,9 @@ struct tyto_publisher;
 TYTO_MUST_CHECK
 enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fault *ret_fault);
 
+/* Whether two endpoints, good ones, are one place: both cannot be bound. */
+bool tyto_publisher_is_same_endpoint(const char *endpoint, const char *other);
+
 /* Binds and starts the thread. INVALID, IO (in use, no permission) with
  * *ret_fault; NOMEM. */
 TYTO_MUST_CHECK
