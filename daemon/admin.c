@@ -350,6 +350,7 @@ static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
                         tyto_json_new_u64(counts.num_dropped_audio + counts.num_dropped_video +
                                           counts.segmenter.num_overrun));
     (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts.num_losses));
+    (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts.num_abandoned));
     (void)tyto_json_set(json, "alignment", json_of_alignment(&counts.alignment));
     return json;
 }
@@ -377,6 +378,10 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
     (void)tyto_json_set(json, "batches", tyto_json_new_u64(counts.num_steps));
     (void)tyto_json_set(json, "heads", tyto_json_new_u64(counts.num_heads));
     (void)tyto_json_set(json, "messages", tyto_json_new_u64(published.num_events));
+    (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts.num_abandoned));
+    (void)tyto_json_set(json, "hanging", tyto_json_new_u64(counts.num_hanging));
+    (void)tyto_json_set(json, "subscribers", tyto_json_new_u64(published.num_connections));
+    (void)tyto_json_set(json, "subscribers_cut_off", tyto_json_new_u64(published.num_cut_off));
     (void)tyto_json_set(json, "messages_lost", tyto_json_new_u64(published.num_lost));
     return json;
 }

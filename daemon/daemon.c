@@ -28,7 +28,8 @@
 
 enum {
     TICK_MS = 500,
-    END_S = 25, /* below what the service manager allows */
+    MAX_HANGING = 32, /* pipelines: each keeps threads, descriptors and memory */
+    END_S = 25,       /* below what the service manager allows */
 };
 
 struct tyto_daemon {
@@ -512,6 +513,13 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
         }
         const uint64_t now_ns = tyto_clock_mono_ns();
         atomic_fetch_add(&daemon->num_turns, 1);
+        if (tyto_source_num_hanging() >= MAX_HANGING) {
+            tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon",
+                           "%d pipelines of cameras hang and hold what they have: ending, to be "
+                           "started anew",
+                           MAX_HANGING);
+            return TYTO_ERR_TIMEOUT;
+        }
         if (tyto_watch_standing(daemon->watch))
             continue; /* figures of what stands still say nothing */
         tyto_summary_tick(&daemon->summary, daemon->engine, daemon->publisher, now_ns);

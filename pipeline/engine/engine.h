@@ -173,6 +173,7 @@ struct tyto_engine_counts {
     uint64_t cpu_ns;                    /* of the inference thread */
     uint32_t num_heads;                 /* that have served: 1 + swaps */
     uint64_t num_abandoned;             /* pipelines that did not stop in time */
+    uint32_t num_hanging;               /* those of them that have not stopped since */
 };
 
 /* Grows as long as the inference thread does its work, whether there is any or not; within a

@@ -225,7 +225,9 @@ static void reap(struct tyto_engine *engine, struct tyto_camera *camera)
     engine->stream_used[camera->stream_idx] = false;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
-    engine->counts.num_abandoned += abandoned;
+    struct tyto_camera_counts counts;
+    tyto_session_get_counts(camera->session, &counts);
+    engine->num_abandoned_before += counts.num_abandoned + abandoned;
     tyto_camera_destroy(&camera);
 }
 
@@ -260,7 +262,11 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
 static void publish_counts(struct tyto_engine *engine)
 {
     engine->counts.cpu_ns = tyto_clock_cpu_ns();
+    engine->counts.num_hanging = tyto_source_num_hanging();
+    engine->counts.num_abandoned = engine->num_abandoned_before;
     pthread_mutex_lock(&engine->lock);
+    for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next)
+        engine->counts.num_abandoned += camera->counts.num_abandoned;
     engine->counts.num_cameras = engine->num_cameras;
     engine->published = engine->counts;
     pthread_mutex_unlock(&engine->lock);

@@ -68,6 +68,7 @@ struct tyto_engine {
     struct tyto_camera *looker; /* whose pictures are all decoded now; NULL: nobody's */
     uint64_t look_until_ns;
     struct tyto_engine_counts counts;
+    uint64_t num_abandoned_before; /* by cameras that are gone */
     bool failed;
 };
 

@@ -411,7 +411,7 @@ bool tyto_session_is_stopped(struct tyto_session *session, bool *ret_abandoned)
     const bool done = session->keeper_done;
     const bool late = session->stop && session->link == LINK_NONE &&
                       tyto_clock_mono_ns() - session->stop_ns > STOP_NS;
-    *ret_abandoned = (!done && late) || session->num_abandoned > 0;
+    *ret_abandoned = !done && late;
     pthread_mutex_unlock(&session->lock);
     return done || late;
 }
@@ -619,5 +619,6 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
     ret_counts->duration_ns = session->duration_ns;
     ret_counts->num_connects = session->num_connects;
     ret_counts->num_losses = session->num_losses;
+    ret_counts->num_abandoned = session->num_abandoned;
     pthread_mutex_unlock(&session->lock);
 }
