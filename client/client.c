@@ -35,7 +35,7 @@ struct tyto_client {
     char told_cameras[MAX_TOLD][TYTO_ID_MAX + 1];
     uint32_t num_told;
     bool is_model_told;
-    /* ENDs of an earlier run come to everyone again whenever anyone subscribes: the last ids. */
+    /* ENDs of an earlier run come to everyone again whenever anyone subscribes: ids of the last. */
     char told_ends[MAX_ENDS][TYTO_ULID_CHARS + 1];
     uint32_t num_ends;
     struct tyto_client_counts counts;
@@ -115,11 +115,13 @@ static bool is_wanted(const struct tyto_client *client, const char *class_name)
     return client->num_classes == 0;
 }
 
+/* An END of an earlier run may be one that has been told: by that run, or when somebody came. */
 static bool is_known_end(struct tyto_client *client, const struct tyto_event *event)
 {
-    if (event->phase != TYTO_EVENT_PHASE_END || event->reason != TYTO_EVENT_REASON_RECOVERED)
+    if (event->phase != TYTO_EVENT_PHASE_END)
         return false;
-    for (uint32_t i = 0; i < MAX_ENDS; i++) {
+    const bool may_repeat = event->reason == TYTO_EVENT_REASON_RECOVERED;
+    for (uint32_t i = 0; i < MAX_ENDS && may_repeat; i++) {
         if (strcmp(client->told_ends[i], event->id) == 0)
             return true;
     }
