@@ -40,6 +40,8 @@ struct tyto_log_sink {
     pthread_mutex_t lock; /* guards all below; held for copies only */
     pthread_cond_t changed;
     bool stop, is_writing;
+    bool is_left;         /* whoever had the sink is gone: it is the thread's */
+    bool is_over;         /* the thread touches nothing any more, unless it is left */
     size_t at, num_bytes; /* of the lines that wait, in buffer */
     uint64_t num_left_out;
     struct shape shapes[NUM_SHAPES];
@@ -219,6 +221,13 @@ static size_t take(struct tyto_log_sink *sink, char *ret_bytes)
     return num;
 }
 
+static void free_sink(struct tyto_log_sink *sink)
+{
+    pthread_cond_destroy(&sink->changed);
+    pthread_mutex_destroy(&sink->lock);
+    free(sink);
+}
+
 static void *run(void *user)
 {
     struct tyto_log_sink *sink = user;
@@ -241,7 +250,11 @@ static void *run(void *user)
         sink->is_writing = false;
         pthread_cond_broadcast(&sink->changed);
     }
+    sink->is_over = true;
+    const bool is_ours = sink->is_left;
     pthread_mutex_unlock(&sink->lock);
+    if (is_ours)
+        free_sink(sink);
     return NULL;
 }
 
@@ -262,9 +275,7 @@ enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
     pthread_mutex_init(&sink->lock, NULL);
     tyto_cond_init(&sink->changed);
     if (pthread_create(&sink->thread, NULL, run, sink) != 0) {
-        pthread_cond_destroy(&sink->changed);
-        pthread_mutex_destroy(&sink->lock);
-        free(sink);
+        free_sink(sink);
         return TYTO_ERR_NOMEM;
     }
     *ret_sink = sink;
@@ -296,9 +307,14 @@ void tyto_log_sink_destroy(struct tyto_log_sink **sink)
     self->stop = true;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
-    if (!tyto_thread_join(self->thread, FLUSH_NS))
-        return;
-    pthread_cond_destroy(&self->changed);
-    pthread_mutex_destroy(&self->lock);
-    free(self);
+    if (!tyto_thread_join(self->thread, FLUSH_NS)) {
+        pthread_mutex_lock(&self->lock);
+        const bool is_over = self->is_over;
+        self->is_left = !is_over;
+        pthread_detach(self->thread);
+        pthread_mutex_unlock(&self->lock);
+        if (!is_over)
+            return; /* it frees what it has when its write comes back */
+    }
+    free_sink(self);
 }
