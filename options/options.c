@@ -123,6 +123,12 @@ static enum tyto_err add_text(const struct tyto_option *option, struct tyto_text
     if (texts->num >= option->max)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "'%.*s' is one too many: %g at most", SHOWN_CHARS, text, option->max);
+    for (uint32_t i = 0; option->is_same && i < texts->num; i++) {
+        if (option->is_same(texts->texts[i], text))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "'%.*s' is the same as '%.*s': once is enough", SHOWN_CHARS, text,
+                                  SHOWN_CHARS, texts->texts[i]);
+    }
     char **grown = realloc(texts->texts, ((size_t)texts->num + 1) * sizeof(*grown));
     if (!grown)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");

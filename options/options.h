@@ -61,6 +61,8 @@ struct tyto_option {
     const char *alone;   /* what --key without a value means; NULL: it must have one */
     /* Another condition of a text: INVALID with the whole complaint in ret_fault->text. */
     enum tyto_err (*check)(const char *text, struct tyto_fault *ret_fault);
+    /* TEXTS: whether two of them mean the same, so that one is too many; or NULL. */
+    bool (*is_same)(const char *text, const char *other);
     /* OTHER: reads a text into the value; writes the value ("": none). */
     enum tyto_err (*set)(void *value, const char *text, struct tyto_fault *ret_fault);
     void (*print)(const void *value, char *ret_text, size_t text_bytes);

@@ -170,6 +170,9 @@ static void print_status(const struct tyto_json *answer)
            number_of(answer, "segments"), number_of(answer, "batches"), number_of(answer, "events"),
            number_of(answer, "messages"), number_of(answer, "messages_lost"),
            number_of(answer, "heads"));
+    if (number_of(answer, "abandoned") > 0)
+        printf("%llu pipelines did not stop in time, %llu of them hang\n",
+               number_of(answer, "abandoned"), number_of(answer, "hanging"));
     for (uint32_t i = 0; i < tyto_json_num_items(cameras); i++) {
         const struct tyto_json *camera = tyto_json_at(cameras, i);
         printf("  %-16s %-10s %8llu segments %6llu dropped %4llu times lost  %s\n",

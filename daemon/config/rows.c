@@ -14,7 +14,8 @@
 #define LOOK_AHEAD_LIST(X) X(TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS, "weights", NULL)
 #define UNLIMITED_LIST(X) X(0, "unlimited", NULL)
 
-static enum tyto_err check_control(const char *text, struct tyto_fault *ret_fault)
+/* Of a place that may be switched off. */
+static enum tyto_err check_place(const char *text, struct tyto_fault *ret_fault)
 {
     if (text[0] == '/' || strcmp(text, "off") == 0)
         return TYTO_OK;
@@ -68,6 +69,7 @@ static const struct tyto_option inference[] = {
 static const struct tyto_option publish[] = {
     {.key = "endpoints", .name = "endpoint", .type = TYTO_OPTION_TEXTS, AT(endpoints),
      .max = TYTO_PUBLISHER_MAX_ENDPOINTS, .value = "ENDPOINT", .check = check_endpoint,
+     .is_same = tyto_publisher_is_same_endpoint,
      .help = "where events are published: tcp:// with an address of this machine, ipc:// with a path, "
              "or 'ipc' for a socket in the user's run-time folder; may be several"},
     NUMBER("heartbeat_s", TYTO_OPTION_TIME, heartbeat_ns, 0.1, 60, "s",
@@ -108,8 +110,13 @@ static const struct tyto_option log_rows[] = {
 static const struct tyto_option top[] = {
     {.key = "control", .type = TYTO_OPTION_CHARS, AT(control), .value = "PATH",
      .absent = "in the user's or the service's run-time folder",
-     .example = "/run/tyto/control.sock", .check = check_control,
+     .example = "/run/tyto/control.sock", .check = check_place,
      .help = "socket for `tyto status` and `tyto model push`; off: none"},
+    {.key = "state", .type = TYTO_OPTION_CHARS, AT(state_dir), .value = "DIR",
+     .absent = "in the user's or the service's folder for state", .example = "/var/lib/tyto",
+     .check = check_place,
+     .help = "folder of a small file of open events, so that the next run ends what a killed one "
+             "left open; off: none"},
     NUMBER("connects_per_s", TYTO_OPTION_U32, connects_per_s, 1, 100, NULL,
            "connections to cameras that are begun in a second, all together"),
 };

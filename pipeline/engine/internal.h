@@ -5,6 +5,7 @@
 #define TYTO_PIPELINE_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "pipeline/engine/camera.h"
 #include "pipeline/engine/engine.h"
@@ -30,6 +31,7 @@ struct tyto_engine {
     struct tyto_class_rule *rules;
     struct tyto_limiter limiter;
     pthread_t thread;
+    atomic_uint_fast64_t num_turns; /* the inference thread's; others look whether it moves */
 
     /* A swap holds `heads` from beginning to end, add_camera likewise: no camera is made for one
      * head and linked in under the next. It is taken before `lock`. */
@@ -66,16 +68,21 @@ struct tyto_engine {
     struct tyto_camera *looker; /* whose pictures are all decoded now; NULL: nobody's */
     uint64_t look_until_ns;
     struct tyto_engine_counts counts;
+    uint64_t num_abandoned_before; /* by cameras that are gone */
     bool failed;
 };
 
-/* A swap on its way; of who asked, who waits until it is done. */
+/* A swap on its way. Owned by who asked; once it is abandoned, by the inference thread. The flags
+ * are guarded by the engine's lock, like what is above. */
 struct tyto_swap {
-    struct tyto_new_head *head;
-    struct tyto_swap_result *result;
+    struct tyto_new_head *head; /* owned */
+    struct tyto_swap_result result;
     struct tyto_fault fault;
     enum tyto_err err;
-    bool is_done; /* guarded by the engine's lock, like what is above */
+    bool is_taken;     /* the inference thread is at it */
+    bool is_committed; /* it takes over, come what may */
+    bool is_abandoned; /* who asked is gone */
+    bool is_done;
 };
 
 /* swap.c, the inference thread's: what a head says of itself, for the engine's fields. */

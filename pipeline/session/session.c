@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "pipeline/session/feed.h"
 #include "pipeline/source/source.h"
 
@@ -87,8 +88,12 @@ static void give_up(struct tyto_session *session)
 }
 
 static void set_status(struct tyto_session *session, enum tyto_camera_status status,
-                       const char *text)
+                       const char *words)
 {
+    char hidden[TYTO_STATE_TEXT_MAX + 1], text[TYTO_STATE_TEXT_MAX + 1];
+    /* They may be of a library that has been told the URI. */
+    tyto_secret_hide(session->uri, words, hidden, sizeof(hidden));
+    tyto_secret_scrub(hidden, text, sizeof(text));
     pthread_mutex_lock(&session->lock);
     if (session->status != status || strcmp(session->text, text) != 0) {
         if (session->status != status)
@@ -406,7 +411,7 @@ bool tyto_session_is_stopped(struct tyto_session *session, bool *ret_abandoned)
     const bool done = session->keeper_done;
     const bool late = session->stop && session->link == LINK_NONE &&
                       tyto_clock_mono_ns() - session->stop_ns > STOP_NS;
-    *ret_abandoned = (!done && late) || session->num_abandoned > 0;
+    *ret_abandoned = !done && late;
     pthread_mutex_unlock(&session->lock);
     return done || late;
 }
@@ -614,5 +619,6 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
     ret_counts->duration_ns = session->duration_ns;
     ret_counts->num_connects = session->num_connects;
     ret_counts->num_losses = session->num_losses;
+    ret_counts->num_abandoned = session->num_abandoned;
     pthread_mutex_unlock(&session->lock);
 }

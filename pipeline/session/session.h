@@ -40,8 +40,9 @@ struct tyto_camera_counts {
     uint64_t num_dropped_audio, num_dropped_video; /* ring full */
     uint64_t num_skipped; /* pictures not decoded because the networks were behind */
     uint32_t num_connects, num_losses;
-    int64_t media_ns;    /* begin of the newest segment */
-    int64_t duration_ns; /* of a file; 0: not known */
+    uint32_t num_abandoned; /* pipelines that did not stop in time */
+    int64_t media_ns;       /* begin of the newest segment */
+    int64_t duration_ns;    /* of a file; 0: not known */
     struct tyto_alignment alignment;
 };
 

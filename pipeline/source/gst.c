@@ -113,6 +113,13 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
     return TYTO_OK;
 }
 
+static atomic_uint num_hanging; /* of the whole process, like the pipelines that hang in it */
+
+uint32_t tyto_source_num_hanging(void)
+{
+    return atomic_load(&num_hanging);
+}
+
 struct teardown {
     struct tyto_source *source;
     pthread_mutex_t lock; /* guards the two below */
@@ -139,8 +146,10 @@ static void *tear_down(void *arg)
     const bool abandoned = teardown->abandoned;
     pthread_cond_signal(&teardown->done_cond);
     pthread_mutex_unlock(&teardown->lock);
-    if (abandoned)
+    if (abandoned) {
+        atomic_fetch_sub(&num_hanging, 1);
         finish_teardown(teardown);
+    }
     return NULL;
 }
 
@@ -177,6 +186,8 @@ bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
         rc = pthread_cond_timedwait(&teardown->done_cond, &teardown->lock, &until);
     const bool done = teardown->done;
     teardown->abandoned = !done;
+    if (!done)
+        atomic_fetch_add(&num_hanging, 1);
     pthread_mutex_unlock(&teardown->lock);
     if (done)
         finish_teardown(teardown);

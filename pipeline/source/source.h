@@ -67,6 +67,8 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
 /* Stops on a helper thread. A pipeline that does not stop within deadline_ns is
  * abandoned (leaked) and false returned. Nobody may be popping. */
 bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns);
+/* Pipelines of this process that were abandoned and have not stopped since. Any thread. */
+uint32_t tyto_source_num_hanging(void);
 
 /* Waits up to timeout_ms for the end of it all. TYTO_ERR_TIMEOUT: still running;
  * CLOSED: every stream has ended; else an error, explained in text. */

@@ -39,7 +39,9 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
         return TYTO_OK;
     }
     const char *colon = strstr(uri, "://");
-    if (colon && strcspn(uri, "/") > (size_t)(colon - uri))
+    const size_t num_scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789+.-");
+    if (colon && num_scheme == (size_t)(colon - uri))
         return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
                               "unknown scheme '%.*s': use a path, file, rtsp, http, https, srt, "
                               "v4l2 or test",

@@ -181,7 +181,7 @@ def sighup_reads_the_head_again(place):
             if "RELOADING=1" in text or text == "READY=1":
                 found.append(text)
         assert len(found) == 2 and "MONOTONIC_USEC=" in found[0], found
-        assert words in text_of(daemon), text_of(daemon)
+        wait_for(words, lambda: words in text_of(daemon))
 
     old = place.digest()
     hang_up("is the head that serves already")
