@@ -143,7 +143,23 @@ static float tail_of(const float *sorted, uint32_t num)
     return sum / (float)(num - from);
 }
 
-/* -ln of the share of null lags of the chunk that agree as well as each lag does. */
+/* The share of the true window's own lags, but for those near, that agree as well. Sound of now may
+ * be wilder than that of half a minute ago: then all its lags come high. */
+static float share_of_own(const float *curve, int lag)
+{
+    const int near = 12;
+    int num = 0, num_as_high = 0;
+    for (int l = LAG0 - TYTO_SYNC_REACH; l <= LAG0 + TYTO_SYNC_REACH; l++) {
+        if (abs(l - lag) > near) {
+            num++;
+            num_as_high += curve[l] >= curve[lag];
+        }
+    }
+    return (float)(num_as_high + 1) / (float)(num + 1);
+}
+
+/* -ln of the share of lags of the chunk that agree as well as each lag does: among the null lags,
+ * and among its own. */
 static void rank(struct tyto_sync *sync, float minus_log[LAGS])
 {
     uint32_t num = 0;
@@ -164,7 +180,8 @@ static void rank(struct tyto_sync *sync, float minus_log[LAGS])
             else
                 high = middle;
         }
-        minus_log[l] = -logf((float)(num - low + 1) / (float)(num + 1));
+        const float share = (float)(num - low + 1) / (float)(num + 1);
+        minus_log[l] = -logf(0.5f * (share + share_of_own(sync->agreement[CHANGE], l)));
         if (low == num && tail > 0 && most > 0)
             minus_log[l] += fminf(most_beyond, logf(value / most) / tail);
     }
