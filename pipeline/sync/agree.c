@@ -22,11 +22,17 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One over the deviation of each lag's sums; 0 where too little sound was. The number of null lags
- * that count, which is the same for both measures. */
-static uint32_t weigh_lags(const struct sync_sums *memory, float inverse[MEASURES][ROW])
+/* The lags that tell what comes by chance: the null windows', once the sound goes back that far, at
+ * first the true window's own. */
+struct nulls {
+    int from, to;
+    uint32_t num;
+};
+
+/* One over the deviation of each lag's sums; 0 where too little sound was. */
+static struct nulls weigh_lags(const struct sync_sums *memory, float inverse[MEASURES][ROW])
 {
-    uint32_t num = 0;
+    uint32_t num = 0, num_own = 0;
     float full[MEASURES] = {0};
     for (int l = LAG0 - TYTO_SYNC_REACH; l <= LAG0 + TYTO_SYNC_REACH; l++) {
         full[CHANGE] += memory->energy[CHANGE][l] / TYTO_SYNC_NUM_LAGS;
@@ -40,19 +46,22 @@ static uint32_t weigh_lags(const struct sync_sums *memory, float inverse[MEASURE
         inverse[CHANGE][l] = counts ? 1 / sqrtf(fast) : 0;
         inverse[LEVEL][l] = counts ? 1 / sqrtf(slow) : 0;
         num += l >= LAGS && counts;
+        num_own += l < LAGS && counts;
     }
-    return num;
+    if (num >= LAGS)
+        return (struct nulls){.from = LAGS, .to = ROW, .num = num};
+    return (struct nulls){.from = 0, .to = LAGS, .num = num_own};
 }
 
 /* What turns a cell's sums into deviations: its null lags have one. 0: nothing ever moved there. */
-static float scale_of(const float *restrict sums, const float *restrict inverse, uint32_t num_nulls)
+static float scale_of(const float *restrict sums, const float *restrict inverse, struct nulls nulls)
 {
     float square = 0;
-    for (int l = LAGS; l < ROW; l++) {
+    for (int l = nulls.from; l < nulls.to; l++) {
         const float z = sums[l] * inverse[l];
         square += z * z;
     }
-    return square > 1e-6f * (float)num_nulls ? sqrtf((float)num_nulls / square) : 0;
+    return square > 1e-6f * (float)nulls.num ? sqrtf((float)nulls.num / square) : 0;
 }
 
 static void add_cell(const float *restrict sums, const float *restrict inverse, float scale,
@@ -77,20 +86,20 @@ static float weigh_cell(const struct tyto_sync *sync, int cell, int lag)
 }
 
 /* Both measures in units of what each deviates by among the null lags: curve = their sum. */
-static void join_measures(const struct tyto_sync *sync, uint32_t num_nulls,
+static void join_measures(const struct tyto_sync *sync, struct nulls nulls,
                           float curves[MEASURES][ROW])
 {
     float unit[MEASURES];
     for (int s = 0; s < MEASURES; s++) {
         float sum = 0, square = 0;
-        for (int l = LAGS; l < ROW; l++) {
+        for (int l = nulls.from; l < nulls.to; l++) {
             if (sync->inverse[CHANGE][l] > 0) {
                 sum += curves[s][l];
                 square += curves[s][l] * curves[s][l];
             }
         }
-        const float mean = sum / (float)num_nulls;
-        const float variance = square / (float)num_nulls - mean * mean;
+        const float mean = sum / (float)nulls.num;
+        const float variance = square / (float)nulls.num - mean * mean;
         unit[s] = variance > 1e-12f ? 1 / sqrtf(variance) : 0;
     }
     for (int l = 0; l < ROW; l++)
@@ -143,11 +152,27 @@ static float tail_of(const float *sorted, uint32_t num)
     return sum / (float)(num - from);
 }
 
-/* -ln of the share of null lags of the chunk that agree as well as each lag does. */
-static void rank(struct tyto_sync *sync, float minus_log[LAGS])
+/* The share of the true window's own lags, but for those near, that agree as well. Sound of now may
+ * be wilder than that of half a minute ago: then all its lags come high. */
+static float share_of_own(const float *curve, int lag)
+{
+    const int near = 12;
+    int num = 0, num_as_high = 0;
+    for (int l = LAG0 - TYTO_SYNC_REACH; l <= LAG0 + TYTO_SYNC_REACH; l++) {
+        if (abs(l - lag) > near) {
+            num++;
+            num_as_high += curve[l] >= curve[lag];
+        }
+    }
+    return (float)(num_as_high + 1) / (float)(num + 1);
+}
+
+/* -ln of the share of lags of the chunk that agree as well as each lag does: among the null lags,
+ * and among its own. */
+static void rank(struct tyto_sync *sync, struct nulls nulls, float minus_log[LAGS])
 {
     uint32_t num = 0;
-    for (int l = LAGS; l < ROW; l++) {
+    for (int l = nulls.from; l < nulls.to; l++) {
         if (sync->inverse[CHANGE][l] > 0)
             sync->sorted[num++] = sync->agreement[CHANGE][l];
     }
@@ -164,7 +189,9 @@ static void rank(struct tyto_sync *sync, float minus_log[LAGS])
             else
                 high = middle;
         }
-        minus_log[l] = -logf((float)(num - low + 1) / (float)(num + 1));
+        const float own = share_of_own(sync->agreement[CHANGE], l);
+        const float share = nulls.from > 0 ? (float)(num - low + 1) / (float)(num + 1) : own;
+        minus_log[l] = -logf(0.5f * (share + own));
         if (low == num && tail > 0 && most > 0)
             minus_log[l] += fminf(most_beyond, logf(value / most) / tail);
     }
@@ -183,11 +210,11 @@ static void sharpen(struct tyto_sync *sync)
 
 void tyto_sync_renew(struct tyto_sync *sync)
 {
-    const uint32_t num = weigh_lags(&sync->memory, sync->inverse);
+    const struct nulls nulls = weigh_lags(&sync->memory, sync->inverse);
     memset(sync->curve, 0, sizeof(sync->curve));
-    for (int x = 0; num > 0 && x < NUM_CELLS; x++) {
+    for (int x = 0; nulls.num > 0 && x < NUM_CELLS; x++) {
         const float *inverse = sync->inverse[sync_measure_of(x)];
-        sync->scale[x] = scale_of(sync->memory.cells[x], inverse, num);
+        sync->scale[x] = scale_of(sync->memory.cells[x], inverse, nulls);
         if (sync_measure_of(x) == CHANGE) /* levels do not tell milliseconds */
             add_cell(sync->memory.cells[x], inverse, sync->scale[x], 1, LAGS, sync->curve);
     }
@@ -214,11 +241,11 @@ static void remember(struct tyto_sync *sync, float weight)
     tyto_sync_renew(sync);
 }
 
-static void note_chunk(struct tyto_sync *sync, float weight)
+static void note_chunk(struct tyto_sync *sync, struct nulls nulls, float weight)
 {
     struct sync_chunk *chunk = &sync->chunks[sync->next_chunk];
     chunk->weight = weight;
-    rank(sync, chunk->minus_log);
+    rank(sync, nulls, chunk->minus_log);
     tyto_sync_add_surprise(&sync->surprise, chunk,
                            expf(-weight * CHUNK / (float)sync->params.memory_s));
     find_best(&sync->surprise);
@@ -229,19 +256,19 @@ static void note_chunk(struct tyto_sync *sync, float weight)
 bool tyto_sync_end_chunk(struct tyto_sync *sync)
 {
     const float weight = sync->sums_weight / CHUNK;
-    const uint32_t num_nulls = weigh_lags(&sync->sums, sync->inverse);
-    const bool tells = weight >= least_weight && num_nulls >= LAGS;
+    const struct nulls nulls = weigh_lags(&sync->sums, sync->inverse);
+    const bool tells = weight >= least_weight && nulls.num >= TYTO_SYNC_NUM_LAGS;
     if (tells) {
         const int lead = sync->holds ? (int)lrintf(sync->held) : sync->surprise.best;
         memset(sync->agreement, 0, sizeof(sync->agreement));
         for (int x = 0; x < NUM_CELLS; x++) {
             const int s = sync_measure_of(x);
-            const float scale = scale_of(sync->sums.cells[x], sync->inverse[s], num_nulls);
+            const float scale = scale_of(sync->sums.cells[x], sync->inverse[s], nulls);
             add_cell(sync->sums.cells[x], sync->inverse[s], scale, weigh_cell(sync, x, lead), ROW,
                      sync->agreement[s]);
         }
-        join_measures(sync, num_nulls, sync->agreement);
-        note_chunk(sync, weight);
+        join_measures(sync, nulls, sync->agreement);
+        note_chunk(sync, nulls, weight);
         remember(sync, weight);
     }
     memset(&sync->sums, 0, sizeof(sync->sums));

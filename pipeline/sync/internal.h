@@ -92,9 +92,9 @@ struct sync_sums {
     float energy[MEASURES][ROW];
 };
 
-/* How surprising each lag of the true window is in a chunk: -ln p, where p is the share of null
- * lags that come as high. Without a relation that is 1 on average with a variance of 1, however
- * wild sound and motion are. */
+/* How surprising each lag of the true window is in a chunk: -ln p, where p is the share of lags
+ * that come as high, of null lags and of its own. Without a relation that is 1 on average with a
+ * variance of 1, however wild sound and motion are. */
 struct sync_chunk {
     float minus_log[LAGS];
     float weight;
