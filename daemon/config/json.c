@@ -24,7 +24,7 @@ static struct tyto_json *camera_to_json(const struct tyto_config_camera *camera)
 {
     char uri[TYTO_CONFIG_URI_MAX];
     struct tyto_json *json = tyto_options_to_json(&tyto_config_camera_group, 1, camera);
-    tyto_uri_redact(camera->uri, uri, sizeof(uri));
+    tyto_secret_redact(camera->uri, uri, sizeof(uri));
     if (!tyto_json_set(json, "uri", tyto_json_new_string(uri)) ||
         !tyto_json_set(json, "tracker", tracker_to_json(camera)))
         tyto_json_destroy(&json);
