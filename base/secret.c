@@ -140,28 +140,24 @@ void tyto_secret_blank(char *argument)
 /* --- how it is written --------------------------------------------------------------------------
  */
 
-enum tyto_err tyto_secret_check(const char *uri, struct tyto_fault *ret_fault)
+const char *tyto_secret_doubt(const char *uri)
 {
     const struct parts parts = parse(uri);
     if (parts.begin == 0 || !may_have_user(uri))
-        return TYTO_OK;
+        return NULL;
     const char *host = uri + parts.begin;
     const size_t num_authority = parts.authority - parts.begin;
     const char *first_at = memchr(host, '@', num_authority);
     const bool is_late = strchr(uri + parts.authority, '@') && parts.at;
     if (is_late || (first_at && first_at != uri + parts.at))
-        return tyto_fault_set(
-            ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-            "it cannot be told where user and password end: in them write @ as "
-            "%%40, / as %%2F, ? as %%3F, # as %%23, : as %%3A (and an @ behind the "
-            "host as %%40)");
+        return "it cannot be told where user and password end: in them write @ as %40, / as %2F, ? "
+               "as %3F, # as %23, : as %3A (and an @ behind the host as %40)";
     const char *begin = first_at ? first_at + 1 : host;
     if (!has_port(begin, num_authority - (size_t)(begin - host)))
-        return tyto_fault_set(
-            ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-            "the port is no number; in a user and a password write @ as %%40, / as "
-            "%%2F, ? as %%3F, # as %%23");
-    return TYTO_OK;
+        return "the port is no number; in a user and a password write @ as %40, / as %2F, ? as "
+               "%3F, "
+               "# as %23";
+    return NULL;
 }
 
 /* --- other people's words ----------------------------------------------------------------------

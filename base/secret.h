@@ -7,15 +7,13 @@
 
 #include <stddef.h>
 
-#include "base/err.h"
-#include "base/fault.h"
-
 /* The URI with *** for what is secret; other texts as they are. */
 void tyto_secret_redact(const char *uri, char *ret_text, size_t text_bytes);
-/* Whether the URI has one meaning: INVALID with *ret_fault, which tells nothing of it, when a user
- * or password seems to hold '@', '/', '?' or '#' as they are, or the port is no number. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_secret_check(const char *uri, struct tyto_fault *ret_fault);
+/* What is in doubt about a URI, in words that tell nothing of it, when a user or password seems to
+ * hold '@', '/', '?' or '#' as they are, or the port is no number; NULL: it has one meaning.
+ * Static.
+ */
+const char *tyto_secret_doubt(const char *uri);
 /* Somebody else's words about the URI: text with *** for the URI's secrets wherever they stand in
  * it, as written or decoded. */
 void tyto_secret_hide(const char *uri, const char *text, char *ret_text, size_t text_bytes);

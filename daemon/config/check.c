@@ -15,10 +15,11 @@ static enum tyto_err check_camera(const struct tyto_config *config,
 {
     struct tyto_fault fault;
     bool is_file = false;
-    enum tyto_err err = tyto_secret_check(camera->uri, &fault);
+    const char *doubt = tyto_secret_doubt(camera->uri);
     char shown[TYTO_CONFIG_URI_MAX];
-    if (err == TYTO_OK)
-        err = tyto_source_check_uri(camera->uri, &is_file, &fault);
+    const enum tyto_err err =
+        doubt ? tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, NULL, "%s", doubt)
+              : tyto_source_check_uri(camera->uri, &is_file, &fault);
     if (err == TYTO_OK)
         return TYTO_OK;
     tyto_secret_redact(camera->uri, shown, sizeof(shown));

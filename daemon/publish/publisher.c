@@ -18,7 +18,7 @@ enum {
 };
 
 /* What the thread may take for the messages that wait, and the socket for its last ones. */
-#define END_NS ((TYTO_EVENT_SOCKET_LINGER_MS + 2000) * TYTO_NS_PER_MS)
+#define END_NS ((TYTO_EVENT_SOCKET_LINGER_MS + 3000) * TYTO_NS_PER_MS)
 
 /* --- the thread -------------------------------------------------------------------- */
 

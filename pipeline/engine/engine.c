@@ -182,9 +182,8 @@ bool tyto_engine_destroy(struct tyto_engine **engine)
         return true;
     struct tyto_engine *self = *engine;
     *engine = NULL;
-    const struct timespec until = tyto_timespec_of(tyto_clock_mono_ns() + STILL_NS);
-    if (pthread_mutex_clocklock(&self->lock, CLOCK_MONOTONIC, &until) != 0)
-        return false; /* whoever holds it stands still */
+    if (!tyto_mutex_lock(&self->lock, STILL_NS))
+        return false;
     self->stop = true;
     for (struct tyto_camera *camera = self->cameras; camera; camera = camera->next) {
         camera->removing = true;

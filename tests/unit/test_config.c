@@ -237,7 +237,7 @@ static const struct {
      "1: cameras[1].id: 'rtsp://***@h/s' must be 1 to 64 characters of a-z, 0-9, '_' and '-'"},
     {"cameras: [{id: a, 'rtsp://me:CRET@h/s': x}]\n",
      "1: cameras[1].rtsp://***@h/s: unknown key; known here: tracker, classes, id, uri, transport, "
-     "keyframes, latency_ms, audio, video, av_offset_ms, skew_s, stall_s"},
+     "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s"},
     {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
     {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
                    "publish, record, log, control, state, connects_per_s"},

@@ -26,9 +26,17 @@ enum { MIB = 1 << 20, HEARTBEAT_MS = 100 };
 
 static char endpoint[108];
 
+/* Another one each time: a test that fails leaves its own behind. */
+static void name_endpoint(void)
+{
+    static int num_made;
+    snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/tyto-peers-%ld-%d.sock", (long)getpid(),
+             num_made++);
+}
+
 static struct tyto_publisher *start_publisher(uint32_t max_connections)
 {
-    snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/tyto-peers-%ld.sock", (long)getpid());
+    name_endpoint();
     const char *endpoints[] = {endpoint};
     const struct tyto_publisher_params params = {.endpoints = endpoints,
                                                  .num_endpoints = 1,
@@ -204,7 +212,7 @@ static void who_subscribes_without_end_is_cut_off_and_nobody_else_notices(void *
     const uint64_t begin_ns = tyto_clock_mono_ns();
     tyto_client_destroy(&client);
     assert_true(tyto_publisher_destroy(&publisher));
-    assert_true(tyto_clock_mono_ns() - begin_ns < 4 * TYTO_NS_PER_S);
+    assert_true(tyto_clock_mono_ns() - begin_ns < 10 * TYTO_NS_PER_S);
 }
 
 static void it_ends_in_time_while_a_flood_goes_on(void **state)
@@ -220,7 +228,7 @@ static void it_ends_in_time_while_a_flood_goes_on(void **state)
     }
     const uint64_t begin_ns = tyto_clock_mono_ns();
     assert_true(tyto_publisher_destroy(&publisher));
-    assert_true(tyto_clock_mono_ns() - begin_ns < 4 * TYTO_NS_PER_S);
+    assert_true(tyto_clock_mono_ns() - begin_ns < 10 * TYTO_NS_PER_S);
     for (int i = 0; i < NUM_FLOODS; i++)
         close(fds[i]);
 }
@@ -328,7 +336,7 @@ static void a_socket_made_anew_drops_everybody_and_serves_those_who_come_again(v
     (void)state;
     struct tyto_event_socket socket = {.num_endpoints = 0};
     struct tyto_fault fault;
-    snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/tyto-peers-%ld.sock", (long)getpid());
+    name_endpoint();
     const char *endpoints[] = {endpoint};
     const struct tyto_publisher_params params = {.endpoints = endpoints, .num_endpoints = 1};
     assert_int_equal(tyto_event_socket_open(&socket, &params, &fault), TYTO_OK);
@@ -351,7 +359,7 @@ static void a_peer_that_goes_while_nobody_reads_from_it_ends_nothing(void **stat
     (void)state;
     struct tyto_event_socket socket = {.num_endpoints = 0};
     struct tyto_fault fault;
-    snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/tyto-peers-%ld.sock", (long)getpid());
+    name_endpoint();
     const char *endpoints[] = {endpoint};
     const struct tyto_publisher_params params = {.endpoints = endpoints, .num_endpoints = 1};
     assert_int_equal(tyto_event_socket_open(&socket, &params, &fault), TYTO_OK);
