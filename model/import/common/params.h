@@ -26,7 +26,7 @@ struct tyto_import_params {
     const char *more_output_names[TYTO_GRAPH_MAX_OUTS - 1];
     const char *pooled_name;   /* visual: a finer tensor, whose highest values at each place become
                                 * columns too; NULL: none */
-    uint32_t input_h, input_w;                   /* new input size; 0: the file's */
+    uint32_t input_h, input_w; /* new input size; 0: the file's */
     const struct tyto_import_detector *detector; /* outputs are features, scores, boxes; or NULL */
     bool letterbox;                              /* pictures keep their shape (enum tyto_fit) */
     bool tall; /* a second graph, with the input's sides exchanged, for tall pictures */
