@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/secret.h"
 #include "daemon/config/json.h"
 
 #include "daemon/config/schema.h"
