@@ -34,7 +34,7 @@
 
 /* In the order of enum tyto_keyframes, tyto_transport, tyto_exec, tyto_log_level, _format. */
 static const char *const keyframes_words[] = {"auto", "always", "never"};
-static const char *const transport_words[] = {"tcp", "udp", "auto"};
+static const char *const transport_words[] = {"auto", "tcp", "udp"};
 static const char *const exec_words[] = {"auto", "vulkan", "cpu"};
 static const char *const level_words[] = {"error", "warning", "info", "debug"};
 static const char *const format_words[] = {"auto", "human", "json"};

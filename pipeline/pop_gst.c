@@ -130,7 +130,8 @@ static bool open_sample(const struct tyto_source_stream *stream, struct tyto_sou
     GstSample *sample = GST_SAMPLE(item->object);
     GstBuffer *buffer = gst_sample_get_buffer(sample);
     const GstSegment *segment = gst_sample_get_segment(sample);
-    if (!buffer || !segment || !GST_BUFFER_PTS_IS_VALID(buffer))
+    if (!buffer || !segment || segment->format != GST_FORMAT_TIME ||
+        !GST_BUFFER_PTS_IS_VALID(buffer))
         return false;
     const guint64 running_ns =
         gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));

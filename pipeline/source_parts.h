@@ -25,7 +25,7 @@ enum tyto_uri_kind {
     TYTO_URI_TEST,
 };
 
-enum { TYTO_SOURCE_NOTE_MAX = 160 };
+enum { TYTO_SOURCE_NOTE_MAX = 160, TYTO_URI_MAX = 2048 };
 
 struct tyto_source_stream {
     struct tyto_source *source;
@@ -36,9 +36,10 @@ struct tyto_source_stream {
     atomic_bool ended;      /* END was pushed */
     bool end_popped;        /* the popper's */
     _Atomic int64_t pos_ns;
-    struct tyto_sampler sampler; /* of the streaming thread */
-    bool marked_keys_only;       /* the decoder was told that only keyframes come */
-    bool skipping;               /* from a keyframe to the next: see source->behind */
+    _Atomic uint64_t last_data_ns; /* 0: none yet */
+    struct tyto_sampler sampler;   /* of the streaming thread */
+    bool marked_keys_only;         /* the decoder was told that only keyframes come */
+    bool skipping;                 /* from a keyframe to the next: see source->behind */
     _Atomic uint64_t num_skipped;
 };
 
@@ -46,7 +47,8 @@ struct tyto_source {
     enum tyto_uri_kind kind;
     bool is_file;      /* finite: back-pressure instead of drops */
     bool failed_early; /* the pipeline said no when started; its bus has the reason */
-    char *uri;         /* owned */
+    bool reconnects;
+    char *uri; /* owned */
     struct tyto_source_options options;
     int64_t hop_ns, length_ns;
     struct tyto_tap *tap; /* NULL: none */
@@ -58,15 +60,28 @@ struct tyto_source {
     atomic_bool behind;       /* the networks are: leave pictures out before they are decoded */
     atomic_bool no_more_pads; /* of the topmost element */
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
-    _Atomic uint64_t last_data_ns;
-    uint32_t num_idle;         /* waits in a row in which nothing ran; of tyto_source_wait() */
-    pthread_mutex_t note_lock; /* guards note */
+    _Atomic uint64_t last_step_ns;
+    atomic_bool waits_for_key;
+    atomic_bool busy;         /* rtspsrc is opening, closing... */
+    atomic_uint num_connects; /* of rtspsrc's own: it may have one */
+    atomic_bool redirected;
+    bool has_failed, refuses_transport; /* of tyto_source_wait() */
+    uint32_t num_idle;                  /* waits in a row in which nothing ran; likewise */
+    pthread_mutex_t note_lock;          /* guards note and redirect */
     char note[TYTO_SOURCE_NOTE_MAX];
+    char redirect[TYTO_URI_MAX]; /* where rtspsrc would have connected to after its first time */
 };
 
 /* build_gst.c: makes source->pipeline for source->uri, not yet started. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *ret_fault);
+/* rtsp_gst.c: adds rtspsrc for source->uri. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_build_rtsp(struct tyto_source *source);
+/* build_gst.c: a parsebin whose pads are attached, in the pipeline; NULL with the note set. */
+struct _GstElement *tyto_source_add_parser(struct tyto_source *source);
+/* build_gst.c: sets a property of an element that has it in some versions only. */
+void tyto_source_set_if_has(struct _GstElement *element, const char *property, const char *value);
 /* stream_gst.c: chains a pad of known caps to its appsink. */
 void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,
                         const struct _GstCaps *caps);
@@ -77,7 +92,9 @@ void tyto_source_prepare_tap(struct tyto_source *source);
 /* source_gst.c: remembers what a stream lacks; the first note stays. */
 void tyto_source_set_note(struct tyto_source *source, const char *text);
 /* source_gst.c: data came in. A parser shows all its pads before any data. */
-void tyto_source_touch(struct tyto_source *source);
+void tyto_source_touch(struct tyto_source_stream *stream);
+/* source_gst.c: the stream has come to ns; whatever was before is in the ring already. */
+void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns);
 /* source_gst.c: connects an appsink to the stream's ring. */
 void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElement *sink);
 /* source_gst.c: the element of that name, or NULL with the note set. */

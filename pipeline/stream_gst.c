@@ -33,8 +33,9 @@ static bool running_time(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
         return false;
     const GstSegment *segment;
     gst_event_parse_segment(event, &segment);
-    const guint64 ns =
-        gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    guint64 ns = GST_CLOCK_TIME_NONE;
+    if (segment->format == GST_FORMAT_TIME) /* a still picture's counts bytes */
+        ns = gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     gst_event_unref(event);
     if (!GST_CLOCK_TIME_IS_VALID(ns) || ns > INT64_MAX)
         return false;
@@ -80,7 +81,7 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     struct tyto_source_stream *stream = user;
     GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
     int64_t ns;
-    tyto_source_touch(stream->source);
+    tyto_source_touch(stream);
     if (!running_time(pad, buffer, &ns))
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
@@ -95,8 +96,7 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     if (wanted)
         atomic_fetch_add(&stream->num_skipped, 1);
     /* Decoding is done in this thread: all pictures before are in the ring. */
-    if (ns > atomic_load(&stream->pos_ns))
-        atomic_store(&stream->pos_ns, ns);
+    tyto_source_pass(stream, ns);
     return GST_PAD_PROBE_DROP;
 }
 
@@ -108,9 +108,8 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
         return GST_PAD_PROBE_DROP;
     if (tyto_sampler_wants_decoded(&stream->sampler, ns))
         return GST_PAD_PROBE_OK;
-    tyto_source_touch(stream->source);
-    if (ns > atomic_load(&stream->pos_ns))
-        atomic_store(&stream->pos_ns, ns);
+    tyto_source_touch(stream);
+    tyto_source_pass(stream, ns);
     return GST_PAD_PROBE_DROP;
 }
 

@@ -4,8 +4,6 @@
 
 #include "pipeline/source_parts.h"
 
-enum { URI_MAX = 2048 };
-
 static const struct {
     const char *prefix;
     enum tyto_uri_kind kind;
@@ -18,10 +16,10 @@ static const struct {
 enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault)
 {
-    const size_t num_chars = uri ? strnlen(uri, URI_MAX) : 0;
-    if (num_chars == 0 || num_chars == URI_MAX)
+    const size_t num_chars = uri ? strnlen(uri, TYTO_URI_MAX) : 0;
+    if (num_chars == 0 || num_chars == TYTO_URI_MAX)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "a URI or path has 1 to %d characters", URI_MAX - 1);
+                              "a URI or path has 1 to %d characters", TYTO_URI_MAX - 1);
     for (const char *c = uri; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
