@@ -86,6 +86,7 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
     const bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
+    atomic_store(&stream->source->waits_for_key, tyto_sampler_waits_for_key(&stream->sampler));
     if (is_key)
         stream->skipping = atomic_load(&stream->source->behind) || is_late(stream->source, ns);
     if (wanted && !stream->skipping) {
