@@ -10,6 +10,7 @@
 
 #include <gst/gst.h>
 
+#include "pipeline/mp4_turn.h"
 #include "pipeline/source_parts.h"
 
 enum { DEFAULT_LATENCY_MS = 200 };
@@ -130,6 +131,8 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
     else if (access(path, R_OK) != 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
     if (err == TYTO_OK) {
+        /* Tags of what is in it may say more, and later. */
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));
         GstElement *element = tyto_source_make(source, "filesrc");
         if (element) {
             g_object_set(element, "location", path, NULL);

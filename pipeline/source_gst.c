@@ -53,7 +53,8 @@ void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns)
 static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *object)
 {
     struct tyto_source *source = stream->source;
-    struct tyto_source_item *item = tyto_source_new_item(object);
+    struct tyto_source_item *item =
+        tyto_source_new_item(object, (enum tyto_turn)atomic_load(&stream->turn));
     if (!item) {
         gst_mini_object_unref(object);
         return GST_FLOW_ERROR;
@@ -101,12 +102,43 @@ static void on_eos(GstAppSink *sink, gpointer user)
         (void)push(stream, GST_MINI_OBJECT_CAST(gst_event_new_eos()));
 }
 
+/* "flip-rotate-90": mirrored, then turned right. */
+static enum tyto_turn turn_of(const char *tag)
+{
+    static const struct {
+        const char *tag;
+        enum tyto_turn turn;
+    } turns[] = {
+        {"rotate-90", TYTO_TURN_RIGHT},           {"rotate-180", TYTO_TURN_180},
+        {"rotate-270", TYTO_TURN_LEFT},           {"flip-rotate-0", TYTO_TURN_MIRROR},
+        {"flip-rotate-90", TYTO_TURN_TRANSVERSE}, {"flip-rotate-180", TYTO_TURN_UPSIDE_DOWN},
+        {"flip-rotate-270", TYTO_TURN_TRANSPOSE},
+    };
+    for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        if (strcmp(tag, turns[i].tag) == 0)
+            return turns[i].turn;
+    }
+    return TYTO_TURN_NONE;
+}
+
+static void take_tags(struct tyto_source_stream *stream, GstEvent *event)
+{
+    GstTagList *tags = NULL;
+    gchar *text = NULL;
+    gst_event_parse_tag(event, &tags);
+    if (gst_tag_list_get_string(tags, GST_TAG_IMAGE_ORIENTATION, &text))
+        atomic_store(&stream->turn, (int)turn_of(text));
+    g_free(text);
+}
+
 /* Holes that the demuxer knows of; running time is put into the event we keep. */
 static GstPadProbeReturn on_sink_event(GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
     struct tyto_source_stream *stream = user;
     GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
     GstClockTime pts, duration;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_TAG)
+        take_tags(stream, event);
     if (GST_EVENT_TYPE(event) != GST_EVENT_GAP)
         return GST_PAD_PROBE_OK;
     gst_event_parse_gap(event, &pts, &duration);
@@ -215,6 +247,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         stream->source = source;
         stream->which = (enum tyto_stream)i;
         atomic_store(&stream->pos_ns, INT64_MIN);
+        atomic_store(&stream->turn, TYTO_TURN_NONE);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
                           params->length_ns, !source->is_file);
         const enum tyto_err err =

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/ring.h"
+#include "base/turn.h"
 #include "pipeline/sampler.h"
 #include "pipeline/source.h"
 
@@ -41,6 +42,7 @@ struct tyto_source_stream {
     bool marked_keys_only;         /* the decoder was told that only keyframes come */
     bool skipping;                 /* from a keyframe to the next: see source->behind */
     _Atomic uint64_t num_skipped;
+    atomic_int turn; /* enum tyto_turn: of what comes from the decoder now */
 };
 
 struct tyto_source {
@@ -101,8 +103,9 @@ void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElem
 struct _GstElement *tyto_source_make(struct tyto_source *source, const char *factory);
 
 struct tyto_source_item;
-/* pop_gst.c: what goes through the rings; object is taken on success. NULL: out of memory. */
-struct tyto_source_item *tyto_source_new_item(struct _GstMiniObject *object);
+/* pop_gst.c: what goes through the rings; object is taken on success. turn: of a picture. NULL: out
+ * of memory. */
+struct tyto_source_item *tyto_source_new_item(struct _GstMiniObject *object, enum tyto_turn turn);
 /* pop_gst.c: it arrives only now. */
 void tyto_source_stamp_item(struct tyto_source_item *item);
 void tyto_source_free_item(struct tyto_source_item *item);
