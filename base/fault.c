@@ -27,4 +27,13 @@ void tyto_fault_print(const struct tyto_fault *fault, char *buf, size_t buf_byte
     else if (fault->file[0])
         snprintf(where, sizeof(where), "%s: ", fault->file);
     snprintf(buf, buf_bytes, "%s%s%s%s", where, fault->key, fault->key[0] ? ": " : "", fault->text);
+    tyto_fault_hide_controls(buf);
+}
+
+void tyto_fault_hide_controls(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
 }

@@ -27,14 +27,6 @@ bool tyto_yaml_is_sequence(const struct yaml_node_s *node)
     return node->type == YAML_SEQUENCE_NODE;
 }
 
-static void hide_controls(char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-    }
-}
-
 enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *node,
                              const char *value, const char *fmt, ...)
 {
@@ -47,8 +39,8 @@ enum tyto_err tyto_yaml_fail(struct tyto_yaml *yaml, const struct yaml_node_s *n
         yaml->fault, TYTO_ERR_INVALID, yaml->file, tyto_yaml_line(node), yaml->path, "%s%.*s%s%s",
         value ? "'" : "", SHOWN_CHARS, value ? value : "", value ? "' " : "", text);
     if (yaml->fault) { /* escapes in a quoted value may hold anything */
-        hide_controls(yaml->fault->text);
-        hide_controls(yaml->fault->key);
+        tyto_fault_hide_controls(yaml->fault->text);
+        tyto_fault_hide_controls(yaml->fault->key);
     }
     return err;
 }

@@ -242,6 +242,7 @@ static enum tyto_err init_source(struct tyto_source *source,
     source->uri = strdup(params->uri);
     if (!source->uri)
         return TYTO_ERR_NOMEM;
+    tyto_uri_lower_scheme(source->uri);
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         struct tyto_source_stream *stream = &source->streams[i];
         stream->source = source;

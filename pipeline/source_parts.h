@@ -114,6 +114,8 @@ void tyto_source_free_item(struct tyto_source_item *item);
 TYTO_MUST_CHECK
 enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault);
+/* uri.c: schemes do not mind case, libraries do. */
+void tyto_uri_lower_scheme(char *uri);
 /* uri.c: the value of key in "?a=1&b=2", or fallback. */
 double tyto_uri_number(const char *uri, const char *key, double fallback);
 

@@ -122,6 +122,63 @@ static void add_probe(GstElement *element, const char *pad_name, GstPadProbeCall
     gst_object_unref(pad);
 }
 
+/* --- channels ------------------------------------------------------------------------ */
+
+/* Each as loud as any other. */
+static void mix_evenly(GstElement *convert, gint num_channels)
+{
+    GValue matrix = G_VALUE_INIT, row = G_VALUE_INIT, share = G_VALUE_INIT;
+    g_value_init(&matrix, GST_TYPE_ARRAY);
+    g_value_init(&row, GST_TYPE_ARRAY);
+    g_value_init(&share, G_TYPE_FLOAT);
+    g_value_set_float(&share, 1.f / (float)num_channels);
+    for (gint i = 0; i < num_channels; i++)
+        gst_value_array_append_value(&row, &share);
+    gst_value_array_append_value(&matrix, &row);
+    g_object_set_property(G_OBJECT(convert), "mix-matrix", &matrix);
+    g_value_unset(&share);
+    g_value_unset(&row);
+    g_value_unset(&matrix);
+}
+
+/* A field recorder's channels have no places (or more of them than there are names for):
+ * audioconvert cannot mix what it does not know, and takes no caps that do not even say so. */
+static GstPadProbeReturn on_sound_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    GstElement *convert = user;
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    GstCaps *caps;
+    gint num_channels = 0;
+    guint64 mask = 0;
+    (void)pad;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(event, &caps);
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    if (!gst_structure_get_int(structure, "channels", &num_channels) || num_channels < 2)
+        return GST_PAD_PROBE_OK;
+    const bool has_mask =
+        gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &mask, NULL);
+    if (mask != 0 || (!has_mask && num_channels == 2))
+        return GST_PAD_PROBE_OK;
+    mix_evenly(convert, num_channels);
+    if (!has_mask) {
+        GstCaps *whole = gst_caps_copy(caps);
+        gst_caps_set_simple(whole, "channel-mask", GST_TYPE_BITMASK, (guint64)0, NULL);
+        GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(whole);
+        gst_caps_unref(whole);
+        gst_event_unref(event);
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+static void watch_channels(GstElement *convert)
+{
+    GstPad *pad = gst_element_get_static_pad(convert, "sink");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sound_caps, convert, NULL);
+    gst_object_unref(pad);
+}
+
 /* --- decoder ------------------------------------------------------------------------- */
 
 static gint by_rank(gconstpointer a, gconstpointer b)
@@ -254,6 +311,8 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
         tap_first(stream, convert, true);
     if (is_video && convert)
         add_probe(convert, "sink", on_decoded, stream);
+    if (!is_video && convert)
+        watch_channels(convert);
     if (!is_video)
         append(&chain, tyto_source_make(source, "audioresample"));
     append_sink(stream, &chain, is_video ? video_caps : audio_caps);

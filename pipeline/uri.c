@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pipeline/source_parts.h"
 
@@ -13,6 +15,35 @@ static const struct {
     {"srt://", TYTO_URI_SRT},    {"v4l2://", TYTO_URI_V4L2}, {"test://", TYTO_URI_TEST},
 };
 
+static bool has_control(const char *uri)
+{
+    for (; *uri; uri++) {
+        if ((unsigned char)*uri < 0x20 || *uri == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 3986, 3.1. */
+static bool is_scheme(const char *text, size_t num_chars)
+{
+    for (size_t i = 0; i < num_chars; i++) {
+        if (!isalnum((unsigned char)text[i]) && !strchr("+-.", text[i]))
+            return false;
+    }
+    return num_chars > 0 && isalpha((unsigned char)text[0]);
+}
+
+void tyto_uri_lower_scheme(char *uri)
+{
+    const char *colon = strstr(uri, "://");
+    if (!colon || !is_scheme(uri, (size_t)(colon - uri)))
+        return;
+    for (char *c = uri; c < colon; c++)
+        *c = (char)tolower((unsigned char)*c);
+}
+
+/* A path may have any character but NUL. */
 enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault)
 {
@@ -20,15 +51,13 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
     if (num_chars == 0 || num_chars == TYTO_URI_MAX)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "a URI or path has 1 to %d characters", TYTO_URI_MAX - 1);
-    for (const char *c = uri; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                                  "control character in a URI");
-    }
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         const size_t prefix_chars = strlen(schemes[i].prefix);
-        if (strncmp(uri, schemes[i].prefix, prefix_chars) != 0)
+        if (strncasecmp(uri, schemes[i].prefix, prefix_chars) != 0)
             continue;
+        if (has_control(uri))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "control character in a URI: write it as %%0A and the like");
         if (uri[prefix_chars] == '\0' && schemes[i].kind != TYTO_URI_TEST)
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "nothing after '%s'",
                                   schemes[i].prefix);
@@ -36,7 +65,7 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
         return TYTO_OK;
     }
     const char *colon = strstr(uri, "://");
-    if (colon && strcspn(uri, "/") > (size_t)(colon - uri))
+    if (colon && is_scheme(uri, (size_t)(colon - uri)))
         return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
                               "unknown scheme '%.*s': use a path, file, rtsp, http, https, srt, "
                               "v4l2 or test",

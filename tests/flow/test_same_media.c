@@ -109,6 +109,40 @@ static void stereo_at_48_khz_in_matroska_is_the_same_to_both(void **state)
     check_same("stereo.mkv", 2);
 }
 
+static void put_u32(FILE *file, uint32_t value, int num_bytes)
+{
+    for (int i = 0; i < num_bytes; i++)
+        fputc((int)(value >> 8 * i & 0xFF), file);
+}
+
+/* A field recorder's: more channels than there are names for, and none is said. */
+static void ten_channels_without_places_are_the_same_to_both(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 10, RATE_HZ = 16000, SECONDS = 3, BLOCK = 2 * CHANNELS };
+    const uint32_t num_bytes = SECONDS * RATE_HZ * BLOCK;
+    FILE *file = fopen(rig_path("ten.wav"), "wb");
+    assert_non_null(file);
+    fputs("RIFF", file);
+    put_u32(file, 36 + num_bytes, 4);
+    fputs("WAVEfmt ", file);
+    put_u32(file, 16, 4);
+    put_u32(file, 1, 2);
+    put_u32(file, CHANNELS, 2);
+    put_u32(file, RATE_HZ, 4);
+    put_u32(file, RATE_HZ * BLOCK, 4);
+    put_u32(file, BLOCK, 2);
+    put_u32(file, 16, 2);
+    fputs("data", file);
+    put_u32(file, num_bytes, 4);
+    for (int i = 0; i < SECONDS * RATE_HZ; i++) {
+        for (int c = 0; c < CHANNELS; c++) /* the last one is heard, too */
+            put_u32(file, c < CHANNELS - 1 ? 0 : (uint32_t)(int32_t)(20000 * sin(i * 0.17)), 2);
+    }
+    fclose(file);
+    check_same("ten.wav", SECONDS);
+}
+
 /* The matrix of the first track's header: 40 bytes behind the box's type. */
 static void set_matrix(const char *name, const int32_t way[4])
 {
@@ -189,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_mp4_is_the_same_to_both),
         cmocka_unit_test(stereo_at_48_khz_in_matroska_is_the_same_to_both),
+        cmocka_unit_test(ten_channels_without_places_are_the_same_to_both),
         cmocka_unit_test(pictures_that_lie_on_their_side_stand_upright_to_both),
     };
     return cmocka_run_group_tests(tests, NULL, remove_media);

@@ -209,7 +209,14 @@ static void uris_are_told_apart_before_anything_is_opened(void **state)
         {"ftp://host/clip", TYTO_ERR_UNSUPPORTED, false},
         {"rtsp://", TYTO_ERR_INVALID, false},
         {"", TYTO_ERR_INVALID, false},
-        {"a\nb", TYTO_ERR_INVALID, false},
+        {"two\nlines.wav", TYTO_OK, true}, /* a path may have anything in it */
+        {"what is this://name.mp4", TYTO_OK, true},
+        {"RTSP://host/path", TYTO_OK, false}, /* schemes do not mind case */
+        {"Https://host/live.ts", TYTO_OK, false},
+        {"FILE:///a/clip.mp4", TYTO_OK, true},
+        {"Test://?live=0&seconds=3", TYTO_OK, true},
+        {"FTP://host/clip", TYTO_ERR_UNSUPPORTED, false},
+        {"rtsp://host/a\nb", TYTO_ERR_INVALID, false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bool is_file = !cases[i].is_file;
@@ -225,6 +232,11 @@ static void uris_are_told_apart_before_anything_is_opened(void **state)
     assert_int_equal(tyto_source_check_uri("gopher://me:secret@host", &is_file, &fault),
                      TYTO_ERR_UNSUPPORTED);
     assert_null(strstr(fault.text, "secret"));
+    char uri[] = "RTSP://User:SECRET@Host/Path", path[] = "A/B://c";
+    tyto_uri_lower_scheme(uri);
+    tyto_uri_lower_scheme(path);
+    assert_string_equal(uri, "rtsp://User:SECRET@Host/Path");
+    assert_string_equal(path, "A/B://c");
     assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "a", 9) == 1.5);
     assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "b", 9) == 9);
     assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "c", 9) == 9);

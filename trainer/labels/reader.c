@@ -21,10 +21,7 @@ static const double max_seconds = 366.0 * 24 * 3600;
  * of what had to be cut. */
 static void make_printable(char *text)
 {
-    for (char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            *at = '?';
-    }
+    tyto_fault_hide_controls(text);
     size_t num = strlen(text);
     for (uint32_t i = 0; i < 4 && num > 0 && !tyto_label_is_utf8(text, num); i++)
         text[--num] = '\0';
