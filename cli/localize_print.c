@@ -176,7 +176,7 @@ void tyto_localize_end_file(struct tyto_localize_print *print,
         tyto_json_set(json, "file", tyto_json_new_name(print->file));
         tyto_json_set(json, "ok", tyto_json_new_bool(file->ok));
         if (!file->ok)
-            tyto_json_set(json, "error", tyto_json_new_string(file->text));
+            tyto_json_set(json, "error", tyto_json_new_name(file->text));
         tyto_json_set(json, "has_audio", tyto_json_new_bool(file->has_audio));
         tyto_json_set(json, "has_video", tyto_json_new_bool(file->has_video));
         tyto_json_set(json, "num_segments", tyto_json_new_u64(file->num_segments));
