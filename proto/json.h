@@ -60,8 +60,8 @@ struct tyto_json *tyto_json_new_string(const char *text); /* NULL when not UTF-8
 /* For names of files, which may be anything: each byte that is not ASCII becomes '?' in what is not
  * UTF-8. */
 struct tyto_json *tyto_json_new_name(const char *text);
-struct tyto_json *tyto_json_new_u64(uint64_t value);      /* NULL over INT64_MAX */
-struct tyto_json *tyto_json_new_f64(double value);        /* NULL when not finite */
+struct tyto_json *tyto_json_new_u64(uint64_t value); /* NULL over INT64_MAX */
+struct tyto_json *tyto_json_new_f64(double value);   /* NULL when not finite */
 struct tyto_json *tyto_json_new_bool(bool value);
 bool tyto_json_set(struct tyto_json *object, const char *key, struct tyto_json *value);
 bool tyto_json_append(struct tyto_json *array, struct tyto_json *value);

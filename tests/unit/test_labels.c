@@ -414,12 +414,13 @@ static void audacitys_tracks_are_read(void **state)
                         "track.txt:1: class 'dog bark' is read as 'dog_bark' (note)\n");
     assert_reads("empty.txt", "", "empty background\n",
                  "empty.txt: it has no labels: its recording counts as background (note)\n");
-    assert_faults("t.txt", "1\t2\tdog\n1\t2\n3\t3\tmark\n1,5\t2\tdog\n1\t2\t\n",
+    assert_faults("t.txt", "1\t2\tdog\n1\t2\n3\t3\tmark\n1:05\t2\tdog\n1\t2\t\n",
                   "t.txt:2: it is not begin TAB end TAB class: export it from Audacity by File, "
                   "Export, Export Labels\n"
                   "t.txt:3: 'mark' at 3 s is a point: drag its ends apart in Audacity, or delete "
                   "it\n"
-                  "t.txt:4: begin: '1,5' is not a time: write the decimal point as '.'\n"
+                  "t.txt:4: begin: '1:05' is not a time: write minutes and seconds as seconds, "
+                  "1:23.5 as 83.5\n"
                   "t.txt:5: the label has no text: write the event's class\n");
 }
 

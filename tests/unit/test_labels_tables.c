@@ -138,8 +138,8 @@ static void names_of_other_machines_are_found(void **state)
     look_for("C:\\Users\\x\\clips\\a.wav", "a.wav", "");
     look_for("clips\\a.wav", "a.wav", "");
     look_for("\\\\server\\share\\a.wav", "a.wav", "");
-    look_for("/home/somebody/a.wav", "a.wav", "");
-    look_for("file:///home/somebody/b%20c.wav", "b c.wav", "");
+    look_for("/Volumes/disk/a.wav", "a.wav", "");
+    look_for("file:///Volumes/disk/b%20c.wav", "b c.wav", "");
     look_for("clips%2Fa.wav", "a.wav", "");
     look_for("https://host/x/a.wav", "a.wav", "");
 }
