@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, const char *file,
                              uint32_t line, const char *key, const char *fmt, ...)
 {
@@ -27,13 +29,5 @@ void tyto_fault_print(const struct tyto_fault *fault, char *buf, size_t buf_byte
     else if (fault->file[0])
         snprintf(where, sizeof(where), "%s: ", fault->file);
     snprintf(buf, buf_bytes, "%s%s%s%s", where, fault->key, fault->key[0] ? ": " : "", fault->text);
-    tyto_fault_hide_controls(buf);
-}
-
-void tyto_fault_hide_controls(char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-    }
+    tyto_text_make_printable(buf);
 }

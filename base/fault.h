@@ -26,7 +26,5 @@ enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, co
 /* Writes "file:line: key: text" (parts that are empty left out) to buf, always
  * terminated, without control characters. */
 void tyto_fault_print(const struct tyto_fault *fault, char *buf, size_t buf_bytes);
-/* What others wrote (a file's name, too) goes to a terminal: control characters become '?'. */
-void tyto_fault_hide_controls(char *text);
 
 #endif

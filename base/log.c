@@ -6,17 +6,8 @@
 
 const char *tyto_log_level_name(enum tyto_log_level level)
 {
-    switch (level) {
-    case TYTO_LOG_ERROR:
-        return "error";
-    case TYTO_LOG_WARNING:
-        return "warning";
-    case TYTO_LOG_INFO:
-        return "info";
-    case TYTO_LOG_DEBUG:
-        return "debug";
-    }
-    return "unknown";
+    const char *word = tyto_word_of(TYTO_WORDS(TYTO_LOG_LEVEL_LIST), level);
+    return word ? word : "unknown";
 }
 
 void tyto_log_write(const struct tyto_log *log, enum tyto_log_level level, const char *room,

@@ -5,13 +5,15 @@
 #define TYTO_BASE_LOG_H
 
 #include "base/err.h"
+#include "base/words.h"
 
-enum tyto_log_level {
-    TYTO_LOG_ERROR = 0,
-    TYTO_LOG_WARNING = 1,
-    TYTO_LOG_INFO = 2,
-    TYTO_LOG_DEBUG = 3,
-};
+/* From the rarest to the most talkative. */
+#define TYTO_LOG_LEVEL_LIST(X)                                                                     \
+    X(TYTO_LOG_ERROR, "error", NULL)                                                               \
+    X(TYTO_LOG_WARNING, "warning", NULL)                                                           \
+    X(TYTO_LOG_INFO, "info", NULL)                                                                 \
+    X(TYTO_LOG_DEBUG, "debug", NULL)
+enum tyto_log_level { TYTO_LOG_LEVEL_LIST(TYTO_WORD_ENUM) };
 
 /* Called for each message that passes the level; may come from any thread.
  * room ("pipeline") and text are borrowed until it returns. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "cli/cmd.h"
+#include "cli/cmd/cmd.h"
 
 struct command {
     const char *name;

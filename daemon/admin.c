@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/control.h"
-#include "daemon/notify.h"
+#include "daemon/control/control.h"
+#include "daemon/service/notify.h"
 
 struct tyto_admin {
     struct tyto_admin_params p;

@@ -7,10 +7,10 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "daemon/config.h"
-#include "daemon/publisher.h"
-#include "pipeline/engine.h"
-#include "proto/json.h"
+#include "daemon/config/config.h"
+#include "daemon/publish/publisher.h"
+#include "files/json.h"
+#include "pipeline/engine/engine.h"
 
 struct tyto_admin_params {
     const struct tyto_config *config; /* all borrowed until destroy */

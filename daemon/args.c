@@ -1,207 +1,220 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/args.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "tytod: listens to and looks at cameras, and publishes what it hears and sees.\n\n"
-    "usage: tytod [OPTION...] URI...\n"
-    "       tytod [OPTION...] --config FILE\n\n"
-    "  URI                 file, rtsp://, http(s)://, srt://, v4l2:///dev/video0; NAME=URI names\n"
-    "                      the camera, otherwise they are cam1, cam2, ...\n"
-    "  --config FILE       read a YAML file; the options here override it\n"
-    "  --check             only say whether the configuration is good\n"
-    "  --endpoint E        publish here (default tcp://127.0.0.1:5571); may be given again;\n"
-    "                      'ipc' means a socket file in the user's run-time folder\n"
-    "  --device D          auto, gpu, cpu or an index of `tyto devices`\n"
-    "  --exec E            run the encoders by auto, vulkan or cpu (XNNPACK)\n"
-    "  --models DIR        folder of visual, audio and head.safetensors\n"
-    "  --control PATH      socket for `tyto status` and `tyto model push`; off: none (default: in\n"
-    "                      the user's run-time folder)\n"
-    "  --once              exit when every camera has ended (files do)\n"
-    "  --log FORMAT        auto, human or json\n"
-    "  --log-level LEVEL   error, warning, info or debug\n"
-    "  --help, --version\n\n"
-    "examples:\n"
-    "  tytod rtsp://camera.local/stream            # then, elsewhere: tyto watch\n"
-    "  tytod door=rtsp://10.0.0.7/s garden=rtsp://10.0.0.8/s\n"
-    "  tytod --check --config /etc/tyto/tytod.yaml\n\n"
-    "a configuration file:\n"
-    "  cameras:\n"
-    "    - id: door\n"
-    "      uri: rtsp://user:password@10.0.0.7/stream\n"
-    "  tracker: {threshold: 0.6}\n"
-    "  classes:\n"
-    "    dog: {threshold: 0.4}\n";
+#include "base/paths.h"
+#include "daemon/config/reference.h"
+#include "daemon/config/schema.h"
 
-enum {
-    OPT_CHECK = 256,
-    OPT_ENDPOINT,
-    OPT_DEVICE,
-    OPT_EXEC,
-    OPT_MODELS,
-    OPT_CONTROL,
-    OPT_ONCE,
-    OPT_LOG,
-    OPT_LEVEL
+/* What is written for the tree and by the build. */
+#define PRINT_LIST(X)                                                                              \
+    X(PRINT_NOTHING, "nothing", NULL)                                                              \
+    X(PRINT_REFERENCE, "reference", NULL)   /* doc/configuration.md */                             \
+    X(PRINT_EXAMPLE, "example", NULL)       /* daemon/tytod.yaml */                                \
+    X(PRINT_MAN, "man", NULL)               /* tytod.8 */                                          \
+    X(PRINT_CONFIG_MAN, "config-man", NULL) /* tytod.yaml.5 */                                     \
+    X(PRINT_BASH, "bash", NULL)                                                                    \
+    X(PRINT_ZSH, "zsh", NULL)                                                                      \
+    X(PRINT_FISH, "fish", NULL)
+enum print { PRINT_LIST(TYTO_WORD_ENUM) };
+
+struct target {
+    struct tyto_args args;
+    enum print print;
+    struct tyto_config config;
 };
 
-static enum tyto_args_result complain(const char *text, const char *value)
+#define AT(field) TYTO_OPTION_AT(struct target, field)
+static const struct tyto_option own_rows[] = {
+    {.key = "config",
+     .type = TYTO_OPTION_TEXT,
+     AT(args.config_path),
+     .value = "FILE",
+     .help = "read a YAML file; the options here override it"},
+    {.key = "check",
+     .type = TYTO_OPTION_FLAG,
+     AT(args.check),
+     .help = "only say whether the configuration is good"},
+    {.key = "once",
+     .type = TYTO_OPTION_FLAG,
+     AT(args.once),
+     .help = "exit when every camera has ended (files do)"},
+    {.key = "print",
+     .type = TYTO_OPTION_WORD,
+     AT(print),
+     .words = TYTO_WORDS(PRINT_LIST),
+     .is_hidden = true,
+     .help = "for the build"},
+};
+#undef AT
+
+static const struct tyto_command_argument arguments[] = {
+    {"URI", "file, rtsp://, http(s)://, srt://, v4l2:///dev/video0; NAME=URI names the camera, "
+            "otherwise they are cam1, cam2, ..."},
+    {NULL, NULL}};
+
+static enum tyto_err init_target(void *memory)
 {
-    fprintf(stderr, "tytod: %s%s%s%s See tytod --help.\n", text, value ? " '" : "",
-            value ? value : "", value ? "'." : "");
-    return TYTO_ARGS_WRONG;
+    struct target *target = memory;
+    return tyto_config_init(&target->config);
 }
 
-static bool find_word(const char *word, const char *const *words, uint32_t num, uint32_t *ret_idx)
+/* The command, with the configuration's groups moved to where the target has it. */
+static const struct tyto_command *get_command(void)
 {
-    for (uint32_t i = 0; i < num; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            *ret_idx = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void expand_endpoint(const char *value, char *ret_text, size_t text_bytes)
-{
-    const char *folder = getenv("XDG_RUNTIME_DIR");
-    if (strcmp(value, "ipc") != 0)
-        snprintf(ret_text, text_bytes, "%s", value);
-    else
-        snprintf(ret_text, text_bytes, "ipc://%.80s/tyto/events.sock",
-                 folder && folder[0] == '/' ? folder : "/run");
-}
-
-static enum tyto_args_result take_option(struct tyto_args *args, int opt, const char *value)
-{
-    static const char *const formats[] = {"auto", "human", "json"};
-    static const char *const levels[] = {"error", "warning", "info", "debug"};
-    uint32_t idx = 0;
-    switch (opt) {
-    case 'c':
-        args->config_path = value;
-        break;
-    case OPT_CHECK:
-        args->check = true;
-        break;
-    case OPT_ONCE:
-        args->once = true;
-        break;
-    case OPT_DEVICE:
-        args->device = value;
-        break;
-    case OPT_EXEC:
-        args->exec = value;
-        break;
-    case OPT_MODELS:
-        args->models = value;
-        break;
-    case OPT_CONTROL:
-        if (strlen(value) >= TYTO_CONTROL_PATH_MAX)
-            return complain("--control takes at most 107 characters, not", value);
-        args->control = value;
-        break;
-    case OPT_ENDPOINT:
-        if (args->num_endpoints == TYTO_PUBLISHER_MAX_ENDPOINTS || strlen(value) > 200)
-            return complain("too many or too long endpoints", NULL);
-        expand_endpoint(value, args->endpoints[args->num_endpoints++], 256);
-        break;
-    case OPT_LOG:
-        if (!find_word(value, formats, 3, &idx))
-            return complain("--log must be auto, human or json, not", value);
-        args->has_format = true;
-        args->log_format = (enum tyto_log_format)idx;
-        break;
-    case OPT_LEVEL:
-        if (!find_word(value, levels, 4, &idx))
-            return complain("--log-level must be error, warning, info or debug, not", value);
-        args->has_level = true;
-        args->log_level = (enum tyto_log_level)idx;
-        break;
-    default:
-        fputs("See tytod --help.\n", stderr);
-        return TYTO_ARGS_WRONG;
-    }
-    return TYTO_ARGS_RUN;
-}
-
-enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args)
-{
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, OPT_CHECK},
-        {"once", no_argument, NULL, OPT_ONCE},
-        {"endpoint", required_argument, NULL, OPT_ENDPOINT},
-        {"device", required_argument, NULL, OPT_DEVICE},
-        {"exec", required_argument, NULL, OPT_EXEC},
-        {"models", required_argument, NULL, OPT_MODELS},
-        {"control", required_argument, NULL, OPT_CONTROL},
-        {"log", required_argument, NULL, OPT_LOG},
-        {"log-level", required_argument, NULL, OPT_LEVEL},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+    static struct tyto_option_group groups[1 + TYTO_CONFIG_NUM_GROUPS];
+    static const struct tyto_command command = {
+        .name = "tytod",
+        .summary = "listen to and look at cameras, and publish what is heard and seen",
+        .usage = "tytod [OPTION...] URI...\ntytod [OPTION...] --config FILE",
+        .arguments = arguments,
+        .groups = groups,
+        .num_groups = 1 + TYTO_CONFIG_NUM_GROUPS,
+        .notes =
+            "An endpoint 'ipc' is a socket file in the user's run-time folder. A configuration "
+            "file has the same keys, in groups, and those of each camera: tytod.yaml(5). A "
+            "file to begin with is share/tyto/tytod.yaml.\n\n"
+            "SIGHUP reads the head again, SIGINT and SIGTERM end open events and exit.\n\n"
+            "Exit status: 0 asked to end, 1 failed, 2 wrong usage.",
+        .examples = "tytod rtsp://camera.local/stream            # then, elsewhere: tyto watch\n"
+                    "tytod door=rtsp://10.0.0.7/s garden=rtsp://10.0.0.8/s\n"
+                    "tytod --check --config /etc/tyto/tytod.yaml\n",
+        .version = TYTO_VERSION,
+        .target_bytes = sizeof(struct target),
+        .init = init_target,
     };
-    memset(ret_args, 0, sizeof(*ret_args));
-    for (int opt; (opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (opt == 'h' || opt == 'v') {
-            fputs(opt == 'h' ? help : "tytod " TYTO_VERSION "\n", stdout);
-            return TYTO_ARGS_DONE;
-        }
-        const enum tyto_args_result result = take_option(ret_args, opt, optarg);
-        if (result != TYTO_ARGS_RUN)
-            return result;
+    groups[0] = (struct tyto_option_group){.rows = own_rows, .num_rows = TYTO_NUM_ROWS(own_rows)};
+    for (int i = 0; i < TYTO_CONFIG_NUM_GROUPS; i++) {
+        struct tyto_option_group *group = &groups[1 + i];
+        *group = tyto_config_groups[i];
+        group->offset += offsetof(struct target, config);
+        group->marks += group->marks ? offsetof(struct target, config) : 0;
     }
-    ret_args->uris = argv + optind;
-    ret_args->num_uris = argc - optind;
-    if (!ret_args->config_path && ret_args->num_uris == 0)
-        return complain("nothing to watch: name a camera's URI or a --config file.", NULL);
-    return TYTO_ARGS_RUN;
+    return &command;
 }
 
-static enum tyto_err override(const struct tyto_args *args, struct tyto_config *config,
+/* --- first reading ---------------------------------------------------------------------------- */
+
+static enum tyto_command_result print_text(enum print print)
+{
+    const struct tyto_command *command = get_command();
+    enum tyto_err err = TYTO_OK;
+    if (print == PRINT_REFERENCE)
+        err = tyto_config_put_reference(stdout);
+    else if (print == PRINT_EXAMPLE)
+        err = tyto_config_put_example(stdout);
+    else if (print == PRINT_MAN)
+        err = tyto_command_put_man(command, 8, TYTO_VERSION,
+                                   "tytod.yaml(5), tyto(1), tyto-watch(1)", stdout);
+    else if (print == PRINT_CONFIG_MAN)
+        err = tyto_config_put_man(TYTO_VERSION, stdout);
+    else
+        tyto_commands_put_completion(&command, 1, (enum tyto_shell)(print - PRINT_BASH), stdout);
+    return err == TYTO_OK && fflush(stdout) == 0 ? TYTO_COMMAND_DONE : TYTO_COMMAND_WRONG;
+}
+
+enum tyto_command_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args)
+{
+    const struct tyto_command *command = get_command();
+    struct target *target = tyto_command_target(command);
+    const size_t bytes = ((size_t)argc + 1) * sizeof(*argv);
+    char **copy = malloc(bytes);
+    int num_uris = 0;
+    memset(ret_args, 0, sizeof(*ret_args));
+    enum tyto_command_result result = TYTO_COMMAND_WRONG;
+    if (target && copy) {
+        memcpy(copy, argv, bytes);
+        result = tyto_command_read(command, argc, argv, target, &num_uris);
+    } else {
+        fputs("tytod: out of memory\n", stderr);
+    }
+    if (result == TYTO_COMMAND_RUN && target->print != PRINT_NOTHING)
+        result = print_text(target->print);
+    if (result == TYTO_COMMAND_RUN && !target->args.config_path && num_uris == 0)
+        result = tyto_command_complain(command,
+                                       "nothing to watch: name a camera's URI or a --config file");
+    if (result == TYTO_COMMAND_RUN) {
+        *ret_args = target->args;
+        ret_args->argc = argc;
+        ret_args->argv = copy;
+        copy = NULL;
+        target->args.config_path = NULL; /* moved */
+    }
+    free(copy);
+    tyto_command_free(command, (void **)&target);
+    return result;
+}
+
+void tyto_args_finish(struct tyto_args *args)
+{
+    free(args->config_path);
+    free(args->argv);
+    *args = (struct tyto_args){0};
+}
+
+/* --- second reading, over the file -------------------------------------------------------------
+ */
+
+/* 'ipc' in full. */
+static enum tyto_err expand_endpoints(struct tyto_texts *endpoints)
+{
+    for (uint32_t i = 0; i < endpoints->num; i++) {
+        char path[100], text[128];
+        if (strcmp(endpoints->texts[i], "ipc") != 0)
+            continue;
+        if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
+            (void)tyto_paths_system("events.sock", path, sizeof(path));
+        snprintf(text, sizeof(text), "ipc://%s", path);
+        char *full = strdup(text);
+        if (!full)
+            return TYTO_ERR_NOMEM;
+        free(endpoints->texts[i]);
+        endpoints->texts[i] = full;
+    }
+    return TYTO_OK;
+}
+
+/* What the command line says goes before the file: it is read over it. */
+static enum tyto_err override(const struct tyto_args *args, struct target *target,
                               struct tyto_fault *ret_fault)
 {
-    enum tyto_err err = TYTO_OK;
-    for (int i = 0; err == TYTO_OK && i < args->num_uris; i++)
-        err = tyto_config_add_uri(config, args->uris[i], ret_fault);
-    if (err == TYTO_OK && args->device)
-        err = tyto_config_set_device(config, args->device, ret_fault);
-    if (err == TYTO_OK && args->exec)
-        err = tyto_config_set_exec(config, args->exec, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < args->num_endpoints; i++) {
-        err = tyto_publisher_check_endpoint(args->endpoints[i], ret_fault);
-        memcpy(config->endpoints[i], args->endpoints[i], sizeof(config->endpoints[i]));
-        config->num_endpoints = i + 1;
+    struct tyto_config *config = &target->config;
+    char **argv = args->argv;
+    int num_uris = 0;
+    config->models.given = 0;
+    if (tyto_command_read(get_command(), args->argc, argv, target, &num_uris) != TYTO_COMMAND_RUN)
+        return TYTO_ERR_INVALID;
+    /* Another folder is meant whole: files that the configuration names apart are left, too. */
+    char *const files[] = {config->models.visual, config->models.audio, config->models.head};
+    for (int i = 0; i < 3; i++) {
+        if ((config->models.given & 1) && !(config->models.given >> (i + 1) & 1))
+            files[i][0] = '\0';
     }
-    if (args->models) {
-        memset(&config->models, 0, sizeof(config->models));
-        snprintf(config->models.dir, sizeof(config->models.dir), "%s", args->models);
-    }
-    if (args->control)
-        snprintf(config->control, sizeof(config->control), "%s", args->control);
-    if (args->has_format)
-        config->log_format = args->log_format;
-    if (args->has_level)
-        config->log_level = args->log_level;
-    return err;
+    enum tyto_err err = expand_endpoints(&config->endpoints);
+    for (int i = 0; err == TYTO_OK && i < num_uris; i++)
+        err = tyto_config_add_uri(config, argv[1 + i], ret_fault);
+    return err == TYTO_OK ? tyto_config_check(config, ret_fault) : err;
 }
 
 enum tyto_err tyto_args_to_config(const struct tyto_args *args, struct tyto_config **ret_config,
                                   struct tyto_fault *ret_fault)
 {
+    struct target *target = calloc(1, sizeof(*target));
     struct tyto_config *config = NULL;
-    enum tyto_err err = args->config_path ? tyto_config_load(args->config_path, &config, ret_fault)
-                                          : tyto_config_create(&config);
+    enum tyto_err err = target ? TYTO_OK : TYTO_ERR_NOMEM;
     if (err == TYTO_OK)
-        err = override(args, config, ret_fault);
-    if (err == TYTO_OK)
-        err = tyto_config_check(config, ret_fault);
+        err = args->config_path ? tyto_config_load(args->config_path, &config, ret_fault)
+                                : tyto_config_create(&config);
+    if (err == TYTO_OK) {
+        target->config = *config;
+        err = override(args, target, ret_fault);
+        *config = target->config;
+        free(target->args.config_path);
+    }
+    free(target);
     if (err != TYTO_OK)
         tyto_config_destroy(&config);
     else

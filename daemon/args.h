@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tytod's command line. */
+/* tytod's command line: its own options, and every key of the configuration. */
 #ifndef TYTO_DAEMON_ARGS_H
 #define TYTO_DAEMON_ARGS_H
 
@@ -7,29 +7,20 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
+#include "options/command.h"
 
 struct tyto_args {
-    const char *config_path; /* NULL: none */
-    bool check;              /* only check the configuration */
-    bool once;               /* end when every camera has ended */
-    bool has_level, has_format, has_endpoint;
-    enum tyto_log_level log_level;
-    enum tyto_log_format log_format;
-    const char *device, *exec, *models, *control; /* NULL: not given */
-    char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
-    uint32_t num_endpoints;
-    char *const *uris; /* borrowed from argv */
-    int num_uris;
+    char *config_path; /* owned; NULL: none */
+    bool check;        /* only check the configuration */
+    bool once;         /* end when every camera has ended */
+    int argc;
+    char **argv; /* owned: a copy, for the second reading; the texts are the process's */
 };
 
-enum tyto_args_result {
-    TYTO_ARGS_RUN,
-    TYTO_ARGS_DONE,  /* help or version was printed: exit 0 */
-    TYTO_ARGS_WRONG, /* a complaint was printed: exit 2 */
-};
-
-enum tyto_args_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args);
+/* Reads the options. DONE for --help, and for what is printed for the build. */
+enum tyto_command_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args);
+void tyto_args_finish(struct tyto_args *args);
 
 /* The configuration that file and command line make together. Owned. */
 TYTO_MUST_CHECK

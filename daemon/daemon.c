@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "daemon/admin.h"
-#include "daemon/control.h"
-#include "daemon/notify.h"
-#include "daemon/publisher.h"
+#include "daemon/control/control.h"
+#include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
-#include "daemon/summary.h"
-#include "pipeline/engine.h"
+#include "daemon/service/notify.h"
+#include "daemon/service/summary.h"
+#include "pipeline/engine/engine.h"
 
 enum { TICK_MS = 500 };
 
@@ -146,37 +147,18 @@ enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd)
 
 static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
-    const char *endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS];
-    for (uint32_t i = 0; i < daemon->config->num_endpoints; i++)
-        endpoints[i] = daemon->config->endpoints[i];
     struct tyto_publisher_params params;
     memset(&params, 0, sizeof(params));
-    params.endpoints = endpoints;
-    params.num_endpoints = daemon->config->num_endpoints;
+    params.endpoints = (const char *const *)daemon->config->endpoints.texts;
+    params.num_endpoints = daemon->config->endpoints.num;
     params.heartbeat_ms = (uint32_t)(daemon->config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS);
     params.version = TYTO_VERSION;
     params.log = daemon->log;
     const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
     for (uint32_t i = 0; err == TYTO_OK && i < params.num_endpoints; i++)
-        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s", endpoints[i]);
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s",
+                       params.endpoints[i]);
     return err;
-}
-
-/* Where compiled pipelines are kept from run to run. */
-static bool cache_dir(char *ret_dir, size_t dir_bytes)
-{
-    const char *systemd = getenv("CACHE_DIRECTORY");
-    const char *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (systemd && systemd[0] == '/')
-        snprintf(ret_dir, dir_bytes, "%s", systemd);
-    else if (xdg && xdg[0] == '/')
-        snprintf(ret_dir, dir_bytes, "%s/tyto", xdg);
-    else if (home && home[0] == '/')
-        snprintf(ret_dir, dir_bytes, "%s/.cache/tyto", home);
-    else
-        return false;
-    return true;
 }
 
 static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
@@ -189,7 +171,7 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.audio_path = config->models.audio;
     params.head_path = config->models.head;
     params.device = config->device;
-    params.cache_dir = cache_dir(cache, sizeof(cache)) ? cache : NULL;
+    params.cache_dir = tyto_paths_cache("", cache, sizeof(cache)) ? cache : NULL;
     params.validate = config->validate;
     params.exec = config->exec;
     params.num_threads = config->num_threads;
@@ -224,28 +206,13 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     return TYTO_OK;
 }
 
-/* Where the control socket is unless the configuration says: in systemd's or the user's run-time
- * folder. */
-static bool default_socket(char *ret_path, size_t path_bytes)
-{
-    const char *systemd = getenv("RUNTIME_DIRECTORY");
-    const char *user = getenv("XDG_RUNTIME_DIR");
-    int num = -1;
-    if (systemd && systemd[0] == '/')
-        num = snprintf(ret_path, path_bytes, "%.*s/control.sock", (int)strcspn(systemd, ":"),
-                       systemd);
-    else if (user && user[0] == '/')
-        num = snprintf(ret_path, path_bytes, "%s/tyto/control.sock", user);
-    return num > 0 && (size_t)num < path_bytes;
-}
-
 static enum tyto_err start_control(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     char path[TYTO_CONTROL_PATH_MAX];
     const char *said = daemon->config->control;
     if (strcmp(said, "off") == 0)
         return TYTO_OK;
-    if (!said[0] && !default_socket(path, sizeof(path))) {
+    if (!said[0] && !tyto_paths_runtime("control.sock", path, sizeof(path))) {
         tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
                        "no control socket: there is no run-time folder; --control names one");
         return TYTO_OK;
@@ -298,7 +265,8 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     params.skew_ns = camera->skew_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;
-    err = tyto_recording_add_camera(daemon->recording, camera, &params.tap);
+    err = tyto_recording_add_camera(daemon->recording, camera,
+                                    tyto_engine_look_ahead(daemon->engine), &params.tap);
     if (err != TYTO_OK)
         tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
                        camera->id, tyto_err_text(err));

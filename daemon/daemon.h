@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 struct tyto_daemon;
 

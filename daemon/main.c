@@ -5,8 +5,8 @@
 
 #include "daemon/args.h"
 #include "daemon/daemon.h"
-#include "daemon/log_sink.h"
 #include "daemon/models.h"
+#include "daemon/service/log_sink.h"
 
 static void complain(const struct tyto_fault *fault)
 {
@@ -19,8 +19,8 @@ static int check_only(const struct tyto_args *args, const struct tyto_config *co
 {
     printf("%s: good: %u camera%s, publishing on %s%s\n",
            args->config_path ? args->config_path : "command line", config->num_cameras,
-           config->num_cameras == 1 ? "" : "s", config->endpoints[0],
-           config->num_endpoints > 1 ? " and more" : "");
+           config->num_cameras == 1 ? "" : "s", config->endpoints.texts[0],
+           config->endpoints.num > 1 ? " and more" : "");
     return 0;
 }
 
@@ -54,9 +54,9 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
 int main(int argc, char **argv)
 {
     static struct tyto_args args;
-    const enum tyto_args_result result = tyto_args_read(argc, argv, &args);
-    if (result != TYTO_ARGS_RUN)
-        return result == TYTO_ARGS_DONE ? 0 : 2;
+    const enum tyto_command_result result = tyto_args_read(argc, argv, &args);
+    if (result != TYTO_COMMAND_RUN)
+        return result == TYTO_COMMAND_DONE ? 0 : 2;
     struct tyto_config *config = NULL;
     struct tyto_fault fault = {.text = ""};
     enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
@@ -68,5 +68,6 @@ int main(int argc, char **argv)
     if (err == TYTO_OK)
         status = args.check ? check_only(&args, config) : run(&args, config);
     tyto_config_destroy(&config);
+    tyto_args_finish(&args);
     return status;
 }

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "model/cman.h"
-#include "pipeline/model_paths.h"
-#include "proto/json.h"
-#include "proto/weights.h"
+#include "files/json.h"
+#include "files/safetensors.h"
+#include "model/cman/cman.h"
+#include "model/paths/paths.h"
 
 /* --- do they fit what the configuration says? --------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 /* Fills in config->models: what the configuration names, else as tyto_model_paths_find().
  * NOT_FOUND, FORMAT (a broken file), INVALID (a rule for a class that the head

@@ -5,18 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "model/cman.h"
-#include "pipeline/tracker.h"
-
-#define S ((int64_t)TYTO_NS_PER_S)
-#define GIB (1024.0 * 1024.0 * 1024.0)
-/* Segments that a head may want to see of the future; 0 to T - 1, where the file says how many. */
-#define LOOK_AHEAD_OF_WEIGHTS 9
-/* What a camera's segments may wait for the networks; a file is read that far ahead. */
-#define LIVE_WAIT_NS (7 * S)
-#define FILE_WAIT_NS (16 * S)
-
 struct tyto_recording {
     const struct tyto_config *config;
     const struct tyto_log *log;
@@ -40,13 +28,13 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
     recording->log = log;
     const struct tyto_recorder_params params = {
         .store = {.dir = config->record.dir,
-                  .max_bytes = (uint64_t)((double)config->record.max_gib * GIB),
-                  .min_free_bytes = (uint64_t)((double)config->record.min_free_gib * GIB),
+                  .max_bytes = config->record.max_bytes,
+                  .min_free_bytes = config->record.min_free_bytes,
                   .max_age_ns = config->record.max_age_ns},
         .pre_ns = config->record.pre_ns,
         .post_ns = config->record.post_ns,
         .max_clip_ns = config->record.max_clip_ns,
-        .roll_max_bytes = (uint64_t)config->record.max_memory_mib << 20,
+        .roll_max_bytes = config->record.max_memory_bytes,
     };
     const enum tyto_err err = tyto_recorder_create(&params, &recording->recorder);
     if (err != TYTO_OK) {
@@ -68,45 +56,17 @@ void tyto_recording_destroy(struct tyto_recording **recording)
     *recording = NULL;
 }
 
-/* The tracker's: how much later segments tell of a begin, or of an end. */
-static int64_t decide_of(const struct tyto_config *config, const struct tyto_config_camera *camera)
-{
-    const int64_t hop_ns = config->hop_ns ? config->hop_ns : S;
-    struct tyto_tracker_params tracker;
-    if (tyto_config_make_tracker(config, camera, &tracker) != TYTO_OK)
-        return 60 * S;
-    free((void *)(uintptr_t)tracker.rules);
-    const int64_t onset = tracker.onset_window ? tracker.onset_window : 3;
-    const int64_t begin_ns = onset * hop_ns + tracker.min_duration_ns;
-    const int64_t end_ns = tracker.hang_over_ns ? tracker.hang_over_ns : 2 * S;
-    return (begin_ns > end_ns ? begin_ns : end_ns) + 2 * hop_ns;
-}
-
-/* How far segments lie behind the camera when they are evaluated. */
-static int64_t wait_of(const struct tyto_config *config, const struct tyto_config_camera *camera)
-{
-    const int64_t hop_ns = config->hop_ns ? config->hop_ns : S;
-    const uint32_t look_ahead = config->look_ahead == TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS
-                                    ? LOOK_AHEAD_OF_WEIGHTS
-                                    : config->look_ahead;
-    bool is_file = false;
-    if (tyto_source_check_uri(camera->uri, &is_file, NULL) != TYTO_OK)
-        is_file = true;
-    return (int64_t)look_ahead * hop_ns + (is_file ? FILE_WAIT_NS : LIVE_WAIT_NS) +
-           (camera->skew_ns ? camera->skew_ns : 2 * S);
-}
-
 enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,
                                         const struct tyto_config_camera *camera,
-                                        struct tyto_tap **ret_tap)
+                                        uint32_t look_ahead, struct tyto_tap **ret_tap)
 {
     *ret_tap = NULL;
     if (!recording || !tyto_config_is_recorded(recording->config, camera))
         return TYTO_OK;
-    const int64_t decide_ns = decide_of(recording->config, camera);
-    const int64_t lag_ns = decide_ns + wait_of(recording->config, camera);
     return tyto_recorder_add_camera(recording->recorder, camera->id, camera->av_offset_ns,
-                                    decide_ns, lag_ns, ret_tap);
+                                    tyto_config_decide_ns(recording->config, camera),
+                                    tyto_config_lag_ns(recording->config, camera, look_ahead),
+                                    ret_tap);
 }
 
 void tyto_recording_progress(struct tyto_recording *recording, const char *camera_id,

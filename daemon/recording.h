@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "daemon/config.h"
-#include "pipeline/record.h"
+#include "daemon/config/config.h"
+#include "pipeline/record/record.h"
 
 struct tyto_recording;
 
@@ -21,11 +21,12 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
 /* Finishes what is being written; at most 15 s. */
 void tyto_recording_destroy(struct tyto_recording **recording);
 
-/* What the camera's coded data go to; NULL when it is not recorded. Borrowed until destroy. */
+/* What the camera's coded data go to; NULL when it is not recorded. look_ahead: the engine's, in
+ * segments. Borrowed until destroy. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,
                                         const struct tyto_config_camera *camera,
-                                        struct tyto_tap **ret_tap);
+                                        uint32_t look_ahead, struct tyto_tap **ret_tap);
 /* Sets event->clip_uri. Any thread; never waits. */
 void tyto_recording_event(struct tyto_recording *recording, struct tyto_event *event);
 /* A segment of the camera was evaluated; before its events. Any thread; never waits. */

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/hash.h"
+#include "base/paths.h"
 #include "demo/decode.h"
 #include "demo/options.h"
 #include "demo/render.h"
@@ -34,19 +36,7 @@ static bool format_path(char *out, const char *folder, const char *name)
 /* share/tyto/demo/stamps.csv of the installation this program is in. */
 static bool find_table(char *out)
 {
-    char self[PATH_BYTES];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    if (len <= 0) {
-        return false;
-    }
-    self[len] = '\0';
-    char *slash = strrchr(self, '/');
-    if (!slash) {
-        return false;
-    }
-    *slash = '\0';
-    return format_path(out, self, "../share/tyto/demo/stamps.csv");
+    return tyto_paths_program("../share/tyto/demo/stamps.csv", out, PATH_BYTES);
 }
 
 static int load_table(const struct demo_options *options, struct demo_stamp_table *table)
@@ -141,7 +131,7 @@ static void show_progress(void *user, double done)
     fprintf(stderr, "\rtyto-demo-camera: rendering the scene, %2.0f %% ", 100.0 * done);
 }
 
-/* FNV-1a over all that the scene is made of, so that a changed table is a new cache entry. */
+/* Over all that the scene is made of, so that a changed table is a new cache entry. */
 static uint64_t digest_of(const struct demo_stamp_table *table, const struct demo_scene *scene)
 {
     const struct {
@@ -149,12 +139,10 @@ static uint64_t digest_of(const struct demo_stamp_table *table, const struct dem
         size_t num_bytes;
     } parts[] = {{table->rows, table->num_rows * sizeof(table->rows[0])},
                  {scene->events, scene->num_events * sizeof(scene->events[0])}};
-    uint64_t hash = 0xCBF29CE484222325u;
+    uint64_t hash = TYTO_HASH_INIT;
 
     for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
-        for (size_t i = 0; i < parts[p].num_bytes; i++) {
-            hash = (hash ^ ((const uint8_t *)parts[p].data)[i]) * 0x100000001B3u;
-        }
+        hash = tyto_hash(hash, parts[p].data, parts[p].num_bytes);
     }
     return hash;
 }
@@ -163,14 +151,11 @@ static bool cache_path(const struct demo_options *options, const struct demo_sta
                        const struct demo_scene *scene, char *out)
 {
     char folder[PATH_BYTES], name[128];
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 
     if (options->cache_dir) {
         snprintf(folder, sizeof(folder), "%s", options->cache_dir);
-    } else if (base && base[0] == '/') {
-        snprintf(folder, sizeof(folder), "%s/tyto/demo", base);
-    } else {
-        snprintf(folder, sizeof(folder), "%s/.cache/tyto/demo", home ? home : "/tmp");
+    } else if (!tyto_paths_cache("demo", folder, sizeof(folder))) {
+        snprintf(folder, sizeof(folder), "/tmp/.cache/tyto/demo");
     }
     snprintf(name, sizeof(name), "scene%s-%" PRIu64 "-%.0fs-%ufps-%016" PRIx64 ".mp4",
              SCENE_VERSION, options->seed, options->seconds, options->fps, digest_of(table, scene));

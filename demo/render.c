@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames and samples are pushed side by side into one encoding pipeline, which
- * writes PATH.part; the rename at the end makes the file appear whole. */
+ * writes beside the file, which appears whole at the end. */
 #include "demo/render.h"
 
 #include <gst/app/gstappsrc.h>
@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "files/replace.h"
 
 static const double fade_s = 0.15;      /* of pictures and sounds at both ends */
 static const double repeat_gap_s = 0.2; /* between repetitions of a short sound */
@@ -184,13 +185,16 @@ enum tyto_err demo_render(const struct demo_render_params *params)
 {
     struct renderer r = {.params = params, .random = params->scene->seed + 99};
     uint64_t num_frames = (uint64_t)(params->scene->seconds * params->rate_fps);
-    char *part_path = g_strdup_printf("%s.part", params->path);
+    struct tyto_replace *replace = NULL;
     enum tyto_err err;
 
     r.frame_bytes = (size_t)params->width_px * params->height_px * 3 / 2;
     err = demo_painter_create(params->width_px, params->height_px, params->scene->seed, &r.painter);
     if (err == TYTO_OK) {
-        err = start(&r, part_path);
+        err = tyto_replace_begin(params->path, 0666, &replace);
+    }
+    if (err == TYTO_OK) {
+        err = start(&r, tyto_replace_part(replace));
     }
     for (uint64_t i = 0; err == TYTO_OK && i < num_frames; i++) {
         err = push_frame(&r, i);
@@ -208,12 +212,9 @@ enum tyto_err demo_render(const struct demo_render_params *params)
         gst_object_unref(r.pipeline);
     }
     demo_painter_destroy(&r.painter);
-    if (err == TYTO_OK && rename(part_path, params->path) != 0) {
-        err = TYTO_ERR_IO;
+    if (err == TYTO_OK) {
+        err = tyto_replace_commit(&replace);
     }
-    if (err != TYTO_OK) {
-        unlink(part_path);
-    }
-    g_free(part_path);
+    tyto_replace_abandon(&replace);
     return err;
 }

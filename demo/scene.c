@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
+
 static const double first_begin_s = 3.0;
 static const double tail_s = 2.5;
 static const double min_event_s = 3.0, max_event_s = 8.0;
@@ -16,16 +18,12 @@ static const float max_width = 0.62f;
 
 uint64_t demo_random(uint64_t *state)
 {
-    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return tyto_random_bits(state);
 }
 
 double demo_random_between(uint64_t *state, double low, double high)
 {
-    return low + (high - low) * ((double)(demo_random(state) >> 11) * 0x1p-53);
+    return low + (high - low) * tyto_random_share(state);
 }
 
 static void shuffle(uint64_t *random, uint32_t *idxs, uint32_t num)

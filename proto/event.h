@@ -11,6 +11,9 @@
 
 #include "base/err.h"
 
+/* Where tytod publishes, and where subscribers look, when nobody says. */
+#define TYTO_DEFAULT_ENDPOINT "tcp://127.0.0.1:5571"
+
 enum {
     TYTO_SCHEMA_MAJOR = 1,
     TYTO_SCHEMA_MINOR = 1,
@@ -284,10 +287,6 @@ enum tyto_err tyto_event_id_make(uint64_t unix_ns, char ret_id[TYTO_ULID_CHARS +
 void tyto_event_id_format(uint64_t unix_ns, const uint8_t entropy[10],
                           char ret_id[TYTO_ULID_CHARS + 1]);
 bool tyto_event_id_is_valid(const char *id);
-
-/* Copies text and puts '?' for control characters and for what is not UTF-8, so
- * that any program may print it; cuts at a character's end. */
-void tyto_text_clean(char *ret_text, size_t text_bytes, const char *text);
 
 /* Lower-case words; "unknown" for a number that this version does not know. Static. */
 const char *tyto_event_phase_name(enum tyto_event_phase phase);

@@ -7,46 +7,6 @@
 
 #define IS_TERMINATED(array) (strnlen((array), sizeof(array)) < sizeof(array))
 
-static size_t utf8_length(const unsigned char *text)
-{
-    /* Bytes of the sound sequence at text, 0 when there is none. Overlong forms,
-     * surrogates and code points over 0x10ffff are not sound. */
-    if (text[0] < 0x80)
-        return 1;
-    size_t num = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-    if (text[0] < 0xc2 || text[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < num; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return num;
-}
-
-void tyto_text_clean(char *ret_text, size_t text_bytes, const char *text)
-{
-    size_t at = 0;
-    const unsigned char *in = (const unsigned char *)text;
-    while (*in) {
-        const size_t num = utf8_length(in);
-        /* C0, DEL, and C1 (U+0080..U+009F), which terminals obey too. */
-        const bool control = *in < 0x20 || *in == 0x7f || (*in == 0xc2 && in[1] < 0xa0);
-        const size_t out = num == 0 || control ? 1 : num;
-        if (at + out >= text_bytes)
-            break;
-        if (num == 0 || control)
-            ret_text[at] = '?';
-        else
-            memcpy(ret_text + at, in, num);
-        at += out;
-        in += num == 0 ? 1 : num;
-    }
-    ret_text[at] = '\0';
-}
-
 static bool scores_are_sound(float joint, float heard, float seen)
 {
     return isfinite(joint) && isfinite(heard) && isfinite(seen);

@@ -5,18 +5,14 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/text.h"
 #include "proto/event.h"
 
 static const char ulid_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 bool tyto_id_is_valid(const char *id)
 {
-    if (!id)
-        return false;
-    const size_t len = strnlen(id, TYTO_ID_MAX + 1);
-    if (len == 0 || len > TYTO_ID_MAX)
-        return false;
-    return strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") >= len;
+    return tyto_text_is_name(id, TYTO_ID_MAX + 1);
 }
 
 void tyto_event_id_format(uint64_t unix_ns, const uint8_t entropy[10],

@@ -3,6 +3,7 @@
  * point into the plain ones, so that packing allocates nothing. */
 #include <string.h>
 
+#include "base/text.h"
 #include "event.pb-c.h"
 #include "proto/event_wire.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "event.pb-c.h"
 #include "proto/event_wire.h"
 

@@ -286,6 +286,70 @@ def make_spectrum_tflite(path):
     return window, mel.T
 
 
+def make_detector_tflite(path):
+    """A single-shot detector of three levels (background and two classes), and a path upwards as
+    pyramids have it. Gives the features with the columns that import adds, scores without the
+    background, boxes, and what the path upwards gives. The picture has a fourth channel, which only
+    the last column reads: where the picture is."""
+    m = Model()
+    picture = fill("detector", (16, 24, 4), 2)
+    x = torch.from_numpy(picture[:, :, :3].copy()).permute(2, 0, 1)[None]
+    image = m.tensor("image", (1, 16, 24, 3))
+
+    def conv(of, x, name, out_c, kernel, stride, act):
+        in_c, in_h, in_w = x.shape[1:]
+        weight = fill("detector." + name, (out_c, kernel, kernel, in_c), 0.5)
+        bias = fill("detector.b." + name, (out_c,), 0.5)
+        h, w = -(-in_h // stride), -(-in_w // stride)
+        out = m.op(3, [of, m.constant("w." + name, weight), m.constant("b." + name, bias)],
+                   m.tensor(name, (1, h, w, out_c)),
+                   {0: ("b", SAME), 1: ("i", stride), 2: ("i", stride), 3: ("b", act)})
+        lost = [max((size - 1) * stride + kernel - old, 0)
+                for size, old in ((h, in_h), (w, in_w))]
+        x = F.pad(x, (lost[1] // 2, lost[1] - lost[1] // 2, lost[0] // 2, lost[0] - lost[0] // 2))
+        y = F.conv2d(x, torch.from_numpy(weight).permute(0, 3, 1, 2), torch.from_numpy(bias),
+                     stride)
+        return out, y.clamp(0, 6) if act == RELU6 else y
+
+    levels, maps = [], []
+    of, y = image, x
+    for i, (wide, shapes) in enumerate(((6, 3), (8, 6), (5, 6))):
+        of, y = conv(of, y, "level%d" % i, wide, 3, 2, RELU6)
+        levels.append((of, y))
+        maps.append([conv(of, y, "%s%d" % (kind, i), shapes * codes, 1, 1, NONE) + (shapes, codes)
+                     for kind, codes in (("classes", 3), ("boxes", 4))])
+    num, outs, heads = 8 * 12 * 3 + 4 * 6 * 6 + 2 * 3 * 6, [], []
+    for kind, name in enumerate(("scores", "boxes")):
+        parts, flat = [], []
+        for i, level in enumerate(maps):
+            of, y, shapes, codes = level[kind]
+            rows = y.shape[2] * y.shape[3] * shapes
+            wanted = m.constant("shape", np.int32([1, rows, codes]))
+            parts.append(m.op(22, [of, wanted], m.tensor("%s_flat%d" % (name, i),
+                                                         (1, rows, codes))))
+            flat.append(y[0].permute(1, 2, 0).reshape(rows, codes))
+        outs.append(m.op(2, parts, m.tensor("raw/" + name, (1, num, codes)),
+                         {0: ("i", 1), 1: ("b", NONE)}))
+        heads.append(torch.cat(flat))
+    size = m.constant("size", np.int32([8, 12]))
+    up = m.op(23, [levels[1][0], size], m.tensor("up", (1, 8, 12, 8)), {3: ("b", 1)})
+    both = m.op(2, [up, levels[0][0]], m.tensor("both", (1, 8, 12, 14)),
+                {0: ("i", -1), 1: ("b", NONE)})
+    m.save(path, [image], outs + [both])
+    up = F.interpolate(levels[1][1], (8, 12), mode="bilinear", align_corners=False)
+
+    columns = torch.full((2, 4, 6), -np.inf)
+    for _, y, shapes, _ in (level[0] for level in maps):
+        best = y[0].reshape(shapes, 3, *y.shape[2:]).amax(0)[1:]
+        fine = best.shape[1] == 8
+        best = F.max_pool2d(best[None], 2)[0] if fine else F.interpolate(best[None], (4, 6))[0]
+        columns = torch.maximum(columns, best)
+    cover = F.avg_pool2d(torch.from_numpy(picture[None, None, :, :, 3].copy()), 4)[0]
+    features = torch.cat([levels[1][1][0], torch.sigmoid(columns), cover])
+    return (features.permute(1, 2, 0).numpy(), heads[0][:, None, 1:].numpy(),
+            heads[1][:, None].numpy(), torch.cat([up, levels[0][1]], 1)[0].permute(1, 2, 0).numpy())
+
+
 def make_custom_tflite(path):
     m = Model()
     image = m.tensor("image", (1, 4, 4, 1))
@@ -309,6 +373,7 @@ def main():
     spectrum = make_spectrum_tflite(at("spectrum.tflite"))
     make_unsupported(at("unsupported.onnx"))
     make_custom_tflite(at("custom.tflite"))
+    detector = make_detector_tflite(at("detector.tflite"))
     blob.write(args.out, "import", [
         ("cnn", run_torch(Cnn, "cnn", (21, 27, 3), at("cnn.onnx"), True), "cnn.onnx"),
         ("flat", run_torch(Flat, "flat", (6, 8, 2), at("flat.onnx"), False), "flat.onnx"),
@@ -319,6 +384,10 @@ def main():
         ("mel", mel, "mel.onnx's bands"),
         ("spectrum_window", spectrum[0], "spectrum.tflite's window"),
         ("spectrum_mel", spectrum[1], "spectrum.tflite's bands"),
+        ("detector", detector[0], "detector.tflite's features, classes and cover"),
+        ("detector_scores", detector[1], "its scores without the background"),
+        ("detector_boxes", detector[2], "its boxes"),
+        ("detector_both", detector[3], "detector.tflite, both"),
     ])
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reads the constants and the operators of a TFLite file (schema v3), enough for
 convolutional encoders. No bounds checks beyond struct's: for files we pinned
-ourselves; the hardened reader is model/import_tflite.c."""
+ourselves; the hardened reader is model/import/tflite/tflite.c."""
 import struct
 
 import numpy as np

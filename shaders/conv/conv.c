@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shaders/conv/conv_shape.h"
+#include "shaders/conv_big_spv.h"
 #include "shaders/conv_group_spv.h"
 #include "shaders/conv_scalar_spv.h"
 #include "shaders/conv_spv.h"
@@ -118,15 +119,18 @@ static enum tyto_err record_gemm(struct tyto_conv *conv, struct tyto_plan *plan,
 /* How x is read and y written: by texels of 4 floats, or float by float. */
 struct way {
     bool x_scalar, y_scalar, y_wide, group;
+    struct tyto_gemm_tile tile; /* of a group */
 };
 
-static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_conv_args *args)
+static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_conv_args *args,
+                         uint32_t num_batches)
 {
     const struct tyto_conv_shape *s = &args->shape;
     struct way way = {.x_scalar = s->in_c % 4 || args->x_offset % 4,
                       .y_scalar = s->out_c % 4 || args->y_offset % 4 ||
                                   (args->residual && args->residual_offset % 4),
-                      .y_wide = tyto_gemm_stores_wide(gpu, args->y_offset, s->out_c)};
+                      .y_wide = tyto_gemm_stores_wide(gpu, args->y_offset, s->out_c),
+                      .tile = tyto_gemm_tile_of(num_batches * s->out_h * s->out_w, s->out_c, 1)};
 
     if (way.y_scalar)
         way.x_scalar = true; /* one variant serves both */
@@ -146,7 +150,7 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
         way.x_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F,
         tyto_gemm_weights_bind_kind(weights), TYTO_BIND_TEXEL_RGBA32F,
         way.y_scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
-    const uint32_t spec[] = {way.group ? GEMM_GROUP_LANE_ROWS : ROWS, act, flags,
+    const uint32_t spec[] = {way.group ? way.tile.lane_rows : ROWS, act, flags,
                              tyto_gemm_shuffles(conv->variants.gpu)};
     struct tyto_kernel_params params = {.name = "conv",
                                         .binds = binds,
@@ -157,6 +161,8 @@ static enum tyto_err get_kernel(struct tyto_conv *conv, const struct tyto_gemm_w
 
     if (way.y_scalar)
         USE_SPIRV(&params, conv_scalar);
+    else if (way.group && way.tile.is_big)
+        USE_SPIRV(&params, conv_big);
     else if (way.group)
         USE_SPIRV(&params, conv_group);
     else if (way.x_scalar && way.y_wide)
@@ -215,13 +221,14 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
         s->pad_top == 0 && s->pad_left == 0 && s->out_h == s->in_h && s->out_w == s->in_w)
         return record_gemm(conv, plan, weights, args, num_batches);
 
-    const struct way way = way_of(conv->variants.gpu, args);
+    const struct way way = way_of(conv->variants.gpu, args, num_batches);
     uint32_t flags = (bias ? GEMM_BIAS : 0) | (args->residual ? GEMM_RESIDUAL : 0) |
                      (args->has_clamp_min ? GEMM_CLAMP_MIN : 0);
     err = get_kernel(conv, weights, way, (uint32_t)args->act, flags, &kernel);
     if (err)
         return err;
-    const uint32_t rows = way.group ? GEMM_GROUP_ROWS : ROWS;
+    const uint32_t rows = way.group ? way.tile.rows : ROWS;
+    const uint32_t cols = way.group ? way.tile.cols : GEMM_PANEL;
     const struct tyto_buf *panels = tyto_gemm_weights_panels(weights);
     const struct conv_push push = push_of(args, num_batches, way.x_scalar);
     const struct tyto_bind binds[] = {{.buf = args->x},
@@ -229,6 +236,6 @@ enum tyto_err tyto_conv_record(struct tyto_conv *conv, struct tyto_plan *plan,
                                       {.buf = bias ? bias : panels},
                                       {.buf = args->residual ? args->residual : args->y},
                                       {.buf = args->y}};
-    return tyto_plan_dispatch(plan, kernel, binds, &push, (s->out_c + GEMM_PANEL - 1) / GEMM_PANEL,
+    return tyto_plan_dispatch(plan, kernel, binds, &push, (s->out_c + cols - 1) / cols,
                               (push.num_pixels + rows - 1) / rows, 1);
 }

@@ -5,8 +5,8 @@
 //   y[b,oy,ox,n] = clamp(act(sum_{i,j,c} x[b, oy*sh+i-pt, ox*sw+j-pl, c] * w[n,i,j,c] + bias[n] + residual[b,oy,ox,n]))
 // x (B, IH, IW, IC), y and residual (B, OH, OW, N) f32; what lies outside x counts as 0
 // w (N, KH, KW, IC) f32 or f16 in gemm's panels: k = (i * KW + j) * IC + c
-// grid     x: panels of 32 output channels, y: ROWS output pixels each (GROUP: 32); 8 lanes
-//          (GROUP: 64)
+// grid     x: panels of 32 output channels, y: ROWS output pixels each; 8 lanes. GROUP: 64 lanes for 32
+//          pixels and a panel; BIG: for 64 pixels and 2 panels
 // limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM;
 //          KH KW IC / 4 + KH KW + KH <= GEMM_MAX_ROUNDS
 // numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
@@ -18,13 +18,14 @@
 
 layout(push_constant) uniform Push { conv_push p; };
 
-#include "shaders/gemm/gemm_tile.glsl"
-
 // A row of the product: one output pixel and the input corner that it sees.
 struct Corner {
     int y, x;
     uint picture; // first element of its picture
 };
+
+#define GROUP_ROW Corner
+#include "shaders/gemm/gemm_tile.glsl"
 
 Corner corner_of(uint pixel)
 {
@@ -112,6 +113,30 @@ vec4 load_x(int at, uint c4)
 }
 #endif
 
+#ifdef GROUP
+uint tile_num_k4()
+{
+    return p.kernel_h * p.kernel_w * p.in_c / 4;
+}
+
+Corner tile_row(uint row)
+{
+    return corner_of(row);
+}
+
+vec4 tile_load(Corner corner, uint k4)
+{
+    uint tap = k4 / (p.in_c / 4);
+
+    return load_x(element_of(corner, tap / p.kernel_w, tap % p.kernel_w, 0), k4 % (p.in_c / 4));
+}
+
+void main()
+{
+    group_tile(p.num_pixels, p.y_offset, p.n, p.r_offset, p.n);
+}
+#else
+
 uint row0;
 uint tap_i = 0, tap_j = 0, tap_c4 = 0; // of the step
 
@@ -125,28 +150,6 @@ vec4 tile_load_row(uint r)
     return load_x(element_of(corner, tap_i, tap_j, 0), tap_c4);
 #endif
 }
-
-#ifdef GROUP
-#include "shaders/gemm/gemm_group.glsl"
-
-vec4 tile_load_at(uint row, uint k4)
-{
-    uint tap = k4 / (p.in_c / 4);
-
-    return load_x(element_of(corner_of(row), tap / p.kernel_w, tap % p.kernel_w, 0),
-                  k4 % (p.in_c / 4));
-}
-
-void main()
-{
-    uint first = gl_WorkGroupID.y * GEMM_GROUP_ROWS;
-
-    tile_clear();
-    group_multiply(first, p.kernel_h * p.kernel_w * p.in_c / 4);
-    tile_finish(first + gl_LocalInvocationID.x / GEMM_LANES * 4, p.num_pixels, p.y_offset, p.n,
-                p.r_offset, p.n);
-}
-#else
 
 void main()
 {

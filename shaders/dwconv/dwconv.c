@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "shaders/dwconv/dwconv_shape.h"
+#include "shaders/dwconv3_group_spv.h"
 #include "shaders/dwconv3_spv.h"
 #include "shaders/dwconv3_store64_spv.h"
 #include "shaders/dwconv3_wide_store64_spv.h"
+#include "shaders/dwconv_group_spv.h"
 #include "shaders/dwconv_scalar_spv.h"
 #include "shaders/dwconv_spv.h"
 #include "shaders/gemm/gemm.h"
@@ -149,7 +151,7 @@ static enum tyto_err check(const struct tyto_dwconv_weights *weights,
 
 /* Which source runs a shape, and how wide. */
 struct way {
-    bool scalar, is_3x3;
+    bool scalar, is_3x3, groups;
     uint32_t item_channels, item_width; /* what one lane owns of an output row */
 };
 
@@ -159,6 +161,7 @@ static struct way way_of(const struct tyto_gpu *gpu, const struct tyto_dwconv_ar
     struct way way = {.item_channels = 4, .item_width = 1};
 
     way.scalar = s->channels % 4 || args->x_offset % 4;
+    way.groups = !way.scalar && tyto_gpu_get_info(gpu)->wants_groups;
     way.is_3x3 = !way.scalar && s->kernel_h == 3 && s->kernel_w == 3 &&
                  s->stride_h == s->stride_w && s->stride_h <= 2 && args->y_offset % 4 == 0;
     if (way.is_3x3) {
@@ -176,8 +179,12 @@ static void choose(const struct tyto_gpu *gpu, struct way way, struct tyto_kerne
 {
     if (way.scalar)
         USE_SPIRV(params, dwconv_scalar);
+    else if (!way.is_3x3 && way.groups)
+        USE_SPIRV(params, dwconv_group);
     else if (!way.is_3x3)
         USE_SPIRV(params, dwconv);
+    else if (way.groups)
+        USE_SPIRV(params, dwconv3_group);
     else if (way.item_channels == 8)
         USE_SPIRV(params, dwconv3_wide_store64);
     else if (tyto_gemm_stores_pairs(gpu))
@@ -252,8 +259,9 @@ enum tyto_err tyto_dwconv_record(struct tyto_dwconv *dwconv, struct tyto_plan *p
                                       {.buf = weights->taps},
                                       {.buf = weights->bias ? weights->bias : weights->taps},
                                       {.buf = args->y}};
+    const uint32_t lanes = way.groups ? DWCONV_GROUP_LANES : DWCONV_LANES;
     const uint32_t num_items =
         divide_up(s->channels, way.item_channels) * divide_up(s->out_w, way.item_width);
-    return tyto_plan_dispatch(plan, kernel, binds, &push, divide_up(num_items, DWCONV_LANES),
+    return tyto_plan_dispatch(plan, kernel, binds, &push, divide_up(num_items, lanes),
                               divide_up(s->out_h, rows), num_batches);
 }

@@ -5,13 +5,17 @@
 //   y[b,oy,ox,c] = clamp(act(sum_{i,j} x[b, oy*sh+i-pt, ox*sw+j-pl, c] * w[i,j,c] + bias[c]))
 // x (B, IH, IW, C), y (B, OH, OW, C), w (KH, KW, C4), bias (C4) f32, C4 = C rounded up to 4
 // what lies outside x counts as 0
-// grid     x: 8 lanes over (ox, c / 4), y: bands of p.rows output rows, z: B
+// grid     x: 8 lanes (GROUP: 64) over (ox, c / 4), y: bands of p.rows output rows, z: B
 // limits   C a multiple of 4, or the scalar variant runs; KH, KW <= CONV_MAX_KERNEL
 // numerics f32 sums in order of (i, j), fused; within 1e-6 * sqrt(KH*KW) of the sum of magnitudes
 #include "shaders/include/tyto.glsl"
 #include "shaders/dwconv/dwconv_shape.h"
 
+#ifdef GROUP
+layout(local_size_x = DWCONV_GROUP_LANES) in;
+#else
 layout(local_size_x = DWCONV_LANES) in;
+#endif
 layout(constant_id = 0) const uint ACT = 0;
 layout(constant_id = 1) const uint FLAGS = 0;
 

@@ -5,7 +5,7 @@
 // by sliding down the picture. Each input row is read once; what it adds to the output rows still
 // open is carried along instead of the row itself.
 // x (B, IH, IW, C), y (B, OH, OW, C), w (9, C), bias (C) f32; what lies outside x counts as 0
-// grid     x: 8 lanes over (WIDTH neighbouring ox, c / (4 TEXELS)), y: bands of p.rows output rows, z: B
+// grid     x: 8 lanes (GROUP: 64) over (WIDTH neighbouring ox, c / (4 TEXELS)), y: bands of p.rows output rows, z: B
 // limits   C a multiple of 4 TEXELS; KH = KW = 3; stride STRIDE
 // TEXELS 2 with STORE64 halves the rounds of lavapipe's store loop once more
 // numerics f32 sums in order of (i, j); within 3e-6 of the sum of magnitudes
@@ -21,7 +21,11 @@
 #endif
 #define COLUMNS (2 * (WIDTH - 1) + 3)
 
+#ifdef GROUP
+layout(local_size_x = DWCONV_GROUP_LANES) in;
+#else
 layout(local_size_x = DWCONV_LANES) in;
+#endif
 layout(constant_id = 0) const uint ACT = 0;
 layout(constant_id = 1) const uint FLAGS = 0;
 layout(constant_id = 2) const uint STRIDE = 1;

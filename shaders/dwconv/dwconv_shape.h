@@ -5,7 +5,9 @@
 
 #include "shaders/conv/conv_shape.h"
 
+/* GROUP is for real GPUs, whose subgroups a group of 8 lanes would leave three quarters idle. */
 #define DWCONV_LANES 8
+#define DWCONV_GROUP_LANES 64
 
 /* x_offset in texels (in floats in the scalar variant), y_offset in floats. */
 struct dwconv_push {

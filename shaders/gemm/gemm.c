@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "shaders/gemm/gemm_shape.h"
+#include "shaders/gemm_big_spv.h"
 #include "shaders/gemm_group_spv.h"
 #include "shaders/gemm_scalar_spv.h"
 #include "shaders/gemm_spv.h"
@@ -12,7 +14,8 @@
 #include "shaders/gemm_wide_store64_spv.h"
 #include "shaders/variants.h"
 
-__extension__ typedef _Float16 half;
+/* Below, a GPU of a hundred and more cores would be half empty with tiles of 64 x 64. */
+enum { BIG_MIN_GROUPS = 400 };
 
 struct tyto_gemm {
     struct tyto_variants variants;
@@ -56,7 +59,7 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 static void put(void *panels, enum tyto_weight_type type, size_t at, float value)
 {
     if (type == TYTO_WEIGHT_F16)
-        ((half *)panels)[at] = (half)value;
+        ((uint16_t *)panels)[at] = tyto_half_from_f32(value);
     else
         ((float *)panels)[at] = value;
 }
@@ -190,8 +193,26 @@ bool tyto_gemm_stores_pairs(const struct tyto_gpu *gpu)
     return !info->wants_groups && info->int64;
 }
 
+static uint32_t divide_up(uint32_t value, uint32_t unit)
+{
+    return (value + unit - 1) / unit;
+}
+
+struct tyto_gemm_tile tyto_gemm_tile_of(uint32_t m, uint32_t n, uint32_t num_batches)
+{
+    const struct tyto_gemm_tile small = {GEMM_GROUP_ROWS(GEMM_SMALL_LANE_ROWS),
+                                         GEMM_SMALL_LANE_ROWS, GEMM_SMALL_PANELS * GEMM_PANEL,
+                                         false};
+    const struct tyto_gemm_tile big = {GEMM_GROUP_ROWS(GEMM_BIG_LANE_ROWS), GEMM_BIG_LANE_ROWS,
+                                       GEMM_BIG_PANELS * GEMM_PANEL, true};
+    const uint64_t num_groups =
+        (uint64_t)divide_up(m, big.rows) * divide_up(n, big.cols) * num_batches;
+
+    return num_groups >= BIG_MIN_GROUPS ? big : small;
+}
+
 static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_weights *weights,
-                                bool scalar, bool wide, const uint32_t spec[4],
+                                bool scalar, bool wide, bool big, const uint32_t spec[4],
                                 const struct tyto_kernel **ret_kernel)
 {
     const enum tyto_bind_kind texel = scalar ? TYTO_BIND_TEXEL_R32F : TYTO_BIND_TEXEL_RGBA32F;
@@ -209,6 +230,9 @@ static enum tyto_err get_kernel(struct tyto_gemm *gemm, const struct tyto_gemm_w
     if (scalar) {
         params.spirv = gemm_scalar_spv;
         params.spirv_bytes = sizeof(gemm_scalar_spv);
+    } else if (big) {
+        params.spirv = gemm_big_spv;
+        params.spirv_bytes = sizeof(gemm_big_spv);
     } else if (tyto_gpu_get_info(gemm->variants.gpu)->wants_groups) {
         params.spirv = gemm_group_spv;
         params.spirv_bytes = sizeof(gemm_group_spv);
@@ -249,11 +273,6 @@ static bool is_whole_texels(const struct tyto_mat *mat)
     return mat->offset % 4 == 0 && mat->row % 4 == 0 && mat->batch % 4 == 0;
 }
 
-static uint32_t divide_up(uint32_t value, uint32_t unit)
-{
-    return (value + unit - 1) / unit;
-}
-
 enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
                                const struct tyto_gemm_weights *weights,
                                const struct tyto_gemm_args *args)
@@ -280,15 +299,16 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
     const bool scalar = weights->n % 4 || !is_whole_texels(&x) || !is_whole_texels(&y) ||
                         (r.buf && !is_whole_texels(&r));
     const bool group = !scalar && tyto_gpu_get_info(gemm->variants.gpu)->wants_groups;
-    const uint32_t lane_rows = group                  ? GEMM_GROUP_LANE_ROWS
+    const struct tyto_gemm_tile tile = tyto_gemm_tile_of(args->m, weights->n, num_batches);
+    const uint32_t lane_rows = group                  ? tile.lane_rows
                                : args->m > GEMM_LANES ? GEMM_MAX_ROWS
                                                       : GEMM_LANES;
-    const uint32_t rows = group ? GEMM_GROUP_ROWS : lane_rows;
+    const uint32_t rows = group ? tile.rows : lane_rows;
     const uint32_t spec[4] = {lane_rows, (uint32_t)args->act, flags,
                               tyto_gemm_shuffles(gemm->variants.gpu)};
     const bool wide = weights->n % 8 == 0 && y.batch % 8 == 0 &&
                       tyto_gemm_stores_wide(gemm->variants.gpu, y.offset, y.row);
-    err = get_kernel(gemm, weights, scalar, wide, spec, &kernel);
+    err = get_kernel(gemm, weights, scalar, wide, group && tile.is_big, spec, &kernel);
     if (err)
         return err;
 
@@ -312,6 +332,7 @@ enum tyto_err tyto_gemm_record(struct tyto_gemm *gemm, struct tyto_plan *plan,
                                       {.buf = weights->bias ? weights->bias : weights->panels},
                                       {.buf = r.buf ? r.buf : y.buf},
                                       {.buf = y.buf}};
-    return tyto_plan_dispatch(plan, kernel, binds, &push, divide_up(weights->n, GEMM_PANEL),
+    return tyto_plan_dispatch(plan, kernel, binds, &push,
+                              divide_up(weights->n, group ? tile.cols : GEMM_PANEL),
                               divide_up(args->m, rows), num_batches);
 }

@@ -5,7 +5,8 @@
 //   y[b,m,n] = clamp(act(sum_k x[b,m,k] * w[n,k] + bias[n] + residual[b,m,n]))
 // x (B, M, K), y (B, M, N), residual (B, M, N) f32 with any row length; w (N, K) f32 or f16 in panels
 // [N/32][K][32] that tyto_gemm_weights_create makes, zero padded to whole panels and K to 4
-// grid     x: panels of 32 columns, y: ROWS rows each (GROUP: 32), z: B; 8 lanes (GROUP: 64)
+// grid     x: panels of 32 columns, y: ROWS rows each, z: B; 8 lanes. GROUP: 64 lanes for 32 rows and a
+//          panel; BIG: for 64 rows and 2 panels
 // limits   1 <= M, N <= GEMM_MAX_DIM, K <= GEMM_MAX_K; rows at multiples of 4 floats and N too, or the scalar
 //          variant runs
 // numerics f32 sums in order of k; within 1e-6 * sqrt(K) relative to the sum of magnitudes
@@ -18,6 +19,7 @@
 
 layout(push_constant) uniform Push { gemm_push p; };
 
+#define GROUP_ROW uint // where it begins
 #include "shaders/gemm/gemm_tile.glsl"
 
 vec4 load_x(uint at, uint k4)
@@ -34,6 +36,30 @@ vec4 load_x(uint at, uint k4)
 #endif
 }
 
+#ifdef GROUP
+uint tile_num_k4()
+{
+    return (p.k + 3) / 4;
+}
+
+uint tile_row(uint row)
+{
+    return p.x_offset + gl_WorkGroupID.z * p.x_batch + min(row, p.m - 1) * p.x_row;
+}
+
+vec4 tile_load(uint row, uint at_k4)
+{
+    return load_x(row, at_k4);
+}
+
+void main()
+{
+    uint b = gl_WorkGroupID.z;
+
+    group_tile(p.m, p.y_offset + b * p.y_batch, p.y_row, p.r_offset + b * p.r_batch, p.r_row);
+}
+#else
+
 uint row0, k4;
 
 uint row_at(uint r)
@@ -45,27 +71,6 @@ vec4 tile_load_row(uint r)
 {
     return load_x(row_at(r), k4);
 }
-
-#ifdef GROUP
-#include "shaders/gemm/gemm_group.glsl"
-
-vec4 tile_load_at(uint row, uint at_k4)
-{
-    row0 = 0;
-    return load_x(row_at(row), at_k4);
-}
-
-void main()
-{
-    uint b = gl_WorkGroupID.z;
-    uint first = gl_WorkGroupID.y * GEMM_GROUP_ROWS;
-
-    tile_clear();
-    group_multiply(first, (p.k + 3) / 4);
-    tile_finish(first + gl_LocalInvocationID.x / GEMM_LANES * 4, p.m, p.y_offset + b * p.y_batch,
-                p.y_row, p.r_offset + b * p.r_batch, p.r_row);
-}
-#else
 
 void main()
 {

@@ -85,4 +85,12 @@ struct tyto_gemm_ref_args {
 void tyto_gemm_ref(const struct tyto_gemm_ref_args *args, float *ret_y);
 double tyto_act_ref(enum tyto_act act, double slope, double x);
 
+/* The tile of y that a group makes where the device wants groups: rows by cols, of which a lane has
+ * lane_rows; big ones where enough of them are left to fill a GPU. */
+struct tyto_gemm_tile {
+    uint32_t rows, lane_rows, cols;
+    bool is_big;
+};
+struct tyto_gemm_tile tyto_gemm_tile_of(uint32_t m, uint32_t n, uint32_t num_batches);
+
 #endif

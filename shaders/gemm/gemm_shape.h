@@ -6,11 +6,16 @@
 #define GEMM_LANES 8
 #define GEMM_PANEL 32    /* columns of y that one group makes: 4 a lane */
 #define GEMM_MAX_ROWS 16 /* rows of y that one group makes, at most */
-/* The variant for real GPUs: 64 lanes make 32 rows and a panel, 4 rows and 4 columns each. */
+/* The variants for real GPUs: 64 lanes make 32 rows and a panel, 4 rows and 4 columns each; or 64
+ * rows and 2 panels, 8 rows and twice 4 columns each (BIG), where that still makes enough groups.
+ */
 #define GEMM_GROUP_LANES 64
-#define GEMM_GROUP_ROWS 32
-#define GEMM_GROUP_LANE_ROWS 4
 #define GEMM_GROUP_K4 4 /* k in shared memory at a time, in fours */
+#define GEMM_SMALL_PANELS 1
+#define GEMM_SMALL_LANE_ROWS 4
+#define GEMM_BIG_PANELS 2
+#define GEMM_BIG_LANE_ROWS 8
+#define GEMM_GROUP_ROWS(lane_rows) ((lane_rows) * (GEMM_GROUP_LANES / GEMM_LANES))
 #define GEMM_MAX_DIM 1048576
 /* Lavapipe ends the loops of a lane, silently, after 65535 rounds of all of them together. */
 #define GEMM_MAX_ROUNDS 65532
@@ -22,6 +27,14 @@
 #define GEMM_CLAMP_MIN 4
 
 #ifdef TYTO_GLSL
+#ifdef BIG
+#define GROUP_PANELS GEMM_BIG_PANELS
+#define GROUP_LANE_ROWS GEMM_BIG_LANE_ROWS
+#else
+#define GROUP_PANELS GEMM_SMALL_PANELS
+#define GROUP_LANE_ROWS GEMM_SMALL_LANE_ROWS
+#endif
+#define GROUP_ROWS GEMM_GROUP_ROWS(GROUP_LANE_ROWS)
 #define GEMM_UINT uint
 #else
 #include <stdint.h>

@@ -7,13 +7,17 @@
 // one step is summed per row over all 4 k before the accumulator goes back to the stack.
 // STORE64 writes pairs of floats as 64-bit words, half the work of lavapipe's store loop. WIDE_STORE64
 // puts two rows side by side first, so that a lane has 8 floats in a row to write: a third less again.
-// GROUP is for real GPUs: see gemm_group.glsl.
+// GROUP is for real GPUs: see gemm_group.glsl, whose tile_row and tile_load the includer defines.
 // SCALAR reads x and residual and writes y float by float: any alignment, any N.
-// Needs before: push constants p with n, slope, clamp_min. The includer defines tile_load_row.
+// Needs before: push constants p with n, slope, clamp_min; for GROUP, GROUP_ROW. The includer defines
+// tile_load_row; for GROUP tile_num_k4 and what gemm_group.glsl asks for.
 
+// The panel that tile_finish writes.
 #ifdef GROUP
+uint tile_panel;
 layout(local_size_x = GEMM_GROUP_LANES) in;
 #else
+#define tile_panel gl_WorkGroupID.x
 layout(local_size_x = GEMM_LANES) in;
 #endif
 layout(constant_id = 0) const uint ROWS = 16;
@@ -54,9 +58,14 @@ void tile_clear()
         acc[r] = vec4(0.0);
 }
 
+#ifdef GROUP
+uint tile_num_k4(); // k of the product, in fours
+#else
 // The 4 k of the current step of row row0 + r.
 vec4 tile_load_row(uint r);
+#endif
 
+#ifndef GROUP
 // xa and xb hold 4 k of the rows: lane l has row l in xa and row l + 8 in xb. w_at is the texel of
 // the lane's first weight.
 void tile_multiply(vec4 xa, vec4 xb, uint w_at)
@@ -80,6 +89,7 @@ void tile_multiply(vec4 xa, vec4 xb, uint w_at)
         }
     }
 }
+#endif
 
 vec4 tile_residual(uint at, uint num)
 {
@@ -125,7 +135,7 @@ void tile_put_two(uint row, uint num_rows, uint y_at, uint y_row, vec4 first, ve
 #else
 void tile_put(uint row, uint num_rows, uint y_at, uint y_row, vec4 v)
 {
-    uint col = gl_WorkGroupID.x * GEMM_PANEL + tile_lane() * 4;
+    uint col = tile_panel * GEMM_PANEL + tile_lane() * 4;
     uint at = y_at + min(row, num_rows - 1) * y_row + col;
 
     if (col >= p.n)
@@ -151,7 +161,7 @@ void tile_put(uint row, uint num_rows, uint y_at, uint y_row, vec4 v)
 // was), so they may be written to its place.
 void tile_finish(uint row0, uint num_rows, uint y_at, uint y_row, uint r_at, uint r_row)
 {
-    uint col = gl_WorkGroupID.x * GEMM_PANEL + tile_lane() * 4;
+    uint col = tile_panel * GEMM_PANEL + tile_lane() * 4;
     uint r_col = min(col, p.n - 1); // columns past the end are read from somewhere, and not written
     vec4 bias = (FLAGS & GEMM_BIAS) != 0 ? texelFetch(bias_tex, int(col / 4)) : vec4(0.0);
 
@@ -179,3 +189,31 @@ void tile_finish(uint row0, uint num_rows, uint y_at, uint y_row, uint r_at, uin
         }
     }
 }
+
+#ifdef GROUP
+#include "shaders/gemm/gemm_group.glsl"
+
+vec4 tile_load_w(uint panel, uint k, uint lane)
+{
+    uint num_k = tile_num_k4() * 4;
+    uint last = (p.n - 1) / GEMM_PANEL;
+
+    return texelFetch(w_tex, int((min(panel, last) * num_k + k) * GEMM_LANES + lane));
+}
+
+// A group's tile, from the product to what is written.
+void group_tile(uint num_rows, uint y_at, uint y_row, uint r_at, uint r_row)
+{
+    uint first = gl_WorkGroupID.y * GROUP_ROWS;
+    uint row0 = first + gl_LocalInvocationID.x / GEMM_LANES * GROUP_LANE_ROWS;
+
+    tile_clear();
+    group_multiply(first, tile_num_k4());
+    [[unroll]] for (uint c = 0; c < GROUP_PANELS; c++) {
+        [[unroll]] for (uint r = 0; r < GROUP_LANE_ROWS; r++)
+            acc[r] = acc[c * GROUP_LANE_ROWS + r];
+        tile_panel = gl_WorkGroupID.x * GROUP_PANELS + c;
+        tile_finish(row0, num_rows, y_at, y_row, r_at, r_row);
+    }
+}
+#endif

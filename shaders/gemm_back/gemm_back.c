@@ -6,13 +6,21 @@
 #include "shaders/drawer.h"
 #include "shaders/gemm_back/gemm_back_shape.h"
 #include "shaders/gemm_back_sum_spv.h"
+#include "shaders/gemm_back_w_big_spv.h"
+#include "shaders/gemm_back_w_group_spv.h"
 #include "shaders/gemm_back_w_spv.h"
 #include "shaders/gemm_back_w_store64_spv.h"
+#include "shaders/gemm_back_x_big_spv.h"
+#include "shaders/gemm_back_x_group_spv.h"
 #include "shaders/gemm_back_x_spv.h"
 #include "shaders/gemm_back_x_store64_spv.h"
 #include "shaders/variants.h"
 
-enum { CHUNK = 2048 }; /* rows that one group sums: fewer sums of sums, still enough groups */
+enum {
+    CHUNK = 2048,         /* rows that one group sums: fewer sums of sums, still enough groups */
+    LEAST_CHUNK_GPU = 64, /* a GPU has more groups to keep busy: shorter sums, so that there are */
+    ENOUGH_GROUPS_GPU = 512, /* as many of the big ones */
+};
 
 struct tyto_gemm_back {
     struct tyto_variants variants;
@@ -57,20 +65,44 @@ static bool sizes_are_sound(uint32_t m, uint32_t n, uint32_t k)
            k <= GEMM_MAX_K && k % 4 == 0;
 }
 
+#define USE_SPIRV(params, name)                                                                    \
+    ((params)->spirv = name##_spv, (params)->spirv_bytes = sizeof(name##_spv))
+
+/* The fast variant of gemm_back_x or _w: the tile is NULL where the device wants no groups. */
+static void use_variant(const struct tyto_gpu *gpu, bool is_w, const struct tyto_gemm_tile *tile,
+                        struct tyto_kernel_params *params)
+{
+    if (tile && tile->is_big && is_w)
+        USE_SPIRV(params, gemm_back_w_big);
+    else if (tile && tile->is_big)
+        USE_SPIRV(params, gemm_back_x_big);
+    else if (tile && is_w)
+        USE_SPIRV(params, gemm_back_w_group);
+    else if (tile)
+        USE_SPIRV(params, gemm_back_x_group);
+    else if (tyto_gemm_stores_pairs(gpu) && is_w)
+        USE_SPIRV(params, gemm_back_w_store64);
+    else if (tyto_gemm_stores_pairs(gpu))
+        USE_SPIRV(params, gemm_back_x_store64);
+    else if (is_w)
+        USE_SPIRV(params, gemm_back_w);
+    else
+        USE_SPIRV(params, gemm_back_x);
+}
+
 enum tyto_err tyto_gemm_back_x_record(struct tyto_gemm_back *op, struct tyto_plan *plan,
                                       const struct tyto_gemm_back_x_args *args)
 {
     static const enum tyto_bind_kind binds_of[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
                                                    TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE};
-    const bool pairs = tyto_gemm_stores_pairs(op->variants.gpu);
-    const uint32_t rows = args->m > GEMM_LANES ? GEMM_MAX_ROWS : GEMM_LANES;
+    const bool groups = tyto_gpu_get_info(op->variants.gpu)->wants_groups;
+    const struct tyto_gemm_tile tile = tyto_gemm_tile_of(args->m, args->k, 1);
+    const uint32_t rows = groups ? tile.rows : args->m > GEMM_LANES ? GEMM_MAX_ROWS : GEMM_LANES;
     const uint32_t extra = args->is_gate ? GEMM_BACK_GATE : GEMM_BACK_ADD;
     const uint32_t spec[3] = {rows, args->extra.buf ? extra : 0,
                               tyto_gemm_shuffles(op->variants.gpu)};
-    const struct tyto_kernel_params params = {
+    struct tyto_kernel_params params = {
         .name = "gemm_back_x",
-        .spirv = pairs ? gemm_back_x_store64_spv : gemm_back_x_spv,
-        .spirv_bytes = pairs ? sizeof(gemm_back_x_store64_spv) : sizeof(gemm_back_x_spv),
         .binds = binds_of,
         .num_binds = 4,
         .push_bytes = sizeof(struct gemm_back_x_push),
@@ -85,6 +117,7 @@ enum tyto_err tyto_gemm_back_x_record(struct tyto_gemm_back *op, struct tyto_pla
         !settle(&w, args->n, args->k) || !settle(&dx, args->m, args->k) ||
         (r.buf && !settle(&r, args->m, args->k)))
         return TYTO_ERR_SHAPE;
+    use_variant(op->variants.gpu, false, groups ? &tile : NULL, &params);
     err = tyto_variants_get(&op->variants, &params, &kernel);
     if (err)
         return err;
@@ -104,18 +137,34 @@ enum tyto_err tyto_gemm_back_x_record(struct tyto_gemm_back *op, struct tyto_pla
     };
     const struct tyto_bind binds[] = {
         {.buf = dy.buf}, {.buf = w.buf}, {.buf = r.buf ? r.buf : dx.buf}, {.buf = dx.buf}};
-    return tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(args->k, GEMM_PANEL),
+    return tyto_plan_dispatch(plan, kernel, binds, &push,
+                              tyto_drawer_groups(args->k, groups ? tile.cols : GEMM_PANEL),
                               tyto_drawer_groups(args->m, rows), 1);
 }
 
-static uint32_t num_parts(uint32_t m)
+/* Rows that one group sums, of a product that makes (n, k); a multiple of 4 whatever the sizes. */
+static uint32_t chunk_of(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
 {
-    return tyto_drawer_groups(m, CHUNK);
+    const uint32_t side = GEMM_BIG_PANELS * GEMM_PANEL;
+    const uint32_t tiles = tyto_drawer_groups(n, side) * tyto_drawer_groups(k, side);
+    uint32_t chunk = CHUNK;
+
+    if (tyto_gpu_get_info(gpu)->wants_groups && tiles > 0) {
+        chunk = tyto_drawer_groups(m, tyto_drawer_groups(ENOUGH_GROUPS_GPU, tiles));
+        chunk = chunk < LEAST_CHUNK_GPU ? LEAST_CHUNK_GPU : chunk;
+    }
+    chunk = chunk < m ? chunk : m;
+    return chunk > 0 ? tyto_drawer_groups(chunk, 4) * 4 : 4;
 }
 
-uint64_t tyto_gemm_back_scratch(uint32_t m, uint32_t n, uint32_t k)
+static uint32_t num_parts(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t parts = num_parts(m);
+    return tyto_drawer_groups(m, chunk_of(gpu, m, n, k));
+}
+
+uint64_t tyto_gemm_back_scratch(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t parts = num_parts(gpu, m, n, k);
 
     return parts > 1 ? (uint64_t)parts * n * ((uint64_t)k + 1) : 0;
 }
@@ -154,16 +203,14 @@ static enum tyto_err record_sum(struct tyto_gemm_back *op, struct tyto_plan *pla
 }
 
 static enum tyto_err get_w_kernel(struct tyto_gemm_back *op, bool bias,
+                                  const struct tyto_gemm_tile *tile,
                                   const struct tyto_kernel **ret_kernel)
 {
     static const enum tyto_bind_kind binds_of[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
                                                    TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
-    const bool pairs = tyto_gemm_stores_pairs(op->variants.gpu);
     const uint32_t spec[2] = {bias, tyto_gemm_shuffles(op->variants.gpu)};
-    const struct tyto_kernel_params params = {
+    struct tyto_kernel_params params = {
         .name = "gemm_back_w",
-        .spirv = pairs ? gemm_back_w_store64_spv : gemm_back_w_spv,
-        .spirv_bytes = pairs ? sizeof(gemm_back_w_store64_spv) : sizeof(gemm_back_w_spv),
         .binds = binds_of,
         .num_binds = 4,
         .push_bytes = sizeof(struct gemm_back_w_push),
@@ -171,15 +218,19 @@ static enum tyto_err get_w_kernel(struct tyto_gemm_back *op, bool bias,
         .num_spec = 2,
     };
 
+    use_variant(op->variants.gpu, true, tile, &params);
     return tyto_variants_get(&op->variants, &params, ret_kernel);
 }
 
 enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_plan *plan,
                                       const struct tyto_gemm_back_w_args *args)
 {
-    const uint32_t parts = num_parts(args->m);
-    const uint64_t scratch = tyto_gemm_back_scratch(args->m, args->n, args->k);
+    const struct tyto_gpu *gpu = op->variants.gpu;
+    const uint32_t parts = num_parts(gpu, args->m, args->n, args->k);
+    const uint64_t scratch = tyto_gemm_back_scratch(gpu, args->m, args->n, args->k);
     const uint32_t num = args->n * args->k;
+    const bool groups = tyto_gpu_get_info(op->variants.gpu)->wants_groups;
+    const struct tyto_gemm_tile tile = tyto_gemm_tile_of(args->n, args->k, parts);
     struct tyto_mat dy = args->dy, x = args->x, dw = args->dw, db = args->db;
     const struct tyto_kernel *kernel = NULL;
     enum tyto_err err = TYTO_OK;
@@ -190,7 +241,7 @@ enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_pla
         (db.buf && !settle(&db, 1, args->n)) || scratch > UINT32_MAX ||
         (scratch > 0 && (!args->scratch || tyto_buf_size_bytes(args->scratch) < scratch * 4)))
         return TYTO_ERR_SHAPE;
-    err = get_w_kernel(op, db.buf != NULL, &kernel);
+    err = get_w_kernel(op, db.buf != NULL, groups ? &tile : NULL, &kernel);
     if (err)
         return err;
 
@@ -201,7 +252,7 @@ enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_pla
         .m = args->m,
         .rows = args->n,
         .n = args->k,
-        .chunk = parts > 1 ? CHUNK : tyto_drawer_groups(args->m, 4) * 4,
+        .chunk = chunk_of(gpu, args->m, args->n, args->k),
         .d_offset = (uint32_t)dy.offset / 4,
         .d_row = dy.row / 4,
         .x_offset = (uint32_t)x.offset / 4,
@@ -215,8 +266,9 @@ enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_pla
                                       {.buf = x.buf},
                                       {.buf = to.buf},
                                       {.buf = bias_to.buf ? bias_to.buf : to.buf}};
-    err = tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(args->k, GEMM_PANEL),
-                             tyto_drawer_groups(args->n, GEMM_BACK_W_ROWS), parts);
+    err = tyto_plan_dispatch(
+        plan, kernel, binds, &push, tyto_drawer_groups(args->k, groups ? tile.cols : GEMM_PANEL),
+        tyto_drawer_groups(args->n, groups ? tile.rows : GEMM_BACK_W_ROWS), parts);
     if (!err && parts > 1)
         err = record_sum(op, plan, args->scratch, 0, num, parts, &dw);
     if (!err && parts > 1 && db.buf)

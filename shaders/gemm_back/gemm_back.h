@@ -39,8 +39,8 @@ struct tyto_gemm_back_w_args {
     const struct tyto_buf *scratch; /* tyto_gemm_back_scratch() floats, overwritten */
 };
 
-/* Floats of scratch that (m, n, k) needs; 0: none. */
-uint64_t tyto_gemm_back_scratch(uint32_t m, uint32_t n, uint32_t k);
+/* Floats of scratch that exactly (m, n, k) needs on this device; 0: none. */
+uint64_t tyto_gemm_back_scratch(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k);
 
 TYTO_MUST_CHECK
 enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_plan *plan,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shaders/drawer.h"
+#include "shaders/image_resize/colour.h"
 #include "shaders/image_resize/image_resize_shape.h"
 #include "shaders/image_resize_cols_spv.h"
 #include "shaders/image_resize_rows_spv.h"
@@ -57,34 +58,11 @@ uint64_t tyto_image_resize_staging_bytes(const struct tyto_frame *frame, uint32_
     return bytes;
 }
 
-static void fill_matrix(const struct tyto_frame *frame, float matrix[12])
-{
-    memset(matrix, 0, 12 * sizeof(*matrix));
-    if (frame->format == TYTO_PIXEL_RGB) {
-        matrix[0] = matrix[5] = matrix[10] = 1.0f;
-        return;
-    }
-    const double kr = frame->bt709 ? 0.2126 : 0.299, kb = frame->bt709 ? 0.0722 : 0.114;
-    const double kg = 1.0 - kr - kb;
-    const double luma = frame->full_range ? 1.0 : 255.0 / 219.0;
-    const double chroma = frame->full_range ? 1.0 : 255.0 / 224.0;
-    const double black = frame->full_range ? 0.0 : 16.0;
-    const double gain[3][2] = {
-        {0.0, 2.0 * (1.0 - kr)},
-        {-2.0 * (1.0 - kb) * kb / kg, -2.0 * (1.0 - kr) * kr / kg},
-        {2.0 * (1.0 - kb), 0.0},
-    };
-    for (int c = 0; c < 3; c++) {
-        matrix[4 * c] = (float)luma;
-        matrix[4 * c + 1] = (float)(gain[c][0] * chroma);
-        matrix[4 * c + 2] = (float)(gain[c][1] * chroma);
-        matrix[4 * c + 3] = (float)(-luma * black - 128.0 * chroma * (gain[c][0] + gain[c][1]));
-    }
-}
-
 static void fill_channels(const struct tyto_image_resize_shape *shape,
                           const struct tyto_frame *frame, struct tyto_image_resize_frame *geometry)
 {
+    const struct tyto_image_resize_rect rect =
+        tyto_image_resize_rect(shape, frame->width, frame->height);
     const uint32_t half = (frame->width + 1) / 2;
     const uint32_t luma_floats = padded(plane_row_bytes(frame, 0));
 
@@ -99,7 +77,7 @@ static void fill_channels(const struct tyto_image_resize_shape *shape,
         geometry->channel_first[c] = first;
         geometry->channel_pitch[c] = rgb ? 3 : chroma && nv12 ? 2 : 1;
         geometry->channel_num[c] = chroma ? half : frame->width;
-        geometry->cols_den[c] = chroma ? 2 * shape->out_w : shape->out_w;
+        geometry->cols_den[c] = chroma ? 2 * rect.width : rect.width;
     }
 }
 
@@ -107,10 +85,13 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
                             const struct tyto_frame *frame, uint8_t *staging, uint64_t offset_bytes,
                             uint32_t out_row, struct tyto_image_resize_frame *ret_geometry)
 {
+    const struct tyto_image_resize_rect rect =
+        tyto_image_resize_rect(shape, frame->width, frame->height);
     struct tyto_image_resize_frame geometry = {
         .out_row = out_row,
         .rows_num = frame->height,
         .cols_num = frame->width,
+        .rect = {rect.left, rect.top, rect.width, rect.height},
     };
     uint8_t *to = staging + offset_bytes;
 
@@ -123,7 +104,7 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
         geometry.plane_stride[i] = stride / TEXEL_BYTES;
         geometry.plane_texels[i] = stride / TEXEL_BYTES;
         geometry.plane_rows[i] = num_rows;
-        geometry.rows_den[i] = i == 0 ? shape->out_h : 2 * shape->out_h;
+        geometry.rows_den[i] = i == 0 ? rect.height : 2 * rect.height;
         geometry.num_texels += stride / TEXEL_BYTES;
         for (uint32_t y = 0; y < num_rows; y++)
             memcpy(to + (size_t)y * stride, frame->planes[i] + (size_t)y * frame->strides_bytes[i],
@@ -131,7 +112,7 @@ void tyto_image_resize_pack(const struct tyto_image_resize_shape *shape,
         to += (size_t)num_rows * stride;
     }
     fill_channels(shape, frame, &geometry);
-    fill_matrix(frame, geometry.matrix);
+    tyto_image_colour(frame, geometry.matrix);
     *ret_geometry = geometry;
 }
 
@@ -196,7 +177,8 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
                                        const struct tyto_image_resize_binds *binds)
 {
     const struct tyto_image_resize_shape *shape = &op->shape;
-    const uint64_t out_floats = (uint64_t)shape->out_h * shape->out_w * 3;
+    const uint32_t channels = tyto_image_resize_channels(shape);
+    const uint64_t out_floats = (uint64_t)shape->out_h * shape->out_w * channels;
 
     if (num_frames == 0 || num_frames > UINT16_MAX || mixed_texels == 0 ||
         mixed_texels % TYTO_IMAGE_RESIZE_BLOCK != 0 ||
@@ -214,6 +196,7 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
     const struct tyto_image_resize_cols_push cols_push = {
         .out_w = shape->out_w,
         .out_h = shape->out_h,
+        .out_c = channels,
         .mixed_texels = mixed_texels,
         .mean = {shape->mean[0], shape->mean[1], shape->mean[2]},
         .scale = {shape->scale[0], shape->scale[1], shape->scale[2]},

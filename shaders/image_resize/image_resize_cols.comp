@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // image_resize_cols - second of two: along the rows, colour, clamp, normalise.
 //   level[c] = sum_x tap(x) * mixed[first[c] + pitch[c] x] / sum_x tap(x)
-//   out[r] = (clamp(matrix[r] . (level, 1), 0, 255) - mean) * scale
-// mixed (F, out_h, 4 mixed_texels) f32, frames (F), out (rows, out_h, out_w, 3) f32
+//   out[r] = (clamp(matrix[r] . (level, 1), 0, 255) - mean) * scale in the picture's rectangle,
+//   0 beside it; out_c = 4: out[3] = 1 in it, 0 beside it
+// mixed (F, out_h, 4 mixed_texels) f32, frames (F), out (rows, out_h, out_w, out_c) f32
 // grid     x: output columns in groups of LANES, y: output rows, ROWS a group, z: frame
 // limits   F and out_h <= maxComputeWorkGroupCount
 // numerics f32 sums of levels 0..255: with the first pass 1e-3 of a level, times scale
@@ -18,7 +19,7 @@ layout(set = 0, binding = 0) uniform textureBuffer mixed;
 layout(set = 0, binding = 1, std430) readonly buffer Frames { tyto_image_resize_frame frames[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Out { float pixels[]; };
 
-// Taps of pixels x..x+3 around the centre of output column ox; 0 outside the row.
+// Taps of pixels x..x+3 around the centre of the rectangle's column ox; 0 outside the row.
 struct Filter {
     uint whole, num;
     float part, width;
@@ -59,11 +60,18 @@ const uint ROWS = TYTO_IMAGE_RESIZE_ROWS;
 
 vec3 level[ROWS];
 
-// Texel of output row r (of the group's) of picture `frame`; rows past the end repeat the last one.
+// Output row r of the group's; rows past the end repeat the last one.
+uint out_row_of(uint r)
+{
+    return min(gl_WorkGroupID.y * ROWS + r, push.out_h - 1);
+}
+
+// Texel of the rectangle's row under output row r of picture `frame`; beside it, of the next one.
 uint row_of(uint frame, uint r)
 {
-    const uint oy = min(gl_WorkGroupID.y * ROWS + r, push.out_h - 1);
-    return (frame * push.out_h + oy) * push.mixed_texels;
+    const int top = int(frames[frame].rect[1]), height = int(frames[frame].rect[3]);
+    const int row = clamp(int(out_row_of(r)) - top, 0, height - 1);
+    return (frame * push.out_h + uint(row)) * push.mixed_texels;
 }
 
 vec4 fetch(uint frame, uint r, uint texel)
@@ -139,8 +147,10 @@ void three_channels(uint frame, uint ox)
 void main()
 {
     // Lanes past the end repeat the last one's work: cheaper than a branch.
-    const uint ox = min(gl_GlobalInvocationID.x, push.out_w - 1);
+    const uint out_x = min(gl_GlobalInvocationID.x, push.out_w - 1);
     const uint frame = gl_WorkGroupID.z;
+    const uint left = frames[frame].rect[0], width = frames[frame].rect[2];
+    const uint ox = uint(clamp(int(out_x) - int(left), 0, int(width) - 1));
 
     if (frames[frame].channel_pitch[0] == 3) {
         three_channels(frame, ox);
@@ -160,11 +170,15 @@ void main()
     const vec3 mean = vec3(push.mean[0], push.mean[1], push.mean[2]);
     const vec3 scale = vec3(push.scale[0], push.scale[1], push.scale[2]);
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
-        const uint oy = min(gl_WorkGroupID.y * ROWS + r, push.out_h - 1);
+        const uint oy = out_row_of(r), y = oy - frames[frame].rect[1];
+        const bool inside = out_x - left < width && y < frames[frame].rect[3]; // no sign: one test
         const vec3 rgb = matrix * vec4(level[r], 1.0);
         const vec3 pixel = (clamp(rgb, vec3(0.0), vec3(255.0)) - mean) * scale;
-        const uint at = ((frames[frame].out_row * push.out_h + oy) * push.out_w + ox) * 3;
+        const uint at = ((frames[frame].out_row * push.out_h + oy) * push.out_w + out_x) *
+                        push.out_c;
         [[unroll]] for (uint i = 0; i < 3; i++)
-            pixels[at + i] = pixel[i];
+            pixels[at + i] = inside ? pixel[i] : 0.0;
+        if (push.out_c == 4)
+            pixels[at + 3] = inside ? 1.0 : 0.0;
     }
 }

@@ -49,14 +49,21 @@ static void yuv_to_rgb(const struct tyto_frame *frame, const double yuv[3], doub
 void tyto_image_resize_ref(const struct tyto_image_resize_shape *shape,
                            const struct tyto_frame *frame, double *out)
 {
+    const struct tyto_image_resize_rect rect =
+        tyto_image_resize_rect(shape, frame->width, frame->height);
+    const uint32_t channels = tyto_image_resize_channels(shape);
     const uint32_t size[2] = {frame->width, frame->height};
     const uint32_t half[2] = {(frame->width + 1) / 2, (frame->height + 1) / 2};
-    const double scale[2] = {(double)frame->width / shape->out_w,
-                             (double)frame->height / shape->out_h};
+    const double scale[2] = {(double)frame->width / rect.width,
+                             (double)frame->height / rect.height};
     const double half_scale[2] = {scale[0] / 2.0, scale[1] / 2.0};
 
-    for (uint32_t oy = 0; oy < shape->out_h; oy++)
-        for (uint32_t ox = 0; ox < shape->out_w; ox++) {
+    for (size_t i = 0; i < (size_t)shape->out_h * shape->out_w * channels; i++)
+        out[i] = 0.0;
+    for (uint32_t oy = 0; oy < rect.height; oy++)
+        for (uint32_t ox = 0; ox < rect.width; ox++) {
+            double *pixel =
+                out + ((size_t)(rect.top + oy) * shape->out_w + rect.left + ox) * channels;
             double yuv[3], rgb[3];
             for (uint32_t c = 0; c < 3; c++) {
                 const uint8_t *const *planes = frame->planes;
@@ -75,8 +82,9 @@ void tyto_image_resize_ref(const struct tyto_image_resize_shape *shape,
                 yuv_to_rgb(frame, yuv, rgb);
             for (uint32_t c = 0; c < 3; c++) {
                 const double level = fmin(fmax(rgb[c], 0.0), 255.0);
-                out[((size_t)oy * shape->out_w + ox) * 3 + c] =
-                    (level - (double)shape->mean[c]) * (double)shape->scale[c];
+                pixel[c] = (level - (double)shape->mean[c]) * (double)shape->scale[c];
             }
+            if (channels == 4)
+                pixel[3] = 1.0;
         }
 }

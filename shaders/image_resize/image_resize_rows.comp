@@ -4,7 +4,7 @@
 //   tap(y) = max(0, 1 - |y + 0.5 - (oy + 0.5) s| / max(s, 1)),  s = input rows per output row
 // staging bytes of all planes (rgba8ui texels), frames (F) geometry,
 // mixed (F, out_h, mixed_texels) vec4 f32: the planes' rows one after the other
-// grid     x: texel columns in blocks of BLOCK, y: output row, z: frame
+// grid     x: texel columns in blocks of BLOCK, y: row of the picture's rectangle, z: frame
 // limits   LANES divides BLOCK; F and out_h <= maxComputeWorkGroupCount
 // numerics f32 sums of levels 0..255: 2e-4 absolute
 // source   PIL's BILINEAR resize
@@ -27,7 +27,7 @@ void main()
 {
     const uint first = gl_WorkGroupID.x * TYTO_IMAGE_RESIZE_BLOCK;
     const uint oy = gl_WorkGroupID.y, frame = gl_WorkGroupID.z;
-    if (first >= frames[frame].num_texels)
+    if (first >= frames[frame].num_texels || oy >= frames[frame].rect[3])
         return;
 
     // A block lies in one plane: rows are padded to whole blocks.

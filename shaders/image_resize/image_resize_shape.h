@@ -33,14 +33,15 @@ struct tyto_image_resize_frame {
     uint32_t out_row;
     uint32_t num_texels; /* of the concatenated rows */
     uint32_t rows_num, cols_num;
+    uint32_t rect[4]; /* left, top, width, height of the picture in the output */
 };
 
 struct tyto_image_resize_rows_push {
-    uint32_t out_h, mixed_texels; /* room for one concatenated row */
+    uint32_t out_h, mixed_texels; /* room for rows of one picture, for one concatenated row */
 };
 
 struct tyto_image_resize_cols_push {
-    uint32_t out_w, out_h, mixed_texels;
+    uint32_t out_w, out_h, out_c, mixed_texels;
     float mean[3], scale[3];
 };
 

@@ -86,7 +86,7 @@ static enum tyto_err make_bufs(struct tyto_info_nce *op, struct tyto_gpu *gpu)
 {
     const struct tyto_info_nce_shape *shape = &op->shape;
     const uint32_t stride = op->push.row_stride;
-    const uint64_t scratch = tyto_gemm_back_scratch(shape->rows, stride, shape->width);
+    const uint64_t scratch = tyto_gemm_back_scratch(gpu, shape->rows, stride, shape->width);
     enum tyto_err err = TYTO_OK;
 
 #define MAKE_BUF(name, width)                                                                      \

@@ -100,10 +100,12 @@ enum tyto_err tyto_pool_record(struct tyto_pool *op, struct tyto_plan *plan,
         .pad_left = shape->pad_left,
         .out_pitch = shape->out_pitch ? shape->out_pitch : shape->channels,
         .out_first = shape->out_first,
+        .out_item = shape->out_item,
     };
     const uint64_t row_floats = (uint64_t)shape->in_w * shape->channels;
     if (!tyto_drawer_fits(in, shape->batch, shape->in_h, row_floats) ||
-        !tyto_drawer_fits(out, shape->batch, num_places, push.out_pitch))
+        !tyto_drawer_fits(out, (uint64_t)shape->out_item + shape->batch, num_places,
+                          push.out_pitch))
         return TYTO_ERR_SHAPE;
 
     const bool wide = push.channels % 4 == 0 && push.out_pitch % 4 == 0 && push.out_first % 4 == 0;

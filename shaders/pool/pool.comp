@@ -3,7 +3,8 @@
 //   max  out[b,p,c] = max over the window of in[b,y,x,c]
 //   avg  out[b,p,c] = sum / number of values inside the picture
 //   std  out[b,p,c] = sqrt(avg of (in - avg)^2), population
-// in (B, H, W, C) f32, out rows of C floats, out_pitch apart, from out_first on; p = (oy, ox)
+// in (B, H, W, C) f32, out rows of C floats, out_pitch apart, from out_first of
+//                  item out_item on; p = (oy, ox)
 // grid     x: channels (four a lane if all counts allow) of all places in groups of LANES, y: b
 // limits   every window touches the picture; groups and B <= maxComputeWorkGroupCount[0, 1]; windows of at most
 //          MAX_WINDOW values, because lavapipe ends a kernel's loops after 65535 rounds in all
@@ -61,7 +62,8 @@ void main()
             }
         result = sqrt(squares / num);
     }
-    const uint at = push.out_first + (b * push.num_places + place) * push.out_pitch + c;
+    const uint at = push.out_first +
+                    ((push.out_item + b) * push.num_places + place) * push.out_pitch + c;
     [[unroll]] for (uint i = 0; i < STEP; i++)
         pooled[at + i] = result[i];
 }

@@ -19,6 +19,7 @@ struct tyto_pool_shape {
     uint32_t pad_top, pad_left; /* less than the kernel */
     uint32_t out_pitch;         /* floats between places of the output; 0: channels */
     uint32_t out_first;         /* floats before the first */
+    uint32_t out_item;          /* items of the output before the first */
 };
 
 /* Whether counts are positive, every window touches the picture, and outputs do not overlap. */
@@ -30,7 +31,7 @@ struct tyto_pool;
 TYTO_MUST_CHECK
 enum tyto_err tyto_pool_create(struct tyto_gpu *gpu, struct tyto_pool **ret_op);
 void tyto_pool_destroy(struct tyto_pool **op);
-/* in (B, H, W, C), out (B, out_h, out_w, out_pitch) f32. Op and buffers are borrowed
+/* in (B, H, W, C), out (out_item + B, out_h, out_w, out_pitch) f32. Op and buffers are borrowed
  * until the plan is destroyed. TYTO_ERR_SHAPE when the shape does not pass its check or
  * a buffer is too small; then nothing is recorded. */
 TYTO_MUST_CHECK

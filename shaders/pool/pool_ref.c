@@ -36,7 +36,8 @@ void tyto_pool_ref(const struct tyto_pool_shape *shape, const float *in, double 
             for (uint32_t ox = 0; ox < shape->out_w; ox++)
                 for (uint32_t c = 0; c < shape->channels; c++) {
                     const float *at = in + b * picture + c;
-                    const size_t place = ((size_t)b * shape->out_h + oy) * shape->out_w + ox;
+                    const size_t item = (size_t)shape->out_item + b;
+                    const size_t place = (item * shape->out_h + oy) * shape->out_w + ox;
                     double result = pool_at(shape, at, oy, ox, 0.0, false);
                     if (shape->mode == TYTO_POOL_MODE_STD)
                         result = sqrt(pool_at(shape, at, oy, ox, result, true));

@@ -24,6 +24,7 @@ struct tyto_pool_push {
     uint32_t pad_top, pad_left;
     uint32_t out_pitch; /* floats between the places' outputs */
     uint32_t out_first; /* floats before the first */
+    uint32_t out_item;  /* items before the first */
 };
 
 #endif

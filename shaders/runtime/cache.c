@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
+#include "base/hash.h"
+#include "files/replace.h"
 #include "shaders/runtime/vk.h"
 
 enum { UUID_BYTES = 16, MAX_CACHE_BYTES = 64 << 20 };
@@ -23,15 +26,6 @@ struct head {
     uint64_t sum;
 };
 
-static uint64_t sum_of(const uint8_t *data, size_t size_bytes)
-{
-    uint64_t sum = 0xcbf29ce484222325ull; /* FNV-1a */
-
-    for (size_t i = 0; i < size_bytes; i++)
-        sum = (sum ^ data[i]) * 0x100000001b3ull;
-    return sum;
-}
-
 static bool read_all(int fd, void *data, size_t size_bytes)
 {
     size_t done = 0;
@@ -44,22 +38,6 @@ static bool read_all(int fd, void *data, size_t size_bytes)
         if (got <= 0)
             return false;
         done += (size_t)got;
-    }
-    return true;
-}
-
-static bool write_all(int fd, const void *data, size_t size_bytes)
-{
-    size_t done = 0;
-
-    while (done < size_bytes) {
-        ssize_t put = write(fd, (const uint8_t *)data + done, size_bytes - done);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return false;
-        done += (size_t)put;
     }
     return true;
 }
@@ -82,7 +60,7 @@ static void load(const char *path, const uint8_t *driver_uuid, const uint8_t *ca
         head.size_bytes <= MAX_CACHE_BYTES) {
         data = malloc(head.size_bytes);
         if (data && read_all(fd, data, head.size_bytes) &&
-            sum_of(data, head.size_bytes) == head.sum) {
+            tyto_hash(TYTO_HASH_INIT, data, head.size_bytes) == head.sum) {
             *ret_data = data;
             *ret_bytes = head.size_bytes;
             data = NULL;
@@ -90,21 +68,6 @@ static void load(const char *path, const uint8_t *driver_uuid, const uint8_t *ca
     }
     free(data);
     (void)close(fd);
-}
-
-static void make_dirs(const char *dir)
-{
-    char path[4096];
-    int len = snprintf(path, sizeof(path), "%s", dir);
-
-    if (len <= 0 || (size_t)len >= sizeof(path))
-        return;
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0755);
-        *slash = '/';
-    }
-    (void)mkdir(path, 0755);
 }
 
 static char *path_of(const char *dir, const uint8_t *driver_uuid)
@@ -130,13 +93,13 @@ enum tyto_err tyto_cache_init(struct tyto_gpu *gpu, const char *dir, const uint8
     memcpy(gpu->driver_uuid, driver_uuid, UUID_BYTES);
     memcpy(gpu->cache_uuid, cache_uuid, UUID_BYTES);
     if (dir) {
-        make_dirs(dir);
+        (void)!tyto_folder_make(dir, 0755); /* without it, nothing is kept */
         gpu->cache_path = path_of(dir, driver_uuid);
         if (!gpu->cache_path)
             return TYTO_ERR_NOMEM;
         load(gpu->cache_path, driver_uuid, cache_uuid, &data, &size_bytes);
     }
-    gpu->cache_sum = data ? sum_of(data, size_bytes) : 0;
+    gpu->cache_sum = data ? tyto_hash(TYTO_HASH_INIT, data, size_bytes) : 0;
     info.initialDataSize = size_bytes;
     info.pInitialData = data;
     result = vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->cache);
@@ -152,24 +115,17 @@ enum tyto_err tyto_cache_init(struct tyto_gpu *gpu, const char *dir, const uint8
 static void save(const struct tyto_gpu *gpu, const uint8_t *data, size_t size_bytes, uint64_t sum)
 {
     struct head head = {.size_bytes = size_bytes, .sum = sum};
-    char *temp = NULL;
-    int fd = -1;
-    bool good = false;
+    struct tyto_replace *replace = NULL;
 
     memcpy(head.magic, magic, sizeof(magic));
     memcpy(head.driver_uuid, gpu->driver_uuid, UUID_BYTES);
     memcpy(head.cache_uuid, gpu->cache_uuid, UUID_BYTES);
-    if (asprintf(&temp, "%s.XXXXXX", gpu->cache_path) < 0)
+    if (tyto_replace_begin(gpu->cache_path, 0600, &replace))
         return;
-    fd = mkostemp(temp, O_CLOEXEC);
-    if (fd >= 0) {
-        good =
-            write_all(fd, &head, sizeof(head)) && write_all(fd, data, size_bytes) && fsync(fd) == 0;
-        good = close(fd) == 0 && good;
-        if (!good || rename(temp, gpu->cache_path) != 0)
-            (void)unlink(temp);
-    }
-    free(temp);
+    if (tyto_replace_write(replace, &head, sizeof(head)) ||
+        tyto_replace_write(replace, data, size_bytes))
+        tyto_replace_abandon(&replace);
+    (void)!tyto_replace_commit(&replace); /* without it, pipelines are compiled again */
 }
 
 void tyto_cache_finish(struct tyto_gpu *gpu)
@@ -184,7 +140,7 @@ void tyto_cache_finish(struct tyto_gpu *gpu)
         size_bytes > 0 && size_bytes <= MAX_CACHE_BYTES)
         data = malloc(size_bytes);
     if (data && vkGetPipelineCacheData(gpu->device, gpu->cache, &size_bytes, data) == VK_SUCCESS) {
-        uint64_t sum = sum_of(data, size_bytes);
+        uint64_t sum = tyto_hash(TYTO_HASH_INIT, data, size_bytes);
 
         if (sum != gpu->cache_sum)
             save(gpu, data, size_bytes, sum);

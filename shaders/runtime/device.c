@@ -10,38 +10,6 @@ static const uint64_t default_wait_ns = 2000000000ull;
 /* Kernels on the CPU wait for their turn like any other thread of a busy machine. */
 static const uint64_t default_cpu_wait_ns = 30000000000ull;
 
-enum tyto_err tyto_vk_err(struct tyto_gpu *gpu, VkResult result)
-{
-    switch ((int)result) {
-    case VK_SUCCESS:
-        return TYTO_OK;
-    case VK_ERROR_OUT_OF_HOST_MEMORY:
-    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
-    case VK_ERROR_OUT_OF_POOL_MEMORY:
-    case VK_ERROR_FRAGMENTED_POOL:
-    case VK_ERROR_FRAGMENTATION:
-    case VK_ERROR_TOO_MANY_OBJECTS:
-        return TYTO_ERR_NOMEM;
-    case VK_ERROR_DEVICE_LOST:
-        if (gpu)
-            gpu->lost = true;
-        return TYTO_ERR_DEVICE_LOST;
-    case VK_TIMEOUT:
-    case VK_NOT_READY:
-        return TYTO_ERR_TIMEOUT;
-    case VK_ERROR_INCOMPATIBLE_DRIVER:
-    case VK_ERROR_INITIALIZATION_FAILED:
-        return TYTO_ERR_NO_DEVICE;
-    case VK_ERROR_LAYER_NOT_PRESENT:
-    case VK_ERROR_EXTENSION_NOT_PRESENT:
-    case VK_ERROR_FEATURE_NOT_PRESENT:
-    case VK_ERROR_FORMAT_NOT_SUPPORTED:
-        return TYTO_ERR_UNSUPPORTED;
-    default:
-        return TYTO_ERR_INTERNAL;
-    }
-}
-
 static VKAPI_ATTR VkBool32 VKAPI_CALL
 on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity, VkDebugUtilsMessageTypeFlagsEXT types,
            const VkDebugUtilsMessengerCallbackDataEXT *message, void *user)
@@ -176,13 +144,15 @@ static enum tyto_err open_gpu(struct tyto_gpu *gpu, const struct tyto_gpu_params
         gpu->info.fp16_storage = gpu->info.fp16_math = gpu->info.int64 = gpu->info.coop_matrix =
             false;
     if (!err && params->as_gpu)
-        gpu->info.wants_groups = true;
+        gpu->info.wants_groups = gpu->as_gpu = true;
     if (!err)
         err = create_device(gpu, params->minimal);
     if (!err)
         err = create_pool(gpu);
     if (err)
         return err;
+    if (params->timestamps || params->profile)
+        gpu->tick_ns = tyto_vk_tick_ns(gpu->physical, gpu->queue_family);
     vkGetPhysicalDeviceProperties2(gpu->physical, &props);
     memcpy(gpu->max_group_count, props.properties.limits.maxComputeWorkGroupCount,
            sizeof(gpu->max_group_count));

@@ -56,8 +56,9 @@ struct tyto_gpu_params {
     const char *cache_dir;    /* where the pipeline cache is kept; NULL: not kept */
     bool validate;            /* turn the validation layer on when it is installed */
     bool minimal;             /* use no optional feature: the poorest device there is, for tests */
-    bool as_gpu;              /* wants_groups on a software driver too, for tests */
+    bool as_gpu;              /* wants_groups, unmapped DEVICE memory: a GPU's ways, for tests */
     bool profile;             /* plans run command by command, and time each: tyto_plan_part */
+    bool timestamps;          /* plans ask the device for its own time: tyto_plan_device_ns */
     uint64_t wait_timeout_ns; /* bound on every wait; 0: 2 s, on a software driver 30 s */
     const struct tyto_log *log;
 };
@@ -169,12 +170,18 @@ enum tyto_err tyto_plan_finish(struct tyto_plan *plan);
 TYTO_MUST_CHECK
 enum tyto_err tyto_plan_run(struct tyto_plan *plan);
 
+/* What the last run took by the device's own clock, without submission and wait: first command's
+ * begin to last one's end. 0 before the first run, without timestamps in the gpu's params, with a
+ * profile, and on software drivers (lavapipe takes its timestamps when all is done). */
+uint64_t tyto_plan_device_ns(const struct tyto_plan *plan);
+
 /* One command of a plan, with profile in the gpu's params. */
 struct tyto_plan_part {
     const char *name;   /* the kernel's; borrowed until the plan is destroyed */
     uint32_t groups[3]; /* 0: a copy */
     uint64_t best_ns;   /* of all runs: CPU time of the process on a software driver, which other
-                           programs disturb less, else from submission to the end */
+                           programs disturb less, else by the device's own clock where it has one
+                           and from submission to the end where not */
 };
 /* False when there is no command idx, or no profile. */
 bool tyto_plan_part(const struct tyto_plan *plan, uint32_t idx, struct tyto_plan_part *ret_part);

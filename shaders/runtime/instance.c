@@ -74,6 +74,20 @@ bool tyto_vk_find_queue_family(VkPhysicalDevice physical, uint32_t *ret_family)
     return false;
 }
 
+double tyto_vk_tick_ns(VkPhysicalDevice physical, uint32_t family)
+{
+    VkQueueFamilyProperties families[32];
+    VkPhysicalDeviceProperties props;
+    uint32_t num = 32;
+
+    vkGetPhysicalDeviceProperties(physical, &props);
+    vkGetPhysicalDeviceQueueFamilyProperties(physical, &num, families);
+    if (kind_of(props.deviceType) == TYTO_GPU_KIND_CPU || family >= num ||
+        families[family].timestampValidBits < 64)
+        return 0; /* fewer bits may wrap: such a device is timed from the host */
+    return (double)props.limits.timestampPeriod;
+}
+
 static bool has_texel_formats(VkPhysicalDevice physical)
 {
     for (int kind = 0; kind < TYTO_VK_NUM_BIND_KINDS; kind++) {

@@ -39,6 +39,8 @@ struct tyto_plan {
     struct part *parts;
     uint32_t num_parts, cap_parts;
     VkFence fence;
+    VkQueryPool stamps; /* begin and end; null without timestamps */
+    uint64_t device_ns;
     struct set_pool *pools;
     struct view *views;
     uint32_t num_views, cap_views;
@@ -60,7 +62,41 @@ static enum tyto_err begin_cmd(struct tyto_plan *plan)
 
     if (!err)
         err = tyto_vk_err(gpu, vkBeginCommandBuffer(plan->cmd, &begin));
+    if (!err && plan->stamps) {
+        vkCmdResetQueryPool(plan->cmd, plan->stamps, 0, 2);
+        vkCmdWriteTimestamp(plan->cmd, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, plan->stamps, 0);
+    }
     return err;
+}
+
+static enum tyto_err end_cmd(struct tyto_plan *plan)
+{
+    if (plan->stamps)
+        vkCmdWriteTimestamp(plan->cmd, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, plan->stamps, 1);
+    return tyto_vk_err(plan->gpu, vkEndCommandBuffer(plan->cmd));
+}
+
+static enum tyto_err create_stamps(struct tyto_plan *plan)
+{
+    const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                        .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                        .queryCount = 2};
+
+    if (plan->gpu->tick_ns <= 0)
+        return TYTO_OK;
+    return tyto_vk_err(plan->gpu, vkCreateQueryPool(plan->gpu->device, &info, NULL, &plan->stamps));
+}
+
+/* What a command that has been waited for took by the device's clock; 0: it does not say. */
+static uint64_t read_stamps(const struct tyto_plan *plan)
+{
+    uint64_t ticks[2] = {0};
+
+    if (!plan->stamps ||
+        vkGetQueryPoolResults(plan->gpu->device, plan->stamps, 0, 2, sizeof(ticks), ticks,
+                              sizeof(*ticks), VK_QUERY_RESULT_64_BIT) != VK_SUCCESS)
+        return 0;
+    return (uint64_t)((double)(ticks[1] - ticks[0]) * plan->gpu->tick_ns);
 }
 
 enum tyto_err tyto_plan_create(struct tyto_gpu *gpu, const char *name, struct tyto_plan **ret_plan)
@@ -76,7 +112,9 @@ enum tyto_err tyto_plan_create(struct tyto_gpu *gpu, const char *name, struct ty
         return TYTO_ERR_NOMEM;
     plan->gpu = gpu;
     (void)snprintf(plan->name, sizeof(plan->name), "%s", name ? name : "?");
-    err = begin_cmd(plan);
+    err = create_stamps(plan);
+    if (!err)
+        err = begin_cmd(plan);
     if (!err)
         err = tyto_vk_err(gpu, vkCreateFence(gpu->device, &fence_info, NULL, &plan->fence));
     if (err) {
@@ -109,6 +147,8 @@ void tyto_plan_destroy(struct tyto_plan **plan_ptr)
     free(plan->views);
     if (plan->fence && !hung)
         vkDestroyFence(device, plan->fence, NULL);
+    if (plan->stamps && !hung)
+        vkDestroyQueryPool(device, plan->stamps, NULL);
     for (uint32_t i = 0; i < plan->num_parts && !hung; i++)
         if (plan->parts[i].cmd != plan->cmd)
             vkFreeCommandBuffers(device, plan->gpu->pool, 1, &plan->parts[i].cmd);
@@ -296,7 +336,7 @@ static enum tyto_err begin_part(struct tyto_plan *plan, const char *name, uint32
         plan->cap_parts = cap;
     }
     if (plan->num_parts > 0) {
-        err = tyto_vk_err(plan->gpu, vkEndCommandBuffer(plan->cmd));
+        err = end_cmd(plan);
         if (!err)
             err = begin_cmd(plan);
     }
@@ -386,7 +426,7 @@ enum tyto_err tyto_plan_finish(struct tyto_plan *plan)
                          VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                          VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 1,
                          &memory, 0, NULL, 0, NULL);
-    err = tyto_vk_err(plan->gpu, vkEndCommandBuffer(plan->cmd));
+    err = end_cmd(plan);
     if (!err)
         plan->finished = true;
     return err;
@@ -410,7 +450,10 @@ static enum tyto_err run_parts(struct tyto_plan *plan, uint64_t wait_ns)
         const uint64_t begin_ns = part_clock_ns(plan->gpu);
 
         err = tyto_vk_submit_wait(plan->gpu, part->cmd, plan->fence, wait_ns);
-        const uint64_t took_ns = part_clock_ns(plan->gpu) - begin_ns;
+        uint64_t took_ns = part_clock_ns(plan->gpu) - begin_ns;
+
+        if (!err && plan->stamps)
+            took_ns = read_stamps(plan);
 
         if (took_ns < part->told.best_ns)
             part->told.best_ns = took_ns;
@@ -442,6 +485,13 @@ enum tyto_err tyto_plan_run(struct tyto_plan *plan)
     if (err)
         tyto_log_write(plan->gpu->log, TYTO_LOG_DEBUG, "shaders", "plan %s: %s", plan->name,
                        tyto_err_text(err));
+    else if (plan->num_parts == 0)
+        plan->device_ns = read_stamps(plan);
     plan->was_run = true;
     return err;
+}
+
+uint64_t tyto_plan_device_ns(const struct tyto_plan *plan)
+{
+    return plan->device_ns;
 }

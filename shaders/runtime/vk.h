@@ -50,6 +50,8 @@ struct tyto_gpu {
     bool subgroup_size_control;
     bool validating;
     bool profile;
+    bool as_gpu;    /* a software driver whose device memory is hidden, as a real GPU's is */
+    double tick_ns; /* of the device's clock; 0: no timestamps are taken */
     bool lost;
     bool hung; /* a wait ran out: the work may still run, so nothing is destroyed any more */
     atomic_uint_fast64_t num_messages;
@@ -99,6 +101,8 @@ VkResult tyto_vk_create_instance(bool validate, VkInstance *ret_instance);
 bool tyto_vk_has_validation(void); /* whether the layer is installed */
 bool tyto_vk_has_extension(VkPhysicalDevice physical, const char *name);
 bool tyto_vk_find_queue_family(VkPhysicalDevice physical, uint32_t *ret_family);
+/* Nanoseconds a tick of the queue family's timestamps; 0 where it takes none worth having. */
+double tyto_vk_tick_ns(VkPhysicalDevice physical, uint32_t family);
 /* Links the structures of *feats, all features off. */
 void tyto_vk_chain_features(struct tyto_vk_features *feats, bool subgroup_size);
 /* Sets physical and info of the gpu, whose instance exists, by tyto_gpu_params.device. */

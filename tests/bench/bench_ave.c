@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "trainer/data/ave.h"
+#include "trainer/data/ave/ave.h"
 
 static uint32_t random_below(uint64_t *state, uint32_t limit)
 {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "shaders/gemm/gemm.h"
+#include "tests/check/check.h"
 
 enum { NUM_DISPATCHES = 1000, NUM_RUNS = 30 };
 
@@ -62,12 +63,18 @@ int main(void)
         free_us = run(&rig, NUM_DISPATCHES, true);
         failed = one_us < 0 || many_us < 0 || free_us < 0;
     }
-    if (!failed)
+    if (!failed) {
+        check_tell_time("submit and wait", one_us * 1e-3);
+        check_tell_time("each further tiny dispatch, with a barrier",
+                        (many_us - one_us) * 1e-3 / (NUM_DISPATCHES - 1));
+        check_tell_time("each further tiny dispatch, without",
+                        (free_us - one_us) * 1e-3 / (NUM_DISPATCHES - 1));
         printf("%s, LP_NUM_THREADS=%s: submit and wait %.1f us; each further tiny dispatch %.2f "
                "us, %.2f us without a barrier\n",
                tyto_gpu_get_info(rig.gpu)->name, getenv("LP_NUM_THREADS"), one_us,
                (many_us - one_us) / (NUM_DISPATCHES - 1),
                (free_us - one_us) / (NUM_DISPATCHES - 1));
+    }
     tyto_buf_destroy(&rig.y);
     tyto_buf_destroy(&rig.x);
     tyto_gemm_weights_destroy(&rig.weights);

@@ -3,22 +3,21 @@
  *   bench_encoder [MODELS_DIR]
  * Encoder files come from MODELS_DIR, $TYTO_MODELS_DIR or where scripts/setup puts
  * them. Without them MobileNetV2's shapes with made-up weights stand for the
- * network. Best and median wall time, and CPU time of all threads, an item. */
+ * network. A real GPU is timed with a batch of 24 as well, what one item costs is a 24th of it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "model/encoder.h"
-#include "model/graph_file.h"
-#include "model/image_resize_cpu.h"
-#include "model/log_mel_cpu.h"
+#include "model/encoder/encoder.h"
+#include "model/encoder/log_mel_cpu.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/graph/file.h"
 #include "tests/bench/mobilenet.h"
+#include "tests/check/check.h"
 
-enum { NUM_RUNS = 40, WIDTH = 1280, HEIGHT = 720, SAMPLES = 16000 };
+enum { MAX_BATCH = 24, WIDTH = 1280, HEIGHT = 720, SAMPLES = 16000 };
 
 static uint8_t picture[WIDTH * HEIGHT * 3];
 static float sound[SAMPLES];
@@ -33,35 +32,22 @@ static void must(enum tyto_err err, const char *what)
     exit(1);
 }
 
-static uint64_t process_cpu_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * TYTO_NS_PER_S + (uint64_t)now.tv_nsec;
-}
+struct job {
+    const char *name;
+    run_fn *run;
+    void *user;
+};
 
-static int compare(const void *a, const void *b)
+static void run_job(void *user)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const struct job *job = user;
+    must(job->run(job->user), job->name);
 }
 
 static void bench(const char *name, run_fn *run, void *user)
 {
-    double wall[NUM_RUNS], cpu[NUM_RUNS];
-
-    must(run(user), name);
-    must(run(user), name);
-    for (int i = 0; i < NUM_RUNS; i++) {
-        const uint64_t wall_ns = tyto_clock_mono_ns(), cpu_ns = process_cpu_ns();
-        must(run(user), name);
-        cpu[i] = (double)(process_cpu_ns() - cpu_ns) * 1e-6;
-        wall[i] = (double)(tyto_clock_mono_ns() - wall_ns) * 1e-6;
-    }
-    qsort(wall, NUM_RUNS, sizeof(*wall), compare);
-    qsort(cpu, NUM_RUNS, sizeof(*cpu), compare);
-    printf("%-44s wall best %7.2f ms  median %7.2f ms   CPU best %7.2f ms\n", name, wall[0],
-           wall[NUM_RUNS / 2], cpu[0]);
+    struct job job = {name, run, user};
+    (void)check_bench_call(name, run_job, &job, 0);
 }
 
 static struct tyto_frame frame_of(enum tyto_pixel_format format)
@@ -146,67 +132,89 @@ static const char *exec_name(enum tyto_exec exec)
     return exec == TYTO_EXEC_VULKAN ? "Vulkan" : "CPU executor, 1 thread";
 }
 
+struct network {
+    struct tyto_executor *exec;
+    uint32_t batch;
+};
+
 static enum tyto_err run_network(void *user)
 {
-    return tyto_executor_run(user, 1);
+    const struct network *network = user;
+    return tyto_executor_run(network->exec, network->batch);
 }
 
 static void bench_network(struct tyto_gpu *gpu, const struct tyto_graph *graph, enum tyto_exec kind,
-                          const char *what)
+                          uint32_t batch, const char *what)
 {
     char name[128];
-    struct tyto_executor *exec = NULL;
+    struct network network = {.batch = batch};
     const struct tyto_executor_params params = {
-        .graph = graph, .gpu = gpu, .exec = kind, .max_batch = 1, .num_threads = 1};
+        .graph = graph, .gpu = gpu, .exec = kind, .max_batch = batch, .num_threads = 1};
 
-    must(tyto_executor_create(&params, &exec), what);
-    (void)snprintf(name, sizeof(name), "%s, %s", what, exec_name(kind));
-    bench(name, run_network, exec);
-    tyto_executor_destroy(&exec);
+    must(tyto_executor_create(&params, &network.exec), what);
+    (void)snprintf(name, sizeof(name), "%s, batch of %u, %s", what, batch, exec_name(kind));
+    bench(name, run_network, &network);
+    tyto_executor_destroy(&network.exec);
 }
+
+struct encoders {
+    struct tyto_visual *visual;
+    struct tyto_audio *audio;
+    uint32_t batch;
+};
 
 static enum tyto_err run_visual(void *user)
 {
-    const struct tyto_frame frame = frame_of(TYTO_PIXEL_NV12);
-    return tyto_visual_run(user, &frame, 1);
+    const struct encoders *encoders = user;
+    struct tyto_frame frames[MAX_BATCH];
+
+    for (uint32_t i = 0; i < encoders->batch; i++)
+        frames[i] = frame_of(TYTO_PIXEL_NV12);
+    return tyto_visual_run(encoders->visual, frames, encoders->batch);
 }
 
 static enum tyto_err run_audio(void *user)
 {
-    const float *const pcm[] = {sound};
-    return tyto_audio_run(user, pcm, 1);
+    const struct encoders *encoders = user;
+    const float *pcm[MAX_BATCH];
+
+    for (uint32_t i = 0; i < encoders->batch; i++)
+        pcm[i] = sound;
+    return tyto_audio_run(encoders->audio, pcm, encoders->batch);
 }
 
-static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_exec kind)
+static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_exec kind,
+                           uint32_t batch)
 {
     char path[4096], name[128];
-    struct tyto_visual *visual = NULL;
-    struct tyto_audio *audio = NULL;
+    struct encoders encoders = {.batch = batch};
     struct tyto_fault fault;
 
     (void)snprintf(path, sizeof(path), "%s/visual.safetensors", folder);
     const struct tyto_visual_params visual_params = {
-        .weights_path = path, .gpu = gpu, .exec = kind, .max_batch = 1, .num_threads = 1};
-    must(tyto_visual_create(&visual_params, &visual, &fault), "visual encoder");
-    (void)snprintf(name, sizeof(name), "visual encoder on 720p, %s", exec_name(kind));
-    bench(name, run_visual, visual);
-    tyto_visual_destroy(&visual);
+        .weights_path = path, .gpu = gpu, .exec = kind, .max_batch = batch, .num_threads = 1};
+    must(tyto_visual_create(&visual_params, &encoders.visual, &fault), "visual encoder");
+    (void)snprintf(name, sizeof(name), "visual encoder on 720p, batch of %u, %s", batch,
+                   exec_name(kind));
+    bench(name, run_visual, &encoders);
+    tyto_visual_destroy(&encoders.visual);
 
     (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);
     struct tyto_encoder_file *file = NULL;
     must(tyto_encoder_file_read(path, &file, &fault), "audio encoder's file");
-    bench_network(gpu, &file->graph, kind, "sound embedding, one patch");
+    bench_network(gpu, &file->graph, kind, batch, "sound embedding, patches");
     tyto_encoder_file_destroy(&file);
     const struct tyto_audio_params audio_params = {.weights_path = path,
                                                    .gpu = gpu,
                                                    .exec = kind,
-                                                   .max_batch = 1,
+                                                   .max_batch = batch,
                                                    .segment_samples = SAMPLES,
                                                    .num_threads = 1};
-    must(tyto_audio_create(&audio_params, &audio, &fault), "audio encoder");
-    (void)snprintf(name, sizeof(name), "audio encoder on 1 s, %s", exec_name(kind));
-    bench(name, run_audio, audio);
-    tyto_audio_destroy(&audio);
+    must(tyto_audio_create(&audio_params, &encoders.audio, &fault), "audio encoder");
+    (void)snprintf(name, sizeof(name), "audio encoder on 1 s, batch of %u, %s", batch,
+                   exec_name(kind));
+    bench(name, run_audio, &encoders);
+    tyto_audio_destroy(&encoders.audio);
 }
 
 static bool has_encoders(const char *folder)
@@ -226,7 +234,8 @@ int main(int argc, char **argv)
     static struct tyto_graph graph;
     const char *models = getenv("TYTO_MODELS_DIR"), *golden = getenv("TYTO_GOLDEN_DIR");
     const char *dist = getenv("TYTO_DIST");
-    const struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE")};
+    const struct tyto_gpu_params params = {.device = getenv("TYTO_DEVICE"),
+                                           .as_gpu = getenv("TYTO_CHECK_AS_GPU") != NULL};
     struct tyto_gpu *gpu = NULL;
     char folder[4000];
 
@@ -244,15 +253,21 @@ int main(int argc, char **argv)
         sound[n] = (float)sin(1e-5 * n * n);
     mobilenet_make(&graph);
 
+    const bool has_files = has_encoders(folder);
+    if (!has_files)
+        printf("no encoder files in %s: whole encoders are left out\n", folder);
+    for (int k = 0; k < 2; k++) {
+        bench_network(gpu, &graph, kinds[k], 1, "MobileNetV2-224, network alone");
+        if (has_files)
+            bench_encoders(gpu, folder, kinds[k], 1);
+        if (kinds[k] != TYTO_EXEC_VULKAN || !tyto_gpu_get_info(gpu)->wants_groups)
+            continue;
+        bench_network(gpu, &graph, kinds[k], MAX_BATCH, "MobileNetV2-224, network alone");
+        if (has_files)
+            bench_encoders(gpu, folder, kinds[k], MAX_BATCH);
+    }
     bench_resize();
     bench_log_mel();
-    for (int k = 0; k < 2; k++)
-        bench_network(gpu, &graph, kinds[k], "MobileNetV2-224, network alone");
-    if (has_encoders(folder))
-        for (int k = 0; k < 2; k++)
-            bench_encoders(gpu, folder, kinds[k]);
-    else
-        printf("no encoder files in %s: whole encoders are left out\n", folder);
     tyto_gpu_destroy(&gpu);
     return 0;
 }

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "client/tyto.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 
 enum { NUM_READERS = 4, CLIENTS_EACH = 16, NUM_EVENTS = 4000, EVENT_EVERY_US = 2500 };
 

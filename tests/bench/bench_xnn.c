@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "model/executor_xnn.h"
-#include "model/graph_file.h"
+#include "model/executor/xnnpack.h"
+#include "model/graph/file.h"
 #include "tests/bench/mobilenet.h"
 
 enum { NUM_RUNS = 60 };
@@ -35,7 +35,7 @@ static int run(const struct tyto_graph *graph, const char *name, uint32_t num_th
         input[i] = (float)(i % 255) / 127.5f - 1.0f;
     for (int i = 0; !failed && i < NUM_RUNS; i++) {
         const uint64_t begin_ns = tyto_clock_mono_ns(), cpu_begin_ns = tyto_clock_cpu_ns();
-        failed = tyto_executor_xnn_run(exec, input, output, batch) != TYTO_OK;
+        failed = tyto_executor_xnn_run(exec, input, &output, batch) != TYTO_OK;
         cpu_ns[i] = (tyto_clock_cpu_ns() - cpu_begin_ns) / batch;
         times_ns[i] = (tyto_clock_mono_ns() - begin_ns) / batch;
     }

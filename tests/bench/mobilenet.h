@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 enum { MOBILENET_MAX_WEIGHTS = 1 << 19 };
 

@@ -1,40 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A training step of 64 clips x 10 s beside PyTorch's, in turns, so that what else the machine does
-falls on both: step.py CHECK_STEP [--reference cman_torch.py] [--rounds N]
-Skipped (77) where there is no PyTorch or no reference."""
+falls on both: step.py CHECK_STEP [--rounds N]
+Skipped (77) where there is no PyTorch."""
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
-import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-REFERENCE = os.path.join(HERE, "..", "..", "..", "shared", "reference", "cman_torch.py")
+TORCH_STEP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_step.py")
 STEPS = 6
-
-
-def torch_rounds(path, num_threads):
-    """Runs in a process of its own: seconds and CPU seconds of each step."""
-    import torch
-    import torch.nn.functional as functional
-    torch.set_num_threads(num_threads)
-    spec = importlib.util.spec_from_file_location("cman_torch", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    torch.manual_seed(1)
-    model = module.CMAN()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    audio, visual = torch.rand(64, 10, 128), torch.rand(64, 10, 7, 7, 512)
-    classes = torch.randint(0, 29, (640,))
-    for _ in range(STEPS + 2):
-        begin, begin_cpu = time.monotonic(), time.process_time()
-        optimiser.zero_grad()
-        loss = functional.cross_entropy(model(audio, visual).reshape(-1, 29), classes)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        optimiser.step()
-        print(time.monotonic() - begin, time.process_time() - begin_cpu)
 
 
 def times_of(command, environment=None):
@@ -46,17 +20,11 @@ def times_of(command, environment=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
-    parser.add_argument("--reference", default=REFERENCE)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--torch-threads", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.torch_threads:
-        torch_rounds(args.reference, args.torch_threads)
-        return 0
-    has_torch = subprocess.run([sys.executable, "-c", "import torch"], check=False,
-                               stderr=subprocess.DEVNULL).returncode == 0
-    if not has_torch or not os.path.exists(args.reference):
-        print("SKIP: no PyTorch or no %s" % args.reference)
+    if subprocess.run([sys.executable, "-c", "import torch"], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        print("SKIP: no PyTorch")
         return 77
     # OpenBLAS would take all cores whatever PyTorch is told.
     kinds = {}
@@ -64,8 +32,7 @@ def main():
         kinds["tyto, %d worker%s" % (workers, "s" * (workers > 1))] = (
             [args.program, "--steps", str(workers), str(STEPS)], None)
         kinds["PyTorch, %d thread%s" % (workers, "s" * (workers > 1))] = (
-            [sys.executable, os.path.abspath(__file__), args.program, "--reference", args.reference,
-             "--torch-threads", str(workers)],
+            [sys.executable, TORCH_STEP, "--threads", str(workers), "--steps", str(STEPS)],
             {"OMP_NUM_THREADS": str(workers), "OPENBLAS_NUM_THREADS": str(workers)})
     times = {kind: [] for kind in kinds}
     for _ in range(args.rounds):

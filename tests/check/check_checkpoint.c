@@ -12,7 +12,7 @@
 
 #include "tests/check/check.h"
 #include "trainer/data/dataset_memory.h"
-#include "trainer/train_parts.h"
+#include "trainer/loop/internal.h"
 
 enum { T = 2, A = 4, V = 4, KILLS = 200 };
 

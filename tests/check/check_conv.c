@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/half.h"
 #include "shaders/conv/conv.h"
 #include "shaders/conv/conv_shape.h"
 #include "tests/check/check.h"
@@ -14,8 +15,6 @@ struct layer {
     enum tyto_act act;
     bool residual, f16;
 };
-
-__extension__ typedef _Float16 half;
 
 static void run_layer(struct check *check, struct tyto_conv *conv, const struct layer *layer)
 {
@@ -33,9 +32,9 @@ static void run_layer(struct check *check, struct tyto_conv *conv, const struct 
     check_fill(check, bias, s->out_c, 1);
     check_fill(check, r, num_y, 1);
     for (size_t i = 0; layer->f16 && i < num_w; i++)
-        w[i] = (float)(half)w[i];
+        w[i] = tyto_half_to_f32(tyto_half_from_f32(w[i]));
     struct tyto_buf *x_buf = check_buf(check, x, num_x), *y_buf = check_buf(check, NULL, num_y);
-    struct tyto_buf *r_buf = check_buf(check, r, num_y);
+    struct tyto_buf *r_buf = layer->residual ? check_buf(check, r, num_y) : NULL;
     check_must(tyto_gemm_weights_create(check->gpu, layer->f16 ? TYTO_WEIGHT_F16 : TYTO_WEIGHT_F32,
                                         w, bias, s->out_c, (uint32_t)k, &weights),
                "weights");
@@ -43,7 +42,7 @@ static void run_layer(struct check *check, struct tyto_conv *conv, const struct 
                                         .num_batches = layer->num_batches,
                                         .x = x_buf,
                                         .y = y_buf,
-                                        .residual = layer->residual ? r_buf : NULL,
+                                        .residual = r_buf,
                                         .act = layer->act,
                                         .act_slope = 0.1f,
                                         .has_clamp_min = true,
@@ -109,6 +108,12 @@ static const struct layer layers[] = {
      1,
      TYTO_ACT_NONE,
      false,
+     false},
+    {"enough pixels for a GPU's larger tiles, none of them whole",
+     {161, 163, 4, 161, 163, 36, 3, 3, 1, 1, 1, 1},
+     1,
+     TYTO_ACT_RELU6,
+     true,
      false},
     {"fp16 weights", {8, 8, 12, 8, 8, 20, 3, 3, 1, 1, 1, 1}, 1, TYTO_ACT_SIGMOID, false, true},
 };
@@ -178,6 +183,18 @@ int main(int argc, char **argv)
     if (check.bench) {
         for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
             run_layer(&check, conv, &benches[i]);
+        /* What fills a real GPU: the pictures of 24 cameras at once. */
+        for (size_t i = 0;
+             i < sizeof(benches) / sizeof(*benches) && tyto_gpu_get_info(check.gpu)->wants_groups;
+             i++) {
+            struct layer wide = benches[i];
+            char name[128];
+
+            (void)snprintf(name, sizeof(name), "%s, 24 pictures", wide.sentence);
+            wide.sentence = name;
+            wide.num_batches = 24;
+            run_layer(&check, conv, &wide);
+        }
     } else {
         for (size_t i = 0; i < sizeof(layers) / sizeof(*layers); i++)
             run_layer(&check, conv, &layers[i]);

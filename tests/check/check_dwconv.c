@@ -143,6 +143,18 @@ int main(int argc, char **argv)
     if (check.bench) {
         for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
             run_layer(&check, dwconv, &benches[i]);
+        /* What fills a real GPU: the pictures of 24 cameras at once. */
+        for (size_t i = 0;
+             i < sizeof(benches) / sizeof(*benches) && tyto_gpu_get_info(check.gpu)->wants_groups;
+             i++) {
+            struct layer wide = benches[i];
+            char name[128];
+
+            (void)snprintf(name, sizeof(name), "%s, 24 pictures", wide.sentence);
+            wide.sentence = name;
+            wide.num_batches = 24;
+            run_layer(&check, dwconv, &wide);
+        }
     } else {
         for (size_t i = 0; i < sizeof(layers) / sizeof(*layers); i++)
             run_layer(&check, dwconv, &layers[i]);

@@ -63,7 +63,8 @@ static void run_case(struct check *check, struct tyto_elementwise *op,
     check_must(tyto_elementwise_record(op, plan, shape, &binds), element->sentence);
     check_must(tyto_plan_finish(plan), "finish");
     if (check->bench) {
-        check_bench_plan(check, element->sentence, plan, (double)num);
+        check->buf_bytes = 2 * num * sizeof(*a); /* one input, no bias */
+        check_bench_plan(check, element->sentence, plan, 0);
     } else {
         check_must(tyto_plan_run(plan), "run");
         check_must(tyto_buf_read(out, 0, got, num * sizeof(*got)), "read");

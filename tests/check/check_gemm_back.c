@@ -111,15 +111,18 @@ static void bench(struct check *check, const struct a_case *c, struct tyto_plan 
 {
     const double flop = 2.0 * c->m * c->n * c->k;
 
-    printf("%s\n", c->sentence);
-    (void)check_bench_plan(check, "  dx", plans[0], flop);
-    (void)check_bench_plan(check, "  dw", plans[1], flop);
+    for (size_t i = 0; i < 2; i++) {
+        char name[128];
+
+        (void)snprintf(name, sizeof(name), "%s: %s", c->sentence, i == 0 ? "dx" : "dw");
+        (void)check_bench_plan(check, name, plans[i], flop);
+    }
 }
 
 static void run_case(struct check *check, struct tyto_gemm_back *op, const struct a_case *c)
 {
     struct operands o = make_operands(check, c);
-    const uint64_t scratch = tyto_gemm_back_scratch(c->m, c->n, c->k);
+    const uint64_t scratch = tyto_gemm_back_scratch(check->gpu, c->m, c->n, c->k);
     struct tyto_buf *bufs[NUM_BUFS] = {
         check_buf(check, o.dy, o.num_dy), check_buf(check, o.x, o.num_x),
         check_buf(check, o.w, o.num_w),   check_buf(check, o.extra, o.num_x),
@@ -181,6 +184,9 @@ static const struct a_case cases[] = {
     {"no bias", 640, 128, 128, 4, true, false, false},
     {"rows in chunks", 2500, 20, 36, 0, false, false, true},
     {"rows in chunks, with gaps", 2049, 12, 8, 4, true, false, true},
+    {"enough rows for a GPU's larger tiles, none of them whole", 26001, 8, 68, 4, true, false,
+     true},
+    {"weights enough for them", 19, 1308, 1300, 0, false, true, true},
 };
 
 static const struct a_case benches[] = {

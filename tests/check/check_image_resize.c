@@ -46,7 +46,8 @@ static struct picture make_picture(struct check *check, enum tyto_pixel_format f
 static void run_batch(struct check *check, const struct tyto_image_resize_shape *shape,
                       const struct picture *pictures, uint32_t num, const char *sentence)
 {
-    const size_t out_floats = (size_t)shape->out_w * shape->out_h * 3;
+    const size_t out_floats =
+        (size_t)shape->out_w * shape->out_h * tyto_image_resize_channels(shape);
     uint64_t staging_bytes = 0;
     uint32_t mixed_texels = 0;
     struct tyto_image_resize *op = NULL;
@@ -141,6 +142,9 @@ static void check_mixed_batch(struct check *check)
         .out_w = 20, .out_h = 13, .mean = {120, 110, 100}, .scale = {0.02f, 0.01f, 0.015f}};
 
     run_batch(check, &shape, pictures, 4, "pictures of all kinds and sizes in one batch");
+    struct tyto_image_resize_shape letterbox = shape;
+    letterbox.letterbox = true;
+    run_batch(check, &letterbox, pictures, 4, "the same, each letterboxed");
     for (int i = 0; i < 4; i++)
         free(pictures[i].bytes);
 }

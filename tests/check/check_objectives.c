@@ -27,7 +27,7 @@ static struct tyto_step *make_other(struct check *check, struct tyto_step_params
     float *values = step_filled_values(layout, 8);
     struct tyto_step_in in = step_make_batch(layout, OTHER_BATCH);
     for (uint32_t i = 0; i < rows; i++)
-        in.yes[i * layout->logits + i % 4] = 1.0F / (float)rows;
+        in.yes[i * layout->widths.logits + i % 4] = 1.0F / (float)rows;
     in.has[0][3] = in.has[1][8] = TYTO_ROW_NONE;
     in.len[5] = 4;
     check_must(tyto_step_load(step, &in), "batch");

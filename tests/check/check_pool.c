@@ -22,7 +22,8 @@ static void run_pooling(struct check *check, struct tyto_pool *pool, const struc
     const struct tyto_pool_shape *shape = &pooling->shape;
     const size_t pitch = shape->out_pitch ? shape->out_pitch : shape->channels;
     const size_t num_in = (size_t)shape->batch * shape->in_h * shape->in_w * shape->channels;
-    const size_t num_out = (size_t)shape->batch * shape->out_h * shape->out_w * pitch;
+    const size_t num_items = (size_t)shape->out_item + shape->batch;
+    const size_t num_out = num_items * shape->out_h * shape->out_w * pitch;
     float *in = check_floats(num_in), *want = check_floats(num_out), *got = check_floats(num_out);
     double *wide = calloc(num_out, sizeof(*wide));
     struct tyto_plan *plan = NULL;
@@ -96,6 +97,14 @@ static const struct pooling poolings[] = {
       .out_pitch = 160,
       .out_first = 96},
      7},
+    {"one value a window: channels beside others, from the second item on",
+     {.mode = TYTO_POOL_MODE_MAX,
+      SIZES(2, 3, 5, 24, 3, 5),
+      WINDOW(1, 1, 1, 1),
+      .out_pitch = 33,
+      .out_first = 8,
+      .out_item = 1},
+     0},
     {"deviation over time, far from 0",
      {.mode = TYTO_POOL_MODE_STD,
       SIZES(3, 97, 1, 32, 1, 1),

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/weights.h"
+#include "files/safetensors.h"
 #include "tests/check/check.h"
 #include "tests/check/cman_rig.h"
 #include "trainer/eval/predict.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { T = 6, L = 9, A = 12, V = 20, K = 5, CLIPS = 7, BATCH = 3, ROWS = CLIPS * T };
 
@@ -145,7 +145,7 @@ static void compare(struct check *check, struct tyto_dataset *dataset, struct ty
                     const struct tyto_predictions *got, const char *sentence)
 {
     const float *logits = NULL;
-    const size_t stride = tyto_step_layout(step)->logits;
+    const size_t stride = tyto_step_layout(step)->widths.logits;
     double worst = 0;
     float loss = 0;
 

@@ -7,7 +7,7 @@
 
 #include "shaders/cosine_attn/cosine_attn_shape.h"
 #include "tests/check/check.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { STEPS = 10, BATCH = 5, SEGMENTS = 6 };
 

@@ -72,9 +72,9 @@ static struct tyto_step *make_step(const struct tyto_step_params *params)
     struct tyto_step_in in = step_make_batch(layout, params->batch);
     check_must(tyto_step_write(step, values, NULL, NULL), "values");
     if (is_small)
-        small_targets(&in, layout->logits);
+        small_targets(&in, layout->widths.logits);
     else
-        full_targets(&in, layout->logits, (size_t)params->batch * layout->dims.num_segments);
+        full_targets(&in, layout->widths.logits, (size_t)params->batch * layout->dims.num_segments);
     check_must(tyto_step_load(step, &in), "batch");
     step_free_batch(&in);
     free(values);
@@ -169,7 +169,7 @@ static void shares(struct check *check)
 static void evaluates(struct check *check)
 {
     struct tyto_step *one = make_small(check, 0, 1), *two = make_small(check, 0, 2);
-    const size_t num = (size_t)12 * tyto_step_layout(one)->logits;
+    const size_t num = (size_t)12 * tyto_step_layout(one)->widths.logits;
     const float *logits[2] = {0};
     float losses[2];
 
@@ -282,10 +282,17 @@ static void print_profile(const struct tyto_step *step)
                 kinds[k] = swap;
             }
     printf("kernel by kernel, %.1f ms altogether:\n", total);
-    for (uint32_t i = 0; i < num && kinds[i].ms > total * 0.003; i++)
+    for (uint32_t i = 0; i < num && kinds[i].ms > total * 0.003; i++) {
+        char name[128];
+
+        (void)snprintf(name, sizeof(name), "of it %u x %s, %u x %u x %u groups", kinds[i].num,
+                       kinds[i].name, kinds[i].groups[0], kinds[i].groups[1], kinds[i].groups[2]);
+        if (kinds[i].ms > total * 0.02)
+            check_tell_time(name, kinds[i].ms);
         printf("  %8.2f ms %5.1f %%  %3u x %-26s %u x %u x %u groups\n", kinds[i].ms,
                100 * kinds[i].ms / total, kinds[i].num, kinds[i].name, kinds[i].groups[0],
                kinds[i].groups[1], kinds[i].groups[2]);
+    }
 }
 
 /* The same step on a device that times each command. */

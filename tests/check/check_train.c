@@ -7,10 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/cman_weights.h"
+#include "files/safetensors.h"
+#include "model/cman/weights.h"
 #include "tests/check/check.h"
 #include "trainer/data/dataset_memory.h"
-#include "trainer/train.h"
+#include "trainer/loop/train.h"
 
 enum { T = 4, L = 6, A = 8, V = 12, N = 3, TRAIN = 96, VAL = 32, EPOCHS = 12 };
 
@@ -98,12 +99,15 @@ static void run_epoch(struct tyto_train *train, struct tyto_train_epoch *ret_epo
 static void exports(struct check *check, struct tyto_train *train, const struct toy *toy,
                     const char *path)
 {
-    const struct tyto_train_export what = {.path = path,
-                                           .classes = toy->data->classes,
-                                           .thresholds = (const float[]){0.25F, 0.75F},
-                                           .audio_encoder = "ears",
-                                           .provenance = "a toy"};
+    static const char provenance[] = "a \"toy\" from C:\\toys,\nüber {all}";
+    const struct tyto_train_export what = {
+        .path = path,
+        .classes = toy->data->classes,
+        .thresholds = (const float[3 * 2]){0.25f, 0.75f, 0.3f, 0.4f, 0.6f, 0.7f},
+        .audio_encoder = "ears",
+        .provenance = provenance};
     struct tyto_cman_weights weights = {0};
+    struct tyto_weights *file = NULL;
     struct tyto_fault fault = {0};
 
     check_must(tyto_train_export(train, &what, &fault), "export");
@@ -116,6 +120,10 @@ static void exports(struct check *check, struct tyto_train *train, const struct 
                "dims, classes, thresholds and encoders come back");
     check_that(check, weights.tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT] != NULL,
                "the adapter is in the file");
+    check_must(tyto_weights_open(path, &file, &fault), "the file itself");
+    check_that(check, strcmp(tyto_weights_meta(file, "tyto.provenance"), provenance) == 0,
+               "provenance may hold any text");
+    tyto_weights_close(&file);
     tyto_cman_weights_finish(&weights);
     (void)unlink(path);
 }
@@ -123,7 +131,7 @@ static void exports(struct check *check, struct tyto_train *train, const struct 
 static void learns(struct check *check, const struct tyto_train_params *params,
                    const struct toy *toy, const char *path)
 {
-    float thresholds[2], f1[2];
+    float thresholds[3 * 2], f1[3 * 2];
     struct tyto_train_figures figures = {.thresholds = thresholds, .f1 = f1};
     struct tyto_train *train = make(params);
     struct tyto_train_epoch epoch = {0};

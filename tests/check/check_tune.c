@@ -50,8 +50,8 @@ static struct tyto_step_in make_batch(const struct tyto_params_layout *layout)
 
     golden_fill("in.tapped", in.visual, (size_t)rows * layout->dims.num_places * IN, 2);
     for (uint32_t i = 0; i < rows; i++) {
-        in.yes[i * layout->logits + i % 15] = 1.0F / (float)rows;
-        in.no[i * layout->logits + (i + 4) % 15] = 0.5F / (float)rows;
+        in.yes[i * layout->widths.logits + i % 15] = 1.0F / (float)rows;
+        in.no[i * layout->widths.logits + (i + 4) % 15] = 0.5F / (float)rows;
     }
     in.has[0][3] = in.has[1][8] = in.has[1][0] = TYTO_ROW_NONE;
     in.len[3] = 4;
@@ -81,7 +81,7 @@ static double softplus(double x)
 static double loss_at(struct tyto_step *step, const struct tyto_step_in *in, const float *values)
 {
     const struct tyto_params_layout *layout = tyto_step_layout(step);
-    const size_t num = (size_t)BATCH * layout->dims.num_segments * layout->logits;
+    const size_t num = (size_t)BATCH * layout->dims.num_segments * layout->widths.logits;
     const float *logits = NULL;
     float loss = 0;
     double sum = 0;
@@ -196,7 +196,7 @@ static void forward(struct check *check)
     check_must(tyto_step_eval(tuned, &logits[0], &losses[0]), "eval");
     check_must(tyto_step_eval(plain, &logits[1], &losses[1]), "eval");
     check_that(check, narrow->num <= layout->tune_weight, "the layer lies behind the tensors");
-    check_close_to(check, logits[0], logits[1], rows * layout->logits, 1e-4,
+    check_close_to(check, logits[0], logits[1], rows * layout->widths.logits, 1e-4,
                    "a tuned layer's forward pass");
     in.visual = (float *)(uintptr_t)tapped;
     step_free_batch(&in);

@@ -6,52 +6,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/cman_host.h"
-#include "proto/weights.h"
+#include "model/cman/host.h"
 #include "tests/golden/fill.h"
-
-enum { CONFIG_BYTES = 1024, CLASSES_BYTES = 16384 };
 
 /* --- the file ----------------------------------------------------------------------------- */
 
-static void print_config(const struct tyto_cman_dims *d, char *text)
-{
-    char look_ahead[16] = "null";
-
-    if (d->look_ahead != UINT32_MAX)
-        snprintf(look_ahead, sizeof(look_ahead), "%u", d->look_ahead);
-    snprintf(text, CONFIG_BYTES,
-             "{\"num_segments\":%u,\"num_places\":%u,\"audio_in\":%u,\"visual_in\":%u,"
-             "\"audio_width\":%u,\"visual_width\":%u,\"match_width\":%u,\"when_width\":%u,"
-             "\"hidden_width\":%u,\"which_width\":%u,\"head_width\":%u,\"look_ahead\":%s,"
-             "\"head\":\"%s\"}",
-             d->num_segments, d->num_places, d->audio_in, d->visual_in, d->audio_width,
-             d->visual_width, d->match_width, d->when_width, d->hidden_width, d->which_width,
-             d->head_width, look_ahead, d->head == TYTO_HEAD_SOFTMAX ? "softmax" : "multi_label");
-}
-
-static void print_classes(uint32_t num_classes, char *text)
-{
-    size_t at = 0;
-
-    for (uint32_t i = 0; i < num_classes && at + 16 < CLASSES_BYTES; i++)
-        at += (size_t)snprintf(text + at, CLASSES_BYTES - at, "%sclass-%u\"", i ? ",\"" : "[\"", i);
-    snprintf(text + at, CLASSES_BYTES - at, "]");
-}
-
 void cman_write_weights(const struct cman_spec *spec, const char *path)
 {
-    static char config[CONFIG_BYTES], classes[CLASSES_BYTES];
-    const struct tyto_meta metas[] = {
-        {"tyto.format", "head/1"}, {"tyto.config", config}, {"tyto.classes", classes}};
-    struct tyto_cman_dims dims = spec->dims;
+    struct tyto_cman_weights weights = {.dims = spec->dims};
+    struct tyto_cman_dims *dims = &weights.dims;
     struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
-    struct tyto_tensor tensors[TYTO_CMAN_NUM_TENSORS];
-    float *values[TYTO_CMAN_NUM_TENSORS];
-    uint32_t num = 0;
 
-    dims.num_logits = dims.head == TYTO_HEAD_SOFTMAX ? dims.num_classes + 1 : 3 * dims.num_classes;
-    tyto_cman_list_tensors(&dims, infos);
+    dims->num_logits = tyto_head_num_logits(dims->head, dims->num_classes);
+    weights.classes = calloc(dims->num_classes, sizeof(*weights.classes));
+    if (!weights.classes)
+        check_must(TYTO_ERR_NOMEM, "class names");
+    for (uint32_t i = 0; i < dims->num_classes; i++)
+        snprintf(weights.classes[i], sizeof(weights.classes[i]), "class-%u", i);
+    tyto_cman_list_tensors(dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
         const struct tyto_cman_tensor_info *info = &infos[i];
         const size_t count = (size_t)info->rows * (info->cols ? info->cols : 1);
@@ -59,23 +31,13 @@ void cman_write_weights(const struct cman_spec *spec, const char *path)
         if ((info->part == TYTO_CMAN_PART_ADAPT_AUDIO && !spec->adapt_audio) ||
             (info->part == TYTO_CMAN_PART_ADAPT_VISUAL && !spec->adapt_visual))
             continue;
-        values[num] = check_floats(count);
-        golden_fill(info->name, values[num], count,
+        weights.tensors[i] = check_floats(count);
+        golden_fill(info->name, weights.tensors[i], count,
                     info->cols ? golden_weight_scale(info->cols) : 0.125F);
-        if (i == TYTO_CMAN_WHERE_SCALE)
-            values[num][0] = spec->where_scale;
-        tensors[num] = (struct tyto_tensor){.name = info->name,
-                                            .dtype = TYTO_DTYPE_F32,
-                                            .num_dims = info->cols ? 2 : 1,
-                                            .dims = {info->rows, info->cols},
-                                            .data = values[num]};
-        num++;
     }
-    print_config(&dims, config);
-    print_classes(dims.num_classes, classes);
-    check_must(tyto_weights_write(path, tensors, num, metas, 3, NULL), "weights file");
-    for (uint32_t i = 0; i < num; i++)
-        free(values[i]);
+    weights.tensors[TYTO_CMAN_WHERE_SCALE][0] = spec->where_scale;
+    check_must(tyto_cman_weights_write(path, &weights, NULL, NULL), "weights file");
+    tyto_cman_weights_finish(&weights);
 }
 
 /* --- the rig ------------------------------------------------------------------------------ */

@@ -3,8 +3,8 @@
 #ifndef TYTO_TESTS_CMAN_RIG_H
 #define TYTO_TESTS_CMAN_RIG_H
 
-#include "model/cman.h"
-#include "model/cman_weights.h"
+#include "model/cman/cman.h"
+#include "model/cman/weights.h"
 #include "tests/check/check.h"
 
 struct cman_spec {

@@ -70,8 +70,8 @@ struct tyto_step_in step_make_batch(const struct tyto_params_layout *layout, uin
         .visual = check_floats(rows * d->num_places * d->visual_in),
         .has = {malloc(rows * sizeof(uint32_t)), malloc(rows * sizeof(uint32_t))},
         .len = malloc(batch * sizeof(uint32_t)),
-        .yes = check_floats(rows * layout->logits),
-        .no = check_floats(rows * layout->logits),
+        .yes = check_floats(rows * layout->widths.logits),
+        .no = check_floats(rows * layout->widths.logits),
     };
 
     if (!in.has[0] || !in.has[1] || !in.len)
@@ -99,9 +99,10 @@ void step_free_batch(struct tyto_step_in *in)
 /* What workers beside the first run on. */
 struct tyto_gpu_params step_like_first(void)
 {
-    const char *minimal = getenv("TYTO_CHECK_MINIMAL");
+    const char *minimal = getenv("TYTO_CHECK_MINIMAL"), *as_gpu = getenv("TYTO_CHECK_AS_GPU");
 
     return (struct tyto_gpu_params){.device = getenv("TYTO_DEVICE"),
+                                    .as_gpu = as_gpu && strcmp(as_gpu, "1") == 0,
                                     .minimal = minimal && strcmp(minimal, "1") == 0};
 }
 

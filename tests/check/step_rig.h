@@ -6,7 +6,7 @@
 
 #include "shaders/cosine_attn/cosine_attn_shape.h"
 #include "tests/check/check.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { STEP_RIG_STEPS = 10 };
 

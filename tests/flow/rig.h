@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pipeline/session.h"
+#include "pipeline/session/session.h"
 
 enum { RIG_MAX_SEGMENTS = 256, RIG_MAX_STATES = 64 };
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/cman_tensors.h"
-#include "model/graph_file.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/cman/tensors.h"
+#include "model/graph/file.h"
 #include "tests/golden/fill.h"
 
 enum { BANDS = 6, FRAMES = 8, FFT = 512, WINDOW = 400, HOP = 160, EMBEDDING = 7, SIDE = 16 };

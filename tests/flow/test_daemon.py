@@ -127,7 +127,7 @@ def wrong_usage_says_what_is_wrong(world):
     for name, arguments, said in (
             ("tytod", [], "nothing to watch"),
             ("tytod", ["--frobnicate"], "See tytod --help"),
-            ("tytod", ["--log", "loud", "x.mp4"], "--log must be auto, human or json"),
+            ("tytod", ["--log", "loud", "x.mp4"], "--log: 'loud' must be one of: auto, human, json"),
             ("tyto", ["watsh"], "Did you mean 'watch'?"),
             ("tyto", [], "usage: tyto"),
             ("tyto", ["watch", "--camera", "Front Door"], "--camera cannot be 'Front Door'"),

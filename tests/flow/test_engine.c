@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pipeline/engine.h"
-#include "pipeline/model_paths.h"
+#include "model/paths/paths.h"
+#include "pipeline/engine/engine.h"
 #include "tests/flow/rig.h"
 
 enum { MAX_OPEN = 4096, WAIT_MS = 120000 };

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/turn.h"
 #include "tests/flow/rig.h"
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
 
 enum { NUM_SAMPLES = 16000, MAX_SEGMENTS = 16 };
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/engine.h"
+#include "pipeline/engine/engine.h"
 #include "tests/flow/rig.h"
 #include "tests/flow/small_models.h"
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pipeline/engine_parts.h"
+#include "pipeline/engine/internal.h"
 #include "tests/flow/rig.h"
 #include "tests/flow/small_models.h"
 #include "tests/unit/fail_alloc.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/eval/events.h"
+#include "trainer/eval/events/events.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/data/cache_file.h"
+#include "trainer/data/features/cache_file.h"
 
 enum { AT_DIGEST = 448 };
 

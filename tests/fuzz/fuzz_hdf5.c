@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "trainer/data/hdf5_file.h"
+#include "trainer/data/ave/hdf5_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
 
@@ -24,12 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
     tyto_cman_list_tensors(&weights.dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {
         const uint64_t num = (uint64_t)infos[i].rows * (infos[i].cols ? infos[i].cols : 1);
-        volatile float sum = 0;
+        volatile float sum = 0; /* every value is read */
 
         if (!weights.tensors[i] && infos[i].part == TYTO_CMAN_PART_ALWAYS)
             abort();
         for (uint64_t k = 0; weights.tensors[i] && k < num; k++)
-            sum += weights.tensors[i][k];
+            sum = sum + weights.tensors[i][k];
+        (void)sum;
     }
     tyto_cman_weights_finish(&weights);
     return 0;

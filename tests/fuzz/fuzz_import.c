@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "model/import.h"
+#include "model/import/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
 

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "model/graph_file.h"
-#include "proto/weights.h"
+#include "files/safetensors.h"
+#include "model/graph/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
+
 enum { MAX_BYTES = 1 << 20, MAX_CHANGES = 8 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
@@ -19,11 +21,7 @@ static uint64_t random_state = 1;
 
 static uint32_t random_below(uint32_t limit)
 {
-    uint64_t z = (random_state += 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (uint32_t)((z ^ (z >> 31)) % limit);
+    return tyto_random_below(&random_state, limit);
 }
 
 /* The target gets an allocation of exactly num_bytes, so that a sanitizer sees one byte too far. */

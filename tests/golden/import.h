@@ -31,7 +31,19 @@ enum {
     /* spectrum.tflite's bands: 33x8 */
     GOLDEN_IMPORT_SPECTRUM_MEL_AT = 522,
     GOLDEN_IMPORT_SPECTRUM_MEL_NUM = 264,
-    GOLDEN_IMPORT_NUM = 786,
+    /* detector.tflite's features, classes and cover: 4x6x11 */
+    GOLDEN_IMPORT_DETECTOR_AT = 786,
+    GOLDEN_IMPORT_DETECTOR_NUM = 264,
+    /* its scores without the background: 468x1x2 */
+    GOLDEN_IMPORT_DETECTOR_SCORES_AT = 1050,
+    GOLDEN_IMPORT_DETECTOR_SCORES_NUM = 936,
+    /* its boxes: 468x1x4 */
+    GOLDEN_IMPORT_DETECTOR_BOXES_AT = 1986,
+    GOLDEN_IMPORT_DETECTOR_BOXES_NUM = 1872,
+    /* detector.tflite, both: 8x12x14 */
+    GOLDEN_IMPORT_DETECTOR_BOTH_AT = 3858,
+    GOLDEN_IMPORT_DETECTOR_BOTH_NUM = 1344,
+    GOLDEN_IMPORT_NUM = 5202,
 };
 
 #endif

@@ -37,14 +37,14 @@ class Lint(unittest.TestCase):
         self.passes("model/a.c", SPDX + '#include <stdio.h>\n#include "shaders/runtime/gpu.h"\n')
 
     def test_an_upward_include_is_found(self):
-        self.finds("shaders/a.c", SPDX + '#include "model/cman.h"\n', "must not include room model")
+        self.finds("shaders/a.c", SPDX + '#include "model/cman/cman.h"\n', "must not include room model")
 
     def test_an_include_of_the_daemon_is_found(self):
-        self.finds("cli/a.c", SPDX + '#include "daemon/config.h"\n', "must not include room daemon")
+        self.finds("cli/a.c", SPDX + '#include "daemon/config/config.h"\n', "must not include room daemon")
 
     def test_a_library_outside_its_file_is_found(self):
         self.finds("pipeline/a.c", SPDX + "#include <gst/gst.h>\n", "belongs to")
-        self.passes("pipeline/source_gst.c", SPDX + "#include <gst/gst.h>\n")
+        self.passes("pipeline/source/gst.c", SPDX + "#include <gst/gst.h>\n")
 
     def test_a_library_in_a_header_is_found(self):
         self.finds("client/a.h", SPDX + "#include <zmq.h>\n", "a header must not include")
@@ -61,6 +61,20 @@ class Lint(unittest.TestCase):
     def test_getenv_below_the_daemon_is_found(self):
         self.finds("model/a.c", SPDX + 'char *s = getenv("A");\n', "getenv() below daemon/")
         self.passes("daemon/a.c", SPDX + 'char *s = getenv("A");\n')
+
+    def test_folders_of_the_environment_are_asked_for_in_one_place(self):
+        text = SPDX + 'char *s = getenv("XDG_CACHE_HOME");\n'
+        self.finds("cli/a.c", text, "a.c:2: base/paths.h knows")
+        self.finds("daemon/a.c", SPDX + 'char *s = getenv ("RUNTIME_DIRECTORY");\n', "base/paths.h")
+        self.passes("base/paths.c", text)
+        self.passes("daemon/a.c", SPDX + 'char *s = getenv("NO_COLOR");\n')
+
+    def test_a_second_rename_is_found(self):
+        text = SPDX + "int f(void) { return 1; }\nint g(char *a) { return rename(a, a); }\n"
+        self.finds("trainer/run/a.c", text, "a.c:3: rename(): files/replace.h")
+        self.finds("tests/unit/a.c", SPDX + "int g(void) { return renameat2 (1); }\n", "rename()")
+        self.passes("files/replace.c", text)
+        self.passes("cli/a.c", SPDX + "/* rename(a) */ int g(void) { return x->rename(1); }\n")
 
     def test_a_missing_licence_line_is_found(self):
         self.finds("base/a.c", "int a;\n", "no SPDX")

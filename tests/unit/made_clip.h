@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/sink_file.h"
+#include "trainer/media/write.h"
 
 enum { MADE_WIDTH = 64, MADE_HEIGHT = 48, MADE_FPS = 25, MADE_RATE_HZ = 44100, MADE_STEP = 2 };
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 enum { RANDOM_GRAPH_POOL = 1 << 16 };
 
@@ -30,6 +30,39 @@ static inline uint32_t random_graph_side(uint32_t in, uint32_t kernel, uint32_t 
                                          uint32_t pads)
 {
     return in + pads < kernel ? 0 : (in + pads - kernel) / stride + 1;
+}
+
+/* Inputs of CONCAT and STACK: in_idx and some other values that fit beside it. */
+static inline struct tyto_value random_graph_parts(const struct tyto_graph *graph,
+                                                   struct tyto_layer *layer)
+{
+    const struct tyto_value first = graph->values[layer->in_idx[0]];
+    const bool beside = layer->op == TYTO_LAYER_CONCAT;
+    uint64_t floats = tyto_value_num_floats(&first);
+    layer->num_ins = 1;
+    for (uint32_t tries = random_graph_draw(6); tries > 0; tries--) {
+        const uint32_t idx = random_graph_draw(graph->num_values);
+        const struct tyto_value *value = &graph->values[idx];
+        if (beside && (value->h != first.h || value->w != first.w))
+            continue;
+        layer->in_idx[layer->num_ins++] = idx;
+        floats += tyto_value_num_floats(value);
+    }
+    if (beside)
+        return (struct tyto_value){first.h, first.w, (uint32_t)(floats / first.h / first.w)};
+    const uint32_t h = floats % 3 ? 1 : 3;
+    return (struct tyto_value){h, 1, (uint32_t)(floats / h)};
+}
+
+/* Gives up to three values besides the last one. */
+static inline void random_graph_more_outs(struct tyto_graph *graph)
+{
+    graph->num_more_outs = 0;
+    for (uint32_t tries = random_graph_draw(TYTO_GRAPH_MAX_OUTS); tries > 0; tries--) {
+        const uint32_t idx = random_graph_draw(graph->num_values);
+        if (idx > 0 && !tyto_graph_is_out(graph, idx))
+            graph->more_outs[graph->num_more_outs++] = idx;
+    }
 }
 
 /* Appends a layer of op with drawn parameters; false when it cannot follow. */
@@ -66,6 +99,11 @@ static inline bool random_graph_append(struct tyto_graph *graph, enum tyto_layer
         out = (struct tyto_value){1, 1, 1 + random_graph_draw(30)};
     } else if (op == TYTO_LAYER_MEAN) {
         out = (struct tyto_value){1, 1, in.c};
+    } else if (op == TYTO_LAYER_CONCAT || op == TYTO_LAYER_STACK) {
+        out = random_graph_parts(graph, &layer);
+    } else if (op == TYTO_LAYER_RESIZE) {
+        layer.resize = (enum tyto_resize)random_graph_draw(TYTO_RESIZE_NUM);
+        out = (struct tyto_value){1 + random_graph_draw(12), 1 + random_graph_draw(12), in.c};
     } else if (op == TYTO_LAYER_ADD) {
         for (uint32_t i = 0; i < graph->num_values; i++)
             if (memcmp(&graph->values[i], &in, sizeof(in)) == 0)
@@ -73,9 +111,11 @@ static inline bool random_graph_append(struct tyto_graph *graph, enum tyto_layer
         if (memcmp(&graph->values[layer.in_idx[1]], &in, sizeof(in)) != 0)
             return false;
     }
-    if (!out.h || !out.w)
+    graph->values[graph->num_values] = out;
+    if (!out.h || !out.w || tyto_layer_num_weights(graph, &layer) > RANDOM_GRAPH_POOL - 1000 ||
+        out.c > RANDOM_GRAPH_POOL - 1000)
         return false;
-    graph->values[graph->num_values++] = out;
+    graph->num_values++;
     graph->layers[graph->num_layers++] = layer;
     graph->out_idx = layer.out_idx;
     return true;

@@ -15,8 +15,8 @@
 
 #include "tests/golden/ave.h"
 #include "tests/golden/fill.h"
-#include "trainer/data/ave.h"
-#include "trainer/data/hdf5_file.h"
+#include "trainer/data/ave/ave.h"
+#include "trainer/data/ave/hdf5_file.h"
 
 enum { ROWS = 7, T = 10, A = 6, L = 4, V = 5, K = 3, NOISY = 2 };
 

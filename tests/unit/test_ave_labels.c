@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "trainer/data/ave.h"
-#include "trainer/data/hdf5_file.h"
+#include "trainer/data/ave/ave.h"
+#include "trainer/data/ave/hdf5_file.h"
 #include "trainer/labels/labels.h"
 
 enum { ROWS = 4143, T = 10, K = 28 };

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "pipeline/clip_store.h"
+#include "pipeline/record/store.h"
 #include "tests/unit/clip_folder.h"
 
 #define S 1000000000ll

@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
-#include "model/cman_weights.h"
-#include "proto/weights.h"
+#include "base/half.h"
+#include "files/safetensors.h"
+#include "model/cman/weights.h"
 #include "tests/golden/fill.h"
 
 enum { MAX_VALUES = 256, MAX_METAS = 8, SPARE = 4, CONFIG_BYTES = 512 };
@@ -126,6 +127,60 @@ static void expect_refusal(struct draft *draft, enum tyto_err err, const char *w
     assert_null(weights.classes);
 }
 
+static void the_same(const struct tyto_cman_weights *a, const struct tyto_cman_weights *b)
+{
+    struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
+
+    assert_memory_equal(&a->dims, &b->dims, sizeof(a->dims));
+    assert_int_equal(a->fusion, b->fusion);
+    assert_string_equal(a->audio_encoder, b->audio_encoder);
+    assert_string_equal(a->visual_encoder, b->visual_encoder);
+    for (uint32_t i = 0; i < a->dims.num_classes; i++) {
+        assert_string_equal(a->classes[i], b->classes[i]);
+        assert_true(fabsf(a->thresholds[i] - b->thresholds[i]) < 6e-5f);
+    }
+    tyto_cman_list_tensors(&a->dims, infos);
+    for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
+        assert_memory_equal(a->tensors[i], b->tensors[i],
+                            infos[i].rows * (infos[i].cols ? infos[i].cols : 1) * sizeof(float));
+}
+
+static void what_was_read_is_written_the_same(void **state)
+{
+    static const char provenance[] = "\"quoted\", C:\\toys,\n{\"a\":1} gr\xc3\xbcn";
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct draft draft;
+        struct tyto_cman_weights weights, again;
+        struct tyto_weights *file = NULL;
+        struct tyto_fault fault = {0};
+
+        draft_init(&draft);
+        if (i == 1) {
+            replace_in_config(&draft, "\"look_ahead\":1", "\"look_ahead\":null");
+            replace_in_config(&draft, "multi_label", "softmax");
+            draft.tensors[TYTO_CMAN_HEAD_1_WEIGHT].dims[0] = 3;
+            draft.tensors[TYTO_CMAN_HEAD_1_BIAS].dims[0] = 3;
+            set_meta(&draft, "tyto.fusion", "early");
+            set_meta(&draft, "tyto.encoders", "{\"visual\":\"a \\\"b\\\"\"}");
+            set_meta(&draft, "tyto.thresholds", "[0.123456,0.9]");
+        }
+        assert_int_equal(draft_load(&draft, &weights, &fault), TYTO_OK);
+        assert_int_equal(tyto_cman_weights_write(draft.path, &weights, provenance, &fault),
+                         TYTO_OK);
+        assert_int_equal(tyto_cman_weights_load(draft.path, &again, &fault), TYTO_OK);
+        the_same(&weights, &again);
+        assert_int_equal(tyto_weights_open(draft.path, &file, &fault), TYTO_OK);
+        assert_string_equal(tyto_weights_meta(file, "tyto.provenance"), provenance);
+        assert_string_equal(tyto_weights_meta(file, "tyto.config"), draft.config);
+        tyto_weights_close(&file);
+        unlink(draft.path);
+        tyto_cman_weights_finish(&weights);
+        tyto_cman_weights_finish(&again);
+    }
+}
+
 static void a_baseline_says_that_it_is_one(void **state)
 {
     static const char *const names[] = {"cman", "early", "audio", "visual"};
@@ -159,6 +214,7 @@ static void a_good_file_is_read_whole(void **state)
     (void)state;
     draft_init(&draft);
     set_meta(&draft, "tyto.thresholds", "[0.25, 0.75]");
+    set_meta(&draft, "tyto.thresholds_seen", "[0.6, 0.7]");
     set_meta(&draft, "tyto.encoders", "{\"audio\":\"abc\",\"visual\":\"def\"}");
     if (draft_load(&draft, &weights, &fault))
         fail_msg("%s", fault.text);
@@ -169,6 +225,8 @@ static void a_good_file_is_read_whole(void **state)
     assert_int_equal(weights.dims.look_ahead, 1);
     assert_string_equal(weights.classes[1], "dog_2");
     assert_true(weights.thresholds[0] == 0.25F && weights.thresholds[1] == 0.75F);
+    assert_true(weights.thresholds[2] == 0 && weights.thresholds[3] == 0); /* heard: not said */
+    assert_true(weights.thresholds[4] == 0.6f && weights.thresholds[5] == 0.7f);
     assert_string_equal(weights.audio_encoder, "abc");
     assert_string_equal(weights.visual_encoder, "def");
     assert_int_equal(strlen(weights.digest), 64);
@@ -310,6 +368,7 @@ static void bad_metadata_is_named(void **state)
         {"tyto.thresholds", "[0.5,1.5]", TYTO_ERR_FORMAT, "between 0 and 1"},
         {"tyto.thresholds", "[0.5,\"x\"]", TYTO_ERR_FORMAT, "between 0 and 1"},
         {"tyto.thresholds", "{}", TYTO_ERR_FORMAT, "each class"},
+        {"tyto.thresholds_heard", "[0.5]", TYTO_ERR_FORMAT, "each class"},
         {"tyto.thresholds", "0.5", TYTO_ERR_FORMAT, "not JSON"},
         {"tyto.encoders", "no", TYTO_ERR_FORMAT, "not JSON"},
         {"tyto.layout", "0123", TYTO_ERR_FORMAT, "changed after training"},
@@ -468,6 +527,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_read_whole),
+        cmocka_unit_test(what_was_read_is_written_the_same),
         cmocka_unit_test(a_baseline_says_that_it_is_one),
         cmocka_unit_test(what_is_optional_may_be_absent),
         cmocka_unit_test(half_precision_is_read_as_numbers),

@@ -293,7 +293,10 @@ static void check_bounds(const struct fixture *f, const struct tyto_compose_scen
         assert_true(object->begin_ns >= 0 && object->end_ns <= scene->duration_ns);
         assert_true(object->end_ns > object->begin_ns);
         assert_true(is_whole_frames(&f->options, object->begin_ns));
-        assert_true(object->height >= 0.3f && object->height <= 0.9f);
+        const double least = f->options.min_height * /* distractors are smaller */
+                             (object->event == TYTO_COMPOSE_NO_EVENT ? 0.8 : 1);
+        assert_true((double)object->height >= least - 1e-6);
+        assert_true((double)object->height <= f->options.max_height + 1e-6);
         assert_true(object->event == TYTO_COMPOSE_NO_EVENT || object->event < scene->num_events);
         assert_false(f->stock.entries[object->entry_idx].is_audio);
         const int64_t middle_ns = (object->begin_ns + object->end_ns) / 2;

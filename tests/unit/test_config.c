@@ -12,8 +12,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "daemon/config.h"
-#include "model/cman.h"
+#include "daemon/config/config.h"
+#include "daemon/config/schema.h"
+#include "model/cman/cman.h"
 
 static enum tyto_err parse(const char *text, struct tyto_config **ret_config, char *said,
                            size_t said_bytes)
@@ -89,10 +90,10 @@ static void a_whole_file_is_read_into_plain_values(void **state)
     assert_true(config->tracker.only_joint);
     assert_int_equal(config->rules.num, 2);
     assert_string_equal(config->rules.items[0].rule.class_name, "dog");
-    assert_false(config->rules.items[0].rule.off);
-    assert_true(config->rules.items[1].rule.off);
-    assert_int_equal(config->num_endpoints, 2);
-    assert_string_equal(config->endpoints[1], "ipc:///run/tyto/e.sock");
+    assert_true(config->rules.items[0].publish);
+    assert_false(config->rules.items[1].publish);
+    assert_int_equal(config->endpoints.num, 2);
+    assert_string_equal(config->endpoints.texts[1], "ipc:///run/tyto/e.sock");
     assert_int_equal(config->heartbeat_ns, 2000000000);
     assert_int_equal(config->log_level, TYTO_LOG_DEBUG);
     assert_int_equal(config->log_format, TYTO_LOG_FORMAT_JSON);
@@ -109,8 +110,8 @@ static void what_a_file_leaves_out_has_defaults(void **state)
     assert_string_equal(config->device, "auto");
     assert_int_equal(config->exec, TYTO_EXEC_AUTO);
     assert_int_equal(config->look_ahead, TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS);
-    assert_int_equal(config->num_endpoints, 1);
-    assert_string_equal(config->endpoints[0], "tcp://127.0.0.1:5571");
+    assert_int_equal(config->endpoints.num, 1);
+    assert_string_equal(config->endpoints.texts[0], TYTO_DEFAULT_ENDPOINT);
     assert_int_equal(config->log_level, TYTO_LOG_INFO);
     assert_int_equal(config->cameras[0].source.transport, TYTO_TRANSPORT_AUTO);
     assert_true(config->cameras[0].audio && config->cameras[0].video);
@@ -150,6 +151,61 @@ static void what_is_said_for_a_camera_goes_before_what_is_said_for_all(void **st
 
 #define CAM "cameras: [{id: a, uri: rtsp://h/s}]\n"
 
+/* Five of the last five: nobody who asks for five means five of three. */
+static void a_number_of_onsets_alone_is_taken(void **state)
+{
+    (void)state;
+    struct tyto_config *config = NULL;
+    struct tyto_tracker_params tracker;
+    char said[1024];
+    assert_int_equal(parse(CAM "tracker: {onset_num: 5}\n", &config, said, sizeof(said)), TYTO_OK);
+    assert_int_equal(tyto_config_make_tracker(config, NULL, &tracker), TYTO_OK);
+    free((void *)(uintptr_t)tracker.rules);
+    assert_int_equal(tracker.onset_num, 5);
+    assert_int_equal(tracker.onset_window, 5);
+    tyto_config_destroy(&config);
+}
+
+static void a_camera_may_take_back_what_holds_for_all(void **state)
+{
+    (void)state;
+    struct tyto_config *config = NULL;
+    struct tyto_tracker_params tracker;
+    char said[1024];
+    assert_int_equal(
+        parse("cameras:\n"
+              "  - {id: a, uri: a.mp4, tracker: {min_duration_s: 0, only_joint: false,\n"
+              "     threshold: weights}}\n"
+              "  - {id: b, uri: b.mp4}\n"
+              "tracker: {min_duration_s: 3, only_joint: true, threshold: 0.7}\n",
+              &config, said, sizeof(said)),
+        TYTO_OK);
+    assert_int_equal(tyto_config_make_tracker(config, &config->cameras[0], &tracker), TYTO_OK);
+    free((void *)(uintptr_t)tracker.rules);
+    assert_int_equal(tracker.min_duration_ns, 0);
+    assert_false(tracker.only_joint);
+    assert_true(tracker.threshold == 0.0f);
+    assert_int_equal(tyto_config_make_tracker(config, &config->cameras[1], &tracker), TYTO_OK);
+    free((void *)(uintptr_t)tracker.rules);
+    assert_int_equal(tracker.min_duration_ns, 3000000000);
+    assert_true(tracker.only_joint);
+    tyto_config_destroy(&config);
+}
+
+/* A recording keeps what a decision may still be about: as far as the weights look ahead, not 9. */
+static void recordings_wait_as_long_as_the_network_looks_ahead(void **state)
+{
+    (void)state;
+    struct tyto_config *config = NULL;
+    char said[1024];
+    assert_int_equal(parse(CAM "inference: {hop_s: 0.5}\n", &config, said, sizeof(said)), TYTO_OK);
+    const struct tyto_config_camera *camera = &config->cameras[0];
+    const int64_t none_ns = tyto_config_lag_ns(config, camera, 0);
+    assert_int_equal(tyto_config_lag_ns(config, camera, 63) - none_ns, 63 * 500000000ll);
+    assert_true(none_ns >= tyto_config_decide_ns(config, camera) + camera->skew_ns);
+    tyto_config_destroy(&config);
+}
+
 static const struct {
     const char *text;
     const char *said; /* the whole message, without the file's name */
@@ -163,9 +219,9 @@ static const struct {
     {"cameras: rtsp://h/s\n", "1: cameras: must be a list (lines that begin with '- ')"},
     {"cameras: []\n", " cameras: there is no camera: add '- {id: NAME, uri: URI}' to it"},
     {"camreas: []\n", "1: camreas: unknown key; did you mean 'cameras'?"},
-    {CAM "control: here.sock\n", " control: 'here.sock' is neither an absolute path nor 'off'"},
+    {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
     {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
-                   "publish, record, control, log, connects_per_s"},
+                   "publish, record, log, control, connects_per_s"},
     {CAM "record: {pre_s: 3}\n",
      "2: record.dir: is missing: name the folder that recordings go to"},
     {CAM "record:\n  dir: clips\n  cameras: [a, b]\n",
@@ -203,23 +259,24 @@ static const struct {
     {"cameras:\n  - {id: a, uri: a.mp4, latency_ms: 200.5}\n",
      "2: cameras[1].latency_ms: '200.5' must be a whole number from 1 to 10000"},
     {CAM "tracker:\n  threshold: 1.5\n",
-     "3: tracker.threshold: '1.5' is out of range: must be from 0.01 to 1"},
+     "3: tracker.threshold: '1.5' is out of range: must be from 0.01 to 1, or weights"},
     {CAM "tracker:\n  threshold: high\n",
-     "3: tracker.threshold: 'high' must be a number from 0.01 to 1"},
+     "3: tracker.threshold: 'high' must be a number from 0.01 to 1, or weights"},
     {CAM "tracker:\n  threshold: .nan\n",
-     "3: tracker.threshold: '.nan' must be a number from 0.01 to 1"},
+     "3: tracker.threshold: '.nan' must be a number from 0.01 to 1, or weights"},
     {CAM "tracker:\n  hang_over_s: 1e999\n",
      "3: tracker.hang_over_s: '1e999' must be a number from 0.1 to 600"},
     {CAM "tracker:\n  hang_over: 2\n",
      "3: tracker.hang_over: unknown key; did you mean 'hang_over_s'?"},
-    {CAM "tracker:\n  onset_num: 4\n", " tracker.onset_num: 4 is more than the 3 segments of "
-                                       "tracker.onset_window: it could never be reached"},
+    {CAM "tracker: {onset_num: 4, onset_window: 3}\n",
+     " tracker.onset_num: 4 is more than the 3 segments of onset_window: it could never be "
+     "reached"},
     {CAM "tracker: {min_duration_s: 20, max_duration_s: 10}\n",
-     " tracker.min_duration_s: 20 is not below tracker.max_duration_s (10)"},
+     " tracker.min_duration_s: 20 is not below max_duration_s (10)"},
     {CAM "inference: {device: nvidia}\n", "2: inference.device: 'nvidia' must be auto, gpu, cpu or "
                                           "an index of `tyto devices`"},
     {CAM "inference: {segments: 0}\n",
-     "2: inference.segments: '0' is out of range: must be from 1 to 64"},
+     "2: inference.segments: '0' is out of range: must be from 1 to 64, or weights"},
     {CAM "inference: {segments: 10, look_ahead: 10}\n",
      " inference.look_ahead: 10 must be below inference.segments (10)"},
     {CAM "classes: {Dog: {}}\n",
@@ -234,7 +291,7 @@ static const struct {
      "5: publish.endpoints[2]: nonsense: is no endpoint: write tcp://127.0.0.1:PORT or "
      "ipc:///absolute/path"},
     {CAM "publish: {endpoints: []}\n",
-     " publish.endpoints: is empty: name at least one, e.g. tcp://127.0.0.1:5571"},
+     " publish.endpoints: is empty: name at least one, or leave it out"},
     {CAM "log: {level: loud}\n",
      "2: log.level: 'loud' must be one of: error, warning, info, debug"},
     {CAM "log: {level: info, level: debug}\n", "2: log.level: stands here twice (first in line 2)"},
@@ -273,6 +330,65 @@ static void each_mistake_is_named_with_its_line_key_and_value(void **state)
     }
     assert_true(num >= 40);
     assert_int_equal(num_wrong, 0);
+}
+
+/* The default as text, back through a file, changes nothing: so the reference and the example say
+ * what an empty file gives. */
+static void every_default_printed_is_what_an_empty_file_gives(void **state)
+{
+    (void)state;
+    struct tyto_config *empty = NULL, *given = NULL;
+    char said[1024], text[2048], before[1024], after[1024];
+    uint32_t num_defaults = 0;
+    assert_int_equal(parse(CAM, &empty, said, sizeof(said)), TYTO_OK);
+    for (int g = 0; g < TYTO_CONFIG_NUM_GROUPS; g++) {
+        const struct tyto_option_group *group = &tyto_config_groups[g];
+        for (uint32_t i = 0; i < group->num_rows; i++) {
+            const struct tyto_option *option = &group->rows[i];
+            const char *open = group->key ? ": {" : "";
+            tyto_option_print(option, tyto_option_value(group, i, empty), before, sizeof(before));
+            if (!before[0])
+                continue;
+            snprintf(text, sizeof(text), CAM "%s%s%s: %s%s\n", group->key ? group->key : "", open,
+                     option->key, before, group->key ? "}" : "");
+            if (g == TYTO_CONFIG_RECORD) /* without a folder it is no group */
+                snprintf(text, sizeof(text), CAM "record: {dir: clips, %s: %s}\n", option->key,
+                         before);
+            if (parse(text, &given, said, sizeof(said)) != TYTO_OK)
+                fail_msg("%s: %s", text, said);
+            tyto_option_print(option, tyto_option_value(group, i, given), after, sizeof(after));
+            assert_string_equal(after, before);
+            num_defaults++;
+            tyto_config_destroy(&given);
+        }
+    }
+    assert_true(num_defaults >= 30);
+    tyto_config_destroy(&empty);
+}
+
+static void every_row_has_room_for_its_type(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {
+        [TYTO_OPTION_FLAG] = sizeof(bool),    [TYTO_OPTION_WORD] = sizeof(uint32_t),
+        [TYTO_OPTION_U32] = sizeof(uint32_t), [TYTO_OPTION_U64] = sizeof(uint64_t),
+        [TYTO_OPTION_F32] = sizeof(float),    [TYTO_OPTION_F64] = sizeof(double),
+        [TYTO_OPTION_TIME] = sizeof(int64_t), [TYTO_OPTION_BYTES] = sizeof(uint64_t),
+        [TYTO_OPTION_TEXT] = sizeof(char *),  [TYTO_OPTION_TEXTS] = sizeof(struct tyto_texts),
+    };
+    for (int g = 0; g < TYTO_CONFIG_NUM_GROUPS + 2; g++) {
+        const struct tyto_option_group *group = g < TYTO_CONFIG_NUM_GROUPS ? &tyto_config_groups[g]
+                                                : g == TYTO_CONFIG_NUM_GROUPS
+                                                    ? &tyto_config_camera_group
+                                                    : &tyto_config_class_group;
+        for (uint32_t i = 0; i < group->num_rows; i++) {
+            const struct tyto_option *option = &group->rows[i];
+            assert_non_null(option->key);
+            assert_non_null(option->help);
+            if (option->type != TYTO_OPTION_CHARS)
+                assert_int_equal(option->size, sizes[option->type]);
+        }
+    }
 }
 
 static void a_secret_in_a_uri_is_never_shown(void **state)
@@ -315,9 +431,6 @@ static void uris_on_the_command_line_become_cameras(void **state)
     assert_int_equal(tyto_config_add_uri(config, "door=x.mp4", &fault), TYTO_ERR_EXISTS);
     assert_int_equal(tyto_config_add_uri(config, "Front=x.mp4", &fault), TYTO_ERR_INVALID);
     assert_int_equal(tyto_config_add_uri(config, "a=", &fault), TYTO_ERR_INVALID);
-    assert_int_equal(tyto_config_set_exec(config, "gpu", &fault), TYTO_ERR_INVALID);
-    assert_int_equal(tyto_config_set_exec(config, "vulkan", &fault), TYTO_OK);
-    assert_int_equal(tyto_config_set_device(config, "0", &fault), TYTO_OK);
     assert_int_equal(tyto_config_check(config, &fault), TYTO_OK);
     tyto_config_destroy(&config);
 }
@@ -402,7 +515,12 @@ int main(void)
         cmocka_unit_test(a_whole_file_is_read_into_plain_values),
         cmocka_unit_test(what_a_file_leaves_out_has_defaults),
         cmocka_unit_test(what_is_said_for_a_camera_goes_before_what_is_said_for_all),
+        cmocka_unit_test(a_number_of_onsets_alone_is_taken),
+        cmocka_unit_test(a_camera_may_take_back_what_holds_for_all),
+        cmocka_unit_test(recordings_wait_as_long_as_the_network_looks_ahead),
         cmocka_unit_test(each_mistake_is_named_with_its_line_key_and_value),
+        cmocka_unit_test(every_default_printed_is_what_an_empty_file_gives),
+        cmocka_unit_test(every_row_has_room_for_its_type),
         cmocka_unit_test(a_secret_in_a_uri_is_never_shown),
         cmocka_unit_test(uris_on_the_command_line_become_cameras),
         cmocka_unit_test(a_file_that_cannot_be_read_says_why),

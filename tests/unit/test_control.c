@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/control.h"
+#include "daemon/control/control.h"
 
 enum { MAX_ANSWER = 1 << 20, NUM_THREADS = 8, NUM_QUESTIONS = 200 };
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/discriminant.h"
+#include "trainer/step/discriminant.h"
 
 enum { ROWS = 24, WIDTH = 5, CLASSES = 4 };
 

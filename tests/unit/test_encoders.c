@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "model/encoder.h"
-#include "model/graph_plan.h"
-#include "model/import.h"
+#include "model/encoder/encoder.h"
+#include "model/executor/memory.h"
+#include "model/import/import.h"
 #include "tests/golden/audio.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/visual.h"

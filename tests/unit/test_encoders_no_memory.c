@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "model/encoder.h"
-#include "model/image_resize_cpu.h"
-#include "model/log_mel_cpu.h"
-#include "model/visual_front.h"
+#include "model/encoder/encoder.h"
+#include "model/encoder/log_mel_cpu.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/encoder/visual_front.h"
 #include "tests/unit/fail_alloc.h"
 
 static struct tyto_gpu *gpu;

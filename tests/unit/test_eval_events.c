@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "trainer/eval/events.h"
+#include "trainer/eval/events/events.h"
 
 /* cat is heard from 10 on and seen from 12 on, both until 20; dog is both, 30..34. */
 static const char csv[] = "file,class,begin_s,end_s,modality\n"

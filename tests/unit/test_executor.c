@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "model/encoder.h"
-#include "model/graph_plan.h"
-#include "model/graph_ref.h"
-#include "model/graph_stretch.h"
+#include "model/encoder/encoder.h"
+#include "model/executor/memory.h"
+#include "model/graph/ref.h"
+#include "model/graph/stretch.h"
 #include "tests/unit/random_graph.h"
 
 enum { MAX_BATCH = 3, NUM_ROUNDS_OP = 12, NUM_ROUNDS_GRAPH = 40 };
@@ -49,6 +49,35 @@ static size_t num_floats(const struct tyto_value *value)
     return (size_t)tyto_value_num_floats(value);
 }
 
+/* Output o of the first `batch` rows. */
+static void assert_output_agrees(const struct tyto_executor *exec, const struct tyto_graph *graph,
+                                 const float *rows, uint32_t batch, uint32_t o)
+{
+    struct tyto_graph one = *graph; /* the reference gives this output alone */
+    one.out_idx = tyto_graph_out(graph, o);
+    one.num_more_outs = 0;
+    const size_t num_in = num_floats(&graph->values[0]);
+    const size_t num_out = num_floats(&graph->values[one.out_idx]);
+    float *got = calloc(batch * num_out, sizeof(*got));
+    double *want = calloc(num_out, sizeof(*want));
+    assert_true(got && want);
+    assert_int_equal(
+        tyto_buf_read(tyto_executor_output_at(exec, o), 0, got, batch * num_out * sizeof(*got)),
+        TYTO_OK);
+    for (uint32_t b = 0; b < batch; b++) {
+        assert_int_equal(tyto_graph_ref_run(&one, rows + b * num_in, want), TYTO_OK);
+        for (size_t i = 0; i < num_out; i++) {
+            const double value = (double)got[b * num_out + i];
+            if (!(fabs(value - want[i]) <= 5e-5 * (1 + fabs(want[i]))))
+                fail_msg("last op %s, output %u, batch %u of %u, element %zu: %g, reference %g",
+                         tyto_layer_op_name(graph->layers[graph->num_layers - 1].op), o, b, batch,
+                         i, value, want[i]);
+        }
+    }
+    free(got);
+    free(want);
+}
+
 /* Both executors on the same rows, each against the reference. */
 static void assert_agrees(const struct tyto_graph *graph, enum tyto_exec kind)
 {
@@ -56,11 +85,8 @@ static void assert_agrees(const struct tyto_graph *graph, enum tyto_exec kind)
     if (tyto_graph_check(graph, text, sizeof(text)))
         fail_msg("%s", text);
     const size_t num_in = num_floats(&graph->values[0]);
-    const size_t num_out = num_floats(&graph->values[graph->out_idx]);
-    float *rows = calloc((num_in + num_out) * MAX_BATCH, sizeof(*rows));
-    double *want = calloc(num_out, sizeof(*want));
-    assert_true(rows && want);
-    float *got = rows + num_in * MAX_BATCH;
+    float *rows = calloc(num_in * MAX_BATCH, sizeof(*rows));
+    assert_non_null(rows);
     for (size_t i = 0; i < num_in * MAX_BATCH; i++)
         rows[i] = (float)drand48() * 4 - 2;
 
@@ -75,23 +101,12 @@ static void assert_agrees(const struct tyto_graph *graph, enum tyto_exec kind)
     for (uint32_t batch = MAX_BATCH; batch >= 1; batch--) {
         assert_int_equal(tyto_buf_write(in, 0, rows, batch * num_in * sizeof(*rows)), TYTO_OK);
         assert_int_equal(tyto_executor_run(exec, batch), TYTO_OK);
-        const struct tyto_buf *out = tyto_executor_output(exec);
-        assert_int_equal(tyto_buf_read(out, 0, got, batch * num_out * sizeof(*got)), TYTO_OK);
-        for (uint32_t b = 0; b < batch; b++) {
-            assert_int_equal(tyto_graph_ref_run(graph, rows + b * num_in, want), TYTO_OK);
-            for (size_t i = 0; i < num_out; i++) {
-                const double value = (double)got[b * num_out + i];
-                if (!(fabs(value - want[i]) <= 5e-5 * (1 + fabs(want[i]))))
-                    fail_msg("last op %s, batch %u of %u, element %zu: %g, reference %g",
-                             tyto_layer_op_name(graph->layers[graph->num_layers - 1].op), b, batch,
-                             i, value, want[i]);
-            }
-        }
+        for (uint32_t o = 0; o < tyto_graph_num_outs(graph); o++)
+            assert_output_agrees(exec, graph, rows, batch, o);
     }
     tyto_executor_destroy(&exec);
     assert_null(exec);
     free(rows);
-    free(want);
 }
 
 static void each_op_on_vulkan_agrees_with_the_reference(void **state)
@@ -118,6 +133,7 @@ static void draw_graph(struct tyto_graph *graph)
             random_graph_draw(2) ? graph->num_values - 1 : random_graph_draw(graph->num_values);
         (void)random_graph_append(graph, (enum tyto_layer_op)op, from);
     }
+    random_graph_more_outs(graph);
 }
 
 static void random_graphs_on_both_executors_agree_with_the_reference(void **state)
@@ -150,6 +166,11 @@ static void slots_are_never_shared_by_living_values(void **state)
         for (uint32_t s = 0; s < plan.num_steps; s++) {
             const struct tyto_step *step = &plan.steps[s];
             const uint32_t out_slot = plan.slot_of[step->out_idx];
+            const struct tyto_layer *layer = &graph.layers[step->layer_idx];
+            for (uint32_t i = 0; i < layer->num_ins; i++) {
+                assert_int_equal(holds[plan.slot_of[layer->in_idx[i]]], layer->in_idx[i]);
+                assert_int_not_equal(out_slot, plan.slot_of[layer->in_idx[i]]);
+            }
             assert_int_equal(holds[plan.slot_of[step->in_idx]], step->in_idx);
             assert_int_not_equal(out_slot, plan.slot_of[step->in_idx]);
             if (step->residual_idx != TYTO_NO_VALUE) {
@@ -160,7 +181,9 @@ static void slots_are_never_shared_by_living_values(void **state)
                         tyto_value_num_floats(&graph.values[step->out_idx]));
             holds[out_slot] = step->out_idx;
         }
-        assert_int_equal(holds[plan.slot_of[graph.out_idx]], graph.out_idx);
+        for (uint32_t o = 0; o < tyto_graph_num_outs(&graph); o++)
+            assert_int_equal(holds[plan.slot_of[tyto_graph_out(&graph, o)]],
+                             tyto_graph_out(&graph, o));
         assert_int_equal(holds[plan.slot_of[0]], 0);
     }
 }

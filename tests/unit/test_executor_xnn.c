@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "model/executor_xnn.h"
-#include "model/graph_ref.h"
+#include "model/executor/xnnpack.h"
+#include "model/graph/ref.h"
 #include "tests/unit/random_graph.h"
 
 enum { MAX_BATCH = 3 };
@@ -30,35 +30,44 @@ static void assert_agrees(const struct tyto_graph *graph, uint32_t num_threads)
     char text[256] = "";
     if (tyto_graph_check(graph, text, sizeof(text)))
         fail_msg("%s", text);
-    const struct tyto_value *in = &graph->values[0], *out = &graph->values[graph->out_idx];
-    const size_t num_in = (size_t)in->h * in->w * in->c, num_out = (size_t)out->h * out->w * out->c;
-    float *input = calloc(num_in * MAX_BATCH, sizeof(*input));
-    float *output = calloc(num_out * MAX_BATCH, sizeof(*output));
-    double *want = calloc(num_out, sizeof(*want));
-    assert_true(input && output && want);
+    const size_t num_in = (size_t)tyto_value_num_floats(&graph->values[0]);
+    const uint32_t num_outs = tyto_graph_num_outs(graph);
+    size_t num_out[TYTO_GRAPH_MAX_OUTS];
+    float *input = calloc(num_in * MAX_BATCH, sizeof(*input)), *outputs[TYTO_GRAPH_MAX_OUTS];
+    double *want[TYTO_GRAPH_MAX_OUTS];
+    for (uint32_t o = 0; o < num_outs; o++) {
+        num_out[o] = (size_t)tyto_value_num_floats(&graph->values[tyto_graph_out(graph, o)]);
+        outputs[o] = calloc(num_out[o] * MAX_BATCH, sizeof(float));
+        want[o] = calloc(num_out[o], sizeof(double));
+        assert_true(input && outputs[o] && want[o]);
+    }
     for (size_t i = 0; i < num_in * MAX_BATCH; i++)
         input[i] = (float)drand48() * 4 - 2;
     struct tyto_executor_xnn *exec = NULL;
     assert_int_equal(tyto_executor_xnn_create(graph, MAX_BATCH, num_threads, &exec), TYTO_OK);
-    assert_int_equal(tyto_executor_xnn_run(exec, input, output, MAX_BATCH + 1), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_executor_xnn_run(exec, input, outputs, MAX_BATCH + 1), TYTO_ERR_INVALID);
     for (uint32_t batch = MAX_BATCH; batch >= 1; batch--) {
-        assert_int_equal(tyto_executor_xnn_run(exec, input, output, batch), TYTO_OK);
+        assert_int_equal(tyto_executor_xnn_run(exec, input, outputs, batch), TYTO_OK);
         for (uint32_t b = 0; b < batch; b++) {
-            assert_int_equal(tyto_graph_ref_run(graph, input + b * num_in, want), TYTO_OK);
-            for (size_t i = 0; i < num_out; i++) {
-                const double got = (double)output[b * num_out + i];
-                if (!(fabs(got - want[i]) <= 2e-5 * (1 + fabs(want[i]))))
-                    fail_msg("last op %s, batch %u of %u, element %zu: %g, reference %g",
-                             tyto_layer_op_name(graph->layers[graph->num_layers - 1].op), b, batch,
-                             i, got, want[i]);
-            }
+            assert_int_equal(tyto_graph_ref_run_all(graph, input + b * num_in, want), TYTO_OK);
+            for (uint32_t o = 0; o < num_outs; o++)
+                for (size_t i = 0; i < num_out[o]; i++) {
+                    const double got = (double)outputs[o][b * num_out[o] + i];
+                    if (!(fabs(got - want[o][i]) <= 2e-5 * (1 + fabs(want[o][i]))))
+                        fail_msg("last op %s, output %u, batch %u of %u, element %zu: %g, "
+                                 "reference %g",
+                                 tyto_layer_op_name(graph->layers[graph->num_layers - 1].op), o, b,
+                                 batch, i, got, want[o][i]);
+                }
         }
     }
     tyto_executor_xnn_destroy(&exec);
     assert_null(exec);
     free(input);
-    free(output);
-    free(want);
+    for (uint32_t o = 0; o < num_outs; o++) {
+        free(outputs[o]);
+        free(want[o]);
+    }
 }
 
 static void each_op_agrees_with_the_reference(void **state)
@@ -84,6 +93,7 @@ static void random_graphs_agree_with_the_reference(void **state)
         while (graph.num_layers < 10)
             random_graph_append(&graph, (enum tyto_layer_op)random_graph_draw(TYTO_LAYER_NUM_OPS),
                                 random_graph_draw(graph.num_values));
+        random_graph_more_outs(&graph);
         assert_agrees(&graph, round % 8 == 0 ? 2 : 1);
     }
 }

@@ -317,19 +317,19 @@ static void what_cannot_be_read_is_told_and_left_out(void **state)
 
 /* --- data sets ------------------------------------------------------------------------------ */
 
-#define S *1000000000ll
+#define MS *1000000ll
 
 static char *const file_names[NUM_FILES] = {paths[0], paths[1], paths[2]};
 static char classes[2][TYTO_DATASET_NAME_BYTES] = {"bird", "dog"};
 static char *const sources[] = {(char[]){"labels.csv"}};
 /* by file, then begin */
 static struct tyto_label label_list[] = {
-    {.file_idx = 0, .class_idx = 1, .begin_ns = 0, .end_ns = 0.4 S, .truth = 3},
-    {.file_idx = 0, .class_idx = 0, .begin_ns = 0.5 S, .end_ns = 2.4 S, .truth = 1},
-    {.file_idx = 0, .class_idx = 1, .begin_ns = 1 S, .end_ns = 1.3 S, .truth = 2},
-    {.file_idx = 0, .class_idx = 1, .begin_ns = 1.1 S, .end_ns = 1.4 S, .truth = 2},
-    {.file_idx = 0, .class_idx = 1, .begin_ns = 1.7 S, .end_ns = 1.85 S, .truth = 2, .line = 9},
-    {.file_idx = 0, .class_idx = 0, .begin_ns = 4.2 S, .end_ns = 99 S, .truth = 3},
+    {.file_idx = 0, .class_idx = 1, .begin_ns = 0, .end_ns = 400 MS, .truth = 3},
+    {.file_idx = 0, .class_idx = 0, .begin_ns = 500 MS, .end_ns = 2400 MS, .truth = 1},
+    {.file_idx = 0, .class_idx = 1, .begin_ns = 1000 MS, .end_ns = 1300 MS, .truth = 2},
+    {.file_idx = 0, .class_idx = 1, .begin_ns = 1100 MS, .end_ns = 1400 MS, .truth = 2},
+    {.file_idx = 0, .class_idx = 1, .begin_ns = 1700 MS, .end_ns = 1850 MS, .truth = 2, .line = 9},
+    {.file_idx = 0, .class_idx = 0, .begin_ns = 4200 MS, .end_ns = 99000 MS, .truth = 3},
     {.file_idx = 1, .class_idx = 1, .truth = 3, .is_weak = true},
 };
 

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "model/image_resize_cpu.h"
-#include "model/log_mel_cpu.h"
+#include "model/encoder/log_mel_cpu.h"
+#include "model/encoder/resize_cpu.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/resize.h"
 #include "tests/golden/yuv.h"
@@ -38,21 +38,24 @@ static struct tyto_frame make_frame(enum tyto_pixel_format format, uint32_t widt
     };
 }
 
-static void resized_frames_agree_with_the_reference(void **state)
+static void assert_resized(bool letterbox)
 {
     static const uint32_t sizes[][2] = {{1280, 720}, {1, 1}, {224, 224}, {33, 301}, {640, 9}};
     enum { MAX_BYTES = 1300 * 730 * 3 };
     uint8_t *bytes = malloc(MAX_BYTES);
-    float *got = malloc(NUM_FLOATS * sizeof(*got));
-    double *want = malloc(NUM_FLOATS * sizeof(*want));
     struct tyto_image_resize_cpu *resize = NULL;
-    (void)state;
+    const struct tyto_image_resize_shape shape = {.out_w = SIDE,
+                                                  .out_h = SIDE,
+                                                  .mean = {127.5f, 120, 100},
+                                                  .scale = {0.01f, 0.02f, 0.03f},
+                                                  .letterbox = letterbox};
+    const size_t num_floats = (size_t)SIDE * SIDE * tyto_image_resize_channels(&shape);
+    float *got = malloc(num_floats * sizeof(*got));
+    double *want = malloc(num_floats * sizeof(*want));
     assert_true(bytes && got && want);
     srand48(3);
     for (size_t i = 0; i < MAX_BYTES; i++)
         bytes[i] = (uint8_t)lrand48();
-    const struct tyto_image_resize_shape shape = {
-        .out_w = SIDE, .out_h = SIDE, .mean = {127.5f, 120, 100}, .scale = {0.01f, 0.02f, 0.03f}};
     assert_int_equal(tyto_image_resize_cpu_create(&shape, &resize), TYTO_OK);
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
         for (int format = TYTO_PIXEL_I420; format <= TYTO_PIXEL_RGB; format++) {
@@ -62,7 +65,7 @@ static void resized_frames_agree_with_the_reference(void **state)
             frame.full_range = s & 2;
             assert_int_equal(tyto_image_resize_cpu_run(resize, &frame, got), TYTO_OK);
             tyto_image_resize_ref(&shape, &frame, want);
-            for (size_t i = 0; i < NUM_FLOATS; i++)
+            for (size_t i = 0; i < num_floats; i++)
                 if (!(fabs((double)got[i] - want[i]) < 1e-5))
                     fail_msg("format %d, %ux%u, element %zu: %g, reference %g", format, sizes[s][0],
                              sizes[s][1], i, (double)got[i], want[i]);
@@ -71,6 +74,44 @@ static void resized_frames_agree_with_the_reference(void **state)
     free(bytes);
     free(got);
     free(want);
+}
+
+static void resized_frames_agree_with_the_reference(void **state)
+{
+    (void)state;
+    assert_resized(false);
+}
+
+static void letterboxed_frames_agree_with_the_reference(void **state)
+{
+    (void)state;
+    assert_resized(true);
+}
+
+/* A wide picture keeps its shape, and the fourth channel says where it is. */
+static void a_letterboxed_picture_lies_in_the_middle(void **state)
+{
+    enum { OUT = 8 };
+    uint8_t white[16 * 4 * 3];
+    float got[OUT * OUT * 4];
+    const struct tyto_image_resize_shape shape = {
+        .out_w = OUT, .out_h = OUT, .scale = {1, 1, 1}, .letterbox = true};
+    const struct tyto_frame frame = {.format = TYTO_PIXEL_RGB,
+                                     .width = 16,
+                                     .height = 4,
+                                     .planes = {white},
+                                     .strides_bytes = {16 * 3}};
+    struct tyto_image_resize_cpu *resize = NULL;
+    (void)state;
+    memset(white, 255, sizeof(white));
+    assert_int_equal(tyto_image_resize_cpu_create(&shape, &resize), TYTO_OK);
+    assert_int_equal(tyto_image_resize_cpu_run(resize, &frame, got), TYTO_OK);
+    for (int i = 0; i < OUT * OUT; i++) {
+        const bool inside = i / OUT >= 3 && i / OUT < 5;
+        assert_float_equal(got[4 * i], inside ? 255.0 : 0.0, 1e-3);
+        assert_float_equal(got[4 * i + 3], inside ? 1.0 : 0.0, 0.0);
+    }
+    tyto_image_resize_cpu_destroy(&resize);
 }
 
 static void assert_is_golden(const float *golden, uint32_t width, uint32_t height)
@@ -277,6 +318,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resized_frames_agree_with_the_reference),
+        cmocka_unit_test(letterboxed_frames_agree_with_the_reference),
+        cmocka_unit_test(a_letterboxed_picture_lies_in_the_middle),
         cmocka_unit_test(resized_pictures_are_those_of_pil),
         cmocka_unit_test(colours_are_those_of_ffmpeg),
         cmocka_unit_test(a_frame_that_is_no_picture_leaves_the_output_alone),

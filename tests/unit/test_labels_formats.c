@@ -2,8 +2,8 @@
 /* Label files that are XML or JSON: ELAN, CVAT, Label Studio, the daemon's own events. */
 #include "labels_reading.h"
 
-#include "cli/event_json.h"
-#include "proto/json.h"
+#include "cli/event/json.h"
+#include "files/json.h"
 
 #define ELAN(slots, tiers)                                                                         \
     "<ANNOTATION_DOCUMENT>\n<HEADER TIME_UNITS=\"milliseconds\">"                                  \

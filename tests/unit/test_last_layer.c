@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "model/encoder.h"
+#include "model/encoder/encoder.h"
 #include "tests/flow/small_models.h"
 #include "tests/golden/fill.h"
 #include "trainer/data/dataset_memory.h"

@@ -13,11 +13,11 @@
 
 #include <cmocka.h>
 
-#include "model/encoder.h"
-#include "model/graph_file.h"
-#include "model/graph_ref.h"
-#include "model/image_resize_cpu.h"
-#include "model/visual_front.h"
+#include "model/encoder/encoder.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/encoder/visual_front.h"
+#include "model/graph/file.h"
+#include "model/graph/ref.h"
 #include "tests/golden/fill.h"
 
 enum { BANDS = 6, FRAMES = 8, FRAMES_HOP = 2, FFT = 64, HOP = 16, SAMPLES = 64 + 15 * 16 };

@@ -13,9 +13,9 @@
 
 #include "tests/golden/fill.h"
 #include "tests/golden/metrics.h"
-#include "trainer/eval/metrics.h"
-#include "trainer/eval/metrics_span.h"
-#include "trainer/eval/metrics_sync.h"
+#include "trainer/eval/metrics/metrics.h"
+#include "trainer/eval/metrics/span.h"
+#include "trainer/eval/metrics/sync.h"
 
 enum { CLIPS = 24, T = 10, K = 5, RANKED = 300, TRUE_SPANS = 60, PRED_SPANS = 100, PAIRS = 40 };
 

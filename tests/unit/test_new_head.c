@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pipeline/history.h"
-#include "pipeline/new_head.h"
+#include "pipeline/networks/candidate.h"
+#include "pipeline/networks/history.h"
 
 /* --- history ------------------------------------------------------------------------------------
  */

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "client/tyto.h"
-#include "daemon/config.h"
-#include "daemon/counters.h"
-#include "daemon/publisher.h"
+#include "daemon/config/config.h"
+#include "daemon/publish/counters.h"
+#include "daemon/publish/publisher.h"
 #include "tests/unit/fail_alloc.h"
 
 static enum tyto_err parse_config(void)

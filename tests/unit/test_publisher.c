@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "client/gaps.h"
 #include "client/tyto.h"
-#include "daemon/counters.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/counters.h"
+#include "daemon/publish/publisher.h"
 
 static char endpoint[108];
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/reading.h"
+#include "pipeline/track/decode.h"
 
 enum { K = 2, T = 4, ROWS = 3, COLS = 3, L = 9 };
 
@@ -23,6 +23,8 @@ static struct {
 
 static struct tyto_cman_dims dims = {
     .num_segments = T, .num_places = L, .num_classes = K, .num_logits = 3 * K};
+
+static struct tyto_picture_fit fit; /* of all pictures read */
 
 static struct tyto_reading read_at(uint32_t pos_idx, bool has_audio, bool has_video)
 {
@@ -39,7 +41,7 @@ static struct tyto_reading read_at(uint32_t pos_idx, bool has_audio, bool has_vi
     };
     struct tyto_reading reading;
     assert_int_equal(tyto_reading_init(&reading, K), TYTO_OK);
-    tyto_reading_take(&reading, &reader, &result, pos_idx, has_audio, has_video);
+    tyto_reading_take(&reading, &reader, &result, pos_idx, has_audio, has_video, &fit);
     return reading;
 }
 
@@ -55,6 +57,7 @@ static int reset(void **state)
     }
     dims.head = TYTO_HEAD_MULTI_LABEL;
     dims.num_logits = 3 * K;
+    fit = (struct tyto_picture_fit){.width = 1, .height = 1};
     return 0;
 }
 
@@ -167,6 +170,21 @@ static void sound_that_lags_has_a_positive_offset(void **state)
     tyto_reading_finish(&reading);
 }
 
+/* The outer columns are stripes beside the picture: what lies in them is left out. */
+static void a_letterboxed_picture_has_the_map_of_itself(void **state)
+{
+    (void)state;
+    const float place[L] = {0.1f, 0.6f, 0, 0.1f, 0, 0, 0.2f, 0, 0};
+    memcpy(window.place[3], place, sizeof(place));
+    fit = (struct tyto_picture_fit){.left = 1.f / 3, .width = 1.f / 3, .height = 1};
+    struct tyto_reading reading = read_at(3, true, true);
+    assert_int_equal(reading.place.cols, COLS);
+    for (int i = 0; i < L; i++)
+        assert_int_equal(reading.place.cells[i], i < COLS ? 255 : 0);
+    close_to(reading.place.peak, 1.f / 3);
+    tyto_reading_finish(&reading);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +193,7 @@ int main(void)
         cmocka_unit_test_setup(weights_are_what_each_stream_takes_from_the_other, reset),
         cmocka_unit_test_setup(an_even_map_points_nowhere, reset),
         cmocka_unit_test_setup(a_peak_and_what_touches_it_make_the_box, reset),
+        cmocka_unit_test_setup(a_letterboxed_picture_has_the_map_of_itself, reset),
         cmocka_unit_test_setup(a_map_that_is_no_distribution_is_not_given, reset),
         cmocka_unit_test_setup(sound_that_lags_has_a_positive_offset, reset),
     };

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/clip.h"
-#include "pipeline/record.h"
-#include "pipeline/roll.h"
+#include "pipeline/record/clip.h"
+#include "pipeline/record/preroll.h"
+#include "pipeline/record/record.h"
 #include "tests/unit/clip_folder.h"
 
 #define S 1000000000ll

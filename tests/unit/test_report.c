@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "tests/golden/fill.h"
-#include "trainer/eval/report.h"
+#include "trainer/eval/report/report.h"
 
 enum { CLIPS = 40, T = 10, K = 8, EPOCHS = 24 };
 

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "trainer/init.h"
-#include "trainer/run.h"
-#include "trainer/train_score.h"
+#include "trainer/loop/score.h"
+#include "trainer/run/init.h"
+#include "trainer/run/run.h"
 
 enum { HEARD = TYTO_TRUTH_HEARD, SEEN = TYTO_TRUTH_SEEN, BOTH = TYTO_TRUTH_BOTH };
 
@@ -28,7 +28,8 @@ static void thresholds_are_those_of_the_best_f1(void **state)
     float threshold = 0;
 
     (void)state;
-    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, 1, 4, &score), TYTO_OK);
+    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, TYTO_CMAN_JOINT, 1, 4, &score),
+                     TYTO_OK);
     for (int i = 0; i < 4; i++) {
         const float logits[] = {logf(probs[i] / (1 - probs[i])), 9, -9};
 
@@ -51,16 +52,84 @@ static void average_precision_is_of_ranks(void **state)
     const uint8_t truths[4][2] = {{BOTH, 0}, {SEEN, 0}, {BOTH, HEARD}, {0, 0}};
     struct tyto_score score = {0};
     float map = 0;
+    uint32_t num = 0;
 
     (void)state;
-    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, 2, 4, &score), TYTO_OK);
+    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, TYTO_CMAN_JOINT, 2, 4, &score),
+                     TYTO_OK);
     for (int i = 0; i < 4; i++)
         tyto_score_add(&score, logits[i], truths[i]);
-    assert_int_equal(tyto_score_map(&score, &map), TYTO_OK);
-    assert_true(fabsf(map - 5.0F / 6) < 1e-6F);
+    assert_int_equal(tyto_score_map(&score, &map, &num), TYTO_OK);
+    assert_true(fabsf(map - 5.0F / 6) < 1e-6F && num == 1);
     score.probs[2] = score.probs[0]; /* a tie gains nothing: 1/2 and 2/3 */
-    assert_int_equal(tyto_score_map(&score, &map), TYTO_OK);
+    assert_int_equal(tyto_score_map(&score, &map, &num), TYTO_OK);
     assert_true(fabsf(map - 7.0F / 12) < 1e-6F);
+    tyto_score_finish(&score);
+}
+
+static void each_task_has_its_own_logits_and_truth(void **state)
+{
+    const float logits[6] = {-1, -2, 3, -4, -5, 6}; /* joint, heard, seen of two classes */
+    const uint8_t truth[2] = {HEARD, SEEN};
+    const uint8_t wanted[TYTO_CMAN_NUM_TASKS][2] = {{0, 0}, {1, 0}, {0, 1}};
+
+    (void)state;
+    for (int task = 0; task < TYTO_CMAN_NUM_TASKS; task++) {
+        struct tyto_score score = {0};
+
+        assert_int_equal(
+            tyto_score_init(TYTO_HEAD_MULTI_LABEL, (enum tyto_cman_task)task, 2, 1, &score),
+            TYTO_OK);
+        tyto_score_add(&score, logits, truth);
+        assert_memory_equal(score.truths, wanted[task], 2);
+        for (int k = 0; k < 2; k++)
+            assert_true(fabsf(score.probs[k] - 1 / (1 + expf(-logits[2 * task + k]))) < 1e-6f);
+        tyto_score_finish(&score);
+    }
+}
+
+/* Scores that are right as often as sigmoid(2 x - 1) says, where x are their log-odds. */
+static void calibration_finds_the_line_that_scores_are_off_by(void **state)
+{
+    enum { STEPS = 41, EACH = 200 };
+    struct tyto_score score = {0};
+    double scale = 0, shift = 0;
+
+    (void)state;
+    assert_int_equal(
+        tyto_score_init(TYTO_HEAD_MULTI_LABEL, TYTO_CMAN_HEARD, 1, STEPS * EACH, &score), TYTO_OK);
+    for (int i = 0; i < STEPS; i++) {
+        const double x = -2 + 4.0 * i / (STEPS - 1);
+        const double right = EACH / (1 + exp(-(2 * x - 1)));
+
+        for (int j = 0; j < EACH; j++) {
+            const float logits[3] = {0, (float)x, 0};
+            const uint8_t truth = j < lround(right) ? HEARD : 0;
+
+            tyto_score_add(&score, logits, &truth);
+        }
+    }
+    tyto_score_fit(&score, &scale, &shift);
+    assert_true(fabs(scale - 2) < 0.02 && fabs(shift + 1) < 0.02);
+    tyto_score_bend(&score, scale, shift);
+    assert_true(fabs((double)score.probs[0] - 1 / (1 + exp(5.0))) < 1e-3);
+    tyto_score_fit(&score, &scale, &shift); /* nothing is left to bend */
+    assert_true(fabs(scale - 1) < 0.01 && fabs(shift) < 0.01);
+    tyto_score_finish(&score);
+}
+
+static void a_task_that_never_comes_is_left_as_it_is(void **state)
+{
+    const float logits[3] = {3, 3, 3};
+    const uint8_t truth = 0;
+    struct tyto_score score = {0};
+    double scale = 0, shift = 9;
+
+    (void)state;
+    assert_int_equal(tyto_score_init(TYTO_HEAD_MULTI_LABEL, TYTO_CMAN_SEEN, 1, 1, &score), TYTO_OK);
+    tyto_score_add(&score, logits, &truth);
+    tyto_score_fit(&score, &scale, &shift);
+    assert_true(scale == 1 && shift == 0);
     tyto_score_finish(&score);
 }
 
@@ -71,7 +140,7 @@ static void softmax_is_right_by_its_largest_logit(void **state)
     struct tyto_score score = {0};
 
     (void)state;
-    assert_int_equal(tyto_score_init(TYTO_HEAD_SOFTMAX, 2, 3, &score), TYTO_OK);
+    assert_int_equal(tyto_score_init(TYTO_HEAD_SOFTMAX, TYTO_CMAN_JOINT, 2, 3, &score), TYTO_OK);
     for (int i = 0; i < 3; i++)
         tyto_score_add(&score, logits[i], truths[i]);
     assert_true(fabsf(tyto_score_accuracy(&score) - 2.0F / 3) < 1e-6F);
@@ -207,7 +276,7 @@ static void bad_options_say_what_is_wanted(void **state)
                      TYTO_ERR_INVALID);
     assert_int_equal(tyto_run_options_set(&options, option("head"), "hydra", &fault),
                      TYTO_ERR_INVALID);
-    assert_non_null(strstr(fault.text, "multi_label|softmax"));
+    assert_non_null(strstr(fault.text, "softmax|multi_label"));
     assert_int_equal(tyto_json_parse(bad, sizeof(bad) - 1, &json, NULL, 0), TYTO_OK);
     assert_int_equal(tyto_run_options_from_json(&options, json, "config.json", &fault),
                      TYTO_ERR_FORMAT);
@@ -221,6 +290,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thresholds_are_those_of_the_best_f1),
         cmocka_unit_test(average_precision_is_of_ranks),
+        cmocka_unit_test(each_task_has_its_own_logits_and_truth),
+        cmocka_unit_test(calibration_finds_the_line_that_scores_are_off_by),
+        cmocka_unit_test(a_task_that_never_comes_is_left_as_it_is),
         cmocka_unit_test(softmax_is_right_by_its_largest_logit),
         cmocka_unit_test(classes_are_kept_by_name_and_the_rest_by_shape),
         cmocka_unit_test(options_come_back_from_json_and_given_ones_win),

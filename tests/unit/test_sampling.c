@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/limiter.h"
-#include "pipeline/sampler.h"
-#include "pipeline/source_parts.h"
+#include "pipeline/session/limiter.h"
+#include "pipeline/source/internal.h"
+#include "pipeline/source/sampler.h"
 
 #define S 1000000000ll
 #define MS 1000000ll

@@ -11,7 +11,7 @@
 
 #include <gst/sdp/gstsdpmessage.h>
 
-#include "pipeline/sdp.h"
+#include "pipeline/source/sdp.h"
 
 static const bool both[TYTO_NUM_STREAMS] = {true, true};
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/segment.h"
+#include "pipeline/segment/segment.h"
 
 #define S 1000000000ll
 #define MS 1000000ll
@@ -420,12 +420,20 @@ static void times_that_are_nonsense_do_no_harm(void **state)
     }
 }
 
+/* 0..n-1 of a plain congruential generator. A function, so that two draws in one initializer are
+ * sequenced. */
+static int64_t draw(uint32_t *seed, uint32_t n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (int64_t)((*seed >> 8) % n);
+}
+
 /* Random feeding: whatever comes, segments are in order, whole, and memory bounded. */
 static void random_streams_keep_the_order(void **state)
 {
     (void)state;
     uint32_t seed = 12345;
-#define NEXT(n) (seed = seed * 1664525u + 1013904223u, (int64_t)((seed >> 8) % (uint32_t)(n)))
+#define NEXT(n) draw(&seed, n)
     for (int round = 0; round < 60; round++) {
         const bool live = NEXT(2) != 0;
         struct tyto_segmenter *seg =

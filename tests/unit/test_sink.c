@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "trainer/sink_file.h"
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
+#include "trainer/media/write.h"
 
 enum { WIDTH = 64, HEIGHT = 48, FRAME_BYTES = WIDTH * HEIGHT * 3 / 2, RATE = 16000, SECONDS = 4 };
 

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
 
 extern char **environ;
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/tracker.h"
+#include "pipeline/track/tracker.h"
 
 #define S 1000000000ll
 
@@ -337,11 +337,19 @@ static void follow(void *user, const struct tyto_event *event)
     assert_int_equal(tyto_envelope_pack(&envelope, bytes, sizeof(bytes), &num_bytes), TYTO_OK);
 }
 
+/* 0..n-1 of a plain congruential generator. A function, so that two draws in one initializer are
+ * sequenced. */
+static uint32_t draw(uint32_t *seed, uint32_t n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % n;
+}
+
 static void random_scores_tell_a_sound_story(void **state)
 {
     (void)state;
     uint32_t seed = 99;
-#define NEXT(n) (seed = seed * 1664525u + 1013904223u, (seed >> 8) % (uint32_t)(n))
+#define NEXT(n) draw(&seed, n)
     uint32_t num_events = 0;
     for (int round = 0; round < 80; round++) {
         struct story story = {0};
@@ -442,7 +450,7 @@ static void feed_two(struct tyto_tracker *tracker, int64_t t, float first, float
 static void another_head_goes_on_with_the_events_whose_class_it_knows(void **state)
 {
     static const char *const others[2] = {"owl", "bell"};
-    static const float thresholds[2] = {0.5f, 0.9f};
+    static const float thresholds[3 * 2] = {0.5f, 0.9f};
     (void)state;
     struct log log = {0};
     struct tyto_tracker *before = make((struct tyto_tracker_params){0}, keep, &log);

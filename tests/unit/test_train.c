@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "trainer/data/dataset_memory.h"
-#include "trainer/folds.h"
-#include "trainer/train_batch.h"
+#include "trainer/loop/batch.h"
+#include "trainer/run/folds.h"
 
 enum { HEARD = TYTO_TRUTH_HEARD, SEEN = TYTO_TRUTH_SEEN, BOTH = TYTO_TRUTH_BOTH };
 enum { T = 5, L = 2, A = 3, V = 2, K = 2, CLIPS = 8 };

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "pipeline/camera_clock.h"
-#include "pipeline/watch.h"
+#include "pipeline/session/camera_clock.h"
+#include "pipeline/session/watch.h"
 
 #define S ((int64_t)TYTO_NS_PER_S)
 #define DAY (86400 * S)

@@ -12,8 +12,9 @@
 
 #include <cmocka.h>
 
-#include "proto/json.h"
-#include "proto/weights.h"
+#include "base/half.h"
+#include "files/json.h"
+#include "files/safetensors.h"
 
 static char dir[] = "/tmp/tyto-weights-XXXXXX";
 static char path[64];

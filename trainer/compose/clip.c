@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/sink_file.h"
-#include "trainer/source_file.h"
+#include "trainer/media/read.h"
+#include "trainer/media/write.h"
 
 enum { MOST_PX = 1024 };
 

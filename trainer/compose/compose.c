@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/text.h"
+#include "files/replace.h"
 #include "trainer/compose/clip.h"
 #include "trainer/compose/sheet.h"
 #include "trainer/compose/truth.h"
@@ -205,45 +207,34 @@ static enum tyto_err prepare_folder(const struct tyto_compose_params *params,
     return TYTO_OK;
 }
 
-/* A text file that appears whole: write(file) under another name, then its own. */
+/* A text file that appears whole. */
 struct text_file {
+    struct tyto_replace *replace;
     FILE *file;
-    char path[MAX_PATH + 40], part[MAX_PATH + 48];
+    const char *name;
 };
 
 static enum tyto_err text_open(const struct tyto_compose_params *params, const char *name,
                                struct text_file *text, struct tyto_fault *ret_fault)
 {
-    snprintf(text->path, sizeof(text->path), "%s/%s", params->folder, name);
-    snprintf(text->part, sizeof(text->part), "%s.part", text->path);
-    text->file = fopen(text->part, "we");
-    return text->file ? TYTO_OK : fail_io(params, name, ret_fault);
+    char path[MAX_PATH + 40];
+    *text = (struct text_file){.name = name};
+    snprintf(path, sizeof(path), "%s/%s", params->folder, name);
+    const enum tyto_err err = tyto_replace_begin(path, 0666, &text->replace);
+    if (err != TYTO_OK)
+        return err == TYTO_ERR_IO ? fail_io(params, name, ret_fault) : err;
+    text->file = tyto_replace_file(text->replace);
+    if (text->file)
+        return TYTO_OK;
+    tyto_replace_abandon(&text->replace);
+    return TYTO_ERR_NOMEM;
 }
 
 static enum tyto_err text_close(const struct tyto_compose_params *params, struct text_file *text,
                                 struct tyto_fault *ret_fault)
 {
-    const bool ok = !ferror(text->file);
-    if (fclose(text->file) == 0 && ok && rename(text->part, text->path) == 0)
-        return TYTO_OK;
-    unlink(text->part);
-    return fail_io(params, strrchr(text->path, '/') + 1, ret_fault);
-}
-
-/* A field with what CSV would read otherwise in quotes. */
-static void put_field(FILE *file, const char *text, char end)
-{
-    const bool is_plain = strcspn(text, ",\"\r\n") == strlen(text);
-    if (!is_plain)
-        fputc('"', file);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', file);
-        fputc(*text, file);
-    }
-    if (!is_plain)
-        fputc('"', file);
-    fputc(end, file);
+    const enum tyto_err err = tyto_replace_commit(&text->replace);
+    return err == TYTO_ERR_IO ? fail_io(params, text->name, ret_fault) : err;
 }
 
 static void put_sources(const struct job *job, FILE *file)
@@ -255,10 +246,11 @@ static void put_sources(const struct job *job, FILE *file)
         const unsigned uses = atomic_load(&job->uses[i]);
         if (uses == 0)
             continue;
-        put_field(file, entry->name, ',');
-        fprintf(file, "%s,%s,%u,", entry->is_audio ? "audio" : "image",
+        tyto_text_csv_put(file, entry->name);
+        fprintf(file, ",%s,%s,%u,", entry->is_audio ? "audio" : "image",
                 stock->classes[entry->class_idx].name, uses);
-        put_field(file, entry->source, '\n');
+        tyto_text_csv_put(file, entry->source);
+        fputc('\n', file);
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/random.h"
+#include "base/random.h"
 
 enum {
     FRAME = 320, /* samples of one loudness: 20 ms */

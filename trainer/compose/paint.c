@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "trainer/compose/place.h"
-#include "trainer/random.h"
 
 enum { GRAIN_LEN = 1 << 16, FULL_OPACITY = 256 };
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "trainer/random.h"
+#include "base/random.h"
 
 enum { MAX_BOXES = 5, NUM_SCALES = 3 };
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "trainer/random.h"
+#include "base/random.h"
 
 #define NS_PER_S 1000000000LL
 
@@ -87,6 +87,8 @@ void tyto_compose_options_default(struct tyto_compose_options *ret_options)
                    [TYTO_COMPOSE_NOTHING] = 0.06},
         .min_snr_db = 0,
         .max_snr_db = 20,
+        .min_height = 0.35,
+        .max_height = 0.9,
         .whole_seconds = 0.5,
         .distractors = 0.25,
         .clips_per_camera = 1,
@@ -110,6 +112,8 @@ static bool are_good(const struct tyto_compose_options *options,
     return sum > 0 && stock->num_wanted > 0 && is_in(options->seconds, 2, 600) &&
            is_in(options->fps, 1, 60) && is_in(options->min_snr_db, -40, 80) &&
            is_in(options->max_snr_db, options->min_snr_db, 80) &&
+           is_in(options->min_height, 0.02, 1) &&
+           is_in(options->max_height, options->min_height, 1) &&
            is_in(options->max_offset_s, 0, 5) && is_in(options->whole_seconds, 0, 1) &&
            is_in(options->distractors, 0, 1) && options->width_px % 2 == 0 &&
            options->height_px % 2 == 0 && is_in(options->width_px, 64, 1920) &&
@@ -180,6 +184,17 @@ static enum tyto_compose_look choose_look(double share, bool is_small, bool may_
                                : TYTO_COMPOSE_CUT_OUT;
 }
 
+/* Share of the picture's height. Each doubling is as likely as any other, because areas count:
+ * small things are told worse. Pictures of 64 px do not get below what they have to show, and
+ * several objects leave room for each other. */
+static double draw_height(struct draft *d, bool is_small, uint32_t num_slots)
+{
+    const double min = d->options->min_height, max = d->options->max_height;
+    const double low = is_small ? fmin(max, fmax(min, 0.45)) : min;
+    const double high = num_slots == 1 ? max : fmax(low, fmin(max, 0.65));
+    return low * pow(high / low, tyto_random_share(&d->random));
+}
+
 /* slot of num_slots from left to right; a sole object goes anywhere. */
 static void place_object(struct draft *d, struct tyto_compose_object *object, uint32_t slot,
                          uint32_t num_slots)
@@ -189,8 +204,7 @@ static void place_object(struct draft *d, struct tyto_compose_object *object, ui
     const double slot_width = 1.0 / num_slots, middle = (slot + 0.5) * slot_width;
     const double spread = num_slots == 1 ? 0.28 : 0.12 * slot_width;
     object->is_mirrored = happens(random, 0.5);
-    object->height = (float)(num_slots == 1 ? between(random, is_small ? 0.45 : 0.35, 0.9)
-                                            : between(random, 0.4, 0.65));
+    object->height = (float)draw_height(d, is_small, num_slots);
     object->max_width = (float)(num_slots == 1 ? 0.85 : 0.95 * slot_width);
     object->grow = happens(random, 0.4) ? (float)between(random, 0.8, 1.25) : 1;
     object->x0 = (float)(middle + between(random, -spread, spread));

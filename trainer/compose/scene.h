@@ -41,7 +41,8 @@ extern const char *const tyto_compose_look_names[];
 enum tyto_compose_entrance { TYTO_COMPOSE_POP, TYTO_COMPOSE_FADE, TYTO_COMPOSE_SLIDE };
 extern const char *const tyto_compose_entrance_names[];
 
-enum { TYTO_COMPOSE_NO_EVENT = UINT32_MAX, TYTO_COMPOSE_NO_ENTRY = UINT32_MAX };
+#define TYTO_COMPOSE_NO_EVENT UINT32_MAX
+#define TYTO_COMPOSE_NO_ENTRY UINT32_MAX
 
 struct tyto_compose_object {
     uint32_t entry_idx, event; /* event: number in the clip; NO_EVENT: a distractor */
@@ -115,13 +116,15 @@ struct tyto_compose_options {
     uint32_t width_px, height_px;          /* even, 64..1920 */
     double shares[TYTO_COMPOSE_NUM_KINDS]; /* of acts; their sum counts as 1 */
     double min_snr_db, max_snr_db;
-    double max_offset_s;       /* streams differ by up to this much; 0: not at all */
-    double whole_seconds;      /* share of events that begin and end on whole seconds */
-    double distractors;        /* share of acts with an object, and with a sound, of no label */
-    uint32_t clips_per_camera; /* in a row; 0 counts as 1 */
+    double min_height, max_height; /* of objects, share of the picture's; 0.02..1 */
+    double max_offset_s;           /* streams differ by up to this much; 0: not at all */
+    double whole_seconds;          /* share of events that begin and end on whole seconds */
+    double distractors;            /* share of acts with an object, and with a sound, of no label */
+    uint32_t clips_per_camera;     /* in a row; 0 counts as 1 */
 };
 
-/* What is used where nobody says otherwise: 10 s, 320 x 240 at 12.5, SNR 0..20 dB. */
+/* What is used where nobody says otherwise: 10 s, 320 x 240 at 12.5, SNR 0..20 dB, objects 0.35 to
+ * 0.9 high. */
 void tyto_compose_options_default(struct tyto_compose_options *ret_options);
 
 /* Clip number clip (from 0) of an endless series. Its objects' aspects are 1. INVALID when options

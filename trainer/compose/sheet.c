@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "trainer/sink_file.h"
+#include "trainer/media/write.h"
 
 enum { NUM_FRAMES = 6, JPEG_QUALITY = 7, WIDTH = 960, BAR = 14 };
 

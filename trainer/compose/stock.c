@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 
 enum {
     MAX_LINE = 8192,
@@ -95,42 +96,15 @@ static enum tyto_err add_class(struct reader *r, const char *name, uint32_t *ret
 
 /* --- lines --------------------------------------------------------------------------------- */
 
-/* Cuts a line into fields, in place; quoted fields may hold commas and doubled quotes. 0: a quote
- * is open, or too many fields. */
+/* Cuts a line into fields, in place. 0: a quote is wrong, or too many fields. */
 static uint32_t cut_fields(char *line, char **fields)
 {
     uint32_t num = 0;
-    char *from = line;
-    for (;;) {
-        if (num == MAX_FIELDS)
+    for (char *next = line; next;) {
+        if (num == MAX_FIELDS || !tyto_text_csv_field(next, &fields[num++], &next))
             return 0;
-        char *to = fields[num++] = from;
-        bool is_quoted = *from == '"';
-        from += is_quoted;
-        while (*from && (is_quoted || *from != ',')) {
-            if (is_quoted && *from == '"') {
-                from++;
-                is_quoted = *from == '"';
-                if (!is_quoted)
-                    continue;
-            }
-            *to++ = *from++;
-        }
-        if (is_quoted)
-            return 0;
-        const bool is_last = *from == '\0';
-        *to = '\0';
-        if (is_last)
-            return num;
-        from++;
     }
-}
-
-static bool is_class_name(const char *name)
-{
-    const size_t len = strlen(name);
-    return len > 0 && len < TYTO_DATASET_NAME_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
+    return num;
 }
 
 static bool read_header(struct reader *r, char **fields, uint32_t num)
@@ -224,7 +198,7 @@ static enum tyto_err take_line(struct reader *r, char *line, bool *has_header)
     }
     if (strcmp(values[COL_KIND], "audio") != 0 && strcmp(values[COL_KIND], "image") != 0)
         report(r, "kind", "is audio or image, not '%.40s'", values[COL_KIND]);
-    else if (!is_class_name(values[COL_CLASS]))
+    else if (!tyto_text_is_name(values[COL_CLASS], TYTO_DATASET_NAME_BYTES))
         report(r, "class", "is 1 to 64 of a-z 0-9 _ -, not '%.70s'", values[COL_CLASS]);
     else if (strlen(values[COL_PATH]) >= MAX_PATH)
         report(r, "path", "is longer than %d bytes", MAX_PATH - 1);

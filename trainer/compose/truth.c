@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
+#include "files/json.h"
 
 static const double ns_per_s = 1e9;
 
@@ -288,6 +288,8 @@ char *tyto_compose_options_print(const struct tyto_compose_options *options,
     ok &= tyto_json_set(json, "width", tyto_json_new_u64(options->width_px));
     ok &= tyto_json_set(json, "height", tyto_json_new_u64(options->height_px));
     set_number(json, "min_snr_db", options->min_snr_db, &ok);
+    set_number(json, "min_height", options->min_height, &ok);
+    set_number(json, "max_height", options->max_height, &ok);
     set_number(json, "max_snr_db", options->max_snr_db, &ok);
     set_number(json, "max_offset_s", options->max_offset_s, &ok);
     set_number(json, "whole_seconds", options->whole_seconds, &ok);

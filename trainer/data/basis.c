@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "trainer/data/eigen.h"
-#include "trainer/random.h"
 
 /* So many places tell the covariance of 1280 channels well, and cost seconds. */
 enum { MAX_ROWS = 65536, DEFAULT_CLIPS = 2000, DEFAULT_VISUAL = 128, MAX_VISUAL_IN = 8192 };

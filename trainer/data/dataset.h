@@ -10,11 +10,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-
-enum { TYTO_DATASET_NAME_BYTES = 65 }; /* of a class: 64 characters [a-z0-9_-] and the terminator */
-
-/* Bits of truth: an event is heard, seen, or (both bits) both. */
-enum { TYTO_TRUTH_HEARD = 1, TYTO_TRUTH_SEEN = 2, TYTO_TRUTH_BOTH = 3 };
+#include "trainer/labels/truth.h"
 
 struct tyto_dataset_shape {
     uint32_t num_clips;

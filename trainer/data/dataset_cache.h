@@ -5,7 +5,7 @@
 #define TYTO_TRAINER_DATA_DATASET_CACHE_H
 
 #include "trainer/data/dataset.h"
-#include "trainer/data/features.h"
+#include "trainer/data/features/features.h"
 #include "trainer/labels/labels.h"
 
 struct tyto_dataset_cache_params {

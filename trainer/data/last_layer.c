@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph_file.h"
-#include "model/graph_last.h"
+#include "model/graph/file.h"
+#include "model/graph/last.h"
 #include "trainer/data/eigen.h"
 
 static const char note[] = ", last layer tuned by tyto train";

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/weights.h"
+#include "base/half.h"
+#include "files/safetensors.h"
 #include "trainer/data/basis.h"
 #include "trainer/data/eigen.h"
 

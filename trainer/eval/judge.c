@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/eval/judge_parts.h"
+#include "trainer/eval/internal.h"
 
 static const float heard_seen_threshold = 0.5F;
 

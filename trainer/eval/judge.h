@@ -13,9 +13,9 @@
 #define TYTO_TRAINER_EVAL_JUDGE_H
 
 #include "trainer/data/dataset.h"
-#include "trainer/eval/metrics.h"
-#include "trainer/eval/metrics_span.h"
-#include "trainer/eval/metrics_sync.h"
+#include "trainer/eval/metrics/metrics.h"
+#include "trainer/eval/metrics/span.h"
+#include "trainer/eval/metrics/sync.h"
 #include "trainer/eval/predict.h"
 
 struct tyto_figures {

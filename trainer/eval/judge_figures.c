@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "trainer/eval/judge_parts.h"
+#include "trainer/eval/internal.h"
 
 /* --- rankings of segments --------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "trainer/eval/judge_parts.h"
+#include "trainer/eval/internal.h"
 
 enum { MAX_OFFSET = 4, NUM_OFFSETS = 2 * MAX_OFFSET + 1, MIN_PAIRS = 2 };
 

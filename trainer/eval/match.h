@@ -5,7 +5,7 @@
 #ifndef TYTO_TRAINER_EVAL_MATCH_H
 #define TYTO_TRAINER_EVAL_MATCH_H
 
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "trainer/data/dataset.h"
 
 struct tyto_match;

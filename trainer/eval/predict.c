@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/cman.h"
+#include "model/cman/cman.h"
 #include "trainer/eval/match.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 256 };
@@ -64,11 +64,12 @@ static enum tyto_err copy_head(const struct tyto_cman_weights *head, struct tyto
     *ret = *head;
     memset(ret->tensors, 0, sizeof(ret->tensors));
     ret->classes = calloc(num, sizeof(*ret->classes));
-    ret->thresholds = calloc(num, sizeof(*ret->thresholds));
+    ret->thresholds = calloc(TYTO_CMAN_NUM_TASKS * (size_t)num, sizeof(*ret->thresholds));
     if (!ret->classes || !ret->thresholds)
         return TYTO_ERR_NOMEM;
     memcpy(ret->classes, head->classes, num * sizeof(*ret->classes));
-    memcpy(ret->thresholds, head->thresholds, num * sizeof(*ret->thresholds));
+    memcpy(ret->thresholds, head->thresholds,
+           TYTO_CMAN_NUM_TASKS * (size_t)num * sizeof(*ret->thresholds));
     return TYTO_OK;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a head says about the clips of a data set, computed by the code that the daemon runs
- * (model/cman.h): a clip's segments are fed to a stream one by one and the window is evaluated
+ * (model/cman/cman.h): a clip's segments are fed to a stream one by one and the window is evaluated
  * after the last. Baselines (tyto.fusion) get the inputs that they were trained with. */
 #ifndef TYTO_TRAINER_EVAL_PREDICT_H
 #define TYTO_TRAINER_EVAL_PREDICT_H
 
 #include "base/fault.h"
-#include "model/cman_weights.h"
+#include "model/cman/weights.h"
 #include "shaders/runtime/gpu.h"
 #include "trainer/data/dataset.h"
 

@@ -3,6 +3,7 @@
  * the label file. Rows that begin with '\' hold the frequencies of the label above. */
 #include <string.h>
 
+#include "base/text.h"
 #include "trainer/labels/reader.h"
 
 enum { MAX_LINE = 4096 };
@@ -28,9 +29,9 @@ static void read_row(struct tyto_label_reader *reader, uint32_t file_idx, char *
     }
     *end++ = '\0';
     *class_name++ = '\0';
-    raw.class_name = tyto_label_trim(class_name);
-    if (!read_time(reader, tyto_label_trim(text), line, "begin", &raw.begin_s) ||
-        !read_time(reader, tyto_label_trim(end), line, "end", &raw.end_s))
+    raw.class_name = tyto_text_trim(class_name);
+    if (!read_time(reader, tyto_text_trim(text), line, "begin", &raw.begin_s) ||
+        !read_time(reader, tyto_text_trim(end), line, "end", &raw.end_s))
         return;
     if (!raw.class_name[0])
         tyto_label_error(reader, line, NULL, "the label has no text: write the event's class");

@@ -3,6 +3,7 @@
  * called ID.*. A row of no length is a recording without its event. */
 #include <string.h>
 
+#include "base/text.h"
 #include "trainer/labels/reader.h"
 
 enum { MAX_LINE = 1024, NUM_FIELDS = 5 };
@@ -37,7 +38,7 @@ void tyto_label_read_ave(struct tyto_label_reader *reader)
             if (stop)
                 *stop = '\0';
             if (num < NUM_FIELDS)
-                fields[num] = tyto_label_trim(next);
+                fields[num] = tyto_text_trim(next);
             num++;
             next = stop ? stop + 1 : NULL;
         }

@@ -5,6 +5,7 @@
  * No class: the recording is background. */
 #include <string.h>
 
+#include "base/text.h"
 #include "trainer/labels/csv_header.h"
 
 enum { MAX_LINE = 8192 };
@@ -16,34 +17,6 @@ struct table {
     bool is_checked; /* whether what is not read are times */
 };
 
-/* The field that begins at text, terminated; *ret_next is the one after its separator, or NULL.
- * False: its quotes are wrong. */
-static bool split_field(char separator, char *text, char **ret_field, char **ret_next)
-{
-    char *at = text + strspn(text, " ");
-    if (*at != '"') {
-        char *stop = strchr(text, separator);
-        *ret_next = stop ? stop + 1 : NULL;
-        if (stop)
-            *stop = '\0';
-        *ret_field = tyto_label_trim(text);
-        return strchr(*ret_field, '"') == NULL;
-    }
-    char *put = ++at;
-    *ret_field = at;
-    while (*at && (*at != '"' || at[1] == '"')) {
-        at += *at == '"';
-        *put++ = *at++;
-    }
-    if (*at != '"')
-        return false;
-    at++;
-    at += strspn(at, " ");
-    *put = '\0';
-    *ret_next = *at == separator ? at + 1 : NULL;
-    return *at == separator || *at == '\0';
-}
-
 static bool split(struct table *table, char *text, struct tyto_csv_row *row)
 {
     row->num = 0;
@@ -53,7 +26,7 @@ static bool split(struct table *table, char *text, struct tyto_csv_row *row)
                              TYTO_CSV_MAX_FIELDS);
             return false;
         }
-        if (!split_field(table->separator, next, &row->fields[row->num++], &next)) {
+        if (!tyto_text_table_field(next, table->separator, &row->fields[row->num++], &next)) {
             tyto_label_error(table->reader, row->line, NULL,
                              "field %u has a quote that is not closed on this line, or stands "
                              "inside: write \"a \"\"b\"\"\" for a \"b\"",
@@ -162,7 +135,7 @@ static void add_classes(struct table *table, uint32_t file_idx, struct tyto_labe
         char *stop = strpbrk(next, ",;|");
         if (stop)
             *stop = '\0';
-        raw->class_name = tyto_label_trim(next);
+        raw->class_name = tyto_text_trim(next);
         if (raw->class_name[0])
             (void)tyto_label_add(table->reader, file_idx, raw);
         next = stop ? stop + 1 : NULL;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "trainer/labels/reader.h"
 #include "trainer/labels/xml.h"
 
@@ -359,7 +360,7 @@ static void apply_modalities(struct elan *elan)
         const uint32_t parent =
             annotation->parent == NOWHERE ? NOWHERE : elan->by_id[annotation->parent];
         if (parent == NOWHERE || !annotation->text ||
-            !tyto_label_modality(tyto_label_trim(annotation->text), &truth))
+            !tyto_label_modality(tyto_text_trim(annotation->text), &truth))
             continue;
         annotation->is_modality = true;
         elan->annotations[parent].truth = truth;
@@ -377,7 +378,7 @@ static void add_events(struct elan *elan)
         return;
     for (uint32_t i = 0; i < elan->num_annotations && !reader->err; i++) {
         const struct annotation *annotation = &elan->annotations[i];
-        const char *text = annotation->text ? tyto_label_trim(annotation->text) : "";
+        const char *text = annotation->text ? tyto_text_trim(annotation->text) : "";
         struct tyto_label_raw raw = {
             .line = annotation->line, .class_name = text, .truth = annotation->truth};
         double ms[2];

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
+#include "files/json.h"
 #include "trainer/labels/reader.h"
 
 enum { MAX_LINE = 1 << 20, NAME_BYTES = 512 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
+#include "files/json.h"
 #include "trainer/labels/reader.h"
 
 enum { KEY_BYTES = 128, MAX_FRAME = 1000000000 };

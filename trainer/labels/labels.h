@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "trainer/data/dataset.h"
+#include "trainer/labels/truth.h"
 
 enum tyto_label_format {
     TYTO_LABEL_AUTO, /* by name and first bytes */

@@ -5,6 +5,7 @@
 #ifndef TYTO_TRAINER_LABELS_READER_H
 #define TYTO_TRAINER_LABELS_READER_H
 
+#include "base/text.h"
 #include "trainer/labels/labels.h"
 #include "trainer/labels/media.h"
 #include "trainer/labels/string_set.h"
@@ -81,8 +82,6 @@ bool tyto_label_local_number(const char *text, double *ret_value);
 /* The same as tyto_label_number for seconds; reports what is none. */
 bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
                         const char *key, double *ret_seconds);
-/* Without spaces at its ends; changes text. */
-char *tyto_label_trim(char *text);
 /* A path out of a URL or path, percent codes resolved: whole when it is relative, else its last
  * part, as it is of another machine. */
 void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes);
@@ -106,7 +105,6 @@ struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint3
 /* The next line, terminated, without its line break; lines that are too long, no UTF-8 or hold a
  * NUL have been reported and are left out. NULL at the end. */
 char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines *lines);
-bool tyto_label_is_utf8(const char *bytes, size_t num_bytes);
 
 /* --- the formats --------------------------------------------------------------------- */
 

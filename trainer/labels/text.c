@@ -8,38 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "trainer/labels/reader.h"
-
-/* Of a lead byte: how many bytes follow; -1: it cannot lead. Overlong forms and surrogates are
- * refused by the range of the first that follows. */
-static int follow_of(unsigned char lead, unsigned char *ret_min, unsigned char *ret_max)
-{
-    *ret_min = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    *ret_max = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (lead < 0x80)
-        return 0;
-    if (lead >= 0xC2 && lead <= 0xDF)
-        return 1;
-    if (lead >= 0xE0 && lead <= 0xEF)
-        return 2;
-    return lead >= 0xF0 && lead <= 0xF4 ? 3 : -1;
-}
-
-bool tyto_label_is_utf8(const char *bytes, size_t num_bytes)
-{
-    const unsigned char *at = (const unsigned char *)bytes, *end = at + num_bytes;
-    while (at < end) {
-        unsigned char min, max;
-        const int num = follow_of(*at++, &min, &max);
-        if (num < 0 || end - at < num)
-            return false;
-        for (int i = 0; i < num; i++, at++, min = 0x80, max = 0xBF) {
-            if (*at < min || *at > max)
-                return false;
-        }
-    }
-    return true;
-}
 
 struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint32_t max_bytes)
 {
@@ -61,7 +31,7 @@ static bool is_sound(struct tyto_label_reader *reader, const struct tyto_label_l
     else if (memchr(text, '\0', num_bytes))
         tyto_label_error(reader, lines->line, NULL,
                          "the line holds a NUL byte: save the file as plain text (UTF-8)");
-    else if (!tyto_label_is_utf8(text, num_bytes))
+    else if (!tyto_text_is_utf8(text, num_bytes))
         tyto_label_error(reader, lines->line, NULL,
                          "the line is not UTF-8: save the file with that encoding");
     else
@@ -85,16 +55,6 @@ char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines 
         return text;
     }
     return NULL;
-}
-
-char *tyto_label_trim(char *text)
-{
-    text += strspn(text, " \t\r\n");
-    size_t num = strlen(text);
-    while (num > 0 && strchr(" \t\r\n", text[num - 1]))
-        num--;
-    text[num] = '\0';
-    return text;
 }
 
 bool tyto_label_number(const char *text, double *ret_value)
@@ -230,7 +190,7 @@ void tyto_label_stem(const char *path, char *ret_stem, size_t stem_bytes)
 bool tyto_label_text_is_sound(struct tyto_label_reader *reader)
 {
     uint32_t line = 1;
-    if (tyto_label_is_utf8(reader->bytes, reader->num_bytes) &&
+    if (tyto_text_is_utf8(reader->bytes, reader->num_bytes) &&
         !memchr(reader->bytes, '\0', reader->num_bytes))
         return true;
     const char *at = reader->bytes, *end = at + reader->num_bytes;
@@ -238,7 +198,7 @@ bool tyto_label_text_is_sound(struct tyto_label_reader *reader)
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop ? stop : end;
         const size_t num = (size_t)(stop - at);
-        if (!tyto_label_is_utf8(at, num) || memchr(at, '\0', num))
+        if (!tyto_text_is_utf8(at, num) || memchr(at, '\0', num))
             break;
         at = stop + 1;
     }

@@ -6,26 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/folder.h"
+#include "base/text.h"
+#include "files/replace.h"
 #include "trainer/labels/labels.h"
-
-static void put_field(FILE *out, const char *text)
-{
-    if (!strpbrk(text, ",\" \r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
 
 /* As few digits as say it exactly. */
 static void put_seconds(FILE *out, int64_t ns)
@@ -46,11 +31,11 @@ static void put_path(FILE *out, const char *file, bool is_found, const char *fol
     char real[PATH_MAX];
     const size_t num = strlen(folder);
     if (!is_found || !realpath(file, real))
-        put_field(out, file);
+        tyto_text_csv_put(out, file);
     else if (strncmp(real, folder, num) == 0 && real[num] == '/')
-        put_field(out, real + num + 1);
+        tyto_text_csv_put(out, real + num + 1);
     else
-        put_field(out, real);
+        tyto_text_csv_put(out, real);
 }
 
 static const char *truth_name(uint8_t truth)
@@ -86,31 +71,25 @@ static void put_all(FILE *out, const struct tyto_labels *labels, const char *fol
 enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char *path,
                                     struct tyto_fault *reterr_fault)
 {
-    char dir[PATH_MAX], folder[PATH_MAX], temporary[PATH_MAX];
+    char dir[PATH_MAX], folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     const int num_dir = slash ? (int)(slash - path) + 1 : 0;
+    struct tyto_replace *replace = NULL;
     snprintf(dir, sizeof(dir), "%.*s", num_dir ? num_dir : 1, num_dir ? path : ".");
-    const int num = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-    const bool has_place = num < (int)sizeof(temporary) && tyto_folder_make_for(path) == TYTO_OK &&
-                           realpath(dir, folder);
-    const int file = has_place ? mkstemp(temporary) : -1;
-    FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
-    if (!out) {
-        const int reason = errno;
-        if (file >= 0) {
-            close(file);
-            unlink(temporary);
-        }
-        return tyto_fault_set(reterr_fault, TYTO_ERR_IO, path, 0, NULL, "it cannot be written: %s",
-                              strerror(reason));
-    }
-    put_all(out, labels, folder);
-    bool ok = fflush(out) == 0 && !ferror(out) && fchmod(file, 0644) == 0 && fsync(file) == 0;
-    ok = fclose(out) == 0 && ok;
-    if (ok && rename(temporary, path) == 0)
+    enum tyto_err err = tyto_folder_make_for(path);
+    if (err == TYTO_OK && !realpath(dir, folder))
+        err = TYTO_ERR_IO;
+    if (err == TYTO_OK)
+        err = tyto_replace_begin(path, 0644, &replace);
+    FILE *out = err == TYTO_OK ? tyto_replace_file(replace) : NULL;
+    if (out)
+        put_all(out, labels, folder);
+    if (err == TYTO_OK)
+        err = out ? tyto_replace_commit(&replace) : TYTO_ERR_NOMEM;
+    if (err == TYTO_OK)
         return TYTO_OK;
     const int reason = errno;
-    unlink(temporary);
-    return tyto_fault_set(reterr_fault, TYTO_ERR_IO, path, 0, NULL, "it cannot be written: %s",
-                          strerror(reason));
+    tyto_replace_abandon(&replace);
+    return tyto_fault_set(reterr_fault, err, path, 0, NULL, "it cannot be written: %s",
+                          err == TYTO_ERR_IO ? strerror(reason) : tyto_err_text(err));
 }

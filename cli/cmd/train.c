@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/* tyto train: a head from labelled recordings. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/folder.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/options.h"
+#include "cli/train/data.h"
+#include "cli/train/folds.h"
+#include "trainer/run/run.h"
+
+enum { INTERRUPTED = 130, MAX_OPTIONS = 80 };
+
+static const char help_begin[] =
+    "tyto train: learn a head from labelled recordings.\n\n"
+    "usage: tyto train --labels FILE [--labels FILE]... [--media DIR] --out RUN [OPTION...]\n"
+    "       tyto train --ave DIR --out RUN [OPTION...]\n"
+    "       tyto train RUN --resume\n\n"
+    "Sounds and pictures are encoded once and kept; the head then learns from what the encoders\n"
+    "say of them. RUN gets config.json, metrics.csv and .json, the head (model.safetensors), its\n"
+    "model card and a checkpoint, from which an interrupted run goes on to the same result.\n\n";
+
+static const char help_end[] =
+    "  --config FILE             options of an earlier run (its config.json); others win\n"
+    "  --resume                  go on with a run where it stopped\n"
+    "  --overwrite               begin anew in a folder that holds a run\n"
+    "  --no-progress             no progress bar\n"
+    "  --help                    this text\n\n"
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted (then a checkpoint was "
+    "written).\n\n"
+    "examples:\n"
+    "  tyto train --labels labels.csv --media recordings/ --out first\n"
+    "  tyto train --labels labels.csv --out second --init first/model.safetensors --epochs 10\n"
+    "  tyto train --labels clips.csv --weak max --out weak       # labels without times\n"
+    "  tyto train --labels labels.csv --folds 5 --out folds      # how sure are the figures?\n"
+    "  tyto train first --resume                                 # after Ctrl-C\n"
+    "  mpirun -np 4 tyto train --labels labels.csv --out big     # four machines, or sockets\n"
+    "  tyto model push first/model.safetensors                   # into the running daemon\n";
+
+struct train_cmd {
+    struct tyto_run_options options;
+    struct tyto_progress progress;
+    const char *config, *run; /* run: the argument beside the options */
+    bool resumes, overwrites, no_progress;
+    struct tyto_gpu_params gpu_params;
+    struct tyto_gpu *gpu;
+    struct tyto_ranks *ranks;
+    struct tyto_train_data data;
+    uint64_t begin_ns;
+    uint32_t begin_steps; /* of this process: 0 is not known yet */
+    float accuracy;       /* of the last epoch */
+};
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static void print_help(void)
+{
+    uint32_t num = 0;
+    const struct tyto_run_option *table = tyto_run_option_table(&num);
+
+    fputs(help_begin, stdout);
+    for (uint32_t i = 0; i < num; i++) {
+        const struct tyto_run_option *option = &table[i];
+        char head[64];
+
+        snprintf(head, sizeof(head), "--%s %s", option->name, option->value);
+        printf("  %-25s %s", head, option->help);
+        if (option->standard)
+            printf(" (%s)", option->standard);
+        fputc('\n', stdout);
+    }
+    fputs(help_end, stdout);
+}
+
+enum { OPT_CONFIG = 256, OPT_RESUME, OPT_OVERWRITE, OPT_NO_PROGRESS, OPT_TABLE = 512 };
+
+/* What an option without a value means; NULL: it must have one. */
+static const char *word_alone(const char *name)
+{
+    return strcmp(name, "weak") == 0 ? "max" : strcmp(name, "tune-visual") == 0 ? "yes" : NULL;
+}
+
+/* The table's options behind those of the command itself. */
+static void list_options(struct option ret_options[MAX_OPTIONS])
+{
+    static const struct option own[] = {
+        {"config", required_argument, NULL, OPT_CONFIG},
+        {"resume", no_argument, NULL, OPT_RESUME},
+        {"overwrite", no_argument, NULL, OPT_OVERWRITE},
+        {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
+        {"help", no_argument, NULL, 'h'},
+    };
+    const uint32_t num_own = sizeof(own) / sizeof(*own);
+    uint32_t num = 0;
+    const struct tyto_run_option *table = tyto_run_option_table(&num);
+
+    memcpy(ret_options, own, sizeof(own));
+    for (uint32_t i = 0; i < num && num_own + i < MAX_OPTIONS - 1; i++) {
+        const int argument = word_alone(table[i].name) ? optional_argument : required_argument;
+
+        ret_options[num_own + i] =
+            (struct option){table[i].name, argument, NULL, OPT_TABLE + (int)i};
+    }
+}
+
+static bool take_option(struct train_cmd *cmd, int option)
+{
+    struct tyto_fault fault = {0};
+    enum tyto_err err = TYTO_OK;
+
+    switch (option) {
+    case OPT_CONFIG:
+        cmd->config = optarg;
+        return true;
+    case OPT_RESUME:
+        cmd->resumes = true;
+        return true;
+    case OPT_OVERWRITE:
+        cmd->overwrites = true;
+        return true;
+    case OPT_NO_PROGRESS:
+        cmd->no_progress = true;
+        return true;
+    default:
+        break;
+    }
+    const uint32_t idx = (uint32_t)(option - OPT_TABLE);
+    uint32_t num = 0;
+    const char *name = tyto_run_option_table(&num)[idx].name;
+
+    err = tyto_run_options_set(&cmd->options, idx, optarg ? optarg : word_alone(name), &fault);
+    if (err)
+        tyto_fault_tell("train", &fault, err);
+    return err == TYTO_OK;
+}
+
+/* What the options lack, or NULL. */
+static const char *find_wrong(const struct train_cmd *cmd)
+{
+    const struct tyto_run_options *o = &cmd->options;
+
+    if (cmd->resumes && !cmd->run && !o->out)
+        return "--resume wants the run's folder";
+    if (cmd->resumes)
+        return NULL;
+    if (cmd->run)
+        return "a folder beside the options is for --resume; labels are given by --labels";
+    if (!o->out)
+        return "where to? --out RUN is missing";
+    if (o->labels.num == 0 && !o->ave && !cmd->config)
+        return "learn from what? --labels FILE is missing";
+    if (o->labels.num > 0 && o->ave)
+        return "--labels and --ave exclude each other";
+    if (o->folds == 1)
+        return "--folds wants at least 2";
+    if (o->folds > 0 && o->val_labels.num > 0)
+        return "--folds validates on the labels themselves: leave out --val-labels";
+    return NULL;
+}
+
+static bool is_weak_word(const char *text)
+{
+    return strcmp(text, "none") == 0 || strcmp(text, "mean") == 0 || strcmp(text, "max") == 0;
+}
+
+/* 0: go on; else the exit status + 1. */
+static int read_options(struct train_cmd *cmd, int argc, char **argv)
+{
+    struct option options[MAX_OPTIONS] = {0};
+    const char *wrong = NULL;
+
+    list_options(options);
+    opterr = 0;
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        if (option == 'h') {
+            print_help();
+            return 1;
+        }
+        if (option == ':' || option == '?') {
+            tyto_option_unknown("train", option, argv[optind - 1]);
+            return 3;
+        }
+        if (option >= OPT_TABLE && !optarg && optind < argc && is_weak_word(argv[optind]))
+            optarg = argv[optind++]; /* "--weak mean", which getopt takes for an argument */
+        if (!take_option(cmd, option))
+            return 3;
+    }
+    if (optind < argc)
+        cmd->run = argv[optind++];
+    wrong = optind < argc ? "one folder at a time" : find_wrong(cmd);
+    if (wrong) {
+        fprintf(stderr, "tyto train: %s (tyto train --help)\n", wrong);
+        return 3;
+    }
+    return 0;
+}
+
+static enum tyto_err set_option(struct train_cmd *cmd, const char *name, const char *text)
+{
+    uint32_t num = 0;
+    const struct tyto_run_option *table = tyto_run_option_table(&num);
+
+    for (uint32_t i = 0; i < num; i++)
+        if (strcmp(table[i].name, name) == 0 && !tyto_run_options_is_set(&cmd->options, name))
+            return tyto_run_options_set(&cmd->options, i, text, NULL);
+    return TYTO_OK;
+}
+
+/* AVE is a task of its own: one class at a time, features and widths as published, and no
+ * augmentation, as in the literature. */
+static enum tyto_err set_ave_options(struct train_cmd *cmd)
+{
+    static const char *const pairs[][2] = {
+        {"head", "softmax"}, {"basis", "none"},         {"width", "none"},    {"match", "128"},
+        {"when", "128"},     {"hidden", "128"},         {"which", "128"},     {"look-ahead", "all"},
+        {"batch", "64"},     {"rate", "1e-3"},          {"best", "accuracy"}, {"decay", "0.01"},
+        {"shift", "0"},      {"modality-dropout", "0"}, {"mixup", "0"},       {"noise", "0"},
+    };
+    enum tyto_err err = TYTO_OK;
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs) && !err; i++)
+        err = set_option(cmd, pairs[i][0], pairs[i][1]);
+    return err;
+}
+
+/* Options of config.json, and what follows from others. */
+static enum tyto_err complete_options(struct train_cmd *cmd, struct tyto_fault *ret_fault)
+{
+    char path[TYTO_RUN_PATH_MAX];
+    const char *config = cmd->config;
+    enum tyto_err err = TYTO_OK;
+
+    if (cmd->run)
+        err = set_option(cmd, "out", cmd->run);
+    if (cmd->resumes && !err) {
+        const size_t num = (size_t)snprintf(path, sizeof(path), "%s/config.json", cmd->options.out);
+
+        if (num >= sizeof(path))
+            return TYTO_ERR_INVALID;
+        config = path;
+    }
+    if (config && !err)
+        err = tyto_run_read_config(config, &cmd->options, ret_fault);
+    if (!err && cmd->options.ave && !config)
+        err = set_ave_options(cmd);
+    /* What was learnt before is moved, not drowned: at the rate of a fresh head it got worse. */
+    if (!err && cmd->options.init && !config)
+        err = set_option(cmd, "rate", "3e-4");
+    return err;
+}
+
+/* --- what is printed ------------------------------------------------------------------------- */
+
+static void on_note(void *user, const char *text)
+{
+    struct train_cmd *cmd = user;
+
+    tyto_progress_clear(&cmd->progress);
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static void on_work(void *user, const char *what, uint32_t num_done, uint32_t num)
+{
+    struct train_cmd *cmd = user;
+
+    if (num_done <= 1)
+        tyto_progress_restart(&cmd->progress);
+    tyto_progress_put(&cmd->progress, num_done, num, what, NULL);
+}
+
+static void on_step(void *user, const struct tyto_train_progress *progress)
+{
+    struct train_cmd *cmd = user;
+    const uint32_t epochs = cmd->options.epochs, done = progress->epoch - 1;
+    const double steps = (double)done * progress->num_steps + progress->step;
+    char before[64], after[96];
+
+    if (cmd->begin_ns == 0) {
+        tyto_progress_restart(&cmd->progress);
+        cmd->begin_ns = tyto_clock_mono_ns();
+        cmd->begin_steps = (uint32_t)steps;
+    }
+    const double took_s = (double)(tyto_clock_mono_ns() - cmd->begin_ns) / 1e9;
+    const double clips = (steps - cmd->begin_steps) * cmd->options.batch;
+
+    snprintf(before, sizeof(before), "epoch %u of %u", progress->epoch, epochs);
+    snprintf(after, sizeof(after), "loss %.4f  val %.1f %%  %.0f clips/s", (double)progress->loss,
+             100 * (double)cmd->accuracy, took_s > 0 ? clips / took_s : 0);
+    tyto_progress_put(&cmd->progress, steps, (double)epochs * progress->num_steps, before, after);
+}
+
+static void on_epoch(void *user, const struct tyto_run_epoch *epoch)
+{
+    struct train_cmd *cmd = user;
+    const struct tyto_train_epoch *e = &epoch->figures;
+
+    cmd->accuracy = e->val_accuracy;
+    tyto_progress_clear(&cmd->progress);
+    printf("epoch %3u  loss %.4f", e->epoch, (double)e->train_loss);
+    if (tyto_train_data_val(&cmd->data))
+        printf("  val loss %.4f  right %5.1f %%  F1 %.3f  mAP %.3f", (double)e->val_loss,
+               100 * (double)e->val_accuracy, (double)e->val_f1, (double)e->val_map);
+    printf("  %.1f s%s\n", epoch->took_s, e->is_best ? "  best" : "");
+    fflush(stdout);
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static enum tyto_err make_dir(const char *dir)
+{
+    if (tyto_folder_make(dir, 0777) == TYTO_OK)
+        return TYTO_OK;
+    fprintf(stderr, "tyto train: %s cannot be made: %s\n", dir, strerror(errno));
+    return TYTO_ERR_IO;
+}
+
+/* A run that is there already is not overwritten by accident. */
+static enum tyto_err check_dir(const struct train_cmd *cmd)
+{
+    char path[TYTO_RUN_PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/config.json", cmd->options.out);
+    if (cmd->resumes || cmd->overwrites || access(path, F_OK) != 0)
+        return TYTO_OK;
+    fprintf(stderr,
+            "tyto train: %s holds a run already: --resume goes on with it, --overwrite begins "
+            "anew, or give another --out\n",
+            cmd->options.out);
+    return TYTO_ERR_EXISTS;
+}
+
+static enum tyto_err run_one(struct train_cmd *cmd, const char *dir,
+                             struct tyto_run_result *ret_result)
+{
+    const struct tyto_run_params params = {
+        .options = &cmd->options,
+        .gpu = cmd->gpu,
+        .gpu_params = &cmd->gpu_params,
+        .ranks = cmd->ranks,
+        .train = tyto_train_data_train(&cmd->data),
+        .val = tyto_train_data_val(&cmd->data),
+        .dir = dir,
+        .visual_path = cmd->data.visual_path[0] ? cmd->data.visual_path : NULL,
+        .audio_path = cmd->data.audio_path[0] ? cmd->data.audio_path : NULL,
+        .resumes = cmd->resumes,
+        .user = cmd,
+        .on_note = on_note,
+        .on_work = on_work,
+        .on_step = on_step,
+        .on_epoch = on_epoch,
+        .should_stop = tyto_interrupt_should_stop,
+    };
+    struct tyto_fault fault = {0};
+    enum tyto_err err = make_dir(dir);
+
+    if (err)
+        return err;
+    cmd->begin_ns = 0;
+    cmd->accuracy = 0;
+    err = tyto_run(&params, ret_result, &fault);
+    tyto_progress_clear(&cmd->progress);
+    if (err && err != TYTO_ERR_CLOSED)
+        tyto_fault_tell("train", &fault, err);
+    if (err)
+        return err;
+    if (params.val)
+        printf("%s: best epoch %u: %.1f %% of %u right, F1 %.3f\n", dir, ret_result->best_epoch,
+               100 * (double)ret_result->accuracy, ret_result->num_rows,
+               (double)ret_result->macro_f1);
+    printf("%s/model.safetensors and model-card.md are written\n", dir);
+    return TYTO_OK;
+}
+
+static enum tyto_err run_folds(struct train_cmd *cmd)
+{
+    const struct tyto_run_options *o = &cmd->options;
+    struct tyto_train_folds folds = {.num = o->folds};
+    struct tyto_fault fault = {0};
+    char path[TYTO_RUN_PATH_MAX + 32];
+    enum tyto_err err = make_dir(o->out);
+
+    snprintf(path, sizeof(path), "%s/config.json", o->out);
+    if (!err && !cmd->resumes) {
+        err = tyto_run_write_options(path, o, &fault);
+        if (err)
+            tyto_fault_tell("train", &fault, err);
+    }
+
+    for (uint32_t i = 0; i < o->folds && !err; i++) {
+        char dir[TYTO_RUN_PATH_MAX];
+        struct tyto_run_result result = {0};
+
+        if (snprintf(dir, sizeof(dir), "%s/fold-%u", o->out, i + 1) >= (int)sizeof(dir))
+            return TYTO_ERR_INVALID;
+        if (!cmd->resumes || tyto_run_read_result(dir, &result)) {
+            printf("\nfold %u of %u\n", i + 1, o->folds);
+            err = tyto_train_data_fold(&cmd->data, o->folds, i, o->seed);
+            if (!err)
+                err = run_one(cmd, dir, &result);
+        }
+        folds.figures[0][i] = (double)result.accuracy;
+        folds.figures[1][i] = (double)result.macro_f1;
+    }
+    if (err)
+        return err;
+    tyto_train_folds_print(&folds);
+    err = tyto_train_folds_write(&folds, o->out, &fault);
+    if (err)
+        tyto_fault_tell("train", &fault, err);
+    return err;
+}
+
+static enum tyto_err open_gpu(struct train_cmd *cmd)
+{
+    enum tyto_err err = TYTO_OK;
+
+    cmd->gpu_params = (struct tyto_gpu_params){.device = cmd->options.device};
+    err = tyto_gpu_create(&cmd->gpu_params, &cmd->gpu);
+    if (err)
+        fprintf(stderr, "tyto train: --device %s: %s (tyto devices lists what there is)\n",
+                cmd->options.device, tyto_err_text(err));
+    return err;
+}
+
+static enum tyto_err wait_for_all(struct train_cmd *cmd)
+{
+    float nothing = 0;
+
+    return tyto_ranks_sum(cmd->ranks, &nothing, 1);
+}
+
+/* Joins the processes of an mpirun; only the first one speaks. */
+static enum tyto_err join(struct train_cmd *cmd)
+{
+    const enum tyto_err err = tyto_ranks_create(&cmd->ranks);
+
+    if (err) {
+        fprintf(stderr, "tyto train: the processes cannot work together: %s%s\n",
+                tyto_err_text(err),
+                err == TYTO_ERR_UNSUPPORTED ? " (this program was built without MPI)" : "");
+        return err;
+    }
+    if (tyto_ranks_num(cmd->ranks) > 1 && cmd->options.folds > 0) {
+        fprintf(stderr, "tyto train: --folds is for one process: leave out mpirun\n");
+        return TYTO_ERR_INVALID;
+    }
+    if (tyto_ranks_rank(cmd->ranks) > 0) {
+        cmd->no_progress = true;
+        if (!freopen("/dev/null", "w", stdout))
+            return TYTO_ERR_IO;
+    }
+    return TYTO_OK;
+}
+
+static void tell_interrupted(const struct train_cmd *cmd)
+{
+    char path[TYTO_RUN_PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/config.json", cmd->options.out);
+    if (access(path, F_OK) == 0)
+        fprintf(stderr, "tyto train: interrupted; go on with: tyto train %s --resume\n",
+                cmd->options.out);
+    else
+        fprintf(stderr, "tyto train: interrupted; features made so far are kept: give the same "
+                        "command again\n");
+}
+
+static enum tyto_err run(struct train_cmd *cmd)
+{
+    const struct tyto_train_data_params data = {.options = &cmd->options,
+                                                .progress = &cmd->progress,
+                                                .should_stop = tyto_interrupt_should_stop,
+                                                .user = cmd};
+    struct tyto_run_result result = {0};
+    const bool is_first = tyto_ranks_rank(cmd->ranks) == 0;
+    enum tyto_err err = is_first ? check_dir(cmd) : TYTO_OK;
+
+    if (!err)
+        err = open_gpu(cmd);
+    /* The first makes the features that are missing, before the others look for them. */
+    if (!err && is_first)
+        err = tyto_train_data_open(&data, &cmd->data);
+    if (!err)
+        err = wait_for_all(cmd);
+    if (!err && !is_first)
+        err = tyto_train_data_open(&data, &cmd->data);
+    if (!err && cmd->options.folds > 0)
+        err = run_folds(cmd);
+    else if (!err)
+        err = run_one(cmd, cmd->options.out, &result);
+    tyto_progress_clear(&cmd->progress);
+    if (err == TYTO_ERR_CLOSED && is_first)
+        tell_interrupted(cmd);
+    tyto_train_data_close(&cmd->data);
+    tyto_gpu_destroy(&cmd->gpu);
+    return err;
+}
+
+int tyto_cmd_train(int argc, char **argv)
+{
+    struct train_cmd cmd = {0};
+    struct tyto_fault fault = {0};
+    enum tyto_err err = tyto_run_options_init(&cmd.options);
+    int status = 0;
+
+    if (err) {
+        fprintf(stderr, "tyto train: %s\n", tyto_err_text(err));
+        return 1;
+    }
+    status = read_options(&cmd, argc, argv);
+    if (status == 0) {
+        err = complete_options(&cmd, &fault);
+        if (err)
+            tyto_fault_tell("train", &fault, err);
+        else
+            err = join(&cmd);
+        tyto_interrupt_catch(INTERRUPTED); /* the second one means it */
+        tyto_progress_init(&cmd.progress, !cmd.no_progress);
+        if (!err)
+            err = run(&cmd);
+        if (err && err != TYTO_ERR_CLOSED && cmd.ranks && tyto_ranks_num(cmd.ranks) > 1)
+            tyto_ranks_abort(cmd.ranks, 1); /* the others would wait */
+        tyto_ranks_destroy(&cmd.ranks);
+        status = 1 + (err == TYTO_OK ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1);
+    }
+    tyto_run_options_finish(&cmd.options);
+    return status - 1;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* What must hold between values. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/config.h"
+#include "model/cman/cman.h"
+#include "pipeline/track/options.h"
+
+void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes)
+{
+    const char *scheme_end = strstr(uri, "://");
+    const char *host = scheme_end ? scheme_end + 3 : uri;
+    const size_t num_authority = strcspn(host, "/?#");
+    const char *at = NULL; /* the last one: passwords hold '@', too */
+    for (const char *c = host; scheme_end && c < host + num_authority; c++)
+        at = *c == '@' ? c : at;
+    /* A '/' in a password ends the authority early by the rules; be safe. */
+    const char *late_at = scheme_end && !at ? strchr(host, '@') : NULL;
+    if (late_at && memchr(host, ':', (size_t)(late_at - host)))
+        at = late_at;
+    const char *rest = at ? at + 1 : host;
+    const size_t num_rest = scheme_end ? strcspn(rest, "?") : strlen(rest);
+    snprintf(ret_text, text_bytes, "%.*s%s%.*s%s", (int)(host - uri), uri, at ? "***@" : "",
+             (int)num_rest, rest, rest[num_rest] ? "?***" : "");
+}
+
+static enum tyto_err check_camera(const struct tyto_config *config,
+                                  const struct tyto_config_camera *camera,
+                                  struct tyto_fault *ret_fault)
+{
+    struct tyto_fault fault;
+    bool is_file = false;
+    const enum tyto_err err = tyto_source_check_uri(camera->uri, &is_file, &fault);
+    char shown[TYTO_CONFIG_URI_MAX];
+    if (err == TYTO_OK)
+        return TYTO_OK;
+    tyto_uri_redact(camera->uri, shown, sizeof(shown));
+    const char *where = camera->line ? config->file : NULL;
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, where, camera->line, camera->id,
+                          "'%.150s' cannot be watched: %.200s", shown, fault.text);
+}
+
+static enum tyto_err check_tracker(const struct tyto_config *config,
+                                   const struct tyto_config_camera *camera,
+                                   struct tyto_fault *ret_fault)
+{
+    struct tyto_tracker_params tracker;
+    struct tyto_fault fault;
+    enum tyto_err err = tyto_config_make_tracker(config, camera, &tracker);
+    if (err != TYTO_OK)
+        return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
+    err = tyto_tracker_params_check(&tracker, &fault);
+    free((void *)(uintptr_t)tracker.rules);
+    if (err == TYTO_OK)
+        return TYTO_OK;
+    char key[160];
+    snprintf(key, sizeof(key), "tracker.%s", fault.key);
+    return tyto_fault_set(ret_fault, err, config->file, camera ? camera->line : 0, key, "%s",
+                          fault.text);
+}
+
+static enum tyto_err check_record(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    for (uint32_t i = 0; i < config->record.cameras.num; i++) {
+        const char *id = config->record.cameras.texts[i];
+        bool is_known = false;
+        for (uint32_t k = 0; k < config->num_cameras && !is_known; k++)
+            is_known = strcmp(config->cameras[k].id, id) == 0;
+        if (!is_known)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file,
+                                  config->record.cameras_line, "record.cameras",
+                                  "'%s' is no camera of this file: leave record.cameras out to "
+                                  "record all of them",
+                                  id);
+    }
+    if (config->record.line && !config->record.dir[0])
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
+                              "record.dir", "is missing: name the folder that recordings go to");
+    if (config->record.dir[0] &&
+        config->record.max_clip_ns <= config->record.pre_ns + config->record.post_ns)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
+                              "record.max_clip_s",
+                              "leaves no time for an event between record.pre_s and record.post_s");
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    enum tyto_err err = TYTO_OK;
+    if (config->num_cameras == 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "cameras",
+                              "there is no camera: add '- {id: NAME, uri: URI}' to it");
+    if (config->endpoints.num == 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.endpoints",
+                              "is empty: name at least one, or leave it out");
+    const bool is_causal = config->look_ahead != TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
+    if (is_causal && config->num_segments && config->look_ahead >= config->num_segments)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",
+                              "%u must be below inference.segments (%u)", config->look_ahead,
+                              config->num_segments);
+    err = check_record(config, ret_fault);
+    if (err == TYTO_OK)
+        err = check_tracker(config, NULL, ret_fault);
+    for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++) {
+        err = check_camera(config, &config->cameras[i], ret_fault);
+        if (err == TYTO_OK)
+            err = check_tracker(config, &config->cameras[i], ret_fault);
+    }
+    return err;
+}

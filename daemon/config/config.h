@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's configuration: a YAML file, parsed once into a plain value. Defaults are those of
+ * the rooms that use the values, and stand in them from the beginning. */
+#ifndef TYTO_DAEMON_CONFIG_CONFIG_H
+#define TYTO_DAEMON_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/words.h"
+#include "daemon/control/control.h"
+#include "daemon/publish/publisher.h"
+#include "options/options.h"
+#include "pipeline/engine/engine.h"
+
+enum {
+    TYTO_CONFIG_URI_MAX = 1024,
+    TYTO_CONFIG_PATH_MAX = 1024,
+    TYTO_CONFIG_MAX_RULES = 512,
+    TYTO_CONFIG_FILE_MAX_BYTES = 256 * 1024,
+};
+
+/* What is said about one class; what is not marked is as for all cameras, or classes. */
+struct tyto_config_rule {
+    struct tyto_class_rule rule;
+    bool publish;
+    uint64_t given; /* marks over tyto_config_class_group */
+    uint32_t line;
+};
+
+struct tyto_config_rules {
+    struct tyto_config_rule *items; /* owned */
+    uint32_t num;
+};
+
+struct tyto_config_camera {
+    char id[TYTO_ID_MAX + 1];
+    char uri[TYTO_CONFIG_URI_MAX];
+    struct tyto_source_options source;
+    bool audio, video; /* whether to use that stream */
+    int64_t av_offset_ns;
+    int64_t skew_ns;
+    int64_t stall_ns;
+    struct tyto_tracker_params tracker; /* what is marked; the rest is as for all. No rules in it */
+    uint64_t tracker_given;             /* marks over tyto_tracker_options */
+    struct tyto_config_rules rules;
+    uint32_t line; /* where it stands in the file; 0: command line */
+};
+
+#define TYTO_LOG_FORMAT_LIST(X)                                                                    \
+    X(TYTO_LOG_FORMAT_AUTO, "auto", "human on a terminal, else json")                              \
+    X(TYTO_LOG_FORMAT_HUMAN, "human", NULL)                                                        \
+    X(TYTO_LOG_FORMAT_JSON, "json", NULL)
+enum tyto_log_format { TYTO_LOG_FORMAT_LIST(TYTO_WORD_ENUM) };
+
+struct tyto_config {
+    char file[256];                     /* "" without one */
+    struct tyto_config_camera *cameras; /* owned */
+    uint32_t num_cameras;
+
+    struct {
+        char visual[TYTO_CONFIG_PATH_MAX]; /* "": DIR/visual.safetensors, and so on */
+        char audio[TYTO_CONFIG_PATH_MAX];
+        char head[TYTO_CONFIG_PATH_MAX];
+        char dir[TYTO_CONFIG_PATH_MAX]; /* "": beside the program, ../share/tyto/models */
+        uint64_t given;                 /* marks over the rows of the models */
+    } models;
+
+    char device[64];
+    enum tyto_exec exec;
+    uint32_t num_threads;
+    uint32_t num_segments; /* 0: the weights' */
+    uint32_t look_ahead;   /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
+    int64_t hop_ns;
+    uint32_t max_batch;
+    uint32_t connects_per_s;
+    bool validate;
+
+    struct tyto_tracker_params tracker; /* of all cameras, not settled; no rules in it */
+    struct tyto_config_rules rules;
+
+    char control[TYTO_CONTROL_PATH_MAX]; /* socket; "": in the run-time folder; "off": none */
+    /* Recordings around events; off while dir is "". */
+    struct {
+        char dir[TYTO_CONFIG_PATH_MAX];
+        int64_t pre_ns, post_ns;
+        int64_t max_clip_ns;
+        int64_t max_age_ns; /* 0: for ever */
+        uint64_t max_bytes, min_free_bytes;
+        uint64_t max_memory_bytes; /* of each camera's last seconds */
+        struct tyto_texts cameras; /* those recorded; none: all */
+        uint32_t line, cameras_line;
+    } record;
+
+    struct tyto_texts endpoints; /* at least 1 after loading */
+    int64_t heartbeat_ns;
+
+    enum tyto_log_level log_level;
+    enum tyto_log_format log_format;
+    int64_t summary_every_ns; /* between the log's summaries */
+};
+
+/* Defaults, no cameras, into zeroed bytes. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_init(struct tyto_config *ret_config);
+/* The same in new ones. NOMEM. Owned. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_create(struct tyto_config **ret_config);
+void tyto_config_destroy(struct tyto_config **config);
+
+/* Defaults, then what the file says. NOT_FOUND, IO, FORMAT (no YAML), INVALID
+ * (not what is expected), NOMEM; *ret_fault names file, line, key, value and what
+ * to do. Secrets in URIs never get into it. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_load(const char *path, struct tyto_config **ret_config,
+                               struct tyto_fault *ret_fault);
+/* The same from memory; file is only for messages and relative paths. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_parse(const char *text, size_t text_bytes, const char *file,
+                                struct tyto_config **ret_config, struct tyto_fault *ret_fault);
+
+/* One camera as typed on the command line: URI or NAME=URI (then ids are cam1,
+ * cam2, ... by position). INVALID, EXISTS (id taken), NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_add_uri(struct tyto_config *config, const char *argument,
+                                  struct tyto_fault *ret_fault);
+/* What must hold between values; load has done it. After overrides call it again. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault);
+
+/* The tracker of one camera (NULL: of all): what is said for it, else what is said
+ * for all; settled. ret_params->rules is owned: free() it through the const. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
+                                       const struct tyto_config_camera *camera,
+                                       struct tyto_tracker_params *ret_params);
+
+/* Whether events of the camera are recorded. */
+bool tyto_config_is_recorded(const struct tyto_config *config,
+                             const struct tyto_config_camera *camera);
+/* How much later segments may still tell of the begin or the end of one of the camera's events. */
+int64_t tyto_config_decide_ns(const struct tyto_config *config,
+                              const struct tyto_config_camera *camera);
+/* How far evaluation may lie behind what the camera gives, with that; look_ahead: the engine's. */
+int64_t tyto_config_lag_ns(const struct tyto_config *config,
+                           const struct tyto_config_camera *camera, uint32_t look_ahead);
+
+/* A URI without user, password and query, for messages. */
+void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* What an empty file means: the defaults of the rooms that use the values. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/config/config.h"
+#include "daemon/config/schema.h"
+#include "model/cman/cman.h"
+#include "pipeline/record/record.h"
+#include "pipeline/segment/segment.h"
+
+#define DEFAULT_SUMMARY_NS (60 * (int64_t)TYTO_NS_PER_S)
+
+enum tyto_err tyto_config_init(struct tyto_config *ret_config)
+{
+    snprintf(ret_config->device, sizeof(ret_config->device), "auto");
+    ret_config->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
+    ret_config->look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
+    ret_config->hop_ns = TYTO_ENGINE_DEFAULT_HOP_NS;
+    ret_config->max_batch = TYTO_ENGINE_DEFAULT_BATCH;
+    ret_config->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
+    ret_config->tracker = tyto_tracker_params_default();
+    ret_config->heartbeat_ns = TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS * (int64_t)TYTO_NS_PER_MS;
+    ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_ROLL_NS;
+    ret_config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
+    ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_ROLL_BYTES;
+    ret_config->record.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
+    ret_config->record.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
+    ret_config->log_level = TYTO_LOG_INFO;
+    ret_config->summary_every_ns = DEFAULT_SUMMARY_NS;
+    return tyto_option_set(&tyto_config_groups[TYTO_CONFIG_PUBLISH].rows[0], &ret_config->endpoints,
+                           TYTO_DEFAULT_ENDPOINT, NULL);
+}
+
+enum tyto_err tyto_config_create(struct tyto_config **ret_config)
+{
+    struct tyto_config *config = calloc(1, sizeof(*config));
+    if (!config)
+        return TYTO_ERR_NOMEM;
+    const enum tyto_err err = tyto_config_init(config);
+    if (err != TYTO_OK)
+        tyto_config_destroy(&config);
+    else
+        *ret_config = config;
+    return err;
+}
+
+void tyto_config_destroy(struct tyto_config **config)
+{
+    if (!config || !*config)
+        return;
+    tyto_options_finish(tyto_config_groups, TYTO_CONFIG_NUM_GROUPS, *config);
+    for (uint32_t i = 0; i < (*config)->num_cameras; i++)
+        free((*config)->cameras[i].rules.items);
+    free((*config)->cameras);
+    free((*config)->rules.items);
+    free(*config);
+    *config = NULL;
+}
+
+void tyto_config_camera_init(struct tyto_config_camera *ret_camera)
+{
+    memset(ret_camera, 0, sizeof(*ret_camera));
+    ret_camera->source.latency_ms = TYTO_SOURCE_DEFAULT_LATENCY_MS;
+    ret_camera->audio = true;
+    ret_camera->video = true;
+    ret_camera->skew_ns = TYTO_SEGMENTER_DEFAULT_SKEW_NS;
+    ret_camera->stall_ns = (int64_t)TYTO_CAMERA_DEFAULT_STALL_NS;
+}
+
+struct tyto_config_camera *tyto_config_new_camera(struct tyto_config *config)
+{
+    const size_t num = (size_t)config->num_cameras + 1;
+    struct tyto_config_camera *grown = realloc(config->cameras, num * sizeof(*grown));
+    if (!grown)
+        return NULL;
+    config->cameras = grown;
+    struct tyto_config_camera *camera = &grown[config->num_cameras++];
+    tyto_config_camera_init(camera);
+    return camera;
+}

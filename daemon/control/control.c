@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/control/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { BACKLOG = 16, POLL_MS = 1000 };
+
+struct client {
+    int fd;
+    uint64_t let_go_ns; /* unless something moves before */
+    size_t num_in;
+    char in[TYTO_CONTROL_LINE_MAX];
+    char *out; /* owned; NULL: nothing to send */
+    size_t num_out, at_out;
+    bool is_last; /* once out is sent: reads on in vain until the other end has closed, for a
+                   * close with bytes unread would take the answer back */
+};
+
+struct tyto_control {
+    struct tyto_control_params p;
+    char path[TYTO_CONTROL_PATH_MAX];
+    int listen_fd, stop_fd;
+    bool is_bound, is_running;
+    pthread_t thread;
+
+    /* The thread's. */
+    struct client *clients[TYTO_CONTROL_MAX_CLIENTS];
+    uint32_t num_clients;
+};
+
+struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault *fault)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    char text[sizeof(fault->text) + sizeof(fault->file) + sizeof(fault->key) + 16];
+    tyto_fault_print(fault, text, sizeof(text));
+    bool ok = tyto_json_set(json, "ok", tyto_json_new_bool(false)) &&
+              tyto_json_set(json, "error", tyto_json_new_string(tyto_err_text(err))) &&
+              tyto_json_set(json, "text", tyto_json_new_string(text));
+    if (ok && fault->file[0])
+        ok = tyto_json_set(json, "file", tyto_json_new_string(fault->file));
+    if (ok && fault->key[0])
+        ok = tyto_json_set(json, "key", tyto_json_new_string(fault->key));
+    if (!ok)
+        tyto_json_destroy(&json);
+    return json;
+}
+
+/* --- one client --------------------------------------------------------------------------------
+ */
+
+static void touch(struct client *client)
+{
+    if (!client->is_last)
+        client->let_go_ns = tyto_clock_mono_ns() + TYTO_CONTROL_IDLE_S * TYTO_NS_PER_S;
+}
+
+static void drop(struct tyto_control *control, uint32_t idx)
+{
+    struct client *client = control->clients[idx];
+    close(client->fd);
+    free(client->out);
+    free(client);
+    control->clients[idx] = control->clients[--control->num_clients];
+}
+
+/* Takes json (NULL: no memory for an answer: the client is let go). */
+static void put_answer(struct client *client, struct tyto_json *json)
+{
+    char *text = json ? tyto_json_print(json) : NULL;
+    tyto_json_destroy(&json);
+    const size_t num = text ? strlen(text) : 0;
+    client->out = text ? realloc(text, num + 2) : NULL;
+    if (!client->out) {
+        free(text);
+        (void)shutdown(client->fd, SHUT_RDWR); /* seen as its end in the next turn */
+        return;
+    }
+    memcpy(client->out + num, "\n", 2);
+    client->num_out = num + 1;
+    client->at_out = 0;
+}
+
+static void refuse(struct client *client, enum tyto_err err, const char *text)
+{
+    struct tyto_fault fault = {0};
+    (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "%s", text);
+    put_answer(client, tyto_control_refuse(err, &fault));
+}
+
+static void take_line(struct tyto_control *control, struct client *client, size_t num_bytes)
+{
+    struct tyto_json *request = NULL;
+    char reason[128] = "";
+    if (tyto_json_parse(client->in, num_bytes, &request, reason, sizeof(reason)) != TYTO_OK)
+        refuse(client, TYTO_ERR_FORMAT, reason[0] ? reason : "not JSON");
+    else if (!tyto_json_is_object(request))
+        refuse(client, TYTO_ERR_FORMAT, "a request is a JSON object: {\"command\":\"status\"}");
+    else
+        put_answer(client, control->p.answer(control->p.user, request));
+    tyto_json_destroy(&request);
+}
+
+/* The first whole line, if there is one and nothing waits to be sent. */
+static void take_lines(struct tyto_control *control, struct client *client)
+{
+    while (!client->out && !client->is_last) {
+        const char *end = memchr(client->in, '\n', client->num_in);
+        if (!end && client->num_in == sizeof(client->in)) {
+            refuse(client, TYTO_ERR_FULL, "the line is longer than 4096 bytes");
+            client->is_last = true;
+            client->num_in = 0;
+        }
+        if (!end)
+            return;
+        const size_t num = (size_t)(end - client->in) + 1;
+        if (num > 1)
+            take_line(control, client, num - 1);
+        client->num_in -= num;
+        memmove(client->in, client->in + num, client->num_in);
+    }
+}
+
+/* False when the client is gone. */
+static bool serve(struct tyto_control *control, struct client *client, short events)
+{
+    if (client->out && events & POLLOUT) {
+        const ssize_t num = send(client->fd, client->out + client->at_out,
+                                 client->num_out - client->at_out, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (num < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        client->at_out += num > 0 ? (size_t)num : 0;
+        touch(client);
+        if (client->at_out == client->num_out) {
+            free(client->out);
+            client->out = NULL;
+            if (client->is_last)
+                (void)shutdown(client->fd, SHUT_WR);
+        }
+    } else if (!client->out && events & (POLLIN | POLLHUP)) {
+        const ssize_t num = recv(client->fd, client->in + client->num_in,
+                                 sizeof(client->in) - client->num_in, MSG_DONTWAIT);
+        if (num == 0 || (num < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        client->num_in += num > 0 && !client->is_last ? (size_t)num : 0;
+        touch(client);
+    } else if (events & (POLLERR | POLLHUP | POLLNVAL)) {
+        return false;
+    }
+    take_lines(control, client);
+    return true;
+}
+
+/* --- all of them -------------------------------------------------------------------------------
+ */
+
+static void welcome(struct tyto_control *control)
+{
+    const int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct client *client = fd >= 0 ? calloc(1, sizeof(*client)) : NULL;
+    if (!client) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    client->fd = fd;
+    touch(client);
+    control->clients[control->num_clients++] = client;
+}
+
+static void *run(void *user)
+{
+    struct tyto_control *control = user;
+    pthread_setname_np(pthread_self(), "tyto-control");
+    for (;;) {
+        struct pollfd fds[TYTO_CONTROL_MAX_CLIENTS + 2] = {
+            {.fd = control->stop_fd, .events = POLLIN},
+            {.fd = control->num_clients < TYTO_CONTROL_MAX_CLIENTS ? control->listen_fd : -1,
+             .events = POLLIN}};
+        for (uint32_t i = 0; i < control->num_clients; i++)
+            fds[i + 2] = (struct pollfd){.fd = control->clients[i]->fd,
+                                         .events = control->clients[i]->out ? POLLOUT : POLLIN};
+        const uint32_t num = control->num_clients;
+        if (poll(fds, num + 2, POLL_MS) < 0 && errno != EINTR)
+            break;
+        if (fds[0].revents)
+            break;
+        const uint64_t now_ns = tyto_clock_mono_ns();
+        for (uint32_t i = num; i-- > 0;) { /* backwards: a drop moves the last one here */
+            struct client *client = control->clients[i];
+            const short events = fds[i + 2].revents;
+            if ((events && !serve(control, client, events)) || now_ns > client->let_go_ns)
+                drop(control, i);
+        }
+        if (fds[1].revents)
+            welcome(control);
+    }
+    while (control->num_clients > 0)
+        drop(control, 0);
+    return NULL;
+}
+
+/* --- making --------------------------------------------------------------------------------------
+ */
+
+static enum tyto_err complain(struct tyto_fault *ret_fault, enum tyto_err err, const char *path,
+                              const char *text)
+{
+    return tyto_fault_set(ret_fault, err, NULL, 0, "control socket", "%s: %s", path, text);
+}
+
+/* A socket that nobody listens on is what a killed daemon left behind. */
+static bool is_alive(const struct sockaddr_un *addr)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return alive;
+}
+
+static enum tyto_err listen_at(struct tyto_control *control, struct tyto_fault *ret_fault)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    char folder[TYTO_CONTROL_PATH_MAX];
+    struct stat stat;
+    memcpy(addr.sun_path, control->path, sizeof(addr.sun_path));
+    memcpy(folder, control->path, sizeof(folder));
+    *strrchr(folder, '/') = '\0';
+    if (folder[0] && mkdir(folder, 0750) != 0 && errno != EEXIST)
+        return complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
+    if (is_alive(&addr))
+        return complain(ret_fault, TYTO_ERR_EXISTS, control->path, "another process listens there");
+    if (lstat(control->path, &stat) == 0 && S_ISSOCK(stat.st_mode))
+        (void)unlink(control->path);
+    control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->listen_fd < 0 ||
+        bind(control->listen_fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
+        return complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
+    control->is_bound = true;
+    if (chmod(control->path, 0660) != 0 || listen(control->listen_fd, BACKLOG) != 0)
+        return complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_control_create(const struct tyto_control_params *params,
+                                  struct tyto_control **ret_control, struct tyto_fault *ret_fault)
+{
+    if (params->path[0] != '/' || strlen(params->path) >= TYTO_CONTROL_PATH_MAX)
+        return complain(ret_fault, TYTO_ERR_INVALID, params->path,
+                        "must be an absolute path of at most 107 characters");
+    struct tyto_control *control = calloc(1, sizeof(*control));
+    if (!control)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
+    control->p = *params;
+    control->p.path = NULL;
+    control->listen_fd = -1;
+    snprintf(control->path, sizeof(control->path), "%s", params->path);
+    control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum tyto_err err = control->stop_fd >= 0
+                            ? listen_at(control, ret_fault)
+                            : complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
+    if (err == TYTO_OK) {
+        control->is_running = pthread_create(&control->thread, NULL, run, control) == 0;
+        if (!control->is_running)
+            err = complain(ret_fault, TYTO_ERR_NOMEM, control->path, "no thread");
+    }
+    if (err != TYTO_OK)
+        tyto_control_destroy(&control);
+    else
+        *ret_control = control;
+    return err;
+}
+
+void tyto_control_destroy(struct tyto_control **control)
+{
+    if (!control || !*control)
+        return;
+    struct tyto_control *self = *control;
+    const uint64_t one = 1;
+    if (self->is_running) {
+        (void)!write(self->stop_fd, &one, sizeof(one));
+        pthread_join(self->thread, NULL);
+    }
+    if (self->is_bound)
+        (void)unlink(self->path);
+    if (self->listen_fd >= 0)
+        close(self->listen_fd);
+    if (self->stop_fd >= 0)
+        close(self->stop_fd);
+    free(self);
+    *control = NULL;
+}

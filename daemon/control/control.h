@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The control socket: a Unix stream socket, mode 0660, where one JSON object per line is asked
+ * and one per line is answered, in order. Its own thread; several clients at once, but requests
+ * one after the other. It knows lines and clients; what is asked is admin.c's. */
+#ifndef TYTO_DAEMON_CONTROL_CONTROL_H
+#define TYTO_DAEMON_CONTROL_CONTROL_H
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "files/json.h"
+
+enum {
+    TYTO_CONTROL_PATH_MAX = 108,   /* of sockaddr_un, with the terminator */
+    TYTO_CONTROL_LINE_MAX = 4096,  /* of a request, with its newline */
+    TYTO_CONTROL_MAX_CLIENTS = 16, /* others wait in the backlog */
+    TYTO_CONTROL_IDLE_S = 30,      /* then a client that says or takes nothing is let go */
+};
+
+struct tyto_control_params {
+    const char *path; /* absolute; borrowed until create returns */
+    /* On the control thread. request is an object, borrowed; the answer is owned by the
+     * control, NULL when out of memory. */
+    struct tyto_json *(*answer)(void *user, const struct tyto_json *request);
+    void *user;
+    const struct tyto_log *log; /* borrowed until destroy */
+};
+
+struct tyto_control;
+
+/* Makes the folder (its last part), binds, starts the thread. INVALID (a path that is not
+ * absolute or too long), EXISTS (another process listens there), IO, NOMEM with *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_control_create(const struct tyto_control_params *params,
+                                  struct tyto_control **ret_control, struct tyto_fault *ret_fault);
+/* Lets a request that is being answered finish, joins, removes the socket. */
+void tyto_control_destroy(struct tyto_control **control);
+
+/* {"ok":false,"error":...}: an answer that says what was wrong. NULL when out of memory. */
+struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault *fault);
+
+#endif

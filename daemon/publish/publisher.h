@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Puts events on a ZeroMQ XPUB socket. Own thread, the only one that touches
+ * the socket. Whoever hands events in never waits for a subscriber: ZeroMQ drops
+ * for a subscriber that is 1,000 messages behind, and the sequence numbers show
+ * it. All messages get their numbers in one place (number_message), which is
+ * where a journal's commit goes; a query socket joins the same poll loop. */
+#ifndef TYTO_DAEMON_PUBLISH_PUBLISHER_H
+#define TYTO_DAEMON_PUBLISH_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "proto/event.h"
+
+enum { TYTO_PUBLISHER_MAX_ENDPOINTS = 8, TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS = 1000 };
+
+struct tyto_publisher_params {
+    const char *const *endpoints; /* tcp://, ipc://; borrowed until create returns */
+    uint32_t num_endpoints;       /* 1..TYTO_PUBLISHER_MAX_ENDPOINTS */
+    uint32_t heartbeat_ms;        /* 0: the default */
+    uint32_t queue_items;         /* events that may wait for the thread; 0: 8192 */
+    uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
+    const char *version;          /* told to subscribers; copied */
+    const struct tyto_log *log;   /* borrowed until destroy */
+};
+
+struct tyto_publisher;
+
+/* Whether we may bind it: TYTO_ERR_INVALID with *ret_fault for a malformed
+ * endpoint and for a tcp address that other hosts can reach (there is no
+ * encryption yet). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fault *ret_fault);
+
+/* Binds and starts the thread. INVALID, IO (in use, no permission) with
+ * *ret_fault; NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
+                                    struct tyto_publisher **ret_publisher,
+                                    struct tyto_fault *ret_fault);
+/* Publishes what waits, gives subscribers 1 s to fetch it, joins. */
+void tyto_publisher_destroy(struct tyto_publisher **publisher);
+
+/* Copy and queue; any thread. They wait (at most 1 s) only if the queue is full,
+ * which takes a publisher thread that stands still; then TYTO_ERR_FULL, and the
+ * loss becomes a gap in the sequence numbers. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_publisher_event(struct tyto_publisher *publisher,
+                                   const struct tyto_event *event);
+TYTO_MUST_CHECK
+enum tyto_err tyto_publisher_camera_state(struct tyto_publisher *publisher,
+                                          const struct tyto_camera_state *state);
+TYTO_MUST_CHECK
+enum tyto_err tyto_publisher_model_state(struct tyto_publisher *publisher,
+                                         const struct tyto_model_state *state);
+/* Never waits: when many are queued the oldest is dropped. */
+void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_debug_scores *debug);
+/* Whether anyone subscribes to debug scores: spare yourself making them otherwise. */
+bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher);
+
+struct tyto_publisher_counts {
+    uint64_t last_seq;
+    uint64_t num_events;  /* sent, to anyone or no one */
+    uint64_t num_lost;    /* never sent: queue full, or out of limits */
+    uint64_t num_dropped; /* debug scores dropped */
+    uint32_t num_subscriptions;
+};
+/* Any thread. */
+void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
+                               struct tyto_publisher_counts *ret_counts);
+
+#endif

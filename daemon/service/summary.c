@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service/summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/service/notify.h"
+
+enum { STATUS_EVERY_S = 10 };
+
+void tyto_summary_init(struct tyto_summary *summary, const struct tyto_config *config,
+                       const struct tyto_log *log)
+{
+    memset(summary, 0, sizeof(*summary));
+    summary->config = config;
+    summary->log = log;
+    summary->every_ns = (uint64_t)config->summary_every_ns;
+    summary->begin_ns = summary->last_ns = tyto_clock_mono_ns();
+}
+
+static double resident_mib(void)
+{
+    /* The second number of /proc/self/statm: resident pages. */
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long size = 0;
+    unsigned long long resident = 0;
+    char line[128];
+    if (file && fgets(line, sizeof(line), file)) {
+        char *end;
+        size = strtoull(line, &end, 10);
+        resident = strtoull(end, NULL, 10);
+    }
+    if (file)
+        (void)fclose(file);
+    return size ? (double)resident * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0) : 0.0;
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0.0;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+}
+
+static uint64_t dropped_by_cameras(const struct tyto_summary *summary, struct tyto_engine *engine,
+                                   uint64_t *ret_skipped)
+{
+    uint64_t num = 0;
+    *ret_skipped = 0;
+    for (uint32_t i = 0; i < summary->config->num_cameras; i++) {
+        struct tyto_camera_counts counts;
+        if (tyto_engine_get_camera_counts(engine, summary->config->cameras[i].id, &counts) ==
+            TYTO_OK) {
+            num +=
+                counts.num_dropped_audio + counts.num_dropped_video + counts.segmenter.num_overrun;
+            *ret_skipped += counts.num_skipped;
+        }
+    }
+    return num;
+}
+
+void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine,
+                        const struct tyto_publisher *publisher, uint64_t now_ns)
+{
+    struct tyto_engine_counts counts;
+    struct tyto_publisher_counts published;
+    struct tyto_engine_head head = {.num_classes = 0};
+    (void)!tyto_engine_get_head(engine, &head);
+    tyto_engine_get_counts(engine, &counts);
+    tyto_publisher_get_counts(publisher, &published);
+    uint64_t num_skipped;
+    const uint64_t num_dropped = dropped_by_cameras(summary, engine, &num_skipped);
+    const struct tyto_engine_counts *last = &summary->last;
+    const uint64_t num_segments = counts.num_segments - last->num_segments;
+    const uint64_t num_steps = counts.num_steps - last->num_steps;
+    const uint64_t encode_ns =
+        counts.stage_ns[TYTO_STAGE_ENCODE] - last->stage_ns[TYTO_STAGE_ENCODE];
+    const uint64_t attend_ns =
+        counts.stage_ns[TYTO_STAGE_ATTEND] - last->stage_ns[TYTO_STAGE_ATTEND];
+    const double ms = (double)TYTO_NS_PER_MS;
+    const double steps = num_steps ? (double)num_steps : 1.0;
+    tyto_log_write(
+        summary->log, TYTO_LOG_INFO, "summary",
+        "%" PRIu32 " cameras, %" PRIu64 " segments, %" PRIu64 " in the last %.0f s; "
+        "batch %.1f, encode %.1f ms, attend %.1f ms; %" PRIu64 " messages, %" PRIu64
+        " lost; %" PRIu64 " dropped before the networks, %" PRIu64
+        " pictures skipped; head %.12s; cpu %.1f s (networks' thread %.1f), resident %.0f MiB",
+        counts.num_cameras, counts.num_segments, num_segments,
+        (double)(now_ns - summary->last_ns) / (double)TYTO_NS_PER_S,
+        (double)(counts.num_batch_items - last->num_batch_items) / steps,
+        (double)encode_ns / ms / steps, (double)attend_ns / ms / steps, published.num_events,
+        published.num_lost, num_dropped, num_skipped, head.digest, cpu_seconds(),
+        (double)counts.cpu_ns / (double)TYTO_NS_PER_S, resident_mib());
+    tyto_engine_head_finish(&head);
+    summary->last = counts;
+    summary->last_ns = now_ns;
+}
+
+void tyto_summary_tick(struct tyto_summary *summary, struct tyto_engine *engine,
+                       const struct tyto_publisher *publisher, uint64_t now_ns)
+{
+    struct tyto_engine_counts counts;
+    tyto_engine_get_counts(engine, &counts);
+    if (now_ns - summary->last_ns >= summary->every_ns)
+        tyto_summary_write(summary, engine, publisher, now_ns);
+    if (now_ns - summary->last_status_ns >= STATUS_EVERY_S * TYTO_NS_PER_S) {
+        char text[160];
+        snprintf(text, sizeof(text),
+                 "STATUS=%" PRIu32 " cameras, %" PRIu64 " segments, %" PRIu64 " events",
+                 counts.num_cameras, counts.num_segments, counts.num_events);
+        tyto_notify(text);
+        summary->last_status_ns = now_ns;
+    }
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* SHA-256, the name by which weights files are told apart. */
+#ifndef TYTO_FILES_DIGEST_H
+#define TYTO_FILES_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum { TYTO_DIGEST_HEX_BYTES = 65 }; /* 64 digits and the terminator */
+
+/* Hex SHA-256 of num_bytes at bytes, terminated. */
+void tyto_digest_hex(const void *bytes, size_t num_bytes, char ret_hex[TYTO_DIGEST_HEX_BYTES]);
+
+/* The same of all that fd gives from where it stands to its end. should_stop (NULL: never) is asked
+ * every few megabytes. IO, NOMEM, CLOSED when stopped. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_digest_fd(int fd, bool (*should_stop)(void *user), void *user,
+                             char ret_hex[TYTO_DIGEST_HEX_BYTES]);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* A head's weights file, read and checked completely, as plain values in host
+ * memory. What a person may have got wrong ends here, with a fault. */
+#ifndef TYTO_MODEL_CMAN_WEIGHTS_H
+#define TYTO_MODEL_CMAN_WEIGHTS_H
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "files/digest.h"
+#include "model/cman/cman.h"
+#include "model/cman/tensors.h"
+
+enum {
+    TYTO_CMAN_CLASS_BYTES = 65, /* 64 characters and the terminator */
+    TYTO_CMAN_MAX_WIDTH = 4096,
+    TYTO_CMAN_MAX_INPUT = 65536,
+};
+
+/* What the head's inputs are ("tyto.fusion"; absent: cman). All but cman are baselines to measure
+ * against: the daemon does not give them what they read. */
+enum tyto_cman_fusion {
+    TYTO_CMAN_FUSION_CMAN,
+    TYTO_CMAN_FUSION_EARLY,  /* sound is sound beside the mean over places of the picture; no
+                                picture otherwise */
+    TYTO_CMAN_FUSION_AUDIO,  /* sound alone */
+    TYTO_CMAN_FUSION_VISUAL, /* pictures alone */
+    TYTO_CMAN_NUM_FUSIONS,
+};
+/* As in the file. Static. */
+const char *tyto_cman_fusion_name(enum tyto_cman_fusion fusion);
+
+/* What "tyto.config" holds of the dims; each is at least 1. X(name, largest) */
+#define TYTO_CMAN_DIM_LIST(X)                                                                      \
+    X(num_segments, TYTO_CMAN_MAX_SEGMENTS)                                                        \
+    X(num_places, TYTO_CMAN_MAX_PLACES)                                                            \
+    X(audio_in, TYTO_CMAN_MAX_INPUT)                                                               \
+    X(visual_in, TYTO_CMAN_MAX_INPUT)                                                              \
+    X(audio_width, TYTO_CMAN_MAX_WIDTH)                                                            \
+    X(visual_width, TYTO_CMAN_MAX_WIDTH)                                                           \
+    X(match_width, TYTO_CMAN_MAX_WIDTH)                                                            \
+    X(when_width, TYTO_CMAN_MAX_WIDTH)                                                             \
+    X(hidden_width, TYTO_CMAN_MAX_WIDTH)                                                           \
+    X(which_width, TYTO_CMAN_MAX_WIDTH)                                                            \
+    X(head_width, TYTO_CMAN_MAX_WIDTH)
+
+/* Keys of thresholds in the file, by task. */
+extern const char *const tyto_cman_threshold_names[TYTO_CMAN_NUM_TASKS];
+
+struct tyto_cman_weights {
+    struct tyto_cman_dims dims;
+    enum tyto_cman_fusion fusion;
+    float *tensors[TYTO_CMAN_NUM_TENSORS];  /* owned; NULL: an adapter that is not there */
+    char (*classes)[TYTO_CMAN_CLASS_BYTES]; /* owned, (K) */
+    float *thresholds;       /* owned, (3, K) by enum tyto_cman_task; heard and seen 0: not said */
+    char audio_encoder[128]; /* which encoder it was trained with; "": not said */
+    char visual_encoder[128];
+    char digest[TYTO_DIGEST_HEX_BYTES];
+};
+
+/* Fills *ret_weights from the file at path. NOT_FOUND, IO, FORMAT, SHAPE, NOMEM with
+ * *ret_fault saying what is wrong; *ret_weights is empty then. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_weights_load(const char *path, struct tyto_cman_weights *ret_weights,
+                                     struct tyto_fault *ret_fault);
+/* The same from memory, borrowed until the call returns. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_weights_load_memory(const void *bytes, size_t num_bytes,
+                                            struct tyto_cman_weights *ret_weights,
+                                            struct tyto_fault *ret_fault);
+/* Writes a file that loads as *weights, but for its digest: what is owned there may be borrowed
+ * here, thresholds may be NULL (each is 0.5), of which four digits are kept. provenance: any text,
+ * or NULL. The faults of tyto_weights_write, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_weights_write(const char *path, const struct tyto_cman_weights *weights,
+                                      const char *provenance, struct tyto_fault *ret_fault);
+/* Frees the tensors alone, once they are on the device. */
+void tyto_cman_weights_drop_tensors(struct tyto_cman_weights *weights);
+void tyto_cman_weights_finish(struct tyto_cman_weights *weights);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What the inference thread keeps of one camera: its session, its tracker and
+ * the segments whose look-ahead has not come yet. Internal to the pipeline room. */
+#ifndef TYTO_PIPELINE_ENGINE_CAMERA_H
+#define TYTO_PIPELINE_ENGINE_CAMERA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/engine/engine.h"
+#include "pipeline/session/session.h"
+#include "pipeline/track/decode.h"
+#include "pipeline/track/tracker.h"
+
+/* A segment that was evaluated but may still see more of its future. */
+struct tyto_waiting {
+    struct tyto_segment segment; /* pcm and picture mean nothing any more */
+    int64_t unix_offset_ns;
+    enum tyto_clock_quality clock_quality;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES];
+    struct tyto_reading reading; /* by the newest window that held it */
+    struct tyto_sight sight;
+};
+
+struct tyto_camera {
+    struct tyto_camera *next;
+    char id[TYTO_ID_MAX + 1];
+    struct tyto_session *session;
+    struct tyto_tracker *tracker;
+    uint32_t stream_idx;
+    bool is_file;
+    bool restart;  /* the next segment is the first of a connection */
+    bool over;     /* poll said so; finish after the batch */
+    bool polled;   /* in this round */
+    bool removing; /* asked for by another thread */
+    bool ended;    /* told to its listeners */
+    uint32_t look_ahead, num_waiting;
+    struct tyto_waiting *waiting; /* (look_ahead + 1), oldest first */
+    struct {                      /* for a head that may take over; NULL at other times */
+        struct tyto_tracker *tracker;
+        struct tyto_reading *readings; /* (look_ahead + 1), of waiting */
+    } next_head;
+    struct tyto_camera_counts counts; /* as of the last round; for other threads */
+};
+
+struct tyto_camera_context {
+    const struct tyto_reader *reader;
+    const struct tyto_engine_callbacks *callbacks;
+    const struct tyto_detector *detector; /* the eye's; NULL when it has none */
+    uint32_t num_classes;
+    const char *const *class_names; /* (K) */
+    uint32_t look_ahead;            /* < T */
+};
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_camera_create(const char *id, const struct tyto_camera_context *context,
+                                 struct tyto_camera **ret_camera);
+void tyto_camera_destroy(struct tyto_camera **camera);
+/* A segment was stepped: result is the window that ends with it, sight what was found in its
+ * picture. Tells what has had its look-ahead. */
+void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
+                         const struct tyto_segment *segment, const struct tyto_sight *sight,
+                         const struct tyto_cman_result *result,
+                         const struct tyto_stamp stamps[TYTO_NUM_STAGES]);
+/* Tells what waits, with what is known of it. */
+void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_context *context);
+
+/* --- another head ------------------------------------------------------------------------ */
+
+/* Makes what the camera will need under a head of num_classes; tracker is *taken*. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_classes,
+                                  struct tyto_tracker *tracker);
+/* What that head says of the segments that wait: result is the window that ends with the newest. */
+void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *reader,
+                         const struct tyto_cman_result *result);
+/* That head is the one now. Ends events of classes that it does not know. */
+void tyto_camera_change(struct tyto_camera *camera);
+/* Nothing came of it, or it is done: frees what is not in use. */
+void tyto_camera_unprepare(struct tyto_camera *camera);
+
+#endif

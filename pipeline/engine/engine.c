@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/engine/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pipeline/engine/internal.h"
+
+static enum tyto_err copy_strings(struct tyto_engine *engine)
+{
+    const char **texts[TYTO_ENGINE_NUM_STRINGS] = {
+        &engine->params.visual_path, &engine->params.audio_path, &engine->params.head_path,
+        &engine->params.device,      &engine->params.cache_dir,
+    };
+    for (int i = 0; i < TYTO_ENGINE_NUM_STRINGS; i++) {
+        if (!*texts[i])
+            continue;
+        engine->strings[i] = strdup(*texts[i]);
+        if (!engine->strings[i])
+            return TYTO_ERR_NOMEM;
+        *texts[i] = engine->strings[i];
+    }
+    struct tyto_tracker_params *tracker = &engine->params.tracker;
+    if (tracker->num_rules > 0) {
+        const size_t bytes = tracker->num_rules * sizeof(*tracker->rules);
+        engine->rules = malloc(bytes);
+        if (!engine->rules)
+            return TYTO_ERR_NOMEM;
+        memcpy(engine->rules, tracker->rules, bytes);
+        tracker->rules = engine->rules;
+    }
+    return TYTO_OK;
+}
+
+static enum tyto_err check_params(struct tyto_engine_params *p)
+{
+    if (p->hop_ns == 0)
+        p->hop_ns = TYTO_ENGINE_DEFAULT_HOP_NS;
+    if (p->max_cameras == 0)
+        p->max_cameras = TYTO_ENGINE_DEFAULT_CAMERAS;
+    if (p->max_batch == 0)
+        p->max_batch = TYTO_ENGINE_DEFAULT_BATCH;
+    if (p->num_threads == 0)
+        p->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
+    if (p->connects_per_s == 0)
+        p->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
+    if (!p->visual_path || !p->audio_path || !p->head_path || !p->callbacks.on_event ||
+        p->max_cameras > TYTO_ENGINE_MAX_CAMERAS || p->max_batch > TYTO_ENGINE_MAX_BATCH ||
+        p->hop_ns < TYTO_SEGMENT_NS / 10 || p->hop_ns > 60 * TYTO_SEGMENT_NS ||
+        p->tracker.num_rules > TYTO_CMAN_MAX_CLASSES || (p->tracker.num_rules && !p->tracker.rules))
+        return TYTO_ERR_INVALID;
+    return TYTO_OK;
+}
+
+static enum tyto_err allocate(struct tyto_engine *engine)
+{
+    const uint32_t num = engine->params.max_batch;
+    engine->batch = calloc(num, sizeof(*engine->batch));
+    engine->items = calloc(num, sizeof(*engine->items));
+    engine->results = calloc(num, sizeof(*engine->results));
+    engine->idxs = calloc(num, sizeof(*engine->idxs));
+    engine->pcm = calloc((size_t)num * TYTO_SEGMENT_SAMPLES, sizeof(*engine->pcm));
+    engine->stream_used = calloc(engine->params.max_cameras, sizeof(*engine->stream_used));
+    const bool ok = engine->batch && engine->items && engine->results && engine->idxs &&
+                    engine->pcm && engine->stream_used;
+    return ok ? copy_strings(engine) : TYTO_ERR_NOMEM;
+}
+
+static void free_engine(struct tyto_engine *engine)
+{
+    for (int i = 0; i < TYTO_ENGINE_NUM_STRINGS; i++)
+        free(engine->strings[i]);
+    free(engine->rules);
+    free((void *)engine->class_names);
+    tyto_engine_head_finish(&engine->head);
+    free(engine->thresholds);
+    free(engine->batch);
+    free(engine->items);
+    free(engine->results);
+    free(engine->idxs);
+    free(engine->pcm);
+    free(engine->stream_used);
+    tyto_limiter_finish(&engine->limiter);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->heads);
+    free(engine);
+}
+
+static enum tyto_err try_tracker(struct tyto_engine *engine, struct tyto_fault *ret_fault);
+
+enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
+                                 struct tyto_engine **ret_engine, struct tyto_fault *ret_fault)
+{
+    struct tyto_engine_params checked = *params;
+    enum tyto_err err = check_params(&checked);
+    if (err != TYTO_OK)
+        return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "an engine parameter is out of range");
+    struct tyto_engine *engine = calloc(1, sizeof(*engine));
+    if (!engine)
+        return TYTO_ERR_NOMEM;
+    engine->params = checked;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&engine->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->heads, NULL);
+    tyto_limiter_init(&engine->limiter, checked.connects_per_s, checked.connects_per_s);
+    err = allocate(engine);
+    if (err == TYTO_OK && pthread_create(&engine->thread, NULL, tyto_engine_infer, engine) != 0)
+        err = TYTO_ERR_NOMEM;
+    if (err != TYTO_OK) {
+        free_engine(engine);
+        return err;
+    }
+    pthread_mutex_lock(&engine->lock);
+    while (!engine->up)
+        pthread_cond_wait(&engine->changed, &engine->lock);
+    err = engine->start_err;
+    pthread_mutex_unlock(&engine->lock);
+    if (err == TYTO_OK)
+        err = try_tracker(engine, ret_fault);
+    else if (ret_fault)
+        *ret_fault = engine->start_fault;
+    if (err != TYTO_OK) {
+        tyto_engine_destroy(&engine);
+        return err;
+    }
+    *ret_engine = engine;
+    return TYTO_OK;
+}
+
+void tyto_engine_destroy(struct tyto_engine **engine)
+{
+    if (!engine || !*engine)
+        return;
+    pthread_mutex_lock(&(*engine)->lock);
+    (*engine)->stop = true;
+    for (struct tyto_camera *camera = (*engine)->cameras; camera; camera = camera->next) {
+        camera->removing = true;
+        tyto_session_stop(camera->session);
+    }
+    pthread_mutex_unlock(&(*engine)->lock);
+    pthread_join((*engine)->thread, NULL);
+    free_engine(*engine);
+    *engine = NULL;
+}
+
+/* --- cameras ---------------------------------------------------------------------------- */
+
+static enum tyto_err explain_tracker(const struct tyto_engine *engine,
+                                     const struct tyto_tracker_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    for (uint32_t i = 0; i < params->num_rules; i++) {
+        const char *name = params->rules[i].class_name;
+        bool known = false;
+        for (uint32_t k = 0; k < engine->context.num_classes && !known; k++)
+            known = strcmp(engine->class_names[k], name) == 0;
+        if (!known)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, engine->params.head_path, 0, name,
+                                  "the weights know no class of this name");
+    }
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                          "a tracker parameter is out of range");
+}
+
+static enum tyto_err create_tracker(struct tyto_engine *engine, const char *camera_id,
+                                    const struct tyto_tracker_params *params,
+                                    struct tyto_tracker **ret_tracker, struct tyto_fault *ret_fault)
+{
+    const struct tyto_tracker_context context = {
+        .camera = camera_id,
+        .num_classes = engine->context.num_classes,
+        .class_names = engine->class_names,
+        .weights_thresholds = engine->thresholds,
+        .model_digest = tyto_engine_digest(engine),
+        .config_generation = engine->params.config_generation,
+        .hop_ns = engine->params.hop_ns,
+        .sink = tyto_engine_on_event,
+        .user = engine,
+    };
+    const enum tyto_err err = tyto_tracker_create(params, &context, ret_tracker);
+    return err == TYTO_ERR_INVALID ? explain_tracker(engine, params, ret_fault) : err;
+}
+
+/* Tries the tracker's parameters out, so that mistakes show at once. */
+static enum tyto_err try_tracker(struct tyto_engine *engine, struct tyto_fault *ret_fault)
+{
+    struct tyto_tracker *tracker = NULL;
+    const enum tyto_err err =
+        create_tracker(engine, "probe", &engine->params.tracker, &tracker, ret_fault);
+    tyto_tracker_destroy(&tracker);
+    return err;
+}
+
+static struct tyto_camera *find(struct tyto_engine *engine, const char *id)
+{
+    struct tyto_camera *camera = engine->cameras;
+    while (camera && strcmp(camera->id, id) != 0)
+        camera = camera->next;
+    return camera;
+}
+
+static enum tyto_err check_camera(const struct tyto_camera_params *params, bool *ret_is_file,
+                                  struct tyto_fault *ret_fault)
+{
+    if (!params->id || !tyto_id_is_valid(params->id))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "id",
+                              "1 to %d characters of a-z 0-9 _ -", TYTO_ID_MAX);
+    if (params->source.no_audio && params->source.no_video)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, params->id,
+                              "neither sound nor picture is wanted");
+    return tyto_source_check_uri(params->uri, ret_is_file, ret_fault);
+}
+
+/* Links a whole camera in, unless there is no place for it. */
+static enum tyto_err link_camera(struct tyto_engine *engine, struct tyto_camera *camera,
+                                 const struct tyto_session_params *session_params)
+{
+    enum tyto_err err = TYTO_OK;
+    pthread_mutex_lock(&engine->lock);
+    uint32_t idx = 0;
+    while (idx < engine->params.max_cameras && engine->stream_used[idx])
+        idx++;
+    if (engine->stop)
+        err = TYTO_ERR_CLOSED;
+    else if (find(engine, camera->id))
+        err = TYTO_ERR_EXISTS;
+    else if (idx == engine->params.max_cameras)
+        err = TYTO_ERR_FULL;
+    else
+        err = tyto_session_create(session_params, &camera->session);
+    if (err == TYTO_OK) {
+        camera->stream_idx = idx;
+        engine->stream_used[idx] = true;
+        camera->next = engine->cameras;
+        engine->cameras = camera;
+        engine->num_cameras++;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return err;
+}
+
+static enum tyto_err add_checked(struct tyto_engine *engine,
+                                 const struct tyto_camera_params *params, bool is_file,
+                                 struct tyto_fault *ret_fault)
+{
+    enum tyto_err err = TYTO_OK;
+    struct tyto_camera *camera = NULL;
+    err = tyto_camera_create(params->id, &engine->context, &camera);
+    if (err == TYTO_OK) {
+        err = create_tracker(engine, camera->id,
+                             params->tracker ? params->tracker : &engine->params.tracker,
+                             &camera->tracker, ret_fault);
+        if (err == TYTO_ERR_INVALID) { /* explained already */
+            tyto_camera_destroy(&camera);
+            return err;
+        }
+    }
+    if (err == TYTO_OK) {
+        const struct tyto_session_params session_params = {
+            .camera = params,
+            .is_file = is_file,
+            .hop_ns = engine->params.hop_ns,
+            .length_ns = TYTO_SEGMENT_NS,
+            .limiter = &engine->limiter,
+            .log = engine->params.log,
+        };
+        camera->is_file = is_file;
+        err = link_camera(engine, camera, &session_params);
+    }
+    if (err != TYTO_OK) {
+        tyto_camera_destroy(&camera);
+        return tyto_fault_set(ret_fault, err, NULL, 0, params->id, "%s", tyto_err_text(err));
+    }
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
+                                     const struct tyto_camera_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    bool is_file;
+    enum tyto_err err = check_camera(params, &is_file, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    pthread_mutex_lock(&engine->heads);
+    err = add_checked(engine, params, is_file, ret_fault);
+    pthread_mutex_unlock(&engine->heads);
+    return err;
+}
+
+enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *id)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct tyto_camera *camera = find(engine, id);
+    if (camera) {
+        camera->removing = true;
+        tyto_session_stop(camera->session);
+        while (find(engine, id) == camera)
+            pthread_cond_wait(&engine->changed, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return camera ? TYTO_OK : TYTO_ERR_NOT_FOUND;
+}
+
+static bool all_ended(const struct tyto_engine *engine)
+{
+    bool ended = true;
+    for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next)
+        ended &= camera->ended;
+    return ended;
+}
+
+enum tyto_err tyto_engine_wait_ended(struct tyto_engine *engine, int timeout_ms)
+{
+    const uint64_t until_ns =
+        tyto_clock_mono_ns() +
+        (timeout_ms < 0 ? 0ull : (unsigned long long)timeout_ms) * TYTO_NS_PER_MS;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
+    int rc = 0;
+    pthread_mutex_lock(&engine->lock);
+    while (!all_ended(engine) && rc != ETIMEDOUT) {
+        if (timeout_ms < 0)
+            pthread_cond_wait(&engine->changed, &engine->lock);
+        else
+            rc = pthread_cond_timedwait(&engine->changed, &engine->lock, &until);
+    }
+    const bool ended = all_ended(engine);
+    pthread_mutex_unlock(&engine->lock);
+    return ended ? TYTO_OK : TYTO_ERR_TIMEOUT;
+}
+
+/* --- what there is to know ------------------------------------------------------------------ */
+
+uint32_t tyto_engine_num_classes(const struct tyto_engine *engine)
+{
+    return engine->context.num_classes;
+}
+
+const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t class_idx)
+{
+    return class_idx < engine->context.num_classes ? engine->class_names[class_idx] : NULL;
+}
+
+const char *tyto_engine_digest(const struct tyto_engine *engine)
+{
+    return engine->head.digest;
+}
+
+const char *tyto_engine_device_name(const struct tyto_engine *engine)
+{
+    return tyto_networks_device_name(engine->networks);
+}
+
+uint32_t tyto_engine_look_ahead(const struct tyto_engine *engine)
+{
+    return engine->context.look_ahead;
+}
+
+enum tyto_exec tyto_engine_exec(const struct tyto_engine *engine)
+{
+    return tyto_networks_exec(engine->networks);
+}
+
+void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts)
+{
+    pthread_mutex_lock(&engine->lock);
+    *ret_counts = engine->published;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+enum tyto_err tyto_engine_get_camera_counts(struct tyto_engine *engine, const char *id,
+                                            struct tyto_camera_counts *ret_counts)
+{
+    pthread_mutex_lock(&engine->lock);
+    const struct tyto_camera *camera = find(engine, id);
+    if (camera)
+        *ret_counts = camera->counts;
+    pthread_mutex_unlock(&engine->lock);
+    return camera ? TYTO_OK : TYTO_ERR_NOT_FOUND;
+}

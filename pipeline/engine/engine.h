@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Cameras in, events out. One inference thread owns the gpu and the networks
+ * and batches the segments that are ready across all cameras; each camera has
+ * its own GStreamer pipeline and a keeper thread that connects, watches and
+ * reconnects it, so that one camera's trouble stays its own.
+ *
+ * Callbacks come on the inference thread, one at a time; they must not block
+ * and must not call into the engine (copy and queue instead). */
+#ifndef TYTO_PIPELINE_ENGINE_ENGINE_H
+#define TYTO_PIPELINE_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "model/cman/cman.h"
+#include "model/encoder/encoder.h"
+#include "pipeline/segment/segment.h"
+#include "pipeline/session/session.h"
+#include "pipeline/source/source.h"
+#include "pipeline/track/tracker.h"
+#include "proto/event.h"
+
+enum { TYTO_ENGINE_MAX_CAMERAS = 256, TYTO_ENGINE_MAX_BATCH = 64 };
+
+/* One evaluated segment, borrowed until the callback returns. */
+struct tyto_segment_result {
+    const char *camera;
+    int64_t begin_ns, end_ns; /* media clock */
+    bool has_audio, has_video;
+    enum tyto_lack audio_lack, video_lack;
+    uint32_t num_classes;
+    const char *const *class_names; /* (K) */
+    bool has_heard_seen;
+    const float *joint, *heard, *seen; /* (K); heard and seen NULL when !has_heard_seen */
+    float weight_audio, weight_visual;
+    struct tyto_place_map place;
+    bool has_box;
+    struct tyto_box box;
+    const struct tyto_detector *detector; /* NULL: the eye has none */
+    uint32_t num_found;
+    const struct tyto_detection *found; /* in the segment's picture, highest score first */
+};
+
+/* The head that serves. */
+struct tyto_engine_head {
+    char digest[TYTO_DIGEST_MAX + 1];
+    uint32_t num_classes;
+    char (*class_names)[TYTO_ID_MAX + 1]; /* (K), owned */
+};
+
+struct tyto_engine_callbacks {
+    void *user;
+    void (*on_event)(void *user, const struct tyto_event *event);
+    void (*on_state)(void *user, const struct tyto_camera_state *state);      /* at each change */
+    void (*on_segment)(void *user, const struct tyto_segment_result *result); /* may be NULL */
+    /* Another head has taken over; what comes from here on is scored by it. May be NULL. */
+    void (*on_head)(void *user, const struct tyto_engine_head *head);
+    /* The networks failed for good (device lost): nothing will come any more. May be NULL. */
+    void (*on_failure)(void *user, enum tyto_err err);
+};
+
+enum {
+    TYTO_ENGINE_DEFAULT_THREADS = 1, /* decoding wants the other cores */
+    TYTO_ENGINE_DEFAULT_CAMERAS = 32,
+    TYTO_ENGINE_DEFAULT_BATCH = 16,
+    TYTO_ENGINE_DEFAULT_CONNECTS_PER_S = 4,
+};
+#define TYTO_ENGINE_DEFAULT_HOP_NS 1000000000ll
+
+/* Zero in a number means the default. Strings are copied. */
+struct tyto_engine_params {
+    const char *visual_path; /* encoder safetensors */
+    const char *audio_path;
+    const char *head_path;
+    const char *device;    /* as tyto_gpu_params.device */
+    const char *cache_dir; /* NULL: pipeline cache not kept */
+    bool validate;
+    enum tyto_exec exec;
+    uint32_t num_threads;  /* of the CPU executor */
+    uint32_t num_segments; /* T; 0: the weights' */
+    uint32_t look_ahead;   /* TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS or a number of segments */
+    int64_t hop_ns;        /* segments are 1 s long */
+    uint32_t max_cameras;
+    uint32_t max_batch;
+    uint32_t connects_per_s; /* of all cameras together */
+    uint32_t config_generation;
+    struct tyto_tracker_params tracker;
+    struct tyto_engine_callbacks callbacks;
+    const struct tyto_log *log; /* borrowed until destroy; NULL: silent */
+};
+
+struct tyto_engine;
+
+/* Loads the networks, starts the inference thread. NO_DEVICE, NOT_FOUND, FORMAT,
+ * SHAPE, NOMEM...; *ret_fault (may be NULL) says which file and why. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
+                                 struct tyto_engine **ret_engine, struct tyto_fault *ret_fault);
+/* Ends open events (reason SHUTDOWN), tears all cameras down, joins. Bounded:
+ * a camera that does not let go within 5 s is abandoned. */
+void tyto_engine_destroy(struct tyto_engine **engine);
+
+/* At run time, from any thread but the inference thread. EXISTS for an id in
+ * use, FULL over max_cameras, INVALID for a bad id, an unsupported URI scheme,
+ * options out of range or a rule for a class that the weights do not know. A camera that cannot be
+ * reached is no error here: its state says so and it is tried again for ever (files: once). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
+                                     const struct tyto_camera_params *params,
+                                     struct tyto_fault *ret_fault);
+/* Ends its open events with SHUTDOWN. NOT_FOUND. Returns when it is gone. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *id);
+/* Waits until every camera has ENDED or FAILED (files) and their callbacks have
+ * returned; TIMEOUT after timeout_ms (-1: for ever). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_wait_ended(struct tyto_engine *engine, int timeout_ms);
+
+/* --- another head while cameras run ---------------------------------------------------------- */
+
+struct tyto_swap_result {
+    char old_digest[TYTO_DIGEST_MAX + 1], new_digest[TYTO_DIGEST_MAX + 1];
+    bool is_same;         /* it serves already: nothing was done */
+    uint64_t load_ns;     /* reading, checking and computing, on the caller's thread */
+    uint64_t stop_ns;     /* that no batch ran for: on the inference thread */
+    uint32_t num_went_on; /* open events that go on under the new head */
+    uint32_t num_ended;   /* open events whose class it does not know: END, MODEL_CHANGED */
+};
+
+/* Swaps the head between two batches. The file is read and checked here; the inference thread
+ * then sets it up beside the running one, holds it against plain C on made-up features, feeds it
+ * the last T segments of every camera, and exchanges the two. No segment is lost or told twice,
+ * and windows stay full. On any error the running head goes on as if nothing had been:
+ * NOT_FOUND, IO, FORMAT, SHAPE (does not fit the encoders, T or look-ahead that run), INVALID
+ * (a rule of the tracker for a class it does not know; the self-check), NOMEM, DEVICE_LOST;
+ * *ret_fault names file and key. Any thread but the inference thread; waits for its turn. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path,
+                                    struct tyto_swap_result *ret_result,
+                                    struct tyto_fault *ret_fault);
+/* A copy of what serves now, owned: tyto_engine_head_finish(). NOMEM. Any thread. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_get_head(struct tyto_engine *engine, struct tyto_engine_head *ret_head);
+void tyto_engine_head_finish(struct tyto_engine_head *head);
+
+/* The next three are for those who know that nobody swaps meanwhile; others ask get_head. */
+uint32_t tyto_engine_num_classes(const struct tyto_engine *engine);
+const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t class_idx);
+const char *tyto_engine_digest(const struct tyto_engine *engine); /* of the head */
+/* "XNNPACK" or a device's name, for people. Borrowed. */
+const char *tyto_engine_device_name(const struct tyto_engine *engine);
+/* Segments of future that a decision waits for, as the weights or the params say. */
+uint32_t tyto_engine_look_ahead(const struct tyto_engine *engine);
+enum tyto_exec tyto_engine_exec(const struct tyto_engine *engine);
+
+struct tyto_engine_counts {
+    uint32_t num_cameras;
+    uint64_t num_segments, num_events;
+    uint64_t num_steps, num_batch_items; /* batches run, segments in them */
+    uint32_t max_batch_seen;
+    uint64_t stage_ns[TYTO_NUM_STAGES]; /* summed over segments (ENCODE, ATTEND: over batches) */
+    uint64_t cpu_ns;                    /* of the inference thread */
+    uint32_t num_heads;                 /* that have served: 1 + swaps */
+    uint64_t num_abandoned;             /* pipelines that did not stop in time */
+};
+
+/* Any thread. */
+void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts);
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_get_camera_counts(struct tyto_engine *engine, const char *id,
+                                            struct tyto_camera_counts *ret_counts);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* The inference thread: takes ready segments of all cameras, evaluates them in
+ * batches, tells the trackers, and looks after comings and goings in between. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "pipeline/engine/internal.h"
+
+enum {
+    LIVE_TICK_US = 20000, /* live sound comes in pieces of 20 ms or more */
+    FILE_TICK_US = 1000,
+    MAX_FAILURES = 3, /* batches in a row */
+};
+
+/* At most one segment of the camera into the batch. False when it has none now. */
+static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint64_t now_ns)
+{
+    struct tyto_batch_entry *entry = &engine->batch[engine->num_batch];
+    const enum tyto_session_poll polled =
+        tyto_session_poll(camera->session, now_ns, &entry->segment);
+    camera->over = polled == TYTO_SESSION_OVER;
+    if (polled != TYTO_SESSION_SEGMENT)
+        return false;
+    entry->camera = camera;
+    entry->stepped = false;
+    memset(entry->stamps, 0, sizeof(entry->stamps));
+    entry->stamps[TYTO_STAGE_CAPTURE].in_ns = entry->segment.in_ns;
+    entry->stamps[TYTO_STAGE_CAPTURE].out_ns = entry->segment.closed_ns;
+    entry->stamps[TYTO_STAGE_SEGMENT].in_ns = entry->segment.closed_ns;
+    struct tyto_network_item *item = &engine->items[engine->num_batch];
+    float *pcm = engine->pcm + (size_t)engine->num_batch * TYTO_SEGMENT_SAMPLES;
+    if (entry->segment.has_audio)
+        memcpy(pcm, entry->segment.pcm, TYTO_SEGMENT_SAMPLES * sizeof(*pcm));
+    *item = (struct tyto_network_item){
+        .stream_idx = camera->stream_idx,
+        .restart = entry->segment.restart || camera->restart,
+        .pcm = entry->segment.has_audio ? pcm : NULL,
+        .frame = entry->segment.has_video ? &entry->segment.picture->frame : NULL,
+    };
+    entry->segment.restart = item->restart;
+    camera->restart = false;
+    engine->num_batch++;
+    entry->stamps[TYTO_STAGE_SEGMENT].out_ns = tyto_clock_mono_ns();
+    return true;
+}
+
+static struct tyto_camera *after(struct tyto_camera *camera, struct tyto_camera *first)
+{
+    return camera->next ? camera->next : first;
+}
+
+/* One segment of each camera in turn, as long as there are any and the batch has
+ * room; the next batch goes on where this one ended. Whoever got no place is fed
+ * nevertheless: what its rings hold moves into its segmenter's larger window. */
+static void collect_all(struct tyto_engine *engine, struct tyto_camera *first, uint64_t now_ns)
+{
+    struct tyto_camera *camera = first;
+    uint32_t num_idle = 0, num_cameras = 0;
+    for (struct tyto_camera *at = first; at; at = at->next) {
+        at->polled = false;
+        num_cameras++;
+        if (at->stream_idx == engine->turn)
+            camera = at;
+    }
+    while (num_idle < num_cameras && engine->num_batch < engine->params.max_batch) {
+        camera->polled = true;
+        num_idle = !camera->over && collect(engine, camera, now_ns) ? 0 : num_idle + 1;
+        camera = after(camera, first);
+    }
+    if (camera)
+        engine->turn = camera->stream_idx;
+    for (camera = first; camera; camera = camera->next) {
+        if (!camera->polled && !camera->over)
+            tyto_session_feed(camera->session, now_ns);
+    }
+}
+
+/* One step of the head: the first entry of each camera that has not had one. */
+static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
+{
+    uint32_t num = 0;
+    const uint32_t cap = engine->params.max_batch < engine->params.max_cameras
+                             ? engine->params.max_batch
+                             : engine->params.max_cameras;
+    for (uint32_t i = 0; i < engine->num_batch && num < cap; i++) {
+        if (engine->batch[i].stepped)
+            continue;
+        bool first = true;
+        for (uint32_t j = 0; j < num && first; j++)
+            first = engine->batch[engine->idxs[j]].camera != engine->batch[i].camera;
+        if (first)
+            engine->idxs[num++] = i;
+    }
+    *ret_num = num;
+    if (num == 0)
+        return TYTO_OK;
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    const enum tyto_err err =
+        tyto_networks_attend(engine->networks, engine->idxs, num, engine->results);
+    if (err != TYTO_OK)
+        return err;
+    const uint64_t end_ns = tyto_clock_mono_ns();
+    for (uint32_t i = 0; i < num; i++) {
+        struct tyto_batch_entry *entry = &engine->batch[engine->idxs[i]];
+        entry->stepped = true;
+        entry->stamps[TYTO_STAGE_ATTEND] = (struct tyto_stamp){begin_ns, end_ns};
+        if (entry->segment.restart)
+            tyto_camera_flush(entry->camera, &engine->context);
+        tyto_camera_observe(entry->camera, &engine->context, &entry->segment,
+                            tyto_networks_sight(engine->networks, engine->idxs[i]),
+                            &engine->results[i], entry->stamps);
+    }
+    engine->counts.stage_ns[TYTO_STAGE_ATTEND] += end_ns - begin_ns;
+    engine->counts.stage_ns[TYTO_STAGE_TRACK] += tyto_clock_mono_ns() - end_ns;
+    return TYTO_OK;
+}
+
+static enum tyto_err evaluate(struct tyto_engine *engine)
+{
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    enum tyto_err err = tyto_networks_encode(engine->networks, engine->items, engine->num_batch);
+    const uint64_t end_ns = tyto_clock_mono_ns();
+    for (uint32_t i = 0; i < engine->num_batch; i++)
+        engine->batch[i].stamps[TYTO_STAGE_ENCODE] = (struct tyto_stamp){begin_ns, end_ns};
+    uint32_t num = 1;
+    while (err == TYTO_OK && num > 0)
+        err = attend_round(engine, &num);
+    struct tyto_engine_counts *counts = &engine->counts;
+    counts->stage_ns[TYTO_STAGE_ENCODE] += end_ns - begin_ns;
+    counts->num_steps++;
+    counts->num_batch_items += engine->num_batch;
+    if (engine->num_batch > counts->max_batch_seen)
+        counts->max_batch_seen = engine->num_batch;
+    for (uint32_t i = 0; i < engine->num_batch; i++) {
+        const struct tyto_stamp *stamps = engine->batch[i].stamps;
+        for (int s = TYTO_STAGE_CAPTURE; s <= TYTO_STAGE_SEGMENT; s++)
+            counts->stage_ns[s] +=
+                stamps[s].out_ns > stamps[s].in_ns ? stamps[s].out_ns - stamps[s].in_ns : 0;
+        tyto_picture_unref(&engine->batch[i].segment.picture);
+    }
+    counts->num_segments += engine->num_batch;
+    return err;
+}
+
+static void fail(struct tyto_engine *engine, enum tyto_err err)
+{
+    if (engine->failed)
+        return;
+    engine->failed = true;
+    if (engine->params.callbacks.on_failure)
+        engine->params.callbacks.on_failure(engine->params.callbacks.user, err);
+}
+
+static void run_batch(struct tyto_engine *engine)
+{
+    if (engine->num_batch == 0)
+        return;
+    if (engine->failed) { /* nothing to evaluate with: let the data go */
+        for (uint32_t i = 0; i < engine->num_batch; i++)
+            tyto_picture_unref(&engine->batch[i].segment.picture);
+        return;
+    }
+    const enum tyto_err err = evaluate(engine);
+    if (err == TYTO_OK) {
+        engine->num_failures = 0;
+        return;
+    }
+    /* What was not stepped is lost: its cameras' windows begin anew. */
+    for (uint32_t i = 0; i < engine->num_batch; i++) {
+        if (!engine->batch[i].stepped)
+            engine->batch[i].camera->restart = true;
+    }
+    tyto_log_write(engine->params.log, TYTO_LOG_DEBUG, "pipeline", "a batch failed: %s",
+                   tyto_err_text(err));
+    if (err == TYTO_ERR_DEVICE_LOST || ++engine->num_failures >= MAX_FAILURES)
+        fail(engine, err);
+}
+
+/* After the batch: what a camera's session had to say besides segments. */
+static void attend_camera(struct tyto_engine *engine, struct tyto_camera *camera)
+{
+    if (camera->over) {
+        tyto_camera_flush(camera, &engine->context);
+        tyto_tracker_end(camera->tracker, tyto_session_over_reason(camera->session));
+        tyto_session_release(camera->session);
+        camera->over = false;
+        camera->restart = true;
+    }
+    struct tyto_camera_state state;
+    if (tyto_session_take_state(camera->session, &state) && engine->params.callbacks.on_state)
+        engine->params.callbacks.on_state(engine->params.callbacks.user, &state);
+    struct tyto_camera_counts counts;
+    tyto_session_get_counts(camera->session, &counts);
+    const bool ended = tyto_session_has_ended(camera->session);
+    pthread_mutex_lock(&engine->lock);
+    camera->counts = counts;
+    if (ended && !camera->ended) {
+        camera->ended = true;
+        pthread_cond_broadcast(&engine->changed);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Takes a camera out that was asked to go and is gone. */
+static void reap(struct tyto_engine *engine, struct tyto_camera *camera)
+{
+    bool abandoned;
+    if (!tyto_session_is_stopped(camera->session, &abandoned))
+        return;
+    tyto_camera_flush(camera, &engine->context);
+    tyto_tracker_end(camera->tracker, TYTO_EVENT_REASON_SHUTDOWN);
+    pthread_mutex_lock(&engine->lock);
+    for (struct tyto_camera **at = &engine->cameras; *at; at = &(*at)->next) {
+        if (*at == camera) {
+            *at = camera->next;
+            break;
+        }
+    }
+    engine->num_cameras--;
+    engine->stream_used[camera->stream_idx] = false;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    engine->counts.num_abandoned += abandoned;
+    tyto_camera_destroy(&camera);
+}
+
+/* All cameras once. False when everything is over. */
+static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_any_file)
+{
+    pthread_mutex_lock(&engine->lock);
+    /* Others only link in at the front: from here on the list is ours to walk. */
+    struct tyto_camera *first = engine->cameras;
+    const bool stop = engine->stop;
+    pthread_mutex_unlock(&engine->lock);
+    engine->num_batch = 0;
+    *ret_any_file = false;
+    collect_all(engine, first, tyto_clock_mono_ns());
+    *ret_busy = engine->num_batch > 0;
+    run_batch(engine);
+    for (struct tyto_camera *camera = first, *next; camera; camera = next) {
+        next = camera->next;
+        attend_camera(engine, camera);
+        pthread_mutex_lock(&engine->lock);
+        const bool removing = camera->removing;
+        *ret_any_file |= camera->is_file && !camera->ended;
+        pthread_mutex_unlock(&engine->lock);
+        if (removing)
+            reap(engine, camera);
+    }
+    tyto_engine_take_turn(engine);
+    return !(stop && !first);
+}
+
+static void publish_counts(struct tyto_engine *engine)
+{
+    engine->counts.cpu_ns = tyto_clock_cpu_ns();
+    pthread_mutex_lock(&engine->lock);
+    engine->counts.num_cameras = engine->num_cameras;
+    engine->published = engine->counts;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static enum tyto_err start_networks(struct tyto_engine *engine)
+{
+    const struct tyto_engine_params *p = &engine->params;
+    const struct tyto_networks_params params = {
+        .visual_path = p->visual_path,
+        .audio_path = p->audio_path,
+        .head_path = p->head_path,
+        .device = p->device,
+        .cache_dir = p->cache_dir,
+        .validate = p->validate,
+        .exec = p->exec,
+        .num_threads = p->num_threads,
+        .num_segments = p->num_segments,
+        .look_ahead = p->look_ahead,
+        .segment_samples = TYTO_SEGMENT_SAMPLES,
+        .max_streams = p->max_cameras,
+        .max_batch = p->max_batch,
+        .log = p->log,
+    };
+    enum tyto_err err = tyto_networks_create(&params, &engine->networks, &engine->start_fault);
+    if (err != TYTO_OK)
+        return err;
+    const struct tyto_cman_dims *dims = tyto_networks_dims(engine->networks);
+    engine->reader = (struct tyto_reader){.dims = dims, .hop_ns = p->hop_ns};
+    tyto_networks_places(engine->networks, &engine->reader.rows, &engine->reader.cols);
+    engine->context = (struct tyto_camera_context){
+        .reader = &engine->reader,
+        .callbacks = &engine->params.callbacks,
+        .detector = tyto_networks_detector(engine->networks),
+        .num_classes = dims->num_classes,
+        .look_ahead =
+            dims->look_ahead < dims->num_segments ? dims->look_ahead : dims->num_segments - 1,
+    };
+    err = tyto_engine_name_head(tyto_networks_cman(engine->networks), &engine->class_names,
+                                &engine->thresholds, &engine->head);
+    engine->context.class_names = engine->class_names;
+    engine->counts.num_heads = 1;
+    return err;
+}
+
+void *tyto_engine_infer(void *arg)
+{
+    struct tyto_engine *engine = arg;
+    pthread_setname_np(pthread_self(), "tyto-infer");
+    const enum tyto_err err = start_networks(engine);
+    pthread_mutex_lock(&engine->lock);
+    engine->up = true;
+    engine->start_err = err;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    bool going = err == TYTO_OK;
+    while (going) {
+        bool busy, any_file;
+        going = round_of_all(engine, &busy, &any_file);
+        publish_counts(engine);
+        if (!busy && going)
+            usleep(any_file ? FILE_TICK_US : LIVE_TICK_US);
+    }
+    tyto_networks_destroy(&engine->networks);
+    return NULL;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What engine.c (callers' threads) and inference.c (the inference thread) share.
+ * Internal. */
+#ifndef TYTO_PIPELINE_ENGINE_INTERNAL_H
+#define TYTO_PIPELINE_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "pipeline/engine/camera.h"
+#include "pipeline/engine/engine.h"
+#include "pipeline/networks/networks.h"
+#include "pipeline/session/limiter.h"
+
+enum { TYTO_SEGMENT_SAMPLES = 16000 }; /* 1 s at 16 kHz */
+#define TYTO_SEGMENT_NS 1000000000ll
+
+struct tyto_batch_entry {
+    struct tyto_camera *camera;
+    struct tyto_segment segment;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES];
+    bool stepped;
+};
+
+enum { TYTO_ENGINE_NUM_STRINGS = 5 };
+
+struct tyto_engine {
+    /* Set once. */
+    struct tyto_engine_params params; /* its strings are those below */
+    char *strings[TYTO_ENGINE_NUM_STRINGS];
+    struct tyto_class_rule *rules;
+    struct tyto_limiter limiter;
+    pthread_t thread;
+
+    /* A swap holds `heads` from beginning to end, add_camera likewise: no camera is made for one
+     * head and linked in under the next. It is taken before `lock`. */
+    pthread_mutex_t heads;
+    /* Of the head that serves. The inference thread exchanges them, holding `lock`, while a swap
+     * that holds `heads` waits for it: holding either is enough to read. */
+    const char **class_names; /* (K) borrowed from the networks */
+    float *thresholds;        /* (3, K) by enum tyto_cman_task */
+    struct tyto_engine_head head;
+
+    pthread_mutex_t lock; /* guards the next block */
+    pthread_cond_t changed;
+    struct tyto_camera
+        *cameras; /* linked in at the front by callers, out by the inference thread */
+    uint32_t num_cameras;
+    bool *stream_used; /* (max_cameras) */
+    bool up, stop;
+    struct tyto_swap *swap; /* NULL, or what the inference thread is asked for */
+    enum tyto_err start_err;
+    struct tyto_fault start_fault;
+    struct tyto_engine_counts published;
+
+    /* The inference thread's. */
+    struct tyto_networks *networks;
+    struct tyto_reader reader;
+    struct tyto_camera_context context;
+    struct tyto_batch_entry *batch; /* (max_batch) */
+    struct tyto_network_item *items;
+    struct tyto_cman_result *results;
+    uint32_t *idxs;
+    float *pcm; /* (max_batch, samples) */
+    uint32_t num_batch, num_failures;
+    uint32_t turn; /* stream_idx of the camera that is asked first */
+    struct tyto_engine_counts counts;
+    bool failed;
+};
+
+/* A swap on its way; of who asked, who waits until it is done. */
+struct tyto_swap {
+    struct tyto_new_head *head;
+    struct tyto_swap_result *result;
+    struct tyto_fault fault;
+    enum tyto_err err;
+    bool is_done; /* guarded by the engine's lock, like what is above */
+};
+
+/* swap.c, the inference thread's: what a head says of itself, for the engine's fields. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***ret_names,
+                                    float **ret_thresholds, struct tyto_engine_head *ret_head);
+/* swap.c, the inference thread's: does the swap that is asked for, if one is. */
+void tyto_engine_take_turn(struct tyto_engine *engine);
+/* inference.c: the thread's body. */
+void *tyto_engine_infer(void *engine);
+/* inference.c: a tracker's sink; user is the engine. */
+void tyto_engine_on_event(void *user, const struct tyto_event *event);
+
+#endif

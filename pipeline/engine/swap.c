@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Another head while cameras run: who asks reads and checks the file, the inference
+ * thread does the rest between two batches. Everything that may fail comes before
+ * anything that runs is touched. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pipeline/engine/internal.h"
+
+/* --- the inference thread's ------------------------------------------------------------------ */
+
+/* All that a new head brings, complete before it serves. */
+struct change {
+    struct tyto_engine *engine;
+    struct tyto_camera *first;
+    struct tyto_cman *cman; /* afterwards the one before */
+    const char **class_names;
+    float *thresholds;
+    struct tyto_engine_head head;
+    struct tyto_reader reader;
+};
+
+static enum tyto_err explain_rule(const struct change *change, const struct tyto_new_head *head,
+                                  const struct tyto_camera *camera, struct tyto_fault *ret_fault)
+{
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, head->path, 0, "tyto.classes",
+                          "%s%s has a rule for a class that this head does not know (it knows %u); "
+                          "change the configuration first",
+                          camera ? "camera " : "the configuration", camera ? camera->id : "",
+                          change->head.num_classes);
+}
+
+static enum tyto_err prepare_trackers(struct change *change, const struct tyto_new_head *head,
+                                      struct tyto_fault *ret_fault)
+{
+    struct tyto_engine *engine = change->engine;
+    struct tyto_tracker *tracker = NULL;
+    enum tyto_err err = TYTO_OK;
+    for (struct tyto_camera *camera = change->first; err == TYTO_OK && camera;
+         camera = camera->next) {
+        err =
+            tyto_tracker_create_like(camera->tracker, change->head.num_classes, change->class_names,
+                                     change->thresholds, change->head.digest, &tracker);
+        if (err == TYTO_ERR_INVALID)
+            return explain_rule(change, head, camera, ret_fault);
+        if (err == TYTO_OK)
+            err = tyto_camera_prepare(camera, change->head.num_classes, tracker);
+    }
+    /* Cameras that come later get the engine's rules: these, too, must be possible. */
+    if (err == TYTO_OK) {
+        const struct tyto_tracker_context context = {
+            .camera = "probe",
+            .num_classes = change->head.num_classes,
+            .class_names = change->class_names,
+            .hop_ns = engine->params.hop_ns,
+            .sink = tyto_engine_on_event,
+        };
+        struct tyto_tracker *probe = NULL;
+        err = tyto_tracker_create(&engine->params.tracker, &context, &probe);
+        if (err == TYTO_ERR_INVALID)
+            return explain_rule(change, head, NULL, ret_fault);
+        tyto_tracker_destroy(&probe);
+    }
+    return err;
+}
+
+static void on_window(void *user, uint32_t stream_idx, const struct tyto_cman_result *result)
+{
+    const struct change *change = user;
+    for (struct tyto_camera *camera = change->first; camera; camera = camera->next) {
+        if (camera->stream_idx == stream_idx)
+            tyto_camera_foresee(camera, &change->reader, result);
+    }
+}
+
+static void unprepare(struct change *change)
+{
+    for (struct tyto_camera *camera = change->first; camera; camera = camera->next)
+        tyto_camera_unprepare(camera);
+    free((void *)change->class_names);
+    free(change->thresholds);
+    tyto_engine_head_finish(&change->head);
+    tyto_cman_destroy(&change->cman);
+}
+
+/* Up to here nothing that runs has changed; *ret_fault says what is in the way. */
+static enum tyto_err prepare(struct change *change, struct tyto_new_head *head,
+                             struct tyto_fault *ret_fault)
+{
+    struct tyto_engine *engine = change->engine;
+    struct tyto_fault fault = {0};
+    enum tyto_err err = tyto_networks_try_head(engine->networks, head, &change->cman, &fault);
+    if (err == TYTO_OK)
+        err = tyto_engine_name_head(change->cman, &change->class_names, &change->thresholds,
+                                    &change->head);
+    if (err == TYTO_OK)
+        err = prepare_trackers(change, head, &fault);
+    if (err == TYTO_OK) {
+        change->reader = engine->reader;
+        change->reader.dims = tyto_cman_get_dims(change->cman);
+        err = tyto_networks_feed_head(engine->networks, change->cman, on_window, change);
+    }
+    if (err != TYTO_OK) {
+        if (!fault.text[0])
+            tyto_fault_set(&fault, err, head->path, 0, NULL, "%s", tyto_err_text(err));
+        *ret_fault = fault;
+    }
+    return err;
+}
+
+static uint32_t count_open(const struct tyto_camera *first)
+{
+    uint32_t num = 0;
+    for (const struct tyto_camera *camera = first; camera; camera = camera->next)
+        num += tyto_tracker_num_open(camera->tracker);
+    return num;
+}
+
+/* Cannot fail. Afterwards change holds what was. */
+static void commit(struct change *change, struct tyto_swap_result *result)
+{
+    struct tyto_engine *engine = change->engine;
+    const uint32_t num_open = count_open(change->first);
+    for (struct tyto_camera *camera = change->first; camera; camera = camera->next)
+        tyto_camera_change(camera);
+    result->num_went_on = count_open(change->first);
+    result->num_ended = num_open - result->num_went_on;
+    tyto_networks_take_head(engine->networks, &change->cman);
+    const char **names = engine->class_names;
+    float *thresholds = engine->thresholds;
+    const struct tyto_engine_head head = engine->head;
+    pthread_mutex_lock(&engine->lock);
+    engine->class_names = change->class_names;
+    engine->thresholds = change->thresholds;
+    engine->head = change->head;
+    engine->reader = change->reader;
+    engine->context.num_classes = change->head.num_classes;
+    engine->context.class_names = change->class_names;
+    pthread_mutex_unlock(&engine->lock);
+    change->class_names = names;
+    change->thresholds = thresholds;
+    change->head = head;
+    engine->counts.num_heads++;
+    if (engine->params.callbacks.on_head)
+        engine->params.callbacks.on_head(engine->params.callbacks.user, &engine->head);
+}
+
+static enum tyto_err change_head(struct tyto_engine *engine, struct tyto_swap *swap)
+{
+    struct tyto_camera *first;
+    pthread_mutex_lock(&engine->lock);
+    first = engine->cameras; /* nobody links in while the swap holds `heads` */
+    pthread_mutex_unlock(&engine->lock);
+    struct change change = {.engine = engine, .first = first};
+    if (engine->failed)
+        return tyto_fault_set(&swap->fault, TYTO_ERR_DEVICE_LOST, swap->head->path, 0, NULL,
+                              "the networks have failed: restart");
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    const enum tyto_err err = prepare(&change, swap->head, &swap->fault);
+    if (err == TYTO_OK)
+        commit(&change, swap->result);
+    unprepare(&change);
+    swap->result->stop_ns = tyto_clock_mono_ns() - begin_ns;
+    return err;
+}
+
+void tyto_engine_take_turn(struct tyto_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct tyto_swap *swap = engine->swap;
+    pthread_mutex_unlock(&engine->lock);
+    if (!swap)
+        return;
+    swap->err = change_head(engine, swap);
+    pthread_mutex_lock(&engine->lock);
+    swap->is_done = true;
+    engine->swap = NULL;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* --- callers' ------------------------------------------------------------------------------- */
+
+static enum tyto_err ask(struct tyto_engine *engine, struct tyto_swap *swap)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->swap = swap;
+    while (!swap->is_done)
+        pthread_cond_wait(&engine->changed, &engine->lock);
+    pthread_mutex_unlock(&engine->lock);
+    return swap->err;
+}
+
+static enum tyto_err swap_head(struct tyto_engine *engine, const char *path,
+                               struct tyto_swap_result *result, struct tyto_fault *ret_fault)
+{
+    struct tyto_swap swap = {.result = result};
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    memcpy(result->old_digest, engine->head.digest, sizeof(result->old_digest));
+    enum tyto_err err = tyto_new_head_create(path, tyto_networks_fit(engine->networks),
+                                             result->old_digest, &swap.head, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    memcpy(result->new_digest, swap.head->weights.digest, TYTO_DIGEST_MAX);
+    result->load_ns = tyto_clock_mono_ns() - begin_ns;
+    result->is_same = strcmp(result->old_digest, result->new_digest) == 0;
+    if (!result->is_same)
+        err = ask(engine, &swap);
+    tyto_new_head_destroy(&swap.head);
+    if (err != TYTO_OK && ret_fault)
+        *ret_fault = swap.fault;
+    return err;
+}
+
+enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path,
+                                    struct tyto_swap_result *ret_result,
+                                    struct tyto_fault *ret_fault)
+{
+    struct tyto_swap_result result = {0};
+    pthread_mutex_lock(&engine->heads);
+    const enum tyto_err err = swap_head(engine, path, &result, ret_fault);
+    pthread_mutex_unlock(&engine->heads);
+    if (err == TYTO_OK)
+        *ret_result = result;
+    return err;
+}

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/networks/networks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files/safetensors.h"
+#include "pipeline/networks/history.h"
+
+/* Detections below are no news: two of three are wrong (doc/measured.md). */
+static const float min_found_score = 0.35f;
+
+struct row {
+    uint32_t audio, visual;
+    uint32_t stream_idx;
+    bool has_audio, has_visual, restart;
+    struct tyto_sight sight;
+};
+
+struct tyto_networks {
+    struct tyto_networks_params params; /* strings are `paths` */
+    struct tyto_gpu *gpu;
+    struct tyto_visual *visual;
+    struct tyto_audio *audio;
+    struct tyto_cman *cman;
+    uint32_t max_batch;
+    struct row *rows;          /* (max_batch), of the items encoded last */
+    struct tyto_frame *frames; /* (max_batch) */
+    const float **pcms;        /* (max_batch) */
+    struct tyto_cman_item *items;
+    struct tyto_cman_result *results; /* (max_batch), of a new head */
+    uint32_t num_rows;
+    struct tyto_head_fit fit;
+    struct tyto_history *history;
+    float *features[2]; /* (max_batch) rows of audio, visual where the encoders' are not mapped */
+    char *paths[3];     /* visual, audio, head: of the fit and for messages */
+    char device_name[300];
+};
+
+static enum tyto_err create_encoders(struct tyto_networks *networks,
+                                     const struct tyto_networks_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    const struct tyto_visual_params visual_params = {
+        .weights_path = params->visual_path,
+        .gpu = networks->gpu,
+        .exec = params->exec,
+        .max_batch = params->max_batch,
+        .num_threads = params->num_threads,
+        .log = params->log,
+    };
+    const struct tyto_audio_params audio_params = {
+        .weights_path = params->audio_path,
+        .gpu = networks->gpu,
+        .exec = params->exec,
+        .max_batch = params->max_batch,
+        .segment_samples = params->segment_samples,
+        .num_threads = params->num_threads,
+        .log = params->log,
+    };
+    const enum tyto_err err = tyto_visual_create(&visual_params, &networks->visual, ret_fault);
+    return err == TYTO_OK ? tyto_audio_create(&audio_params, &networks->audio, ret_fault) : err;
+}
+
+/* The head's parameters, but for where the weights come from. */
+static struct tyto_cman_params head_params(const struct tyto_networks *networks)
+{
+    const struct tyto_networks_params *params = &networks->params;
+    return (struct tyto_cman_params){
+        .weights_path = params->head_path,
+        .gpu = networks->gpu,
+        .num_segments = params->num_segments,
+        .look_ahead = params->look_ahead,
+        .max_streams = params->max_streams,
+        .max_batch =
+            params->max_batch < params->max_streams ? params->max_batch : params->max_streams,
+        .audio_features = tyto_audio_output(networks->audio),
+        .visual_features = tyto_visual_output(networks->visual),
+        .log = params->log,
+    };
+}
+
+static enum tyto_err name_encoder(const char *path, char digest[TYTO_DIGEST_HEX_BYTES],
+                                  char layout[TYTO_DIGEST_HEX_BYTES], struct tyto_fault *ret_fault)
+{
+    struct tyto_weights *weights = NULL;
+    const enum tyto_err err = tyto_weights_open(path, &weights, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    const char *said = tyto_weights_meta(weights, "tyto.layout");
+    snprintf(layout, TYTO_DIGEST_HEX_BYTES, "%s", said ? said : "");
+    tyto_weights_digest(weights, digest);
+    tyto_weights_close(&weights);
+    return TYTO_OK;
+}
+
+static enum tyto_err create_head(struct tyto_networks *networks, struct tyto_fault *ret_fault)
+{
+    const struct tyto_networks_params *params = &networks->params;
+    const struct tyto_cman_params cman_params = head_params(networks);
+    struct tyto_head_fit *fit = &networks->fit;
+    uint32_t rows, cols;
+    tyto_visual_shape(networks->visual, &rows, &cols, &fit->visual_in);
+    fit->num_places = rows * cols;
+    fit->audio_in = tyto_audio_channels(networks->audio);
+    fit->any_num_segments = params->num_segments > 0;
+    fit->any_look_ahead = params->look_ahead != TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
+    fit->audio.path = params->audio_path;
+    fit->visual.path = params->visual_path;
+    struct tyto_cman_weights weights = {0};
+    enum tyto_err err =
+        name_encoder(params->audio_path, fit->audio.digest, fit->audio.layout, ret_fault);
+    if (err == TYTO_OK)
+        err = name_encoder(params->visual_path, fit->visual.digest, fit->visual.layout, ret_fault);
+    if (err == TYTO_OK)
+        err = tyto_cman_weights_load(params->head_path, &weights, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    fit->num_segments = fit->any_num_segments ? params->num_segments : weights.dims.num_segments;
+    fit->look_ahead = fit->any_look_ahead ? params->look_ahead : weights.dims.look_ahead;
+    err = tyto_head_fit_check(fit, &weights, params->head_path, ret_fault);
+    if (err == TYTO_OK) {
+        struct tyto_cman_params with_weights = cman_params;
+        with_weights.weights = &weights;
+        err = tyto_cman_create(&with_weights, &networks->cman, ret_fault);
+    }
+    tyto_cman_weights_finish(&weights);
+    return err;
+}
+
+static enum tyto_err create_history(struct tyto_networks *networks)
+{
+    const struct tyto_head_fit *fit = &networks->fit;
+    const struct tyto_history_params params = {
+        .num_streams = networks->params.max_streams,
+        .num_segments = fit->num_segments,
+        .audio_floats = fit->audio_in,
+        .visual_floats = (uint64_t)fit->num_places * fit->visual_in,
+    };
+    const struct tyto_buf *outputs[2] = {tyto_audio_output(networks->audio),
+                                         tyto_visual_output(networks->visual)};
+    const uint64_t floats[2] = {params.audio_floats, params.visual_floats};
+    for (int s = 0; s < 2; s++) {
+        if (tyto_buf_map(outputs[s]))
+            continue;
+        networks->features[s] = calloc(networks->max_batch * floats[s], sizeof(float));
+        if (!networks->features[s])
+            return TYTO_ERR_NOMEM;
+    }
+    return tyto_history_create(&params, &networks->history);
+}
+
+static enum tyto_err copy_params(struct tyto_networks *networks,
+                                 const struct tyto_networks_params *params)
+{
+    const char **own[3] = {&networks->params.visual_path, &networks->params.audio_path,
+                           &networks->params.head_path};
+    networks->params = *params;
+    networks->params.device = networks->params.cache_dir = NULL; /* for create only */
+    for (int i = 0; i < 3; i++) {
+        networks->paths[i] = strdup(*own[i]);
+        if (!networks->paths[i])
+            return TYTO_ERR_NOMEM;
+        *own[i] = networks->paths[i];
+    }
+    return TYTO_OK;
+}
+
+static void name_device(struct tyto_networks *networks)
+{
+    const struct tyto_gpu_info *info = tyto_gpu_get_info(networks->gpu);
+    const bool cpu = tyto_networks_exec(networks) == TYTO_EXEC_CPU;
+    snprintf(networks->device_name, sizeof(networks->device_name), "%s%s",
+             cpu ? "XNNPACK, head on " : "", info->name);
+}
+
+enum tyto_err tyto_networks_create(const struct tyto_networks_params *params,
+                                   struct tyto_networks **ret_networks,
+                                   struct tyto_fault *ret_fault)
+{
+    struct tyto_networks *networks = calloc(1, sizeof(*networks));
+    if (!networks)
+        return TYTO_ERR_NOMEM;
+    const struct tyto_gpu_params gpu_params = {
+        .device = params->device,
+        .cache_dir = params->cache_dir,
+        .validate = params->validate,
+        .log = params->log,
+    };
+    networks->max_batch = params->max_batch;
+    networks->rows = calloc(params->max_batch, sizeof(*networks->rows));
+    networks->frames = calloc(params->max_batch, sizeof(*networks->frames));
+    networks->pcms = calloc(params->max_batch, sizeof(*networks->pcms));
+    networks->items = calloc(params->max_batch, sizeof(*networks->items));
+    networks->results = calloc(params->max_batch, sizeof(*networks->results));
+    enum tyto_err err = copy_params(networks, params);
+    if (!networks->rows || !networks->frames || !networks->pcms || !networks->items ||
+        !networks->results)
+        err = TYTO_ERR_NOMEM;
+    if (err == TYTO_OK) {
+        err = tyto_gpu_create(&gpu_params, &networks->gpu);
+        if (err != TYTO_OK)
+            tyto_fault_set(ret_fault, err, NULL, 0, "device", "%s: %s",
+                           params->device ? params->device : "auto", tyto_err_text(err));
+    }
+    if (err == TYTO_OK)
+        err = create_encoders(networks, params, ret_fault);
+    if (err == TYTO_OK)
+        err = create_head(networks, ret_fault);
+    if (err == TYTO_OK)
+        err = create_history(networks);
+    if (err != TYTO_OK) {
+        tyto_networks_destroy(&networks);
+        return err;
+    }
+    name_device(networks);
+    *ret_networks = networks;
+    return TYTO_OK;
+}
+
+void tyto_networks_destroy(struct tyto_networks **networks)
+{
+    if (!networks || !*networks)
+        return;
+    tyto_cman_destroy(&(*networks)->cman);
+    tyto_history_destroy(&(*networks)->history);
+    tyto_audio_destroy(&(*networks)->audio);
+    tyto_visual_destroy(&(*networks)->visual);
+    tyto_gpu_destroy(&(*networks)->gpu);
+    free((*networks)->rows);
+    free((*networks)->frames);
+    free((*networks)->pcms);
+    free((*networks)->items);
+    free((*networks)->results);
+    free((*networks)->features[0]);
+    free((*networks)->features[1]);
+    for (int i = 0; i < 3; i++)
+        free((*networks)->paths[i]);
+    free(*networks);
+    *networks = NULL;
+}
+
+/* Brings the features to the host where they are not mapped: the history wants them. */
+static enum tyto_err fetch_features(struct tyto_networks *networks, uint32_t num_audio,
+                                    uint32_t num_visual)
+{
+    const struct tyto_head_fit *fit = &networks->fit;
+    const uint64_t audio_bytes = (uint64_t)num_audio * fit->audio_in * sizeof(float);
+    const uint64_t visual_bytes =
+        (uint64_t)num_visual * fit->num_places * fit->visual_in * sizeof(float);
+    enum tyto_err err = TYTO_OK;
+    if (networks->features[0] && num_audio > 0)
+        err = tyto_buf_read(tyto_audio_output(networks->audio), 0, networks->features[0],
+                            audio_bytes);
+    if (err == TYTO_OK && networks->features[1] && num_visual > 0)
+        err = tyto_buf_read(tyto_visual_output(networks->visual), 0, networks->features[1],
+                            visual_bytes);
+    return err;
+}
+
+/* What is seen in the row's picture. */
+static enum tyto_err look(struct tyto_networks *networks, struct row *row)
+{
+    struct tyto_sight *sight = &row->sight;
+    sight->fit = (struct tyto_picture_fit){.width = 1, .height = 1};
+    if (!row->has_visual)
+        return TYTO_OK;
+    const struct tyto_frame *frame = &networks->frames[row->visual];
+    sight->fit = tyto_visual_fit(networks->visual, frame->width, frame->height);
+    if (!tyto_visual_detector(networks->visual))
+        return TYTO_OK;
+    return tyto_visual_find(networks->visual, row->visual, min_found_score, sight->found,
+                            TYTO_SIGHT_MAX_FOUND, &sight->num_found);
+}
+
+enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
+                                   const struct tyto_network_item *items, uint32_t num_items)
+{
+    if (num_items > networks->max_batch)
+        return TYTO_ERR_SHAPE;
+    uint32_t num_frames = 0, num_pcms = 0;
+    for (uint32_t i = 0; i < num_items; i++) {
+        struct row *row = &networks->rows[i];
+        *row = (struct row){
+            .stream_idx = items[i].stream_idx,
+            .restart = items[i].restart,
+            .has_audio = items[i].pcm != NULL,
+            .has_visual = items[i].frame != NULL,
+        };
+        if (row->has_audio) {
+            row->audio = num_pcms;
+            networks->pcms[num_pcms++] = items[i].pcm;
+        }
+        if (row->has_visual) {
+            row->visual = num_frames;
+            networks->frames[num_frames++] = *items[i].frame;
+        }
+    }
+    networks->num_rows = num_items;
+    enum tyto_err err = TYTO_OK;
+    if (num_frames > 0)
+        err = tyto_visual_run(networks->visual, networks->frames, num_frames);
+    if (err == TYTO_OK && num_pcms > 0)
+        err = tyto_audio_run(networks->audio, networks->pcms, num_pcms);
+    if (err == TYTO_OK)
+        err = fetch_features(networks, num_pcms, num_frames);
+    for (uint32_t i = 0; i < num_items && err == TYTO_OK; i++)
+        err = look(networks, &networks->rows[i]);
+    return err;
+}
+
+const struct tyto_sight *tyto_networks_sight(const struct tyto_networks *networks,
+                                             uint32_t item_idx)
+{
+    return &networks->rows[item_idx].sight;
+}
+
+const struct tyto_detector *tyto_networks_detector(const struct tyto_networks *networks)
+{
+    return tyto_visual_detector(networks->visual);
+}
+
+/* Keeps what a new head would have to be fed with. */
+static void remember(struct tyto_networks *networks, const struct row *row)
+{
+    const struct tyto_head_fit *fit = &networks->fit;
+    const float *audio = networks->features[0];
+    const float *visual = networks->features[1];
+    if (!audio)
+        audio = tyto_buf_map(tyto_audio_output(networks->audio));
+    if (!visual)
+        visual = tyto_buf_map(tyto_visual_output(networks->visual));
+    audio += (size_t)row->audio * fit->audio_in;
+    visual += (size_t)row->visual * fit->num_places * fit->visual_in;
+    tyto_history_put(networks->history, row->stream_idx, row->restart,
+                     row->has_audio ? audio : NULL, row->has_visual ? visual : NULL);
+}
+
+enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_t *item_idxs,
+                                   uint32_t num_idxs, struct tyto_cman_result *ret_results)
+{
+    if (num_idxs > networks->max_batch)
+        return TYTO_ERR_SHAPE;
+    for (uint32_t i = 0; i < num_idxs; i++) {
+        if (item_idxs[i] >= networks->num_rows)
+            return TYTO_ERR_INVALID;
+        const struct row *row = &networks->rows[item_idxs[i]];
+        networks->items[i] = (struct tyto_cman_item){
+            .stream_idx = row->stream_idx,
+            .audio_row = row->audio,
+            .visual_row = row->visual,
+            .has_audio = row->has_audio,
+            .has_visual = row->has_visual,
+            .restart = row->restart,
+        };
+    }
+    const enum tyto_err err =
+        tyto_cman_step(networks->cman, networks->items, num_idxs, ret_results);
+    for (uint32_t i = 0; err == TYTO_OK && i < num_idxs; i++)
+        remember(networks, &networks->rows[item_idxs[i]]);
+    return err;
+}
+
+/* --- another head ------------------------------------------------------------------------------
+ */
+
+const struct tyto_head_fit *tyto_networks_fit(const struct tyto_networks *networks)
+{
+    return &networks->fit;
+}
+
+/* Between batches the encoders' outputs are free: a head is fed there. audio, visual: NULL
+ * where missing. */
+static enum tyto_err put_features(struct tyto_networks *networks, uint32_t row, const float *audio,
+                                  const float *visual)
+{
+    const struct tyto_head_fit *fit = &networks->fit;
+    const uint64_t audio_bytes = fit->audio_in * sizeof(float);
+    const uint64_t visual_bytes = (uint64_t)fit->num_places * fit->visual_in * sizeof(float);
+    /* They are the encoders' own buffers, given out for reading. */
+    struct tyto_buf *audio_buf = (struct tyto_buf *)(uintptr_t)tyto_audio_output(networks->audio);
+    struct tyto_buf *visual_buf =
+        (struct tyto_buf *)(uintptr_t)tyto_visual_output(networks->visual);
+    enum tyto_err err = TYTO_OK;
+    if (audio)
+        err = tyto_buf_write(audio_buf, row * audio_bytes, audio, audio_bytes);
+    if (err == TYTO_OK && visual)
+        err = tyto_buf_write(visual_buf, row * visual_bytes, visual, visual_bytes);
+    return err;
+}
+
+static struct tyto_cman_item item_of(uint32_t stream_idx, uint32_t row, bool restart,
+                                     const float *audio, const float *visual)
+{
+    return (struct tyto_cman_item){
+        .stream_idx = stream_idx,
+        .audio_row = row,
+        .visual_row = row,
+        .has_audio = audio != NULL,
+        .has_visual = visual != NULL,
+        .restart = restart,
+    };
+}
+
+static enum tyto_err check_head(struct tyto_networks *networks, struct tyto_cman *cman,
+                                const struct tyto_new_head *head, struct tyto_fault *ret_fault)
+{
+    const struct tyto_cman_dims *dims = tyto_cman_get_dims(cman);
+    const size_t visual_floats = (size_t)dims->num_places * dims->visual_in;
+    struct tyto_cman_result result = {0};
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t i = 0; err == TYTO_OK && i < head->num_checks; i++) {
+        const float *audio = head->has_audio[i] ? head->audio + (size_t)i * dims->audio_in : NULL;
+        const float *visual = head->has_visual[i] ? head->visual + i * visual_floats : NULL;
+        const struct tyto_cman_item item = item_of(0, 0, i == 0, audio, visual);
+        err = put_features(networks, 0, audio, visual);
+        if (err == TYTO_OK)
+            err = i + 1 < head->num_checks ? tyto_cman_feed(cman, &item, 1)
+                                           : tyto_cman_step(cman, &item, 1, &result);
+    }
+    return err == TYTO_OK ? tyto_new_head_compare(head, dims, &result, ret_fault) : err;
+}
+
+/* One more segment of up to a batch of streams: the pos_idx-th oldest of each that has it. Of
+ * those whose newest it is (is_last) the windows are evaluated and shown. */
+static enum tyto_err feed_position(struct tyto_networks *networks, struct tyto_cman *cman,
+                                   uint32_t first_stream, uint32_t pos_idx, bool is_last,
+                                   tyto_networks_visit visit, void *user)
+{
+    const uint32_t max_streams = networks->params.max_streams;
+    const uint32_t cap = networks->max_batch < max_streams ? networks->max_batch : max_streams;
+    struct tyto_cman_result *results = networks->results;
+    uint32_t num = 0;
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t s = first_stream; err == TYTO_OK && s < max_streams && s < first_stream + cap;
+         s++) {
+        const uint32_t len = tyto_history_len(networks->history, s);
+        const float *audio, *visual;
+        if (pos_idx >= len || (pos_idx + 1 == len) != is_last)
+            continue;
+        tyto_history_get(networks->history, s, pos_idx, &audio, &visual);
+        err = put_features(networks, num, audio, visual);
+        networks->items[num] = item_of(s, num, pos_idx == 0, audio, visual);
+        num++;
+    }
+    if (err != TYTO_OK || num == 0)
+        return err;
+    if (!is_last)
+        return tyto_cman_feed(cman, networks->items, num);
+    err = tyto_cman_step(cman, networks->items, num, results);
+    for (uint32_t i = 0; err == TYTO_OK && i < num; i++)
+        visit(user, networks->items[i].stream_idx, &results[i]);
+    return err;
+}
+
+enum tyto_err tyto_networks_feed_head(struct tyto_networks *networks, struct tyto_cman *cman,
+                                      tyto_networks_visit visit, void *user)
+{
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t s = 0; s < networks->params.max_streams; s += networks->max_batch) {
+        for (uint32_t i = 0; err == TYTO_OK && i < 2 * networks->fit.num_segments; i++)
+            err = feed_position(networks, cman, s, i / 2, i % 2 == 1, visit, user);
+    }
+    return err;
+}
+
+enum tyto_err tyto_networks_try_head(struct tyto_networks *networks, struct tyto_new_head *head,
+                                     struct tyto_cman **ret_cman, struct tyto_fault *ret_fault)
+{
+    struct tyto_cman_params params = head_params(networks);
+    struct tyto_cman *cman = NULL;
+    params.weights_path = head->path;
+    params.weights = &head->weights;
+    params.num_segments = networks->fit.num_segments;
+    params.look_ahead = networks->fit.look_ahead;
+    params.like = networks->cman;
+    enum tyto_err err = tyto_cman_create(&params, &cman, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    struct tyto_fault fault = {0};
+    err = check_head(networks, cman, head, &fault);
+    if (err != TYTO_OK) {
+        if (!fault.text[0])
+            tyto_fault_set(&fault, err, head->path, 0, NULL,
+                           "the head could not be tried on the device: %s", tyto_err_text(err));
+        if (ret_fault)
+            *ret_fault = fault;
+        tyto_cman_destroy(&cman);
+        return err;
+    }
+    *ret_cman = cman;
+    return TYTO_OK;
+}
+
+void tyto_networks_take_head(struct tyto_networks *networks, struct tyto_cman **cman)
+{
+    struct tyto_cman *before = networks->cman;
+    networks->cman = *cman;
+    *cman = before;
+}
+
+/* --- what there is to know -------------------------------------------------------------------- */
+
+const struct tyto_cman_dims *tyto_networks_dims(const struct tyto_networks *networks)
+{
+    return tyto_cman_get_dims(networks->cman);
+}
+
+const struct tyto_cman *tyto_networks_cman(const struct tyto_networks *networks)
+{
+    return networks->cman;
+}
+
+void tyto_networks_places(const struct tyto_networks *networks, uint32_t *ret_rows,
+                          uint32_t *ret_cols)
+{
+    uint32_t channels;
+    tyto_visual_shape(networks->visual, ret_rows, ret_cols, &channels);
+}
+
+const char *tyto_networks_device_name(const struct tyto_networks *networks)
+{
+    return networks->device_name;
+}
+
+enum tyto_exec tyto_networks_exec(const struct tyto_networks *networks)
+{
+    return tyto_visual_exec(networks->visual);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Moves what a source's rings hold into a segmenter and learns the camera's
+ * clock on the way. Internal to the pipeline room; the inference thread's. */
+#ifndef TYTO_PIPELINE_SESSION_FEED_H
+#define TYTO_PIPELINE_SESSION_FEED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/segment/segment.h"
+#include "pipeline/session/camera_clock.h"
+#include "pipeline/source/source.h"
+
+struct tyto_pump {
+    struct tyto_source *source;       /* borrowed until the pump is finished */
+    struct tyto_segmenter *segmenter; /* likewise */
+    bool is_file;
+    int64_t base_ns; /* added to the source's times: the camera's media clock */
+    struct tyto_media held[TYTO_NUM_STREAMS]; /* did not fit the segmenter's window yet */
+    bool has_held[TYTO_NUM_STREAMS];
+    bool ended[TYTO_NUM_STREAMS];
+    struct tyto_camera_clock clock;
+};
+
+void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,
+                    struct tyto_segmenter *segmenter, bool is_file, int64_t base_ns);
+/* Lets go of what it holds. */
+void tyto_pump_finish(struct tyto_pump *pump);
+/* Takes all that is there and fits. Never blocks. */
+void tyto_pump_step(struct tyto_pump *pump, uint64_t now_ns);
+/* Nothing more will come: everything was popped and both streams are told their
+ * end. Only after the source was said to be over. */
+bool tyto_pump_drain(struct tyto_pump *pump, uint64_t now_ns);
+
+#endif

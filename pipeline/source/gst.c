@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* A source's life and its two rings: what appsinks give on GStreamer's threads,
+ * the inference thread pops. gst_build.c makes the pipeline, gst_end.c tells its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gst/app/gstappsink.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include "base/clock.h"
+#include "pipeline/source/internal.h"
+
+/* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
+enum { RING_PICTURES = 6, RING_SOUNDS = 256, BUSY_US = 10000 };
+
+/* For rtspsrc to end what it is doing by itself; what it cleans up meanwhile is not looked at. */
+#define SETTLE_NS (2 * TYTO_NS_PER_S)
+
+static pthread_once_t gst_once = PTHREAD_ONCE_INIT;
+static bool gst_is_up;
+
+static void start_gst(void)
+{
+    gst_is_up = gst_init_check(NULL, NULL, NULL);
+}
+
+const char *tyto_source_note(const struct tyto_source *source)
+{
+    return source->note; /* set once, ends in 0 at any time */
+}
+
+/* --- life --------------------------------------------------------------------------- */
+
+static void free_source(struct tyto_source *source)
+{
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        void *item;
+        while (source->streams[i].ring && tyto_ring_pop(source->streams[i].ring, &item) == TYTO_OK)
+            tyto_source_free_item(item);
+        tyto_ring_destroy(&source->streams[i].ring);
+    }
+    if (source->tap)
+        source->tap->unref(source->tap);
+    pthread_mutex_destroy(&source->note_lock);
+    free(source->uri);
+    free(source);
+}
+
+static enum tyto_err init_source(struct tyto_source *source,
+                                 const struct tyto_source_params *params)
+{
+    pthread_mutex_init(&source->note_lock, NULL);
+    source->options = params->options;
+    source->hop_ns = params->hop_ns;
+    source->length_ns = params->length_ns;
+    source->log = params->log;
+    source->base_ns = params->base_ns;
+    source->reconnects = params->reconnects;
+    source->tap = params->tap;
+    if (source->tap)
+        source->tap->ref(source->tap);
+    source->uri = strdup(params->uri);
+    if (!source->uri)
+        return TYTO_ERR_NOMEM;
+    tyto_uri_lower_scheme(source->uri);
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        struct tyto_source_stream *stream = &source->streams[i];
+        stream->source = source;
+        stream->which = (enum tyto_stream)i;
+        atomic_store(&stream->pos_ns, INT64_MIN);
+        atomic_store(&stream->turn, TYTO_TURN_NONE);
+        tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
+                          params->length_ns, !source->is_file);
+        const enum tyto_err err =
+            tyto_ring_create(i == TYTO_STREAM_VIDEO ? RING_PICTURES : RING_SOUNDS, &stream->ring);
+        if (err != TYTO_OK)
+            return err;
+    }
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_source_create(const struct tyto_source_params *params,
+                                 struct tyto_source **ret_source, struct tyto_fault *ret_fault)
+{
+    pthread_once(&gst_once, start_gst);
+    if (!gst_is_up)
+        return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
+                              "GStreamer cannot be started");
+    if (params->hop_ns <= 0 || params->length_ns <= 0)
+        return TYTO_ERR_INVALID;
+    struct tyto_source *source = calloc(1, sizeof(*source));
+    if (!source)
+        return TYTO_ERR_NOMEM;
+    enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
+    if (err == TYTO_OK)
+        err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
+    if (err == TYTO_OK)
+        err = init_source(source, params);
+    if (err == TYTO_OK)
+        err = tyto_source_build(source, ret_fault);
+    if (err != TYTO_OK) {
+        if (source->pipeline) {
+            gst_element_set_state(source->pipeline, GST_STATE_NULL);
+            gst_object_unref(source->pipeline);
+        }
+        free_source(source);
+        return err;
+    }
+    tyto_source_step(source);
+    if (gst_element_set_state(source->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
+        source->failed_early = true; /* the reason is on the bus: tyto_source_wait() */
+    *ret_source = source;
+    return TYTO_OK;
+}
+
+struct teardown {
+    struct tyto_source *source;
+    pthread_mutex_t lock; /* guards the two below */
+    pthread_cond_t done_cond;
+    bool done, abandoned;
+};
+
+static void finish_teardown(struct teardown *teardown)
+{
+    pthread_cond_destroy(&teardown->done_cond);
+    pthread_mutex_destroy(&teardown->lock);
+    free(teardown);
+}
+
+static void *tear_down(void *arg)
+{
+    struct teardown *teardown = arg;
+    struct tyto_source *source = teardown->source;
+    /* After an error of its own rtspsrc frees its streams, which stopping it would walk over. */
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    while (source->has_failed && atomic_load(&source->busy) && !atomic_load(&source->redirected) &&
+           tyto_clock_mono_ns() - begin_ns < SETTLE_NS)
+        usleep(BUSY_US);
+    gst_element_set_state(source->pipeline, GST_STATE_NULL);
+    gst_object_unref(source->pipeline);
+    free_source(source);
+    pthread_mutex_lock(&teardown->lock);
+    teardown->done = true;
+    const bool abandoned = teardown->abandoned;
+    pthread_cond_signal(&teardown->done_cond);
+    pthread_mutex_unlock(&teardown->lock);
+    if (abandoned)
+        finish_teardown(teardown);
+    return NULL;
+}
+
+bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
+{
+    if (!source || !*source)
+        return true;
+    struct teardown *teardown = calloc(1, sizeof(*teardown));
+    atomic_store(&(*source)->stopping, true);
+    pthread_t thread;
+    if (!teardown) {
+        *source = NULL;
+        return false;
+    }
+    teardown->source = *source;
+    *source = NULL;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&teardown->lock, NULL);
+    pthread_cond_init(&teardown->done_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    if (pthread_create(&thread, NULL, tear_down, teardown) != 0) {
+        finish_teardown(teardown);
+        return false;
+    }
+    pthread_detach(thread);
+    const uint64_t until_ns = tyto_clock_mono_ns() + deadline_ns;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
+    pthread_mutex_lock(&teardown->lock);
+    int rc = 0;
+    while (!teardown->done && rc == 0)
+        rc = pthread_cond_timedwait(&teardown->done_cond, &teardown->lock, &until);
+    const bool done = teardown->done;
+    teardown->abandoned = !done;
+    pthread_mutex_unlock(&teardown->lock);
+    if (done)
+        finish_teardown(teardown);
+    return done;
+}
+
+/* --- what there is to know ------------------------------------------------------------ */
+
+int64_t tyto_source_position(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return atomic_load(&source->streams[stream].pos_ns);
+}
+
+bool tyto_source_get_streams(const struct tyto_source *source, bool *ret_audio, bool *ret_video)
+{
+    if (!atomic_load(&source->no_more_pads) || atomic_load(&source->num_pending) > 0)
+        return false;
+    *ret_audio = atomic_load(&source->streams[TYTO_STREAM_AUDIO].linked);
+    *ret_video = atomic_load(&source->streams[TYTO_STREAM_VIDEO].linked);
+    return true;
+}
+
+bool tyto_source_expects(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return atomic_load(&source->streams[stream].linked) ||
+           (source->kind == TYTO_URI_RTSP && atomic_load(&source->streams[stream].claimed));
+}
+
+uint64_t tyto_source_last_data_ns(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return atomic_load(&source->streams[stream].last_data_ns);
+}
+
+uint64_t tyto_source_last_step_ns(const struct tyto_source *source)
+{
+    return atomic_load(&source->last_step_ns);
+}
+
+bool tyto_source_waits_for_key(const struct tyto_source *source)
+{
+    return atomic_load(&source->waits_for_key);
+}
+
+bool tyto_source_redirect(struct tyto_source *source, char *ret_uri, uint32_t uri_bytes)
+{
+    enum tyto_uri_kind kind;
+    pthread_mutex_lock(&source->note_lock);
+    snprintf(ret_uri, uri_bytes, "%s", source->redirect);
+    pthread_mutex_unlock(&source->note_lock);
+    /* A camera may send us to a camera, and to nothing else. */
+    return ret_uri[0] != '\0' && tyto_uri_kind_of(ret_uri, &kind, NULL) == TYTO_OK &&
+           kind == source->kind;
+}
+
+bool tyto_source_refuses_transport(const struct tyto_source *source)
+{
+    return source->refuses_transport;
+}
+
+uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return tyto_ring_num_dropped(source->streams[stream].ring);
+}
+
+void tyto_source_set_behind(struct tyto_source *source, bool is_behind)
+{
+    atomic_store(&source->behind, is_behind);
+}
+
+uint64_t tyto_source_num_skipped(const struct tyto_source *source)
+{
+    return atomic_load(&source->streams[TYTO_STREAM_VIDEO].num_skipped);
+}
+
+int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return tyto_ring_fd(source->streams[stream].ring);
+}
+
+int64_t tyto_source_duration_ns(const struct tyto_source *source)
+{
+    gint64 duration_ns = 0;
+    if (!source->is_file ||
+        !gst_element_query_duration(source->pipeline, GST_FORMAT_TIME, &duration_ns))
+        return 0;
+    return duration_ns > 0 ? duration_ns : 0;
+}

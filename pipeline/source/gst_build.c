@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* From a URI to elementary streams: one source element, parsebin behind it (one
+ * per RTP stream), every wanted pad handed to gst_stream.c. gst_rtsp.c has what is RTSP's. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gst/gst.h>
+
+#include "pipeline/source/internal.h"
+#include "pipeline/source/mp4_turn.h"
+
+void tyto_source_set_if_has(GstElement *element, const char *property, const char *value)
+{
+    if (g_object_class_find_property(G_OBJECT_GET_CLASS(element), property))
+        gst_util_set_object_arg(G_OBJECT(element), property, value);
+}
+
+/* --- parsebin ------------------------------------------------------------------------ */
+
+static void attach(struct tyto_source *source, GstPad *pad, const GstCaps *caps)
+{
+    tyto_source_attach(source, pad, caps);
+    if (source->kind == TYTO_URI_RTSP) /* a parser for each stream: this was all of it */
+        atomic_fetch_sub(&source->num_pending, 1);
+}
+
+/* A parser that has not seen enough yet shows a pad before its caps. */
+static GstPadProbeReturn on_first_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source *source = user;
+    GstCaps *caps;
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(GST_PAD_PROBE_INFO_EVENT(info), &caps);
+    attach(source, pad, caps);
+    return GST_PAD_PROBE_REMOVE;
+}
+
+static void on_parsed_pad(GstElement *parser, GstPad *pad, gpointer user)
+{
+    struct tyto_source *source = user;
+    (void)parser;
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+    if (caps) {
+        attach(source, pad, caps);
+        gst_caps_unref(caps);
+    } else {
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_first_caps, source, NULL);
+    }
+}
+
+static void on_unknown_type(GstElement *parser, GstPad *pad, GstCaps *caps, gpointer user)
+{
+    struct tyto_source *source = user;
+    (void)parser;
+    (void)pad;
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    char text[TYTO_SOURCE_NOTE_MAX];
+    snprintf(text, sizeof(text),
+             "nothing installed that reads %s: convert it, as with ffmpeg -i IN OUT.mp4",
+             gst_structure_get_name(structure));
+    tyto_source_set_note(source, text);
+}
+
+/* avdemux_gif does not notice the end of its file and never comes back from it. */
+static gint on_select_element(GstElement *parser, GstPad *pad, GstCaps *caps,
+                              GstElementFactory *factory, gpointer user)
+{
+    enum { SELECT_TRY = 0, SELECT_SKIP = 2 }; /* of GstAutoplugSelectResult, which has no header */
+    (void)parser;
+    (void)pad;
+    (void)caps;
+    (void)user;
+    return g_strcmp0(GST_OBJECT_NAME(factory), "avdemux_gif") == 0 ? SELECT_SKIP : SELECT_TRY;
+}
+
+GstElement *tyto_source_add_parser(struct tyto_source *source)
+{
+    GstElement *parser = tyto_source_make(source, "parsebin");
+    if (!parser)
+        return NULL;
+    atomic_fetch_add(&source->num_pending, 1);
+    g_signal_connect(parser, "pad-added", G_CALLBACK(on_parsed_pad), source);
+    g_signal_connect(parser, "autoplug-select", G_CALLBACK(on_select_element), source);
+    g_signal_connect(parser, "unknown-type", G_CALLBACK(on_unknown_type), source);
+    gst_bin_add(GST_BIN(source->pipeline), parser);
+    return parser;
+}
+
+/* --- everything that is one byte stream (or one device) ------------------------------- */
+
+static enum tyto_err link_to_parser(struct tyto_source *source, GstElement *element)
+{
+    gst_bin_add(GST_BIN(source->pipeline), element);
+    GstElement *parser = tyto_source_add_parser(source);
+    if (!parser)
+        return TYTO_ERR_UNSUPPORTED;
+    atomic_store(&source->no_more_pads, true);
+    return gst_element_link(element, parser) ? TYTO_OK : TYTO_ERR_INTERNAL;
+}
+
+static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *ret_fault)
+{
+    char *path = NULL;
+    if (strncmp(source->uri, "file://", 7) == 0) {
+        path = g_filename_from_uri(source->uri, NULL, NULL);
+        if (!path)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "not a file URI of this machine: '%s'", source->uri);
+    } else {
+        path = g_strdup(source->uri);
+    }
+    struct stat status;
+    enum tyto_err err = TYTO_OK;
+    if (stat(path, &status) != 0)
+        err = tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path, 0,
+                             NULL, "%s", strerror(errno));
+    else if (S_ISDIR(status.st_mode))
+        err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, path, 0, NULL, "is a directory");
+    else if (!S_ISREG(status.st_mode)) /* opening a pipe waits for whoever writes to it */
+        err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, NULL,
+                             "is no regular file: copy what it gives into one");
+    else if (status.st_size == 0)
+        err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "the file is empty");
+    else if (access(path, R_OK) != 0)
+        err = tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
+    if (err == TYTO_OK) {
+        /* Tags of what is in it may say more, and later. */
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));
+        GstElement *element = tyto_source_make(source, "filesrc");
+        if (element) {
+            g_object_set(element, "location", path, NULL);
+            err = link_to_parser(source, element);
+        } else {
+            err = TYTO_ERR_UNSUPPORTED;
+        }
+    }
+    g_free(path);
+    return err;
+}
+
+static enum tyto_err build_stream(struct tyto_source *source, struct tyto_fault *ret_fault)
+{
+    GError *error = NULL;
+    GstElement *element = gst_element_make_from_uri(GST_URI_SRC, source->uri, NULL, &error);
+    if (!element) {
+        const bool missing = error && error->code == GST_URI_ERROR_UNSUPPORTED_PROTOCOL;
+        g_clear_error(&error);
+        return tyto_fault_set(ret_fault, missing ? TYTO_ERR_UNSUPPORTED : TYTO_ERR_INVALID, NULL, 0,
+                              NULL,
+                              missing ? "no GStreamer plugin for this scheme is installed"
+                                      : "not a URI that GStreamer understands");
+    }
+    if (source->kind == TYTO_URI_HTTP) {
+        tyto_source_set_if_has(element, "is-live", "true");
+        tyto_source_set_if_has(element, "do-timestamp", "true");
+        tyto_source_set_if_has(element, "timeout", "10");
+        tyto_source_set_if_has(element, "retries", "0");
+        tyto_source_set_if_has(element, "user-agent", "tyto");
+    } else if (source->kind == TYTO_URI_SRT) {
+        char text[16];
+        snprintf(text, sizeof(text), "%u",
+                 source->options.latency_ms ? source->options.latency_ms
+                                            : TYTO_SOURCE_DEFAULT_LATENCY_MS);
+        tyto_source_set_if_has(element, "latency", text);
+        tyto_source_set_if_has(element, "auto-reconnect", "false");
+    }
+    return link_to_parser(source, element);
+}
+
+/* --- test:// ---------------------------------------------------------------------------- */
+
+static void add_test_stream(struct tyto_source *source, const char *bin_text, bool *failed)
+{
+    GstElement *bin = gst_parse_bin_from_description(bin_text, TRUE, NULL);
+    if (!bin) {
+        *failed = true;
+        return;
+    }
+    gst_bin_add(GST_BIN(source->pipeline), bin);
+    GstPad *pad = gst_element_get_static_pad(bin, "src");
+    GstCaps *caps = gst_pad_query_caps(pad, NULL);
+    tyto_source_attach(source, pad, caps);
+    gst_caps_unref(caps);
+    gst_object_unref(pad);
+}
+
+/* ?live=1&audio=1&video=1&seconds=10&width=320&height=240&fps=10&pattern=0&wave=0 */
+static enum tyto_err build_test(struct tyto_source *source, struct tyto_fault *ret_fault)
+{
+    const char *live = source->is_file ? "false" : "true";
+    const double seconds = tyto_uri_number(source->uri, "seconds", -1);
+    const int fps = (int)tyto_uri_number(source->uri, "fps", 10);
+    const int width = (int)tyto_uri_number(source->uri, "width", 320);
+    const int height = (int)tyto_uri_number(source->uri, "height", 240);
+    const int pattern = (int)tyto_uri_number(source->uri, "pattern", 0);
+    const int wave = (int)tyto_uri_number(source->uri, "wave", 0);
+    if (fps < 1 || fps > 120 || width < 16 || width > 8192 || height < 16 || height > 8192 ||
+        pattern < 0 || pattern > 25 || wave < 0 || wave > 12 || (source->is_file && seconds <= 0))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "test:// option out of range (live=0 needs seconds=N)");
+    char text[320];
+    bool failed = false;
+    if (tyto_uri_number(source->uri, "video", 1) != 0) {
+        snprintf(text, sizeof(text),
+                 "videotestsrc is-live=%s num-buffers=%d pattern=%d ! "
+                 "capsfilter caps=video/x-raw,format=I420,width=%d,height=%d,framerate=%d/1",
+                 live, seconds < 0 ? -1 : (int)(seconds * fps), pattern, width, height, fps);
+        add_test_stream(source, text, &failed);
+    }
+    if (tyto_uri_number(source->uri, "audio", 1) != 0) {
+        snprintf(text, sizeof(text),
+                 "audiotestsrc is-live=%s num-buffers=%d samplesperbuffer=320 wave=%d ! "
+                 "capsfilter caps=audio/x-raw,format=F32LE,rate=16000,channels=1",
+                 live, seconds < 0 ? -1 : (int)(seconds * 50), wave);
+        add_test_stream(source, text, &failed);
+    }
+    atomic_store(&source->no_more_pads, true);
+    return failed ? TYTO_ERR_UNSUPPORTED : TYTO_OK;
+}
+
+enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *ret_fault)
+{
+    source->pipeline = gst_pipeline_new(NULL);
+    if (!source->pipeline)
+        return TYTO_ERR_NOMEM;
+    if (source->tap)
+        tyto_source_prepare_tap(source);
+    enum tyto_err err = TYTO_ERR_INTERNAL;
+    switch (source->kind) {
+    case TYTO_URI_RTSP:
+        err = tyto_source_build_rtsp(source);
+        break;
+    case TYTO_URI_FILE:
+        err = build_file(source, ret_fault);
+        break;
+    case TYTO_URI_HTTP:
+    case TYTO_URI_SRT:
+    case TYTO_URI_V4L2:
+        err = build_stream(source, ret_fault);
+        break;
+    case TYTO_URI_TEST:
+        err = build_test(source, ret_fault);
+        break;
+    }
+    if (err == TYTO_ERR_UNSUPPORTED && source->note[0])
+        tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", source->note);
+    return err;
+}

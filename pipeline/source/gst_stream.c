@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* One elementary stream: pad -> [queue] -> decoder -> convert -> appsink. Probes
+ * before and after the decoder leave out what sampler.c does not want. No queue
+ * for RTSP: its jitter buffers have a thread per stream already. */
+#include <stdio.h>
+#include <string.h>
+
+#include <gst/gst.h>
+
+#include "base/clock.h"
+#include "pipeline/source/internal.h"
+
+enum { MAX_CHAIN = 8 };
+
+/* Coded data waiting in front of a decoder. In files it evens out interleaving. */
+enum { FILE_QUEUE_BYTES = 16 << 20, LIVE_QUEUE_BYTES = 2 << 20 };
+
+static const char audio_caps[] =
+    "audio/x-raw,format=F32LE,rate=16000,channels=1,layout=interleaved";
+static const char video_caps[] = "video/x-raw,format={I420,NV12,RGB}";
+
+/* A camera's jitter and its network's; then keyframes are left out before they are decoded. */
+#define LATE_NS (2ll * 1000000000)
+
+/* --- probes -------------------------------------------------------------------------- */
+
+static bool running_time(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
+{
+    if (!GST_BUFFER_PTS_IS_VALID(buffer))
+        return false;
+    GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+    if (!event)
+        return false;
+    const GstSegment *segment;
+    gst_event_parse_segment(event, &segment);
+    guint64 ns = GST_CLOCK_TIME_NONE;
+    if (segment->format == GST_FORMAT_TIME) /* a still picture's counts bytes */
+        ns = gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    gst_event_unref(event);
+    if (!GST_CLOCK_TIME_IS_VALID(ns) || ns > INT64_MAX)
+        return false;
+    *ret_ns = (int64_t)ns;
+    return true;
+}
+
+/* With this flag a decoder gives each keyframe out at once instead of waiting
+ * for the pictures that would be shown before it: they never come. */
+static void mark_keys_only(struct tyto_source_stream *stream, GstPad *pad)
+{
+    if (stream->marked_keys_only == stream->sampler.only_keys)
+        return;
+    GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+    if (!event)
+        return;
+    const GstSegment *old;
+    gst_event_parse_segment(event, &old);
+    GstSegment *segment = gst_segment_copy(old);
+    if (stream->sampler.only_keys)
+        segment->flags |= GST_SEGMENT_FLAG_TRICKMODE_KEY_UNITS;
+    else
+        segment->flags &= ~(GstSegmentFlags)GST_SEGMENT_FLAG_TRICKMODE_KEY_UNITS;
+    GstEvent *marked = gst_event_new_segment(segment);
+    gst_event_set_seqnum(marked, gst_event_get_seqnum(event));
+    gst_segment_free(segment);
+    gst_event_unref(event);
+    stream->marked_keys_only = stream->sampler.only_keys;
+    gst_pad_send_event(pad, marked);
+}
+
+/* This thread cannot keep up with the camera. */
+static bool is_late(const struct tyto_source *source, int64_t ns)
+{
+    if (source->kind != TYTO_URI_RTSP)
+        return false;
+    const GstClockTime now_ns = gst_element_get_current_running_time(source->pipeline);
+    return GST_CLOCK_TIME_IS_VALID(now_ns) && now_ns < INT64_MAX && (int64_t)now_ns - ns > LATE_NS;
+}
+
+static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+    int64_t ns;
+    tyto_source_touch(stream);
+    if (!running_time(pad, buffer, &ns))
+        return GST_PAD_PROBE_OK;
+    const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
+    const bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
+    atomic_store(&stream->source->waits_for_key, tyto_sampler_waits_for_key(&stream->sampler));
+    if (is_key)
+        stream->skipping = atomic_load(&stream->source->behind) || is_late(stream->source, ns);
+    if (wanted && !stream->skipping) {
+        if (is_key)
+            mark_keys_only(stream, pad);
+        return GST_PAD_PROBE_OK;
+    }
+    if (wanted)
+        atomic_fetch_add(&stream->num_skipped, 1);
+    /* Decoding is done in this thread: all pictures before are in the ring. */
+    tyto_source_pass(stream, ns);
+    return GST_PAD_PROBE_DROP;
+}
+
+static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    int64_t ns;
+    if (!running_time(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns))
+        return GST_PAD_PROBE_DROP;
+    if (tyto_sampler_wants_decoded(&stream->sampler, ns))
+        return GST_PAD_PROBE_OK;
+    tyto_source_touch(stream);
+    tyto_source_pass(stream, ns);
+    return GST_PAD_PROBE_DROP;
+}
+
+static void add_probe(GstElement *element, const char *pad_name, GstPadProbeCallback callback,
+                      struct tyto_source_stream *stream)
+{
+    GstPad *pad = gst_element_get_static_pad(element, pad_name);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, callback, stream, NULL);
+    gst_object_unref(pad);
+}
+
+/* --- channels ------------------------------------------------------------------------ */
+
+/* Each as loud as any other. */
+static void mix_evenly(GstElement *convert, gint num_channels)
+{
+    GValue matrix = G_VALUE_INIT, row = G_VALUE_INIT, share = G_VALUE_INIT;
+    g_value_init(&matrix, GST_TYPE_ARRAY);
+    g_value_init(&row, GST_TYPE_ARRAY);
+    g_value_init(&share, G_TYPE_FLOAT);
+    g_value_set_float(&share, 1.f / (float)num_channels);
+    for (gint i = 0; i < num_channels; i++)
+        gst_value_array_append_value(&row, &share);
+    gst_value_array_append_value(&matrix, &row);
+    g_object_set_property(G_OBJECT(convert), "mix-matrix", &matrix);
+    g_value_unset(&share);
+    g_value_unset(&row);
+    g_value_unset(&matrix);
+}
+
+/* A field recorder's channels have no places (or more of them than there are names for):
+ * audioconvert cannot mix what it does not know, and takes no caps that do not even say so. */
+static GstPadProbeReturn on_sound_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    GstElement *convert = user;
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    GstCaps *caps;
+    gint num_channels = 0;
+    guint64 mask = 0;
+    (void)pad;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(event, &caps);
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    if (!gst_structure_get_int(structure, "channels", &num_channels) || num_channels < 2)
+        return GST_PAD_PROBE_OK;
+    const bool has_mask =
+        gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &mask, NULL);
+    if (mask != 0 || (!has_mask && num_channels == 2))
+        return GST_PAD_PROBE_OK;
+    mix_evenly(convert, num_channels);
+    if (!has_mask) {
+        GstCaps *whole = gst_caps_copy(caps);
+        gst_caps_set_simple(whole, "channel-mask", GST_TYPE_BITMASK, (guint64)0, NULL);
+        GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(whole);
+        gst_caps_unref(whole);
+        gst_event_unref(event);
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+static void watch_channels(GstElement *convert)
+{
+    GstPad *pad = gst_element_get_static_pad(convert, "sink");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sound_caps, convert, NULL);
+    gst_object_unref(pad);
+}
+
+/* --- decoder ------------------------------------------------------------------------- */
+
+static gint by_rank(gconstpointer a, gconstpointer b)
+{
+    return gst_plugin_feature_rank_compare_func(a, b);
+}
+
+/* The best-ranked software decoder of the caps; NULL when there is none. */
+static GstElement *make_decoder(const GstCaps *caps)
+{
+    GList *all =
+        gst_element_factory_list_get_elements(GST_ELEMENT_FACTORY_TYPE_DECODER, GST_RANK_MARGINAL);
+    GList *fit = gst_element_factory_list_filter(all, caps, GST_PAD_SINK, FALSE);
+    fit = g_list_sort(fit, by_rank);
+    GstElement *decoder = NULL;
+    for (GList *at = fit; at && !decoder; at = at->next) {
+        GstElementFactory *factory = GST_ELEMENT_FACTORY(at->data);
+        if (gst_element_factory_list_is_type(factory, GST_ELEMENT_FACTORY_TYPE_HARDWARE) ||
+            g_str_has_prefix(GST_OBJECT_NAME(factory), "decodebin") ||
+            gst_element_factory_get_num_pad_templates(factory) != 2)
+            continue;
+        decoder = gst_element_factory_create(factory, NULL);
+    }
+    gst_plugin_feature_list_free(fit);
+    gst_plugin_feature_list_free(all);
+    if (!decoder)
+        return NULL;
+    GObjectClass *class = G_OBJECT_GET_CLASS(decoder);
+    if (g_object_class_find_property(class, "max-threads"))
+        g_object_set(decoder, "max-threads", 1, NULL);
+    if (g_object_class_find_property(class, "qos"))
+        g_object_set(decoder, "qos", FALSE, NULL);
+    return decoder;
+}
+
+/* --- chain --------------------------------------------------------------------------- */
+
+struct chain {
+    GstElement *elements[MAX_CHAIN];
+    int num;
+    bool failed;
+};
+
+static GstElement *append(struct chain *chain, GstElement *element)
+{
+    if (!element || chain->num == MAX_CHAIN)
+        chain->failed = true;
+    else
+        chain->elements[chain->num++] = element;
+    return element;
+}
+
+static void drop_chain(struct chain *chain)
+{
+    for (int i = 0; i < chain->num; i++)
+        gst_object_unref(gst_object_ref_sink(chain->elements[i]));
+}
+
+static void append_queue(struct tyto_source *source, struct chain *chain)
+{
+    GstElement *queue = append(chain, tyto_source_make(source, "queue"));
+    if (queue)
+        g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes",
+                     source->is_file ? FILE_QUEUE_BYTES : LIVE_QUEUE_BYTES, "silent", TRUE, NULL);
+}
+
+static void append_sink(struct tyto_source_stream *stream, struct chain *chain, const char *text)
+{
+    GstElement *sink = append(chain, tyto_source_make(stream->source, "appsink"));
+    if (!sink)
+        return;
+    GstCaps *caps = gst_caps_from_string(text);
+    g_object_set(sink, "caps", caps, NULL);
+    gst_caps_unref(caps);
+    tyto_source_connect_sink(stream, sink);
+}
+
+/* Before any probe that leaves something out. Pictures that are not coded are too much to keep. */
+static void tap_first(struct tyto_source_stream *stream, GstElement *element, bool is_raw)
+{
+    if (!stream->source->tap || !element || (is_raw && stream->which == TYTO_STREAM_VIDEO))
+        return;
+    GstPad *pad = gst_element_get_static_pad(element, "sink");
+    tyto_source_tap(stream, pad);
+    gst_object_unref(pad);
+}
+
+/* Adds the chain to the running pipeline and links pad to it. */
+static bool install(struct tyto_source *source, GstPad *pad, struct chain *chain)
+{
+    for (int i = 0; i < chain->num; i++)
+        gst_bin_add(GST_BIN(source->pipeline), chain->elements[i]);
+    bool ok = true;
+    for (int i = 0; i + 1 < chain->num; i++)
+        ok &= gst_element_link(chain->elements[i], chain->elements[i + 1]);
+    for (int i = chain->num - 1; i >= 0; i--)
+        ok &= gst_element_sync_state_with_parent(chain->elements[i]) != FALSE;
+    GstPad *sink = gst_element_get_static_pad(chain->elements[0], "sink");
+    ok &= gst_pad_link(pad, sink) == GST_PAD_LINK_OK;
+    gst_object_unref(sink);
+    return ok;
+}
+
+static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const GstCaps *caps)
+{
+    struct tyto_source *source = stream->source;
+    const bool is_video = stream->which == TYTO_STREAM_VIDEO;
+    const char *name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
+    const bool is_raw = g_str_has_suffix(name, "/x-raw");
+    struct chain chain = {.num = 0};
+    if (source->kind != TYTO_URI_RTSP && source->kind != TYTO_URI_TEST)
+        append_queue(source, &chain);
+    if (!is_raw) {
+        GstElement *decoder = make_decoder(caps);
+        if (!decoder) {
+            char text[TYTO_SOURCE_NOTE_MAX];
+            snprintf(text, sizeof(text), "no decoder for %s", name);
+            tyto_source_set_note(source, text);
+            drop_chain(&chain);
+            return false;
+        }
+        append(&chain, decoder);
+        tap_first(stream, decoder, false);
+        if (is_video)
+            add_probe(decoder, "sink", on_coded, stream);
+    }
+    GstElement *convert =
+        append(&chain, tyto_source_make(source, is_video ? "videoconvert" : "audioconvert"));
+    if (is_raw)
+        tap_first(stream, convert, true);
+    if (is_video && convert)
+        add_probe(convert, "sink", on_decoded, stream);
+    if (!is_video && convert)
+        watch_channels(convert);
+    if (!is_video)
+        append(&chain, tyto_source_make(source, "audioresample"));
+    append_sink(stream, &chain, is_video ? video_caps : audio_caps);
+    if (chain.failed) {
+        drop_chain(&chain);
+        return false;
+    }
+    return install(source, pad, &chain);
+}
+
+void tyto_source_attach(struct tyto_source *source, GstPad *pad, const GstCaps *caps)
+{
+    if (gst_caps_get_size(caps) == 0 || gst_caps_is_any(caps))
+        return;
+    const char *name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
+    enum tyto_stream which;
+    if (g_str_has_prefix(name, "video/") || g_str_has_prefix(name, "image/"))
+        which = TYTO_STREAM_VIDEO;
+    else if (g_str_has_prefix(name, "audio/"))
+        which = TYTO_STREAM_AUDIO;
+    else
+        return;
+    struct tyto_source_stream *stream = &source->streams[which];
+    if (which == TYTO_STREAM_AUDIO ? source->options.no_audio : source->options.no_video)
+        return;
+    /* RTSP claims at SETUP; then the one pad that comes is it. */
+    if (source->kind != TYTO_URI_RTSP && atomic_exchange(&stream->claimed, true))
+        return;
+    if (attach_chain(stream, pad, caps))
+        atomic_store(&stream->linked, true);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "pipeline/source/internal.h"
+
+static const struct {
+    const char *prefix;
+    enum tyto_uri_kind kind;
+} schemes[] = {
+    {"file://", TYTO_URI_FILE},  {"rtsp://", TYTO_URI_RTSP}, {"rtsps://", TYTO_URI_RTSP},
+    {"rtspt://", TYTO_URI_RTSP}, {"http://", TYTO_URI_HTTP}, {"https://", TYTO_URI_HTTP},
+    {"srt://", TYTO_URI_SRT},    {"v4l2://", TYTO_URI_V4L2}, {"test://", TYTO_URI_TEST},
+};
+
+static bool has_control(const char *uri)
+{
+    while (*uri && !tyto_text_is_control(uri))
+        uri++;
+    return *uri != '\0';
+}
+
+/* RFC 3986, 3.1. */
+static bool is_scheme(const char *text, size_t num_chars)
+{
+    for (size_t i = 0; i < num_chars; i++) {
+        if (!isalnum((unsigned char)text[i]) && !strchr("+-.", text[i]))
+            return false;
+    }
+    return num_chars > 0 && isalpha((unsigned char)text[0]);
+}
+
+void tyto_uri_lower_scheme(char *uri)
+{
+    const char *colon = strstr(uri, "://");
+    if (!colon || !is_scheme(uri, (size_t)(colon - uri)))
+        return;
+    for (char *c = uri; c < colon; c++)
+        *c = (char)tolower((unsigned char)*c);
+}
+
+/* A path may have any character but NUL. */
+enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
+                               struct tyto_fault *ret_fault)
+{
+    const size_t num_chars = uri ? strnlen(uri, TYTO_URI_MAX) : 0;
+    if (num_chars == 0 || num_chars == TYTO_URI_MAX)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "a URI or path has 1 to %d characters", TYTO_URI_MAX - 1);
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        const size_t prefix_chars = strlen(schemes[i].prefix);
+        if (strncasecmp(uri, schemes[i].prefix, prefix_chars) != 0)
+            continue;
+        if (has_control(uri))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "control character in a URI: write it as %%0A and the like");
+        if (uri[prefix_chars] == '\0' && schemes[i].kind != TYTO_URI_TEST)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "nothing after '%s'",
+                                  schemes[i].prefix);
+        *ret_kind = schemes[i].kind;
+        return TYTO_OK;
+    }
+    const char *colon = strstr(uri, "://");
+    if (colon && is_scheme(uri, (size_t)(colon - uri)))
+        return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
+                              "unknown scheme '%.*s': use a path, file, rtsp, http, https, srt, "
+                              "v4l2 or test",
+                              (int)(colon - uri < 32 ? colon - uri : 32), uri);
+    *ret_kind = TYTO_URI_FILE;
+    return TYTO_OK;
+}
+
+double tyto_uri_number(const char *uri, const char *key, double fallback)
+{
+    const size_t key_chars = strlen(key);
+    const char *at = strchr(uri, '?');
+    while (at) {
+        at++;
+        if (strncmp(at, key, key_chars) == 0 && at[key_chars] == '=') {
+            char *end;
+            const double value = strtod(at + key_chars + 1, &end);
+            const bool whole = end != at + key_chars + 1 && (*end == '\0' || *end == '&');
+            return whole && value >= -1e9 && value <= 1e9 ? value : fallback;
+        }
+        at = strchr(at, '&');
+    }
+    return fallback;
+}
+
+enum tyto_err tyto_source_check_uri(const char *uri, bool *ret_is_file,
+                                    struct tyto_fault *ret_fault)
+{
+    enum tyto_uri_kind kind;
+    const enum tyto_err err = tyto_uri_kind_of(uri, &kind, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    *ret_is_file =
+        kind == TYTO_URI_FILE || (kind == TYTO_URI_TEST && tyto_uri_number(uri, "live", 1) == 0);
+    return TYTO_OK;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/track/decode.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A map whose peak is below this multiple of an even one points nowhere. */
+#define BOX_MIN_PEAK 2.f
+/* The box holds what reaches half way from the even level to the peak. */
+#define BOX_LEVEL 0.5f
+/* The same for the alignment over time. */
+#define ALIGN_MIN_PEAK 2.f
+
+enum tyto_err tyto_reading_init(struct tyto_reading *reading, uint32_t num_classes)
+{
+    *reading = (struct tyto_reading){.scores = calloc(3 * (size_t)num_classes, sizeof(float))};
+    return reading->scores ? TYTO_OK : TYTO_ERR_NOMEM;
+}
+
+void tyto_reading_finish(struct tyto_reading *reading)
+{
+    free(reading->scores);
+    *reading = (struct tyto_reading){0};
+}
+
+static float sigmoid(float x)
+{
+    return 1.f / (1.f + expf(-x));
+}
+
+static void take_scores(struct tyto_reading *reading, const struct tyto_cman_dims *dims,
+                        const float *logits)
+{
+    const uint32_t num = dims->num_classes;
+    reading->has_heard_seen = dims->head == TYTO_HEAD_MULTI_LABEL;
+    if (reading->has_heard_seen) {
+        for (uint32_t i = 0; i < 3 * num; i++)
+            reading->scores[i] = sigmoid(logits[i]);
+        return;
+    }
+    float max = logits[0];
+    for (uint32_t i = 1; i < dims->num_logits; i++)
+        max = fmaxf(max, logits[i]);
+    float sum = 0;
+    for (uint32_t i = 0; i < dims->num_logits; i++)
+        sum += expf(logits[i] - max);
+    for (uint32_t i = 0; i < num; i++)
+        reading->scores[i] = expf(logits[i] - max) / sum;
+    memset(reading->scores + num, 0, 2 * (size_t)num * sizeof(float));
+}
+
+/* The connected cells around the peak that reach the level. */
+static void take_box(struct tyto_reading *reading, const float *place, uint32_t peak_idx,
+                     float level)
+{
+    const uint32_t rows = reading->place.rows, cols = reading->place.cols;
+    bool in[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE] = {false};
+    in[peak_idx] = true;
+    for (bool grew = true; grew;) { /* at most rows * cols rounds */
+        grew = false;
+        for (uint32_t i = 0; i < rows * cols; i++) {
+            if (in[i] || place[i] < level)
+                continue;
+            const uint32_t y = i / cols, x = i % cols;
+            if ((x > 0 && in[i - 1]) || (x + 1 < cols && in[i + 1]) || (y > 0 && in[i - cols]) ||
+                (y + 1 < rows && in[i + cols]))
+                in[i] = grew = true;
+        }
+    }
+    uint32_t x0 = cols, y0 = rows, x1 = 0, y1 = 0;
+    for (uint32_t i = 0; i < rows * cols; i++) {
+        const uint32_t y = i / cols, x = i % cols;
+        if (!in[i])
+            continue;
+        x0 = x < x0 ? x : x0;
+        y0 = y < y0 ? y : y0;
+        x1 = x + 1 > x1 ? x + 1 : x1;
+        y1 = y + 1 > y1 ? y + 1 : y1;
+    }
+    reading->has_box = true;
+    reading->box = (struct tyto_box){
+        .x0 = (float)x0 / (float)cols,
+        .y0 = (float)y0 / (float)rows,
+        .x1 = (float)x1 / (float)cols,
+        .y1 = (float)y1 / (float)rows,
+    };
+}
+
+/* The map over the picture, whose values sum to 1; false when there is none. */
+static bool map_of(const struct tyto_reader *reader, const float *places,
+                   const struct tyto_picture_fit *fit,
+                   float ret_map[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE])
+{
+    const uint32_t num = reader->rows * reader->cols;
+    float sum = 0;
+    for (uint32_t i = 0; i < num; i++)
+        if (!isfinite(places[i]) || places[i] < 0)
+            return false;
+    if (fit->width >= 1.f && fit->height >= 1.f) {
+        memcpy(ret_map, places, num * sizeof(*places));
+        return true;
+    }
+    tyto_sight_map(fit, reader->rows, reader->cols, places, ret_map);
+    for (uint32_t i = 0; i < num; i++)
+        sum += ret_map[i];
+    for (uint32_t i = 0; i < num && sum > 0; i++)
+        ret_map[i] /= sum;
+    return sum > 0;
+}
+
+static void take_place(struct tyto_reading *reading, const struct tyto_reader *reader,
+                       const float *places, const struct tyto_picture_fit *fit)
+{
+    const uint32_t num = reader->rows * reader->cols;
+    float place[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
+    if (reader->rows == 0 || reader->cols == 0 || reader->rows > TYTO_PLACE_MAX_SIDE ||
+        reader->cols > TYTO_PLACE_MAX_SIDE || !map_of(reader, places, fit, place))
+        return;
+    uint32_t peak_idx = 0;
+    for (uint32_t i = 0; i < num; i++)
+        if (place[i] > place[peak_idx])
+            peak_idx = i;
+    const float peak = place[peak_idx];
+    if (!(peak > 0))
+        return;
+    reading->place.rows = reader->rows;
+    reading->place.cols = reader->cols;
+    reading->place.peak = peak > 1 ? 1 : peak;
+    for (uint32_t i = 0; i < num; i++)
+        reading->place.cells[i] = (uint8_t)(place[i] / peak * 255.f + 0.5f);
+    const float even = 1.f / (float)num;
+    if (peak >= BOX_MIN_PEAK * even)
+        take_box(reading, place, peak_idx, even + BOX_LEVEL * (peak - even));
+}
+
+/* Centre of mass of one row of alignment; false when it is too even to mean anything. */
+static bool centre_of(const float *row, uint32_t num, float *ret_centre)
+{
+    float sum = 0, moment = 0, peak = 0;
+    for (uint32_t i = 0; i < num; i++) {
+        sum += row[i];
+        moment += row[i] * (float)i;
+        peak = fmaxf(peak, row[i]);
+    }
+    if (!(sum > 0) || !isfinite(sum) || peak * (float)num < ALIGN_MIN_PEAK * sum)
+        return false;
+    *ret_centre = moment / sum;
+    return true;
+}
+
+void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
+                       const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
+                       bool has_video, const struct tyto_picture_fit *fit)
+{
+    const struct tyto_cman_dims *dims = reader->dims;
+    take_scores(reading, dims, result->logits + (size_t)pos_idx * dims->num_logits);
+
+    /* 1 - beta of a stream is what it takes from the other one. */
+    float visual = has_video ? 1 - result->beta_audio[pos_idx] : 0;
+    float audio = has_audio ? 1 - result->beta_visual[pos_idx] : 0;
+    if (!isfinite(visual) || visual < 0)
+        visual = 0;
+    if (!isfinite(audio) || audio < 0)
+        audio = 0;
+    const float sum = audio + visual;
+    reading->weight_audio = sum > 0                  ? audio / sum
+                            : has_audio == has_video ? 0.5f
+                                                     : (float)has_audio;
+    reading->weight_visual = 1 - reading->weight_audio;
+
+    reading->place = (struct tyto_place_map){0};
+    reading->has_box = false;
+    reading->has_av_offset = false;
+    if (!has_audio || !has_video) /* where needs a sound to look for */
+        return;
+    take_place(reading, reader, result->place + (size_t)pos_idx * dims->num_places, fit);
+    /* Sound that lags finds its picture in earlier segments, the picture its
+     * sound in later ones; what both share is the window's edge, not an offset. */
+    float from_audio, from_visual;
+    if (centre_of(result->align_audio + (size_t)pos_idx * dims->num_segments, result->num_valid,
+                  &from_audio) &&
+        centre_of(result->align_visual + (size_t)pos_idx * dims->num_segments, result->num_valid,
+                  &from_visual)) {
+        reading->has_av_offset = true;
+        reading->av_offset_ms = (from_visual - from_audio) / 2 * (float)reader->hop_ns / 1e6f;
+    }
+}

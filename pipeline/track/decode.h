@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What one position of a CMAN window says, in the words of events: scores,
+ * place, weights, alignment. Plain computation. Internal to the pipeline room. */
+#ifndef TYTO_PIPELINE_TRACK_DECODE_H
+#define TYTO_PIPELINE_TRACK_DECODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/cman/cman.h"
+#include "pipeline/track/sight.h"
+#include "proto/event.h"
+
+struct tyto_reading {
+    float *scores; /* (3, K): joint, heard, seen; owned */
+    bool has_heard_seen;
+    float weight_audio, weight_visual; /* sum to 1 */
+    struct tyto_place_map place;       /* over the picture */
+    bool has_box;                      /* where the sound's match is */
+    struct tyto_box box;
+    bool has_av_offset;
+    float av_offset_ms;
+};
+
+/* How the head is to be read. */
+struct tyto_reader {
+    const struct tyto_cman_dims *dims;
+    uint32_t rows, cols; /* of the places */
+    int64_t hop_ns;
+};
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_reading_init(struct tyto_reading *reading, uint32_t num_classes);
+void tyto_reading_finish(struct tyto_reading *reading);
+/* Reads position pos_idx (< num_valid) of the window; has_*: what that segment had; fit: where its
+ * picture lies among the places, if it had one. */
+void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
+                       const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
+                       bool has_video, const struct tyto_picture_fit *fit);
+
+#endif

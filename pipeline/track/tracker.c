@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/track/tracker.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NS_PER_S = 1000000000 };
+
+/* By which senses a segment shows a class; bits. */
+enum sense { SENSE_JOINT = 1, SENSE_HEARD = 2, SENSE_SEEN = 4 };
+
+struct thresholds {
+    float joint, heard, seen;
+    bool off;
+};
+
+/* One class of one camera. */
+struct track {
+    uint32_t history; /* bit i: positive i segments ago, of the last onset_window */
+    int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
+    bool open;
+    bool published;  /* NEW has gone out (not before min_duration) */
+    uint32_t senses; /* of all its positive segments */
+    int64_t last_positive_end_ns;
+    int64_t last_published_ns;
+    int64_t last_end_ns; /* of the event before; the next one does not begin earlier */
+    bool had_event;
+    float weight_sum_audio, weight_sum_visual;
+    double offset_sum_ms;
+    uint32_t num_offsets;
+    struct tyto_event event;
+};
+
+struct tyto_tracker {
+    struct tyto_tracker_params params;
+    struct tyto_tracker_context context;
+    char camera[TYTO_ID_MAX + 1];
+    char digest[TYTO_DIGEST_MAX + 1];
+    struct thresholds *thresholds; /* (K) */
+    struct track *tracks;          /* (K) */
+    struct tyto_class_rule *rules; /* params.rules, a copy */
+    uint32_t num_open;
+    int64_t unix_offset_ns;
+};
+
+static bool share_ok(float value)
+{
+    return value >= 0 && value <= 1; /* false for NaN */
+}
+
+static enum tyto_err check_params(const struct tyto_tracker_params *p)
+{
+    if (!share_ok(p->threshold) || !share_ok(p->threshold_single) || !share_ok(p->off_ratio) ||
+        p->onset_window > TYTO_TRACKER_MAX_WINDOW || p->onset_num > p->onset_window ||
+        p->hang_over_ns < 0 || p->min_duration_ns < 0 || p->max_duration_ns <= 0 ||
+        p->update_every_ns <= 0)
+        return TYTO_ERR_INVALID;
+    return TYTO_OK;
+}
+
+struct tyto_tracker_params tyto_tracker_params_default(void)
+{
+    return (struct tyto_tracker_params){
+        .off_ratio = 0.7f,
+        .onset_num = 2,
+        .hang_over_ns = 2ll * NS_PER_S,
+        .max_duration_ns = 600ll * NS_PER_S,
+        .update_every_ns = 5ll * NS_PER_S,
+    };
+}
+
+void tyto_tracker_params_settle(struct tyto_tracker_params *params)
+{
+    const struct tyto_tracker_params standard = tyto_tracker_params_default();
+    if (params->off_ratio == 0)
+        params->off_ratio = standard.off_ratio;
+    if (params->onset_num == 0)
+        params->onset_num = standard.onset_num;
+    if (params->onset_window == 0)
+        params->onset_window = params->onset_num > 3 ? params->onset_num : 3;
+    if (params->hang_over_ns == 0)
+        params->hang_over_ns = standard.hang_over_ns;
+    if (params->max_duration_ns == 0)
+        params->max_duration_ns = standard.max_duration_ns;
+    if (params->update_every_ns == 0)
+        params->update_every_ns = standard.update_every_ns;
+}
+
+static enum tyto_err apply_rules(struct tyto_tracker *tracker)
+{
+    for (uint32_t r = 0; r < tracker->params.num_rules; r++) {
+        const struct tyto_class_rule *rule = &tracker->params.rules[r];
+        uint32_t k = 0;
+        while (k < tracker->context.num_classes &&
+               strcmp(tracker->context.class_names[k], rule->class_name) != 0)
+            k++;
+        if (k == tracker->context.num_classes || !share_ok(rule->threshold) ||
+            !share_ok(rule->threshold_heard) || !share_ok(rule->threshold_seen))
+            return TYTO_ERR_INVALID;
+        struct thresholds *t = &tracker->thresholds[k];
+        t->off = rule->off;
+        if (rule->threshold > 0)
+            t->joint = rule->threshold;
+        t->heard = rule->threshold_heard;
+        t->seen = rule->threshold_seen;
+    }
+    return TYTO_OK;
+}
+
+/* Of one sense alone: what a rule says, what was asked for all classes, what the weights say, or so
+ * far beyond the joint threshold. A joint threshold that a person set carries the latter, because
+ * the weights' single ones belong to the weights' joint one. */
+static float single_threshold(const struct tyto_tracker *tracker, uint32_t k, float of_rule,
+                              const float *of_weights, bool is_set)
+{
+    const float joint = tracker->thresholds[k].joint;
+    if (of_rule > 0)
+        return of_rule;
+    if (tracker->params.threshold_single > 0)
+        return tracker->params.threshold_single;
+    if (!is_set && of_weights && of_weights[k] > 0 && of_weights[k] <= 1)
+        return of_weights[k];
+    return joint + (1 - joint) * (float)TYTO_TRACKER_SINGLE_SHARE;
+}
+
+static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
+{
+    const size_t num = tracker->context.num_classes;
+    const float *weights = tracker->context.weights_thresholds;
+    for (uint32_t k = 0; k < num; k++) {
+        tracker->thresholds[k].joint = (float)TYTO_TRACKER_THRESHOLD;
+        if (tracker->params.threshold > 0)
+            tracker->thresholds[k].joint = tracker->params.threshold;
+        else if (weights && weights[k] > 0 && weights[k] <= 1)
+            tracker->thresholds[k].joint = weights[k];
+    }
+    const enum tyto_err err = apply_rules(tracker);
+    for (uint32_t k = 0; k < num; k++) {
+        struct thresholds *t = &tracker->thresholds[k];
+        const bool is_set = !weights || t->joint != weights[k];
+        t->heard = single_threshold(tracker, k, t->heard, weights ? weights + num : NULL, is_set);
+        t->seen = single_threshold(tracker, k, t->seen, weights ? weights + 2 * num : NULL, is_set);
+    }
+    return err;
+}
+
+static enum tyto_err copy_rules(struct tyto_tracker *tracker, const struct tyto_tracker_params *p)
+{
+    if (p->num_rules == 0)
+        return TYTO_OK;
+    tracker->rules = calloc(p->num_rules, sizeof(*tracker->rules));
+    if (!tracker->rules)
+        return TYTO_ERR_NOMEM;
+    memcpy(tracker->rules, p->rules, p->num_rules * sizeof(*tracker->rules));
+    tracker->params.rules = tracker->rules;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
+                                  const struct tyto_tracker_context *context,
+                                  struct tyto_tracker **ret_tracker)
+{
+    struct tyto_tracker_params p = *params;
+    tyto_tracker_params_settle(&p);
+    if (check_params(&p) != TYTO_OK || context->num_classes == 0 || !context->class_names ||
+        !context->sink || !context->camera || !tyto_id_is_valid(context->camera) ||
+        context->hop_ns <= 0)
+        return TYTO_ERR_INVALID;
+    struct tyto_tracker *tracker = calloc(1, sizeof(*tracker));
+    if (!tracker)
+        return TYTO_ERR_NOMEM;
+    tracker->params = p;
+    tracker->params.rules = NULL;
+    tracker->context = *context;
+    memcpy(tracker->camera, context->camera, strlen(context->camera) + 1);
+    if (context->model_digest) {
+        const size_t num = strnlen(context->model_digest, TYTO_DIGEST_MAX);
+        memcpy(tracker->digest, context->model_digest, num);
+    }
+    tracker->thresholds = calloc(context->num_classes, sizeof(*tracker->thresholds));
+    tracker->tracks = calloc(context->num_classes, sizeof(*tracker->tracks));
+    enum tyto_err err = TYTO_ERR_NOMEM;
+    if (tracker->thresholds && tracker->tracks)
+        err = copy_rules(tracker, &p);
+    if (err == TYTO_OK)
+        err = set_thresholds(tracker);
+    if (err != TYTO_OK) {
+        tyto_tracker_destroy(&tracker);
+        return err;
+    }
+    /* What was borrowed for create only. */
+    tracker->context.weights_thresholds = NULL;
+    tracker->context.camera = tracker->camera;
+    tracker->context.model_digest = tracker->digest;
+    *ret_tracker = tracker;
+    return TYTO_OK;
+}
+
+void tyto_tracker_destroy(struct tyto_tracker **tracker)
+{
+    if (!tracker || !*tracker)
+        return;
+    free((*tracker)->thresholds);
+    free((*tracker)->tracks);
+    free((*tracker)->rules);
+    free(*tracker);
+    *tracker = NULL;
+}
+
+enum tyto_err tyto_tracker_create_like(const struct tyto_tracker *like, uint32_t num_classes,
+                                       const char *const *class_names,
+                                       const float *weights_thresholds, const char *model_digest,
+                                       struct tyto_tracker **ret_tracker)
+{
+    struct tyto_tracker_context context = like->context;
+    context.num_classes = num_classes;
+    context.class_names = class_names;
+    context.weights_thresholds = weights_thresholds;
+    context.model_digest = model_digest;
+    return tyto_tracker_create(&like->params, &context, ret_tracker);
+}
+
+uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker)
+{
+    return tracker->num_open;
+}
+
+/* --- one class, one segment ------------------------------------------------------- */
+
+static float score_of(const float *scores, uint32_t k)
+{
+    if (!scores || !isfinite(scores[k]))
+        return 0;
+    return scores[k] < 0 ? 0 : scores[k] > 1 ? 1 : scores[k];
+}
+
+/* Senses by which class k is there, held against ratio * threshold. */
+static uint32_t senses_of(const struct tyto_tracker *tracker, uint32_t k, float ratio,
+                          const struct tyto_scores *s, const struct tyto_observation *o)
+{
+    const struct thresholds *t = &tracker->thresholds[k];
+    if (t->off)
+        return 0;
+    if (!o->has_heard_seen) /* one score: it is by whatever there was to go by */
+        return s->joint < ratio * t->joint    ? 0u
+               : o->has_audio && o->has_video ? SENSE_JOINT
+               : o->has_audio                 ? SENSE_HEARD
+                                              : SENSE_SEEN;
+    uint32_t senses = 0;
+    if (o->has_audio && o->has_video && s->joint >= ratio * t->joint)
+        senses |= SENSE_JOINT;
+    if (o->has_audio && s->heard >= ratio * t->heard)
+        senses |= SENSE_HEARD;
+    if (o->has_video && s->seen >= ratio * t->seen)
+        senses |= SENSE_SEEN;
+    return tracker->params.only_joint ? senses & SENSE_JOINT : senses;
+}
+
+static enum tyto_modality modality_of(uint32_t senses)
+{
+    if (senses & SENSE_JOINT)
+        return TYTO_MODALITY_AV;
+    return senses & SENSE_HEARD ? TYTO_MODALITY_A : TYTO_MODALITY_V;
+}
+
+/* The score that says most for the class, against its own threshold. */
+static float confidence_of(const struct tyto_scores *s, uint32_t senses)
+{
+    if (senses & SENSE_JOINT)
+        return s->joint;
+    if (senses & SENSE_HEARD)
+        return s->heard > s->joint ? s->heard : s->joint;
+    if (senses & SENSE_SEEN)
+        return s->seen > s->joint ? s->seen : s->joint;
+    return fmaxf(s->joint, fmaxf(s->heard, s->seen));
+}
+
+static void push_scores(struct tyto_event *event, const struct tyto_scores *s, int64_t begin_ns)
+{
+    if (event->num_segments == TYTO_EVENT_MAX_SEGMENTS) {
+        const size_t rest = sizeof(float) * (TYTO_EVENT_MAX_SEGMENTS - 1);
+        memmove(event->segment_joint, event->segment_joint + 1, rest);
+        memmove(event->segment_heard, event->segment_heard + 1, rest);
+        memmove(event->segment_seen, event->segment_seen + 1, rest);
+        event->num_segments--;
+        event->segments_begin_media_ns += event->segment_hop_ns;
+    }
+    if (event->num_segments == 0)
+        event->segments_begin_media_ns = begin_ns;
+    event->segment_joint[event->num_segments] = s->joint;
+    event->segment_heard[event->num_segments] = s->heard;
+    event->segment_seen[event->num_segments] = s->seen;
+    event->num_segments++;
+}
+
+static void publish(struct tyto_tracker *tracker, struct track *track, enum tyto_event_phase phase,
+                    enum tyto_event_reason reason, int64_t now_ns)
+{
+    struct tyto_event *event = &track->event;
+    event->phase = phase;
+    event->reason = reason;
+    event->rev = phase == TYTO_EVENT_PHASE_NEW ? 0 : event->rev + 1;
+    event->modality = modality_of(track->senses);
+    const float sum = track->weight_sum_audio + track->weight_sum_visual;
+    event->weight_audio = sum > 0 ? track->weight_sum_audio / sum : 0.5f;
+    event->weight_visual = 1 - event->weight_audio;
+    event->has_av_offset = track->num_offsets > 0;
+    event->av_offset_ms =
+        track->num_offsets > 0 ? (float)(track->offset_sum_ms / track->num_offsets) : 0;
+    if (phase == TYTO_EVENT_PHASE_NEW) /* and from then on, also when a clock is set */
+        event->begin_unix_ns = event->begin_media_ns + tracker->unix_offset_ns;
+    if (event->has_end)
+        event->end_unix_ns = event->end_media_ns + tracker->unix_offset_ns;
+    track->last_published_ns = now_ns;
+    tracker->context.sink(tracker->context.user, event);
+}
+
+static void open_event(struct tyto_tracker *tracker, uint32_t k, int64_t begin_ns)
+{
+    struct track *track = &tracker->tracks[k];
+    struct tyto_event *event = &track->event;
+    *event = (struct tyto_event){
+        .class_id = k,
+        .begin_media_ns = begin_ns,
+        .segment_hop_ns = tracker->context.hop_ns,
+        .config_generation = tracker->context.config_generation,
+    };
+    memcpy(event->camera, tracker->camera, sizeof(event->camera));
+    memcpy(event->model_digest, tracker->digest, sizeof(event->model_digest));
+    const char *name = tracker->context.class_names[k];
+    memcpy(event->class_name, name, strnlen(name, TYTO_ID_MAX));
+    const int64_t unix_ns = begin_ns + tracker->unix_offset_ns;
+    /* Without randomness the id stays "": the publisher refuses such an event. */
+    (void)!tyto_event_id_make(unix_ns > 0 ? (uint64_t)unix_ns : 0, event->id);
+    track->open = true;
+    track->published = false;
+    tracker->num_open++;
+}
+
+static void close_event(struct tyto_tracker *tracker, struct track *track,
+                        enum tyto_event_reason reason, int64_t now_ns)
+{
+    struct tyto_event *event = &track->event;
+    event->has_end = true;
+    event->end_media_ns = track->last_positive_end_ns;
+    const bool long_enough =
+        event->end_media_ns - event->begin_media_ns >= tracker->params.min_duration_ns;
+    if (!track->published && long_enough)
+        publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, now_ns);
+    if (track->published || long_enough)
+        publish(tracker, track, TYTO_EVENT_PHASE_END, reason, now_ns);
+    *track = (struct track){.had_event = true, .last_end_ns = event->end_media_ns};
+    tracker->num_open--;
+}
+
+/* What the newest segment adds to an open event. */
+static void absorb(struct track *track, const struct tyto_scores *s, uint32_t senses,
+                   const struct tyto_observation *o)
+{
+    struct tyto_event *event = &track->event;
+    push_scores(event, s, o->begin_ns);
+    memcpy(event->stamps, o->stamps, sizeof(event->stamps));
+    event->clock_quality = o->clock_quality;
+    if (senses == 0)
+        return;
+    track->senses |= senses;
+    track->last_positive_end_ns = o->end_ns;
+    track->weight_sum_audio += o->weight_audio;
+    track->weight_sum_visual += o->weight_visual;
+    if (o->has_av_offset) {
+        track->offset_sum_ms += (double)o->av_offset_ms;
+        track->num_offsets++;
+    }
+    /* Scores and place of the segment that says it best. */
+    if (confidence_of(s, senses) >= confidence_of(&event->scores, track->senses)) {
+        event->scores = *s;
+        event->place = o->place;
+        event->has_box = o->has_box;
+        event->box = o->box;
+        if (o->box_of && o->box_of(o->box_user, event->class_id, &event->box))
+            event->has_box = true;
+    }
+}
+
+static uint32_t count_bits(uint32_t bits)
+{
+    uint32_t num = 0;
+    for (; bits != 0; bits &= bits - 1)
+        num++;
+    return num;
+}
+
+static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s,
+                        uint32_t senses, const struct tyto_observation *o)
+{
+    struct track *track = &tracker->tracks[k];
+    const uint32_t window = tracker->params.onset_window;
+    if (track->history != 0 && o->begin_ns - track->begins_ns[0] >= tracker->params.hang_over_ns)
+        track->history = 0; /* a hole in the stream: what was before does not count */
+    track->history = (track->history << 1 | (senses != 0)) & ((1u << window) - 1);
+    memmove(track->begins_ns + 1, track->begins_ns, sizeof(int64_t) * (window - 1));
+    track->begins_ns[0] = o->begin_ns;
+    if (track->history == 0)
+        return;
+    uint32_t first = 0; /* the oldest positive one in the window */
+    for (uint32_t i = 0; i < window; i++) {
+        if (track->history & 1u << i)
+            first = i;
+    }
+    if (senses == 0 || count_bits(track->history) < tracker->params.onset_num)
+        return;
+    int64_t begin_ns = track->begins_ns[first];
+    if (track->had_event && begin_ns < track->last_end_ns)
+        begin_ns = track->last_end_ns;
+    const float share = (float)count_bits(track->history) / (float)(first + 1);
+    open_event(tracker, k, begin_ns);
+    absorb(track, s, senses, o);
+    track->event.onset_confidence = confidence_of(s, senses) * share;
+}
+
+static void step_open(struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s,
+                      const struct tyto_observation *o)
+{
+    struct track *track = &tracker->tracks[k];
+    const int64_t hang_over_ns = tracker->params.hang_over_ns;
+    if (o->begin_ns - track->last_positive_end_ns >= hang_over_ns) { /* a hole in the stream */
+        close_event(tracker, track, TYTO_EVENT_REASON_OFFSET, o->begin_ns);
+        step_closed(tracker, k, s, senses_of(tracker, k, 1, s, o), o);
+        return;
+    }
+    const uint32_t senses = senses_of(tracker, k, tracker->params.off_ratio, s, o);
+    absorb(track, s, senses, o);
+    if (senses == 0 && o->end_ns - track->last_positive_end_ns >= hang_over_ns) {
+        track->event.offset_confidence = 1 - confidence_of(s, 0);
+        close_event(tracker, track, TYTO_EVENT_REASON_OFFSET, o->end_ns);
+    }
+}
+
+void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observation *o)
+{
+    const struct tyto_tracker_params *p = &tracker->params;
+    tracker->unix_offset_ns = o->unix_offset_ns;
+    for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
+        struct track *track = &tracker->tracks[k];
+        const struct tyto_scores s = {
+            .joint = score_of(o->joint, k),
+            .heard = o->has_heard_seen ? score_of(o->heard, k) : 0,
+            .seen = o->has_heard_seen ? score_of(o->seen, k) : 0,
+            .threshold = tracker->thresholds[k].joint,
+        };
+        const enum tyto_modality before = modality_of(track->senses);
+        if (track->open)
+            step_open(tracker, k, &s, o);
+        else
+            step_closed(tracker, k, &s, senses_of(tracker, k, 1, &s, o), o);
+        if (!track->open)
+            continue;
+        const int64_t duration_ns = track->last_positive_end_ns - track->event.begin_media_ns;
+        if (!track->published) {
+            if (duration_ns >= p->min_duration_ns) {
+                track->published = true;
+                publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, o->end_ns);
+            }
+        } else if (duration_ns >= p->max_duration_ns) {
+            close_event(tracker, track, TYTO_EVENT_REASON_MAX_DURATION, o->end_ns);
+        } else if (modality_of(track->senses) != before ||
+                   o->end_ns - track->last_published_ns >= p->update_every_ns) {
+            publish(tracker, track, TYTO_EVENT_PHASE_UPDATE, TYTO_EVENT_REASON_PROGRESS, o->end_ns);
+        }
+    }
+}
+
+void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reason)
+{
+    for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
+        struct track *track = &tracker->tracks[k];
+        if (track->open)
+            close_event(tracker, track, reason, track->last_positive_end_ns);
+        track->history = 0;
+    }
+}
+
+void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *before)
+{
+    tracker->unix_offset_ns = before->unix_offset_ns;
+    for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
+        uint32_t was = 0;
+        while (was < before->context.num_classes &&
+               strcmp(before->context.class_names[was], tracker->context.class_names[k]) != 0)
+            was++;
+        if (was == before->context.num_classes)
+            continue;
+        struct track *track = &tracker->tracks[k];
+        *track = before->tracks[was];
+        before->tracks[was] = (struct track){0};
+        if (!track->open)
+            continue;
+        before->num_open--;
+        tracker->num_open++;
+        track->event.class_id = k;
+        memcpy(track->event.model_digest, tracker->digest, sizeof(tracker->digest));
+    }
+    tyto_tracker_end(before, TYTO_EVENT_REASON_MODEL_CHANGED);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Scores per segment in, events out: per class an onset after N of the last M
+ * segments, hysteresis, hang-over, shortest and longest duration. Heard, seen
+ * and both (joint) are scored apart, so an event says by what it was noticed.
+ * Every NEW gets its END. Plain computation: no threads, no clocks. */
+#ifndef TYTO_PIPELINE_TRACK_TRACKER_H
+#define TYTO_PIPELINE_TRACK_TRACKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "proto/event.h"
+
+enum { TYTO_TRACKER_MAX_WINDOW = 16 };
+
+/* Wishes for one class, by name. */
+struct tyto_class_rule {
+    char class_name[TYTO_ID_MAX + 1];
+    float threshold;       /* of joint; 0: the weights file's */
+    float threshold_heard; /* of heard alone; 0: the weights' or derived from threshold */
+    float threshold_seen;
+    bool off; /* never publish this class */
+};
+
+/* The joint threshold of a class that neither the params nor the weights have one for, and how far
+ * towards certainty a single sense has to go beyond the joint threshold. */
+#define TYTO_TRACKER_THRESHOLD 0.5
+#define TYTO_TRACKER_SINGLE_SHARE 0.6
+
+struct tyto_tracker_params {
+    float threshold;         /* joint, for all classes; 0: what the weights say */
+    float threshold_single;  /* heard or seen alone; 0: the weights', or derived from the joint */
+    float off_ratio;         /* an open event goes on while score >= off_ratio * threshold */
+    uint32_t onset_num;      /* N */
+    uint32_t onset_window;   /* of M; 0: 3, or N where that is more */
+    int64_t hang_over_ns;    /* so long without a positive segment ends an event */
+    int64_t min_duration_ns; /* shorter ones are not published */
+    int64_t max_duration_ns;
+    int64_t update_every_ns; /* of media time between UPDATEs; modality changes at once */
+    bool only_joint;         /* publish AV events only */
+    const struct tyto_class_rule *rules; /* borrowed until create has returned */
+    uint32_t num_rules;
+};
+
+/* What is known of one segment; pointers are borrowed until update returns. */
+struct tyto_observation {
+    int64_t begin_ns, end_ns; /* media clock; begin never goes back within a tracker */
+    int64_t unix_offset_ns;   /* UTC = media + this */
+    enum tyto_clock_quality clock_quality;
+    bool has_audio, has_video;
+    bool has_heard_seen; /* the head scores heard and seen; else only joint is looked at */
+    const float *joint, *heard, *seen; /* (K) each, 0..1 */
+    float weight_audio, weight_visual; /* sum to 1 */
+    struct tyto_place_map place;       /* rows 0: none */
+    bool has_box;                      /* of any class: box_of may know better */
+    struct tyto_box box;
+    /* Where class k is seen: false when nobody knows. NULL: nobody does. */
+    bool (*box_of)(const void *user, uint32_t k, struct tyto_box *ret_box);
+    const void *box_user;
+    bool has_av_offset;
+    float av_offset_ms;
+    struct tyto_stamp stamps[TYTO_NUM_STAGES];
+};
+
+typedef void (*tyto_tracker_sink)(void *user, const struct tyto_event *event);
+
+struct tyto_tracker_context {
+    const char *camera; /* copied */
+    uint32_t num_classes;
+    const char *const *class_names; /* (K), borrowed until the tracker is destroyed */
+    /* (3, K): joint, heard alone, seen alone; 0: not said. NULL: nothing is. Copied. */
+    const float *weights_thresholds;
+    const char *model_digest; /* copied */
+    uint32_t config_generation;
+    int64_t hop_ns;
+    tyto_tracker_sink sink; /* called within update and end; the event is borrowed */
+    void *user;
+};
+
+struct tyto_tracker;
+
+/* What holds when nothing is asked for; no rules. */
+struct tyto_tracker_params tyto_tracker_params_default(void);
+/* Puts the default for each zero, and an onset_window that follows from onset_num. The thresholds
+ * stay 0 where they are: they follow from each class. tyto_tracker_create() does it, too. */
+void tyto_tracker_params_settle(struct tyto_tracker_params *params);
+
+/* TYTO_ERR_INVALID when a parameter is out of range or a rule names no class; NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
+                                  const struct tyto_tracker_context *context,
+                                  struct tyto_tracker **ret_tracker);
+/* A tracker with the parameters and rules of `like`, for another head's classes: INVALID when
+ * a rule names none of them; NOMEM. names are borrowed until destroy, the rest is copied.
+ * like may be in use elsewhere meanwhile. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tracker_create_like(const struct tyto_tracker *like, uint32_t num_classes,
+                                       const char *const *class_names,
+                                       const float *weights_thresholds, const char *model_digest,
+                                       struct tyto_tracker **ret_tracker);
+/* Takes over what `before` knows. Its open events go on where this tracker has a class of the
+ * same name (ids stay; messages from now on carry this tracker's digest and class id), the
+ * others END with MODEL_CHANGED. before is as if new. */
+void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *before);
+/* Open events are not ended: call tyto_tracker_end() first. */
+void tyto_tracker_destroy(struct tyto_tracker **tracker);
+/* One more segment. Scores that are not finite count as 0. */
+void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observation *observation);
+/* Ends all open events at the end of their last positive segment, for reason
+ * SOURCE_LOST, SOURCE_ENDED, SHUTDOWN or MODEL_CHANGED, and forgets the past. */
+void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reason);
+uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker);
+
+#endif
