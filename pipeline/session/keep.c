@@ -9,7 +9,7 @@
 #include "pipeline/session/internal.h"
 #include "pipeline/session/watch.h"
 
-enum { TICK_MS = 100, MAX_REDIRECTS = 4, URI_BYTES = 2048, WHY_BYTES = 144 };
+enum { TICK_MS = 100, MAX_REDIRECTS = 4, MAX_NEWS = 3, URI_BYTES = 2048, WHY_BYTES = 144 };
 
 #define TEARDOWN_NS (5 * TYTO_NS_PER_S)
 /* A file from which nothing comes for this long, though there is room for it, cannot be read. */
@@ -29,6 +29,7 @@ struct keeper {
     bool uses_udp;          /* transport AUTO: it refuses TCP */
     bool reconnects;        /* it closes its connection after an answer */
     bool was_redirected;    /* ever */
+    uint32_t num_news;      /* connections in a row that ended for a stream that came later */
     uint32_t num_redirects; /* followed since session->uri */
     char trail[MAX_REDIRECTS][URI_BYTES];
 };
@@ -264,6 +265,7 @@ static bool learn(struct keeper *keeper, struct tyto_source *source, enum tyto_e
     char uri[URI_BYTES];
     if (err == TYTO_OK || err == TYTO_ERR_CLOSED || keeper->session->is_file)
         return false;
+    keeper->num_news = tyto_source_has_news(source) ? keeper->num_news + 1 : 0;
     if (tyto_source_redirect(source, uri, sizeof(uri))) {
         keeper->was_redirected = true;
         keeper->reconnects = false;
@@ -296,6 +298,7 @@ static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text
         .tap = session->camera.tap,
         .base_ns = next_base_ns(session),
         .reconnects = keeper->reconnects,
+        .takes_news = keeper->num_news < MAX_NEWS,
         .log = session->log,
     };
     if (params.options.transport == TYTO_TRANSPORT_AUTO)

@@ -45,6 +45,7 @@ static void free_source(struct tyto_source *source)
     if (source->tap)
         source->tap->unref(source->tap);
     pthread_mutex_destroy(&source->note_lock);
+    free(source->table);
     free(source->uri);
     free(source);
 }
@@ -59,6 +60,7 @@ static enum tyto_err init_source(struct tyto_source *source,
     source->log = params->log;
     source->base_ns = params->base_ns;
     source->reconnects = params->reconnects;
+    source->takes_news = params->takes_news;
     source->tap = params->tap;
     if (source->tap)
         source->tap->ref(source->tap);
@@ -237,6 +239,11 @@ bool tyto_source_redirect(struct tyto_source *source, char *ret_uri, uint32_t ur
     /* A camera may send us to a camera, and to nothing else. */
     return ret_uri[0] != '\0' && tyto_uri_kind_of(ret_uri, &kind, NULL) == TYTO_OK &&
            kind == source->kind;
+}
+
+bool tyto_source_has_news(const struct tyto_source *source)
+{
+    return source->has_news;
 }
 
 bool tyto_source_refuses_transport(const struct tyto_source *source)

@@ -12,6 +12,7 @@
 
 #include "pipeline/source/internal.h"
 #include "pipeline/source/mp4_turn.h"
+#include "pipeline/source/ts_table.h"
 
 void tyto_source_set_if_has(GstElement *element, const char *property, const char *value)
 {
@@ -103,6 +104,36 @@ static enum tyto_err link_to_parser(struct tyto_source *source, GstElement *elem
     return gst_element_link(element, parser) ? TYTO_OK : TYTO_ERR_INTERNAL;
 }
 
+static GstPadProbeReturn on_file_bytes(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    const struct tyto_source *source = user;
+    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+    GstMapInfo map;
+    (void)pad;
+    if (!buffer || !GST_BUFFER_OFFSET_IS_VALID(buffer) || !gst_buffer_is_writable(buffer) ||
+        !gst_buffer_map(buffer, &map, GST_MAP_READWRITE))
+        return GST_PAD_PROBE_OK;
+    tyto_ts_table_exchange(source->table, GST_BUFFER_OFFSET(buffer), map.data, map.size);
+    gst_buffer_unmap(buffer, &map);
+    return GST_PAD_PROBE_OK;
+}
+
+/* An MPEG-TS file that names a stream later than at its begin shall name it from there on. */
+static void exchange_tables(struct tyto_source *source, GstElement *element, const char *path)
+{
+    struct tyto_ts_table table;
+    if (!tyto_ts_table_find(path, &table))
+        return;
+    source->table = malloc(sizeof(table));
+    if (!source->table)
+        return;
+    *source->table = table;
+    GstPad *pad = gst_element_get_static_pad(element, "src");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_PULL, on_file_bytes,
+                      source, NULL);
+    gst_object_unref(pad);
+}
+
 static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *ret_fault)
 {
     char *path = NULL;
@@ -134,6 +165,7 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
         GstElement *element = tyto_source_make(source, "filesrc");
         if (element) {
             g_object_set(element, "location", path, NULL);
+            exchange_tables(source, element, path);
             err = link_to_parser(source, element);
         } else {
             err = TYTO_ERR_UNSUPPORTED;

@@ -150,6 +150,20 @@ static bool settled_without_streams(const struct tyto_source *source)
     return tyto_source_get_streams(source, &audio, &video) && !audio && !video;
 }
 
+static enum tyto_err end_of(const struct tyto_source *source, char *text, uint32_t text_bytes)
+{
+    bool lacks = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
+        lacks |= source->heard_of[i] && !atomic_load(&source->streams[i].linked);
+    if (!source->is_in_part || !lacks)
+        return TYTO_ERR_CLOSED;
+    snprintf(
+        text, text_bytes,
+        "read in part: a stream that it names later than at its begin was left out; convert it, "
+        "as with ffmpeg -i IN -c copy OUT.mp4");
+    return TYTO_ERR_FORMAT;
+}
+
 /* No message has come: what else there is to see. */
 static enum tyto_err look_around(struct tyto_source *source, char *text, uint32_t text_bytes)
 {
@@ -167,10 +181,58 @@ static enum tyto_err look_around(struct tyto_source *source, char *text, uint32_
         return TYTO_ERR_FORMAT;
     }
     if (!settled_without_streams(source))
-        return all_ended(source) ? TYTO_ERR_CLOSED : TYTO_ERR_TIMEOUT;
+        return all_ended(source) ? end_of(source, text, text_bytes) : TYTO_ERR_TIMEOUT;
     snprintf(text, text_bytes, "nothing to see or hear in it%s%s", source->note[0] ? ": " : "",
              source->note);
     return TYTO_ERR_UNSUPPORTED;
+}
+
+/* Of a list of the container's streams: whether it names a kind that the lists before did not. */
+static bool is_news(struct tyto_source *source, GstMessage *message, char *text,
+                    uint32_t text_bytes)
+{
+    static const GstStreamType types[TYTO_NUM_STREAMS] = {
+        [TYTO_STREAM_AUDIO] = GST_STREAM_TYPE_AUDIO,
+        [TYTO_STREAM_VIDEO] = GST_STREAM_TYPE_VIDEO,
+    };
+    const bool wanted[TYTO_NUM_STREAMS] = {
+        [TYTO_STREAM_AUDIO] = !source->options.no_audio,
+        [TYTO_STREAM_VIDEO] = !source->options.no_video,
+    };
+    GstStreamCollection *collection = NULL;
+    bool is_new = false;
+    gst_message_parse_stream_collection(message, &collection);
+    for (guint i = 0; i < gst_stream_collection_get_size(collection); i++) {
+        GstStream *stream = gst_stream_collection_get_stream(collection, i);
+        for (int k = 0; k < TYTO_NUM_STREAMS; k++) {
+            if (!(gst_stream_get_stream_type(stream) & types[k]) || source->heard_of[k])
+                continue;
+            source->heard_of[k] = true;
+            if (source->has_heard && wanted[k] && !is_new)
+                snprintf(text, text_bytes, "%s has come later: connecting again to get it",
+                         k == TYTO_STREAM_AUDIO ? "sound" : "picture");
+            is_new |= source->has_heard && wanted[k];
+        }
+    }
+    source->has_heard = true;
+    gst_object_unref(collection);
+    return is_new;
+}
+
+/* A camera may connect again for it. A file's tables have been exchanged before; where they could
+ * not be, it is read in part, and that is an error at its end. */
+static enum tyto_err take_news(struct tyto_source *source, GstMessage *message, char *text,
+                               uint32_t text_bytes)
+{
+    char news[TYTO_SOURCE_NOTE_MAX];
+    if (!is_news(source, message, news, sizeof(news)) || source->kind == TYTO_URI_RTSP)
+        return TYTO_ERR_TIMEOUT;
+    source->is_in_part = source->is_file;
+    if (source->is_file || !source->takes_news)
+        return TYTO_ERR_TIMEOUT;
+    snprintf(text, text_bytes, "%s", news);
+    source->has_news = true;
+    return TYTO_ERR_IO;
 }
 
 enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
@@ -178,14 +240,18 @@ enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char 
 {
     GstBus *bus = gst_element_get_bus(source->pipeline);
     const GstClockTime wait_ns = (GstClockTime)timeout_ms * GST_MSECOND;
-    GstMessage *message =
-        gst_bus_timed_pop_filtered(bus, wait_ns, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+    GstMessage *message = gst_bus_timed_pop_filtered(
+        bus, wait_ns, GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_STREAM_COLLECTION);
     gst_object_unref(bus);
     if (!message)
         return look_around(source, text, text_bytes);
-    enum tyto_err err = TYTO_ERR_CLOSED;
+    enum tyto_err err = TYTO_ERR_INTERNAL;
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
         err = explain(source, message, text, text_bytes);
+    else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS)
+        err = end_of(source, text, text_bytes);
+    else
+        err = take_news(source, message, text, text_bytes);
     gst_message_unref(message);
     return err;
 }

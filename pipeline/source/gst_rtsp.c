@@ -10,8 +10,8 @@
 #include <gst/sdp/gstsdpmessage.h>
 
 #include "base/clock.h"
-#include "pipeline/source/sdp.h"
 #include "pipeline/source/internal.h"
+#include "pipeline/source/sdp.h"
 
 enum { TCP_TIMEOUT_US = 10 * 1000 * 1000, HOLD_US = 10 * 1000 };
 

@@ -17,6 +17,8 @@ struct _GstMiniObject;
 struct _GstPad;
 struct _GstCaps;
 
+struct tyto_ts_table;
+
 enum tyto_uri_kind {
     TYTO_URI_FILE,
     TYTO_URI_RTSP,
@@ -56,6 +58,7 @@ struct tyto_source {
     struct tyto_tap *tap; /* NULL: none */
     int64_t base_ns;
     const struct tyto_log *log;
+    struct tyto_ts_table *table;  /* owned: what is put into an MPEG-TS file; NULL: nothing */
     struct _GstElement *pipeline; /* owned */
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
     atomic_bool stopping;
@@ -64,12 +67,16 @@ struct tyto_source {
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
     _Atomic uint64_t last_step_ns;
     atomic_bool waits_for_key;
-    atomic_bool busy;         /* rtspsrc is opening, closing... */
-    atomic_uint num_connects; /* of rtspsrc's own: it may have one */
+    bool heard_of[TYTO_NUM_STREAMS]; /* the container has named such a stream; of tyto_source_wait()
+                                      */
+    bool has_heard;                  /* of any; likewise */
+    atomic_bool busy;                /* rtspsrc is opening, closing... */
+    atomic_uint num_connects;        /* of rtspsrc's own: it may have one */
     atomic_bool redirected;
-    bool has_failed, refuses_transport; /* of tyto_source_wait() */
-    uint32_t num_idle;                  /* waits in a row in which nothing ran; likewise */
-    pthread_mutex_t note_lock;          /* guards note and redirect */
+    bool takes_news;
+    bool has_failed, refuses_transport, has_news, is_in_part; /* of tyto_source_wait() */
+    uint32_t num_idle;         /* waits in a row in which nothing ran; likewise */
+    pthread_mutex_t note_lock; /* guards note and redirect */
     char note[TYTO_SOURCE_NOTE_MAX];
     char redirect[TYTO_URI_MAX]; /* where rtspsrc would have connected to after its first time */
 };

@@ -47,6 +47,8 @@ struct tyto_source_params {
     struct tyto_tap *tap;      /* also gets what is coded; NULL: none. The source refers to it */
     int64_t base_ns;           /* added to the times that the tap gets */
     bool reconnects; /* RTSP: where the camera closes its connection after an answer, once more */
+    bool takes_news; /* live: ends when the container names a kind of stream that it did not before
+                      */
     const struct tyto_log *log;
 };
 
@@ -112,6 +114,8 @@ uint64_t tyto_source_last_step_ns(const struct tyto_source *source);
 bool tyto_source_waits_for_key(const struct tyto_source *source);
 /* After an error: where the camera wants us to go instead, copied. False: nowhere. */
 bool tyto_source_redirect(struct tyto_source *source, char *ret_uri, uint32_t uri_bytes);
+/* After an error: it was for a stream that came later. */
+bool tyto_source_has_news(const struct tyto_source *source);
 /* After an error: RTSP's streams could not be had by this transport. */
 bool tyto_source_refuses_transport(const struct tyto_source *source);
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);

@@ -276,6 +276,36 @@ static void a_name_may_have_anything_in_it(void **state)
     }
 }
 
+/* Its programme's table names the sound from the fourth second on. */
+static void sound_that_is_named_later_is_heard_from_there_on(void **state)
+{
+    (void)state;
+    rig_make("first.ts", VIDEO(40, 10) " ! mpegtsmux");
+    rig_make("then.ts", VIDEO(60, 10) " ! mpegtsmux name=m " AUDIO(600, "") " ! m. m.");
+    FILE *file = fopen(rig_path("later.ts"), "wb");
+    assert_non_null(file);
+    static const char *const parts[] = {"first.ts", "then.ts"};
+    for (size_t i = 0; i < 2; i++) {
+        FILE *part = fopen(rig_path(parts[i]), "rb");
+        assert_non_null(part);
+        for (int byte; (byte = fgetc(part)) != EOF;)
+            fputc(byte, file);
+        fclose(part);
+    }
+    fclose(file);
+    struct rig rig;
+    run_whole(&rig, "later.ts");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+    assert_true(rig_state(&rig)->has_audio && rig_state(&rig)->has_video);
+    uint32_t num_heard = 0, num_seen = 0;
+    for (uint32_t i = 0; i < rig.num_segments; i++) {
+        num_heard += rig.segments[i].has_audio;
+        num_seen += rig.segments[i].has_video;
+    }
+    assert_in_range(num_heard, 5, 7);
+    assert_in_range(num_seen, 9, 11);
+}
+
 static bool has_one(const struct rig *rig)
 {
     return rig->num_segments >= 1;
@@ -317,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_moving_gif_is_refused_at_once_with_what_to_do),
         cmocka_unit_test(what_is_no_regular_file_is_not_opened),
         cmocka_unit_test(a_name_may_have_anything_in_it),
+        cmocka_unit_test(sound_that_is_named_later_is_heard_from_there_on),
         cmocka_unit_test(a_file_can_be_left_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, remove_media);
