@@ -7,8 +7,10 @@ connection, since the server began.
   odd_camera.py redirect URI  sends every request on to URI ("self": to itself)
   odd_camera.py status CODE   answers every request with CODE
   odd_camera.py close N       closes the connection after N answers
+  odd_camera.py later A.ts:B.ts   HTTP: gives A and then B to the first that comes, B to others
 """
 import ctypes
+import itertools
 import re
 import signal
 import socket
@@ -61,9 +63,23 @@ def serve(client, port):
                 return
 
 
-def quietly(client, port):
+def give(client, num_before):
+    names = ARGUMENT.split(":")
+    with client:
+        client.recv(4096)
+        client.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
+        for name in names if num_before == 0 else names[1:]:
+            with open(name, "rb") as file:
+                client.sendall(file.read())
+        time.sleep(3600)
+
+
+def quietly(client, port, num_before):
     try:
-        serve(client, port)
+        if MODE == "later":
+            give(client, num_before)
+        else:
+            serve(client, port)
     except OSError:
         pass
 
@@ -73,10 +89,10 @@ def main():
     server = socket.create_server(("127.0.0.1", 0), backlog=64)
     port = server.getsockname()[1]
     print("ready", port, flush=True)
-    while True:
+    for num_before in itertools.count():
         client, _ = server.accept()
         print("+%.3f" % (time.monotonic() - BEGIN), flush=True)
-        threading.Thread(target=quietly, args=(client, port), daemon=True).start()
+        threading.Thread(target=quietly, args=(client, port, num_before), daemon=True).start()
 
 
 if __name__ == "__main__":

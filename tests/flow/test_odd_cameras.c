@@ -17,6 +17,14 @@
 
 #define S 1000000000ll
 
+#define PICTURE(frames)                                                                            \
+    "videotestsrc num-buffers=" #frames " pattern=ball ! "                                         \
+    "video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! x264enc "                       \
+    "speed-preset=ultrafast tune=zerolatency key-int-max=10 option-string=scenecut=0 ! h264parse"
+#define SOUND(buffers)                                                                             \
+    "audiotestsrc samplesperbuffer=441 num-buffers=" #buffers " ! "                                \
+    "audio/x-raw,rate=44100,channels=1 ! avenc_aac ! aacparse"
+
 static const char *camera_program, *odd_program;
 static const char *wanted_text;
 
@@ -214,15 +222,34 @@ static void what_a_camera_answers_is_told_in_words(void **state)
     }
 }
 
+static bool is_heard(const struct rig *rig)
+{
+    return rig->num_over >= 1 && rig->num_segments > 0 &&
+           rig->segments[rig->num_segments - 1].has_audio;
+}
+
+static void sound_that_a_camera_names_later_is_connected_to_again(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char names[512], uri[64];
+    rig_make("first.ts", PICTURE(100) " ! mpegtsmux");
+    rig_make("then.ts", PICTURE(100) " ! mpegtsmux name=m " SOUND(1000) " ! m. m.");
+    snprintf(names, sizeof(names), "%s:%s", rig_path("first.ts"), rig_path("then.ts"));
+    struct rig_server server = start_odd("later", names);
+    snprintf(uri, sizeof(uri), "http://127.0.0.1:%d/live.ts", server.port);
+    open_uri(&rig, uri, TYTO_TRANSPORT_AUTO);
+    wanted_text = "sound has come later";
+    assert_true(rig_run(&rig, 30, has_told));
+    assert_true(rig_run(&rig, 30, is_heard));
+    rig_close(&rig);
+    rig_stop_server(&server, SIGKILL);
+}
+
 static int make_media(void **state)
 {
     (void)state;
-    rig_make("camera.mp4", "videotestsrc num-buffers=600 pattern=ball ! "
-                           "video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! "
-                           "x264enc speed-preset=ultrafast tune=zerolatency key-int-max=10 "
-                           "option-string=scenecut=0 ! h264parse ! mp4mux name=m "
-                           "audiotestsrc samplesperbuffer=441 num-buffers=6000 ! "
-                           "audio/x-raw,rate=44100,channels=1 ! avenc_aac ! aacparse ! m. m.");
+    rig_make("camera.mp4", PICTURE(600) " ! mp4mux name=m " SOUND(6000) " ! m. m.");
     return 0;
 }
 
@@ -245,6 +272,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_camera_that_refuses_tcp_is_watched_by_udp),
         cmocka_unit_test(a_camera_that_refuses_the_transport_that_was_set_says_what_to_set),
         cmocka_unit_test(what_a_camera_answers_is_told_in_words),
+        cmocka_unit_test(sound_that_a_camera_names_later_is_connected_to_again),
     };
     if (argc != 3) {
         fprintf(stderr, "usage: test_odd_cameras RTSP_CAMERA_PROGRAM ODD_CAMERA_PROGRAM\n");
