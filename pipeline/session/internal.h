@@ -28,6 +28,7 @@ struct tyto_session {
     enum link_state link;
     struct tyto_source *source; /* the keeper's; the inference thread's while UP or DRAINING */
     int64_t base_ns;            /* of this source */
+    int64_t end_ns;             /* of the last segment that was given out, of any connection */
     enum tyto_event_reason over_reason;
     bool stop, keeper_done;
     uint64_t stop_ns;

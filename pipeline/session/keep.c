@@ -117,14 +117,16 @@ static uint64_t next_wait_ns(const struct keeper *keeper)
 /* --- a connection ------------------------------------------------------------------------------
  */
 
-/* The media clock goes on over reconnects, in whole hops. */
+/* The media clock goes on over reconnects, in whole hops, and never back: a camera's own may have
+ * run ahead. */
 static int64_t next_base_ns(struct tyto_session *session)
 {
-    const int64_t age_ns = (int64_t)(tyto_clock_mono_ns() - session->created_ns);
+    int64_t ns = (int64_t)(tyto_clock_mono_ns() - session->created_ns);
     pthread_mutex_lock(&session->lock);
     const bool first = session->num_connects == 0;
+    ns = session->end_ns > ns ? session->end_ns : ns;
     pthread_mutex_unlock(&session->lock);
-    return first ? 0 : (age_ns / session->hop_ns + 1) * session->hop_ns;
+    return first ? 0 : (ns / session->hop_ns + 1) * session->hop_ns;
 }
 
 static void hand_over(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
