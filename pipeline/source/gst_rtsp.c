@@ -134,6 +134,9 @@ enum tyto_err tyto_source_build_rtsp(struct tyto_source *source)
     GstElement *element = tyto_source_make(source, "rtspsrc");
     if (!element)
         return TYTO_ERR_UNSUPPORTED;
+    if (!tyto_source_limits_bodies())
+        tyto_log_write(source->log, TYTO_LOG_DEBUG, "pipeline",
+                       "the length of what RTSP cameras answer is not bounded in this program");
     const char *protocols = source->options.transport == TYTO_TRANSPORT_UDP ? "udp" : "tcp";
     const guint latency_ms =
         source->options.latency_ms ? source->options.latency_ms : TYTO_SOURCE_DEFAULT_LATENCY_MS;

@@ -87,6 +87,9 @@ enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *r
 /* gst_rtsp.c: adds rtspsrc for source->uri. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_source_build_rtsp(struct tyto_source *source);
+/* gst_rtsp_limit.c: whether bodies of RTSP answers are bounded, as they are in a program whose
+ * functions the dynamic linker prefers. */
+bool tyto_source_limits_bodies(void);
 /* gst_build.c: a parsebin whose pads are attached, in the pipeline; NULL with the note set. */
 struct _GstElement *tyto_source_add_parser(struct tyto_source *source);
 /* gst_build.c: sets a property of an element that has it in some versions only. */

@@ -6,6 +6,7 @@ connection, since the server began.
   odd_camera.py many N        describes N streams and answers nothing after that
   odd_camera.py redirect URI  sends every request on to URI ("self": to itself)
   odd_camera.py status CODE   answers every request with CODE
+  odd_camera.py body N        describes itself in N bytes, which it sends
   odd_camera.py close N       closes the connection after N answers
   odd_camera.py later A.ts:B.ts   HTTP: gives A and then B to the first that comes, B to others
 """
@@ -57,6 +58,11 @@ def serve(client, port):
             reply = answer(request.split(b" ", 1)[0], cseq, port)
             if reply is None:
                 time.sleep(3600)
+            if MODE == "body" and b"application/sdp" in reply:
+                head = b"CSeq: %s\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n"
+                client.sendall(b"RTSP/1.0 200 OK\r\n" + head % (cseq, int(ARGUMENT)))
+                for _ in range(int(ARGUMENT) // 65536):
+                    client.sendall(bytes(65536))
             client.sendall(reply)
             num += 1
             if MODE == "close" and num == int(ARGUMENT):

@@ -102,6 +102,32 @@ static void a_description_of_many_streams_is_refused_with_their_number(void **st
     rig_stop_server(&server, SIGKILL);
 }
 
+static uint64_t resident_bytes(void)
+{
+    char text[128] = "";
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof(text), file));
+    fclose(file);
+    char *end;
+    (void)strtoull(text, &end, 10);
+    return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void a_description_of_a_gigabyte_is_not_read(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_server server = start_odd("body", "1000000000");
+    const uint64_t before = resident_bytes();
+    open_server(&rig, &server, TYTO_TRANSPORT_AUTO);
+    wanted_text = "next try";
+    assert_true(rig_run(&rig, 30, has_told));
+    assert_true(resident_bytes() < before + (64u << 20));
+    rig_close(&rig);
+    rig_stop_server(&server, SIGKILL);
+}
+
 /* rtspsrc alone would connect some dozen times at once. */
 static void a_camera_that_redirects_to_itself_is_connected_to_at_our_own_pace(void **state)
 {
@@ -264,6 +290,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_description_of_many_streams_is_refused_with_their_number),
+        cmocka_unit_test(a_description_of_a_gigabyte_is_not_read),
         cmocka_unit_test(a_camera_that_redirects_to_itself_is_connected_to_at_our_own_pace),
         cmocka_unit_test(a_camera_that_redirects_to_a_good_one_is_watched_there),
         cmocka_unit_test(a_camera_may_send_us_to_a_camera_only),
