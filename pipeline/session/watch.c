@@ -69,12 +69,13 @@ enum tyto_watch_verdict tyto_watch_judge(struct tyto_watch *watch,
                                          bool ret_missing[TYTO_NUM_STREAMS], char *text,
                                          uint32_t text_bytes)
 {
-    uint64_t least_ns = UINT64_MAX, most_ns = 0;
+    uint64_t least_ns = UINT64_MAX, most_ns = 0; /* most: of those worth another connection */
     bool any = false, is_whole = true;
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         const bool came = sight->last_data_ns[i] != 0;
         ret_missing[i] = false;
         any |= came;
+        watch->ever_came[i] |= came;
         if (!came && !sight->expects[i])
             continue;
         const uint64_t ns = silence_ns(watch, sight, i);
@@ -83,7 +84,8 @@ enum tyto_watch_verdict tyto_watch_judge(struct tyto_watch *watch,
         ret_missing[i] = ns > limit_ns;
         is_whole &= came && ns < watch->stall_ns;
         least_ns = ns < least_ns ? ns : least_ns;
-        most_ns = longer(most_ns, ret_missing[i] ? ns : 0);
+        if (ret_missing[i] && (watch->ever_came[i] || watch->num_half == 0))
+            most_ns = longer(most_ns, ns);
     }
     if (!any) {
         if (sight->now_ns - watch->begin_ns <= longer(watch->stall_ns, CONNECT_NS))

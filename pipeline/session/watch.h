@@ -13,6 +13,7 @@
 struct tyto_watch {
     uint64_t stall_ns;
     uint32_t num_half; /* connections in a row that were given up for one stream */
+    bool ever_came[TYTO_NUM_STREAMS];
     uint64_t begin_ns; /* of this connection */
     uint64_t whole_ns; /* since when all its streams give data; 0: they do not */
 };
@@ -36,7 +37,8 @@ void tyto_watch_init(struct tyto_watch *watch, uint64_t stall_ns);
 /* A connection begins. */
 void tyto_watch_begin(struct tyto_watch *watch, uint64_t now_ns);
 /* A camera whose one stream does not come back is called on ever more rarely (stall_ns, twice that,
- * ... 10 minutes): what the other gives is of use meanwhile. */
+ * ... 10 minutes): what the other gives is of use meanwhile. For one that has never come it is
+ * called on once more and then left alone: many describe a microphone that is switched off. */
 enum tyto_watch_verdict tyto_watch_judge(struct tyto_watch *watch,
                                          const struct tyto_watch_sight *sight,
                                          bool ret_missing[TYTO_NUM_STREAMS], char *text,

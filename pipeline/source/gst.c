@@ -211,8 +211,9 @@ bool tyto_source_get_streams(const struct tyto_source *source, bool *ret_audio, 
 
 bool tyto_source_expects(const struct tyto_source *source, enum tyto_stream stream)
 {
-    return atomic_load(&source->streams[stream].linked) ||
-           (source->kind == TYTO_URI_RTSP && atomic_load(&source->streams[stream].claimed));
+    const struct tyto_source_stream *at = &source->streams[stream];
+    return atomic_load(&at->linked) || (source->kind == TYTO_URI_RTSP &&
+                                        atomic_load(&at->claimed) && !atomic_load(&at->unusable));
 }
 
 uint64_t tyto_source_last_data_ns(const struct tyto_source *source, enum tyto_stream stream)

@@ -65,6 +65,12 @@ static void on_unknown_type(GstElement *parser, GstPad *pad, GstCaps *caps, gpoi
              "nothing installed that reads %s: convert it, as with ffmpeg -i IN OUT.mp4",
              gst_structure_get_name(structure));
     tyto_source_set_note(source, text);
+    const char *name = gst_structure_get_name(structure);
+    const char *media = gst_structure_get_string(structure, "media"); /* of RTP */
+    if (g_str_has_prefix(name, "audio/") || g_strcmp0(media, "audio") == 0)
+        atomic_store(&source->streams[TYTO_STREAM_AUDIO].unusable, true);
+    if (g_str_has_prefix(name, "video/") || g_strcmp0(media, "video") == 0)
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].unusable, true);
 }
 
 /* avdemux_gif does not notice the end of its file and never comes back from it. */

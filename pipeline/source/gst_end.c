@@ -116,6 +116,24 @@ static const char *words_of(const struct tyto_source *source, const GError *erro
     return words ? words : error->message;
 }
 
+/* The parser of a stream that is of no use says so in an error of its own; the other one goes on.
+ */
+static bool is_of_unusable(const struct tyto_source *source, GstMessage *message)
+{
+    bool any_usable = false, any_unusable = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        const bool claimed = atomic_load(&source->streams[i].claimed);
+        const bool unusable = atomic_load(&source->streams[i].unusable);
+        any_usable |= claimed && !unusable;
+        any_unusable |= claimed && unusable;
+    }
+    GstObject *from = GST_MESSAGE_SRC(message);
+    GstElementFactory *factory =
+        GST_IS_ELEMENT(from) ? gst_element_get_factory(GST_ELEMENT(from)) : NULL;
+    return source->kind == TYTO_URI_RTSP && any_usable && any_unusable && factory &&
+           strcmp(GST_OBJECT_NAME(factory), "parsebin") == 0;
+}
+
 static enum tyto_err explain(struct tyto_source *source, GstMessage *message, char *text,
                              uint32_t text_bytes)
 {
@@ -246,7 +264,9 @@ enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char 
     if (!message)
         return look_around(source, text, text_bytes);
     enum tyto_err err = TYTO_ERR_INTERNAL;
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR && is_of_unusable(source, message))
+        err = TYTO_ERR_TIMEOUT;
+    else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
         err = explain(source, message, text, text_bytes);
     else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS)
         err = end_of(source, text, text_bytes);

@@ -323,6 +323,18 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
     return install(source, pad, &chain);
 }
 
+/* rtspsrc gives up when no stream of it is linked, as it is the case while another one still comes:
+ * what is of no use goes nowhere, but it goes. */
+static void swallow(struct tyto_source *source, GstPad *pad)
+{
+    struct chain chain = {.num = 0};
+    GstElement *sink = append(&chain, tyto_source_make(source, "fakesink"));
+    if (!sink)
+        return;
+    g_object_set(sink, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, NULL);
+    (void)install(source, pad, &chain);
+}
+
 void tyto_source_attach(struct tyto_source *source, GstPad *pad, const GstCaps *caps)
 {
     if (gst_caps_get_size(caps) == 0 || gst_caps_is_any(caps))
@@ -341,6 +353,8 @@ void tyto_source_attach(struct tyto_source *source, GstPad *pad, const GstCaps *
     /* RTSP claims at SETUP; then the one pad that comes is it. */
     if (source->kind != TYTO_URI_RTSP && atomic_exchange(&stream->claimed, true))
         return;
-    if (attach_chain(stream, pad, caps))
-        atomic_store(&stream->linked, true);
+    const bool is_linked = attach_chain(stream, pad, caps);
+    atomic_store(is_linked ? &stream->linked : &stream->unusable, true);
+    if (!is_linked && source->kind == TYTO_URI_RTSP)
+        swallow(source, pad);
 }

@@ -36,6 +36,7 @@ struct tyto_source_stream {
     struct tyto_ring *ring; /* of struct tyto_source_item; owned */
     atomic_bool claimed;    /* a pad of this kind was taken */
     atomic_bool linked;     /* and can be decoded */
+    atomic_bool unusable;   /* or cannot */
     atomic_bool ended;      /* END was pushed */
     bool end_popped;        /* the popper's */
     _Atomic int64_t pos_ns;

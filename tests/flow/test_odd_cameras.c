@@ -12,7 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <gst/gst.h>
+
 #include "base/clock.h"
+#include "pipeline/source/source.h"
 #include "tests/flow/rig.h"
 
 #define S 1000000000ll
@@ -208,6 +211,56 @@ static void sound_that_stops_while_the_picture_goes_on_is_told(void **state)
     a_stream_that_stops_is_told_and_called_for_again("audio", "no sound for");
 }
 
+static const char *const aac_decoders[] = {"avdec_aac", "avdec_aac_fixed", "avdec_aac_latm", "faad",
+                                           "fdkaacdec"};
+enum { NUM_AAC_DECODERS = 5 };
+
+/* Gives the ranks that they had. */
+static void rank_decoders(guint ranks[NUM_AAC_DECODERS])
+{
+    for (int i = 0; i < NUM_AAC_DECODERS; i++) {
+        GstPluginFeature *feature =
+            gst_registry_lookup_feature(gst_registry_get(), aac_decoders[i]);
+        if (!feature)
+            continue;
+        const guint before = gst_plugin_feature_get_rank(feature);
+        gst_plugin_feature_set_rank(feature, ranks[i]);
+        ranks[i] = before;
+        gst_object_unref(feature);
+    }
+}
+
+/* What cannot be decoded is not missed: else such a camera would be connected to again and again.
+ */
+static void a_stream_without_decoder_is_not_waited_for(void **state)
+{
+    (void)state;
+    guint ranks[NUM_AAC_DECODERS] = {GST_RANK_NONE};
+    struct rig_server server = start_camera(NULL, NULL);
+    char uri[64], text[160];
+    snprintf(uri, sizeof(uri), "rtsp://127.0.0.1:%d/camera", server.port);
+    const struct tyto_source_params params = {.uri = uri, .hop_ns = S, .length_ns = S};
+    struct tyto_source *source = NULL;
+    rank_decoders(ranks);
+    assert_int_equal(tyto_source_create(&params, &source, NULL), TYTO_OK);
+    for (int i = 0; i < 300 && !(tyto_source_last_data_ns(source, TYTO_STREAM_VIDEO) != 0 &&
+                                 tyto_source_note(source)[0]);
+         i++)
+        if (tyto_source_wait(source, 100, text, sizeof(text)) != TYTO_ERR_TIMEOUT)
+            fail_msg("%s", text);
+    assert_non_null(strstr(tyto_source_note(source), "audio/mpeg"));
+    for (int i = 0; i < 20; i++) { /* and the picture goes on */
+        if (tyto_source_wait(source, 100, text, sizeof(text)) != TYTO_ERR_TIMEOUT)
+            fail_msg("%s", text);
+    }
+    assert_true(tyto_clock_mono_ns() - tyto_source_last_data_ns(source, TYTO_STREAM_VIDEO) < S);
+    assert_true(tyto_source_expects(source, TYTO_STREAM_VIDEO));
+    assert_false(tyto_source_expects(source, TYTO_STREAM_AUDIO));
+    assert_true(tyto_source_destroy(&source, 5 * S));
+    rank_decoders(ranks);
+    rig_stop_server(&server, SIGKILL);
+}
+
 static void a_camera_that_refuses_tcp_is_watched_by_udp(void **state)
 {
     (void)state;
@@ -296,6 +349,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_camera_may_send_us_to_a_camera_only),
         cmocka_unit_test(a_picture_that_stops_while_sound_goes_on_is_told),
         cmocka_unit_test(sound_that_stops_while_the_picture_goes_on_is_told),
+        cmocka_unit_test(a_stream_without_decoder_is_not_waited_for),
         cmocka_unit_test(a_camera_that_refuses_tcp_is_watched_by_udp),
         cmocka_unit_test(a_camera_that_refuses_the_transport_that_was_set_says_what_to_set),
         cmocka_unit_test(what_a_camera_answers_is_told_in_words),

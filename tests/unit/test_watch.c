@@ -85,6 +85,21 @@ static void a_stream_that_does_not_come_back_is_called_for_ever_more_rarely(void
     assert_int_equal(give_up_at(&watch, 5000, 30, 5000, missing, text), 41);
 }
 
+/* As of a camera that describes a microphone that is switched off. */
+static void a_stream_that_never_came_is_told_and_called_for_once(void **state)
+{
+    (void)state;
+    struct tyto_watch watch;
+    bool missing[TYTO_NUM_STREAMS];
+    char text[128];
+    tyto_watch_init(&watch, 10 * TYTO_NS_PER_S);
+    assert_int_equal(give_up_at(&watch, -1, 5000, 5000, missing, text), 21);
+    assert_int_equal(give_up_at(&watch, -1, 5000, 5000, missing, text), 5000);
+    assert_true(missing[TYTO_STREAM_AUDIO] && !missing[TYTO_STREAM_VIDEO]);
+    assert_int_equal(give_up_at(&watch, 30, 5000, 5000, missing, text), 41); /* it did come */
+    assert_int_equal(give_up_at(&watch, -1, 5000, 5000, missing, text), 21);
+}
+
 static void a_connection_without_data_is_given_up_after_20_s(void **state)
 {
     (void)state;
@@ -204,6 +219,7 @@ int main(void)
         cmocka_unit_test(data_of_both_streams_are_never_given_up),
         cmocka_unit_test(either_stream_that_stops_is_told_and_given_up_after_stall_s),
         cmocka_unit_test(a_stream_that_does_not_come_back_is_called_for_ever_more_rarely),
+        cmocka_unit_test(a_stream_that_never_came_is_told_and_called_for_once),
         cmocka_unit_test(a_connection_without_data_is_given_up_after_20_s),
         cmocka_unit_test(a_camera_that_agrees_with_this_machine_is_followed),
         cmocka_unit_test(a_camera_that_is_years_off_is_told_and_not_followed),
