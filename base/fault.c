@@ -37,4 +37,5 @@ void tyto_fault_print(const struct tyto_fault *fault, char *buf, size_t buf_byte
     else if (fault->file[0])
         snprintf(where, sizeof(where), "%s: ", fault->file);
     snprintf(buf, buf_bytes, "%s%s%s%s", where, fault->key, fault->key[0] ? ": " : "", fault->text);
+    tyto_text_make_printable(buf);
 }

@@ -24,7 +24,7 @@ enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, co
     TYTO_PRINTF(6, 7);
 
 /* Writes "file:line: key: text" (parts that are empty left out) to buf, always
- * terminated. */
+ * terminated, without control characters. */
 void tyto_fault_print(const struct tyto_fault *fault, char *buf, size_t buf_bytes);
 
 #endif

@@ -113,14 +113,14 @@ char *tyto_text_trim(char *text)
     return text;
 }
 
-bool tyto_text_csv_field(char *text, char **ret_field, char **ret_next)
+bool tyto_text_table_field(char *text, char separator, char **ret_field, char **ret_next)
 {
     char *at = text + strspn(text, " ");
     if (*at != '"') {
-        char *comma = strchr(text, ',');
-        *ret_next = comma ? comma + 1 : NULL;
-        if (comma)
-            *comma = '\0';
+        char *stop = strchr(text, separator);
+        *ret_next = stop ? stop + 1 : NULL;
+        if (stop)
+            *stop = '\0';
         *ret_field = tyto_text_trim(text);
         return strchr(*ret_field, '"') == NULL;
     }
@@ -134,10 +134,15 @@ bool tyto_text_csv_field(char *text, char **ret_field, char **ret_next)
         return false;
     at++;
     at += strspn(at, " ");
-    *ret_next = *at == ',' ? at + 1 : NULL;
-    const bool is_closed = *at == ',' || *at == '\0';
+    *ret_next = *at == separator ? at + 1 : NULL;
+    const bool is_closed = *at == separator || *at == '\0';
     *put = '\0';
     return is_closed;
+}
+
+bool tyto_text_csv_field(char *text, char **ret_field, char **ret_next)
+{
+    return tyto_text_table_field(text, ',', ret_field, ret_next);
 }
 
 void tyto_text_csv_put(FILE *file, const char *text)

@@ -32,6 +32,8 @@ char *tyto_text_trim(char *text);
  * and without spaces around it; changes text. *ret_next is where the next field begins, NULL behind
  * the last. False: a quote is not closed, or stands inside a field. */
 bool tyto_text_csv_field(char *text, char **ret_field, char **ret_next);
+/* The same of a table whose fields another separator is between. */
+bool tyto_text_table_field(char *text, char separator, char **ret_field, char **ret_next);
 /* Writes text as a field of CSV, in quotes where it needs them. */
 void tyto_text_csv_put(FILE *file, const char *text);
 

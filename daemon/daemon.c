@@ -78,7 +78,8 @@ static void on_state(void *user, const struct tyto_camera_state *state)
                         state->status == TYTO_CAMERA_STATUS_FAILED;
     const bool is_live = state->status == TYTO_CAMERA_STATUS_LIVE;
     const char *status = tyto_camera_status_name(state->status);
-    const bool has_text = state->text[0] && !is_live && strcmp(state->text, status) != 0;
+    const bool has_text =
+        state->text[0] && strcmp(state->text, status) != 0 && strcmp(state->text, "connected") != 0;
     const char *streams = "";
     if (is_live && state->has_audio != state->has_video)
         streams = state->has_audio ? " (sound, no picture)" : " (picture, no sound)";

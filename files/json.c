@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static json_t *unwrap(const struct tyto_json *json)
 {
@@ -142,6 +144,20 @@ struct tyto_json *tyto_json_new_array(void)
 struct tyto_json *tyto_json_new_string(const char *text)
 {
     return wrap(json_string(text));
+}
+
+struct tyto_json *tyto_json_new_name(const char *text)
+{
+    struct tyto_json *json = tyto_json_new_string(text);
+    char *shown = json ? NULL : strdup(text);
+    for (char *at = shown; at && *at; at++) {
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    }
+    if (shown)
+        json = tyto_json_new_string(shown);
+    free(shown);
+    return json;
 }
 
 struct tyto_json *tyto_json_new_u64(uint64_t value)

@@ -57,8 +57,11 @@ enum tyto_err tyto_json_each(const struct tyto_json *object, tyto_json_visit vis
 struct tyto_json *tyto_json_new_object(void);
 struct tyto_json *tyto_json_new_array(void);
 struct tyto_json *tyto_json_new_string(const char *text); /* NULL when not UTF-8 */
-struct tyto_json *tyto_json_new_u64(uint64_t value);      /* NULL over INT64_MAX */
-struct tyto_json *tyto_json_new_f64(double value);        /* NULL when not finite */
+/* For names of files, which may be anything: each byte that is not ASCII becomes '?' in what is not
+ * UTF-8. */
+struct tyto_json *tyto_json_new_name(const char *text);
+struct tyto_json *tyto_json_new_u64(uint64_t value); /* NULL over INT64_MAX */
+struct tyto_json *tyto_json_new_f64(double value);   /* NULL when not finite */
 struct tyto_json *tyto_json_new_bool(bool value);
 struct tyto_json *tyto_json_new_null(void);
 bool tyto_json_set(struct tyto_json *object, const char *key, struct tyto_json *value);

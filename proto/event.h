@@ -116,7 +116,8 @@ struct tyto_event {
     uint32_t rev;
     bool has_end; /* false: still open, the end times mean nothing */
     int64_t begin_media_ns, end_media_ns;
-    int64_t begin_unix_ns, end_unix_ns; /* UTC */
+    int64_t begin_unix_ns; /* UTC as of its NEW; it stays, also when a clock is set after that */
+    int64_t end_unix_ns;   /* UTC as of its END: may be before the begin, then clocks were set */
     enum tyto_clock_quality clock_quality;
     float onset_confidence;
     float offset_confidence; /* of an END */

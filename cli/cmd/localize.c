@@ -219,7 +219,7 @@ static bool run_file(struct localize *localize, const char *file)
     if (err == TYTO_OK)
         err = tyto_engine_add_camera(localize->engine, &camera, &fault);
     if (err != TYTO_OK) {
-        fprintf(stderr, "%s: %s\n", file, fault.text);
+        fprintf(stderr, "%s: %s\n", localize->print.shown_file, fault.text);
         return false;
     }
     const uint64_t begin_ns = tyto_clock_mono_ns();

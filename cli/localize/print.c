@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/event/json.h"
 
 enum { NUM_TOP = 3 };
@@ -12,6 +13,7 @@ enum { NUM_TOP = 3 };
 void tyto_localize_begin_file(struct tyto_localize_print *print, const char *file)
 {
     print->file = file;
+    tyto_text_clean(print->shown_file, sizeof(print->shown_file), file);
     print->num_events = 0;
     print->has_head = false;
 }
@@ -42,7 +44,7 @@ static void put_head(struct tyto_localize_print *print)
     if (print->has_head)
         return;
     print->has_head = true;
-    printf("%s%s%s\n", paint(print, BOLD), print->file, paint(print, PLAIN));
+    printf("%s%s%s\n", paint(print, BOLD), print->shown_file, paint(print, PLAIN));
 }
 
 static void put_bar(const struct tyto_localize_print *print, float weight_audio)
@@ -61,7 +63,7 @@ void tyto_localize_put_event(struct tyto_localize_print *print, const struct tyt
     print->num_events++;
     if (print->is_json) {
         struct tyto_json *json = tyto_event_to_json(&copy, false);
-        tyto_json_set(json, "file", tyto_json_new_string(print->file));
+        tyto_json_set(json, "file", tyto_json_new_name(print->file));
         put_json(print, json);
         return;
     }
@@ -104,7 +106,7 @@ static void put_segment_json(struct tyto_localize_print *print,
 {
     struct tyto_json *json = tyto_json_new_object();
     tyto_json_set(json, "type", tyto_json_new_string("segment"));
-    tyto_json_set(json, "file", tyto_json_new_string(print->file));
+    tyto_json_set(json, "file", tyto_json_new_name(print->file));
     tyto_json_set(json, "begin_s", new_seconds(result->begin_ns));
     tyto_json_set(json, "end_s", new_seconds(result->end_ns));
     tyto_json_set(json, "audio", tyto_json_new_string(tyto_lack_text(result->audio_lack)));
@@ -166,14 +168,14 @@ void tyto_localize_end_file(struct tyto_localize_print *print,
                             const struct tyto_localize_file *file)
 {
     if (!file->ok)
-        fprintf(stderr, "%s: %s\n", print->file, file->text);
+        fprintf(stderr, "%s: %s\n", print->shown_file, file->text);
     if (print->is_json) {
         struct tyto_json *json = tyto_json_new_object();
         tyto_json_set(json, "type", tyto_json_new_string("file"));
-        tyto_json_set(json, "file", tyto_json_new_string(print->file));
+        tyto_json_set(json, "file", tyto_json_new_name(print->file));
         tyto_json_set(json, "ok", tyto_json_new_bool(file->ok));
         if (!file->ok)
-            tyto_json_set(json, "error", tyto_json_new_string(file->text));
+            tyto_json_set(json, "error", tyto_json_new_name(file->text));
         tyto_json_set(json, "has_audio", tyto_json_new_bool(file->has_audio));
         tyto_json_set(json, "has_video", tyto_json_new_bool(file->has_video));
         tyto_json_set(json, "num_segments", tyto_json_new_u64(file->num_segments));

@@ -14,6 +14,7 @@ struct tyto_localize_print {
     struct tyto_line_style style;
     struct tyto_engine *engine; /* for class names; borrowed */
     const char *file;           /* now; borrowed */
+    char shown_file[2048];      /* the same, for a terminal */
     bool has_head;              /* the table's head was printed */
     uint32_t num_events;        /* of this file */
     bool failed;                /* stdout does not take it any more */

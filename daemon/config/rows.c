@@ -165,7 +165,7 @@ static const struct tyto_option camera[] = {
     NUMBER("skew_s", TYTO_OPTION_TIME, skew_ns, 0.1, 30, "s",
            "how long one stream waits for the other"),
     NUMBER("stall_s", TYTO_OPTION_TIME, stall_ns, 1, 600, "s",
-           "no data for so long: connect again"),
+           "no data, or no picture or no sound, for so long: connect again"),
 };
 
 const struct tyto_option_group tyto_config_camera_group = GROUP("cameras", "Cameras", NULL, camera);

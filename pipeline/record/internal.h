@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What record.c (events, cameras) and record_write.c (the thread) share. Internal. */
+/* What record.c (events, cameras) and write.c (the thread) share. Internal. */
 #ifndef TYTO_PIPELINE_RECORD_INTERNAL_H
 #define TYTO_PIPELINE_RECORD_INTERNAL_H
 
@@ -55,6 +55,7 @@ struct tyto_record_camera {
     uint32_t epoch;
     int64_t zero_ns, last_ns;
     uint64_t num_reserved, num_used;
+    uint64_t num_pushed; /* bytes of what is coded, given to the clip */
 };
 
 struct tyto_recorder {
@@ -76,8 +77,17 @@ struct tyto_recorder {
     uint64_t retry_ns, expire_ns;
 };
 
-/* record_write.c: the thread's body. */
+/* write.c: the thread's body. */
 void *tyto_recorder_write(void *recorder);
+/* end.c, for the thread: why it does not go on for now; what is in the store. */
+void tyto_record_tell_failure(struct tyto_recorder *recorder, const struct tyto_fault *fault);
+void tyto_record_tell_counts(struct tyto_recorder *recorder);
+/* end.c, for the thread: the first plan, which is closed, is done: nothing comes of it;
+ * its recording is ended; or, as it cannot be written any more, it is kept with what is in it. */
+void tyto_record_throw_away(struct tyto_recorder *recorder, struct tyto_record_camera *camera);
+void tyto_record_finish(struct tyto_recorder *recorder, struct tyto_record_camera *camera,
+                        bool is_cut);
+void tyto_record_salvage(struct tyto_recorder *recorder, struct tyto_record_camera *camera);
 /* record.c: of last use. */
 void tyto_record_camera_unref(struct tyto_record_camera *camera);
 void tyto_recorder_free(struct tyto_recorder *recorder);

@@ -20,12 +20,23 @@
 static const char ending[] = ".mkv";
 static const char part_ending[] = ".mkv.part"; /* being written */
 
+/* By whatever clock a file's time was made, tyto was not there before. */
+#define FIRST_UNIX_NS (1577836800 * (int64_t)TYTO_NS_PER_S) /* 2020 */
+#define DAY_NS (86400 * (int64_t)TYTO_NS_PER_S)
+
 struct clip {
     char camera[TYTO_ID_MAX + 1];
-    char name[TYTO_CLIP_NAME_MAX]; /* begins with its time, so that names sort by it */
-    int64_t unix_s;
+    char name[TYTO_CLIP_NAME_MAX]; /* begins with the event's time, by the camera's clock maybe */
+    int64_t written_ns;            /* UTC; when the file was written by this machine's clock */
+    uint64_t written_mono_ns;      /* monotonic; 0: by an earlier run */
     uint64_t num_bytes;
     bool is_gone; /* deleted; its labels not yet */
+};
+
+/* Being written. */
+struct part {
+    struct part *next;
+    char path[TYTO_CLIP_PATH_MAX];
 };
 
 struct tyto_clip_store {
@@ -34,6 +45,7 @@ struct tyto_clip_store {
     int lock_fd;
     struct clip *clips; /* owned, oldest first */
     uint32_t num_clips, capacity;
+    struct part *parts; /* owned */
     uint64_t num_bytes, num_reserved;
     uint64_t num_deleted;
     uint32_t num_gone;
@@ -92,8 +104,9 @@ static void path_of(const struct tyto_clip_store *store, const char *camera, con
 
 /* --- what is there ---------------------------------------------------------------------- */
 
+/* Behind all that are there. */
 static enum tyto_err add_clip(struct tyto_clip_store *store, const char *camera, const char *name,
-                              int64_t unix_s, uint64_t num_bytes)
+                              int64_t written_ns, uint64_t num_bytes)
 {
     if (store->num_clips == store->capacity) {
         const uint32_t capacity = store->capacity ? store->capacity * 2 : 64;
@@ -103,15 +116,37 @@ static enum tyto_err add_clip(struct tyto_clip_store *store, const char *camera,
         store->clips = grown;
         store->capacity = capacity;
     }
-    uint32_t at = store->num_clips++;
-    for (; at > 0 && strcmp(store->clips[at - 1].name, name) > 0; at--)
-        store->clips[at] = store->clips[at - 1];
-    struct clip *clip = &store->clips[at];
-    *clip = (struct clip){.unix_s = unix_s, .num_bytes = num_bytes};
+    struct clip *clip = &store->clips[store->num_clips++];
+    *clip = (struct clip){.written_ns = written_ns, .num_bytes = num_bytes};
     snprintf(clip->camera, sizeof(clip->camera), "%s", camera);
     snprintf(clip->name, sizeof(clip->name), "%s", name);
     store->num_bytes += num_bytes;
     return TYTO_OK;
+}
+
+static bool is_plausible(int64_t unix_ns, int64_t now_ns)
+{
+    return unix_ns >= FIRST_UNIX_NS && unix_ns <= now_ns + DAY_NS;
+}
+
+/* When a file that is found was written: its time, unless this machine's clock was not set then;
+ * else its name's; else it counts from now on. */
+static int64_t written_ns_of(const struct stat *status, int64_t name_unix_s)
+{
+    const int64_t s_ns = (int64_t)TYTO_NS_PER_S;
+    const int64_t now_ns = (int64_t)tyto_clock_unix_ns();
+    const int64_t file_ns = (int64_t)status->st_mtim.tv_sec * s_ns + status->st_mtim.tv_nsec;
+    if (is_plausible(file_ns, now_ns))
+        return file_ns;
+    return is_plausible(name_unix_s * s_ns, now_ns) ? name_unix_s * s_ns : now_ns;
+}
+
+static int compare_written(const void *left, const void *right)
+{
+    const struct clip *a = left, *b = right;
+    if (a->written_ns != b->written_ns)
+        return a->written_ns < b->written_ns ? -1 : 1;
+    return strcmp(a->name, b->name);
 }
 
 static enum tyto_err scan_camera(struct tyto_clip_store *store, const char *camera)
@@ -129,7 +164,8 @@ static enum tyto_err scan_camera(struct tyto_clip_store *store, const char *came
         } else if (read_name(entry->d_name, ending, &unix_s, name)) {
             path_of(store, camera, name, ending, path);
             if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
-                err = add_clip(store, camera, name, unix_s, (uint64_t)status.st_size);
+                err = add_clip(store, camera, name, written_ns_of(&status, unix_s),
+                               (uint64_t)status.st_size);
         }
     }
     if (folder)
@@ -147,6 +183,8 @@ static enum tyto_err scan(struct tyto_clip_store *store)
     }
     if (folder)
         closedir(folder);
+    if (store->num_clips > 0)
+        qsort(store->clips, store->num_clips, sizeof(*store->clips), compare_written);
     return err;
 }
 
@@ -199,12 +237,26 @@ enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params
     return TYTO_OK;
 }
 
+static void drop_part(struct tyto_clip_store *store, const char *path)
+{
+    for (struct part **at = &store->parts; *at; at = &(*at)->next) {
+        struct part *part = *at;
+        if (strcmp(part->path, path) != 0)
+            continue;
+        *at = part->next;
+        free(part);
+        return;
+    }
+}
+
 void tyto_clip_store_destroy(struct tyto_clip_store **store)
 {
     if (!store || !*store)
         return;
     if ((*store)->lock_fd >= 0)
         close((*store)->lock_fd);
+    while ((*store)->parts)
+        drop_part(*store, (*store)->parts->path);
     free((*store)->clips);
     free((*store)->dir);
     free(*store);
@@ -213,18 +265,38 @@ void tyto_clip_store_destroy(struct tyto_clip_store **store)
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
+/* What was deleted, sorted. */
+struct gone {
+    char (*files)[TYTO_ID_MAX + TYTO_CLIP_NAME_MAX + sizeof(ending)];
+    uint32_t num;
+};
+
+static int compare_files(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
 static bool is_gone(void *user, const char *file)
 {
-    const struct tyto_clip_store *store = user;
-    char own[TYTO_CLIP_PATH_MAX];
+    const struct gone *gone = user;
+    return bsearch(file, gone->files, gone->num, sizeof(*gone->files), compare_files) != NULL;
+}
+
+/* Labels of recordings that are gone do no harm (`tyto label check` names them): without memory, or
+ * when the disk refuses, they stay. */
+static void remove_labels(const struct tyto_clip_store *store)
+{
+    struct gone gone = {.files = calloc(store->num_gone, sizeof(*gone.files))};
+    if (!gone.files)
+        return;
     for (uint32_t i = 0; i < store->num_clips; i++) {
-        if (!store->clips[i].is_gone)
-            continue;
-        snprintf(own, sizeof(own), "%s/%s%s", store->clips[i].camera, store->clips[i].name, ending);
-        if (strcmp(own, file) == 0)
-            return true;
+        if (store->clips[i].is_gone)
+            snprintf(gone.files[gone.num++], sizeof(*gone.files), "%s/%s%s", store->clips[i].camera,
+                     store->clips[i].name, ending);
     }
-    return false;
+    qsort(gone.files, gone.num, sizeof(*gone.files), compare_files);
+    (void)!tyto_clip_labels_remove(store->dir, is_gone, &gone);
+    free(gone.files);
 }
 
 /* Takes the labels of what was deleted out, and then forgets it. */
@@ -232,8 +304,7 @@ static void forget_gone(struct tyto_clip_store *store)
 {
     if (store->num_gone == 0)
         return;
-    /* Labels of recordings that are gone do no harm: `tyto label check` names them. */
-    (void)!tyto_clip_labels_remove(store->dir, is_gone, store);
+    remove_labels(store);
     uint32_t num = 0;
     for (uint32_t i = 0; i < store->num_clips; i++) {
         if (!store->clips[i].is_gone)
@@ -256,13 +327,26 @@ static bool delete_clip(struct tyto_clip_store *store, struct clip *clip)
     return true;
 }
 
+/* Of what is reserved, those bytes that the disk does not have yet. */
+static uint64_t num_unwritten(const struct tyto_clip_store *store)
+{
+    uint64_t num_written = 0;
+    for (const struct part *part = store->parts; part; part = part->next) {
+        struct stat status;
+        if (stat(part->path, &status) == 0)
+            num_written += (uint64_t)status.st_size;
+    }
+    return store->num_reserved > num_written ? store->num_reserved - num_written : 0;
+}
+
 static bool fits(const struct tyto_clip_store *store, uint64_t num_bytes)
 {
     if (store->num_bytes + store->num_reserved + num_bytes > store->params.max_bytes)
         return false;
     struct statvfs disk;
     return statvfs(store->dir, &disk) != 0 ||
-           (uint64_t)disk.f_bavail * disk.f_frsize >= store->params.min_free_bytes + num_bytes;
+           (uint64_t)disk.f_bavail * disk.f_frsize >=
+               store->params.min_free_bytes + num_unwritten(store) + num_bytes;
 }
 
 enum tyto_err tyto_clip_store_reserve(struct tyto_clip_store *store, uint64_t num_bytes,
@@ -282,13 +366,22 @@ enum tyto_err tyto_clip_store_reserve(struct tyto_clip_store *store, uint64_t nu
     return TYTO_OK;
 }
 
-void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns)
+/* What this run has written ages by the monotonic clock: nothing that is set can touch it. */
+static int64_t age_ns(const struct clip *clip, int64_t now_unix_ns, uint64_t now_mono_ns)
+{
+    return clip->written_mono_ns != 0 ? (int64_t)(now_mono_ns - clip->written_mono_ns)
+                                      : now_unix_ns - clip->written_ns;
+}
+
+void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns,
+                            uint64_t now_mono_ns)
 {
     if (store->params.max_age_ns == 0)
         return;
-    const int64_t oldest_s = (now_unix_ns - store->params.max_age_ns) / (int64_t)TYTO_NS_PER_S;
-    for (uint32_t i = 0; i < store->num_clips && store->clips[i].unix_s < oldest_s; i++)
-        (void)delete_clip(store, &store->clips[i]);
+    for (uint32_t i = 0; i < store->num_clips; i++) {
+        if (age_ns(&store->clips[i], now_unix_ns, now_mono_ns) > store->params.max_age_ns)
+            (void)delete_clip(store, &store->clips[i]);
+    }
     forget_gone(store);
 }
 
@@ -304,6 +397,12 @@ enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *c
     if (mkdir(path, 0750) != 0 && errno != EEXIST)
         return fail(ret_fault, path, "the camera's folder cannot be made");
     path_of(store, camera, name, part_ending, ret_path);
+    struct part *part = malloc(sizeof(*part));
+    if (!part)
+        return TYTO_ERR_NOMEM;
+    memcpy(part->path, ret_path, sizeof(part->path));
+    part->next = store->parts;
+    store->parts = part;
     return TYTO_OK;
 }
 
@@ -321,12 +420,12 @@ enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *
         tyto_clip_store_discard(store, camera, name, num_reserved);
         return err;
     }
+    drop_part(store, part);
     store->num_reserved -= num_reserved;
-    int64_t unix_s = 0;
-    char own_name[TYTO_CLIP_NAME_MAX];
-    snprintf(file, sizeof(file), "%s%s", name, ending);
-    (void)read_name(file, ending, &unix_s, own_name);
-    enum tyto_err err = add_clip(store, camera, name, unix_s, (uint64_t)status.st_size);
+    enum tyto_err err =
+        add_clip(store, camera, name, (int64_t)tyto_clock_unix_ns(), (uint64_t)status.st_size);
+    if (err == TYTO_OK)
+        store->clips[store->num_clips - 1].written_mono_ns = tyto_clock_mono_ns();
     snprintf(file, sizeof(file), "%s/%s%s", camera, name, ending);
     if (err == TYTO_OK)
         err = tyto_clip_labels_add(store->dir, file, labels, num_labels);
@@ -341,7 +440,17 @@ void tyto_clip_store_discard(struct tyto_clip_store *store, const char *camera, 
     char part[TYTO_CLIP_PATH_MAX];
     path_of(store, camera, name, part_ending, part);
     unlink(part);
+    drop_part(store, part);
     store->num_reserved -= num_reserved;
+}
+
+uint64_t tyto_clip_store_part_bytes(const struct tyto_clip_store *store, const char *camera,
+                                    const char *name)
+{
+    char path[TYTO_CLIP_PATH_MAX];
+    struct stat status;
+    path_of(store, camera, name, part_ending, path);
+    return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
 void tyto_clip_store_get_counts(const struct tyto_clip_store *store,

@@ -50,7 +50,8 @@ void tyto_clip_name(char ret_name[TYTO_CLIP_NAME_MAX], int64_t unix_ns, const ch
 TYTO_MUST_CHECK
 enum tyto_err tyto_clip_store_reserve(struct tyto_clip_store *store, uint64_t num_bytes,
                                       struct tyto_fault *ret_fault);
-/* Where to write the recording. IO with *ret_fault when the camera's folder cannot be made. */
+/* Where to write the recording, until its commit or discard. IO with *ret_fault when the camera's
+ * folder cannot be made; NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *camera,
                                     const char *name, char ret_path[TYTO_CLIP_PATH_MAX],
@@ -64,8 +65,13 @@ enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *
                                      struct tyto_fault *ret_fault);
 void tyto_clip_store_discard(struct tyto_clip_store *store, const char *camera, const char *name,
                              uint64_t num_reserved);
-/* Deletes what is over its age. */
-void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns);
+/* Deletes what was written longer ago than max_age_ns; a camera's clock has no say in it. */
+void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns,
+                            uint64_t now_mono_ns);
+
+/* So much of a recording that was begun is on the disk. */
+uint64_t tyto_clip_store_part_bytes(const struct tyto_clip_store *store, const char *camera,
+                                    const char *name);
 
 struct tyto_clip_store_counts {
     uint32_t num_clips;   /* there */

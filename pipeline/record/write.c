@@ -13,7 +13,6 @@
 enum { MAX_GATHER = 128, BUSY_MS = 100, IDLE_MS = 1000, STOP_US = 10000 };
 
 #define S ((int64_t)TYTO_NS_PER_S)
-#define RETRY_NS (30 * TYTO_NS_PER_S)
 #define EXPIRE_NS (60 * TYTO_NS_PER_S)
 /* After the last END, for what the camera still owes; after a connection's end, for the ENDs. */
 #define PATIENCE_NS (15 * TYTO_NS_PER_S)
@@ -39,97 +38,6 @@ struct batch {
     bool is_evicted; /* because it was not written in time */
     bool silent[TYTO_NUM_STREAMS];
 };
-
-/* --- telling -------------------------------------------------------------------------- */
-
-static void tell_failure(struct tyto_recorder *recorder, const struct tyto_fault *fault)
-{
-    atomic_store(&recorder->is_failing, true);
-    recorder->retry_ns = tyto_clock_mono_ns() + RETRY_NS;
-    pthread_mutex_lock(&recorder->lock);
-    recorder->status.num_failed++;
-    snprintf(recorder->status.text, sizeof(recorder->status.text), "%.120s%s%.250s", fault->file,
-             fault->file[0] ? ": " : "", fault->text);
-    pthread_mutex_unlock(&recorder->lock);
-}
-
-static void tell_counts(struct tyto_recorder *recorder)
-{
-    struct tyto_clip_store_counts counts = {0};
-    if (recorder->store)
-        tyto_clip_store_get_counts(recorder->store, &counts);
-    pthread_mutex_lock(&recorder->lock);
-    recorder->status.store = counts;
-    pthread_mutex_unlock(&recorder->lock);
-}
-
-/* --- ending a recording ------------------------------------------------------------------- */
-
-static void pop_plan(struct tyto_record_camera *camera)
-{
-    pthread_mutex_lock(&camera->lock);
-    camera->num_plans--;
-    memmove(camera->plans, camera->plans + 1, camera->num_plans * sizeof(*camera->plans));
-    pthread_mutex_unlock(&camera->lock);
-    camera->num_reserved = camera->num_used = 0;
-}
-
-static void throw_away(struct tyto_recorder *recorder, struct tyto_record_camera *camera)
-{
-    const bool was_begun = camera->clip || camera->num_reserved > 0;
-    tyto_clip_abandon(&camera->clip);
-    if (was_begun)
-        tyto_clip_store_discard(recorder->store, camera->id, camera->plans[0].name,
-                                camera->num_reserved);
-    pop_plan(camera);
-}
-
-/* Labels in the recording's own time, what is outside of it cut off. */
-static uint32_t make_labels(const struct tyto_record_camera *camera,
-                            struct tyto_clip_label ret_labels[TYTO_RECORD_MAX_LABELS])
-{
-    const struct tyto_record_plan *plan = &camera->plans[0];
-    const int64_t length_ns = camera->last_ns - camera->zero_ns;
-    uint32_t num = 0;
-    for (uint32_t i = 0; i < plan->num_labels; i++) {
-        struct tyto_clip_label label = plan->labels[i].label;
-        label.begin_ns -= camera->zero_ns;
-        label.end_ns = plan->labels[i].is_open ? length_ns : label.end_ns - camera->zero_ns;
-        if (label.begin_ns < 0)
-            label.begin_ns = 0;
-        if (label.end_ns > length_ns)
-            label.end_ns = length_ns;
-        if (label.end_ns > label.begin_ns)
-            ret_labels[num++] = label;
-    }
-    return num;
-}
-
-static void finish(struct tyto_recorder *recorder, struct tyto_record_camera *camera, bool is_cut)
-{
-    /* Only closed plans come here: nobody else changes them any more. */
-    struct tyto_clip_label labels[TYTO_RECORD_MAX_LABELS];
-    const uint32_t num_labels = make_labels(camera, labels);
-    struct tyto_fault fault = {0};
-    enum tyto_err err = tyto_clip_finish(&camera->clip, &fault);
-    if (err == TYTO_OK && !camera->plans[0].is_retracted)
-        err = tyto_clip_store_commit(recorder->store, camera->id, camera->plans[0].name,
-                                     camera->num_reserved, labels, num_labels, &fault);
-    else
-        tyto_clip_store_discard(recorder->store, camera->id, camera->plans[0].name,
-                                camera->num_reserved);
-    const bool is_written = err == TYTO_OK && !camera->plans[0].is_retracted;
-    pop_plan(camera);
-    if (err != TYTO_OK) {
-        tell_failure(recorder, &fault);
-        return;
-    }
-    atomic_store(&recorder->is_failing, false);
-    pthread_mutex_lock(&recorder->lock);
-    recorder->status.num_written += is_written;
-    recorder->status.num_cut += is_cut;
-    pthread_mutex_unlock(&recorder->lock);
-}
 
 /* --- what comes next ------------------------------------------------------------------------ */
 
@@ -270,7 +178,7 @@ static bool open_store(struct tyto_recorder *recorder)
     if (err != TYTO_OK) {
         if (!fault.text[0])
             snprintf(fault.text, sizeof(fault.text), "%s", tyto_err_text(err));
-        tell_failure(recorder, &fault);
+        tyto_record_tell_failure(recorder, &fault);
         return false;
     }
     atomic_store(&recorder->is_failing, false);
@@ -331,7 +239,7 @@ static bool begin(struct tyto_recorder *recorder, struct tyto_record_camera *cam
 {
     struct tyto_coded first[TYTO_NUM_STREAMS] = {{0}};
     if (!open_store(recorder)) {
-        throw_away(recorder, camera);
+        tyto_record_throw_away(recorder, camera);
         return false;
     }
     pthread_mutex_lock(&camera->lock);
@@ -348,8 +256,8 @@ static bool begin(struct tyto_recorder *recorder, struct tyto_record_camera *cam
     for (int i = 0; i < TYTO_NUM_STREAMS; i++)
         tyto_coded_unref(&first[i]);
     if (err != TYTO_OK) {
-        throw_away(recorder, camera);
-        tell_failure(recorder, &fault);
+        tyto_record_throw_away(recorder, camera);
+        tyto_record_tell_failure(recorder, &fault);
     }
     return found && err == TYTO_OK;
 }
@@ -367,6 +275,7 @@ static enum tyto_err push_all(struct tyto_record_camera *camera, struct batch *b
         const uint64_t num_bytes = item->coded.num_bytes + ITEM_OVERHEAD_BYTES;
         if (err == TYTO_OK)
             err = tyto_clip_push(camera->clip, item->stream, &item->coded, fault);
+        camera->num_pushed += err == TYTO_OK ? item->coded.num_bytes : 0;
         if (err != TYTO_OK) {
             camera->numbers[item->stream]--;
             camera->num_used -= num_bytes;
@@ -401,16 +310,19 @@ static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *
         pthread_mutex_lock(&camera->lock);
         tyto_record_close(camera, camera->last_ns, false, 0);
         pthread_mutex_unlock(&camera->lock);
-        finish(recorder, camera, true);
-        tell_failure(recorder, &fault);
+        tyto_record_finish(recorder, camera, true);
+        tyto_record_tell_failure(recorder, &fault);
         return false;
     }
     const enum tyto_err err = push_all(camera, batch, &fault);
     if (err != TYTO_OK && err != TYTO_ERR_FULL) {
-        throw_away(recorder, camera);
-        tell_failure(recorder, &fault);
+        pthread_mutex_lock(&camera->lock);
+        tyto_record_close(camera, camera->last_ns, false, 0);
+        pthread_mutex_unlock(&camera->lock);
+        tyto_record_salvage(recorder, camera);
+        tyto_record_tell_failure(recorder, &fault);
     } else if (batch->is_done) {
-        finish(recorder, camera, batch->is_cut);
+        tyto_record_finish(recorder, camera, batch->is_cut);
     }
     return err == TYTO_OK && batch->num > 0;
 }
@@ -425,7 +337,7 @@ static bool serve(struct tyto_recorder *recorder, struct tyto_record_camera *cam
         camera->plans[0].is_closed = true;
     pthread_mutex_unlock(&camera->lock);
     if (is_retracted)
-        throw_away(recorder, camera);
+        tyto_record_throw_away(recorder, camera);
     if (!has_plan || is_retracted || (!camera->clip && !begin(recorder, camera, stopping)))
         return false;
     struct batch *batch = malloc(sizeof(*batch));
@@ -488,10 +400,10 @@ void *tyto_recorder_write(void *arg)
                 (void)open_store(recorder);
         }
         if (recorder->store && now_ns >= recorder->expire_ns) {
-            tyto_clip_store_expire(recorder->store, (int64_t)tyto_clock_unix_ns());
+            tyto_clip_store_expire(recorder->store, (int64_t)tyto_clock_unix_ns(), now_ns);
             recorder->expire_ns = now_ns + EXPIRE_NS;
         }
-        tell_counts(recorder);
+        tyto_record_tell_counts(recorder);
     }
     pthread_mutex_lock(&recorder->lock);
     recorder->done = true;

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pipeline/session/feed.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
-
-/* Two capture times of a camera that agree this well are believed. */
-#define CAPTURE_AGREE_NS (100ll * 1000000)
-/* ... and it is followed slowly after that. */
-#define CAPTURE_SHARE 16
 
 void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,
                     struct tyto_segmenter *segmenter, struct tyto_align *align, bool is_file,
@@ -20,8 +13,8 @@ void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,
         .align = align,
         .is_file = is_file,
         .base_ns = base_ns,
-        .clock_quality = is_file ? TYTO_CLOCK_QUALITY_FILE : TYTO_CLOCK_QUALITY_ARRIVAL,
     };
+    tyto_camera_clock_init(&pump->clock, is_file);
 }
 
 void tyto_pump_finish(struct tyto_pump *pump)
@@ -35,29 +28,10 @@ void tyto_pump_finish(struct tyto_pump *pump)
 
 static void learn_clock(struct tyto_pump *pump, const struct tyto_media *media)
 {
-    const int64_t media_ns = media->pts_ns + pump->base_ns;
-    if (!pump->has_unix_offset) {
-        const int64_t age_ns = (int64_t)(tyto_clock_mono_ns() - media->in_ns);
-        pump->unix_offset_ns = (int64_t)tyto_clock_unix_ns() - age_ns - media_ns;
-        pump->has_unix_offset = true;
-    }
-    if (media->capture_unix_ns == 0)
-        return;
-    const int64_t offset_ns = (int64_t)media->capture_unix_ns - media_ns;
-    if (pump->clock_quality == TYTO_CLOCK_QUALITY_CAMERA) {
-        if (llabs(offset_ns - pump->unix_offset_ns) < CAPTURE_AGREE_NS) {
-            pump->unix_offset_ns += (offset_ns - pump->unix_offset_ns) / CAPTURE_SHARE;
-            return;
-        }
-        pump->clock_quality = TYTO_CLOCK_QUALITY_ARRIVAL; /* the camera's clock was set */
-        pump->any_capture = false;
-    }
-    if (pump->any_capture && llabs(offset_ns - pump->first_capture_offset_ns) < CAPTURE_AGREE_NS) {
-        pump->unix_offset_ns = offset_ns;
-        pump->clock_quality = TYTO_CLOCK_QUALITY_CAMERA;
-    }
-    pump->any_capture = true;
-    pump->first_capture_offset_ns = offset_ns;
+    const int64_t wall_ns = (int64_t)tyto_clock_unix_ns() - (int64_t)tyto_clock_mono_ns();
+    const int64_t media_ns =
+        media->pts_ns + pump->base_ns + tyto_segmenter_shift_ns(pump->segmenter);
+    tyto_camera_clock_learn(&pump->clock, media_ns, media->in_ns, media->capture_unix_ns, wall_ns);
 }
 
 /* True when media was used up, false when it has to be held. */

@@ -9,8 +9,8 @@
 
 #include "pipeline/segment/segment.h"
 #include "pipeline/session/align.h"
+#include "pipeline/session/camera_clock.h"
 #include "pipeline/source/source.h"
-#include "proto/event.h"
 
 struct tyto_pump {
     struct tyto_source *source;       /* borrowed until the pump is finished */
@@ -21,11 +21,7 @@ struct tyto_pump {
     struct tyto_media held[TYTO_NUM_STREAMS]; /* did not fit the segmenter's window yet */
     bool has_held[TYTO_NUM_STREAMS];
     bool ended[TYTO_NUM_STREAMS];
-    int64_t unix_offset_ns;
-    int64_t first_capture_offset_ns; /* a report counts once a second one agrees */
-    bool any_capture;
-    enum tyto_clock_quality clock_quality;
-    bool has_unix_offset;
+    struct tyto_camera_clock clock;
 };
 
 void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,

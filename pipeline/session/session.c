@@ -2,71 +2,20 @@
 #include "pipeline/session/session.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
-#include "pipeline/session/feed.h"
-#include "pipeline/source/source.h"
+#include "pipeline/session/internal.h"
 
-enum { TICK_MS = 100 };
-
-#define TEARDOWN_NS (5 * TYTO_NS_PER_S)
 #define STOP_NS (10 * TYTO_NS_PER_S)
-/* Until the first data, setting up and the first keyframe included. */
-#define CONNECT_NS (20 * TYTO_NS_PER_S)
-/* A connection that held this long was a good one: back-off starts over. */
-#define GOOD_NS (10 * TYTO_NS_PER_S)
 /* Files cannot be late, only badly interleaved. */
 #define FILE_SKEW_NS (5ll * 1000000000)
 /* Well below the segmenter's window, well above what a batch takes. */
 #define BEHIND_NS (2ll * 1000000000)
-
-enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
-
-struct tyto_session {
-    /* Set once. */
-    char id[TYTO_ID_MAX + 1];
-    char *uri;
-    struct tyto_camera_params camera;
-    bool is_file;
-    int64_t hop_ns, length_ns;
-    uint64_t created_ns;
-    struct tyto_limiter *limiter;
-    const struct tyto_log *log;
-
-    pthread_mutex_t lock;   /* guards the next block */
-    pthread_cond_t changed; /* link or stop */
-    enum link_state link;
-    struct tyto_source *source; /* the keeper's; the inference thread's while UP or DRAINING */
-    int64_t base_ns;            /* of this source */
-    enum tyto_event_reason over_reason;
-    bool stop, keeper_done;
-    uint64_t stop_ns;
-    uint32_t num_owners;
-    uint32_t state_rev;
-    enum tyto_camera_status status;
-    char text[TYTO_STATE_TEXT_MAX + 1];
-    int64_t since_unix_ns;
-    uint32_t num_connects, num_losses, num_abandoned;
-    int64_t duration_ns;
-    uint64_t num_dropped[TYTO_NUM_STREAMS];        /* of this source */
-    uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
-    uint64_t num_skipped, num_skipped_before;
-
-    /* The inference thread's. */
-    struct tyto_segmenter *segmenter;
-    struct tyto_align align;
-    struct tyto_pump pump;
-    bool pumping, over;
-    bool has_audio, has_video;
-    uint32_t taken_rev;
-    int64_t media_ns;
-};
+/* A camera's clock is told of again when it is off by so much more or less. */
+#define CLOCK_OFF_STEP_NS (60ll * 1000000000)
 
 static void free_session(struct tyto_session *session)
 {
@@ -78,258 +27,12 @@ static void free_session(struct tyto_session *session)
     free(session);
 }
 
-/* Called locked; unlocks. The last owner frees. */
-static void give_up(struct tyto_session *session)
+void tyto_session_give_up(struct tyto_session *session)
 {
     const bool last = --session->num_owners == 0;
     pthread_mutex_unlock(&session->lock);
     if (last)
         free_session(session);
-}
-
-static void set_status(struct tyto_session *session, enum tyto_camera_status status,
-                       const char *words)
-{
-    char hidden[TYTO_STATE_TEXT_MAX + 1], text[TYTO_STATE_TEXT_MAX + 1];
-    /* They may be of a library that has been told the URI. */
-    tyto_secret_hide(session->uri, words, hidden, sizeof(hidden));
-    tyto_secret_scrub(hidden, text, sizeof(text));
-    pthread_mutex_lock(&session->lock);
-    if (session->status != status || strcmp(session->text, text) != 0) {
-        if (session->status != status)
-            session->since_unix_ns = (int64_t)tyto_clock_unix_ns();
-        session->status = status;
-        snprintf(session->text, sizeof(session->text), "%s", text);
-        session->state_rev++;
-    }
-    pthread_mutex_unlock(&session->lock);
-    tyto_log_write(session->log, TYTO_LOG_DEBUG, "pipeline", "camera %s: %s: %s", session->id,
-                   tyto_camera_status_name(status), text);
-}
-
-/* --- the keeper --------------------------------------------------------------------- */
-
-/* Sleeps; false when asked to stop. */
-static bool pause_keeper(struct tyto_session *session, uint64_t ns)
-{
-    const uint64_t until_ns = tyto_clock_mono_ns() + ns;
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
-                                   .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
-    pthread_mutex_lock(&session->lock);
-    while (!session->stop && pthread_cond_timedwait(&session->changed, &session->lock, &until) == 0)
-        ;
-    const bool go_on = !session->stop;
-    pthread_mutex_unlock(&session->lock);
-    return go_on;
-}
-
-static bool is_stopping(struct tyto_session *session)
-{
-    pthread_mutex_lock(&session->lock);
-    const bool stopping = session->stop;
-    pthread_mutex_unlock(&session->lock);
-    return stopping;
-}
-
-/* The media clock goes on over reconnects, in whole hops. */
-static int64_t next_base_ns(struct tyto_session *session)
-{
-    const int64_t age_ns = (int64_t)(tyto_clock_mono_ns() - session->created_ns);
-    pthread_mutex_lock(&session->lock);
-    const bool first = session->num_connects == 0;
-    pthread_mutex_unlock(&session->lock);
-    return first ? 0 : (age_ns / session->hop_ns + 1) * session->hop_ns;
-}
-
-static void hand_over(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
-{
-    pthread_mutex_lock(&session->lock);
-    session->base_ns = base_ns;
-    session->source = source;
-    session->link = LINK_UP;
-    session->num_connects++;
-    pthread_mutex_unlock(&session->lock);
-}
-
-/* Lets the inference thread finish, then tears the source down. */
-static void take_back(struct tyto_session *session, struct tyto_source *source,
-                      enum tyto_event_reason reason)
-{
-    pthread_mutex_lock(&session->lock);
-    session->over_reason = reason;
-    session->link = LINK_DRAINING;
-    while (session->link != LINK_NONE)
-        pthread_cond_wait(&session->changed, &session->lock);
-    session->source = NULL;
-    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
-        session->num_dropped_before[i] += tyto_source_num_dropped(source, (enum tyto_stream)i);
-        session->num_dropped[i] = 0;
-    }
-    session->num_skipped_before += tyto_source_num_skipped(source);
-    session->num_skipped = 0;
-    pthread_mutex_unlock(&session->lock);
-    if (!tyto_source_destroy(&source, TEARDOWN_NS)) {
-        pthread_mutex_lock(&session->lock);
-        session->num_abandoned++;
-        pthread_mutex_unlock(&session->lock);
-    }
-}
-
-/* Watches until the connection is over. Returns why, with text. */
-static enum tyto_err watch(struct tyto_session *session, struct tyto_source *source, bool *ret_good,
-                           char *text, uint32_t text_bytes)
-{
-    const uint64_t begin_ns = tyto_clock_mono_ns();
-    const uint64_t stall_ns =
-        session->camera.stall_ns ? session->camera.stall_ns : TYTO_CAMERA_DEFAULT_STALL_NS;
-    bool live = false;
-    for (;;) {
-        const enum tyto_err err = tyto_source_wait(source, TICK_MS, text, text_bytes);
-        const uint64_t now_ns = tyto_clock_mono_ns();
-        const uint64_t last_ns = tyto_source_last_data_ns(source);
-        if (last_ns != 0 && !live) {
-            const char *note = tyto_source_note(source);
-            live = true;
-            set_status(session, TYTO_CAMERA_STATUS_LIVE, note[0] ? note : "connected");
-            const int64_t duration_ns = tyto_source_duration_ns(source);
-            pthread_mutex_lock(&session->lock);
-            session->duration_ns = duration_ns;
-            pthread_mutex_unlock(&session->lock);
-        }
-        *ret_good = live && now_ns - begin_ns > GOOD_NS;
-        if (err != TYTO_ERR_TIMEOUT)
-            return err;
-        if (is_stopping(session))
-            return TYTO_OK;
-        if (session->is_file)
-            continue;
-        if (live && now_ns > last_ns && now_ns - last_ns > stall_ns) {
-            snprintf(text, text_bytes, "connected, but no data for %llu s",
-                     (unsigned long long)(stall_ns / TYTO_NS_PER_S));
-            set_status(session, TYTO_CAMERA_STATUS_STALLED, text);
-            return TYTO_ERR_TIMEOUT;
-        }
-        if (!live && now_ns - begin_ns > (stall_ns > CONNECT_NS ? stall_ns : CONNECT_NS)) {
-            snprintf(text, text_bytes, "no data after connecting");
-            return TYTO_ERR_TIMEOUT;
-        }
-    }
-}
-
-static void tell_tap(struct tyto_session *session, bool is_connected)
-{
-    pthread_mutex_lock(&session->lock);
-    if (session->camera.tap)
-        session->camera.tap->on_connected(session->camera.tap, is_connected);
-    pthread_mutex_unlock(&session->lock);
-}
-
-/* One connection from beginning to end. TYTO_OK: asked to stop. */
-static enum tyto_err run_once(struct tyto_session *session, bool *ret_good, char *text,
-                              uint32_t text_bytes)
-{
-    const struct tyto_source_params params = {
-        .uri = session->uri,
-        .options = session->camera.source,
-        .hop_ns = session->hop_ns,
-        .length_ns = session->length_ns,
-        .tap = session->camera.tap,
-        .base_ns = next_base_ns(session),
-        .log = session->log,
-    };
-    struct tyto_source *source = NULL;
-    struct tyto_fault fault = {0};
-    *ret_good = false;
-    tell_tap(session, true);
-    enum tyto_err err = tyto_source_create(&params, &source, &fault);
-    if (err != TYTO_OK) {
-        tell_tap(session, false);
-        snprintf(text, text_bytes, "%.*s", (int)text_bytes - 1,
-                 fault.text[0] ? fault.text : tyto_err_text(err));
-        return err;
-    }
-    hand_over(session, source, params.base_ns);
-    err = watch(session, source, ret_good, text, text_bytes);
-    enum tyto_event_reason reason = TYTO_EVENT_REASON_SOURCE_LOST;
-    if (is_stopping(session))
-        reason = TYTO_EVENT_REASON_SHUTDOWN;
-    else if (err == TYTO_ERR_CLOSED && session->is_file)
-        reason = TYTO_EVENT_REASON_SOURCE_ENDED;
-    take_back(session, source, reason);
-    tell_tap(session, false);
-    return is_stopping(session) ? TYTO_OK : err;
-}
-
-static uint64_t next_wait_ns(struct tyto_session *session, uint32_t num_failures)
-{
-    uint32_t chance;
-    if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
-        chance = (uint32_t)tyto_clock_mono_ns() ^ (uint32_t)(uintptr_t)session;
-    return tyto_backoff_ns(num_failures, chance);
-}
-
-static void keep_live(struct tyto_session *session)
-{
-    uint32_t num_failures = 0;
-    bool was_live = false;
-    while (!is_stopping(session)) {
-        uint64_t wait_ns;
-        while ((wait_ns = tyto_limiter_take(session->limiter, tyto_clock_mono_ns())) > 0) {
-            if (!pause_keeper(session, wait_ns))
-                return;
-        }
-        char why[TYTO_STATE_TEXT_MAX / 2 + 1] = "";
-        char text[TYTO_STATE_TEXT_MAX + 1];
-        bool good;
-        set_status(session, was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING,
-                   was_live ? "connecting again" : "connecting");
-        const enum tyto_err err = run_once(session, &good, why, sizeof(why));
-        if (err == TYTO_OK)
-            return;
-        if (err == TYTO_ERR_CLOSED)
-            snprintf(why, sizeof(why), "the camera ended the stream");
-        pthread_mutex_lock(&session->lock);
-        was_live |= session->status == TYTO_CAMERA_STATUS_LIVE ||
-                    session->status == TYTO_CAMERA_STATUS_STALLED;
-        session->num_losses += was_live;
-        pthread_mutex_unlock(&session->lock);
-        if (good)
-            num_failures = 0;
-        wait_ns = next_wait_ns(session, num_failures);
-        num_failures++;
-        snprintf(text, sizeof(text), "%s%s; next try in %.1f s",
-                 was_live ? "" : "never connected yet: ", why, (double)wait_ns / 1e9);
-        set_status(session, was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING,
-                   text);
-        if (!pause_keeper(session, wait_ns))
-            return;
-    }
-}
-
-static void keep_file(struct tyto_session *session)
-{
-    char text[TYTO_STATE_TEXT_MAX + 1] = "";
-    bool good;
-    set_status(session, TYTO_CAMERA_STATUS_CONNECTING, "opening");
-    const enum tyto_err err = run_once(session, &good, text, sizeof(text));
-    if (err == TYTO_ERR_CLOSED)
-        set_status(session, TYTO_CAMERA_STATUS_ENDED, "end of file");
-    else if (err != TYTO_OK)
-        set_status(session, TYTO_CAMERA_STATUS_FAILED, text[0] ? text : tyto_err_text(err));
-}
-
-static void *keep(void *arg)
-{
-    struct tyto_session *session = arg;
-    pthread_setname_np(pthread_self(), "tyto-keep");
-    if (session->is_file)
-        keep_file(session);
-    else
-        keep_live(session);
-    pthread_mutex_lock(&session->lock);
-    session->keeper_done = true;
-    give_up(session);
-    return NULL;
 }
 
 /* --- owner ----------------------------------------------------------------------------- */
@@ -341,7 +44,7 @@ static enum tyto_err start_keeper(struct tyto_session *session)
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     session->num_owners = 2;
-    const int rc = pthread_create(&thread, &attr, keep, session);
+    const int rc = pthread_create(&thread, &attr, tyto_session_keep, session);
     pthread_attr_destroy(&attr);
     return rc == 0 ? TYTO_OK : TYTO_ERR_NOMEM;
 }
@@ -424,7 +127,7 @@ void tyto_session_destroy(struct tyto_session **session)
     (*session)->limiter = NULL;
     (*session)->camera.tap = NULL;
     (*session)->log = NULL; /* a keeper that hangs must not use what the owner frees now */
-    give_up(*session);
+    tyto_session_give_up(*session);
     *session = NULL;
 }
 
@@ -451,6 +154,26 @@ static void note_backlog(struct tyto_session *session, struct tyto_source *sourc
 {
     if (!session->is_file)
         tyto_source_set_behind(source, tyto_segmenter_backlog_ns(session->segmenter) > BEHIND_NS);
+}
+
+/* What the data show of the camera's state: which streams there are, how right its clock is. */
+static void note_state(struct tyto_session *session, const struct tyto_source *source)
+{
+    bool audio = session->has_audio, video = session->has_video;
+    (void)tyto_source_get_streams(source, &audio, &video);
+    const int64_t off_ns = session->pump.clock.off_ns;
+    /* Only this thread writes clock_off_ns. */
+    const bool is_off = llabs(off_ns - session->clock_off_ns) > CLOCK_OFF_STEP_NS ||
+                        (off_ns == 0) != (session->clock_off_ns == 0);
+    if (session->has_audio == audio && session->has_video == video && !is_off)
+        return;
+    session->has_audio = audio;
+    session->has_video = video;
+    pthread_mutex_lock(&session->lock);
+    if (is_off)
+        session->clock_off_ns = off_ns;
+    session->state_rev += session->status == TYTO_CAMERA_STATUS_LIVE;
+    pthread_mutex_unlock(&session->lock);
 }
 
 /* From the source into the segmenter. False: nothing is connected. *ret_drained:
@@ -480,15 +203,7 @@ static bool feed(struct tyto_session *session, uint64_t now_ns, bool *ret_stop, 
     if (session->camera.tap)
         session->camera.tap->on_shift(session->camera.tap,
                                       tyto_segmenter_shift_ns(session->segmenter));
-    bool audio, video;
-    if (tyto_source_get_streams(source, &audio, &video) &&
-        (session->has_audio != audio || session->has_video != video)) {
-        session->has_audio = audio;
-        session->has_video = video;
-        pthread_mutex_lock(&session->lock);
-        session->state_rev += session->status == TYTO_CAMERA_STATUS_LIVE;
-        pthread_mutex_unlock(&session->lock);
-    }
+    note_state(session, source);
     return true;
 }
 
@@ -508,6 +223,9 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
         const enum tyto_err err = tyto_segmenter_poll(session->segmenter, now_ns, ret_segment);
         if (err == TYTO_OK) {
             session->media_ns = ret_segment->begin_ns;
+            pthread_mutex_lock(&session->lock);
+            session->end_ns = ret_segment->end_ns;
+            pthread_mutex_unlock(&session->lock);
             return TYTO_SESSION_SEGMENT;
         }
         drained = drained && err == TYTO_ERR_CLOSED;
@@ -553,12 +271,24 @@ const struct tyto_alignment *tyto_session_alignment(const struct tyto_session *s
 
 int64_t tyto_session_unix_offset_ns(const struct tyto_session *session)
 {
-    return session->pump.unix_offset_ns;
+    return session->pump.clock.unix_offset_ns;
 }
 
 enum tyto_clock_quality tyto_session_clock_quality(const struct tyto_session *session)
 {
-    return session->pump.clock_quality;
+    return session->pump.clock.quality;
+}
+
+/* What the keeper says, and what the data say of the camera's clock. Locked. */
+static void print_text(const struct tyto_session *session, char *ret_text, size_t text_bytes)
+{
+    char clock_text[96];
+    const bool is_live = session->status == TYTO_CAMERA_STATUS_LIVE;
+    tyto_camera_clock_text(is_live ? session->clock_off_ns : 0, clock_text, sizeof(clock_text));
+    snprintf(ret_text, text_bytes, "%s", session->text);
+    const size_t num = strlen(ret_text);
+    if (clock_text[0])
+        snprintf(ret_text + num, text_bytes - num, "; %s", clock_text);
 }
 
 bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_state *ret_state)
@@ -569,16 +299,16 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
         session->taken_rev = session->state_rev;
         *ret_state = (struct tyto_camera_state){
             .status = session->status,
-            .has_audio = session->has_audio,
-            .has_video = session->has_video,
+            .has_audio = session->has_audio && !session->missing[TYTO_STREAM_AUDIO],
+            .has_video = session->has_video && !session->missing[TYTO_STREAM_VIDEO],
             .since_unix_ns = session->since_unix_ns,
             .num_reconnects = session->num_connects > 0 ? session->num_connects - 1 : 0,
-            .clock_quality = session->pump.clock_quality,
+            .clock_quality = session->pump.clock.quality,
             .has_av_offset = session->align.alignment.estimate.status == TYTO_SYNC_CONFIDENT,
             .av_offset_ms = (float)session->align.alignment.estimate.offset_ns / 1e6f,
         };
         memcpy(ret_state->camera, session->id, sizeof(ret_state->camera));
-        memcpy(ret_state->text, session->text, sizeof(ret_state->text));
+        print_text(session, ret_state->text, sizeof(ret_state->text));
     }
     pthread_mutex_unlock(&session->lock);
     if (changed) {

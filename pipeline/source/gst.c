@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A source's life and its two rings: what appsinks give on GStreamer's threads,
- * the inference thread pops. build_gst.c makes the pipeline. */
+ * the inference thread pops. gst_build.c makes the pipeline, gst_end.c tells its end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,10 @@
 #include "pipeline/source/internal.h"
 
 /* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
-enum { RING_PICTURES = 6, RING_SOUNDS = 256, RING_LOOKS = 128, DEAD_WAITS = 5 };
+enum { RING_PICTURES = 6, RING_SOUNDS = 256, RING_LOOKS = 128, BUSY_US = 10000 };
+
+/* For rtspsrc to end what it is doing by itself; what it cleans up meanwhile is not looked at. */
+#define SETTLE_NS (2 * TYTO_NS_PER_S)
 
 static pthread_once_t gst_once = PTHREAD_ONCE_INIT;
 static bool gst_is_up;
@@ -46,6 +49,7 @@ static void free_source(struct tyto_source *source)
     if (source->tap)
         source->tap->unref(source->tap);
     pthread_mutex_destroy(&source->note_lock);
+    free(source->table);
     free(source->uri);
     free(source);
 }
@@ -59,17 +63,21 @@ static enum tyto_err init_source(struct tyto_source *source,
     source->length_ns = params->length_ns;
     source->log = params->log;
     source->base_ns = params->base_ns;
+    source->reconnects = params->reconnects;
+    source->takes_news = params->takes_news;
     source->tap = params->tap;
     if (source->tap)
         source->tap->ref(source->tap);
     source->uri = strdup(params->uri);
     if (!source->uri)
         return TYTO_ERR_NOMEM;
+    tyto_uri_lower_scheme(source->uri);
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         struct tyto_source_stream *stream = &source->streams[i];
         stream->source = source;
         stream->which = (enum tyto_stream)i;
         atomic_store(&stream->pos_ns, INT64_MIN);
+        atomic_store(&stream->turn, TYTO_TURN_NONE);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
                           params->length_ns, !source->is_file);
         const enum tyto_err err =
@@ -107,6 +115,7 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
         free_source(source);
         return err;
     }
+    tyto_source_step(source);
     if (gst_element_set_state(source->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
         source->failed_early = true; /* the reason is on the bus: tyto_source_wait() */
     *ret_source = source;
@@ -138,6 +147,11 @@ static void *tear_down(void *arg)
 {
     struct teardown *teardown = arg;
     struct tyto_source *source = teardown->source;
+    /* After an error of its own rtspsrc frees its streams, which stopping it would walk over. */
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    while (source->has_failed && atomic_load(&source->busy) && !atomic_load(&source->redirected) &&
+           tyto_clock_mono_ns() - begin_ns < SETTLE_NS)
+        usleep(BUSY_US);
     gst_element_set_state(source->pipeline, GST_STATE_NULL);
     gst_object_unref(source->pipeline);
     free_source(source);
@@ -194,124 +208,6 @@ bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
     return done;
 }
 
-/* --- end and errors ---------------------------------------------------------------- */
-
-static enum tyto_err err_of(const GError *error)
-{
-    if (error->domain == GST_RESOURCE_ERROR)
-        return error->code == GST_RESOURCE_ERROR_NOT_FOUND ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
-    if (error->domain == GST_STREAM_ERROR)
-        return error->code == GST_STREAM_ERROR_CODEC_NOT_FOUND ? TYTO_ERR_UNSUPPORTED
-                                                               : TYTO_ERR_FORMAT;
-    if (error->domain == GST_CORE_ERROR && error->code == GST_CORE_ERROR_MISSING_PLUGIN)
-        return TYTO_ERR_UNSUPPORTED;
-    return TYTO_ERR_INTERNAL;
-}
-
-static gboolean is_running(GstElement *element, GstPad *pad, gpointer user)
-{
-    (void)element;
-    GST_OBJECT_LOCK(pad);
-    const bool running = GST_PAD_TASK(pad) && GST_TASK_STATE(GST_PAD_TASK(pad)) == GST_TASK_STARTED;
-    GST_OBJECT_UNLOCK(pad);
-    *(bool *)user |= running;
-    return TRUE;
-}
-
-static void look_for_tasks(const GValue *value, gpointer user)
-{
-    gst_element_foreach_pad(GST_ELEMENT(g_value_get_object(value)), is_running, user);
-}
-
-/* parsebin swallows the error of a demuxer that fails while it is being tried
- * out. Then no task runs, no data come and no message either. */
-static bool is_dead(struct tyto_source *source)
-{
-    bool running = !source->is_file || atomic_load(&source->last_data_ns) != 0;
-    if (!running) {
-        GstIterator *elements = gst_bin_iterate_recurse(GST_BIN(source->pipeline));
-        const GstIteratorResult result = gst_iterator_foreach(elements, look_for_tasks, &running);
-        running |= result != GST_ITERATOR_DONE; /* changed meanwhile */
-        gst_iterator_free(elements);
-    }
-    source->num_idle = running ? 0 : source->num_idle + 1;
-    return source->num_idle >= DEAD_WAITS;
-}
-
-/* GStreamer's words, where there are none better. */
-static const char *words_of(const struct tyto_source *source, const GError *error)
-{
-    if (error->domain == GST_STREAM_ERROR && (error->code == GST_STREAM_ERROR_TYPE_NOT_FOUND ||
-                                              error->code == GST_STREAM_ERROR_WRONG_TYPE))
-        return "not a kind of media that can be read";
-    if (source->note[0])
-        return source->note;
-    if (error->domain == GST_RESOURCE_ERROR && !source->is_file) {
-        if (error->code == GST_RESOURCE_ERROR_NOT_AUTHORIZED)
-            return "refused: user name or password";
-        if (error->code == GST_RESOURCE_ERROR_OPEN_READ ||
-            error->code == GST_RESOURCE_ERROR_OPEN_READ_WRITE)
-            return "cannot be reached";
-    }
-    return error->message;
-}
-
-/* A bin forgets an EOS that comes while it still starts, as it does for short
- * files: what our sinks have seen counts as well. */
-static bool all_ended(const struct tyto_source *source)
-{
-    bool linked[TYTO_NUM_STREAMS];
-    bool ended =
-        tyto_source_get_streams(source, &linked[TYTO_STREAM_AUDIO], &linked[TYTO_STREAM_VIDEO]);
-    for (int i = 0; ended && i < TYTO_NUM_STREAMS; i++)
-        ended = !linked[i] || atomic_load(&source->streams[i].ended);
-    return ended;
-}
-
-static bool settled_without_streams(const struct tyto_source *source)
-{
-    bool audio, video;
-    return tyto_source_get_streams(source, &audio, &video) && !audio && !video;
-}
-
-enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
-                               uint32_t text_bytes)
-{
-    GstBus *bus = gst_element_get_bus(source->pipeline);
-    const GstClockTime wait_ns = (GstClockTime)timeout_ms * GST_MSECOND;
-    GstMessage *message =
-        gst_bus_timed_pop_filtered(bus, wait_ns, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
-    gst_object_unref(bus);
-    if (!message) {
-        if (source->failed_early) {
-            snprintf(text, text_bytes, "could not be started");
-            return TYTO_ERR_IO;
-        }
-        if (is_dead(source)) {
-            snprintf(text, text_bytes, "%s",
-                     source->note[0] ? source->note
-                                     : "it cannot be read: broken from its start on");
-            return TYTO_ERR_FORMAT;
-        }
-        if (!settled_without_streams(source))
-            return all_ended(source) ? TYTO_ERR_CLOSED : TYTO_ERR_TIMEOUT;
-        snprintf(text, text_bytes, "nothing to see or hear in it%s%s", source->note[0] ? ": " : "",
-                 source->note);
-        return TYTO_ERR_UNSUPPORTED;
-    }
-    enum tyto_err err = TYTO_ERR_CLOSED;
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-        GError *error = NULL;
-        gst_message_parse_error(message, &error, NULL);
-        err = err_of(error);
-        /* The message names no URI; the debug text, left out here, may. */
-        snprintf(text, text_bytes, "%s", words_of(source, error));
-        g_error_free(error);
-    }
-    gst_message_unref(message);
-    return err;
-}
-
 /* --- what there is to know ------------------------------------------------------------ */
 
 int64_t tyto_source_position(const struct tyto_source *source, enum tyto_stream stream)
@@ -328,9 +224,47 @@ bool tyto_source_get_streams(const struct tyto_source *source, bool *ret_audio, 
     return true;
 }
 
-uint64_t tyto_source_last_data_ns(const struct tyto_source *source)
+bool tyto_source_expects(const struct tyto_source *source, enum tyto_stream stream)
 {
-    return atomic_load(&source->last_data_ns);
+    const struct tyto_source_stream *at = &source->streams[stream];
+    return atomic_load(&at->linked) || (source->kind == TYTO_URI_RTSP &&
+                                        atomic_load(&at->claimed) && !atomic_load(&at->unusable));
+}
+
+uint64_t tyto_source_last_data_ns(const struct tyto_source *source, enum tyto_stream stream)
+{
+    return atomic_load(&source->streams[stream].last_data_ns);
+}
+
+uint64_t tyto_source_last_step_ns(const struct tyto_source *source)
+{
+    return atomic_load(&source->last_step_ns);
+}
+
+bool tyto_source_waits_for_key(const struct tyto_source *source)
+{
+    return atomic_load(&source->waits_for_key);
+}
+
+bool tyto_source_redirect(struct tyto_source *source, char *ret_uri, uint32_t uri_bytes)
+{
+    enum tyto_uri_kind kind;
+    pthread_mutex_lock(&source->note_lock);
+    snprintf(ret_uri, uri_bytes, "%s", source->redirect);
+    pthread_mutex_unlock(&source->note_lock);
+    /* A camera may send us to a camera, and to nothing else. */
+    return ret_uri[0] != '\0' && tyto_uri_kind_of(ret_uri, &kind, NULL) == TYTO_OK &&
+           kind == source->kind;
+}
+
+bool tyto_source_has_news(const struct tyto_source *source)
+{
+    return source->has_news;
+}
+
+bool tyto_source_refuses_transport(const struct tyto_source *source)
+{
+    return source->refuses_transport;
 }
 
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream)

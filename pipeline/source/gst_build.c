@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a URI to elementary streams: one source element, parsebin behind it (one
- * per RTP stream), every wanted pad handed to stream_gst.c. */
+ * per RTP stream), every wanted pad handed to gst_stream.c. gst_rtsp.c has what is RTSP's. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +11,10 @@
 #include <gst/gst.h>
 
 #include "pipeline/source/internal.h"
+#include "pipeline/source/mp4_turn.h"
+#include "pipeline/source/ts_table.h"
 
-enum { TCP_TIMEOUT_US = 10 * 1000 * 1000 };
-
-static bool is_wanted(const struct tyto_source *source, enum tyto_stream which)
-{
-    return which == TYTO_STREAM_AUDIO ? !source->options.no_audio : !source->options.no_video;
-}
-
-static void set_if_has(GstElement *element, const char *property, const char *value)
+void tyto_source_set_if_has(GstElement *element, const char *property, const char *value)
 {
     if (g_object_class_find_property(G_OBJECT_GET_CLASS(element), property))
         gst_util_set_object_arg(G_OBJECT(element), property, value);
@@ -66,91 +61,41 @@ static void on_unknown_type(GstElement *parser, GstPad *pad, GstCaps *caps, gpoi
     (void)pad;
     const GstStructure *structure = gst_caps_get_structure(caps, 0);
     char text[TYTO_SOURCE_NOTE_MAX];
-    snprintf(text, sizeof(text), "nothing installed that reads %s",
+    snprintf(text, sizeof(text),
+             "nothing installed that reads %s: convert it, as with ffmpeg -i IN OUT.mp4",
              gst_structure_get_name(structure));
     tyto_source_set_note(source, text);
+    const char *name = gst_structure_get_name(structure);
+    const char *media = gst_structure_get_string(structure, "media"); /* of RTP */
+    if (g_str_has_prefix(name, "audio/") || g_strcmp0(media, "audio") == 0)
+        atomic_store(&source->streams[TYTO_STREAM_AUDIO].unusable, true);
+    if (g_str_has_prefix(name, "video/") || g_strcmp0(media, "video") == 0)
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].unusable, true);
 }
 
-static GstElement *add_parser(struct tyto_source *source)
+/* avdemux_gif does not notice the end of its file and never comes back from it. */
+static gint on_select_element(GstElement *parser, GstPad *pad, GstCaps *caps,
+                              GstElementFactory *factory, gpointer user)
+{
+    enum { SELECT_TRY = 0, SELECT_SKIP = 2 }; /* of GstAutoplugSelectResult, which has no header */
+    (void)parser;
+    (void)pad;
+    (void)caps;
+    (void)user;
+    return g_strcmp0(GST_OBJECT_NAME(factory), "avdemux_gif") == 0 ? SELECT_SKIP : SELECT_TRY;
+}
+
+GstElement *tyto_source_add_parser(struct tyto_source *source)
 {
     GstElement *parser = tyto_source_make(source, "parsebin");
     if (!parser)
         return NULL;
     atomic_fetch_add(&source->num_pending, 1);
     g_signal_connect(parser, "pad-added", G_CALLBACK(on_parsed_pad), source);
+    g_signal_connect(parser, "autoplug-select", G_CALLBACK(on_select_element), source);
     g_signal_connect(parser, "unknown-type", G_CALLBACK(on_unknown_type), source);
     gst_bin_add(GST_BIN(source->pipeline), parser);
     return parser;
-}
-
-/* --- RTSP ----------------------------------------------------------------------------- */
-
-static bool kind_of_media(const GstCaps *caps, enum tyto_stream *ret_which)
-{
-    const char *media = gst_structure_get_string(gst_caps_get_structure(caps, 0), "media");
-    if (g_strcmp0(media, "audio") == 0)
-        *ret_which = TYTO_STREAM_AUDIO;
-    else if (g_strcmp0(media, "video") == 0)
-        *ret_which = TYTO_STREAM_VIDEO;
-    else
-        return false;
-    return true;
-}
-
-/* Only the first wanted stream of each kind is set up at the camera at all. */
-static gboolean on_select_stream(GstElement *element, guint idx, GstCaps *caps, gpointer user)
-{
-    struct tyto_source *source = user;
-    enum tyto_stream which;
-    (void)element;
-    (void)idx;
-    return kind_of_media(caps, &which) && is_wanted(source, which) &&
-           !atomic_exchange(&source->streams[which].claimed, true);
-}
-
-static void on_rtp_pad(GstElement *element, GstPad *pad, gpointer user)
-{
-    struct tyto_source *source = user;
-    (void)element;
-    GstElement *parser = add_parser(source);
-    if (!parser)
-        return;
-    GstPad *sink = gst_element_get_static_pad(parser, "sink");
-    gst_element_sync_state_with_parent(parser);
-    if (gst_pad_link(pad, sink) != GST_PAD_LINK_OK)
-        tyto_source_set_note(source, "an RTP stream could not be linked");
-    gst_object_unref(sink);
-}
-
-static void on_no_more_pads(GstElement *element, gpointer user)
-{
-    struct tyto_source *source = user;
-    (void)element;
-    atomic_store(&source->no_more_pads, true);
-}
-
-static enum tyto_err build_rtsp(struct tyto_source *source)
-{
-    GstElement *element = tyto_source_make(source, "rtspsrc");
-    if (!element)
-        return TYTO_ERR_UNSUPPORTED;
-    const char *protocols = source->options.transport == TYTO_TRANSPORT_UDP    ? "udp"
-                            : source->options.transport == TYTO_TRANSPORT_AUTO ? "tcp+udp"
-                                                                               : "tcp";
-    const guint latency_ms =
-        source->options.latency_ms ? source->options.latency_ms : TYTO_SOURCE_DEFAULT_LATENCY_MS;
-    /* What is recorded shall have no holes: on_coded() looks after lateness then. */
-    const gboolean drops = source->tap == NULL;
-    g_object_set(element, "location", source->uri, "latency", latency_ms, "drop-on-latency", drops,
-                 "tcp-timeout", (guint64)TCP_TIMEOUT_US, "do-retransmission", FALSE, "user-agent",
-                 "tyto", NULL);
-    set_if_has(element, "protocols", protocols);
-    set_if_has(element, "add-reference-timestamp-meta", "true");
-    g_signal_connect(element, "select-stream", G_CALLBACK(on_select_stream), source);
-    g_signal_connect(element, "pad-added", G_CALLBACK(on_rtp_pad), source);
-    g_signal_connect(element, "no-more-pads", G_CALLBACK(on_no_more_pads), source);
-    gst_bin_add(GST_BIN(source->pipeline), element);
-    return TYTO_OK;
 }
 
 /* --- everything that is one byte stream (or one device) ------------------------------- */
@@ -158,11 +103,41 @@ static enum tyto_err build_rtsp(struct tyto_source *source)
 static enum tyto_err link_to_parser(struct tyto_source *source, GstElement *element)
 {
     gst_bin_add(GST_BIN(source->pipeline), element);
-    GstElement *parser = add_parser(source);
+    GstElement *parser = tyto_source_add_parser(source);
     if (!parser)
         return TYTO_ERR_UNSUPPORTED;
     atomic_store(&source->no_more_pads, true);
     return gst_element_link(element, parser) ? TYTO_OK : TYTO_ERR_INTERNAL;
+}
+
+static GstPadProbeReturn on_file_bytes(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    const struct tyto_source *source = user;
+    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+    GstMapInfo map;
+    (void)pad;
+    if (!buffer || !GST_BUFFER_OFFSET_IS_VALID(buffer) || !gst_buffer_is_writable(buffer) ||
+        !gst_buffer_map(buffer, &map, GST_MAP_READWRITE))
+        return GST_PAD_PROBE_OK;
+    tyto_ts_table_exchange(source->table, GST_BUFFER_OFFSET(buffer), map.data, map.size);
+    gst_buffer_unmap(buffer, &map);
+    return GST_PAD_PROBE_OK;
+}
+
+/* An MPEG-TS file that names a stream later than at its begin shall name it from there on. */
+static void exchange_tables(struct tyto_source *source, GstElement *element, const char *path)
+{
+    struct tyto_ts_table table;
+    if (!tyto_ts_table_find(path, &table))
+        return;
+    source->table = malloc(sizeof(table));
+    if (!source->table)
+        return;
+    *source->table = table;
+    GstPad *pad = gst_element_get_static_pad(element, "src");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_PULL, on_file_bytes,
+                      source, NULL);
+    gst_object_unref(pad);
 }
 
 static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *ret_fault)
@@ -183,14 +158,20 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
                              NULL, "%s", strerror(errno));
     else if (S_ISDIR(status.st_mode))
         err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, path, 0, NULL, "is a directory");
-    else if (status.st_size == 0 && S_ISREG(status.st_mode))
+    else if (!S_ISREG(status.st_mode)) /* opening a pipe waits for whoever writes to it */
+        err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, NULL,
+                             "is no regular file: copy what it gives into one");
+    else if (status.st_size == 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "the file is empty");
     else if (access(path, R_OK) != 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
     if (err == TYTO_OK) {
+        /* Tags of what is in it may say more, and later. */
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));
         GstElement *element = tyto_source_make(source, "filesrc");
         if (element) {
             g_object_set(element, "location", path, NULL);
+            exchange_tables(source, element, path);
             err = link_to_parser(source, element);
         } else {
             err = TYTO_ERR_UNSUPPORTED;
@@ -213,18 +194,18 @@ static enum tyto_err build_stream(struct tyto_source *source, struct tyto_fault 
                                       : "not a URI that GStreamer understands");
     }
     if (source->kind == TYTO_URI_HTTP) {
-        set_if_has(element, "is-live", "true");
-        set_if_has(element, "do-timestamp", "true");
-        set_if_has(element, "timeout", "10");
-        set_if_has(element, "retries", "0");
-        set_if_has(element, "user-agent", "tyto");
+        tyto_source_set_if_has(element, "is-live", "true");
+        tyto_source_set_if_has(element, "do-timestamp", "true");
+        tyto_source_set_if_has(element, "timeout", "10");
+        tyto_source_set_if_has(element, "retries", "0");
+        tyto_source_set_if_has(element, "user-agent", "tyto");
     } else if (source->kind == TYTO_URI_SRT) {
         char text[16];
         snprintf(text, sizeof(text), "%u",
                  source->options.latency_ms ? source->options.latency_ms
                                             : TYTO_SOURCE_DEFAULT_LATENCY_MS);
-        set_if_has(element, "latency", text);
-        set_if_has(element, "auto-reconnect", "false");
+        tyto_source_set_if_has(element, "latency", text);
+        tyto_source_set_if_has(element, "auto-reconnect", "false");
     }
     return link_to_parser(source, element);
 }
@@ -290,7 +271,7 @@ enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *r
     enum tyto_err err = TYTO_ERR_INTERNAL;
     switch (source->kind) {
     case TYTO_URI_RTSP:
-        err = build_rtsp(source);
+        err = tyto_source_build_rtsp(source);
         break;
     case TYTO_URI_FILE:
         err = build_file(source, ret_fault);

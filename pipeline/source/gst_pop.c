@@ -15,22 +15,25 @@
 /* What a ring holds: a GstSample, or a GstEvent (GAP, EOS). */
 struct tyto_source_item {
     GstMiniObject *object;
+    enum tyto_turn turn;
     uint64_t in_ns;
     GstMapInfo map;
 };
 
 struct held_picture {
     struct tyto_picture picture;
-    GstSample *sample;
+    GstSample *sample; /* NULL: the picture is a copy */
     GstVideoFrame frame;
+    void *copy; /* upright; NULL: the sample is as it should be */
 };
 
-struct tyto_source_item *tyto_source_new_item(GstMiniObject *object)
+struct tyto_source_item *tyto_source_new_item(GstMiniObject *object, enum tyto_turn turn)
 {
     struct tyto_source_item *item = calloc(1, sizeof(*item));
     if (!item)
         return NULL;
     item->object = object;
+    item->turn = turn;
     item->in_ns = tyto_clock_mono_ns();
     return item;
 }
@@ -51,8 +54,11 @@ void tyto_source_free_item(struct tyto_source_item *item)
 static void release_picture(struct tyto_picture *picture)
 {
     struct held_picture *held = picture->owner;
-    gst_video_frame_unmap(&held->frame);
-    gst_sample_unref(held->sample);
+    if (held->sample) {
+        gst_video_frame_unmap(&held->frame);
+        gst_sample_unref(held->sample);
+    }
+    free(held->copy);
     free(held);
 }
 
@@ -87,7 +93,20 @@ static bool describe(const GstVideoFrame *from, struct tyto_frame *ret_frame)
     return true;
 }
 
-static struct tyto_picture *make_picture(GstSample *sample, int64_t pts_ns, uint64_t in_ns)
+/* The copy stands upright; the sample is let go of. False: out of memory. */
+static bool turn_upright(struct held_picture *held, enum tyto_turn turn)
+{
+    struct tyto_frame upright;
+    const enum tyto_err err =
+        tyto_turn_frame_copy(&held->picture.frame, turn, &held->copy, &upright);
+    gst_video_frame_unmap(&held->frame);
+    if (err == TYTO_OK)
+        held->picture.frame = upright;
+    return err == TYTO_OK;
+}
+
+static struct tyto_picture *make_picture(GstSample *sample, enum tyto_turn turn, int64_t pts_ns,
+                                         uint64_t in_ns)
 {
     struct held_picture *held = calloc(1, sizeof(*held));
     GstVideoInfo info;
@@ -102,7 +121,12 @@ static struct tyto_picture *make_picture(GstSample *sample, int64_t pts_ns, uint
         free(held);
         return NULL;
     }
-    held->sample = gst_sample_ref(sample);
+    if (turn == TYTO_TURN_NONE) {
+        held->sample = gst_sample_ref(sample);
+    } else if (!turn_upright(held, turn)) {
+        free(held);
+        return NULL;
+    }
     held->picture.pts_ns = pts_ns;
     held->picture.in_ns = in_ns;
     held->picture.num_refs = 1;
@@ -130,7 +154,8 @@ static bool open_sample(const struct tyto_source_stream *stream, struct tyto_sou
     GstSample *sample = GST_SAMPLE(item->object);
     GstBuffer *buffer = gst_sample_get_buffer(sample);
     const GstSegment *segment = gst_sample_get_segment(sample);
-    if (!buffer || !segment || !GST_BUFFER_PTS_IS_VALID(buffer))
+    if (!buffer || !segment || segment->format != GST_FORMAT_TIME ||
+        !GST_BUFFER_PTS_IS_VALID(buffer))
         return false;
     const guint64 running_ns =
         gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
@@ -140,7 +165,7 @@ static bool open_sample(const struct tyto_source_stream *stream, struct tyto_sou
     media->capture_unix_ns = capture_of(buffer);
     if (stream->which == TYTO_STREAM_VIDEO) {
         media->kind = TYTO_MEDIA_PICTURE;
-        media->picture = make_picture(sample, media->pts_ns, item->in_ns);
+        media->picture = make_picture(sample, item->turn, media->pts_ns, item->in_ns);
         return media->picture != NULL;
     }
     if (!gst_buffer_map(buffer, &item->map, GST_MAP_READ))

@@ -2,6 +2,7 @@
 /* The end of a chain: an appsink fills its stream's ring on GStreamer's threads. The notes that a
  * stream leaves are here too, because every file of the source leaves them. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <gst/app/gstappsink.h>
@@ -13,18 +14,32 @@
 
 enum { BLOCK_US = 2000 };
 
-void tyto_source_touch(struct tyto_source *source)
+void tyto_source_touch(struct tyto_source_stream *stream)
 {
-    atomic_store(&source->last_data_ns, tyto_clock_mono_ns());
-    if (source->kind != TYTO_URI_RTSP)
-        atomic_store(&source->num_pending, 0);
+    atomic_store(&stream->last_data_ns, tyto_clock_mono_ns());
+    if (stream->source->kind != TYTO_URI_RTSP)
+        atomic_store(&stream->source->num_pending, 0);
+}
+
+void tyto_source_step(struct tyto_source *source)
+{
+    atomic_store(&source->last_step_ns, tyto_clock_mono_ns());
+}
+
+void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns)
+{
+    if (ns <= atomic_load(&stream->pos_ns))
+        return;
+    atomic_store(&stream->pos_ns, ns);
+    tyto_source_step(stream->source);
 }
 
 /* object is taken. */
 static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *object)
 {
     struct tyto_source *source = stream->source;
-    struct tyto_source_item *item = tyto_source_new_item(object);
+    struct tyto_source_item *item =
+        tyto_source_new_item(object, (enum tyto_turn)atomic_load(&stream->turn));
     if (!item) {
         gst_mini_object_unref(object);
         return GST_FLOW_ERROR;
@@ -36,6 +51,7 @@ static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *obje
                 break;
             usleep(BLOCK_US);
             tyto_source_stamp_item(item);
+            tyto_source_step(source);
         }
     } else {
         void *dropped = NULL;
@@ -43,8 +59,10 @@ static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *obje
         if (err == TYTO_OK)
             tyto_source_free_item(dropped);
     }
-    if (err == TYTO_OK)
+    if (err == TYTO_OK) {
+        tyto_source_step(source);
         return GST_FLOW_OK;
+    }
     tyto_source_free_item(item);
     return GST_FLOW_FLUSHING;
 }
@@ -55,7 +73,7 @@ static GstFlowReturn on_sample(GstAppSink *sink, gpointer user)
     GstSample *sample = gst_app_sink_try_pull_sample(sink, 0);
     if (!sample)
         return GST_FLOW_OK;
-    tyto_source_touch(stream->source);
+    tyto_source_touch(stream);
     return push(stream, GST_MINI_OBJECT_CAST(sample));
 }
 
@@ -69,12 +87,43 @@ static void on_eos(GstAppSink *sink, gpointer user)
         (void)push(stream, GST_MINI_OBJECT_CAST(gst_event_new_eos()));
 }
 
+/* "flip-rotate-90": mirrored, then turned right. */
+static enum tyto_turn turn_of(const char *tag)
+{
+    static const struct {
+        const char *tag;
+        enum tyto_turn turn;
+    } turns[] = {
+        {"rotate-90", TYTO_TURN_RIGHT},           {"rotate-180", TYTO_TURN_180},
+        {"rotate-270", TYTO_TURN_LEFT},           {"flip-rotate-0", TYTO_TURN_MIRROR},
+        {"flip-rotate-90", TYTO_TURN_TRANSVERSE}, {"flip-rotate-180", TYTO_TURN_UPSIDE_DOWN},
+        {"flip-rotate-270", TYTO_TURN_TRANSPOSE},
+    };
+    for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        if (strcmp(tag, turns[i].tag) == 0)
+            return turns[i].turn;
+    }
+    return TYTO_TURN_NONE;
+}
+
+static void take_tags(struct tyto_source_stream *stream, GstEvent *event)
+{
+    GstTagList *tags = NULL;
+    gchar *text = NULL;
+    gst_event_parse_tag(event, &tags);
+    if (gst_tag_list_get_string(tags, GST_TAG_IMAGE_ORIENTATION, &text))
+        atomic_store(&stream->turn, (int)turn_of(text));
+    g_free(text);
+}
+
 /* Holes that the demuxer knows of; running time is put into the event we keep. */
 static GstPadProbeReturn on_sink_event(GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
     struct tyto_source_stream *stream = user;
     GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
     GstClockTime pts, duration;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_TAG)
+        take_tags(stream, event);
     if (GST_EVENT_TYPE(event) != GST_EVENT_GAP)
         return GST_PAD_PROBE_OK;
     gst_event_parse_gap(event, &pts, &duration);
@@ -85,7 +134,9 @@ static GstPadProbeReturn on_sink_event(GstPad *pad, GstPadProbeInfo *info, gpoin
     gst_event_parse_segment(segment_event, &segment);
     if (GST_CLOCK_TIME_IS_VALID(pts) && GST_CLOCK_TIME_IS_VALID(duration))
         pts += duration;
-    const guint64 running_ns = gst_segment_to_running_time(segment, GST_FORMAT_TIME, pts);
+    const guint64 running_ns = segment->format == GST_FORMAT_TIME
+                                   ? gst_segment_to_running_time(segment, GST_FORMAT_TIME, pts)
+                                   : GST_CLOCK_TIME_NONE;
     if (GST_CLOCK_TIME_IS_VALID(running_ns))
         (void)push(stream, GST_MINI_OBJECT_CAST(gst_event_new_gap(running_ns, 0)));
     gst_event_unref(segment_event);

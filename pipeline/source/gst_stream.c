@@ -33,8 +33,9 @@ static bool running_time(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
         return false;
     const GstSegment *segment;
     gst_event_parse_segment(event, &segment);
-    const guint64 ns =
-        gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    guint64 ns = GST_CLOCK_TIME_NONE;
+    if (segment->format == GST_FORMAT_TIME) /* a still picture's counts bytes */
+        ns = gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     gst_event_unref(event);
     if (!GST_CLOCK_TIME_IS_VALID(ns) || ns > INT64_MAX)
         return false;
@@ -81,11 +82,12 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     struct tyto_source_stream *stream = user;
     GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
     int64_t ns;
-    tyto_source_touch(stream->source);
+    tyto_source_touch(stream);
     if (!running_time(pad, buffer, &ns))
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
     bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
+    atomic_store(&stream->source->waits_for_key, tyto_sampler_waits_for_key(&stream->sampler));
     if (is_key) {
         stream->skipping = atomic_load(&stream->source->behind) || is_late(stream->source, ns);
         stream->looking = atomic_load(&stream->source->looking);
@@ -99,8 +101,7 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     if (wanted)
         atomic_fetch_add(&stream->num_skipped, 1);
     /* Decoding is done in this thread: all pictures before are in the ring. */
-    if (ns > atomic_load(&stream->pos_ns))
-        atomic_store(&stream->pos_ns, ns);
+    tyto_source_pass(stream, ns);
     return GST_PAD_PROBE_DROP;
 }
 
@@ -116,9 +117,8 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
         tyto_source_keep_look(stream, pad, GST_PAD_PROBE_INFO_BUFFER(info), ns);
     if (tyto_sampler_wants_decoded(&stream->sampler, ns, stream->looking))
         return GST_PAD_PROBE_OK;
-    tyto_source_touch(stream->source);
-    if (ns > atomic_load(&stream->pos_ns))
-        atomic_store(&stream->pos_ns, ns);
+    tyto_source_touch(stream);
+    tyto_source_pass(stream, ns);
     return GST_PAD_PROBE_DROP;
 }
 
@@ -127,6 +127,63 @@ static void add_probe(GstElement *element, const char *pad_name, GstPadProbeCall
 {
     GstPad *pad = gst_element_get_static_pad(element, pad_name);
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, callback, stream, NULL);
+    gst_object_unref(pad);
+}
+
+/* --- channels ------------------------------------------------------------------------ */
+
+/* Each as loud as any other. */
+static void mix_evenly(GstElement *convert, gint num_channels)
+{
+    GValue matrix = G_VALUE_INIT, row = G_VALUE_INIT, share = G_VALUE_INIT;
+    g_value_init(&matrix, GST_TYPE_ARRAY);
+    g_value_init(&row, GST_TYPE_ARRAY);
+    g_value_init(&share, G_TYPE_FLOAT);
+    g_value_set_float(&share, 1.f / (float)num_channels);
+    for (gint i = 0; i < num_channels; i++)
+        gst_value_array_append_value(&row, &share);
+    gst_value_array_append_value(&matrix, &row);
+    g_object_set_property(G_OBJECT(convert), "mix-matrix", &matrix);
+    g_value_unset(&share);
+    g_value_unset(&row);
+    g_value_unset(&matrix);
+}
+
+/* A field recorder's channels have no places (or more of them than there are names for):
+ * audioconvert cannot mix what it does not know, and takes no caps that do not even say so. */
+static GstPadProbeReturn on_sound_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    GstElement *convert = user;
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    GstCaps *caps;
+    gint num_channels = 0;
+    guint64 mask = 0;
+    (void)pad;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(event, &caps);
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    if (!gst_structure_get_int(structure, "channels", &num_channels) || num_channels < 2)
+        return GST_PAD_PROBE_OK;
+    const bool has_mask =
+        gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &mask, NULL);
+    if (mask != 0 || (!has_mask && num_channels == 2))
+        return GST_PAD_PROBE_OK;
+    mix_evenly(convert, num_channels);
+    if (!has_mask) {
+        GstCaps *whole = gst_caps_copy(caps);
+        gst_caps_set_simple(whole, "channel-mask", GST_TYPE_BITMASK, (guint64)0, NULL);
+        GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(whole);
+        gst_caps_unref(whole);
+        gst_event_unref(event);
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+static void watch_channels(GstElement *convert)
+{
+    GstPad *pad = gst_element_get_static_pad(convert, "sink");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sound_caps, convert, NULL);
     gst_object_unref(pad);
 }
 
@@ -263,6 +320,8 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
         tap_first(stream, convert, true);
     if (is_video && convert)
         add_probe(convert, "sink", on_decoded, stream);
+    if (!is_video && convert)
+        watch_channels(convert);
     if (!is_video)
         append(&chain, tyto_source_make(source, "audioresample"));
     append_sink(stream, &chain, is_video ? video_caps : audio_caps);
@@ -271,6 +330,18 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
         return false;
     }
     return install(source, pad, &chain);
+}
+
+/* rtspsrc gives up when no stream of it is linked, as it is the case while another one still comes:
+ * what is of no use goes nowhere, but it goes. */
+static void swallow(struct tyto_source *source, GstPad *pad)
+{
+    struct chain chain = {.num = 0};
+    GstElement *sink = append(&chain, tyto_source_make(source, "fakesink"));
+    if (!sink)
+        return;
+    g_object_set(sink, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, NULL);
+    (void)install(source, pad, &chain);
 }
 
 void tyto_source_attach(struct tyto_source *source, GstPad *pad, const GstCaps *caps)
@@ -291,6 +362,8 @@ void tyto_source_attach(struct tyto_source *source, GstPad *pad, const GstCaps *
     /* RTSP claims at SETUP; then the one pad that comes is it. */
     if (source->kind != TYTO_URI_RTSP && atomic_exchange(&stream->claimed, true))
         return;
-    if (attach_chain(stream, pad, caps))
-        atomic_store(&stream->linked, true);
+    const bool is_linked = attach_chain(stream, pad, caps);
+    atomic_store(is_linked ? &stream->linked : &stream->unusable, true);
+    if (!is_linked && source->kind == TYTO_URI_RTSP)
+        swallow(source, pad);
 }

@@ -11,7 +11,9 @@ static int64_t running_ns(const GstSegment *segment, GstClockTime time)
 {
     guint64 ns = 0;
     /* Decoding times may lie before the segment: then negative. */
-    const gint sign = gst_segment_to_running_time_full(segment, GST_FORMAT_TIME, time, &ns);
+    const gint sign = segment->format == GST_FORMAT_TIME
+                          ? gst_segment_to_running_time_full(segment, GST_FORMAT_TIME, time, &ns)
+                          : 0;
     if (!GST_CLOCK_TIME_IS_VALID(time) || sign == 0 || ns > INT64_MAX)
         return TYTO_CODED_NO_TIME;
     return sign > 0 ? (int64_t)ns : -(int64_t)ns;

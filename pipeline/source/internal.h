@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/ring.h"
+#include "base/turn.h"
 #include "pipeline/source/sampler.h"
 #include "pipeline/source/source.h"
 
@@ -16,6 +17,8 @@ struct _GstCaps;
 struct _GstElement;
 struct _GstMiniObject;
 struct _GstPad;
+
+struct tyto_ts_table;
 
 enum tyto_uri_kind {
     TYTO_URI_FILE,
@@ -26,7 +29,7 @@ enum tyto_uri_kind {
     TYTO_URI_TEST,
 };
 
-enum { TYTO_SOURCE_NOTE_MAX = 160 };
+enum { TYTO_SOURCE_NOTE_MAX = 160, TYTO_URI_MAX = 2048 };
 
 struct tyto_source_stream {
     struct tyto_source *source;
@@ -34,27 +37,32 @@ struct tyto_source_stream {
     struct tyto_ring *ring; /* of struct tyto_source_item; owned */
     atomic_bool claimed;    /* a pad of this kind was taken */
     atomic_bool linked;     /* and can be decoded */
+    atomic_bool unusable;   /* or cannot */
     atomic_bool ended;      /* END was pushed */
     bool end_popped;        /* the popper's */
     _Atomic int64_t pos_ns;
-    struct tyto_sampler sampler; /* of the streaming thread */
-    bool marked_keys_only;       /* the decoder was told that only keyframes come */
-    bool skipping;               /* from a keyframe to the next: see source->behind */
-    bool looking;                /* likewise: see source->looking */
-    bool is_raw;                 /* nothing has to be decoded */
+    _Atomic uint64_t last_data_ns; /* 0: none yet */
+    struct tyto_sampler sampler;   /* of the streaming thread */
+    bool marked_keys_only;         /* the decoder was told that only keyframes come */
+    bool skipping;                 /* from a keyframe to the next: see source->behind */
+    bool looking;                  /* likewise: see source->looking */
+    bool is_raw;                   /* nothing has to be decoded */
     _Atomic uint64_t num_skipped;
+    atomic_int turn; /* enum tyto_turn: of what comes from the decoder now */
 };
 
 struct tyto_source {
     enum tyto_uri_kind kind;
     bool is_file;      /* finite: back-pressure instead of drops */
     bool failed_early; /* the pipeline said no when started; its bus has the reason */
-    char *uri;         /* owned */
+    bool reconnects;
+    char *uri; /* owned */
     struct tyto_source_options options;
     int64_t hop_ns, length_ns;
     struct tyto_tap *tap; /* NULL: none */
     int64_t base_ns;
     const struct tyto_log *log;
+    struct tyto_ts_table *table;  /* owned: what is put into an MPEG-TS file; NULL: nothing */
     struct _GstElement *pipeline; /* owned */
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
     atomic_bool stopping;
@@ -63,29 +71,53 @@ struct tyto_source {
     atomic_bool behind;       /* the networks are: leave pictures out before they are decoded */
     atomic_bool no_more_pads; /* of the topmost element */
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
-    _Atomic uint64_t last_data_ns;
-    uint32_t num_idle;         /* waits in a row in which nothing ran; of tyto_source_wait() */
-    pthread_mutex_t note_lock; /* guards note */
+    _Atomic uint64_t last_step_ns;
+    atomic_bool waits_for_key;
+    bool heard_of[TYTO_NUM_STREAMS]; /* the container has named such a stream; of tyto_source_wait()
+                                      */
+    bool has_heard;                  /* of any; likewise */
+    atomic_bool busy;                /* rtspsrc is opening, closing... */
+    atomic_uint num_connects;        /* of rtspsrc's own: it may have one */
+    atomic_bool redirected;
+    bool takes_news;
+    bool has_failed, refuses_transport, has_news, is_in_part; /* of tyto_source_wait() */
+    uint32_t num_idle;         /* waits in a row in which nothing ran; likewise */
+    pthread_mutex_t note_lock; /* guards note and redirect */
     char note[TYTO_SOURCE_NOTE_MAX];
+    char redirect[TYTO_URI_MAX]; /* where rtspsrc would have connected to after its first time */
 };
 
-/* build_gst.c: makes source->pipeline for source->uri, not yet started. */
+/* gst_build.c: makes source->pipeline for source->uri, not yet started. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_source_build(struct tyto_source *source, struct tyto_fault *ret_fault);
-/* stream_gst.c: chains a pad of known caps to its appsink. */
+/* gst_rtsp.c: adds rtspsrc for source->uri. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_build_rtsp(struct tyto_source *source);
+/* gst_rtsp_limit.c: whether bodies of RTSP answers are bounded, as they are in a program whose
+ * functions the dynamic linker prefers. */
+bool tyto_source_limits_bodies(void);
+/* gst_build.c: a parsebin whose pads are attached, in the pipeline; NULL with the note set. */
+struct _GstElement *tyto_source_add_parser(struct tyto_source *source);
+/* gst_build.c: sets a property of an element that has it in some versions only. */
+void tyto_source_set_if_has(struct _GstElement *element, const char *property, const char *value);
+/* gst_stream.c: chains a pad of known caps to its appsink. */
 void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,
                         const struct _GstCaps *caps);
-/* tap_gst.c: what passes this pad goes to source->tap, too. */
+/* gst_tap.c: what passes this pad goes to source->tap, too. */
 void tyto_source_tap(struct tyto_source_stream *stream, struct _GstPad *pad);
-/* tap_gst.c: before the pipeline is filled. */
+/* gst_tap.c: before the pipeline is filled. */
 void tyto_source_prepare_tap(struct tyto_source *source);
-/* source_gst.c: remembers what a stream lacks; the first note stays. */
+/* gst_sink.c: remembers what a stream lacks; the first note stays. */
 void tyto_source_set_note(struct tyto_source *source, const char *text);
-/* source_gst.c: data came in. A parser shows all its pads before any data. */
-void tyto_source_touch(struct tyto_source *source);
-/* source_gst.c: connects an appsink to the stream's ring. */
+/* gst_sink.c: data came in. A parser shows all its pads before any data. */
+void tyto_source_touch(struct tyto_source_stream *stream);
+/* gst_sink.c: something came out, or there was no room for it. */
+void tyto_source_step(struct tyto_source *source);
+/* gst_sink.c: the stream has come to ns; whatever was before is in the ring already. */
+void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns);
+/* gst_sink.c: connects an appsink to the stream's ring. */
 void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElement *sink);
-/* source_gst.c: the element of that name, or NULL with the note set. */
+/* gst_sink.c: the element of that name, or NULL with the note set. */
 struct _GstElement *tyto_source_make(struct tyto_source *source, const char *factory);
 
 /* A decoded picture, small. */
@@ -98,9 +130,10 @@ void tyto_source_keep_look(struct tyto_source_stream *stream, struct _GstPad *pa
                            struct _GstBuffer *buffer, int64_t pts_ns);
 
 struct tyto_source_item;
-/* pop_gst.c: what goes through the rings; object is taken on success. NULL: out of memory. */
-struct tyto_source_item *tyto_source_new_item(struct _GstMiniObject *object);
-/* pop_gst.c: it arrives only now. */
+/* gst_pop.c: what goes through the rings; object is taken on success. turn: of a picture. NULL: out
+ * of memory. */
+struct tyto_source_item *tyto_source_new_item(struct _GstMiniObject *object, enum tyto_turn turn);
+/* gst_pop.c: it arrives only now. */
 void tyto_source_stamp_item(struct tyto_source_item *item);
 void tyto_source_free_item(struct tyto_source_item *item);
 
@@ -108,6 +141,8 @@ void tyto_source_free_item(struct tyto_source_item *item);
 TYTO_MUST_CHECK
 enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault);
+/* uri.c: schemes do not mind case, libraries do. */
+void tyto_uri_lower_scheme(char *uri);
 /* uri.c: the value of key in "?a=1&b=2", or fallback. */
 double tyto_uri_number(const char *uri, const char *key, double fallback);
 

@@ -9,6 +9,8 @@
  * when it was lost because there is too much to do: so many missing hops are. */
 #define FAR_LIMIT 8
 #define BACK_NS 1000000000ll
+/* A live stream without one for so long has none: encoders can refresh bit by bit. */
+#define FIRST_KEY_NS (60ll * 1000000000)
 
 void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy, int64_t hop_ns,
                        int64_t length_ns, bool is_live)
@@ -17,7 +19,8 @@ void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy,
         .policy = policy,
         .hop_ns = hop_ns,
         .length_ns = length_ns,
-        .only_keys = policy == TYTO_KEYFRAMES_ALWAYS || (policy == TYTO_KEYFRAMES_AUTO && is_live),
+        .is_live = is_live,
+        .only_keys = policy == TYTO_KEYFRAMES_ALWAYS,
         .num_close_due = 1,
     };
 }
@@ -72,14 +75,24 @@ bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool
 {
     if (sampler->policy == TYTO_KEYFRAMES_NEVER)
         return true;
+    if (!sampler->any)
+        sampler->first_ns = pts_ns;
+    sampler->any = true;
     if (!is_key)
-        return !sampler->only_keys;
+        return !sampler->only_keys &&
+               (!tyto_sampler_waits_for_key(sampler) || pts_ns - sampler->first_ns > FIRST_KEY_NS);
     if (sampler->num_keys > 0 && sampler->policy == TYTO_KEYFRAMES_AUTO)
         judge(sampler, pts_ns - sampler->last_key_ns);
     sampler->num_keys++;
     sampler->last_key_ns = pts_ns;
     const bool wanted = pick(sampler, &sampler->keys, pts_ns);
     return wanted || !sampler->only_keys;
+}
+
+bool tyto_sampler_waits_for_key(const struct tyto_sampler *sampler)
+{
+    return sampler->is_live && sampler->any && sampler->num_keys == 0 &&
+           sampler->policy != TYTO_KEYFRAMES_NEVER;
 }
 
 bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come)

@@ -20,7 +20,10 @@ struct tyto_picker {
 struct tyto_sampler {
     enum tyto_keyframes policy;
     int64_t hop_ns, length_ns;
-    bool only_keys;         /* deltas are left out now */
+    bool is_live;
+    bool only_keys;   /* deltas are left out now */
+    int64_t first_ns; /* of the first picture; meaningless until any */
+    bool any;
     int64_t last_key_ns;    /* of any keyframe; meaningless until num_keys > 0 */
     uint32_t num_keys;      /* seen */
     uint32_t num_close;     /* keyframes in a row no more than a hop apart */
@@ -30,13 +33,15 @@ struct tyto_sampler {
     struct tyto_picker keys, frames;
 };
 
-/* A live stream is taken to have close keyframes until it shows otherwise: many
- * cameras that connect at once are not to be decoded whole. A file is not: it
- * could end before. */
+/* Everything is decoded until two keyframes have shown that they come close: of a stream whose next
+ * one is half a minute away nothing could be seen until then. A live stream, which is joined in its
+ * middle, begins with its first keyframe: what comes before refers to pictures that nobody has. */
 void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy, int64_t hop_ns,
                        int64_t length_ns, bool is_live);
 /* A coded picture comes: whether to decode it. */
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key);
+/* Whether there was no keyframe yet, and one is waited for. */
+bool tyto_sampler_waits_for_key(const struct tyto_sampler *sampler);
 /* A decoded picture comes: whether to pass it on. all_come: also those come that were not wanted
  * coded. */
 bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come);

@@ -25,11 +25,11 @@
     X(TYTO_KEYFRAMES_NEVER, "never", "every picture is decoded")
 enum tyto_keyframes { TYTO_KEYFRAMES_LIST(TYTO_WORD_ENUM) };
 
-/* What RTP comes over. */
+/* What RTP comes over. A source takes AUTO for TCP: trying the other is its owner's. */
 #define TYTO_TRANSPORT_LIST(X)                                                                     \
+    X(TYTO_TRANSPORT_AUTO, "auto", "TCP, or UDP where the camera refuses that")                    \
     X(TYTO_TRANSPORT_TCP, "tcp", NULL)                                                             \
-    X(TYTO_TRANSPORT_UDP, "udp", NULL)                                                             \
-    X(TYTO_TRANSPORT_AUTO, "auto", "what the camera offers")
+    X(TYTO_TRANSPORT_UDP, "udp", NULL)
 enum tyto_transport { TYTO_TRANSPORT_LIST(TYTO_WORD_ENUM) };
 
 enum { TYTO_SOURCE_DEFAULT_LATENCY_MS = 200 };
@@ -47,6 +47,9 @@ struct tyto_source_params {
     int64_t hop_ns, length_ns; /* of segments: tells which pictures are needed */
     struct tyto_tap *tap;      /* also gets what is coded; NULL: none. The source refers to it */
     int64_t base_ns;           /* added to the times that the tap gets */
+    bool reconnects; /* RTSP: where the camera closes its connection after an answer, once more */
+    bool takes_news; /* live: ends when the container names a kind of stream that it did not before
+                      */
     const struct tyto_log *log;
 };
 
@@ -71,7 +74,7 @@ bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns);
 uint32_t tyto_source_num_hanging(void);
 
 /* Waits up to timeout_ms for the end of it all. TYTO_ERR_TIMEOUT: still running;
- * CLOSED: every stream has ended; else an error, explained in text. */
+ * CLOSED: every stream has ended; else an error, explained in text. One thread. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
                                uint32_t text_bytes);
@@ -103,8 +106,21 @@ bool tyto_source_get_streams(const struct tyto_source *source, bool *ret_audio, 
 /* What a stream lacks when the camera has one that cannot be decoded ("no
  * decoder for video/x-foo"), else "". Borrowed. */
 const char *tyto_source_note(const struct tyto_source *source);
-/* Monotonic time of the last data of any stream; 0: none yet. */
-uint64_t tyto_source_last_data_ns(const struct tyto_source *source);
+/* Whether there is to be such a stream: it was set up at the camera, or found in the container. */
+bool tyto_source_expects(const struct tyto_source *source, enum tyto_stream stream);
+/* Monotonic time of the last data of the stream, of whatever use; 0: none yet. */
+uint64_t tyto_source_last_data_ns(const struct tyto_source *source, enum tyto_stream stream);
+/* Monotonic time of the last step ahead: something was given out, a time was passed, or there was
+ * no room to give it out. Data that bring nothing ahead do not count. */
+uint64_t tyto_source_last_step_ns(const struct tyto_source *source);
+/* Pictures come that need an earlier keyframe, and there was none yet. */
+bool tyto_source_waits_for_key(const struct tyto_source *source);
+/* After an error: where the camera wants us to go instead, copied. False: nowhere. */
+bool tyto_source_redirect(struct tyto_source *source, char *ret_uri, uint32_t uri_bytes);
+/* After an error: it was for a stream that came later. */
+bool tyto_source_has_news(const struct tyto_source *source);
+/* After an error: RTSP's streams could not be had by this transport. */
+bool tyto_source_refuses_transport(const struct tyto_source *source);
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);
 /* While it is true every picture is decoded, from the next keyframe on, and can be looked at small;
  * as many as before are popped. Any thread. */

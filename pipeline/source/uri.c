@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "pipeline/source/internal.h"
-
-enum { URI_MAX = 2048 };
 
 static const struct {
     const char *prefix;
@@ -16,22 +16,47 @@ static const struct {
     {"srt://", TYTO_URI_SRT},    {"v4l2://", TYTO_URI_V4L2}, {"test://", TYTO_URI_TEST},
 };
 
+static bool has_control(const char *uri)
+{
+    while (*uri && !tyto_text_is_control(uri))
+        uri++;
+    return *uri != '\0';
+}
+
+/* RFC 3986, 3.1. */
+static bool is_scheme(const char *text, size_t num_chars)
+{
+    for (size_t i = 0; i < num_chars; i++) {
+        if (!isalnum((unsigned char)text[i]) && !strchr("+-.", text[i]))
+            return false;
+    }
+    return num_chars > 0 && isalpha((unsigned char)text[0]);
+}
+
+void tyto_uri_lower_scheme(char *uri)
+{
+    const char *colon = strstr(uri, "://");
+    if (!colon || !is_scheme(uri, (size_t)(colon - uri)))
+        return;
+    for (char *c = uri; c < colon; c++)
+        *c = (char)tolower((unsigned char)*c);
+}
+
+/* A path may have any character but NUL. */
 enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault)
 {
-    const size_t num_chars = uri ? strnlen(uri, URI_MAX) : 0;
-    if (num_chars == 0 || num_chars == URI_MAX)
+    const size_t num_chars = uri ? strnlen(uri, TYTO_URI_MAX) : 0;
+    if (num_chars == 0 || num_chars == TYTO_URI_MAX)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "a URI or path has 1 to %d characters", URI_MAX - 1);
-    for (const char *c = uri; *c; c++) {
-        if (tyto_text_is_control(c))
-            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                                  "control character in a URI");
-    }
+                              "a URI or path has 1 to %d characters", TYTO_URI_MAX - 1);
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         const size_t prefix_chars = strlen(schemes[i].prefix);
-        if (strncmp(uri, schemes[i].prefix, prefix_chars) != 0)
+        if (strncasecmp(uri, schemes[i].prefix, prefix_chars) != 0)
             continue;
+        if (has_control(uri))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "control character in a URI: write it as %%0A and the like");
         if (uri[prefix_chars] == '\0' && schemes[i].kind != TYTO_URI_TEST)
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "nothing after '%s'",
                                   schemes[i].prefix);
@@ -39,9 +64,7 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
         return TYTO_OK;
     }
     const char *colon = strstr(uri, "://");
-    const size_t num_scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789+.-");
-    if (colon && num_scheme == (size_t)(colon - uri))
+    if (colon && is_scheme(uri, (size_t)(colon - uri)))
         return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
                               "unknown scheme '%.*s': use a path, file, rtsp, http, https, srt, "
                               "v4l2 or test",

@@ -308,7 +308,8 @@ static void publish(struct tyto_tracker *tracker, struct track *track, enum tyto
     event->has_av_offset = track->num_offsets > 0;
     event->av_offset_ms =
         track->num_offsets > 0 ? (float)(track->offset_sum_ms / track->num_offsets) : 0;
-    event->begin_unix_ns = event->begin_media_ns + tracker->unix_offset_ns;
+    if (phase == TYTO_EVENT_PHASE_NEW) /* and from then on, also when a clock is set */
+        event->begin_unix_ns = event->begin_media_ns + tracker->unix_offset_ns;
     if (event->has_end)
         event->end_unix_ns = event->end_media_ns + tracker->unix_offset_ns;
     track->last_published_ns = now_ns;

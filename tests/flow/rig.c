@@ -8,9 +8,13 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gst/gst.h>
@@ -18,6 +22,8 @@
 #include "base/clock.h"
 
 #define SEGMENT_NS 1000000000ll
+
+extern char **environ;
 
 static char media_dir[64];
 
@@ -126,6 +132,46 @@ void rig_patch(const char *name, const char *old_text, const char *new_text)
     assert_true(num_found > 0);
     write_all(name, bytes, num_bytes);
     free(bytes);
+}
+
+struct rig_server rig_start_server(char *const argv[])
+{
+    struct rig_server server = {0};
+    char line[64] = "";
+    int out[2];
+    assert_int_equal(pipe(out), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, out[0]);
+    assert_int_equal(posix_spawnp(&server.pid, argv[0], &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(out[1]);
+    for (size_t i = 0; i + 1 < sizeof(line) && read(out[0], line + i, 1) == 1; i++) {
+        if (line[i] == '\n')
+            break;
+    }
+    assert_int_equal(strncmp(line, "ready ", 6), 0);
+    server.port = (int)strtol(line + 6, NULL, 10);
+    server.out_fd = out[0];
+    assert_int_equal(fcntl(server.out_fd, F_SETFL, O_NONBLOCK), 0);
+    return server;
+}
+
+void rig_stop_server(struct rig_server *server, int number)
+{
+    kill(server->pid, SIGCONT);
+    kill(server->pid, number);
+    waitpid(server->pid, NULL, 0);
+    close(server->out_fd);
+}
+
+uint32_t rig_num_lines(const struct rig_server *server)
+{
+    uint32_t num = 0;
+    for (char letter; read(server->out_fd, &letter, 1) == 1;)
+        num += letter == '\n';
+    return num;
 }
 
 void rig_open(struct rig *rig, const struct tyto_camera_params *camera)

@@ -37,6 +37,17 @@ void rig_copy(const char *from, const char *to, uint64_t keep_bytes,
 /* Replaces text of the same length everywhere in the file. */
 void rig_patch(const char *name, const char *old_text, const char *new_text);
 
+/* A program on loopback, as cameras are; its first line is "ready PORT". */
+struct rig_server {
+    int pid, port;
+    int out_fd; /* what else it prints */
+};
+struct rig_server rig_start_server(char *const argv[]);
+/* Ends it by the signal of that number. */
+void rig_stop_server(struct rig_server *server, int number);
+/* How many lines it has printed since it was ready, or since the last call. Never blocks. */
+uint32_t rig_num_lines(const struct rig_server *server);
+
 void rig_open(struct rig *rig, const struct tyto_camera_params *camera);
 /* Turns until done(rig) or timeout; whether done. NULL: until the file has ended. */
 bool rig_run(struct rig *rig, double timeout_s, bool (*done)(const struct rig *rig));

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "tests/flow/rig.h"
 
 #define MS 1000000ll
@@ -229,6 +230,82 @@ static void what_is_no_media_fails_with_a_reason(void **state)
     assert_int_equal(remove(rig_path("folder.mp4")), 0);
 }
 
+/* GStreamer's demuxer never comes back from the end of a GIF. */
+static void a_moving_gif_is_refused_at_once_with_what_to_do(void **state)
+{
+    (void)state;
+    static const uint8_t gif[] = {
+        'G', 'I', 'F',  '8',  '9', 'a',  1,  0, 1,    0,    0x80, 0,    0,  0, 0,   0, 255,
+        255, 255, 0x21, 0xF9, 4,   0,    20, 0, 0,    0,    0x2C, 0,    0,  0, 0,   1, 0,
+        1,   0,   0,    2,    2,   0x44, 1,  0, 0x21, 0xF9, 4,    0,    20, 0, 0,   0, 0x2C,
+        0,   0,   0,    0,    1,   0,    1,  0, 0,    2,    2,    0x44, 1,  0, 0x3B};
+    FILE *file = fopen(rig_path("moving.gif"), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(gif, 1, sizeof(gif), file), sizeof(gif));
+    fclose(file);
+    struct rig rig;
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    run_whole(&rig, "moving.gif");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_FAILED);
+    assert_non_null(strstr(rig_state(&rig)->text, "reads image/gif: convert it"));
+    assert_true(tyto_clock_mono_ns() - begin_ns < 15 * TYTO_NS_PER_S);
+}
+
+static void what_is_no_regular_file_is_not_opened(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(rig_path("pipe.mp4"), 0600), 0); /* opening it would wait for ever */
+    struct rig rig;
+    run_whole(&rig, "pipe.mp4");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_FAILED);
+    assert_non_null(strstr(rig_state(&rig)->text, "regular file"));
+}
+
+static void a_name_may_have_anything_in_it(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two\nlines.wav", "a #1 %41 ?x=1.wav", "\xFFlatin.wav"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        rig_make("plain.wav", "audiotestsrc num-buffers=100 samplesperbuffer=480 ! "
+                              "audio/x-raw,rate=16000,channels=1 ! wavenc");
+        rig_copy("plain.wav", names[i], 0, NULL);
+        struct rig rig;
+        run_whole(&rig, names[i]);
+        assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+        assert_int_equal(rig.num_segments, 3);
+    }
+}
+
+/* Its programme's table names the sound from the fourth second on. */
+static void sound_that_is_named_later_is_heard_from_there_on(void **state)
+{
+    (void)state;
+    rig_make("first.ts", VIDEO(40, 10) " ! mpegtsmux");
+    rig_make("then.ts", VIDEO(60, 10) " ! mpegtsmux name=m " AUDIO(600, "") " ! m. m.");
+    FILE *file = fopen(rig_path("later.ts"), "wb");
+    assert_non_null(file);
+    static const char *const parts[] = {"first.ts", "then.ts"};
+    for (size_t i = 0; i < 2; i++) {
+        FILE *part = fopen(rig_path(parts[i]), "rb");
+        assert_non_null(part);
+        for (int byte; (byte = fgetc(part)) != EOF;)
+            fputc(byte, file);
+        fclose(part);
+    }
+    fclose(file);
+    struct rig rig;
+    run_whole(&rig, "later.ts");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+    assert_true(rig_state(&rig)->has_audio && rig_state(&rig)->has_video);
+    uint32_t num_heard = 0, num_seen = 0;
+    for (uint32_t i = 0; i < rig.num_segments; i++) {
+        num_heard += rig.segments[i].has_audio;
+        num_seen += rig.segments[i].has_video;
+    }
+    assert_in_range(num_heard, 5, 7);
+    assert_in_range(num_seen, 9, 11);
+}
+
 static bool has_one(const struct rig *rig)
 {
     return rig->num_segments >= 1;
@@ -267,6 +344,10 @@ int main(void)
         cmocka_unit_test(corrupted_bytes_end_with_what_was_good_or_an_error),
         cmocka_unit_test(a_codec_without_decoder_leaves_the_other_stream),
         cmocka_unit_test(what_is_no_media_fails_with_a_reason),
+        cmocka_unit_test(a_moving_gif_is_refused_at_once_with_what_to_do),
+        cmocka_unit_test(what_is_no_regular_file_is_not_opened),
+        cmocka_unit_test(a_name_may_have_anything_in_it),
+        cmocka_unit_test(sound_that_is_named_later_is_heard_from_there_on),
         cmocka_unit_test(a_file_can_be_left_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, remove_media);

@@ -7,11 +7,9 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,48 +17,19 @@
 
 #define MS 1000000ll
 
-extern char **environ;
-
-struct server {
-    pid_t pid;
-    int port;
-};
-
 static const char *server_program;
 
 /* port 0: any. */
-static struct server start_server(int port)
+static struct rig_server start_server(int port)
 {
-    struct server server = {0};
-    char port_text[16], line[64] = "";
-    int out[2];
+    char port_text[16];
     snprintf(port_text, sizeof(port_text), "%d", port);
     char *argv[] = {(char *)(uintptr_t)server_program, (char *)(uintptr_t)rig_path("camera.mp4"),
                     port_text, NULL};
-    assert_int_equal(pipe(out), 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, out[0]);
-    assert_int_equal(posix_spawn(&server.pid, argv[0], &actions, NULL, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(out[1]);
-    FILE *file = fdopen(out[0], "r");
-    assert_non_null(fgets(line, sizeof(line), file));
-    fclose(file);
-    assert_int_equal(strncmp(line, "ready ", 6), 0);
-    server.port = (int)strtol(line + 6, NULL, 10);
-    return server;
+    return rig_start_server(argv);
 }
 
-static void stop_server(struct server *server, int number)
-{
-    kill(server->pid, SIGCONT);
-    kill(server->pid, number);
-    waitpid(server->pid, NULL, 0);
-}
-
-static void open_camera(struct rig *rig, const struct server *server, uint64_t stall_ns)
+static void open_camera(struct rig *rig, const struct rig_server *server, uint64_t stall_ns)
 {
     char uri[64];
     snprintf(uri, sizeof(uri), "rtsp://127.0.0.1:%d/camera", server->port);
@@ -96,7 +65,7 @@ static void a_camera_gives_both_streams_in_real_time(void **state)
 {
     (void)state;
     struct rig rig;
-    struct server server = start_server(0);
+    struct rig_server server = start_server(0);
     open_camera(&rig, &server, 0);
     wanted_segments = 8;
     assert_true(rig_run(&rig, 60, has_segments));
@@ -111,19 +80,19 @@ static void a_camera_gives_both_streams_in_real_time(void **state)
     assert_int_equal(tyto_session_clock_quality(rig.session), TYTO_CLOCK_QUALITY_CAMERA);
     rig_close(&rig);
     assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SHUTDOWN);
-    stop_server(&server, SIGKILL);
+    rig_stop_server(&server, SIGKILL);
 }
 
 static void a_killed_camera_is_lost_and_found_again(void **state)
 {
     (void)state;
     struct rig rig;
-    struct server server = start_server(0);
+    struct rig_server server = start_server(0);
     open_camera(&rig, &server, 0);
     wanted_segments = 3;
     assert_true(rig_run(&rig, 60, has_segments));
     const int port = server.port;
-    stop_server(&server, SIGKILL);
+    rig_stop_server(&server, SIGKILL);
     assert_true(rig_run(&rig, 30, is_over));
     assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SOURCE_LOST);
     assert_true(rig_run(&rig, 30, is_told_lost));
@@ -137,14 +106,14 @@ static void a_killed_camera_is_lost_and_found_again(void **state)
     assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_LIVE);
     assert_true(rig_state(&rig)->num_reconnects >= 1);
     rig_close(&rig);
-    stop_server(&server, SIGKILL);
+    rig_stop_server(&server, SIGKILL);
 }
 
 static void a_camera_that_says_nothing_is_stalled_and_found_again(void **state)
 {
     (void)state;
     struct rig rig;
-    struct server server = start_server(0);
+    struct rig_server server = start_server(0);
     open_camera(&rig, &server, 3000 * MS);
     wanted_segments = 2;
     assert_true(rig_run(&rig, 60, has_segments));
@@ -159,15 +128,15 @@ static void a_camera_that_says_nothing_is_stalled_and_found_again(void **state)
     wanted_segments = rig.num_segments + 2;
     assert_true(rig_run(&rig, 120, has_segments));
     rig_close(&rig);
-    stop_server(&server, SIGKILL);
+    rig_stop_server(&server, SIGKILL);
 }
 
 static void a_camera_never_reached_is_not_a_lost_one(void **state)
 {
     (void)state;
     struct rig rig;
-    struct server server = start_server(0);
-    stop_server(&server, SIGKILL); /* now nobody listens there */
+    struct rig_server server = start_server(0);
+    rig_stop_server(&server, SIGKILL); /* now nobody listens there */
     open_camera(&rig, &server, 0);
     assert_true(rig_run(&rig, 60, is_told_unreachable));
     assert_int_equal(rig.num_segments, 0);
@@ -193,7 +162,7 @@ static void a_camera_that_is_not_served_in_time_keeps_its_sound(void **state)
 {
     (void)state;
     struct rig rig;
-    struct server server = start_server(0);
+    struct rig_server server = start_server(0);
     open_camera(&rig, &server, 0);
     wanted_segments = 3;
     assert_true(rig_run(&rig, 60, has_segments));
@@ -215,7 +184,7 @@ static void a_camera_that_is_not_served_in_time_keeps_its_sound(void **state)
     assert_int_equal(counts.num_dropped_audio + counts.num_dropped_video, 0);
     assert_int_equal(counts.segmenter.num_overrun, 0);
     rig_close(&rig);
-    stop_server(&server, SIGKILL);
+    rig_stop_server(&server, SIGKILL);
 }
 
 static int make_media(void **state)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/turn.h"
 #include "tests/flow/rig.h"
 #include "trainer/media/read.h"
 
@@ -108,6 +109,108 @@ static void stereo_at_48_khz_in_matroska_is_the_same_to_both(void **state)
     check_same("stereo.mkv", 2);
 }
 
+static void put_u32(FILE *file, uint32_t value, int num_bytes)
+{
+    for (int i = 0; i < num_bytes; i++)
+        fputc((int)(value >> 8 * i & 0xFF), file);
+}
+
+/* A field recorder's: more channels than there are names for, and none is said. */
+static void ten_channels_without_places_are_the_same_to_both(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 10, RATE_HZ = 16000, SECONDS = 3, BLOCK = 2 * CHANNELS };
+    const uint32_t num_bytes = SECONDS * RATE_HZ * BLOCK;
+    FILE *file = fopen(rig_path("ten.wav"), "wb");
+    assert_non_null(file);
+    fputs("RIFF", file);
+    put_u32(file, 36 + num_bytes, 4);
+    fputs("WAVEfmt ", file);
+    put_u32(file, 16, 4);
+    put_u32(file, 1, 2);
+    put_u32(file, CHANNELS, 2);
+    put_u32(file, RATE_HZ, 4);
+    put_u32(file, RATE_HZ * BLOCK, 4);
+    put_u32(file, BLOCK, 2);
+    put_u32(file, 16, 2);
+    fputs("data", file);
+    put_u32(file, num_bytes, 4);
+    for (int i = 0; i < SECONDS * RATE_HZ; i++) {
+        for (int c = 0; c < CHANNELS; c++) /* the last one is heard, too */
+            put_u32(file, c < CHANNELS - 1 ? 0 : (uint32_t)(int32_t)(20000 * sin(i * 0.17)), 2);
+    }
+    fclose(file);
+    check_same("ten.wav", SECONDS);
+}
+
+/* The matrix of the first track's header: 40 bytes behind the box's type. */
+static void set_matrix(const char *name, const int32_t way[4])
+{
+    uint8_t bytes[65536];
+    FILE *file = fopen(rig_path(name), "r+b");
+    assert_non_null(file);
+    const size_t num = fread(bytes, 1, sizeof(bytes), file);
+    const uint8_t *header = memmem(bytes, num, "tkhd", 4);
+    assert_non_null(header);
+    const int32_t matrix[9] = {way[0], way[1], 0, way[2], way[3], 0, 0, 0, 16384};
+    uint8_t written[36];
+    for (int i = 0; i < 9; i++) {
+        const uint32_t value = (uint32_t)matrix[i] << 16;
+        for (int k = 0; k < 4; k++)
+            written[4 * i + k] = (uint8_t)(value >> (24 - 8 * k));
+    }
+    assert_int_equal(fseek(file, (long)(header - bytes) + 44, SEEK_SET), 0);
+    assert_int_equal(fwrite(written, 1, sizeof(written), file), sizeof(written));
+    fclose(file);
+}
+
+/* The first segment's picture by the reader of files. */
+static void check_upright(const char *name, const char *plain, enum tyto_turn turn)
+{
+    struct tyto_source_segment segments[2];
+    const char *const names[2] = {name, plain};
+    struct tyto_fault fault;
+    struct tyto_frame upright;
+    void *memory = NULL;
+    for (int i = 0; i < 2; i++) {
+        const struct tyto_source_file_params params = {.path = rig_path(names[i])};
+        struct tyto_source_file *source = NULL;
+        assert_int_equal(tyto_source_file_open(&params, &source, &fault), TYTO_OK);
+        assert_int_equal(tyto_source_file_next(source, &segments[i], &fault), TYTO_OK);
+        tyto_source_file_close(&source);
+    }
+    assert_int_equal(tyto_turn_frame_copy(&segments[1].frame, turn, &memory, &upright), TYTO_OK);
+    const struct tyto_frame *frame = &segments[0].frame;
+    assert_int_equal(frame->width, upright.width);
+    assert_int_equal(frame->height, upright.height);
+    for (uint32_t row = 0; row < frame->height; row++)
+        assert_memory_equal(frame->planes[0] + row * frame->strides_bytes[0],
+                            upright.planes[0] + row * upright.strides_bytes[0], frame->width);
+    free(memory);
+    tyto_source_segment_finish(&segments[0]);
+    tyto_source_segment_finish(&segments[1]);
+}
+
+/* As phones store them. */
+static void pictures_that_lie_on_their_side_stand_upright_to_both(void **state)
+{
+    (void)state;
+    static const int32_t ways[8][4] = {{1, 0, 0, 1}, {-1, 0, 0, 1}, {-1, 0, 0, -1}, {1, 0, 0, -1},
+                                       {0, 1, 1, 0}, {0, 1, -1, 0}, {0, -1, -1, 0}, {0, -1, 1, 0}};
+    rig_make("plain.mp4", "videotestsrc num-buffers=20 pattern=smpte ! "
+                          "video/x-raw,format=I420,width=162,height=90,framerate=10/1 ! "
+                          "x264enc speed-preset=ultrafast key-int-max=10 ! h264parse ! "
+                          "mp4mux faststart=true");
+    for (int i = 0; i < 8; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "turned%d.mp4", i + 1);
+        rig_copy("plain.mp4", name, 0, NULL);
+        set_matrix(name, ways[i]);
+        check_same(name, 2);
+        check_upright(name, "plain.mp4", (enum tyto_turn)(i + 1));
+    }
+}
+
 static int remove_media(void **state)
 {
     (void)state;
@@ -120,6 +223,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_mp4_is_the_same_to_both),
         cmocka_unit_test(stereo_at_48_khz_in_matroska_is_the_same_to_both),
+        cmocka_unit_test(ten_channels_without_places_are_the_same_to_both),
+        cmocka_unit_test(pictures_that_lie_on_their_side_stand_upright_to_both),
     };
     return cmocka_run_group_tests(tests, NULL, remove_media);
 }

@@ -113,7 +113,7 @@ static void what_a_file_leaves_out_has_defaults(void **state)
     assert_int_equal(config->endpoints.num, 1);
     assert_string_equal(config->endpoints.texts[0], TYTO_DEFAULT_ENDPOINT);
     assert_int_equal(config->log_level, TYTO_LOG_INFO);
-    assert_int_equal(config->cameras[0].source.transport, TYTO_TRANSPORT_TCP);
+    assert_int_equal(config->cameras[0].source.transport, TYTO_TRANSPORT_AUTO);
     assert_true(config->cameras[0].audio && config->cameras[0].video);
     tyto_config_destroy(&config);
 }
@@ -265,7 +265,7 @@ static const struct {
     {"cameras:\n  - id: a\n    uri: a.mp4\n    transprot: tcp\n",
      "4: cameras[1].transprot: unknown key; did you mean 'transport'?"},
     {"cameras:\n  - id: a\n    uri: a.mp4\n    transport: quic\n",
-     "4: cameras[1].transport: 'quic' must be one of: tcp, udp, auto"},
+     "4: cameras[1].transport: 'quic' must be one of: auto, tcp, udp"},
     {"cameras:\n  - id: a\n    uri:\n      - a.mp4\n",
      "4: cameras[1].uri: must be a single value, not a list"},
     {"cameras:\n  - id: a\n    uri:\n",

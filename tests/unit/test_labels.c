@@ -85,14 +85,19 @@ static void faults_of_a_csv_are_said_line_by_line(void **state)
                   "digits, '_' or '-'\n");
 }
 
-static void wrong_headers_and_separators_say_what_to_do(void **state)
+static void wrong_headers_say_what_to_do(void **state)
 {
     (void)state;
-    assert_faults("x.csv", "file;class;begin_s;end_s\na.mp4;dog;1;2\n",
-                  "x.csv:1: fields are separated by ';': save the file with commas\n");
-    assert_faults("x.csv", "file,class,begin,file\n",
-                  "x.csv:1: begin: there is no such column: did you mean 'begin_s'?\n"
+    assert_faults("x.csv", "file,class,begn_s,file\n",
+                  "x.csv:1: begn_s: there is no such column: did you mean 'begin_s'?\n"
                   "x.csv:1: file: the column is there twice\n");
+    assert_faults("x.csv", "file,class,onset,Start (s)\n",
+                  "x.csv:1: Start (s): the column is there twice, also as 'onset'\n"
+                  "x.csv:1: onset: there is a column of begins and none of ends: call it end_s\n");
+    assert_faults("x.csv", "file,class,end_s\na.mp4,dog,2\n",
+                  "x.csv:1: there is a column of ends and none of begins: call it begin_s\n");
+    assert_faults("x.csv", "filename,onset,offset\na.mp4,1,2\n",
+                  "x.csv:1: there is no column of classes: call it class\n");
 }
 
 /* --- what all share ------------------------------------------------------------------ */
@@ -409,12 +414,13 @@ static void audacitys_tracks_are_read(void **state)
                         "track.txt:1: class 'dog bark' is read as 'dog_bark' (note)\n");
     assert_reads("empty.txt", "", "empty background\n",
                  "empty.txt: it has no labels: its recording counts as background (note)\n");
-    assert_faults("t.txt", "1\t2\tdog\n1\t2\n3\t3\tmark\n1,5\t2\tdog\n1\t2\t\n",
+    assert_faults("t.txt", "1\t2\tdog\n1\t2\n3\t3\tmark\n1:05\t2\tdog\n1\t2\t\n",
                   "t.txt:2: it is not begin TAB end TAB class: export it from Audacity by File, "
                   "Export, Export Labels\n"
                   "t.txt:3: 'mark' at 3 s is a point: drag its ends apart in Audacity, or delete "
                   "it\n"
-                  "t.txt:4: begin: '1,5' is not a time: write the decimal point as '.'\n"
+                  "t.txt:4: begin: '1:05' is not a time: write minutes and seconds as seconds, "
+                  "1:23.5 as 83.5\n"
                   "t.txt:5: the label has no text: write the event's class\n");
 }
 
@@ -424,7 +430,7 @@ int main(void)
         cmocka_unit_test(a_csv_is_read_with_mark_quotes_and_line_breaks_of_windows),
         cmocka_unit_test(a_csv_needs_no_header_and_may_order_its_columns),
         cmocka_unit_test(faults_of_a_csv_are_said_line_by_line),
-        cmocka_unit_test(wrong_headers_and_separators_say_what_to_do),
+        cmocka_unit_test(wrong_headers_say_what_to_do),
         cmocka_unit_test(bytes_that_are_no_text_are_said),
         cmocka_unit_test(class_names_become_plain_and_changes_are_said_once),
         cmocka_unit_test(classes_nearly_spelt_alike_are_asked_about),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The roll, the folder of recordings, and the recorder between them, with coded
+/* The roll, and the recorder between it and its folder, with coded
  * data that are numbers and clips that only count: no GStreamer, no cameras. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "pipeline/record/clip.h"
 #include "pipeline/record/preroll.h"
 #include "pipeline/record/record.h"
+#include "tests/unit/clip_folder.h"
 
 #define S 1000000000ll
 #define MS 1000000ll
@@ -220,151 +220,6 @@ static void a_picture_in_pieces_begins_with_its_first(void **state)
     assert_int_equal(numbers[TYTO_STREAM_VIDEO] % 3, 0);
     assert_int_equal(roll.queues[TYTO_STREAM_VIDEO].first % 3, 0);
     tyto_roll_finish(&roll);
-}
-
-/* --- the folder --------------------------------------------------------------------------------
- */
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/tyto-record-XXXXXX");
-    num_refs = coding = 0;
-    clip_bytes_fail_at = 0;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    const char *subs[] = {"/front", "/clips/front", "/clips", ""};
-    for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
-        snprintf(command, sizeof(command), "%s%s", folder, subs[i]);
-        DIR *dir = opendir(command);
-        for (struct dirent *entry; dir && (entry = readdir(dir));) {
-            char path[512];
-            snprintf(path, sizeof(path), "%s/%s", command, entry->d_name);
-            unlink(path);
-        }
-        if (dir)
-            closedir(dir);
-        rmdir(command);
-    }
-    return 0;
-}
-
-static void write_file(const char *name, const char *text)
-{
-    char path[256];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static char *read_file(const char *name)
-{
-    static char text[8192];
-    char path[256];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    text[0] = '\0';
-    if (file) {
-        text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-        fclose(file);
-    }
-    return text;
-}
-
-static const struct tyto_clip_label dog = {"dog", 1500 * MS, 4 * S, TYTO_MODALITY_A};
-
-static void labels_are_added_to_what_a_person_left(void **state)
-{
-    (void)state;
-    const struct tyto_clip_label two[] = {dog, {"cat", 0, 12345 * MS, TYTO_MODALITY_AV}};
-    assert_int_equal(tyto_clip_labels_add(folder, "front/a.mkv", two, 2), TYTO_OK);
-    assert_string_equal(read_file("labels.csv"), "file,class,begin_s,end_s,modality\n"
-                                                 "front/a.mkv,dog,1.500,4.000,heard\n"
-                                                 "front/a.mkv,cat,0.000,12.345,both\n");
-    write_file("labels.csv", "file,class,begin_s,end_s\n\"front/a.mkv\",wolf,1,2"); /* no newline */
-    assert_int_equal(tyto_clip_labels_add(folder, "front/b.mkv", two, 1), TYTO_OK);
-    assert_string_equal(read_file("labels.csv"), "file,class,begin_s,end_s\n"
-                                                 "\"front/a.mkv\",wolf,1,2\n"
-                                                 "front/b.mkv,dog,1.500,4.000,heard\n");
-    assert_int_equal(tyto_clip_labels_add("/nonexistent", "b", two, 1), TYTO_ERR_IO);
-}
-
-static void name_of(char name[TYTO_CLIP_NAME_MAX], int64_t unix_s)
-{
-    const uint8_t entropy[10] = {(uint8_t)unix_s, (uint8_t)(unix_s >> 8)};
-    char id[TYTO_ULID_CHARS + 1];
-    tyto_event_id_format((uint64_t)unix_s * 1000000000u, entropy, id);
-    tyto_clip_name(name, unix_s * S, "dog", id);
-}
-
-static void store_one(struct tyto_clip_store *store, int64_t unix_s, uint32_t num_bytes)
-{
-    char name[TYTO_CLIP_NAME_MAX], path[TYTO_CLIP_PATH_MAX];
-    name_of(name, unix_s);
-    assert_int_equal(tyto_clip_store_reserve(store, num_bytes, NULL), TYTO_OK);
-    assert_int_equal(tyto_clip_store_begin(store, "front", name, path, NULL), TYTO_OK);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    for (uint32_t i = 0; i < num_bytes; i++)
-        fputc('x', file);
-    fclose(file);
-    assert_int_equal(tyto_clip_store_commit(store, "front", name, num_bytes, &dog, 1, NULL),
-                     TYTO_OK);
-}
-
-static void the_oldest_go_first_and_nothing_else_does(void **state)
-{
-    (void)state;
-    struct tyto_clip_store_params params = {
-        .dir = folder, .max_bytes = 10000, .min_free_bytes = 1, .max_age_ns = 1000 * S};
-    struct tyto_clip_store *store = NULL;
-    struct tyto_clip_store *second = NULL;
-    struct tyto_fault fault;
-    assert_int_equal(tyto_clip_store_create(&params, &store, &fault), TYTO_OK);
-    assert_int_equal(tyto_clip_store_create(&params, &second, &fault), TYTO_ERR_EXISTS);
-    for (int64_t i = 0; i < 5; i++)
-        store_one(store, 1700000000 + i, 3000);
-    struct tyto_clip_store_counts counts;
-    tyto_clip_store_get_counts(store, &counts);
-    assert_int_equal(counts.num_clips, 3);
-    assert_int_equal(counts.num_deleted, 2);
-    assert_true(counts.num_bytes <= 10000);
-    assert_null(strstr(read_file("labels.csv"), "20231114T221320Z")); /* the first */
-    assert_non_null(strstr(read_file("labels.csv"), "20231114T221324Z"));
-    assert_int_equal(tyto_clip_store_reserve(store, 10001, &fault), TYTO_ERR_FULL);
-    assert_non_null(strstr(fault.text, "max_gib"));
-    tyto_clip_store_get_counts(store, &counts);
-    assert_int_equal(counts.num_clips, 0); /* it did what it could */
-    assert_string_equal(read_file("labels.csv"), "file,class,begin_s,end_s,modality\n");
-
-    store_one(store, 1700000100, 100);
-    store_one(store, 1700000900, 100);
-    write_file("front/holiday.mkv", "mine");
-    write_file("front/20231114T221320Z-dog-short.mkv", "mine, too");
-    tyto_clip_store_destroy(&store);
-    write_file("front/20231114T221320Z-dog-01HF7YAT00041061050R3GG28A.mkv.part", "half");
-    assert_int_equal(tyto_clip_store_create(&params, &store, &fault), TYTO_OK);
-    tyto_clip_store_get_counts(store, &counts);
-    assert_int_equal(counts.num_clips, 2);
-    assert_int_equal(counts.num_bytes, 200);
-    assert_string_equal(read_file("front/20231114T221320Z-dog-01HF7YAT00041061050R3GG28A.mkv.part"),
-                        "");
-    tyto_clip_store_expire(store, 1700001500 * S);
-    tyto_clip_store_get_counts(store, &counts);
-    assert_int_equal(counts.num_clips, 1);
-    assert_int_equal(tyto_clip_store_reserve(store, 9999, &fault), TYTO_OK);
-    assert_string_equal(read_file("front/holiday.mkv"), "mine");
-    assert_string_equal(read_file("front/20231114T221320Z-dog-short.mkv"), "mine, too");
-    tyto_clip_store_destroy(&store);
 }
 
 /* --- the recorder -------------------------------------------------------------------------------
@@ -580,7 +435,7 @@ static void a_disk_that_fails_is_told_once_and_tried_again_later(void **state)
     (void)state;
     struct rig rig;
     open_rig(&rig, (struct tyto_recorder_params){.pre_ns = S, .post_ns = S});
-    clip_bytes_fail_at = 1000;
+    clip_bytes_fail_at = 8000;
     play(&rig, 0, 5 * S);
     const struct tyto_event event = tell(&rig, 1, TYTO_EVENT_PHASE_NEW, 3 * S, 0);
     assert_true(event.clip_uri[0]);
@@ -595,10 +450,16 @@ static void a_disk_that_fails_is_told_once_and_tried_again_later(void **state)
     assert_string_equal(tell(&rig, 1, TYTO_EVENT_PHASE_END, 3 * S, 8 * S).clip_uri, "");
     assert_string_equal(tell(&rig, 2, TYTO_EVENT_PHASE_NEW, 11 * S, 0).clip_uri, "");
     tyto_recorder_destroy(&rig.recorder);
-    assert_string_equal(read_file("clips/labels.csv"), "");
-    char path[128];
-    snprintf(path, sizeof(path), "%s/front", rig.dir);
-    assert_int_equal(rmdir(path), 0); /* empty */
+    /* What there was room for is kept, and labelled as far as it goes. */
+    long first[2], last[2];
+    look_at(&event, first, last);
+    assert_int_equal(first[TYTO_STREAM_VIDEO], 0);
+    assert_in_range(last[TYTO_STREAM_VIDEO], 1000, 9000);
+    const char *label = strstr(read_file("clips/labels.csv"), ",dog,1.000,");
+    assert_non_null(label);
+    assert_in_range((uintmax_t)(strtod(label + 11, NULL) * 1000), 1001,
+                    (uintmax_t)last[TYTO_STREAM_VIDEO] + 100);
+    assert_int_equal(status.num_cut, 1);
 }
 
 static void what_is_open_at_the_end_is_kept(void **state)
@@ -621,6 +482,15 @@ static void what_is_open_at_the_end_is_kept(void **state)
     assert_int_equal(num_refs, 0);
 }
 
+static int begin(void **state)
+{
+    num_refs = coding = 0;
+    clip_bytes_fail_at = 0;
+    return make_folder(state);
+}
+
+#define BEGUN(test) cmocka_unit_test_setup_teardown(test, begin, remove_folder)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,17 +498,13 @@ int main(void)
         cmocka_unit_test(a_roll_is_bounded_by_bytes),
         cmocka_unit_test(pictures_that_stop_coming_do_not_hold_the_sound),
         cmocka_unit_test(a_picture_in_pieces_begins_with_its_first),
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
-        IN_FOLDER(labels_are_added_to_what_a_person_left),
-        IN_FOLDER(the_oldest_go_first_and_nothing_else_does),
-        IN_FOLDER(an_event_is_recorded_from_before_to_after),
-        IN_FOLDER(events_that_overlap_share_a_recording),
-        IN_FOLDER(a_long_event_goes_on_in_another_recording),
-        IN_FOLDER(a_clock_that_jumped_is_followed),
-        IN_FOLDER(another_coding_begins_another_recording),
-        IN_FOLDER(a_disk_that_fails_is_told_once_and_tried_again_later),
-        IN_FOLDER(what_is_open_at_the_end_is_kept),
-#undef IN_FOLDER
+        BEGUN(an_event_is_recorded_from_before_to_after),
+        BEGUN(events_that_overlap_share_a_recording),
+        BEGUN(a_long_event_goes_on_in_another_recording),
+        BEGUN(a_clock_that_jumped_is_followed),
+        BEGUN(another_coding_begins_another_recording),
+        BEGUN(a_disk_that_fails_is_told_once_and_tried_again_later),
+        BEGUN(what_is_open_at_the_end_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,19 +91,39 @@ static void a_lost_keyframe_changes_nothing(void **state)
         if (i % 5 == 4)
             continue;
         (void)tyto_sampler_wants_coded(&sampler, i * S, true);
-        assert_false(tyto_sampler_wants_coded(&sampler, i * S + 40 * MS, false));
+        assert_int_equal(tyto_sampler_wants_coded(&sampler, i * S + 40 * MS, false), i == 0);
     }
 }
 
-static void
-a_live_stream_begins_with_keyframes_and_is_decoded_whole_when_they_are_rare(void **state)
+/* Joined 5 s after a keyframe, the next one comes after 30 s. */
+static void a_live_stream_is_seen_from_its_first_keyframe_on(void **state)
 {
     (void)state;
     struct tyto_sampler sampler;
     tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S, true);
-    assert_int_equal(feed(&sampler, 0, 250, 40 * MS, 25).num_coded, 10);
+    assert_false(tyto_sampler_waits_for_key(&sampler)); /* nothing came yet */
+    for (int64_t ns = 5 * S; ns < 30 * S; ns += 100 * MS) {
+        assert_false(tyto_sampler_wants_coded(&sampler, ns, false));
+        assert_true(tyto_sampler_waits_for_key(&sampler));
+    }
+    const struct tally tally = feed(&sampler, 30 * S, 300, 100 * MS, 300);
+    assert_false(tyto_sampler_waits_for_key(&sampler));
+    assert_int_equal(tally.num_coded, 300);
+    assert_in_range(tally.num_frames, 30, 31);
+    /* Keyframes each second cost one second of decoding more. */
     tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S, true);
-    assert_int_equal(feed(&sampler, 0, 250, 40 * MS, 50).num_coded, 1 + 200);
+    assert_int_equal(feed(&sampler, 0, 250, 40 * MS, 25).num_coded, 25 + 9);
+}
+
+static void a_live_stream_that_has_no_keyframes_is_decoded_after_a_minute(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S, true);
+    uint32_t num = 0;
+    for (int64_t ns = 0; ns < 70 * S; ns += 100 * MS)
+        num += tyto_sampler_wants_coded(&sampler, ns, false);
+    assert_in_range(num, 98, 100);
 }
 
 static void the_policy_is_obeyed(void **state)
@@ -189,7 +209,14 @@ static void uris_are_told_apart_before_anything_is_opened(void **state)
         {"ftp://host/clip", TYTO_ERR_UNSUPPORTED, false},
         {"rtsp://", TYTO_ERR_INVALID, false},
         {"", TYTO_ERR_INVALID, false},
-        {"a\nb", TYTO_ERR_INVALID, false},
+        {"two\nlines.wav", TYTO_OK, true}, /* a path may have anything in it */
+        {"what is this://name.mp4", TYTO_OK, true},
+        {"RTSP://host/path", TYTO_OK, false}, /* schemes do not mind case */
+        {"Https://host/live.ts", TYTO_OK, false},
+        {"FILE:///a/clip.mp4", TYTO_OK, true},
+        {"Test://?live=0&seconds=3", TYTO_OK, true},
+        {"FTP://host/clip", TYTO_ERR_UNSUPPORTED, false},
+        {"rtsp://host/a\nb", TYTO_ERR_INVALID, false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bool is_file = !cases[i].is_file;
@@ -205,6 +232,11 @@ static void uris_are_told_apart_before_anything_is_opened(void **state)
     assert_int_equal(tyto_source_check_uri("gopher://me:secret@host", &is_file, &fault),
                      TYTO_ERR_UNSUPPORTED);
     assert_null(strstr(fault.text, "secret"));
+    char uri[] = "RTSP://User:SECRET@Host/Path", path[] = "A/B://c";
+    tyto_uri_lower_scheme(uri);
+    tyto_uri_lower_scheme(path);
+    assert_string_equal(uri, "rtsp://User:SECRET@Host/Path");
+    assert_string_equal(path, "A/B://c");
     assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "a", 9) == 1.5);
     assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "b", 9) == 9);
     assert_true(tyto_uri_number("test://?a=1.5&b=x&c=", "c", 9) == 9);
@@ -219,8 +251,8 @@ int main(void)
         cmocka_unit_test(more_keyframes_than_needed_are_left_out_too),
         cmocka_unit_test(keyframes_that_grow_rare_are_noticed),
         cmocka_unit_test(a_lost_keyframe_changes_nothing),
-        cmocka_unit_test(
-            a_live_stream_begins_with_keyframes_and_is_decoded_whole_when_they_are_rare),
+        cmocka_unit_test(a_live_stream_is_seen_from_its_first_keyframe_on),
+        cmocka_unit_test(a_live_stream_that_has_no_keyframes_is_decoded_after_a_minute),
         cmocka_unit_test(the_policy_is_obeyed),
         cmocka_unit_test(the_nearest_picture_to_each_middle_is_picked),
         cmocka_unit_test(a_clock_set_back_does_not_silence_a_stream),

@@ -46,13 +46,15 @@ static struct tyto_tracker *make(struct tyto_tracker_params params, tyto_tracker
     return tracker;
 }
 
+static int64_t unix_offset_ns = 1700000000 * S;
+
 static void feed(struct tyto_tracker *tracker, int64_t t, float joint, float heard, float seen)
 {
     const float j[K] = {joint}, h[K] = {heard}, v[K] = {seen};
     const struct tyto_observation o = {
         .begin_ns = t * S,
         .end_ns = (t + 1) * S,
-        .unix_offset_ns = 1700000000 * S,
+        .unix_offset_ns = unix_offset_ns,
         .clock_quality = TYTO_CLOCK_QUALITY_CAMERA,
         .has_audio = true,
         .has_video = true,
@@ -91,6 +93,31 @@ static void an_event_begins_at_its_first_positive_segment(void **state)
     assert_true(e->rev > n->rev);
     assert_true(fabsf(e->weight_audio - 0.25f) < 1e-6f);
     tyto_tracker_destroy(&tracker);
+}
+
+static void the_begin_that_was_told_stays_when_a_clock_is_set(void **state)
+{
+    (void)state;
+    static const int64_t steps[] = {300000000, 86400 * S, -86400 * S};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct log log = {0};
+        const int64_t before_ns = unix_offset_ns;
+        struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+        for (int t = 0; t < 10; t++) {
+            if (t == 4)
+                unix_offset_ns += steps[i];
+            feed(tracker, t, t < 6 ? 0.9f : 0, 0, 0);
+        }
+        const struct tyto_event *last = &log.events[log.num - 1];
+        for (uint32_t k = 0; k < log.num; k++) {
+            assert_string_equal(log.events[k].id, last->id);
+            assert_int_equal(log.events[k].begin_unix_ns, before_ns);
+        }
+        assert_int_equal(last->phase, TYTO_EVENT_PHASE_END);
+        assert_int_equal(last->end_unix_ns, before_ns + steps[i] + 6 * S);
+        unix_offset_ns = before_ns;
+        tyto_tracker_destroy(&tracker);
+    }
 }
 
 static void one_positive_segment_is_no_event(void **state)
@@ -504,6 +531,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_begins_at_its_first_positive_segment),
+        cmocka_unit_test(the_begin_that_was_told_stays_when_a_clock_is_set),
         cmocka_unit_test(one_positive_segment_is_no_event),
         cmocka_unit_test(an_open_event_lives_on_lower_scores),
         cmocka_unit_test(heard_alone_and_seen_alone_are_said_so),

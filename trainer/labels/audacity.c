@@ -8,6 +8,14 @@
 
 enum { MAX_LINE = 4096 };
 
+/* Its exports have the decimal sign of whoever made them. */
+static bool read_time(struct tyto_label_reader *reader, const char *text, uint32_t line,
+                      const char *key, double *ret_seconds)
+{
+    return tyto_label_local_number(text, ret_seconds) ||
+           tyto_label_seconds(reader, text, line, key, ret_seconds);
+}
+
 static void read_row(struct tyto_label_reader *reader, uint32_t file_idx, char *text, uint32_t line)
 {
     char *end = strchr(text, '\t');
@@ -22,8 +30,8 @@ static void read_row(struct tyto_label_reader *reader, uint32_t file_idx, char *
     *end++ = '\0';
     *class_name++ = '\0';
     raw.class_name = tyto_text_trim(class_name);
-    if (!tyto_label_seconds(reader, tyto_text_trim(text), line, "begin", &raw.begin_s) ||
-        !tyto_label_seconds(reader, tyto_text_trim(end), line, "end", &raw.end_s))
+    if (!read_time(reader, tyto_text_trim(text), line, "begin", &raw.begin_s) ||
+        !read_time(reader, tyto_text_trim(end), line, "end", &raw.end_s))
         return;
     if (!raw.class_name[0])
         tyto_label_error(reader, line, NULL, "the label has no text: write the event's class");

@@ -1,42 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* CSV: file,class,begin_s,end_s[,modality], fields quoted as in RFC 4180 but without line breaks.
- * A first row of names may put the columns in another order. No times: the event is somewhere in
- * the recording. No class: the recording is background. */
+/* Tables: file,class,begin_s,end_s[,modality], fields quoted as in RFC 4180 but without line
+ * breaks, between commas, semicolons or tabs. A first row of names may put the columns in another
+ * order and call them otherwise (csv_header.c). No times: the event is somewhere in the recording.
+ * No class: the recording is background. */
 #include <string.h>
-#include <strings.h>
 
-#include "base/nearest.h"
 #include "base/text.h"
-#include "trainer/labels/reader.h"
+#include "trainer/labels/csv_header.h"
 
-enum { MAX_LINE = 8192, MAX_FIELDS = 32 };
+enum { MAX_LINE = 8192 };
 
-enum column { FILE_NAME, CLASS, BEGIN, END, MODALITY, NUM_COLUMNS };
-static const char *const column_names[NUM_COLUMNS] = {"file", "class", "begin_s", "end_s",
-                                                      "modality"};
-
-struct row {
-    uint32_t line, num;
-    char *fields[MAX_FIELDS];
+struct table {
+    struct tyto_label_reader *reader;
+    struct tyto_csv_columns columns;
+    char separator;
+    bool is_checked; /* whether what is not read are times */
 };
 
-/* Where each column is; -1: nowhere. */
-struct columns {
-    int at[NUM_COLUMNS];
-    uint32_t num; /* in each row at most */
-};
-
-static bool split(struct tyto_label_reader *reader, char *text, struct row *row)
+static bool split(struct table *table, char *text, struct tyto_csv_row *row)
 {
     row->num = 0;
     for (char *next = text; next;) {
-        if (row->num == MAX_FIELDS) {
-            tyto_label_error(reader, row->line, NULL, "the row has more than %d fields",
-                             MAX_FIELDS);
+        if (row->num == TYTO_CSV_MAX_FIELDS) {
+            tyto_label_error(table->reader, row->line, NULL, "the row has more than %d fields",
+                             TYTO_CSV_MAX_FIELDS);
             return false;
         }
-        if (!tyto_text_csv_field(next, &row->fields[row->num++], &next)) {
-            tyto_label_error(reader, row->line, NULL,
+        if (!tyto_text_table_field(next, table->separator, &row->fields[row->num++], &next)) {
+            tyto_label_error(table->reader, row->line, NULL,
                              "field %u has a quote that is not closed on this line, or stands "
                              "inside: write \"a \"\"b\"\"\" for a \"b\"",
                              row->num);
@@ -46,48 +37,52 @@ static bool split(struct tyto_label_reader *reader, char *text, struct row *row)
     return true;
 }
 
-static bool is_header(const struct row *row)
+/* Outside of quotes the first line has more of it than of any other. */
+static char separator_of(const char *text)
 {
-    bool has_file = false, has_class = false;
-    for (uint32_t i = 0; i < row->num; i++) {
-        has_file |= strcasecmp(row->fields[i], "file") == 0;
-        has_class |= strcasecmp(row->fields[i], "class") == 0;
+    static const char separators[] = {'\t', ';', ','};
+    uint32_t nums[3] = {0};
+    bool is_quoted = false;
+    for (; *text; text++) {
+        is_quoted ^= *text == '"';
+        for (int i = 0; i < 3 && !is_quoted; i++)
+            nums[i] += *text == separators[i];
     }
-    return has_file && has_class;
+    if (nums[0] > 0)
+        return '\t';
+    return nums[1] > 0 && nums[1] >= nums[2] ? ';' : ',';
 }
 
-static void read_header(struct tyto_label_reader *reader, const struct row *row,
-                        struct columns *ret_columns)
+static bool read_number(const struct table *table, const char *text, double *ret_value)
 {
-    *ret_columns = (struct columns){.at = {-1, -1, -1, -1, -1}, .num = row->num};
-    for (uint32_t i = 0; i < row->num; i++) {
-        enum column column = 0;
-        while (column < NUM_COLUMNS && strcasecmp(row->fields[i], column_names[column]) != 0)
-            column++;
-        if (column < NUM_COLUMNS && ret_columns->at[column] < 0) {
-            ret_columns->at[column] = (int)i;
-            continue;
-        }
-        const char *near = tyto_nearest(row->fields[i], column_names, NUM_COLUMNS);
-        if (column < NUM_COLUMNS)
-            tyto_label_error(reader, row->line, row->fields[i], "the column is there twice");
-        else if (near)
-            tyto_label_error(reader, row->line, row->fields[i],
-                             "there is no such column: did you mean '%s'?", near);
-        else
-            tyto_label_note(reader, row->line, row->fields[i], "the column is not read");
-    }
+    return table->separator == ',' ? tyto_label_number(text, ret_value)
+                                   : tyto_label_local_number(text, ret_value);
 }
 
-static char *field(const struct row *row, const struct columns *columns, enum column column)
+/* Reports what is no time. */
+static bool read_seconds(const struct table *table, const struct tyto_csv_row *row,
+                         enum tyto_csv_column column, const char *text, double *ret_seconds)
+{
+    const char *name = column == TYTO_CSV_BEGIN      ? "begin_s"
+                       : column == TYTO_CSV_DURATION ? "duration"
+                                                     : "end_s";
+    if (!read_number(table, text, ret_seconds) &&
+        !tyto_label_seconds(table->reader, text, row->line, name, ret_seconds))
+        return false;
+    *ret_seconds *= table->columns.seconds[column];
+    return true;
+}
+
+static char *field(const struct table *table, const struct tyto_csv_row *row,
+                   enum tyto_csv_column column)
 {
     static char nothing[1];
-    const int at = columns->at[column];
+    const int at = table->columns.at[column];
     return at >= 0 && (uint32_t)at < row->num ? row->fields[at] : nothing;
 }
 
 /* A recording without events, or part of one. */
-static void read_background(struct tyto_label_reader *reader, const struct row *row,
+static void read_background(struct tyto_label_reader *reader, const struct tyto_csv_row *row,
                             uint32_t file_idx, bool has_times, const char *modality)
 {
     if (modality[0])
@@ -98,58 +93,144 @@ static void read_background(struct tyto_label_reader *reader, const struct row *
         tyto_label_background(reader, file_idx, row->line);
 }
 
-static void read_row(struct tyto_label_reader *reader, const struct row *row,
-                     const struct columns *columns)
+/* A table without times, but with columns of numbers that are not read: they are times that are
+ * called otherwise, and no label is to lose them in silence. */
+static bool has_hidden_times(struct table *table, const struct tyto_csv_row *row)
 {
-    if (row->num > columns->num || row->num < 2) {
+    const struct tyto_csv_columns *columns = &table->columns;
+    uint32_t others[2] = {0}, num = 0;
+    double value;
+    if (table->is_checked || columns->at[TYTO_CSV_BEGIN] >= 0)
+        return false;
+    table->is_checked = true;
+    for (uint32_t i = 0; i < row->num && num < 2; i++) {
+        if (columns->is_other[i] && read_number(table, row->fields[i], &value))
+            others[num++] = i;
+    }
+    if (num == 2)
+        tyto_label_error(
+            table->reader, row->line, NULL,
+            "the columns '%.40s' and '%.40s' hold numbers, and none is read as a time: "
+            "call those of times begin_s and end_s (in seconds)",
+            columns->names[others[0]], columns->names[others[1]]);
+    return num == 2;
+}
+
+/* Of a table that names none, the recording is the one that is called like it. */
+static bool find_recording(struct table *table, const struct tyto_csv_row *row,
+                           uint32_t *ret_file_idx)
+{
+    char stem[TYTO_LABEL_PATH_BYTES];
+    if (table->columns.at[TYTO_CSV_FILE] >= 0)
+        return tyto_label_file(table->reader, field(table, row, TYTO_CSV_FILE), false, row->line,
+                               "file", ret_file_idx);
+    tyto_label_stem(table->reader->source, stem, sizeof(stem));
+    return tyto_label_file(table->reader, stem, true, row->line, NULL, ret_file_idx);
+}
+
+static void add_classes(struct table *table, uint32_t file_idx, struct tyto_label_raw *raw)
+{
+    char *next = (char *)(uintptr_t)raw->class_name;
+    while (next && table->columns.has_many_classes) {
+        char *stop = strpbrk(next, ",;|");
+        if (stop)
+            *stop = '\0';
+        raw->class_name = tyto_text_trim(next);
+        if (raw->class_name[0])
+            (void)tyto_label_add(table->reader, file_idx, raw);
+        next = stop ? stop + 1 : NULL;
+    }
+    if (!table->columns.has_many_classes)
+        (void)tyto_label_add(table->reader, file_idx, raw);
+}
+
+static bool read_times(struct table *table, const struct tyto_csv_row *row,
+                       struct tyto_label_raw *raw)
+{
+    const bool has_end = table->columns.at[TYTO_CSV_END] >= 0;
+    const enum tyto_csv_column last = has_end ? TYTO_CSV_END : TYTO_CSV_DURATION;
+    const char *begin = field(table, row, TYTO_CSV_BEGIN), *end = field(table, row, last);
+    raw->is_weak = !begin[0] && !end[0];
+    if (raw->is_weak)
+        return true;
+    if (!read_seconds(table, row, TYTO_CSV_BEGIN, begin, &raw->begin_s) ||
+        !read_seconds(table, row, last, end, &raw->end_s))
+        return false;
+    raw->end_s += has_end ? 0 : raw->begin_s;
+    return true;
+}
+
+static void read_row(struct table *table, const struct tyto_csv_row *row)
+{
+    struct tyto_label_reader *reader = table->reader;
+    const struct tyto_csv_columns *columns = &table->columns;
+    if (row->num > columns->num || (row->num < 2 && columns->num > 1)) {
         tyto_label_error(reader, row->line, NULL,
                          "the row has %u field%s, not file,class,begin_s,end_s[,modality]%s",
                          row->num, row->num == 1 ? "" : "s",
                          row->num < 2 ? "" : ": quote a name that has a comma in it");
         return;
     }
-    const char *begin = field(row, columns, BEGIN), *end = field(row, columns, END);
-    const char *modality = field(row, columns, MODALITY);
+    const char *modality = field(table, row, TYTO_CSV_MODALITY);
     struct tyto_label_raw raw = {.line = row->line,
-                                 .class_name = field(row, columns, CLASS),
-                                 .is_weak = !begin[0] && !end[0],
+                                 .class_name = field(table, row, TYTO_CSV_CLASS),
                                  .truth = TYTO_TRUTH_BOTH};
     uint32_t file_idx;
-    if (!tyto_label_file(reader, field(row, columns, FILE_NAME), false, row->line, "file",
-                         &file_idx))
+    if (!find_recording(table, row, &file_idx) || !read_times(table, row, &raw))
         return;
-    if (!raw.is_weak && (!tyto_label_seconds(reader, begin, row->line, "begin_s", &raw.begin_s) ||
-                         !tyto_label_seconds(reader, end, row->line, "end_s", &raw.end_s)))
-        return;
-    if (!raw.class_name[0]) {
+    if (!raw.class_name[0])
         read_background(reader, row, file_idx, !raw.is_weak, modality);
-        return;
+    else if (!modality[0] ||
+             tyto_label_read_modality(reader, modality, row->line, "modality", &raw.truth))
+        add_classes(table, file_idx, &raw);
+}
+
+/* Without names: as we write it, or as sed_eval does (file, onset, offset, label). */
+static struct tyto_csv_columns guess_columns(const struct table *table,
+                                             const struct tyto_csv_row *row)
+{
+    struct tyto_csv_columns columns = tyto_csv_plain_columns();
+    double value;
+    if (row->num == 4 && read_number(table, row->fields[1], &value) &&
+        read_number(table, row->fields[2], &value) && !read_number(table, row->fields[3], &value)) {
+        columns.at[TYTO_CSV_CLASS] = 3;
+        columns.at[TYTO_CSV_BEGIN] = 1;
+        columns.at[TYTO_CSV_END] = 2;
+        columns.at[TYTO_CSV_MODALITY] = -1;
     }
-    if (!modality[0] ||
-        tyto_label_read_modality(reader, modality, row->line, "modality", &raw.truth))
-        (void)tyto_label_add(reader, file_idx, &raw);
+    return columns;
+}
+
+/* False: the rest cannot be read. */
+static bool read_first(struct table *table, const struct tyto_csv_row *row)
+{
+    if (tyto_csv_is_header(row))
+        return tyto_csv_read_header(table->reader, row, &table->columns);
+    table->columns = guess_columns(table, row);
+    table->is_checked = true;
+    read_row(table, row);
+    return true;
 }
 
 void tyto_label_read_csv(struct tyto_label_reader *reader)
 {
     struct tyto_label_lines lines = tyto_label_lines(reader, MAX_LINE);
-    struct columns columns = {.at = {0, 1, 2, 3, 4}, .num = NUM_COLUMNS};
+    struct table table = {.reader = reader, .columns = tyto_csv_plain_columns()};
     bool is_first = true;
     char *text;
     while ((text = tyto_label_line(reader, &lines))) {
-        struct row row = {.line = lines.line};
+        struct tyto_csv_row row = {.line = lines.line};
         if (!text[strspn(text, " \t")])
             continue;
-        if (is_first && strchr(text, ';') && !strchr(text, ',')) {
-            tyto_label_error(reader, row.line, NULL,
-                             "fields are separated by ';': save the file with commas");
+        if (is_first)
+            table.separator = separator_of(text);
+        const bool is_split = split(&table, text, &row);
+        if (is_split && is_first && !read_first(&table, &row))
             return;
-        }
-        if (split(reader, text, &row)) {
-            if (is_first && is_header(&row))
-                read_header(reader, &row, &columns);
-            else
-                read_row(reader, &row, &columns);
+        if (is_split && !is_first) {
+            if (has_hidden_times(&table, &row))
+                return;
+            read_row(&table, &row);
         }
         is_first = false;
     }

@@ -51,6 +51,14 @@ static uint32_t count_in_line(const char *text, char letter)
     return num;
 }
 
+/* Or with what Audacity writes below a label: '\\', TAB and frequencies. */
+static bool begins_with_number(const char *text)
+{
+    text += strspn(text, " \r\n");
+    const size_t num = strspn(text, "0123456789.,+-eE");
+    return text[0] == '\\' || (num > 0 && text[num] == '\t');
+}
+
 static enum tyto_label_format guess_xml(const char *text)
 {
     if (strstr(text, "<ANNOTATION_DOCUMENT"))
@@ -79,10 +87,11 @@ static enum tyto_label_format guess(const char *name, const char *text)
     if (count_in_line(text, '&') == 4)
         return TYTO_LABEL_AVE;
     if (count_in_line(text, '\t') > 0)
-        return TYTO_LABEL_AUDACITY;
+        return begins_with_number(text) ? TYTO_LABEL_AUDACITY : TYTO_LABEL_CSV;
     if (ends_with(name, ".txt") && text[0] == '\0')
         return TYTO_LABEL_AUDACITY;
-    return count_in_line(text, ',') > 0 ? TYTO_LABEL_CSV : TYTO_LABEL_AUTO;
+    return count_in_line(text, ',') > 0 || count_in_line(text, ';') > 0 ? TYTO_LABEL_CSV
+                                                                        : TYTO_LABEL_AUTO;
 }
 
 /* --- reading ------------------------------------------------------------------------- */

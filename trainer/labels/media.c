@@ -2,12 +2,18 @@
 /* The folder is listed once and kept; a name that is there as written needs no list. */
 #include "trainer/labels/media.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+
+#include "base/nearest.h"
+
+/* More names are not compared letter by letter. */
+enum { MAX_NEAR = 4096 };
 
 enum { MAX_DEPTH = 8, MAX_RECORDINGS = 1 << 20, PATH_BYTES = 4096 };
 
@@ -129,6 +135,13 @@ static enum tyto_err index_dir(struct tyto_label_media *media, const char *dir, 
     return err;
 }
 
+static void take_path(const struct tyto_label_media *media, uint32_t path_idx, char *ret_path,
+                      size_t path_bytes)
+{
+    const char *path = media->paths.items[path_idx];
+    snprintf(ret_path, path_bytes, "%s", strncmp(path, "./", 2) == 0 ? path + 2 : path);
+}
+
 enum tyto_err tyto_label_media_find(struct tyto_label_media *media, const char *dir, bool is_deep,
                                     const char *written, bool is_stem,
                                     enum tyto_label_found *ret_found, char *ret_path,
@@ -151,15 +164,81 @@ enum tyto_err tyto_label_media_find(struct tyto_label_media *media, const char *
         return TYTO_OK;
     const uint32_t path_idx = (is_stem ? media->by_stem : media->by_name)[idx];
     *ret_found = path_idx >= SEVERAL_AUDIO ? TYTO_LABEL_FOUND_SEVERAL : TYTO_LABEL_FOUND;
-    if (*ret_found == TYTO_LABEL_FOUND) {
-        const char *path = media->paths.items[path_idx];
-        snprintf(ret_path, path_bytes, "%s", strncmp(path, "./", 2) == 0 ? path + 2 : path);
+    if (*ret_found == TYTO_LABEL_FOUND)
+        take_path(media, path_idx, ret_path, path_bytes);
+    return TYTO_OK;
+}
+
+/* What web tools make of a name: spaces become '_', signs are dropped. small: letters, too. */
+static void make_key(const char *name, bool is_small, char *ret_key, size_t key_bytes)
+{
+    size_t num = 0;
+    for (; *name && num + 1 < key_bytes; name++) {
+        const unsigned char letter = (unsigned char)*name;
+        if (letter == ' ' || isalnum(letter) || letter >= 0x80 || strchr("._-", letter))
+            ret_key[num++] = letter == ' ' ? '_' : is_small ? (char)tolower(letter) : *name;
+    }
+    ret_key[num] = '\0';
+}
+
+static enum tyto_err make_likes(struct tyto_label_media *media, bool is_stem)
+{
+    struct tyto_label_likes *likes = &media->likes[is_stem];
+    const struct tyto_strings *names = is_stem ? &media->stems : &media->names;
+    const uint32_t *paths = is_stem ? media->by_stem : media->by_name;
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t i = 0; i < names->num && !err && !likes->is_made; i++) {
+        char key[PATH_BYTES];
+        make_key(names->items[i], true, key, sizeof(key));
+        if (key[0] && paths[i] < SEVERAL_AUDIO)
+            err = put(media, &likes->keys, &likes->by_key, &likes->capacity, key, paths[i]);
+    }
+    likes->is_made = !err;
+    return err;
+}
+
+enum tyto_err tyto_label_media_find_like(struct tyto_label_media *media, const char *written,
+                                         bool is_stem, enum tyto_label_found *ret_found,
+                                         char *ret_path, size_t path_bytes)
+{
+    const struct tyto_strings *names = is_stem ? &media->stems : &media->names;
+    const struct tyto_label_likes *likes = &media->likes[is_stem];
+    const char *name = last_part(written);
+    char key[PATH_BYTES], as_is[PATH_BYTES], other[PATH_BYTES];
+    uint32_t idx = 0;
+    *ret_found = TYTO_LABEL_FOUND_NONE;
+    const enum tyto_err err = make_likes(media, is_stem);
+    if (err)
+        return err;
+    make_key(name, true, key, sizeof(key));
+    if (key[0] && tyto_strings_find(&likes->keys, key, &idx) &&
+        likes->by_key[idx] < SEVERAL_AUDIO) {
+        take_path(media, likes->by_key[idx], ret_path, path_bytes);
+        make_key(name, false, as_is, sizeof(as_is));
+        make_key(last_part(ret_path), false, other, sizeof(other));
+        const size_t num = is_stem ? strlen(as_is) : strlen(other);
+        const bool is_like = strncmp(as_is, other, num) == 0 && strlen(as_is) == num;
+        *ret_found = is_like ? TYTO_LABEL_FOUND_LIKE : TYTO_LABEL_FOUND_NEAR;
+        return TYTO_OK;
+    }
+    const char *near = names->num <= MAX_NEAR
+                           ? tyto_nearest(name, (const char *const *)names->items, names->num)
+                           : NULL;
+    if (near && tyto_strings_find(names, near, &idx)) {
+        const uint32_t path_idx = (is_stem ? media->by_stem : media->by_name)[idx];
+        *ret_found = path_idx < SEVERAL_AUDIO ? TYTO_LABEL_FOUND_NEAR : TYTO_LABEL_FOUND_NONE;
+        if (path_idx < SEVERAL_AUDIO)
+            take_path(media, path_idx, ret_path, path_bytes);
     }
     return TYTO_OK;
 }
 
 void tyto_label_media_finish(struct tyto_label_media *media)
 {
+    for (int i = 0; i < 2; i++) {
+        tyto_strings_finish(&media->likes[i].keys);
+        free(media->likes[i].by_key);
+    }
     free(media->dir);
     tyto_strings_finish(&media->paths);
     tyto_strings_finish(&media->names);

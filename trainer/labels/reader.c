@@ -27,6 +27,12 @@ bool tyto_label_read_modality(struct tyto_label_reader *reader, const char *text
     return false;
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* --- recordings ---------------------------------------------------------------------- */
 
 static enum tyto_err add_file(struct tyto_label_reader *reader, const char *path, bool is_found,
@@ -56,6 +62,28 @@ static void media_dir(const struct tyto_label_reader *reader, char *ret_dir, siz
         snprintf(ret_dir, dir_bytes, "%.*s", num, slash ? reader->source : ".");
 }
 
+/* In dir; found_as tells how. As written, then as other machines and URLs write it (C:\clips\a.wav,
+ * file:///clips/a%20b.wav), then as tools change names. */
+static enum tyto_err look_for(struct tyto_label_reader *reader, const char *dir,
+                              const char *written, bool is_stem, enum tyto_label_found *ret_found,
+                              char *ret_path, size_t path_bytes)
+{
+    const bool is_deep = reader->params->media_dir != NULL;
+    char own[TYTO_LABEL_PATH_BYTES];
+    enum tyto_err err = tyto_label_media_find(&reader->media, dir, is_deep, written, is_stem,
+                                              ret_found, ret_path, path_bytes);
+    if (err || *ret_found != TYTO_LABEL_FOUND_NONE)
+        return err;
+    tyto_label_own_path(written, own, sizeof(own));
+    if (strcmp(own, written) != 0 && own[0])
+        err = tyto_label_media_find(&reader->media, dir, is_deep, own, is_stem, ret_found, ret_path,
+                                    path_bytes);
+    if (err || *ret_found != TYTO_LABEL_FOUND_NONE)
+        return err;
+    return tyto_label_media_find_like(&reader->media, own, is_stem, ret_found, ret_path,
+                                      path_bytes);
+}
+
 /* Finds what is written; UINT32_MAX when that was a fault. */
 static enum tyto_err find_file(struct tyto_label_reader *reader, const char *dir,
                                const char *written, bool is_stem, uint32_t line, const char *key,
@@ -70,8 +98,7 @@ static enum tyto_err find_file(struct tyto_label_reader *reader, const char *dir
     }
     if (dir[0]) {
         const enum tyto_err err =
-            tyto_label_media_find(&reader->media, dir, reader->params->media_dir != NULL, written,
-                                  is_stem, &found, path, sizeof(path));
+            look_for(reader, dir, written, is_stem, &found, path, sizeof(path));
         if (err)
             return err;
     }
@@ -81,6 +108,12 @@ static enum tyto_err find_file(struct tyto_label_reader *reader, const char *dir
                          dir, written, is_stem ? "" : ", or write its folder, too");
         return TYTO_OK;
     }
+    if (found == TYTO_LABEL_FOUND_NEAR && reader->params->needs_media) {
+        tyto_label_error(reader, line, key,
+                         "there is no recording '%.80s%s' in %.80s: did you mean '%.80s'?", written,
+                         is_stem ? ".*" : "", dir, last_part(path));
+        return TYTO_OK;
+    }
     if (found == TYTO_LABEL_FOUND_NONE && reader->params->needs_media) {
         tyto_label_error(reader, line, key,
                          "there is no recording '%.80s%s' in %.80s: copy it there, or say where "
@@ -88,7 +121,10 @@ static enum tyto_err find_file(struct tyto_label_reader *reader, const char *dir
                          written, is_stem ? ".*" : "", dir[0] ? dir : "no folder");
         return TYTO_OK;
     }
-    const bool is_found = found == TYTO_LABEL_FOUND;
+    if (found == TYTO_LABEL_FOUND_LIKE)
+        tyto_label_note(reader, line, key, "'%.80s' is taken for '%.80s'", written,
+                        last_part(path));
+    const bool is_found = found == TYTO_LABEL_FOUND || found == TYTO_LABEL_FOUND_LIKE;
     return add_file(reader, is_found ? path : written, is_found, ret_file_idx);
 }
 

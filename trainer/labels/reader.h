@@ -77,12 +77,16 @@ bool tyto_label_read_modality(struct tyto_label_reader *reader, const char *text
                               const char *key, uint8_t *ret_truth);
 /* A decimal number, finite; no hex, no spaces inside. */
 bool tyto_label_number(const char *text, double *ret_value);
-/* The same for seconds; reports what is none. */
+/* The same where no comma separates fields: "83,5" is a number, as half the world writes it. */
+bool tyto_label_local_number(const char *text, double *ret_value);
+/* The same as tyto_label_number for seconds; reports what is none. */
 bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
                         const char *key, double *ret_seconds);
 /* A path out of a URL or path, percent codes resolved: whole when it is relative, else its last
  * part, as it is of another machine. */
 void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes);
+/* The same of a path that another machine's tools wrote: '\\' separates folders, too. */
+void tyto_label_own_path(const char *written, char *ret_path, size_t path_bytes);
 /* A path's last part without its suffix. */
 void tyto_label_stem(const char *path, char *ret_stem, size_t stem_bytes);
 /* Whether reader->bytes are UTF-8 without NUL; reports the line that is not. */

@@ -70,6 +70,17 @@ bool tyto_label_number(const char *text, double *ret_value)
     return true;
 }
 
+bool tyto_label_local_number(const char *text, double *ret_value)
+{
+    char number[64];
+    const char *comma = strchr(text, ',');
+    if (!comma || strchr(comma + 1, ',') || strchr(text, '.') || strlen(text) >= sizeof(number))
+        return tyto_label_number(text, ret_value);
+    snprintf(number, sizeof(number), "%s", text);
+    number[comma - text] = '.';
+    return tyto_label_number(number, ret_value);
+}
+
 bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
                         const char *key, double *ret_seconds)
 {
@@ -121,24 +132,50 @@ static int hex_digit(char digit)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes)
+/* with_slashes: also those of '/'. */
+static void resolve_codes(const char *name, bool with_slashes, char *ret_path, size_t path_bytes)
 {
-    const bool is_foreign = url[0] == '/' || strpbrk(url, ":\\") != NULL;
-    const char *name = url;
-    for (const char *at = url; is_foreign && *at; at++) {
-        if (*at == '/' || *at == '\\')
-            name = at + 1;
-    }
     size_t num = 0;
     for (; *name && num + 1 < path_bytes; name++) {
         const int high = name[0] == '%' ? hex_digit(name[1]) : -1;
         const int low = high >= 0 ? hex_digit(name[2]) : -1;
         const int code = high * 16 + low;
-        const bool is_code = low >= 0 && code >= 0x20 && code != 0x7F && code != '/';
+        const bool is_code =
+            low >= 0 && code >= 0x20 && code != 0x7F && (with_slashes || code != '/');
         ret_path[num++] = is_code ? (char)code : *name;
         name += is_code ? 2 : 0;
     }
     ret_path[num] = '\0';
+}
+
+static const char *last_of(const char *url)
+{
+    const char *name = url;
+    for (const char *at = url; *at; at++) {
+        if (*at == '/' || *at == '\\')
+            name = at + 1;
+    }
+    return name;
+}
+
+void tyto_label_url_path(const char *url, char *ret_path, size_t path_bytes)
+{
+    const bool is_foreign = url[0] == '/' || strpbrk(url, ":\\") != NULL;
+    resolve_codes(is_foreign ? last_of(url) : url, false, ret_path, path_bytes);
+}
+
+void tyto_label_own_path(const char *written, char *ret_path, size_t path_bytes)
+{
+    resolve_codes(written, true, ret_path, path_bytes);
+    for (char *at = ret_path; *at; at++) {
+        if (*at == '\\')
+            *at = '/';
+    }
+    /* Folders of another machine say nothing here. */
+    if (ret_path[0] == '/' || strchr(ret_path, ':')) {
+        const char *last = last_of(ret_path);
+        memmove(ret_path, last, strlen(last) + 1);
+    }
 }
 
 void tyto_label_stem(const char *path, char *ret_stem, size_t stem_bytes)

@@ -113,6 +113,17 @@ static int best_stream(AVFormatContext *format, bool video)
     return idx;
 }
 
+static enum tyto_turn turn_of(const AVStream *stream)
+{
+    size_t num_bytes = 0;
+    const void *bytes = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &num_bytes);
+    int32_t matrix[9];
+    if (!bytes || num_bytes < sizeof(matrix))
+        return TYTO_TURN_NONE;
+    memcpy(matrix, bytes, sizeof(matrix));
+    return tyto_turn_of_matrix(matrix[0], matrix[1], matrix[3], matrix[4]);
+}
+
 static void describe(AVFormatContext *format, struct tyto_source_file_info *info)
 {
     *info = (struct tyto_source_file_info){0};
@@ -125,6 +136,11 @@ static void describe(AVFormatContext *format, struct tyto_source_file_info *info
         info->has_video = true;
         info->width = stream->codecpar->width > 0 ? (uint32_t)stream->codecpar->width : 0;
         info->height = stream->codecpar->height > 0 ? (uint32_t)stream->codecpar->height : 0;
+        if (tyto_turn_swaps(turn_of(stream))) {
+            const uint32_t width = info->width;
+            info->width = info->height;
+            info->height = width;
+        }
         const AVRational rate = stream->avg_frame_rate;
         info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
         copy_name(info->video_codec, sizeof(info->video_codec),
@@ -154,7 +170,8 @@ enum tyto_err tyto_demux_open(struct tyto_demux *demux, const char *path,
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, set_log);
     said[0] = '\0';
-    *demux = (struct tyto_demux){.stream = -1, .last_ns = TYTO_SOURCE_NO_TIME};
+    *demux =
+        (struct tyto_demux){.stream = -1, .last_ns = TYTO_SOURCE_NO_TIME, .turn = TYTO_TURN_NONE};
     copy_name(demux->path, sizeof(demux->path), path);
     static const char scheme[] = "file:"; /* a name with a colon is no other protocol */
     const size_t path_bytes = strlen(path) + 1;
@@ -215,6 +232,7 @@ enum tyto_err tyto_demux_choose(struct tyto_demux *demux, bool video, uint32_t n
     demux->stream = best_stream(demux->format, video);
     if (demux->stream < 0)
         return TYTO_ERR_NOT_FOUND;
+    demux->turn = turn_of(demux->format->streams[demux->stream]);
     for (unsigned i = 0; i < demux->format->nb_streams; i++)
         demux->format->streams[i]->discard =
             (int)i == demux->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;

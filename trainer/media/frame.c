@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* libav's pictures as ours: as they are where the encoders take them, else converted. */
+#include <libavutil/display.h>
 #include <libavutil/frame.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
@@ -93,7 +94,41 @@ static bool is_rgb(const AVPixFmtDescriptor *from)
     return (from->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) || from->nb_components <= 2;
 }
 
-enum tyto_err tyto_frame_from_av(const AVFrame *av, AVFrame **ret_held, struct tyto_frame *ret)
+enum tyto_turn tyto_turn_of_av(const AVFrame *av, enum tyto_turn fallback)
+{
+    const AVFrameSideData *side = av_frame_get_side_data(av, AV_FRAME_DATA_DISPLAYMATRIX);
+    int32_t matrix[9];
+    if (fallback != TYTO_TURN_NONE || !side || side->size < sizeof(matrix))
+        return fallback;
+    memcpy(matrix, side->data, sizeof(matrix));
+    return tyto_turn_of_matrix(matrix[0], matrix[1], matrix[3], matrix[4]);
+}
+
+/* *held, which keeps the bytes of *frame, is exchanged for an upright copy. */
+static enum tyto_err turn_upright(enum tyto_turn turn, AVFrame **held, struct tyto_frame *frame)
+{
+    AVFrame *made = av_frame_alloc();
+    if (!made)
+        return TYTO_ERR_NOMEM;
+    const bool swaps = tyto_turn_swaps(turn);
+    made->format = (*held)->format;
+    made->width = swaps ? (*held)->height : (*held)->width;
+    made->height = swaps ? (*held)->width : (*held)->height;
+    if (av_frame_get_buffer(made, 0) < 0) {
+        av_frame_free(&made);
+        return TYTO_ERR_NOMEM;
+    }
+    uint8_t *const planes[3] = {made->data[0], made->data[1], made->data[2]};
+    const uint32_t strides_bytes[3] = {(uint32_t)made->linesize[0], (uint32_t)made->linesize[1],
+                                       (uint32_t)made->linesize[2]};
+    tyto_turn_frame(frame, turn, planes, strides_bytes, frame);
+    av_frame_free(held);
+    *held = made;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_frame_from_av(const AVFrame *av, enum tyto_turn turn, AVFrame **ret_held,
+                                 struct tyto_frame *ret)
 {
     if (!has_sane_size(av))
         return TYTO_ERR_SHAPE;
@@ -120,43 +155,87 @@ enum tyto_err tyto_frame_from_av(const AVFrame *av, AVFrame **ret_held, struct t
             return TYTO_ERR_UNSUPPORTED;
         }
     }
+    if (turn != TYTO_TURN_NONE) {
+        const enum tyto_err err = turn_upright(turn, &held, &frame);
+        if (err != TYTO_OK) {
+            av_frame_free(&held);
+            return err;
+        }
+    }
     *ret_held = held;
     *ret = frame;
     return TYTO_OK;
 }
 
-enum tyto_err tyto_picture_from_av(const AVFrame *av, struct tyto_source_picture *ret_picture)
+/* Of a stored picture's rows of RGB or RGBA, the parts apart. */
+static enum tyto_err split_alpha(const AVFrame *made, bool has_alpha,
+                                 struct tyto_source_picture *picture)
+{
+    const size_t width = picture->width, height = picture->height;
+    const size_t step = has_alpha ? 4 : 3;
+    bool is_opaque = true;
+    picture->rgb = malloc(width * height * 3);
+    picture->alpha = has_alpha ? malloc(width * height) : NULL;
+    if (!picture->rgb || (has_alpha && !picture->alpha))
+        return TYTO_ERR_NOMEM;
+    for (size_t y = 0; y < height; y++) {
+        const uint8_t *row = made->data[0] + (ptrdiff_t)y * made->linesize[0];
+        for (size_t x = 0; x < width; x++) {
+            memcpy(picture->rgb + (y * width + x) * 3, row + x * step, 3);
+            if (has_alpha) {
+                picture->alpha[y * width + x] = row[x * step + 3];
+                is_opaque &= row[x * step + 3] == 255;
+            }
+        }
+    }
+    if (is_opaque) {
+        free(picture->alpha);
+        picture->alpha = NULL;
+    }
+    return TYTO_OK;
+}
+
+/* One part of a picture, exchanged for an upright copy. */
+static enum tyto_err turn_part(const struct tyto_source_picture *picture, uint32_t element_bytes,
+                               enum tyto_turn turn, uint8_t **part)
+{
+    if (!*part)
+        return TYTO_OK;
+    const size_t num_bytes = (size_t)picture->width * picture->height * element_bytes;
+    const uint32_t width = tyto_turn_swaps(turn) ? picture->height : picture->width;
+    uint8_t *made = malloc(num_bytes);
+    if (!made)
+        return TYTO_ERR_NOMEM;
+    tyto_turn_plane(*part, picture->width * element_bytes, picture->width, picture->height,
+                    element_bytes, turn, made, width * element_bytes);
+    free(*part);
+    *part = made;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_picture_from_av(const AVFrame *av, enum tyto_turn turn,
+                                   struct tyto_source_picture *ret_picture)
 {
     const AVPixFmtDescriptor *from = av_pix_fmt_desc_get(av->format);
     if (!has_sane_size(av) || !from)
         return TYTO_ERR_UNSUPPORTED;
     const bool has_alpha = (from->flags & AV_PIX_FMT_FLAG_ALPHA) || av->format == AV_PIX_FMT_PAL8;
-    const size_t width = (size_t)av->width, height = (size_t)av->height;
-    const size_t step = has_alpha ? 4 : 3;
     AVFrame *made = NULL;
     enum tyto_err err = convert(av, has_alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24, &made);
     if (err != TYTO_OK)
         return err;
-    struct tyto_source_picture picture = {.width = (uint32_t)width, .height = (uint32_t)height};
-    picture.rgb = malloc(width * height * 3);
-    picture.alpha = has_alpha ? malloc(width * height) : NULL;
-    bool is_opaque = true;
-    if (!picture.rgb || (has_alpha && !picture.alpha))
-        err = TYTO_ERR_NOMEM;
-    for (size_t y = 0; err == TYTO_OK && y < height; y++) {
-        const uint8_t *row = made->data[0] + (ptrdiff_t)y * made->linesize[0];
-        for (size_t x = 0; x < width; x++) {
-            memcpy(picture.rgb + (y * width + x) * 3, row + x * step, 3);
-            if (has_alpha) {
-                picture.alpha[y * width + x] = row[x * step + 3];
-                is_opaque &= row[x * step + 3] == 255;
-            }
-        }
-    }
+    struct tyto_source_picture picture = {.width = (uint32_t)av->width,
+                                          .height = (uint32_t)av->height};
+    err = split_alpha(made, has_alpha, &picture);
     av_frame_free(&made);
-    if (is_opaque) {
-        free(picture.alpha);
-        picture.alpha = NULL;
+    if (err == TYTO_OK && turn != TYTO_TURN_NONE) {
+        err = turn_part(&picture, 3, turn, &picture.rgb);
+        if (err == TYTO_OK)
+            err = turn_part(&picture, 1, turn, &picture.alpha);
+        if (tyto_turn_swaps(turn)) {
+            picture.width = (uint32_t)av->height;
+            picture.height = (uint32_t)av->width;
+        }
     }
     if (err == TYTO_OK)
         *ret_picture = picture;

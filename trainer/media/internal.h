@@ -4,6 +4,7 @@
 #ifndef TYTO_TRAINER_MEDIA_INTERNAL_H
 #define TYTO_TRAINER_MEDIA_INTERNAL_H
 
+#include "base/turn.h"
 #include "trainer/media/read.h"
 
 struct AVCodecContext;
@@ -22,6 +23,7 @@ struct tyto_demux {
     int stream;
     int64_t origin_ns, shift_ns; /* subtracted from, added to the container's times */
     int64_t last_ns;             /* of the packet before; NO_TIME: none */
+    enum tyto_turn turn;         /* of the stream's pictures, as the container says */
     uint64_t num_bad;
     char path[256]; /* for faults, cut where need be */
 };
@@ -112,12 +114,15 @@ enum tyto_err tyto_video_get(struct tyto_video *video, int64_t from_ns, int64_t 
 
 /* --- pictures in memory ------------------------------------------------------------------ */
 
-/* *ret_held, a reference of the frame or a converted copy, keeps the bytes of *ret_frame. */
+/* Upright by turn. *ret_held, a reference of the frame or a converted copy, keeps the bytes of
+ * *ret_frame. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_frame_from_av(const struct AVFrame *av, struct AVFrame **ret_held,
-                                 struct tyto_frame *ret_frame);
+enum tyto_err tyto_frame_from_av(const struct AVFrame *av, enum tyto_turn turn,
+                                 struct AVFrame **ret_held, struct tyto_frame *ret_frame);
 TYTO_MUST_CHECK
-enum tyto_err tyto_picture_from_av(const struct AVFrame *av,
+enum tyto_err tyto_picture_from_av(const struct AVFrame *av, enum tyto_turn turn,
                                    struct tyto_source_picture *ret_picture);
+/* What a still picture says of itself (EXIF), where its container has said nothing. */
+enum tyto_turn tyto_turn_of_av(const struct AVFrame *av, enum tyto_turn fallback);
 
 #endif

@@ -172,7 +172,7 @@ static enum tyto_err get_picture(struct tyto_source_file *source,
     /* A neighbour's picture alone makes no segment. */
     if (!segment->pcm && (av->pts < segment->begin_ns || av->pts >= segment->end_ns))
         return TYTO_OK;
-    err = tyto_frame_from_av(av, &held, &segment->frame);
+    err = tyto_frame_from_av(av, source->video->demux.turn, &held, &segment->frame);
     if (err == TYTO_ERR_NOMEM)
         return err;
     if (err != TYTO_OK) { /* larger than any encoder takes, or of a strange kind */
@@ -308,7 +308,9 @@ enum tyto_err tyto_source_file_read_picture(const char *path,
     /* Nearest to long before: the first. */
     err = tyto_video_get(source->video, INT64_MIN / 4, INT64_MIN / 8, INT64_MAX / 4, &av);
     if (err == TYTO_OK)
-        err = av ? tyto_picture_from_av(av, ret_picture) : TYTO_ERR_FORMAT;
+        err = av ? tyto_picture_from_av(av, tyto_turn_of_av(av, source->video->demux.turn),
+                                        ret_picture)
+                 : TYTO_ERR_FORMAT;
     if (err != TYTO_OK)
         tyto_fault_set(ret_fault, err, path, 0, NULL, "its picture could not be decoded%s%s",
                        tyto_demux_said()[0] ? ": " : "", tyto_demux_said());

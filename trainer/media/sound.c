@@ -94,6 +94,15 @@ static enum tyto_err end_run(struct tyto_sound *sound)
     return err;
 }
 
+/* Channels without places, as a field recorder's: each as loud as any other, as in the daemon. */
+static int mix_evenly(SwrContext *resampler, int num_channels)
+{
+    double shares[MAX_CHANNELS];
+    for (int i = 0; i < num_channels; i++)
+        shares[i] = 1.0 / num_channels;
+    return swr_set_matrix(resampler, shares, num_channels);
+}
+
 static enum tyto_err begin_run(struct tyto_sound *sound, int64_t ns)
 {
     const AVFrame *frame = sound->frame;
@@ -106,7 +115,10 @@ static enum tyto_err begin_run(struct tyto_sound *sound, int64_t ns)
     int error =
         swr_alloc_set_opts2(&sound->resampler, &mono, AV_SAMPLE_FMT_FLT, TYTO_SOURCE_FILE_RATE_HZ,
                             &layout, frame->format, frame->sample_rate, 0, NULL);
+    const bool has_places = layout.order != AV_CHANNEL_ORDER_UNSPEC;
     av_channel_layout_uninit(&layout);
+    if (error >= 0 && !has_places)
+        error = mix_evenly(sound->resampler, frame->ch_layout.nb_channels);
     /* Stereo becomes its mean, as in the daemon, not louder. */
     if (error >= 0)
         error = av_opt_set_double(sound->resampler, "rematrix_maxval", 1.0, 0);

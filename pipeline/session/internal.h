@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* What a session's two sides share: session.c (owner, inference thread) and keep.c (its keeper
+ * thread). Internal. */
+#ifndef TYTO_PIPELINE_SESSION_INTERNAL_H
+#define TYTO_PIPELINE_SESSION_INTERNAL_H
+
+#include <pthread.h>
+
+#include "pipeline/session/align.h"
+#include "pipeline/session/feed.h"
+#include "pipeline/session/session.h"
+#include "pipeline/source/source.h"
+
+enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
+
+struct tyto_session {
+    /* Set once. */
+    char id[TYTO_ID_MAX + 1];
+    char *uri;
+    struct tyto_camera_params camera;
+    bool is_file;
+    int64_t hop_ns, length_ns;
+    uint64_t created_ns;
+    struct tyto_limiter *limiter;
+    const struct tyto_log *log;
+
+    pthread_mutex_t lock;   /* guards the next block */
+    pthread_cond_t changed; /* link or stop */
+    enum link_state link;
+    struct tyto_source *source; /* the keeper's; the inference thread's while UP or DRAINING */
+    int64_t base_ns;            /* of this source */
+    int64_t end_ns;             /* of the last segment that was given out, of any connection */
+    enum tyto_event_reason over_reason;
+    bool stop, keeper_done;
+    uint64_t stop_ns;
+    uint32_t num_owners;
+    uint32_t state_rev;
+    enum tyto_camera_status status;
+    char text[TYTO_STATE_TEXT_MAX + 1];
+    bool missing[TYTO_NUM_STREAMS]; /* the connection has it, but nothing comes */
+    int64_t clock_off_ns;           /* of the camera's clock, where that is too much */
+    int64_t since_unix_ns;
+    uint32_t num_connects, num_losses, num_abandoned;
+    int64_t duration_ns;
+    uint64_t num_dropped[TYTO_NUM_STREAMS];        /* of this source */
+    uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
+    uint64_t num_skipped, num_skipped_before;
+
+    /* The inference thread's. */
+    struct tyto_segmenter *segmenter;
+    struct tyto_align align;
+    struct tyto_pump pump;
+    bool pumping, over;
+    bool has_audio, has_video;
+    uint32_t taken_rev;
+    int64_t media_ns;
+};
+
+/* keep.c: the keeper thread's body; arg is the session. */
+void *tyto_session_keep(void *arg);
+/* session.c: called locked; unlocks. The last owner frees. */
+void tyto_session_give_up(struct tyto_session *session);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* A camera's keeper: connects, watches, tells, and connects again, at the pace of the limiter and
+ * of the camera's own back-off. It waits for as long as its camera takes; nobody waits for it. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "pipeline/session/internal.h"
+#include "pipeline/session/watch.h"
+
+enum { TICK_MS = 100, MAX_REDIRECTS = 4, MAX_NEWS = 3, URI_BYTES = 2048, WHY_BYTES = 144 };
+
+#define TEARDOWN_NS (5 * TYTO_NS_PER_S)
+/* A file from which nothing comes for this long, though there is room for it, cannot be read. */
+#define FILE_STALL_NS (20 * TYTO_NS_PER_S)
+/* A connection that held this long was a good one: back-off starts over. */
+#define GOOD_NS (10 * TYTO_NS_PER_S)
+/* Between a connection and the one that it sends us on to. */
+#define REDIRECT_NS (TYTO_NS_PER_S / 2)
+
+/* What a keeper has learnt of its camera. */
+struct keeper {
+    struct tyto_session *session;
+    struct tyto_watch watch;
+    uint32_t num_failures;  /* in a row */
+    bool was_live;          /* ever */
+    bool is_good;           /* the connection at hand held for a while */
+    bool uses_udp;          /* transport AUTO: it refuses TCP */
+    bool reconnects;        /* it closes its connection after an answer */
+    bool was_redirected;    /* ever */
+    uint32_t num_news;      /* connections in a row that ended for a stream that came later */
+    uint32_t num_redirects; /* followed since session->uri */
+    char trail[MAX_REDIRECTS][URI_BYTES];
+};
+
+/* --- telling ------------------------------------------------------------------------------- */
+
+static void set_state(struct tyto_session *session, enum tyto_camera_status status,
+                      const bool missing[TYTO_NUM_STREAMS], const char *words)
+{
+    char hidden[TYTO_STATE_TEXT_MAX + 1], text[TYTO_STATE_TEXT_MAX + 1];
+    /* They may be of a library that has been told the URI. */
+    tyto_secret_hide(session->uri, words, hidden, sizeof(hidden));
+    tyto_secret_scrub(hidden, text, sizeof(text));
+    pthread_mutex_lock(&session->lock);
+    const bool changed = session->status != status || strcmp(session->text, text) != 0 ||
+                         memcmp(session->missing, missing, sizeof(session->missing)) != 0;
+    if (changed) {
+        if (session->status != status)
+            session->since_unix_ns = (int64_t)tyto_clock_unix_ns();
+        session->status = status;
+        memcpy(session->missing, missing, sizeof(session->missing));
+        snprintf(session->text, sizeof(session->text), "%s", text);
+        session->state_rev++;
+    }
+    pthread_mutex_unlock(&session->lock);
+    if (changed)
+        tyto_log_write(session->log, TYTO_LOG_DEBUG, "pipeline", "camera %s: %s: %s", session->id,
+                       tyto_camera_status_name(status), text);
+}
+
+static void set_status(struct tyto_session *session, enum tyto_camera_status status,
+                       const char *text)
+{
+    static const bool none[TYTO_NUM_STREAMS];
+    set_state(session, status, none, text);
+}
+
+static void tell_live(struct tyto_session *session, const struct tyto_source *source,
+                      const bool missing[TYTO_NUM_STREAMS])
+{
+    const char *text = tyto_watch_missing_text(missing);
+    if (!text[0] && tyto_source_waits_for_key(source))
+        text = "no picture yet: its next keyframe is waited for";
+    if (!text[0])
+        text = tyto_source_note(source);
+    set_state(session, TYTO_CAMERA_STATUS_LIVE, missing, text[0] ? text : "connected");
+}
+
+static void tell_tap(struct tyto_session *session, bool is_connected)
+{
+    pthread_mutex_lock(&session->lock);
+    if (session->camera.tap)
+        session->camera.tap->on_connected(session->camera.tap, is_connected);
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+/* Sleeps; false when asked to stop. */
+static bool pause_keeper(struct tyto_session *session, uint64_t ns)
+{
+    const uint64_t until_ns = tyto_clock_mono_ns() + ns;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
+    pthread_mutex_lock(&session->lock);
+    while (!session->stop && pthread_cond_timedwait(&session->changed, &session->lock, &until) == 0)
+        ;
+    const bool go_on = !session->stop;
+    pthread_mutex_unlock(&session->lock);
+    return go_on;
+}
+
+static bool is_stopping(struct tyto_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    const bool stopping = session->stop;
+    pthread_mutex_unlock(&session->lock);
+    return stopping;
+}
+
+static uint64_t next_wait_ns(const struct keeper *keeper)
+{
+    uint32_t chance;
+    if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
+        chance = (uint32_t)tyto_clock_mono_ns() ^ (uint32_t)(uintptr_t)keeper->session;
+    return tyto_backoff_ns(keeper->num_failures, chance);
+}
+
+/* --- a connection ------------------------------------------------------------------------------
+ */
+
+/* The media clock goes on over reconnects, in whole hops, and never back: a camera's own may have
+ * run ahead. */
+static int64_t next_base_ns(struct tyto_session *session)
+{
+    int64_t ns = (int64_t)(tyto_clock_mono_ns() - session->created_ns);
+    pthread_mutex_lock(&session->lock);
+    const bool first = session->num_connects == 0;
+    ns = session->end_ns > ns ? session->end_ns : ns;
+    pthread_mutex_unlock(&session->lock);
+    return first ? 0 : (ns / session->hop_ns + 1) * session->hop_ns;
+}
+
+static void hand_over(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
+{
+    pthread_mutex_lock(&session->lock);
+    session->base_ns = base_ns;
+    session->source = source;
+    session->link = LINK_UP;
+    session->num_connects++;
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* Lets the inference thread finish, then tears the source down. */
+static void take_back(struct tyto_session *session, struct tyto_source *source,
+                      enum tyto_event_reason reason)
+{
+    pthread_mutex_lock(&session->lock);
+    session->over_reason = reason;
+    session->link = LINK_DRAINING;
+    while (session->link != LINK_NONE)
+        pthread_cond_wait(&session->changed, &session->lock);
+    session->source = NULL;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        session->num_dropped_before[i] += tyto_source_num_dropped(source, (enum tyto_stream)i);
+        session->num_dropped[i] = 0;
+    }
+    session->num_skipped_before += tyto_source_num_skipped(source);
+    session->num_skipped = 0;
+    pthread_mutex_unlock(&session->lock);
+    if (!tyto_source_destroy(&source, TEARDOWN_NS)) {
+        pthread_mutex_lock(&session->lock);
+        session->num_abandoned++;
+        pthread_mutex_unlock(&session->lock);
+    }
+}
+
+static enum tyto_err look_at_file(const struct tyto_source *source, uint64_t now_ns, char *text,
+                                  uint32_t text_bytes)
+{
+    const uint64_t step_ns = tyto_source_last_step_ns(source);
+    if (now_ns <= step_ns || now_ns - step_ns < FILE_STALL_NS)
+        return TYTO_OK;
+    snprintf(text, text_bytes,
+             "nothing has come out of it for %llu s: convert it, as with ffmpeg -i IN OUT.mp4",
+             (unsigned long long)(FILE_STALL_NS / TYTO_NS_PER_S));
+    return TYTO_ERR_FORMAT;
+}
+
+static enum tyto_err look_at_camera(struct keeper *keeper, const struct tyto_source *source,
+                                    uint64_t now_ns, char *text, uint32_t text_bytes)
+{
+    struct tyto_watch_sight sight = {.now_ns = now_ns};
+    bool missing[TYTO_NUM_STREAMS];
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        sight.expects[i] = tyto_source_expects(source, (enum tyto_stream)i);
+        sight.last_data_ns[i] = tyto_source_last_data_ns(source, (enum tyto_stream)i);
+    }
+    switch (tyto_watch_judge(&keeper->watch, &sight, missing, text, text_bytes)) {
+    case TYTO_WATCH_CONNECTING:
+        return TYTO_OK;
+    case TYTO_WATCH_LIVE:
+        tell_live(keeper->session, source, missing);
+        keeper->is_good = now_ns - keeper->watch.begin_ns > GOOD_NS;
+        return TYTO_OK;
+    case TYTO_WATCH_STALLED:
+        set_state(keeper->session, TYTO_CAMERA_STATUS_STALLED, missing, text);
+        return TYTO_ERR_TIMEOUT;
+    case TYTO_WATCH_NO_DATA:
+        break;
+    }
+    return TYTO_ERR_TIMEOUT;
+}
+
+/* As soon as data come. */
+static void look_at_container(struct tyto_session *session, const struct tyto_source *source)
+{
+    static const bool none[TYTO_NUM_STREAMS];
+    if (tyto_source_last_data_ns(source, TYTO_STREAM_AUDIO) == 0 &&
+        tyto_source_last_data_ns(source, TYTO_STREAM_VIDEO) == 0)
+        return;
+    const int64_t duration_ns = session->is_file ? tyto_source_duration_ns(source) : 0;
+    pthread_mutex_lock(&session->lock);
+    session->duration_ns = duration_ns;
+    const bool is_told = session->status == TYTO_CAMERA_STATUS_LIVE;
+    pthread_mutex_unlock(&session->lock);
+    if (!is_told)
+        tell_live(session, source, none);
+}
+
+/* Watches until the connection is over. Returns why, with text. TYTO_OK: asked to stop. */
+static enum tyto_err watch(struct keeper *keeper, struct tyto_source *source, char *text,
+                           uint32_t text_bytes)
+{
+    struct tyto_session *session = keeper->session;
+    for (;;) {
+        enum tyto_err err = tyto_source_wait(source, TICK_MS, text, text_bytes);
+        const uint64_t now_ns = tyto_clock_mono_ns();
+        look_at_container(session, source);
+        if (err != TYTO_ERR_TIMEOUT)
+            return err;
+        if (is_stopping(session))
+            return TYTO_OK;
+        err = session->is_file ? look_at_file(source, now_ns, text, text_bytes)
+                               : look_at_camera(keeper, source, now_ns, text, text_bytes);
+        if (err != TYTO_OK)
+            return err;
+    }
+}
+
+/* --- what comes after it -------------------------------------------------------------------------
+ */
+
+static const char *uri_of(const struct keeper *keeper)
+{
+    return keeper->num_redirects > 0 ? keeper->trail[keeper->num_redirects - 1]
+                                     : keeper->session->uri;
+}
+
+/* Whether to go where the camera sends us; text says why not. */
+static bool follow(struct keeper *keeper, const char *uri, char *text, uint32_t text_bytes)
+{
+    bool is_circle = strcmp(uri, keeper->session->uri) == 0;
+    for (uint32_t i = 0; i < keeper->num_redirects; i++)
+        is_circle |= strcmp(uri, keeper->trail[i]) == 0;
+    if (is_circle)
+        snprintf(text, text_bytes, "it sends us round in a circle (redirect to itself)");
+    else if (keeper->num_redirects == MAX_REDIRECTS)
+        snprintf(text, text_bytes, "it sends us on more than %d times (redirects)", MAX_REDIRECTS);
+    else
+        snprintf(keeper->trail[keeper->num_redirects++], URI_BYTES, "%s", uri);
+    return !is_circle && text[0] == '\0';
+}
+
+/* Learns from how a connection ended. True: the next one is to another address. */
+static bool learn(struct keeper *keeper, struct tyto_source *source, enum tyto_err err, char *text,
+                  uint32_t text_bytes)
+{
+    char uri[URI_BYTES];
+    if (err == TYTO_OK || err == TYTO_ERR_CLOSED || keeper->session->is_file)
+        return false;
+    keeper->num_news = tyto_source_has_news(source) ? keeper->num_news + 1 : 0;
+    if (tyto_source_redirect(source, uri, sizeof(uri))) {
+        keeper->was_redirected = true;
+        keeper->reconnects = false;
+        text[0] = '\0';
+        return follow(keeper, uri, text, text_bytes);
+    }
+    if (keeper->session->camera.source.transport == TYTO_TRANSPORT_AUTO &&
+        tyto_source_refuses_transport(source)) {
+        snprintf(text, text_bytes, "%s",
+                 keeper->uses_udp ? "nothing comes by UDP: TCP is tried next"
+                                  : "it refuses TCP (461): UDP is tried next");
+        keeper->uses_udp = !keeper->uses_udp;
+    } else if (tyto_source_last_data_ns(source, TYTO_STREAM_AUDIO) == 0 &&
+               tyto_source_last_data_ns(source, TYTO_STREAM_VIDEO) == 0) {
+        keeper->reconnects = !keeper->reconnects && !keeper->was_redirected;
+    }
+    return false;
+}
+
+/* One connection from beginning to end. TYTO_OK: asked to stop. */
+static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text,
+                              uint32_t text_bytes)
+{
+    struct tyto_session *session = keeper->session;
+    struct tyto_source_params params = {
+        .uri = uri_of(keeper),
+        .options = session->camera.source,
+        .hop_ns = session->hop_ns,
+        .length_ns = session->length_ns,
+        .tap = session->camera.tap,
+        .base_ns = next_base_ns(session),
+        .reconnects = keeper->reconnects,
+        .takes_news = keeper->num_news < MAX_NEWS,
+        .log = session->log,
+    };
+    if (params.options.transport == TYTO_TRANSPORT_AUTO)
+        params.options.transport = keeper->uses_udp ? TYTO_TRANSPORT_UDP : TYTO_TRANSPORT_TCP;
+    struct tyto_source *source = NULL;
+    struct tyto_fault fault = {0};
+    keeper->is_good = *ret_moves = false;
+    tell_tap(session, true);
+    enum tyto_err err = tyto_source_create(&params, &source, &fault);
+    if (err != TYTO_OK) {
+        tell_tap(session, false);
+        snprintf(text, text_bytes, "%.*s", (int)text_bytes - 1,
+                 fault.text[0] ? fault.text : tyto_err_text(err));
+        return err;
+    }
+    hand_over(session, source, params.base_ns);
+    tyto_watch_begin(&keeper->watch, tyto_clock_mono_ns());
+    err = watch(keeper, source, text, text_bytes);
+    enum tyto_event_reason reason = TYTO_EVENT_REASON_SOURCE_LOST;
+    if (is_stopping(session))
+        reason = TYTO_EVENT_REASON_SHUTDOWN;
+    else if (err == TYTO_ERR_CLOSED && session->is_file)
+        reason = TYTO_EVENT_REASON_SOURCE_ENDED;
+    *ret_moves = learn(keeper, source, err, text, text_bytes);
+    take_back(session, source, reason);
+    tell_tap(session, false);
+    return is_stopping(session) ? TYTO_OK : err;
+}
+
+/* Says why, and how long to wait before the next connection. */
+static uint64_t tell_loss(struct keeper *keeper, bool moves, const char *why)
+{
+    struct tyto_session *session = keeper->session;
+    char text[TYTO_STATE_TEXT_MAX + 1];
+    pthread_mutex_lock(&session->lock);
+    keeper->was_live |=
+        session->status == TYTO_CAMERA_STATUS_LIVE || session->status == TYTO_CAMERA_STATUS_STALLED;
+    session->num_losses += keeper->was_live && !moves;
+    pthread_mutex_unlock(&session->lock);
+    const enum tyto_camera_status status =
+        keeper->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING;
+    if (moves) {
+        set_status(session, status, "it sends us on to another address");
+        return REDIRECT_NS;
+    }
+    keeper->num_redirects = 0;
+    if (keeper->is_good)
+        keeper->num_failures = 0;
+    const uint64_t wait_ns = next_wait_ns(keeper);
+    keeper->num_failures++;
+    snprintf(text, sizeof(text), "%s%s; next try in %.1f s",
+             keeper->was_live ? "" : "never connected yet: ", why, (double)wait_ns / 1e9);
+    set_status(session, status, text);
+    return wait_ns;
+}
+
+static void keep_live(struct keeper *keeper)
+{
+    struct tyto_session *session = keeper->session;
+    tyto_watch_init(&keeper->watch, session->camera.stall_ns);
+    while (!is_stopping(session)) {
+        uint64_t wait_ns;
+        while ((wait_ns = tyto_limiter_take(session->limiter, tyto_clock_mono_ns())) > 0) {
+            if (!pause_keeper(session, wait_ns))
+                return;
+        }
+        char why[WHY_BYTES] = "";
+        bool moves;
+        set_status(session,
+                   keeper->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING,
+                   keeper->was_live ? "connecting again" : "connecting");
+        const enum tyto_err err = run_once(keeper, &moves, why, sizeof(why));
+        if (err == TYTO_OK)
+            return;
+        if (err == TYTO_ERR_CLOSED)
+            snprintf(why, sizeof(why), "the camera ended the stream");
+        if (!pause_keeper(session, tell_loss(keeper, moves, why)))
+            return;
+    }
+}
+
+static void keep_file(struct keeper *keeper)
+{
+    struct tyto_session *session = keeper->session;
+    char text[TYTO_STATE_TEXT_MAX + 1] = "";
+    bool moves;
+    set_status(session, TYTO_CAMERA_STATUS_CONNECTING, "opening");
+    const enum tyto_err err = run_once(keeper, &moves, text, sizeof(text));
+    if (err == TYTO_ERR_CLOSED)
+        set_status(session, TYTO_CAMERA_STATUS_ENDED, "end of file");
+    else if (err != TYTO_OK)
+        set_status(session, TYTO_CAMERA_STATUS_FAILED, text[0] ? text : tyto_err_text(err));
+}
+
+void *tyto_session_keep(void *arg)
+{
+    struct tyto_session *session = arg;
+    struct keeper keeper = {.session = session};
+    pthread_setname_np(pthread_self(), "tyto-keep");
+    if (session->is_file)
+        keep_file(&keeper);
+    else
+        keep_live(&keeper);
+    pthread_mutex_lock(&session->lock);
+    session->keeper_done = true;
+    tyto_session_give_up(session);
+    return NULL;
+}
