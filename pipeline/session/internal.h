@@ -58,7 +58,9 @@ struct tyto_session {
 
 /* keep.c: the keeper thread's body; arg is the session. */
 void *tyto_session_keep(void *arg);
-/* session.c: called locked; unlocks. The last owner frees. */
+/* owners.c: one that no thread was started for. */
+void tyto_session_free(struct tyto_session *session);
+/* owners.c: called locked; unlocks. The last owner frees. */
 void tyto_session_give_up(struct tyto_session *session);
 
 #endif

@@ -17,24 +17,6 @@
 /* A camera's clock is told of again when it is off by so much more or less. */
 #define CLOCK_OFF_STEP_NS (60ll * 1000000000)
 
-static void free_session(struct tyto_session *session)
-{
-    pthread_cond_destroy(&session->changed);
-    pthread_mutex_destroy(&session->lock);
-    tyto_segmenter_destroy(&session->segmenter);
-    tyto_align_finish(&session->align);
-    free(session->uri);
-    free(session);
-}
-
-void tyto_session_give_up(struct tyto_session *session)
-{
-    const bool last = --session->num_owners == 0;
-    pthread_mutex_unlock(&session->lock);
-    if (last)
-        free_session(session);
-}
-
 /* --- owner ----------------------------------------------------------------------------- */
 
 static enum tyto_err start_keeper(struct tyto_session *session)
@@ -91,7 +73,7 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
     if (err == TYTO_OK)
         err = start_keeper(session);
     if (err != TYTO_OK) {
-        free_session(session);
+        tyto_session_free(session);
         return err;
     }
     *ret_session = session;

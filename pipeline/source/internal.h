@@ -96,9 +96,9 @@ enum tyto_err tyto_source_build_rtsp(struct tyto_source *source);
 /* gst_rtsp_limit.c: whether bodies of RTSP answers are bounded, as they are in a program whose
  * functions the dynamic linker prefers. */
 bool tyto_source_limits_bodies(void);
-/* gst_build.c: a parsebin whose pads are attached, in the pipeline; NULL with the note set. */
+/* gst_parse.c: a parsebin whose pads are attached, in the pipeline; NULL with the note set. */
 struct _GstElement *tyto_source_add_parser(struct tyto_source *source);
-/* gst_build.c: sets a property of an element that has it in some versions only. */
+/* gst_parse.c: sets a property of an element that has it in some versions only. */
 void tyto_source_set_if_has(struct _GstElement *element, const char *property, const char *value);
 /* gst_stream.c: chains a pad of known caps to its appsink. */
 void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* parsebin: a byte stream becomes elementary streams, whose pads are attached as they show. */
+#include <stdio.h>
+
+#include <gst/gst.h>
+
+#include "pipeline/source/internal.h"
+
+void tyto_source_set_if_has(GstElement *element, const char *property, const char *value)
+{
+    if (g_object_class_find_property(G_OBJECT_GET_CLASS(element), property))
+        gst_util_set_object_arg(G_OBJECT(element), property, value);
+}
+
+static void attach(struct tyto_source *source, GstPad *pad, const GstCaps *caps)
+{
+    tyto_source_attach(source, pad, caps);
+    if (source->kind == TYTO_URI_RTSP) /* a parser for each stream: this was all of it */
+        atomic_fetch_sub(&source->num_pending, 1);
+}
+
+/* A parser that has not seen enough yet shows a pad before its caps. */
+static GstPadProbeReturn on_first_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source *source = user;
+    GstCaps *caps;
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(GST_PAD_PROBE_INFO_EVENT(info), &caps);
+    attach(source, pad, caps);
+    return GST_PAD_PROBE_REMOVE;
+}
+
+static void on_parsed_pad(GstElement *parser, GstPad *pad, gpointer user)
+{
+    struct tyto_source *source = user;
+    (void)parser;
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+    if (caps) {
+        attach(source, pad, caps);
+        gst_caps_unref(caps);
+    } else {
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_first_caps, source, NULL);
+    }
+}
+
+static void on_unknown_type(GstElement *parser, GstPad *pad, GstCaps *caps, gpointer user)
+{
+    struct tyto_source *source = user;
+    (void)parser;
+    (void)pad;
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    char text[TYTO_SOURCE_NOTE_MAX];
+    snprintf(text, sizeof(text),
+             "nothing installed that reads %s: convert it, as with ffmpeg -i IN OUT.mp4",
+             gst_structure_get_name(structure));
+    tyto_source_set_note(source, text);
+    const char *name = gst_structure_get_name(structure);
+    const char *media = gst_structure_get_string(structure, "media"); /* of RTP */
+    if (g_str_has_prefix(name, "audio/") || g_strcmp0(media, "audio") == 0)
+        atomic_store(&source->streams[TYTO_STREAM_AUDIO].unusable, true);
+    if (g_str_has_prefix(name, "video/") || g_strcmp0(media, "video") == 0)
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].unusable, true);
+}
+
+/* avdemux_gif does not notice the end of its file and never comes back from it. */
+static gint on_select_element(GstElement *parser, GstPad *pad, GstCaps *caps,
+                              GstElementFactory *factory, gpointer user)
+{
+    enum { SELECT_TRY = 0, SELECT_SKIP = 2 }; /* of GstAutoplugSelectResult, which has no header */
+    (void)parser;
+    (void)pad;
+    (void)caps;
+    (void)user;
+    return g_strcmp0(GST_OBJECT_NAME(factory), "avdemux_gif") == 0 ? SELECT_SKIP : SELECT_TRY;
+}
+
+GstElement *tyto_source_add_parser(struct tyto_source *source)
+{
+    GstElement *parser = tyto_source_make(source, "parsebin");
+    if (!parser)
+        return NULL;
+    atomic_fetch_add(&source->num_pending, 1);
+    g_signal_connect(parser, "pad-added", G_CALLBACK(on_parsed_pad), source);
+    g_signal_connect(parser, "autoplug-select", G_CALLBACK(on_select_element), source);
+    g_signal_connect(parser, "unknown-type", G_CALLBACK(on_unknown_type), source);
+    gst_bin_add(GST_BIN(source->pipeline), parser);
+    return parser;
+}
