@@ -228,7 +228,8 @@ static const struct {
     {CAM "publish: {endpoints: ['ipc:///run/a']}\ncontrol: /run/a\n",
      " control: '/run/a' is an endpoint, too: the two need a path each"},
     {"cameras: [{id: a, uri: \"file:///x\\n\\e[31mred\"}]\n",
-     "1: a: 'file:///x??[31mred' cannot be watched: control character in a URI"},
+     "1: a: 'file:///x??[31mred' cannot be watched: control character in a URI: write it as %0A "
+     "and the like"},
     {"cameras: [{id: a, uri: 'rtsp://me:SE@CRET/x@h/s'}]\n",
      "1: a: 'rtsp://***@h/s' cannot be watched: it cannot be told where user and password end: "
      "in them write @ as %40, / as %2F, ? as %3F, # as %23, : as %3A (and an @ behind the host as "
