@@ -20,8 +20,9 @@ struct track {
     uint32_t history; /* bit i: positive i segments ago, of the last onset_window */
     int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
     bool open;
-    bool published;  /* NEW has gone out (not before min_duration) */
-    uint32_t senses; /* of all its positive segments */
+    bool published;    /* NEW has gone out (not before min_duration) */
+    uint32_t senses;   /* of all its positive segments */
+    bool has_seen_box; /* the event's box is one of box_of */
     int64_t last_positive_end_ns;
     int64_t last_published_ns;
     int64_t last_end_ns; /* of the event before; the next one does not begin earlier */
@@ -372,14 +373,22 @@ static void absorb(struct track *track, const struct tyto_scores *s, uint32_t se
         track->offset_sum_ms += (double)o->av_offset_ms;
         track->num_offsets++;
     }
-    /* Scores and place of the segment that says it best. */
-    if (confidence_of(s, senses) >= confidence_of(&event->scores, track->senses)) {
+    /* Scores and place of the segment that says it best; its box from a segment in which the class
+     * was seen, if there is one. */
+    const bool best = confidence_of(s, senses) >= confidence_of(&event->scores, track->senses);
+    if (best) {
         event->scores = *s;
         event->place = o->place;
+    }
+    if (best && !track->has_seen_box) {
         event->has_box = o->has_box;
         event->box = o->box;
-        if (o->box_of && o->box_of(o->box_user, event->class_id, &event->box))
-            event->has_box = true;
+    }
+    struct tyto_box box;
+    if ((best || !track->has_seen_box) && o->box_of &&
+        o->box_of(o->box_user, event->class_id, &box)) {
+        track->has_seen_box = event->has_box = true;
+        event->box = box;
     }
 }
 

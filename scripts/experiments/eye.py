@@ -10,7 +10,8 @@ filling it), spoilt as a camera spoils. Each form of the encoder (`tyto model im
 the OPTIONs letterbox, detector and pooled) computes its features by `tyto features`; on those of the
 training files a small head learns which class is there (one layer a place, the highest place counts,
 after the trainer's projection to 128 components), and is asked on those of the validation files.
-Printed for each form: how often the right class scores highest, by size; mean average precision;
+Printed for each form: how often the right class scores highest, by size (without objects whose
+picture has 64 pixels, which are blurred); mean average precision;
 and, by the detector's columns alone, average precision of its classes on the data's own pictures.
 What exists in --work is kept. Debian: python3-numpy python3-opencv python3-pil python3-torch."""
 import argparse
@@ -125,7 +126,8 @@ def spoil(rng, y):
 
 
 def compose(args, split):
-    """A lossless recording of a frame a second, and beside it what each shows: (class, size)."""
+    """A lossless recording of a frame a second, and beside it what each shows: (class, size, whether
+    its picture has 64 pixels)."""
     path = os.path.join(args.work, split + ".mkv")
     if os.path.exists(path):
         return path, np.load(path + ".npy")
@@ -137,7 +139,7 @@ def compose(args, split):
     plan = [(-1, -1)] * (4 * PER_SIZE[split])
     plan += [(c, s) for c in range(len(CLASSES)) for s in range(len(SIZES))
              for _ in range(PER_SIZE[split])]
-    cuts, orders = {}, {}
+    cuts, orders, shown = {}, {}, []
     writer = subprocess.Popen(
         ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-r", "1", "-s",
          "%dx%d" % (WIDTH, HEIGHT), "-i", "-", "-c:v", "libx264", "-qp", "0", "-preset",
@@ -145,7 +147,7 @@ def compose(args, split):
         stdin=subprocess.PIPE)
     for c, size in plan:
         places = paths["background"]
-        frame = None
+        frame, file = None, ""
         if c >= 0:
             order = orders.setdefault((c, size), [])
             order.extend(rng.permutation(paths[CLASSES[c]]) if not order else ())
@@ -159,12 +161,13 @@ def compose(args, split):
                 rgba = cuts[file][:, ::-1] if rng.random() < .5 else cuts[file]
                 paste(rng, frame, rgba, SIZES[size][1])
         writer.stdin.write(spoil(rng, frame).tobytes())
+        shown.append((c, size, os.path.basename(file).startswith("tiny-")))
     writer.stdin.close()
     if writer.wait():
         raise SystemExit("ffmpeg failed")
-    np.save(path + ".npy", np.array(plan))
+    np.save(path + ".npy", np.array(shown))
     os.rename(path + ".part", path)
-    return path, np.array(plan)
+    return path, np.array(shown)
 
 
 # --- features -------------------------------------------------------------------------------
@@ -278,13 +281,15 @@ def probe(shown, x, seeds=2):
     projection = fit_projection(x["train"])
     rows = {split: project(x[split], *projection) for split in x}
     y = torch.zeros(len(shown["train"]), len(CLASSES))
-    for i, (c, _) in enumerate(shown["train"]):
+    for i, (c, _, _) in enumerate(shown["train"]):
         if c >= 0:
             y[i, c] = 1
     scores = np.mean([ask(train(rows["train"], y, seed), rows["val"]) for seed in range(seeds)], 0)
-    c, size = shown["val"].T
-    highest = [100 * (scores[size == s].argmax(1) == c[size == s]).mean()
-               for s in range(len(SIZES))]
+    c, size, is_tiny = shown["val"].T
+    highest = []
+    for s in range(len(SIZES)):
+        of = (size == s) & (is_tiny == 0)
+        highest.append(100 * (scores[of].argmax(1) == c[of]).mean())
     precision = [average_precision(scores[:, k], c == k) for k in range(len(CLASSES))]
     return highest, float(np.mean(precision))
 

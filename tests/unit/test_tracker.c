@@ -120,6 +120,44 @@ static void the_begin_that_was_told_stays_when_a_clock_is_set(void **state)
     }
 }
 
+/* Knows where the first class is, while *user is true. */
+static bool where(const void *user, uint32_t k, struct tyto_box *ret_box)
+{
+    const bool *knows = user;
+    *ret_box = (struct tyto_box){.x0 = 0.5f, .y0 = 0.25f, .x1 = 0.75f, .y1 = 1};
+    return k == 0 && *knows;
+}
+
+/* The box in which a detector saw the class stands against that of the place map, which is of any
+ * class; the better segments that follow without one leave it. */
+static void an_event_has_the_box_of_its_class(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    const float joint[6][K] = {{0.8f, 0.8f}, {0.8f, 0.8f}, {0.9f, 0.9f}, {0}, {0}, {0}};
+    for (int t = 0; t < 6; t++) {
+        const bool knows = t < 2;
+        const struct tyto_observation o = {.begin_ns = t * S,
+                                           .end_ns = (t + 1) * S,
+                                           .has_audio = true,
+                                           .has_video = true,
+                                           .joint = joint[t],
+                                           .has_box = true,
+                                           .box = {.x1 = 0.1f, .y1 = 0.1f},
+                                           .box_of = where,
+                                           .box_user = &knows};
+        tyto_tracker_update(tracker, &o);
+    }
+    assert_int_equal(log.num, 4);
+    for (uint32_t i = 0; i < log.num; i++) {
+        const struct tyto_event *event = &log.events[i];
+        assert_true(event->has_box);
+        assert_float_equal(event->box.x1, event->class_id == 0 ? 0.75f : 0.1f, 1e-6);
+    }
+    tyto_tracker_destroy(&tracker);
+}
+
 static void one_positive_segment_is_no_event(void **state)
 {
     (void)state;
@@ -532,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_begins_at_its_first_positive_segment),
         cmocka_unit_test(the_begin_that_was_told_stays_when_a_clock_is_set),
+        cmocka_unit_test(an_event_has_the_box_of_its_class),
         cmocka_unit_test(one_positive_segment_is_no_event),
         cmocka_unit_test(an_open_event_lives_on_lower_scores),
         cmocka_unit_test(heard_alone_and_seen_alone_are_said_so),
