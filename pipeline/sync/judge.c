@@ -8,7 +8,7 @@
 #include "pipeline/sync/internal.h"
 
 /* Scores are -log10 of the chance that no relation comes as high. */
-static const float hold_score = 2.5f, keep_score = 1, step_score = 3.5f;
+static const float hold_score = 2.5f, keep_score = 1, step_score = 2.5f;
 /* What many windows that are looked at cost: the logarithm of their number. */
 static const float recent_price = 1.1f;
 /* Lags: what is the same peak; a move that is a step. */
