@@ -13,7 +13,7 @@ enum {
     GRID_NS = TYTO_SYNC_LAG_MS * 1000000,
     BLOCK = GRID_HZ, /* grid points that are correlated at once */
     CHUNK = 5,       /* blocks that are judged at once */
-    SMOOTH = 50,     /* grid points to each side whose mean is taken away */
+    SMOOTH = 100,    /* grid points to each side whose mean is taken away */
     LAGS = 256,      /* kept for each window: REACH of them to each side, rounded up */
     LAG0 = LAGS / 2, /* index of lag 0 */
     NUM_NULLS = 6,
@@ -35,7 +35,7 @@ enum {
     SPAN = 5,                       /* slots: of a change, from the first to the last */
     SLOT = TYTO_SYNC_RATE_HZ / 100, /* samples of one loudness: 10 ms */
     SOUND_RING = 4096, /* grid points, 82 s: what the farthest shift and late pictures need */
-    MOTION_RING = 512,
+    MOTION_RING = 1024,
     RECENT = 12,   /* chunks among which a step is looked for */
     HISTORY = 512, /* offsets kept for drift */
 };

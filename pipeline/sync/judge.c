@@ -8,7 +8,7 @@
 #include "pipeline/sync/internal.h"
 
 /* Scores are -log10 of the chance that no relation comes as high. */
-static const float hold_score = 2.5f, keep_score = 1, step_score = 3.5f;
+static const float hold_score = 2.5f, keep_score = 1, step_score = 2.5f;
 /* What many windows that are looked at cost: the logarithm of their number. */
 static const float recent_price = 1.1f;
 /* Lags: what is the same peak; a move that is a step. */
@@ -223,9 +223,13 @@ void tyto_sync_get(const struct tyto_sync *sync, struct tyto_sync_estimate *ret_
     if (sync->holds)
         fit_drift(sync, &estimate);
     /* what is remembered is older than now: a drift that is sure has gone on since */
-    if (estimate.has_drift && fabs(estimate.drift_ppm) > sure_drift * estimate.drift_error_ppm)
-        estimate.offset_ns +=
-            llround(estimate.drift_ppm * 1e-6 * ((double)estimate.time_ns - sync->mean_s * 1e9));
+    if (estimate.has_drift && fabs(estimate.drift_ppm) > sure_drift * estimate.drift_error_ppm) {
+        const int64_t since_ns = estimate.time_ns - llround(sync->mean_s * 1e9);
+        const int64_t moved_ns = llround(estimate.drift_ppm * 1e-6 * (double)since_ns);
+        estimate.offset_ns += moved_ns;
+        estimate.low_ns += moved_ns;
+        estimate.high_ns += moved_ns;
+    }
     *ret_estimate = estimate;
 }
 

@@ -26,7 +26,7 @@ def compose(args, name, clips, seconds, seed, moving, share):
         subprocess.run(
             [args.tyto, "compose", args.manifest, "--out", folder, "--split", args.split,
              "--clips", str(clips), "--seconds", str(seconds), "--seed", str(seed),
-             "--size", "480x270", "--fps", "25", "--whole-seconds", "0", "--moving", str(moving),
+             "--size", "320x180", "--fps", "25", "--whole-seconds", "0", "--moving", str(moving),
              "--share", share, "--no-progress", "--force"],
             check=True)
     return sorted(folder.glob("clip-*.mp4"))[:clips]
