@@ -15,6 +15,8 @@
 
 enum { TICK_MS = 100 };
 
+/* A keeper that says nothing for so long beyond what it waits for stands still. */
+#define KEEPER_NS (10 * TYTO_NS_PER_S)
 #define TEARDOWN_NS (5 * TYTO_NS_PER_S)
 #define STOP_NS (10 * TYTO_NS_PER_S)
 /* Until the first data, setting up and the first keyframe included. */
@@ -58,6 +60,8 @@ struct tyto_session {
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
     uint64_t num_skipped, num_skipped_before;
 
+    atomic_uint_fast64_t keeper_due_ns; /* 0: nothing is heard from the keeper any more */
+
     /* The inference thread's. */
     struct tyto_segmenter *segmenter;
     struct tyto_align align;
@@ -65,6 +69,7 @@ struct tyto_session {
     bool pumping, over;
     bool has_audio, has_video;
     uint32_t taken_rev;
+    bool is_keeper_late; /* told */
     int64_t media_ns;
 };
 
@@ -109,9 +114,16 @@ static void set_status(struct tyto_session *session, enum tyto_camera_status sta
 
 /* --- the keeper --------------------------------------------------------------------- */
 
+/* By then the keeper will have been heard of again: whoever looks at it need not wait for it. */
+static void promise(struct tyto_session *session, uint64_t ns)
+{
+    atomic_store(&session->keeper_due_ns, tyto_clock_mono_ns() + ns + KEEPER_NS);
+}
+
 /* Sleeps; false when asked to stop. */
 static bool pause_keeper(struct tyto_session *session, uint64_t ns)
 {
+    promise(session, ns);
     const uint64_t until_ns = tyto_clock_mono_ns() + ns;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
                                    .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
@@ -155,6 +167,7 @@ static void hand_over(struct tyto_session *session, struct tyto_source *source, 
 static void take_back(struct tyto_session *session, struct tyto_source *source,
                       enum tyto_event_reason reason)
 {
+    promise(session, TEARDOWN_NS);
     pthread_mutex_lock(&session->lock);
     session->over_reason = reason;
     session->link = LINK_DRAINING;
@@ -184,6 +197,7 @@ static enum tyto_err watch(struct tyto_session *session, struct tyto_source *sou
         session->camera.stall_ns ? session->camera.stall_ns : TYTO_CAMERA_DEFAULT_STALL_NS;
     bool live = false;
     for (;;) {
+        promise(session, 0);
         const enum tyto_err err = tyto_source_wait(source, TICK_MS, text, text_bytes);
         const uint64_t now_ns = tyto_clock_mono_ns();
         const uint64_t last_ns = tyto_source_last_data_ns(source);
@@ -240,6 +254,7 @@ static enum tyto_err run_once(struct tyto_session *session, bool *ret_good, char
     struct tyto_source *source = NULL;
     struct tyto_fault fault = {0};
     *ret_good = false;
+    promise(session, 0);
     tell_tap(session, true);
     enum tyto_err err = tyto_source_create(&params, &source, &fault);
     if (err != TYTO_OK) {
@@ -328,6 +343,7 @@ static void *keep(void *arg)
         keep_live(session);
     pthread_mutex_lock(&session->lock);
     session->keeper_done = true;
+    atomic_store(&session->keeper_due_ns, 0);
     give_up(session);
     return NULL;
 }
@@ -563,8 +579,12 @@ enum tyto_clock_quality tyto_session_clock_quality(const struct tyto_session *se
 
 bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_state *ret_state)
 {
+    const uint64_t due_ns = atomic_load(&session->keeper_due_ns);
+    const bool is_late = due_ns != 0 && tyto_clock_mono_ns() > due_ns;
     pthread_mutex_lock(&session->lock);
-    const bool changed = session->state_rev != session->taken_rev;
+    const bool changed =
+        session->state_rev != session->taken_rev || is_late != session->is_keeper_late;
+    session->is_keeper_late = is_late;
     if (changed) {
         session->taken_rev = session->state_rev;
         *ret_state = (struct tyto_camera_state){
@@ -579,6 +599,12 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
         };
         memcpy(ret_state->camera, session->id, sizeof(ret_state->camera));
         memcpy(ret_state->text, session->text, sizeof(ret_state->text));
+    }
+    if (changed && is_late) {
+        ret_state->status = TYTO_CAMERA_STATUS_STALLED;
+        snprintf(ret_state->text, sizeof(ret_state->text),
+                 "the thread that looks after it stands still, since %llu s or more",
+                 (unsigned long long)(KEEPER_NS / TYTO_NS_PER_S));
     }
     pthread_mutex_unlock(&session->lock);
     if (changed) {
