@@ -64,9 +64,11 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "ended");
     }
     close(signal_fd);
-    tyto_log_sink_destroy(&sink);
-    if (is_left) /* threads still use what exit handlers would take down */
+    if (is_left) { /* threads still use what exit handlers, and we, would take down */
+        tyto_log_sink_flush(sink);
         _exit(err == TYTO_OK ? 0 : 1);
+    }
+    tyto_log_sink_destroy(&sink);
     return err == TYTO_OK ? 0 : 1;
 }
 

@@ -188,6 +188,8 @@ static void drain(struct tyto_ring *ring)
 
 bool tyto_publisher_finish(struct tyto_publisher *publisher)
 {
+    if (!publisher)
+        return true;
     if (!publisher->is_running || atomic_exchange(&publisher->is_finishing, true))
         return !publisher->is_running;
     tyto_ring_close(publisher->ring);

@@ -5,11 +5,16 @@
 #define TYTO_PIPELINE_SESSION_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "base/clock.h"
 #include "pipeline/session/align.h"
 #include "pipeline/session/feed.h"
 #include "pipeline/session/session.h"
 #include "pipeline/source/source.h"
+
+/* A keeper that says nothing for so long beyond what it waits for stands still. */
+#define TYTO_SESSION_KEEPER_NS (10 * TYTO_NS_PER_S)
 
 enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
 
@@ -46,6 +51,8 @@ struct tyto_session {
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
     uint64_t num_skipped, num_skipped_before;
 
+    atomic_uint_fast64_t keeper_due_ns; /* 0: nothing is heard from the keeper any more */
+
     /* The inference thread's. */
     struct tyto_segmenter *segmenter;
     struct tyto_align align;
@@ -53,6 +60,7 @@ struct tyto_session {
     bool pumping, over;
     bool has_audio, has_video;
     uint32_t taken_rev;
+    bool is_keeper_late; /* told */
     int64_t media_ns;
 };
 

@@ -89,9 +89,16 @@ static void tell_tap(struct tyto_session *session, bool is_connected)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
+/* By then the keeper will have been heard of again: whoever looks at it need not wait for it. */
+static void promise(struct tyto_session *session, uint64_t ns)
+{
+    atomic_store(&session->keeper_due_ns, tyto_clock_mono_ns() + ns + TYTO_SESSION_KEEPER_NS);
+}
+
 /* Sleeps; false when asked to stop. */
 static bool pause_keeper(struct tyto_session *session, uint64_t ns)
 {
+    promise(session, ns);
     const uint64_t until_ns = tyto_clock_mono_ns() + ns;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
                                    .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
@@ -148,6 +155,7 @@ static void hand_over(struct tyto_session *session, struct tyto_source *source, 
 static void take_back(struct tyto_session *session, struct tyto_source *source,
                       enum tyto_event_reason reason)
 {
+    promise(session, TEARDOWN_NS);
     pthread_mutex_lock(&session->lock);
     session->over_reason = reason;
     session->link = LINK_DRAINING;
@@ -227,6 +235,7 @@ static enum tyto_err watch(struct keeper *keeper, struct tyto_source *source, ch
 {
     struct tyto_session *session = keeper->session;
     for (;;) {
+        promise(session, 0);
         enum tyto_err err = tyto_source_wait(source, TICK_MS, text, text_bytes);
         const uint64_t now_ns = tyto_clock_mono_ns();
         look_at_container(session, source);
@@ -313,6 +322,7 @@ static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text
     struct tyto_source *source = NULL;
     struct tyto_fault fault = {0};
     keeper->is_good = *ret_moves = false;
+    promise(session, 0);
     tell_tap(session, true);
     enum tyto_err err = tyto_source_create(&params, &source, &fault);
     if (err != TYTO_OK) {
@@ -411,6 +421,7 @@ void *tyto_session_keep(void *arg)
         keep_live(&keeper);
     pthread_mutex_lock(&session->lock);
     session->keeper_done = true;
+    atomic_store(&session->keeper_due_ns, 0);
     tyto_session_give_up(session);
     return NULL;
 }

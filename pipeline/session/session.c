@@ -275,8 +275,12 @@ static void print_text(const struct tyto_session *session, char *ret_text, size_
 
 bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_state *ret_state)
 {
+    const uint64_t due_ns = atomic_load(&session->keeper_due_ns);
+    const bool is_late = due_ns != 0 && tyto_clock_mono_ns() > due_ns;
     pthread_mutex_lock(&session->lock);
-    const bool changed = session->state_rev != session->taken_rev;
+    const bool changed =
+        session->state_rev != session->taken_rev || is_late != session->is_keeper_late;
+    session->is_keeper_late = is_late;
     if (changed) {
         session->taken_rev = session->state_rev;
         *ret_state = (struct tyto_camera_state){
@@ -291,6 +295,12 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
         };
         memcpy(ret_state->camera, session->id, sizeof(ret_state->camera));
         print_text(session, ret_state->text, sizeof(ret_state->text));
+    }
+    if (changed && is_late) {
+        ret_state->status = TYTO_CAMERA_STATUS_STALLED;
+        snprintf(ret_state->text, sizeof(ret_state->text),
+                 "the thread that looks after it stands still, since %llu s or more",
+                 (unsigned long long)(TYTO_SESSION_KEEPER_NS / TYTO_NS_PER_S));
     }
     pthread_mutex_unlock(&session->lock);
     if (changed) {

@@ -64,13 +64,19 @@ def a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events(a
                "tyto-control": "control"}
     with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
         places = {}
-        for thread in threads:
+        for thread in [*threads, "tyto-keep"]:
             os.mkdir(os.path.join(folder, thread))
             places[thread] = Standing(args, os.path.join(folder, thread))
         try:
             running = {thread: place.watched() for thread, place in places.items()}
             for thread, place in places.items():
                 place.hold(running[thread][0], thread)
+            # A camera whose keeper is held is told of, and disturbs nobody else.
+            daemon, watch = running.pop("tyto-keep")
+            wait_for("the cameras are told of", lambda: {"a", "b"} <= {
+                e["camera"] for e in lines_of(watch)
+                if e["type"] == "camera" and "stands still" in e["text"]}, 20)
+            assert daemon.poll() is None, text_of(daemon)
             for thread, (daemon, _) in running.items():
                 assert daemon.wait(35) == 1, (thread, text_of(daemon)[-2000:])
                 assert f"the {threads[thread]} thread has stood still" in text_of(daemon), thread
