@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/secret.h"
 #include "base/text.h"
 
 enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, const char *file,
@@ -13,11 +14,18 @@ enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, co
         return err;
     snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", file ? file : "");
     ret_fault->line = line;
-    snprintf(ret_fault->key, sizeof(ret_fault->key), "%s", key ? key : "");
+    char text[2 * sizeof(ret_fault->text)];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(ret_fault->text, sizeof(ret_fault->text), fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    /* What people wrote stands in it: nothing of it may be a secret, or move a terminal's cursor.
+     */
+    tyto_secret_scrub(text, ret_fault->text, sizeof(ret_fault->text));
+    tyto_secret_scrub(key ? key : "", ret_fault->key, sizeof(ret_fault->key));
+    tyto_text_make_printable(ret_fault->file);
+    tyto_text_make_printable(ret_fault->key);
+    tyto_text_make_printable(ret_fault->text);
     return err;
 }
 

@@ -34,16 +34,30 @@ static bool join(const char *folder, int folder_bytes, const char *below, const 
     return num > 0 && (size_t)num < path_bytes;
 }
 
-bool tyto_paths_cache(const char *name, char *ret_path, size_t path_bytes)
+/* systemd's folder, else the user's for this kind, else one below his home. */
+static bool find_kept(const char *systemd, const char *user, const char *below_home,
+                      const char *name, char *ret_path, size_t path_bytes)
 {
     const char *folder = NULL;
     int num_bytes = 0;
-    if (read_systemd("CACHE_DIRECTORY", &folder, &num_bytes))
+    if (read_systemd(systemd, &folder, &num_bytes))
         return join(folder, num_bytes, "", name, ret_path, path_bytes);
-    if (read_folder("XDG_CACHE_HOME", &folder, &num_bytes))
+    if (read_folder(user, &folder, &num_bytes))
         return join(folder, num_bytes, "/tyto", name, ret_path, path_bytes);
     return read_folder("HOME", &folder, &num_bytes) &&
-           join(folder, num_bytes, "/.cache/tyto", name, ret_path, path_bytes);
+           join(folder, num_bytes, below_home, name, ret_path, path_bytes);
+}
+
+bool tyto_paths_cache(const char *name, char *ret_path, size_t path_bytes)
+{
+    return find_kept("CACHE_DIRECTORY", "XDG_CACHE_HOME", "/.cache/tyto", name, ret_path,
+                     path_bytes);
+}
+
+bool tyto_paths_state(const char *name, char *ret_path, size_t path_bytes)
+{
+    return find_kept("STATE_DIRECTORY", "XDG_STATE_HOME", "/.local/state/tyto", name, ret_path,
+                     path_bytes);
 }
 
 bool tyto_paths_runtime(const char *name, char *ret_path, size_t path_bytes)

@@ -12,6 +12,9 @@
 /* name ("": the folder itself) in the folder for what can be made again: systemd's
  * $CACHE_DIRECTORY, $XDG_CACHE_HOME/tyto, ~/.cache/tyto. */
 bool tyto_paths_cache(const char *name, char *ret_path, size_t path_bytes);
+/* name in the folder for what is to be found again after a restart: systemd's $STATE_DIRECTORY,
+ * $XDG_STATE_HOME/tyto, ~/.local/state/tyto. */
+bool tyto_paths_state(const char *name, char *ret_path, size_t path_bytes);
 /* name in the folder for sockets of this process: systemd's $RUNTIME_DIRECTORY,
  * $XDG_RUNTIME_DIR/tyto. */
 bool tyto_paths_runtime(const char *name, char *ret_path, size_t path_bytes);

@@ -20,6 +20,8 @@ struct tyto_word {
  * and TYTO_WORDS(TYTO_X_LIST) is its array, which lives as long as the program at file scope. */
 #define TYTO_WORD_ENUM(name, word, help) name,
 #define TYTO_WORD_ROW(name, word, help) {word, name, help},
+/* "one, two, " for a text that goes on. */
+#define TYTO_WORD_TEXT(name, word, help) word ", "
 #define TYTO_WORDS(LIST) ((const struct tyto_word[]){LIST(TYTO_WORD_ROW){NULL, 0, NULL}})
 
 /* The word of a value; NULL when the list has none. */

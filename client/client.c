@@ -15,6 +15,8 @@
 enum {
     MAX_NOTICES = 4,
     MAX_TOLD = 256,
+    MAX_ENDS = 256,
+    MIN_OTHERS = 1024, /* messages looked at, even where there is no time to wait */
     SILENT_BEATS = 3,
     RECONNECT_BEATS = 10,
     DEFAULT_BEAT_MS = 1000,
@@ -33,6 +35,9 @@ struct tyto_client {
     char told_cameras[MAX_TOLD][TYTO_ID_MAX + 1];
     uint32_t num_told;
     bool is_model_told;
+    /* ENDs of an earlier run come to everyone again whenever anyone subscribes: ids of the last. */
+    char told_ends[MAX_ENDS][TYTO_ULID_CHARS + 1];
+    uint32_t num_ends;
     struct tyto_client_counts counts;
     bool is_connected; /* something was heard, ever */
     bool is_silent;
@@ -110,9 +115,25 @@ static bool is_wanted(const struct tyto_client *client, const char *class_name)
     return client->num_classes == 0;
 }
 
-/* True when this repeats a state that the caller has been given. */
+/* An END of an earlier run may be one that has been told: by that run, or when somebody came. */
+static bool is_known_end(struct tyto_client *client, const struct tyto_event *event)
+{
+    if (event->phase != TYTO_EVENT_PHASE_END)
+        return false;
+    const bool may_repeat = event->reason == TYTO_EVENT_REASON_RECOVERED;
+    for (uint32_t i = 0; i < MAX_ENDS && may_repeat; i++) {
+        if (strcmp(client->told_ends[i], event->id) == 0)
+            return true;
+    }
+    memcpy(client->told_ends[client->num_ends++ % MAX_ENDS], event->id, sizeof(event->id));
+    return false;
+}
+
+/* True when this repeats what the caller has been given. */
 static bool is_known_repeat(struct tyto_client *client, const struct tyto_envelope *envelope)
 {
+    if (envelope->kind == TYTO_ENVELOPE_EVENT)
+        return is_known_end(client, &envelope->body.event);
     if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE) {
         const bool is_repeat = envelope->seq == 0 && client->is_model_told;
         client->is_model_told = true;
@@ -288,10 +309,13 @@ enum tyto_err tyto_client_next(struct tyto_client *client, int timeout_ms,
                                struct tyto_message *ret_message)
 {
     const uint64_t begin_ns = tyto_clock_mono_ns();
-    for (;;) {
+    for (uint32_t num_others = 0;; num_others++) {
         if (give_next(client, ret_message))
             return TYTO_OK;
-        if (receive(client))
+        /* Messages that are not for the caller do not hold him up beyond his time. */
+        const bool is_late =
+            num_others >= MIN_OTHERS && poll_time_ms(client, begin_ns, timeout_ms) == 0;
+        if (!is_late && receive(client))
             continue;
         look_for_silence(client);
         if (client->num_notices > 0)

@@ -66,8 +66,8 @@ enum tyto_err tyto_client_create(const struct tyto_client_params *params,
 void tyto_client_destroy(struct tyto_client **client);
 
 /* The next message, waiting up to timeout_ms (-1: for ever, 0: not at all).
- * TYTO_ERR_TIMEOUT: none came; IO. A signal that interrupts the wait counts as
- * TIMEOUT, so that a program can look at its flags. */
+ * TYTO_ERR_TIMEOUT: none came, or too many that are not for the caller; IO. A signal that
+ * interrupts the wait counts as TIMEOUT, so that a program can look at its flags. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_client_next(struct tyto_client *client, int timeout_ms,
                                struct tyto_message *ret_message);

@@ -9,8 +9,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
+#include "base/thread.h"
+#include "daemon/config/json.h"
 #include "daemon/control/control.h"
 #include "daemon/service/notify.h"
+#include "options/json.h"
+
+/* What a reload that is under way has at the end. */
+#define FINISH_NS (2 * TYTO_NS_PER_S)
 
 struct tyto_admin {
     struct tyto_admin_params p;
@@ -19,6 +26,8 @@ struct tyto_admin {
 
     pthread_mutex_t lock; /* guards what follows; held for copies only */
     char head_path[TYTO_CONFIG_PATH_MAX];
+    pthread_cond_t changed;
+    uint32_t num_reloads;             /* one under way, and one more asked for meanwhile */
     struct tyto_camera_state *states; /* (num_cameras), as the configuration orders them */
 };
 
@@ -65,6 +74,25 @@ void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_st
     pthread_mutex_unlock(&admin->lock);
 }
 
+uint32_t tyto_admin_tell_failed(struct tyto_admin *admin)
+{
+    uint32_t num = 0;
+    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++) {
+        const struct tyto_config_camera *camera = &admin->p.config->cameras[i];
+        char shown[TYTO_CONFIG_URI_MAX];
+        pthread_mutex_lock(&admin->lock);
+        const struct tyto_camera_state state = admin->states[i];
+        pthread_mutex_unlock(&admin->lock);
+        if (state.status != TYTO_CAMERA_STATUS_FAILED)
+            continue;
+        num++;
+        tyto_secret_redact(camera->uri, shown, sizeof(shown));
+        tyto_log_write(admin->p.log, TYTO_LOG_ERROR, "daemon", "camera %s failed: %s: %s",
+                       camera->id, shown, state.text);
+    }
+    return num;
+}
+
 enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
                                 struct tyto_admin **ret_admin)
 {
@@ -75,6 +103,7 @@ enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
     admin->p = *params;
     admin->begin_ns = tyto_clock_mono_ns();
     pthread_mutex_init(&admin->lock, NULL);
+    tyto_cond_init(&admin->changed);
     memcpy(admin->head_path, params->config->models.head, sizeof(admin->head_path));
     admin->states = calloc((size_t)params->config->num_cameras + 1, sizeof(*admin->states));
     const enum tyto_err err =
@@ -93,6 +122,7 @@ void tyto_admin_destroy(struct tyto_admin **admin)
 {
     if (!admin || !*admin)
         return;
+    pthread_cond_destroy(&(*admin)->changed);
     pthread_mutex_destroy(&(*admin)->lock);
     free((*admin)->states);
     free(*admin);
@@ -139,7 +169,7 @@ static enum tyto_err swap(struct tyto_admin *admin, const char *path,
     return TYTO_OK;
 }
 
-void tyto_admin_reload(struct tyto_admin *admin)
+static void reload_once(struct tyto_admin *admin)
 {
     struct tyto_swap_result result;
     struct tyto_fault fault = {.text = ""};
@@ -149,6 +179,55 @@ void tyto_admin_reload(struct tyto_admin *admin)
     tyto_notify(text);
     (void)!swap(admin, admin->p.config->models.head, &result, &fault);
     tyto_notify("READY=1");
+}
+
+static void *reload(void *user)
+{
+    struct tyto_admin *admin = user;
+    bool is_going = true;
+    pthread_setname_np(pthread_self(), "tyto-reload");
+    while (is_going) {
+        reload_once(admin);
+        pthread_mutex_lock(&admin->lock);
+        is_going = --admin->num_reloads > 0;
+        pthread_cond_broadcast(&admin->changed);
+        pthread_mutex_unlock(&admin->lock);
+    }
+    return NULL;
+}
+
+void tyto_admin_reload(struct tyto_admin *admin)
+{
+    pthread_t thread;
+    pthread_mutex_lock(&admin->lock);
+    const bool is_first = admin->num_reloads == 0;
+    if (admin->num_reloads < 2) /* the one under way may have read the file already */
+        admin->num_reloads++;
+    pthread_mutex_unlock(&admin->lock);
+    if (!is_first)
+        return;
+    if (pthread_create(&thread, NULL, reload, admin) == 0) {
+        pthread_detach(thread);
+        return;
+    }
+    pthread_mutex_lock(&admin->lock);
+    admin->num_reloads = 0;
+    pthread_mutex_unlock(&admin->lock);
+    tyto_log_write(admin->p.log, TYTO_LOG_ERROR, "daemon", "no thread to reload with");
+}
+
+bool tyto_admin_finish(struct tyto_admin *admin)
+{
+    bool in_time = true;
+    if (!admin)
+        return true;
+    const uint64_t until_ns = tyto_clock_mono_ns() + FINISH_NS;
+    pthread_mutex_lock(&admin->lock);
+    while (admin->num_reloads > 0 && in_time)
+        in_time = tyto_cond_wait_until(&admin->changed, &admin->lock, until_ns);
+    in_time = admin->num_reloads == 0;
+    pthread_mutex_unlock(&admin->lock);
+    return in_time;
 }
 
 static bool is_in(const struct tyto_engine_head *head, const char *class_name)
@@ -231,6 +310,28 @@ static struct tyto_json *json_of_model(struct tyto_admin *admin)
     return json;
 }
 
+/* Of sound and picture; NULL where nobody looks. */
+static struct tyto_json *json_of_alignment(const struct tyto_alignment *alignment)
+{
+    const struct tyto_sync_estimate *estimate = &alignment->estimate;
+    if (!alignment->is_watched)
+        return NULL;
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "status",
+                        tyto_json_new_string(tyto_sync_status_text(estimate->status)));
+    (void)tyto_json_set(json, "applied_ms", tyto_json_new_f64((double)alignment->applied_ns / 1e6));
+    (void)tyto_json_set(json, "evidence_s", tyto_json_new_f64(estimate->evidence_s));
+    if (estimate->status != TYTO_SYNC_CONFIDENT)
+        return json;
+    (void)tyto_json_set(json, "offset_ms", tyto_json_new_f64((double)estimate->offset_ns / 1e6));
+    (void)tyto_json_set(json, "low_ms", tyto_json_new_f64((double)estimate->low_ns / 1e6));
+    (void)tyto_json_set(json, "high_ms", tyto_json_new_f64((double)estimate->high_ns / 1e6));
+    (void)tyto_json_set(json, "confidence", tyto_json_new_f64(estimate->confidence));
+    if (estimate->has_drift)
+        (void)tyto_json_set(json, "drift_ppm", tyto_json_new_f64(estimate->drift_ppm));
+    return json;
+}
+
 static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
 {
     const char *id = admin->p.config->cameras[idx].id;
@@ -251,6 +352,8 @@ static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
                         tyto_json_new_u64(counts.num_dropped_audio + counts.num_dropped_video +
                                           counts.segmenter.num_overrun));
     (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts.num_losses));
+    (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts.num_abandoned));
+    (void)tyto_json_set(json, "alignment", json_of_alignment(&counts.alignment));
     return json;
 }
 
@@ -277,6 +380,10 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
     (void)tyto_json_set(json, "batches", tyto_json_new_u64(counts.num_steps));
     (void)tyto_json_set(json, "heads", tyto_json_new_u64(counts.num_heads));
     (void)tyto_json_set(json, "messages", tyto_json_new_u64(published.num_events));
+    (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts.num_abandoned));
+    (void)tyto_json_set(json, "hanging", tyto_json_new_u64(counts.num_hanging));
+    (void)tyto_json_set(json, "subscribers", tyto_json_new_u64(published.num_connections));
+    (void)tyto_json_set(json, "subscribers_cut_off", tyto_json_new_u64(published.num_cut_off));
     (void)tyto_json_set(json, "messages_lost", tyto_json_new_u64(published.num_lost));
     return json;
 }
@@ -284,25 +391,84 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
 /* --- requests ------------------------------------------------------------------------------------
  */
 
-struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request)
+#define COMMAND_LIST(X)                                                                            \
+    X(COMMAND_STATUS, "status", NULL)                                                              \
+    X(COMMAND_CONFIG, "config", NULL)                                                              \
+    X(COMMAND_SWAP, "swap", NULL)                                                                  \
+    X(COMMAND_RELOAD, "reload", NULL)
+enum command { COMMAND_LIST(TYTO_WORD_ENUM) };
+
+struct request {
+    enum command command;
+    char path[TYTO_CONFIG_PATH_MAX];
+    uint64_t given;
+};
+
+static enum tyto_err check_path(const char *text, struct tyto_fault *ret_fault)
+{
+    if (text[0] == '/' && strlen(text) < TYTO_CONFIG_PATH_MAX)
+        return TYTO_OK;
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                          "must be an absolute path of at most %d bytes", TYTO_CONFIG_PATH_MAX - 1);
+}
+
+static const struct tyto_option request_rows[] = {
+    {.key = "command",
+     .type = TYTO_OPTION_WORD,
+     TYTO_OPTION_AT(struct request, command),
+     .words = TYTO_WORDS(COMMAND_LIST)},
+    {.key = "path",
+     .type = TYTO_OPTION_CHARS,
+     TYTO_OPTION_AT(struct request, path),
+     .check = check_path},
+};
+static const struct tyto_option_group request_group = {.rows = request_rows,
+                                                       .num_rows = TYTO_NUM_ROWS(request_rows),
+                                                       .marks = offsetof(struct request, given)};
+
+static enum tyto_err read_request(const struct tyto_json *json, struct request *ret_request,
+                                  struct tyto_fault *ret_fault)
+{
+    char words[64];
+    const enum tyto_err err =
+        tyto_options_from_json(&request_group, 1, ret_request, json, NULL, ret_fault);
+    if (err != TYTO_OK)
+        return err;
+    tyto_words_print(request_rows[0].words, ", ", words, sizeof(words));
+    if (!(ret_request->given & 1))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "command", "must be one of: %s",
+                              words);
+    if (ret_request->command == COMMAND_SWAP && !ret_request->path[0])
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "path",
+                              "must be there: an absolute path");
+    return TYTO_OK;
+}
+
+static struct tyto_json *answer_config(const struct tyto_admin *admin)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
+    (void)tyto_json_set(json, "config", tyto_config_to_json(admin->p.config));
+    return json;
+}
+
+struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
 {
     struct tyto_admin *admin = user;
     struct tyto_fault fault = {.text = ""};
-    const char *command = tyto_json_string(tyto_json_get(request, "command"));
-    const char *path = tyto_json_string(tyto_json_get(request, "path"));
-    if (command && strcmp(command, "status") == 0)
+    struct request request = {.given = 0};
+    const enum tyto_err err = read_request(json, &request, &fault);
+    if (err != TYTO_OK)
+        return tyto_control_refuse(err, &fault);
+    switch (request.command) {
+    case COMMAND_STATUS:
         return answer_status(admin);
-    if (command && strcmp(command, "reload") == 0)
-        return answer_swap(admin, admin->p.config->models.head);
-    if (command && strcmp(command, "swap") == 0) {
-        if (path && path[0] == '/' && strlen(path) < TYTO_CONFIG_PATH_MAX)
-            return answer_swap(admin, path);
-        (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, "path",
-                             "must be an absolute path of at most %d bytes",
-                             TYTO_CONFIG_PATH_MAX - 1);
-    } else {
-        (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, "command",
-                             "must be status, swap or reload");
+    case COMMAND_CONFIG:
+        return answer_config(admin);
+    case COMMAND_SWAP:
+        return answer_swap(admin, request.path);
+    case COMMAND_RELOAD:
+        break;
     }
-    return tyto_control_refuse(TYTO_ERR_INVALID, &fault);
+    return answer_swap(admin, admin->p.config->models.head);
 }

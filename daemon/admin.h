@@ -4,6 +4,9 @@
 #ifndef TYTO_DAEMON_ADMIN_H
 #define TYTO_DAEMON_ADMIN_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -25,14 +28,23 @@ struct tyto_admin;
 TYTO_MUST_CHECK
 enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
                                 struct tyto_admin **ret_admin);
+/* Waits for a reload that is under way; false when it takes longer than 2 s. Before the engine
+ * ends.
+ */
+bool tyto_admin_finish(struct tyto_admin *admin);
 void tyto_admin_destroy(struct tyto_admin **admin);
 
-/* {"command": "status"}, {"command": "swap", "path": "/..."}, {"command": "reload"}; answers
- * have "ok". As tyto_control_params.answer: user is the admin. Any thread but the inference
- * thread; a swap holds up those that ask meanwhile, not the cameras. */
+/* {"command": "status"}, {"command": "config"}, {"command": "swap", "path": "/..."},
+ * {"command": "reload"}; other keys are refused. Answers have "ok". As tyto_control_params.answer:
+ * user is the admin. Any thread but the inference thread; a swap holds up those that ask meanwhile,
+ * not the cameras. */
 struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request);
-/* Reads the head's file of the configuration again, as SIGHUP asks, and tells systemd. */
+/* Reads the head's file of the configuration again, as SIGHUP asks, and tells systemd; on a thread
+ * of its own. Asked for meanwhile, it is done once more. */
 void tyto_admin_reload(struct tyto_admin *admin);
+
+/* How many cameras have failed for good; each is logged with where it is and why. */
+uint32_t tyto_admin_tell_failed(struct tyto_admin *admin);
 
 /* From the engine's callbacks. */
 void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_state *state);

@@ -70,6 +70,11 @@ static const struct tyto_command *get_command(void)
         .name = "tytod",
         .summary = "listen to and look at cameras, and publish what is heard and seen",
         .usage = "tytod [OPTION...] URI...\ntytod [OPTION...] --config FILE",
+        .text =
+            "tytod connects to each camera, cuts its sound and picture into segments of a second, "
+            "scores the classes that are heard and seen, and publishes events over ZeroMQ: tyto "
+            "watch shows them. Cameras that are lost are tried again for ever. It runs in the "
+            "foreground and logs to stderr.",
         .arguments = arguments,
         .groups = groups,
         .num_groups = 1 + TYTO_CONFIG_NUM_GROUPS,

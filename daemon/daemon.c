@@ -14,15 +14,23 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
+#include "base/secret.h"
 #include "daemon/admin.h"
 #include "daemon/control/control.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
+#include "daemon/service/limits.h"
+#include "daemon/service/log_sink.h"
 #include "daemon/service/notify.h"
 #include "daemon/service/summary.h"
+#include "daemon/service/watch.h"
 #include "pipeline/engine/engine.h"
 
-enum { TICK_MS = 500 };
+enum {
+    TICK_MS = 500,
+    MAX_HANGING = 32, /* pipelines: each keeps threads, descriptors and memory */
+    END_S = 25,       /* below what the service manager allows */
+};
 
 struct tyto_daemon {
     const struct tyto_config *config;
@@ -33,9 +41,13 @@ struct tyto_daemon {
     struct tyto_admin *admin;         /* before the first camera */
     struct tyto_control *control;     /* NULL: there is no socket */
     struct tyto_summary summary;
+    uint32_t max_connections; /* of subscribers */
     int signal_fd;
     int failure_fd; /* readable when the engine has failed */
     atomic_int failure;
+    struct tyto_watch *watch;       /* while it runs */
+    atomic_uint_fast64_t num_turns; /* of the main thread */
+    bool is_asked;                  /* to end, while it starts */
 };
 
 /* --- what the engine tells us, on its thread -------------------------------------------- */
@@ -145,14 +157,56 @@ enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd)
     return TYTO_OK;
 }
 
+/* Nobody else reads signals while the daemon starts. False: asked to end. */
+static bool may_go_on(void *user)
+{
+    struct tyto_daemon *daemon = user;
+    struct signalfd_siginfo info;
+    while (read(daemon->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        daemon->is_asked |= info.ssi_signo != SIGHUP; /* everything is being read anyway */
+    return !daemon->is_asked;
+}
+
+/* Before anything opens anything. */
+static enum tyto_err raise_limits(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    uint32_t num_recorded = 0;
+    for (uint32_t i = 0; i < daemon->config->num_cameras; i++)
+        num_recorded += tyto_config_is_recorded(daemon->config, &daemon->config->cameras[i]);
+    return tyto_limits_raise(daemon->config->num_cameras, num_recorded, &daemon->max_connections,
+                             ret_fault);
+}
+
+/* The file of open events, of the daemon that publishes on the configuration's first endpoint: no
+ * two of them can at one time. False: there is no place for it. */
+static bool find_state(const struct tyto_config *config, char *ret_path, size_t path_bytes)
+{
+    char name[256];
+    const int num = snprintf(name, sizeof(name), "%.240s.open", config->endpoints.texts[0]);
+    for (char *c = name; *c; c++) {
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
+            *c = '_';
+    }
+    if (strcmp(config->state_dir, "off") == 0)
+        return false;
+    if (!config->state_dir[0])
+        return tyto_paths_state(name, ret_path, path_bytes);
+    const int num_path = snprintf(ret_path, path_bytes, "%s/%s", config->state_dir, name);
+    return num > 0 && num_path > 0 && (size_t)num_path < path_bytes;
+}
+
 static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
+    char state_path[TYTO_CONFIG_PATH_MAX];
     struct tyto_publisher_params params;
     memset(&params, 0, sizeof(params));
     params.endpoints = (const char *const *)daemon->config->endpoints.texts;
     params.num_endpoints = daemon->config->endpoints.num;
     params.heartbeat_ms = (uint32_t)(daemon->config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS);
     params.version = TYTO_VERSION;
+    params.state_path =
+        find_state(daemon->config, state_path, sizeof(state_path)) ? state_path : NULL;
+    params.max_connections = daemon->max_connections;
     params.log = daemon->log;
     const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
     for (uint32_t i = 0; err == TYTO_OK && i < params.num_endpoints; i++)
@@ -188,6 +242,8 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.callbacks.on_segment = on_segment;
     params.callbacks.on_head = on_head;
     params.callbacks.on_failure = on_failure;
+    params.go_on = may_go_on;
+    params.go_on_user = daemon;
     params.log = daemon->log;
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "loading the networks");
     tyto_notify("STATUS=loading the networks");
@@ -262,6 +318,7 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     params.source.no_audio = !camera->audio;
     params.source.no_video = !camera->video;
     params.av_offset_ns = camera->av_offset_ns;
+    params.align = camera->align;
     params.skew_ns = camera->skew_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;
@@ -270,7 +327,7 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     if (err != TYTO_OK)
         tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
                        camera->id, tyto_err_text(err));
-    tyto_uri_redact(camera->uri, shown, sizeof(shown));
+    tyto_secret_redact(camera->uri, shown, sizeof(shown));
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
     err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
     free((void *)(uintptr_t)tracker.rules);
@@ -285,57 +342,78 @@ static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *
 {
     enum tyto_err err = TYTO_OK;
     for (uint32_t i = 0; err == TYTO_OK && i < daemon->config->num_cameras; i++)
-        err = add_camera(daemon, &daemon->config->cameras[i], ret_fault);
+        err = may_go_on(daemon) ? add_camera(daemon, &daemon->config->cameras[i], ret_fault)
+                                : TYTO_ERR_CLOSED;
+    return err;
+}
+
+static enum tyto_err start_recording(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    return tyto_recording_create(daemon->config, daemon->log, &daemon->recording, ret_fault);
+}
+
+static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    enum tyto_err (*const steps[])(struct tyto_daemon *, struct tyto_fault *) = {
+        raise_limits, start_publisher, start_recording, start_engine, start_admin, add_cameras};
+    daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (daemon->failure_fd < 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",
+                              strerror(errno));
+    enum tyto_err err = TYTO_OK;
+    for (size_t i = 0; err == TYTO_OK && i < sizeof(steps) / sizeof(steps[0]); i++)
+        err = may_go_on(daemon) ? steps[i](daemon, ret_fault) : TYTO_ERR_CLOSED;
     return err;
 }
 
 enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct tyto_log *log,
-                                 int signal_fd, struct tyto_daemon **ret_daemon,
+                                 int signal_fd, struct tyto_daemon **ret_daemon, bool *ret_left,
                                  struct tyto_fault *ret_fault)
 {
+    *ret_left = false;
     struct tyto_daemon *daemon = calloc(1, sizeof(*daemon));
     if (!daemon)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     daemon->config = config;
     daemon->log = log;
     daemon->signal_fd = signal_fd;
-    daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    enum tyto_err err = daemon->failure_fd >= 0
-                            ? TYTO_OK
-                            : tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
-                                             "no eventfd: %s", strerror(errno));
-    if (err == TYTO_OK)
-        err = start_publisher(daemon, ret_fault);
-    if (err == TYTO_OK)
-        err = tyto_recording_create(config, log, &daemon->recording, ret_fault);
-    if (err == TYTO_OK)
-        err = start_engine(daemon, ret_fault);
-    if (err == TYTO_OK)
-        err = start_admin(daemon, ret_fault);
-    if (err == TYTO_OK)
-        err = add_cameras(daemon, ret_fault);
-    if (err != TYTO_OK)
-        tyto_daemon_destroy(&daemon);
-    else
+    const enum tyto_err err = start_all(daemon, ret_fault);
+    if (err == TYTO_OK) {
         *ret_daemon = daemon;
+        return TYTO_OK;
+    }
+    /* An engine that is still loading has been left alone, too. */
+    const bool is_loading = !daemon->engine && (err == TYTO_ERR_CLOSED || err == TYTO_ERR_TIMEOUT);
+    *ret_left = !tyto_daemon_destroy(&daemon) || is_loading;
     return err;
 }
 
-void tyto_daemon_destroy(struct tyto_daemon **daemon)
+bool tyto_daemon_destroy(struct tyto_daemon **daemon)
 {
     if (!daemon || !*daemon)
-        return;
-    tyto_control_destroy(&(*daemon)->control); /* nobody asks for anything any more */
-    /* Its last events still find the recordings and the publisher. */
-    tyto_engine_destroy(&(*daemon)->engine);
-    tyto_recording_tick((*daemon)->recording);
-    tyto_recording_destroy(&(*daemon)->recording);
-    tyto_admin_destroy(&(*daemon)->admin);
-    tyto_publisher_destroy(&(*daemon)->publisher);
-    if ((*daemon)->failure_fd >= 0)
-        close((*daemon)->failure_fd);
-    free(*daemon);
+        return true;
+    struct tyto_daemon *self = *daemon;
     *daemon = NULL;
+    tyto_watch_expect_end(self->watch, END_S);
+    /* Nobody asks for anything any more. What is left behind goes on using what it was given. */
+    if (!tyto_control_destroy(&self->control) || !tyto_admin_finish(self->admin) ||
+        !tyto_engine_destroy(&self->engine)) {
+        tyto_log_write(self->log, TYTO_LOG_ERROR, "daemon",
+                       "a thread does not end: subscribers are told, and it is left behind");
+        (void)tyto_publisher_finish(self->publisher);
+        return false;
+    }
+    /* Its last events still found the recordings and the publisher. */
+    tyto_recording_tick(self->recording);
+    tyto_recording_destroy(&self->recording);
+    tyto_admin_destroy(&self->admin);
+    const bool is_whole = tyto_publisher_destroy(&self->publisher);
+    tyto_watch_destroy(&self->watch);
+    if (self->failure_fd >= 0)
+        close(self->failure_fd);
+    if (is_whole)
+        free(self);
+    return is_whole;
 }
 
 /* --- running -----------------------------------------------------------------------------------
@@ -360,13 +438,64 @@ static bool take_signal(struct tyto_daemon *daemon)
     return true;
 }
 
+static uint64_t engine_turns(const void *user)
+{
+    return tyto_engine_num_turns(user);
+}
+
+static uint64_t publisher_turns(const void *user)
+{
+    return tyto_publisher_num_turns(user);
+}
+
+static uint64_t control_turns(const void *user)
+{
+    return tyto_control_num_turns(user);
+}
+
+static uint64_t main_turns(const void *user)
+{
+    const struct tyto_daemon *daemon = user;
+    return atomic_load(&daemon->num_turns);
+}
+
+/* On the watch's thread: no other can be trusted to do it. */
+static void on_standing(void *user, const char *name)
+{
+    struct tyto_daemon *daemon = user;
+    tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon",
+                   "%s%s: subscribers are told that open events end, and the process is left",
+                   name ? "standstill of the thread " : "the end takes too long", name ? name : "");
+    (void)tyto_publisher_finish(daemon->publisher);
+    tyto_log_sink_flush(daemon->log->user);
+    _exit(1);
+}
+
+static enum tyto_err start_watch(struct tyto_daemon *daemon)
+{
+    struct tyto_watch_params params = {
+        .threads = {{"inference", engine_turns, daemon->engine},
+                    {"publisher", publisher_turns, daemon->publisher},
+                    {"main", main_turns, daemon},
+                    {"control", control_turns, daemon->control}},
+        .num_threads = daemon->control ? 4 : 3,
+        .on_end = on_standing,
+        .user = daemon,
+        .feed_every_ns = tyto_notify_watchdog_ns(),
+        .log = daemon->log,
+    };
+    return tyto_watch_create(&params, &daemon->watch);
+}
+
 enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
 {
-    const uint64_t watchdog_ns = tyto_notify_watchdog_ns();
-    uint64_t next_watchdog_ns = 0;
+    const enum tyto_err err = start_watch(daemon);
+    if (err != TYTO_OK)
+        return err;
     tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
     tyto_notify("READY=1");
-    bool is_ending = false;
+    bool is_ending = daemon->is_asked;
+    uint32_t num_failed = 0;
     while (!is_ending) {
         struct pollfd fds[] = {{.fd = daemon->signal_fd, .events = POLLIN},
                                {.fd = daemon->failure_fd, .events = POLLIN}};
@@ -379,19 +508,28 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
             return (enum tyto_err)failure;
         }
         is_ending = take_signal(daemon);
-        if (!is_ending && is_once && tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK)
+        if (!is_ending && is_once && tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK) {
+            num_failed = tyto_admin_tell_failed(daemon->admin);
             is_ending = true;
+        }
         const uint64_t now_ns = tyto_clock_mono_ns();
-        /* Asking the engine takes its lock: a hung engine stops the watchdog's food. */
+        atomic_fetch_add(&daemon->num_turns, 1);
+        if (tyto_source_num_hanging() >= MAX_HANGING) {
+            tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon",
+                           "%d pipelines of cameras hang and hold what they have: ending, to be "
+                           "started anew",
+                           MAX_HANGING);
+            return TYTO_ERR_TIMEOUT;
+        }
+        if (tyto_watch_standing(daemon->watch))
+            continue; /* figures of what stands still say nothing */
         tyto_summary_tick(&daemon->summary, daemon->engine, daemon->publisher, now_ns);
         tyto_recording_tick(daemon->recording);
-        if (watchdog_ns > 0 && now_ns >= next_watchdog_ns) {
-            tyto_notify("WATCHDOG=1");
-            next_watchdog_ns = now_ns + watchdog_ns;
-        }
     }
     tyto_notify("STOPPING=1\nSTATUS=ending open events");
+    if (tyto_watch_standing(daemon->watch))
+        return TYTO_ERR_TIMEOUT;
     tyto_summary_write(&daemon->summary, daemon->engine, daemon->publisher, tyto_clock_mono_ns());
     tyto_recording_summary(daemon->recording);
-    return TYTO_OK;
+    return num_failed > 0 ? TYTO_ERR_IO : TYTO_OK;
 }

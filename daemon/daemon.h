@@ -20,15 +20,18 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd);
 
 /* Everything running, cameras connecting. config and log are borrowed until
- * destroy. Errors with *ret_fault filled; signal_fd is borrowed. */
+ * destroy. Errors with *ret_fault filled; CLOSED: a signal asked to end meanwhile. signal_fd is
+ * borrowed. *ret_left is true when a thread could not be ended: leave with _exit(). */
 TYTO_MUST_CHECK
 enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct tyto_log *log,
-                                 int signal_fd, struct tyto_daemon **ret_daemon,
+                                 int signal_fd, struct tyto_daemon **ret_daemon, bool *ret_left,
                                  struct tyto_fault *ret_fault);
 /* Until SIGINT or SIGTERM (TYTO_OK), or until every camera has ended if
- * is_once; an error when the networks failed for good. */
+ * is_once: IO when one of them has failed. An error when the networks failed for good. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once);
-void tyto_daemon_destroy(struct tyto_daemon **daemon);
+/* Within 25 s: otherwise subscribers are told that their events end, and the process is left. False
+ * when a thread could not be ended, which keeps what it has: leave with _exit(). */
+bool tyto_daemon_destroy(struct tyto_daemon **daemon);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "daemon/args.h"
 #include "daemon/daemon.h"
 #include "daemon/models.h"
@@ -26,9 +27,8 @@ static int check_only(const struct tyto_args *args, const struct tyto_config *co
 
 static int run(const struct tyto_args *args, const struct tyto_config *config)
 {
-    struct tyto_log_sink_state sink;
-    const struct tyto_log log = tyto_log_sink_init(&sink, config->log_format, config->log_level);
     struct tyto_daemon *daemon = NULL;
+    struct tyto_log_sink *sink = NULL;
     struct tyto_fault fault = {.text = ""};
     int signal_fd = -1;
     enum tyto_err err = tyto_daemon_block_signals(&signal_fd);
@@ -36,18 +36,37 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
         fprintf(stderr, "tytod: signals cannot be waited for: %s\n", tyto_err_text(err));
         return 1;
     }
-    tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "tytod " TYTO_VERSION " begins");
-    err = tyto_daemon_create(config, &log, signal_fd, &daemon, &fault);
+    const struct tyto_log_sink_params params = {
+        .fd = STDERR_FILENO, .format = config->log_format, .level = config->log_level};
+    err = tyto_log_sink_create(&params, &sink);
     if (err != TYTO_OK) {
+        fprintf(stderr, "tytod: no log: %s\n", tyto_err_text(err));
+        return 1;
+    }
+    const struct tyto_log log = tyto_log_sink_log(sink);
+    tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "tytod " TYTO_VERSION " begins");
+    bool is_left = false;
+    err = tyto_daemon_create(config, &log, signal_fd, &daemon, &is_left, &fault);
+    if (err == TYTO_ERR_CLOSED) {
+        tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "asked to end while it started");
+        err = TYTO_OK;
+    } else if (err != TYTO_OK) {
+        char text[1024];
         if (!fault.text[0])
             (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
-        complain(&fault);
+        tyto_fault_print(&fault, text, sizeof(text));
+        tyto_log_write(&log, TYTO_LOG_ERROR, "daemon", "%s", text);
     } else {
         err = tyto_daemon_run(daemon, args->once);
-        tyto_daemon_destroy(&daemon);
+        is_left = !tyto_daemon_destroy(&daemon);
+        if (is_left && err == TYTO_OK)
+            err = TYTO_ERR_TIMEOUT;
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "ended");
     }
     close(signal_fd);
+    tyto_log_sink_destroy(&sink);
+    if (is_left) /* threads still use what exit handlers would take down */
+        _exit(err == TYTO_OK ? 0 : 1);
     return err == TYTO_OK ? 0 : 1;
 }
 
@@ -60,6 +79,8 @@ int main(int argc, char **argv)
     struct tyto_config *config = NULL;
     struct tyto_fault fault = {.text = ""};
     enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
+    for (int i = 1; i < argc; i++) /* all has been copied: others need not see it, as with ps */
+        tyto_secret_blank(argv[i]);
     if (err == TYTO_OK)
         err = tyto_config_find_models(config, &fault);
     if (err != TYTO_OK)

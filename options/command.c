@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/secret.h"
 
 enum { MAX_GROUPS = 16, MAX_NAMES = 160, NAME_CHARS = 48 };
 
@@ -89,11 +90,12 @@ static bool find_letter(const struct tyto_command *command, char letter, struct 
 enum tyto_command_result tyto_command_complain(const struct tyto_command *command, const char *fmt,
                                                ...)
 {
-    char text[512];
+    char whole[1024], text[512];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    vsnprintf(whole, sizeof(whole), fmt, args);
     va_end(args);
+    tyto_secret_scrub(whole, text, sizeof(text));
     const size_t num = strlen(text);
     fprintf(stderr, "%s: %s%s See %s --help.\n", command->name, text,
             num > 0 && text[num - 1] == '?' ? "" : ".", command->name);

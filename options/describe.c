@@ -41,6 +41,9 @@ void tyto_option_value_name(const struct tyto_option *option, char *ret_text, si
     case TYTO_OPTION_TIME:
         text = option->unit && strcmp(option->unit, "s") == 0 ? "S" : "X";
         break;
+    case TYTO_OPTION_RANGE:
+        text = "LOW:HIGH";
+        break;
     case TYTO_OPTION_CHARS:
     case TYTO_OPTION_TEXT:
     case TYTO_OPTION_TEXTS:
@@ -72,6 +75,9 @@ void tyto_option_range(const struct tyto_option *option, char *ret_text, size_t 
     case TYTO_OPTION_BYTES:
         snprintf(ret_text, text_bytes, "%.10g to %.10g%s%s", option->min, option->max,
                  words[0] ? ", or " : "", words);
+        break;
+    case TYTO_OPTION_RANGE:
+        snprintf(ret_text, text_bytes, "LOW:HIGH, within %.10g to %.10g", option->min, option->max);
         break;
     case TYTO_OPTION_CHARS:
     case TYTO_OPTION_TEXT:

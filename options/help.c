@@ -92,8 +92,9 @@ static void put_option(FILE *out, const struct tyto_option_group *group, uint32_
     tyto_option_default(option, tyto_option_value(group, idx, defaults), value, sizeof(value));
     const bool is_off = option->type == TYTO_OPTION_FLAG && strcmp(value, "false") == 0;
     const bool has_default = value[0] && !is_off;
-    snprintf(text, sizeof(text), "%s%s%s%s%s%s", option->help, words[0] ? ": " : "", words,
-             has_default ? " (default: " : "", has_default ? value : "", has_default ? ")" : "");
+    snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, words[0] ? ": " : "", words,
+             option->is_needed ? "; must be given" : "", has_default ? " (default: " : "",
+             has_default ? value : "", has_default ? ")" : "");
     put_row(out, head, text, column);
 }
 
@@ -137,7 +138,7 @@ static void put_groups(FILE *out, const struct tyto_command *command, const void
     if (command->num_groups > 1)
         fputc('\n', out);
     put_row(out, command->version ? "--help, --version" : "--help",
-            command->version ? "" : "this text", column);
+            command->version ? "this text, the version" : "this text", column);
     fputc('\n', out);
 }
 

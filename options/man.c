@@ -26,6 +26,8 @@ static void put_escaped(FILE *out, const char *text, size_t len, bool is_at_begi
             fputs(escaped, out);
         else
             fputc(text[i], out);
+        if (text[i] == ',' && i + 1 < len && text[i + 1] != ' ')
+            fputs("\\:", out); /* a long list without spaces may be broken here */
     }
 }
 
@@ -35,7 +37,8 @@ void tyto_man_put_head(FILE *out, const char *name, int section, const char *ver
     fprintf(out, ".\\\" Written from the tables of options.\n.TH ");
     for (const char *c = name; *c; c++)
         fputc(*c == ' ' ? '-' : toupper((unsigned char)*c), out);
-    fprintf(out, " %d \"\" \"tyto %s\" tyto\n.SH NAME\n", section, version);
+    /* Ragged: a list that is broken at its commas cannot be stretched. */
+    fprintf(out, " %d \"\" \"tyto %s\" tyto\n.ad l\n.SH NAME\n", section, version);
     for (const char *c = name; *c; c++)
         fputs(*c == ' ' || *c == '-' ? "\\-" : (char[]){*c, '\0'}, out);
     fputs(" \\- ", out);
@@ -115,8 +118,11 @@ static void put_tag(FILE *out, const struct tyto_option_group *group,
 /* "Help. 0.1 to 600 s. Default: 2." */
 static void put_help(FILE *out, const struct tyto_option *option, const char *standard)
 {
+    static const char needed[] = "; must be given";
     char text[2 * TYTO_OPTIONS_TEXT_MAX], range[256];
-    tyto_option_full_help(option, text, sizeof(text));
+    tyto_option_full_help(option, text, sizeof(text) - sizeof(needed));
+    if (option->is_needed)
+        memcpy(text + strlen(text), needed, sizeof(needed));
     text[0] = (char)toupper((unsigned char)text[0]);
     const size_t num = strlen(text);
     tyto_option_range(option, range, sizeof(range));

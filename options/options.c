@@ -90,6 +90,20 @@ static enum tyto_err set_number(const struct tyto_option *option, void *value, c
     return TYTO_OK;
 }
 
+static enum tyto_err set_range(const struct tyto_option *option, double *value, const char *text,
+                               struct tyto_fault *ret_fault)
+{
+    char *end;
+    const double low = strtod(text, &end);
+    const bool has_two = end != text && *end == ':' && end[1];
+    const double high = has_two ? strtod(end + 1, &end) : low - 1;
+    if (*end || !(low >= option->min && high >= low && high <= option->max))
+        return wants(option, text, "must be ", ret_fault);
+    value[0] = low;
+    value[1] = high;
+    return TYTO_OK;
+}
+
 static enum tyto_err set_flag(bool *value, const char *text, struct tyto_fault *ret_fault)
 {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
@@ -109,6 +123,12 @@ static enum tyto_err add_text(const struct tyto_option *option, struct tyto_text
     if (texts->num >= option->max)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "'%.*s' is one too many: %g at most", SHOWN_CHARS, text, option->max);
+    for (uint32_t i = 0; option->is_same && i < texts->num; i++) {
+        if (option->is_same(texts->texts[i], text))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "'%.*s' is the same as '%.*s': once is enough", SHOWN_CHARS, text,
+                                  SHOWN_CHARS, texts->texts[i]);
+    }
     char **grown = realloc(texts->texts, ((size_t)texts->num + 1) * sizeof(*grown));
     if (!grown)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
@@ -161,6 +181,8 @@ enum tyto_err tyto_option_set(const struct tyto_option *option, void *value, con
     case TYTO_OPTION_TIME:
     case TYTO_OPTION_BYTES:
         return set_number(option, value, text, ret_fault);
+    case TYTO_OPTION_RANGE:
+        return set_range(option, value, text, ret_fault);
     case TYTO_OPTION_CHARS:
     case TYTO_OPTION_TEXT:
     case TYTO_OPTION_TEXTS:
@@ -206,6 +228,7 @@ static double load(const struct tyto_option *option, const void *value)
     case TYTO_OPTION_U32:
     case TYTO_OPTION_WORD:
     case TYTO_OPTION_FLAG:
+    case TYTO_OPTION_RANGE:
     case TYTO_OPTION_CHARS:
     case TYTO_OPTION_TEXT:
     case TYTO_OPTION_TEXTS:
@@ -258,6 +281,10 @@ void tyto_option_print(const struct tyto_option *option, const void *value, char
     case TYTO_OPTION_WORD:
         text = tyto_word_of(option->words, *(const uint32_t *)value);
         break;
+    case TYTO_OPTION_RANGE:
+        snprintf(ret_text, text_bytes, "%.15g:%.15g", ((const double *)value)[0],
+                 ((const double *)value)[1]);
+        return;
     case TYTO_OPTION_CHARS:
         text = value;
         break;
@@ -288,13 +315,15 @@ static bool is_out_of_range(const struct tyto_option *option, const char *text)
     char *end;
     const double number = strtod(text, &end);
     return option->max > option->min && end != text && !*end &&
-           (number < option->min || number > option->max);
+           !(number >= option->min && number <= option->max); /* not a number: neither */
 }
 
 void tyto_option_default(const struct tyto_option *option, const void *value, char *ret_text,
                          size_t text_bytes)
 {
     tyto_option_print(option, value, ret_text, text_bytes);
+    if (option->is_needed)
+        ret_text[0] = '\0';
     if (option->absent && (!ret_text[0] || is_out_of_range(option, ret_text)))
         snprintf(ret_text, text_bytes, "%s", option->absent);
 }

@@ -28,6 +28,7 @@ enum tyto_option_type {
     TYTO_OPTION_F64,
     TYTO_OPTION_TIME,  /* int64_t, nanoseconds; written in the row's unit */
     TYTO_OPTION_BYTES, /* uint64_t; written in the row's unit */
+    TYTO_OPTION_RANGE, /* double[2], low and high: "LOW:HIGH" */
     TYTO_OPTION_CHARS, /* char[size] */
     TYTO_OPTION_TEXT,  /* char *, owned; NULL: not given */
     TYTO_OPTION_TEXTS, /* struct tyto_texts; at most `max` of them */
@@ -53,12 +54,15 @@ struct tyto_option {
     const struct tyto_word *words; /* WORD: all; a number: words for special values. Or NULL */
     const char *value;             /* "FILE", for people; NULL: from the type */
     const char *help;    /* one sentence or more, any length, in lower case, no full stop */
+    bool is_needed;      /* must be given; for people: whoever reads checks it */
     bool is_hidden;      /* not in --help, man pages and completions */
     const char *absent;  /* what holds when nothing is given, where no value says it */
     const char *example; /* a value for the example file, where the default is none */
     const char *alone;   /* what --key without a value means; NULL: it must have one */
     /* Another condition of a text: INVALID with the whole complaint in ret_fault->text. */
     enum tyto_err (*check)(const char *text, struct tyto_fault *ret_fault);
+    /* TEXTS: whether two of them mean the same, so that one is too many; or NULL. */
+    bool (*is_same)(const char *text, const char *other);
     /* OTHER: reads a text into the value; writes the value ("": none). */
     enum tyto_err (*set)(void *value, const char *text, struct tyto_fault *ret_fault);
     void (*print)(const void *value, char *ret_text, size_t text_bytes);

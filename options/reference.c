@@ -50,7 +50,9 @@ void tyto_options_put_reference(FILE *out, const struct tyto_option_group *group
         print_takes(option, text, sizeof(text));
         put_cell(out, text);
         tyto_option_default(option, tyto_option_value(group, i, target), text, sizeof(text));
-        if (text[0] && (!option->absent || strcmp(text, option->absent) != 0))
+        if (option->is_needed)
+            put_cell(out, "must be given");
+        else if (text[0] && (!option->absent || strcmp(text, option->absent) != 0))
             fprintf(out, "| `%s` ", text);
         else
             put_cell(out, text);

@@ -4,6 +4,8 @@
 #ifndef TYTO_CLI_CMD_CMD_H
 #define TYTO_CLI_CMD_CMD_H
 
+#include "options/command.h"
+
 int tyto_cmd_watch(int argc, char **argv);
 int tyto_cmd_compose(int argc, char **argv);
 int tyto_cmd_eval(int argc, char **argv);
@@ -14,6 +16,15 @@ int tyto_cmd_devices(int argc, char **argv);
 int tyto_cmd_model(int argc, char **argv);
 int tyto_cmd_model_push(int argc, char **argv);
 int tyto_cmd_status(int argc, char **argv);
+int tyto_cmd_sync(int argc, char **argv);
 int tyto_cmd_train(int argc, char **argv);
+
+/* What each can be told. */
+extern const struct tyto_command tyto_command_watch, tyto_command_compose, tyto_command_eval,
+    tyto_command_features, tyto_command_localize, tyto_command_label, tyto_command_devices,
+    tyto_command_model, tyto_command_model_import, tyto_command_model_info, tyto_command_model_push,
+    tyto_command_status, tyto_command_sync, tyto_command_train;
+/* Once, before anything is asked of tyto_command_train. */
+void tyto_command_train_setup(void);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto compose: labelled footage out of a folder of sounds and pictures. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,99 +12,46 @@
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
+#include "options/common.h"
 #include "trainer/compose/compose.h"
 
 enum { MAX_CLASSES = 512, MAX_SHOWN_FAULTS = 30 };
 
-static const char help[] =
-    "tyto compose: build labelled footage out of sounds and pictures.\n\n"
-    "usage: tyto compose MANIFEST.csv --out DIR [OPTION...]\n\n"
-    "MANIFEST.csv: path,kind,class,split[,source]; kind is audio or image; paths count from the\n"
-    "manifest's folder. Images of class 'background' are places, sounds of class 'other' noises;\n"
-    "classes that are not asked for appear as distractors, without a label.\n\n"
-    "  --out DIR             where clips and labels go; made if it is not there\n"
-    "  --split NAME          only lines of this split (default train): splits never mix\n"
-    "  --clips N             how many (default 100)\n"
-    "  --seconds S           of each clip, 2..600 (default 10)\n"
-    "  --seed N              the same seed and options give the same clips (default 1)\n"
-    "  --classes A,B,...     what gets labels (default: all with sounds and pictures)\n"
-    "  --size WxH            of the picture (default 320x240)\n"
-    "  --fps X               frames per second, 1..60 (default 12.5)\n"
-    "  --snr LOW:HIGH        dB of each sound over the noise (default 0:20)\n"
-    "  --height LOW:HIGH     of objects, share of the picture's height (default 0.35:0.9)\n"
-    "  --share KIND=X,...    how often a clip is about what: both, heard, seen, mismatch, "
-    "several,\n"
-    "                        nothing; kinds not named are left out\n"
-    "                        (default both=0.5,heard=0.12,seen=0.12,mismatch=0.08,several=0.12,\n"
-    "                        nothing=0.06)\n"
-    "  --offset-s X          sound and picture of a camera differ by up to X s (default 0)\n"
-    "  --clips-per-camera N  clips in a row by one camera: its offset and its faults (default 1)\n"
-    "  --whole-seconds X     share of events that begin and end on whole seconds (default 0.5)\n"
-    "  --distractors X       share of clips with an object, and with a sound, of no label\n"
-    "                        (default 0.25)\n"
-    "  --sheet N             DIR/sheet.html shows the first N clips (default 24)\n"
-    "  --jobs N              threads (default: one per core)\n"
-    "  --force               replace what is in DIR\n"
-    "  --no-progress         no progress bar\n"
-    "  --help                this text\n\n"
-    "DIR then holds clip-000001.mp4..., labels.csv (for tyto label, features, train, eval; the\n"
-    "truth of each stream on its own timeline), Annotations.txt (AVE's form), scene.jsonl (all "
-    "that\n"
-    "was drawn: boxes, loudness, offsets), sources.csv and compose.json.\n"
-    "Exit status: 0 done, 1 failed or interrupted, 2 wrong usage.\n\n"
-    "examples:\n"
-    "  tyto compose data/manifest.csv --out train --clips 600\n"
-    "  tyto compose data/manifest.csv --out val --split val --clips 160 --seed 2\n"
-    "  tyto compose data/manifest.csv --out hard --classes dog,cat,guitar --snr -5:5 --offset-s "
-    "0.4\n"
-    "  tyto compose data/manifest.csv --out quiz --share mismatch=1,both=1 --seconds 60\n";
-
 struct command {
     struct tyto_compose_options options;
     struct tyto_compose_params params;
-    char *names; /* owned: what classes point into */
+    char *split, *folder, *wanted; /* owned; wanted: class names with commas between */
     const char *classes[MAX_CLASSES];
     uint32_t num_classes, num_faults;
-    bool with_progress;
+    bool without_progress;
     struct tyto_progress progress;
 };
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static bool read_size(const char *text, struct tyto_compose_options *options)
+/* Width and height, which lie side by side. */
+static enum tyto_err set_size(void *value, const char *text, struct tyto_fault *ret_fault)
 {
+    uint32_t *size = value;
     char *end;
     const unsigned long width = strtoul(text, &end, 10);
     const unsigned long height = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
-    if (*end == '\0' && width >= 64 && width <= 1920 && height >= 64 && height <= 1920 &&
-        (width | height) % 2 == 0) {
-        options->width_px = (uint32_t)width;
-        options->height_px = (uint32_t)height;
-        return true;
-    }
-    fprintf(stderr, "tyto compose: --size wants WxH, even numbers from 64 to 1920, not '%s'\n",
-            text);
-    return false;
+    if (*end != '\0' || width < 64 || width > 1920 || height < 64 || height > 1920 ||
+        (width | height) % 2 != 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "'%.40s' must be WxH, even numbers from 64 to 1920", text);
+    size[0] = (uint32_t)width;
+    size[1] = (uint32_t)height;
+    return TYTO_OK;
 }
 
-/* LOW:HIGH, min <= LOW <= HIGH <= max. */
-static bool read_range(const char *name, const char *text, double min, double max, double *ret_low,
-                       double *ret_high)
+static void print_size(const void *value, char *ret_text, size_t text_bytes)
 {
-    char *end;
-    const double low = strtod(text, &end);
-    const double high = *end == ':' && end != text ? strtod(end + 1, &end) : NAN;
-    if (*end == '\0' && low >= min && high >= low && high <= max) {
-        *ret_low = low;
-        *ret_high = high;
-        return true;
-    }
-    fprintf(stderr, "tyto compose: --%s wants LOW:HIGH, from %g to %g, not '%s'\n", name, min, max,
-            text);
-    return false;
+    const uint32_t *size = value;
+    snprintf(ret_text, text_bytes, "%ux%u", size[0], size[1]);
 }
 
-static bool read_shares(const char *text, struct tyto_compose_options *options)
+static enum tyto_err set_shares(void *value, const char *text, struct tyto_fault *ret_fault)
 {
     double shares[TYTO_COMPOSE_NUM_KINDS] = {0}, sum = 0;
     while (*text) {
@@ -118,31 +64,131 @@ static bool read_shares(const char *text, struct tyto_compose_options *options)
         char *end = NULL;
         const double share = text[len] == '=' ? strtod(text + len + 1, &end) : -1;
         if (kind == TYTO_COMPOSE_NUM_KINDS || !(share >= 0 && share <= 1000) ||
-            (*end != ',' && *end != '\0')) {
-            fprintf(stderr,
-                    "tyto compose: --share wants KIND=X,... with KIND both, heard, seen, mismatch, "
-                    "several or nothing, not '%s'\n",
-                    text);
-            return false;
-        }
+            (*end != ',' && *end != '\0'))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "'%.60s' must be KIND=X,... with KIND both, heard, seen, "
+                                  "mismatch, several or nothing",
+                                  text);
         shares[kind] = share;
         sum += share;
         text = *end == ',' ? end + 1 : end;
     }
-    if (sum > 0) {
-        memcpy(options->shares, shares, sizeof(shares));
-        return true;
-    }
-    fprintf(stderr, "tyto compose: --share: one kind at least has a share above 0\n");
-    return false;
+    if (!(sum > 0))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "one kind at least must have a share above 0");
+    memcpy(value, shares, sizeof(shares));
+    return TYTO_OK;
 }
 
-static bool read_classes(const char *text, struct command *command)
+static void print_shares(const void *value, char *ret_text, size_t text_bytes)
 {
-    free(command->names);
-    command->num_classes = 0;
-    command->names = strdup(text);
-    for (char *at = command->names; at && *at;) {
+    const double *shares = value;
+    size_t num = 0;
+    ret_text[0] = '\0';
+    for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS && num < text_bytes; i++) {
+        const int len = snprintf(ret_text + num, text_bytes - num, "%s%s=%g", i ? "," : "",
+                                 tyto_compose_kind_names[i], shares[i]);
+        num += len > 0 ? (size_t)len : 0;
+    }
+}
+
+#define CORES_LIST(X) X(0, "cores", "one for each core")
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct command, field)
+#define F64(key_, field, min_, max_, help_)                                                        \
+    {.key = key_, .type = TYTO_OPTION_F64, AT(field), .min = min_, .max = max_, .help = help_}
+#define U32(key_, field, min_, max_, help_)                                                        \
+    {.key = key_, .type = TYTO_OPTION_U32, AT(field), .min = min_, .max = max_, .help = help_}
+#define RANGE(key_, field, min_, max_, help_)                                                      \
+    {.key = key_, .type = TYTO_OPTION_RANGE, AT(field), .min = min_, .max = max_, .help = help_}
+static const struct tyto_option rows[] = {
+    {.key = "out", .type = TYTO_OPTION_TEXT, AT(folder), .value = "DIR", .is_needed = true,
+     .help = "where clips and labels go; made if it is not there"},
+    {.key = "split", .type = TYTO_OPTION_TEXT, AT(split), .value = "NAME",
+     .help = "only lines of this split: splits never mix"},
+    U32("clips", params.num_clips, 1, 999999, "how many"),
+    F64("seconds", options.seconds, 2, 600, "of each clip"),
+    {.key = "seed", .type = TYTO_OPTION_U64, AT(options.seed), .max = 9e18,
+     .help = "the same seed and options give the same clips"},
+    {.key = "classes", .type = TYTO_OPTION_TEXT, AT(wanted), .value = "A,B,...",
+     .absent = "all with sounds and pictures", .help = "what gets labels"},
+    {.key = "jobs", .type = TYTO_OPTION_U32, AT(params.num_jobs), .min = 1, .max = 64,
+     .words = TYTO_WORDS(CORES_LIST), .help = "threads"},
+    {.key = "force", .type = TYTO_OPTION_FLAG, AT(params.replaces), .help = "replace what is in DIR"},
+    U32("sheet", params.num_shown, 0, 1000, "DIR/sheet.html shows so many clips, the first ones"),
+    TYTO_OPTION_NO_PROGRESS(struct command, without_progress),
+};
+static const struct tyto_option scene_rows[] = {
+    {.key = "size", .type = TYTO_OPTION_OTHER, AT(options.width_px), .value = "WxH",
+     .set = set_size, .print = print_size, .help = "of the picture"},
+    F64("fps", options.fps, 1, 60, "frames per second"),
+    RANGE("snr", options.min_snr_db, -40, 80, "dB of each sound over the noise"),
+    RANGE("height", options.min_height, 0.02, 1, "of objects, share of the picture's height"),
+    {.key = "share", .type = TYTO_OPTION_OTHER, AT(options.shares), .value = "KIND=X,...",
+     .set = set_shares, .print = print_shares,
+     .help = "how often a clip is about what: both, heard, seen, mismatch, several, nothing; kinds "
+             "not named are left out"},
+    F64("offset_s", options.max_offset_s, 0, 5,
+        "sound and picture of a camera differ by up to so many seconds"),
+    U32("clips_per_camera", options.clips_per_camera, 1, 999999,
+        "clips in a row by one camera: its offset and its faults"),
+    F64("whole_seconds", options.whole_seconds, 0, 1,
+        "share of events that begin and end on whole seconds"),
+    F64("moving", options.moving, 0, 1,
+        "share of objects that move with the loudness of their own sound, or, silent ones, to a "
+        "rhythm of their own"),
+    F64("distractors", options.distractors, 0, 1,
+        "share of clips with an object, and with a sound, of no label"),
+};
+#undef AT
+/* clang-format on */
+
+static const struct tyto_option_group groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.title = "What the clips show", .rows = scene_rows, .num_rows = TYTO_NUM_ROWS(scene_rows)},
+};
+static const struct tyto_command_argument arguments[] = {
+    {"MANIFEST", "path,kind,class,split[,source]; kind is audio or image; paths count from its "
+                 "folder. Images of class 'background' are places, sounds of class 'other' noises; "
+                 "classes that are not asked for appear as distractors, without a label"},
+    {NULL, NULL}};
+
+static enum tyto_err init_command(void *target)
+{
+    struct command *command = target;
+    command->params.num_clips = 100;
+    command->params.num_shown = 24;
+    command->split = strdup("train");
+    tyto_compose_options_default(&command->options);
+    return command->split ? TYTO_OK : TYTO_ERR_NOMEM;
+}
+
+const struct tyto_command tyto_command_compose = {
+    .name = "tyto compose",
+    .summary = "build labelled footage out of sounds and pictures",
+    .usage = "tyto compose MANIFEST.csv --out DIR [OPTION...]",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = TYTO_NUM_ROWS(groups),
+    .notes =
+        "DIR then holds clip-000001.mp4..., labels.csv (for tyto label, features, train, eval; the "
+        "truth of each stream on its own timeline), Annotations.txt (AVE's form), scene.jsonl (all "
+        "that was drawn: boxes, loudness, offsets), sources.csv and compose.json.\n\n"
+        "Exit status: 0 done, 1 failed or interrupted, 2 wrong usage.",
+    .examples =
+        "tyto compose data/manifest.csv --out train --clips 600\n"
+        "tyto compose data/manifest.csv --out val --split val --clips 160 --seed 2\n"
+        "tyto compose data/manifest.csv --out hard --classes dog,cat,guitar --snr -5:5 "
+        "--offset-s 0.4\n"
+        "tyto compose data/manifest.csv --out quiz --share mismatch=1,both=1 --seconds 60\n",
+    .target_bytes = sizeof(struct command),
+    .init = init_command,
+};
+
+/* The names in `wanted`, which is cut at its commas. */
+static void list_classes(struct command *command)
+{
+    for (char *at = command->wanted; at && *at;) {
         const size_t len = strcspn(at, ",");
         const bool is_last = at[len] == '\0';
         at[len] = '\0';
@@ -150,151 +196,6 @@ static bool read_classes(const char *text, struct command *command)
             command->classes[command->num_classes++] = at;
         at += is_last ? len : len + 1;
     }
-    if (command->num_classes > 0)
-        return true;
-    fprintf(stderr, "tyto compose: --classes wants names with commas between\n");
-    return false;
-}
-
-enum opt {
-    OPT_OUT = 256,
-    OPT_SPLIT,
-    OPT_CLIPS,
-    OPT_SECONDS,
-    OPT_SEED,
-    OPT_CLASSES,
-    OPT_SIZE,
-    OPT_FPS,
-    OPT_SNR,
-    OPT_HEIGHT,
-    OPT_SHARE,
-    OPT_OFFSET,
-    OPT_CLIPS_PER_CAMERA,
-    OPT_WHOLE_SECONDS,
-    OPT_DISTRACTORS,
-    OPT_SHEET,
-    OPT_JOBS,
-    OPT_FORCE,
-    OPT_NO_PROGRESS,
-    OPT_HELP,
-};
-
-static const struct option options[] = {
-    {"out", required_argument, NULL, OPT_OUT},
-    {"split", required_argument, NULL, OPT_SPLIT},
-    {"clips", required_argument, NULL, OPT_CLIPS},
-    {"seconds", required_argument, NULL, OPT_SECONDS},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"classes", required_argument, NULL, OPT_CLASSES},
-    {"size", required_argument, NULL, OPT_SIZE},
-    {"fps", required_argument, NULL, OPT_FPS},
-    {"snr", required_argument, NULL, OPT_SNR},
-    {"height", required_argument, NULL, OPT_HEIGHT},
-    {"share", required_argument, NULL, OPT_SHARE},
-    {"offset-s", required_argument, NULL, OPT_OFFSET},
-    {"clips-per-camera", required_argument, NULL, OPT_CLIPS_PER_CAMERA},
-    {"whole-seconds", required_argument, NULL, OPT_WHOLE_SECONDS},
-    {"distractors", required_argument, NULL, OPT_DISTRACTORS},
-    {"sheet", required_argument, NULL, OPT_SHEET},
-    {"jobs", required_argument, NULL, OPT_JOBS},
-    {"force", no_argument, NULL, OPT_FORCE},
-    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static bool take_count(struct command *command, enum opt option, const char *text)
-{
-    uint64_t value = 0;
-    bool ok;
-    if (option == OPT_CLIPS) {
-        ok = tyto_option_count("compose", "clips", text, 1, 999999, &value);
-        command->params.num_clips = (uint32_t)value;
-    } else if (option == OPT_SEED) {
-        ok = tyto_option_count("compose", "seed", text, 0, INT64_MAX, &command->options.seed);
-    } else if (option == OPT_CLIPS_PER_CAMERA) {
-        ok = tyto_option_count("compose", "clips-per-camera", text, 1, 999999, &value);
-        command->options.clips_per_camera = (uint32_t)value;
-    } else if (option == OPT_SHEET) {
-        ok = tyto_option_count("compose", "sheet", text, 0, 1000, &value);
-        command->params.num_shown = (uint32_t)value;
-    } else {
-        ok = tyto_option_count("compose", "jobs", text, 1, 64, &value);
-        command->params.num_jobs = (uint32_t)value;
-    }
-    return ok;
-}
-
-static bool take_option(struct command *command, enum opt option, const char *text)
-{
-    struct tyto_compose_options *chosen = &command->options;
-    if (option == OPT_SECONDS)
-        return tyto_option_number("compose", "seconds", text, 2, 600, &chosen->seconds);
-    if (option == OPT_OFFSET)
-        return tyto_option_number("compose", "offset-s", text, 0, 5, &chosen->max_offset_s);
-    if (option == OPT_WHOLE_SECONDS)
-        return tyto_option_number("compose", "whole-seconds", text, 0, 1, &chosen->whole_seconds);
-    if (option == OPT_DISTRACTORS)
-        return tyto_option_number("compose", "distractors", text, 0, 1, &chosen->distractors);
-    if (option == OPT_FPS) {
-        const bool ok = tyto_option_number("compose", "fps", text, 1, 60, &chosen->fps);
-        chosen->fps = round(chosen->fps * 1000) / 1000;
-        return ok;
-    }
-    if (option == OPT_SIZE)
-        return read_size(text, chosen);
-    if (option == OPT_SNR)
-        return read_range("snr", text, -40, 80, &chosen->min_snr_db, &chosen->max_snr_db);
-    if (option == OPT_HEIGHT)
-        return read_range("height", text, 0.02, 1, &chosen->min_height, &chosen->max_height);
-    if (option == OPT_SHARE)
-        return read_shares(text, chosen);
-    if (option == OPT_CLASSES)
-        return read_classes(text, command);
-    return take_count(command, option, text);
-}
-
-/* 0: go on; else the exit status + 1. */
-static int read_options(struct command *command, int argc, char **argv)
-{
-    opterr = 0;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        switch (option) {
-        case OPT_OUT:
-            command->params.folder = optarg;
-            break;
-        case OPT_SPLIT:
-            command->params.split = optarg;
-            break;
-        case OPT_FORCE:
-            command->params.replaces = true;
-            break;
-        case OPT_NO_PROGRESS:
-            command->with_progress = false;
-            break;
-        case OPT_HELP:
-        case 'h':
-            fputs(help, stdout);
-            return 1;
-        case ':':
-        case '?':
-            tyto_option_unknown("compose", option, argv[optind - 1]);
-            return 3;
-        default:
-            if (!take_option(command, (enum opt)option, optarg))
-                return 3;
-        }
-    }
-    if (optind + 1 != argc || !command->params.folder) {
-        fprintf(stderr, "tyto compose: %s. See tyto compose --help.\n",
-                optind >= argc      ? "no manifest was named"
-                : optind + 1 < argc ? "one manifest only"
-                                    : "no folder was named (--out DIR)");
-        return 3;
-    }
-    command->params.manifest = argv[optind];
-    return 0;
 }
 
 /* --- running ------------------------------------------------------------------------------------
@@ -311,6 +212,31 @@ static void on_progress(void *user, uint32_t num_done)
 {
     struct command *command = user;
     tyto_progress_put(&command->progress, num_done, command->params.num_clips, "clips", NULL);
+}
+
+/* What follows from the options; NULL, or what is wrong with them. */
+static const char *settle(struct command *command, char **files, int num_arguments)
+{
+    const long num_cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct tyto_compose_params *params = &command->params;
+    list_classes(command);
+    if (num_arguments != 1)
+        return num_arguments == 0 ? "no manifest was named" : "one manifest only";
+    if (!command->folder)
+        return "no folder was named (--out DIR)";
+    if (command->wanted && command->num_classes == 0)
+        return "--classes wants names with commas between";
+    command->options.fps = round(command->options.fps * 1000) / 1000;
+    params->manifest = files[0];
+    params->folder = command->folder;
+    params->split = command->split;
+    params->options = &command->options;
+    params->stop = tyto_interrupt_flag();
+    params->user = command;
+    params->on_progress = on_progress;
+    if (params->num_jobs == 0)
+        params->num_jobs = num_cores < 1 ? 1 : num_cores > 64 ? 64 : (uint32_t)num_cores;
+    return NULL;
 }
 
 static void print_result(const struct command *command, const struct tyto_compose_result *result,
@@ -333,7 +259,7 @@ static int compose(struct command *command, const struct tyto_compose_stock *sto
     struct tyto_compose_result result;
     struct tyto_fault fault = {0};
     command->params.stock = stock;
-    tyto_progress_init(&command->progress, command->with_progress);
+    tyto_progress_init(&command->progress, !command->without_progress);
     const uint64_t begin_ns = tyto_clock_mono_ns();
     const enum tyto_err err = tyto_compose(&command->params, &result, &fault);
     tyto_progress_clear(&command->progress);
@@ -372,26 +298,17 @@ static int run(struct command *command)
 
 int tyto_cmd_compose(int argc, char **argv)
 {
-    const long num_cores = sysconf(_SC_NPROCESSORS_ONLN);
-    struct command command = {
-        .params = {.split = "train",
-                   .num_clips = 100,
-                   .num_jobs = num_cores < 1    ? 1
-                               : num_cores > 64 ? 64
-                                                : (uint32_t)num_cores,
-                   .num_shown = 24,
-                   .stop = tyto_interrupt_flag(),
-                   .user = &command,
-                   .on_progress = on_progress},
-        .with_progress = true,
-    };
-    command.params.options = &command.options;
-    tyto_compose_options_default(&command.options);
-    int status = read_options(&command, argc, argv) - 1;
-    if (status < 0) {
-        tyto_interrupt_catch(0);
-        status = run(&command);
+    static struct command command;
+    int status = 0, num_arguments = 0;
+    if (tyto_options_read(&tyto_command_compose, argc, argv, &command, &num_arguments, &status)) {
+        const char *wrong = settle(&command, argv + 1, num_arguments);
+        if (wrong) {
+            status = tyto_options_complain(&tyto_command_compose, wrong);
+        } else {
+            tyto_interrupt_catch(0);
+            status = run(&command);
+        }
     }
-    free(command.names);
+    tyto_command_finish(&tyto_command_compose, &command);
     return status;
 }

@@ -1,24 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto devices: what --device may name. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/cmd/cmd.h"
+#include "cli/common/options.h"
 #include "files/json.h"
 #include "shaders/runtime/gpu.h"
 
 enum { MAX_DEVICES = 16 };
 
-static const char help[] = "tyto devices: list the Vulkan devices that --device may name.\n\n"
-                           "usage: tyto devices [--json]\n\n"
-                           "  --json    one JSON object a line instead of a table\n"
-                           "  --help    this text\n\n"
-                           "examples:\n"
-                           "  tyto devices\n"
-                           "  tytod --device 1 rtsp://camera.local/stream\n"
-                           "  tytod --device cpu rtsp://camera.local/stream   # never a GPU\n";
+struct devices {
+    bool is_json;
+};
+
+static const struct tyto_option rows[] = {
+    {.key = "json",
+     .type = TYTO_OPTION_FLAG,
+     TYTO_OPTION_AT(struct devices, is_json),
+     .help = "one JSON object a line instead of a table"},
+};
+static const struct tyto_option_group groups[] = {{.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
+
+const struct tyto_command tyto_command_devices = {
+    .name = "tyto devices",
+    .summary = "list the Vulkan devices that --device may name",
+    .usage = "tyto devices [--json]",
+    .groups = groups,
+    .num_groups = 1,
+    .examples = "tyto devices\n"
+                "tytod --device 1 rtsp://camera.local/stream\n"
+                "tytod --device cpu rtsp://camera.local/stream   # never a GPU\n",
+    .target_bytes = sizeof(struct devices),
+};
 
 static const char *kind_name(enum tyto_gpu_kind kind)
 {
@@ -79,25 +94,15 @@ static void print_row(const struct tyto_gpu_info *info)
 
 int tyto_cmd_devices(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    bool is_json = false;
-    optind = 0;
-    for (int opt; (opt = getopt_long(argc, argv, "jh", options, NULL)) != -1;) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (opt != 'j') {
-            fputs("See tyto devices --help.\n", stderr);
-            return 2;
-        }
-        is_json = true;
-    }
-    if (optind < argc) {
-        fprintf(stderr, "tyto devices: takes no '%s'. See tyto devices --help.\n", argv[optind]);
+    struct devices devices = {0};
+    int num_arguments = 0, status = 0;
+    if (!tyto_options_read(&tyto_command_devices, argc, argv, &devices, &num_arguments, &status))
+        return status;
+    if (num_arguments > 0) {
+        (void)tyto_command_complain(&tyto_command_devices, "takes no '%.60s'", argv[1]);
         return 2;
     }
+    const bool is_json = devices.is_json;
     static struct tyto_gpu_info infos[MAX_DEVICES];
     uint32_t num = 0;
     const enum tyto_err err = tyto_gpu_list(infos, MAX_DEVICES, &num);
@@ -111,7 +116,6 @@ int tyto_cmd_devices(int argc, char **argv)
     if (!is_json)
         printf("idx  kind        name                                          vulkan          "
                "memory\n");
-    int status = 0;
     for (uint32_t i = 0; i < num && i < MAX_DEVICES; i++) {
         if (!is_json)
             print_row(&infos[i]);

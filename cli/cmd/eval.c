@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto eval: how good a head is, or what a daemon told. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,57 +11,25 @@
 #include "cli/common/options.h"
 #include "cli/eval/data.h"
 #include "cli/eval/print.h"
+#include "options/common.h"
 #include "trainer/eval/report/report.h"
 
 enum { MAX_LABEL_PATHS = 64 };
 
-static const char help[] =
-    "tyto eval: how good is a head, beside what is trivial? Or: what did a daemon tell?\n\n"
-    "usage: tyto eval MODEL --labels FILE [--media DIR] [OPTION...]\n"
-    "       tyto eval MODEL --ave DIR [--split test] [OPTION...]\n"
-    "       tyto eval --events FILE.jsonl --labels FILE [OPTION...]\n\n"
-    "MODEL is a head's file (RUN/model.safetensors). The second column of figures is what one "
-    "gets\n"
-    "by never predicting anything, the third by knowing a clip's class, but not when it comes.\n\n"
-    "  --labels FILE      labels, in any format of `tyto label`; may be given again\n"
-    "  --media DIR        where the recordings are (default: beside the labels)\n"
-    "  --format F         of the labels (default: by name and content)\n"
-    "  --skip-unknown     labels of classes that the head does not know are background\n"
-    "  --ave DIR          AVE's HDF5 files instead of labels\n"
-    "  --split S          of AVE: train, val, test (default) or all\n"
-    "  --late OTHER       late fusion: the mean of the scores of MODEL and of this head\n"
-    "  --shift A:B        accuracy with the sound shifted by A..B segments (-4:4)\n"
-    "  --edge HOW         sound shifted in from outside: repeat (default) the edge, or missing\n"
-    "  --drop             accuracy without sound, and without picture\n"
-    "  --events FILE      JSON lines of `tyto watch --json` or `tyto localize --json "
-    "[--segments]`\n"
-    "  --seconds S        with --events: how long was listened (default: as far as lines reach)\n"
-    "  --offset-ms X      with --events: by how much sound really lags, to judge what was told\n"
-    "  --report FILE      an HTML page with curves, confusions and timelines; with --shift and\n"
-    "                     --drop these, too\n"
-    "  --csv FILE         the figures as CSV\n"
-    "  --json             one JSON object instead of the table\n" TYTO_MEDIA_HELP
-    "  --no-progress      no progress bar\n"
-    "  --help             this text\n\n"
-    "Right is, for a multi-label head: the class with the largest joint score that reaches its\n"
-    "threshold is heard and seen, or none does and none is. For a softmax head: the largest is\n"
-    "the class, or background.\n\n"
-    "Exit status: 0 done, 1 failed or interrupted, 2 wrong usage.\n\n"
-    "examples:\n"
-    "  tyto eval run/model.safetensors --labels test.csv --media recordings --report test.html\n"
-    "  tyto eval run/model.safetensors --ave AVE/ --shift -4:4 --drop\n"
-    "  tyto eval sound.safetensors --late sight.safetensors --labels test.csv --json\n"
-    "  tyto localize yard.mp4 --json --segments > told.jsonl\n"
-    "  tyto eval --events told.jsonl --labels yard.csv\n";
+#define EDGE_LIST(X)                                                                               \
+    X(EDGE_REPEAT, "repeat", "what lies outside is the edge again")                                \
+    X(EDGE_MISSING, "missing", "what lies outside is not there")
+enum edge { EDGE_LIST(TYTO_WORD_ENUM) };
 
 struct command {
     struct tyto_eval_data data;
     struct tyto_progress progress;
-    const char *label_paths[MAX_LABEL_PATHS];
-    const char *model, *late, *events, *report, *csv;
-    double seconds, offset_ms; /* 0 and NAN: not said */
-    int32_t min_shift, max_shift;
-    bool edge_is_missing, drops, is_json, without_progress;
+    struct tyto_texts labels;
+    char *model, *media_dir, *ave_dir, *late, *events, *report, *csv; /* owned, but for model */
+    double seconds, offset_ms; /* 0 and not a number: not said */
+    double shift[2];           /* segments; 0 and 0: none */
+    enum edge edge;
+    bool drops, is_json, without_progress;
 };
 
 static int fail(struct command *command, enum tyto_err err, const struct tyto_fault *fault)
@@ -77,182 +44,129 @@ static int fail(struct command *command, enum tyto_err err, const struct tyto_fa
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-enum opt {
-    OPT_LABELS = 1,
-    OPT_MEDIA,
-    OPT_FORMAT,
-    OPT_SKIP_UNKNOWN,
-    OPT_AVE,
-    OPT_SPLIT,
-    OPT_LATE,
-    OPT_SHIFT,
-    OPT_EDGE,
-    OPT_DROP,
-    OPT_EVENTS,
-    OPT_SECONDS,
-    OPT_OFFSET_MS,
-    OPT_REPORT,
-    OPT_CSV,
-    OPT_JSON,
-    OPT_NO_PROGRESS,
-    OPT_HELP,
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct command, field)
+#define TEXT(key_, field, value_, help_, absent_)                                                  \
+    {.key = key_, .type = TYTO_OPTION_TEXT, AT(field), .value = value_, .help = help_,             \
+     .absent = absent_}
+static const struct tyto_option data_rows[] = {
+    {.key = "labels", .type = TYTO_OPTION_TEXTS, AT(labels), .max = MAX_LABEL_PATHS,
+     .value = "FILE", .help = "labels, in any format of `tyto label`; may be given again"},
+    TEXT("media", media_dir, "DIR", "where the recordings are", "beside the labels"),
+    {.key = "format", .type = TYTO_OPTION_WORD, AT(data.format),
+     .words = TYTO_WORDS(TYTO_LABEL_FORMAT_LIST), .help = "what the labels are"},
+    {.key = "skip_unknown", .type = TYTO_OPTION_FLAG, AT(data.skips_unknown),
+     .help = "labels of classes that the head does not know are background"},
+    TEXT("ave", ave_dir, "DIR", "AVE's HDF5 files instead of labels", NULL),
+    {.key = "split", .type = TYTO_OPTION_WORD, AT(data.split),
+     .words = TYTO_WORDS(TYTO_AVE_SPLIT_LIST), .help = "of AVE"},
 };
-
-static const struct option options[] = {
-    TYTO_MEDIA_LONG_OPTIONS,
-    {"labels", required_argument, NULL, OPT_LABELS},
-    {"media", required_argument, NULL, OPT_MEDIA},
-    {"format", required_argument, NULL, OPT_FORMAT},
-    {"skip-unknown", no_argument, NULL, OPT_SKIP_UNKNOWN},
-    {"ave", required_argument, NULL, OPT_AVE},
-    {"split", required_argument, NULL, OPT_SPLIT},
-    {"late", required_argument, NULL, OPT_LATE},
-    {"shift", required_argument, NULL, OPT_SHIFT},
-    {"edge", required_argument, NULL, OPT_EDGE},
-    {"drop", no_argument, NULL, OPT_DROP},
-    {"events", required_argument, NULL, OPT_EVENTS},
-    {"seconds", required_argument, NULL, OPT_SECONDS},
-    {"offset-ms", required_argument, NULL, OPT_OFFSET_MS},
-    {"report", required_argument, NULL, OPT_REPORT},
-    {"csv", required_argument, NULL, OPT_CSV},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
+static const struct tyto_option model_rows[] = {
+    TEXT("late", late, "FILE",
+         "late fusion: the mean of the scores of MODEL and of this head", NULL),
+    {.key = "shift", .type = TYTO_OPTION_RANGE, AT(shift), .min = -TYTO_EVALUATE_MAX_SHIFT,
+     .max = TYTO_EVALUATE_MAX_SHIFT, .value = "A:B",
+     .help = "accuracy with the sound shifted by A..B segments, as -4:4; 0:0: not at all"},
+    {.key = "edge", .type = TYTO_OPTION_WORD, AT(edge), .words = TYTO_WORDS(EDGE_LIST),
+     .help = "sound that is shifted in"},
+    {.key = "drop", .type = TYTO_OPTION_FLAG, AT(drops),
+     .help = "accuracy without sound, and without picture"},
 };
+static const struct tyto_option event_rows[] = {
+    TEXT("events", events, "FILE",
+         "JSON lines of `tyto watch --json` or `tyto localize --json [--segments]`", NULL),
+    {.key = "seconds", .type = TYTO_OPTION_F64, AT(seconds), .min = 0.1, .max = 1e9, .unit = "s",
+     .absent = "as far as lines reach", .help = "how long was listened"},
+    {.key = "offset_ms", .type = TYTO_OPTION_F64, AT(offset_ms), .min = -60000, .max = 60000,
+     .unit = "ms", .absent = "not said",
+     .help = "by how much sound really lags, to judge what was told"},
+};
+static const struct tyto_option output_rows[] = {
+    TEXT("report", report, "FILE", "an HTML page with curves, confusions and timelines; with --shift "
+         "and --drop these, too", NULL),
+    TEXT("csv", csv, "FILE", "the figures as CSV", NULL),
+    {.key = "json", .type = TYTO_OPTION_FLAG, AT(is_json),
+     .help = "one JSON object instead of the table"},
+    TYTO_OPTION_NO_PROGRESS(struct command, without_progress),
+};
+#undef AT
+#define GROUP(title_, rows_)                                                                       \
+    {.title = title_, .rows = rows_, .num_rows = TYTO_NUM_ROWS(rows_)}
+static const struct tyto_option_group groups[] = {
+    GROUP("Data", data_rows),
+    GROUP("Of a MODEL", model_rows),
+    GROUP("Of a daemon's events", event_rows),
+    GROUP("Output", output_rows),
+    {.title = "How features are made", .rows = tyto_media_rows, .num_rows = TYTO_MEDIA_NUM_OPTIONS,
+     .offset = offsetof(struct command, data.media)},
+};
+/* clang-format on */
 
-static bool take_shift(struct command *command, const char *text)
+static const struct tyto_command_argument arguments[] = {
+    {"MODEL", "a head's file, RUN/model.safetensors"}, {NULL, NULL}};
+
+static enum tyto_err init_command(void *target)
 {
-    char *end = NULL;
-    const long first = strtol(text, &end, 10);
-    const bool has_two = end != text && *end == ':';
-    const char *rest = has_two ? end + 1 : "";
-    const long last = strtol(rest, &end, 10);
-
-    if (!has_two || end == rest || *end || first > 0 || last < 0 || first == last ||
-        first < -TYTO_EVALUATE_MAX_SHIFT || last > TYTO_EVALUATE_MAX_SHIFT) {
-        fprintf(stderr, "tyto eval: --shift wants A:B with -%d <= A <= 0 <= B <= %d, not '%s'\n",
-                TYTO_EVALUATE_MAX_SHIFT, TYTO_EVALUATE_MAX_SHIFT, text);
-        return false;
-    }
-    command->min_shift = (int32_t)first;
-    command->max_shift = (int32_t)last;
-    return true;
+    struct command *command = target;
+    command->data.split = TYTO_AVE_TEST;
+    command->data.media.num_jobs = TYTO_FEATURES_DEFAULT_JOBS;
+    command->offset_ms = (double)NAN;
+    return TYTO_OK;
 }
 
-static bool take_labels(struct command *command, const char *path)
-{
-    if (command->data.num_label_paths == MAX_LABEL_PATHS) {
-        fprintf(stderr, "tyto eval: at most %d label files\n", MAX_LABEL_PATHS);
-        return false;
-    }
-    command->label_paths[command->data.num_label_paths++] = path;
-    return true;
-}
+const struct tyto_command tyto_command_eval = {
+    .name = "tyto eval",
+    .summary = "how good is a head, beside what is trivial; or: what did a daemon tell",
+    .usage = "tyto eval MODEL --labels FILE [--media DIR] [OPTION...]\n"
+             "tyto eval MODEL --ave DIR [--split test] [OPTION...]\n"
+             "tyto eval --events FILE.jsonl --labels FILE [OPTION...]",
+    .text = "The second column of figures is what one gets by never predicting anything, the third "
+            "by knowing a clip's class, but not when it comes.",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = TYTO_NUM_ROWS(groups),
+    .notes =
+        "Right is, for a multi-label head: the class with the largest joint score that reaches its "
+        "threshold is heard and seen, or none does and none is. For a softmax head: the largest is "
+        "the class, or background.\n\nExit status: 0 done, 1 failed or interrupted, 2 wrong usage.",
+    .examples =
+        "tyto eval run/model.safetensors --labels test.csv --media recordings --report test.html\n"
+        "tyto eval run/model.safetensors --ave AVE/ --shift -4:4 --drop\n"
+        "tyto eval sound.safetensors --late sight.safetensors --labels test.csv --json\n"
+        "tyto localize yard.mp4 --json --segments > told.jsonl\n"
+        "tyto eval --events told.jsonl --labels yard.csv\n",
+    .target_bytes = sizeof(struct command),
+    .init = init_command,
+};
 
-static bool take_option(struct command *command, int option, const char *value)
+static bool has_shift(const struct command *command)
 {
-    static const char *const splits[] = {"train", "val", "test", "all", NULL};
-    static const char *const edges[] = {"repeat", "missing", NULL};
-    int idx = 0;
-
-    switch (option) {
-    case OPT_LABELS:
-        return take_labels(command, value);
-    case OPT_MEDIA:
-        command->data.media_dir = value;
-        return true;
-    case OPT_FORMAT:
-        return tyto_option_format("eval", value, &command->data.format);
-    case OPT_AVE:
-        command->data.ave_dir = value;
-        return true;
-    case OPT_SPLIT:
-        if (!tyto_option_choice("eval", "split", value, splits, &idx))
-            return false;
-        command->data.split = (enum tyto_ave_split)idx;
-        return true;
-    case OPT_LATE:
-        command->late = value;
-        return true;
-    case OPT_SHIFT:
-        return take_shift(command, value);
-    case OPT_EDGE:
-        if (!tyto_option_choice("eval", "edge", value, edges, &idx))
-            return false;
-        command->edge_is_missing = idx == 1;
-        return true;
-    case OPT_EVENTS:
-        command->events = value;
-        return true;
-    case OPT_SECONDS:
-        return tyto_option_number("eval", "seconds", value, 0.1, 1e9, &command->seconds);
-    case OPT_OFFSET_MS:
-        return tyto_option_number("eval", "offset-ms", value, -60000, 60000, &command->offset_ms);
-    case OPT_REPORT:
-        command->report = value;
-        return true;
-    case OPT_CSV:
-        command->csv = value;
-        return true;
-    default:
-        return tyto_media_options_take(&command->data.media, "eval", option, value);
-    }
+    return command->shift[0] < 0 || command->shift[1] > 0;
 }
 
 /* NULL: usable. */
 static const char *find_contradiction(const struct command *command)
 {
-    const bool has_labels = command->data.num_label_paths > 0;
+    const bool has_labels = command->labels.num > 0;
 
-    if (command->events && (command->model || command->late || command->data.ave_dir))
+    if (command->shift[0] > 0 || command->shift[1] < 0)
+        return "--shift wants A:B with A <= 0 <= B";
+
+    if (command->events && (command->model || command->late || command->ave_dir))
         return "--events is measured against --labels alone, without MODEL";
     if (command->events && !has_labels)
         return "--events needs --labels";
-    if (command->events &&
-        (command->report || command->drops || command->max_shift != 0 || command->min_shift != 0))
+    if (command->events && (command->report || command->drops || has_shift(command)))
         return "--report, --shift and --drop need a MODEL";
     if (command->events)
         return NULL;
     if (!command->model)
         return "which MODEL? (or --events)";
-    if (has_labels == (command->data.ave_dir != NULL))
+    if (has_labels == (command->ave_dir != NULL))
         return "give --labels or --ave";
     return command->seconds > 0 || !isnan(command->offset_ms)
                ? "--seconds and --offset-ms go with --events"
                : NULL;
-}
-
-/* 0: go on; else the exit status + 1. */
-static int read_options(struct command *command, int argc, char **argv)
-{
-    opterr = 0;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        if (option == OPT_HELP || option == 'h') {
-            fputs(help, stdout);
-            return 1;
-        }
-        if (option == ':' || option == '?') {
-            tyto_option_unknown("eval", option, argv[optind - 1]);
-            return 3;
-        }
-        if (option == OPT_SKIP_UNKNOWN)
-            command->data.skips_unknown = true;
-        else if (option == OPT_DROP)
-            command->drops = true;
-        else if (option == OPT_JSON)
-            command->is_json = true;
-        else if (option == OPT_NO_PROGRESS)
-            command->without_progress = true;
-        else if (!take_option(command, option, optarg))
-            return 3;
-    }
-    command->model = optind < argc ? argv[optind++] : NULL;
-    const char *wrong = optind < argc ? "one MODEL at a time" : find_contradiction(command);
-    if (wrong)
-        fprintf(stderr, "tyto eval: %s. See tyto eval --help.\n", wrong);
-    return wrong ? 3 : 0;
 }
 
 /* --- the daemon's events ---------------------------------------------------------------------- */
@@ -305,7 +219,7 @@ static enum tyto_err write_report(const struct command *command, const struct ty
                                   const struct tyto_evaluation *e, struct tyto_fault *ret_fault)
 {
     char title[300], count[64];
-    const char *data = command->data.ave_dir ? command->data.ave_dir : command->label_paths[0];
+    const char *data = command->ave_dir ? command->ave_dir : command->labels.texts[0];
     const struct tyto_report_pair pairs[] = {{"model", command->model},
                                              {"data", data},
                                              {"clips", count},
@@ -357,9 +271,9 @@ static enum tyto_err evaluate(struct command *command, struct tyto_gpu *gpu,
         .late_path = command->late,
         .gpu = gpu,
         .dataset = dataset,
-        .min_shift = command->min_shift,
-        .max_shift = command->max_shift,
-        .repeats_edge = !command->edge_is_missing,
+        .min_shift = (int32_t)command->shift[0],
+        .max_shift = (int32_t)command->shift[1],
+        .repeats_edge = command->edge == EDGE_REPEAT,
         .drops = command->drops,
         .user = command,
         .on_progress = on_progress,
@@ -403,16 +317,28 @@ static int run_head(struct command *command)
 int tyto_cmd_eval(int argc, char **argv)
 {
     static struct command command; /* big: paths */
+    int status = 0, num_arguments = 0;
 
-    command = (struct command){
-        .data = {.split = TYTO_AVE_TEST, .should_stop = tyto_interrupt_should_stop},
-        .offset_ms = (double)NAN};
-    command.data.label_paths = command.label_paths;
-    command.data.progress = &command.progress;
-    const int status = read_options(&command, argc, argv);
-    if (status > 0)
-        return status - 1;
-    tyto_interrupt_catch(0);
-    tyto_progress_init(&command.progress, !command.without_progress);
-    return command.events ? run_events(&command) : run_head(&command);
+    if (tyto_options_read(&tyto_command_eval, argc, argv, &command, &num_arguments, &status)) {
+        struct tyto_eval_data *data = &command.data;
+        const char *wrong = NULL;
+
+        data->label_paths = (const char *const *)command.labels.texts;
+        data->num_label_paths = command.labels.num;
+        data->media_dir = command.media_dir;
+        data->ave_dir = command.ave_dir;
+        data->progress = &command.progress;
+        data->should_stop = tyto_interrupt_should_stop;
+        command.model = num_arguments > 0 ? argv[1] : NULL;
+        wrong = num_arguments > 1 ? "one MODEL at a time" : find_contradiction(&command);
+        if (wrong) {
+            status = tyto_options_complain(&tyto_command_eval, wrong);
+        } else {
+            tyto_interrupt_catch(0);
+            tyto_progress_init(&command.progress, !command.without_progress);
+            status = command.events ? run_events(&command) : run_head(&command);
+        }
+    }
+    tyto_command_finish(&tyto_command_eval, &command);
+    return status;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto features: the encoders over recordings, ahead of training. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,32 +11,67 @@
 #include "cli/common/media.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
+#include "options/common.h"
 #include "trainer/data/features/features.h"
 #include "trainer/labels/labels.h"
-
-static const char help[] =
-    "tyto features: compute the features of recordings once, into a cache.\n\n"
-    "usage: tyto features FILE... [OPTION...]\n\n"
-    "A FILE is a recording, or a label file whose recordings are meant (as tyto train takes it).\n"
-    "tyto train does the same by itself where features are missing.\n\n"
-    "  --media DIR        where the recordings of label files are (default: beside them)\n"
-    "  --labels           all FILEs are label files, whatever their names are\n" TYTO_MEDIA_HELP
-    "  --no-progress      no progress bar\n"
-    "  --help             this text\n\n"
-    "Exit status: 0 done, 1 a recording could not be read or it was interrupted, 2 wrong usage.\n"
-    "An interrupted run goes on where it was when it is started again.\n\n"
-    "examples:\n"
-    "  tyto features labels.csv --media recordings\n"
-    "  tyto features *.mp4 --jobs 4 --keyframes\n";
 
 struct command {
     struct tyto_media_options media;
     struct tyto_progress progress;
-    const char *media_dir;
-    bool only_labels, with_progress;
+    char *media_dir;
+    bool only_labels, without_progress;
     char **paths; /* owned, texts too */
     uint32_t num_paths;
     bool has_faults;
+};
+
+#define AT(field) TYTO_OPTION_AT(struct command, field)
+static const struct tyto_option rows[] = {
+    {.key = "media",
+     .type = TYTO_OPTION_TEXT,
+     AT(media_dir),
+     .value = "DIR",
+     .absent = "beside them",
+     .help = "where the recordings of label files are"},
+    {.key = "labels",
+     .type = TYTO_OPTION_FLAG,
+     AT(only_labels),
+     .help = "all FILEs are label files, whatever their names are"},
+    TYTO_OPTION_NO_PROGRESS(struct command, without_progress),
+};
+#undef AT
+static const struct tyto_option_group groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.title = "How features are made",
+     .rows = tyto_media_rows,
+     .num_rows = TYTO_MEDIA_NUM_OPTIONS,
+     .offset = offsetof(struct command, media)},
+};
+static const struct tyto_command_argument arguments[] = {
+    {"FILE", "a recording, or a label file whose recordings are meant (as tyto train takes it)"},
+    {NULL, NULL}};
+
+static enum tyto_err init_command(void *target)
+{
+    struct command *command = target;
+    command->media.num_jobs = TYTO_FEATURES_DEFAULT_JOBS;
+    return TYTO_OK;
+}
+
+const struct tyto_command tyto_command_features = {
+    .name = "tyto features",
+    .summary = "compute the features of recordings once, into a cache",
+    .usage = "tyto features FILE... [OPTION...]",
+    .text = "tyto train does the same by itself where features are missing.",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = TYTO_NUM_ROWS(groups),
+    .notes = "Exit status: 0 done, 1 a recording could not be read or it was interrupted, 2 wrong "
+             "usage. An interrupted run goes on where it was when it is started again.",
+    .examples = "tyto features labels.csv --media recordings\n"
+                "tyto features *.mp4 --jobs 4 --keyframes\n",
+    .target_bytes = sizeof(struct command),
+    .init = init_command,
 };
 
 static void on_fault(void *user, const struct tyto_fault *fault)
@@ -141,46 +175,6 @@ static int collect(struct command *command, char **files, int num_files)
 
 /* --- the command ------------------------------------------------------------------------ */
 
-enum opt { OPT_MEDIA = 1, OPT_LABELS, OPT_NO_PROGRESS, OPT_HELP };
-
-static const struct option options[] = {
-    TYTO_MEDIA_LONG_OPTIONS,
-    {"media", required_argument, NULL, OPT_MEDIA},
-    {"labels", no_argument, NULL, OPT_LABELS},
-    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-/* 0: go on; else the exit status + 1. */
-static int read_options(struct command *command, int argc, char **argv)
-{
-    opterr = 0;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        if (option == OPT_MEDIA) {
-            command->media_dir = optarg;
-        } else if (option == OPT_LABELS) {
-            command->only_labels = true;
-        } else if (option == OPT_NO_PROGRESS) {
-            command->with_progress = false;
-        } else if (option == OPT_HELP || option == 'h') {
-            fputs(help, stdout);
-            return 1;
-        } else if (option == ':' || option == '?') {
-            tyto_option_unknown("features", option, argv[optind - 1]);
-            return 3;
-        } else if (!tyto_media_options_take(&command->media, "features", option, optarg)) {
-            return 3;
-        }
-    }
-    if (optind >= argc) {
-        fprintf(stderr, "tyto features: no file was named. See tyto features --help.\n");
-        return 3;
-    }
-    return 0;
-}
-
 static int run(struct command *command)
 {
     struct tyto_features_params params;
@@ -216,17 +210,18 @@ static int run(struct command *command)
 int tyto_cmd_features(int argc, char **argv)
 {
     static struct command command; /* big: paths of models */
-    command = (struct command){.with_progress = true};
-    const int status = read_options(&command, argc, argv);
-    if (status > 0)
-        return status - 1;
-    tyto_interrupt_catch(0);
-    tyto_progress_init(&command.progress, command.with_progress);
-    int result = collect(&command, argv + optind, argc - optind);
-    if (result == 0)
-        result = run(&command);
+    int status = 0, num_files = 0;
+    if (tyto_options_read(&tyto_command_features, argc, argv, &command, &num_files, &status)) {
+        tyto_interrupt_catch(0);
+        tyto_progress_init(&command.progress, !command.without_progress);
+        status = num_files > 0 ? collect(&command, argv + 1, num_files)
+                               : tyto_options_complain(&tyto_command_features, "no file was named");
+        if (status == 0)
+            status = run(&command);
+    }
     for (uint32_t i = 0; i < command.num_paths; i++)
         free(command.paths[i]);
     free(command.paths);
-    return result;
+    tyto_command_finish(&tyto_command_features, &command);
+    return status;
 }

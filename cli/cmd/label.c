@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto label: are label files sound, and what is in them; any format to CSV. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,39 +9,13 @@
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
 #include "cli/event/json.h"
+#include "options/common.h"
 #include "trainer/labels/labels.h"
 #include "trainer/media/read.h"
 
-static const char help[] =
-    "tyto label: check label files, or make one CSV of them.\n\n"
-    "usage: tyto label check FILE... [OPTION...]\n"
-    "       tyto label convert FILE... -o OUT.csv [OPTION...]\n\n"
-    "  --media DIR         where the recordings are, also in folders below (default: beside each\n"
-    "                      label file). Then a recording that is not there is an error\n"
-    "  --format F          csv, ave, audacity, elan, cvat, label-studio or events (default: by\n"
-    "                      name and content)\n"
-    "  --fps N             pictures a second, for formats that count pictures and do not say\n"
-    "  --json              check: one JSON object instead of text\n"
-    "  --quiet             only errors, no notes\n"
-    "  --no-progress       no progress bar\n"
-    "  -o, --out FILE      convert: the CSV to write\n"
-    "  --help              this text\n\n"
-    "The CSV: file,class,begin_s,end_s,modality. A first row of these names may be left out, or\n"
-    "say them as other tools do (filename, event_label, onset, offset, start_ms, duration...);\n"
-    "commas, semicolons or tabs separate.\n"
-    "Modality is heard, seen or both; empty: both. No times: the event is somewhere in the\n"
-    "recording (weak). No class: the recording holds only background.\n\n"
-    "Of the daemon's events (tyto watch --json > events.jsonl) the last line of each id counts;\n"
-    "correct class, begin_s, end_s or modality there, or add \"wrong\": true to drop an event.\n\n"
-    "Exit status: 0 no errors, 1 errors were found, 2 wrong usage.\n\n"
-    "examples:\n"
-    "  tyto label check labels.csv --media recordings/\n"
-    "  tyto label check Annotations.txt --json | jq .classes\n"
-    "  tyto label convert *.eaf --media recordings/ -o labels.csv\n";
-
 struct label {
     struct tyto_labels_params params;
-    const char *out;
+    char *media_dir, *out;
     bool is_json, is_quiet, converts, without_progress;
     struct tyto_progress progress;
     uint32_t num_probed;
@@ -52,66 +25,72 @@ struct label {
 
 /* --- options ------------------------------------------------------------------------- */
 
-/* 0 go on; else the exit status + 1. */
-static int read_options(struct label *label, int argc, char **argv)
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct label, field)
+static const struct tyto_option rows[] = {
+    {.key = "media", .type = TYTO_OPTION_TEXT, AT(media_dir), .value = "DIR",
+     .absent = "beside each label file",
+     .help = "where the recordings are, also in folders below; then a recording that is not there "
+             "is an error"},
+    {.key = "format", .type = TYTO_OPTION_WORD, AT(params.format),
+     .words = TYTO_WORDS(TYTO_LABEL_FORMAT_LIST), .help = "what the files are"},
+    {.key = "fps", .type = TYTO_OPTION_F64, AT(params.fps), .min = 0.001, .max = 1000, .value = "N",
+     .absent = "not known", .help = "pictures a second, for formats that count pictures and do not "
+     "say"},
+    {.key = "json", .type = TYTO_OPTION_FLAG, AT(is_json),
+     .help = "check: one JSON object instead of text"},
+    {.key = "quiet", .type = TYTO_OPTION_FLAG, AT(is_quiet), .help = "only errors, no notes"},
+    {.key = "out", .letter = 'o', .type = TYTO_OPTION_TEXT, AT(out), .value = "FILE",
+     .help = "convert: the CSV to write"},
+    TYTO_OPTION_NO_PROGRESS(struct label, without_progress),
+};
+#undef AT
+/* clang-format on */
+static const struct tyto_option_group groups[] = {{.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
+static const struct tyto_command_argument arguments[] = {{"FILE", NULL}, {NULL, NULL}};
+
+const struct tyto_command tyto_command_label = {
+    .name = "tyto label",
+    .summary = "check label files, or make one CSV of them",
+    .usage = "tyto label check FILE... [OPTION...]\n"
+             "tyto label convert FILE... -o OUT.csv [OPTION...]",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = 1,
+    .notes =
+        "The CSV: file,class,begin_s,end_s,modality. A first row of these names may be left out, "
+        "or say them as other tools do (filename, event_label, onset, offset, start_ms, duration); "
+        "commas, semicolons or tabs separate. "
+        "Modality is heard, seen or both; empty: both. No times: the event is somewhere in the "
+        "recording (weak). No class: the recording holds only background.\n\n"
+        "Of the daemon's events (tyto watch --json > events.jsonl) the last line of each id "
+        "counts; "
+        "correct class, begin_s, end_s or modality there, or add \"wrong\": true to drop an event."
+        "\n\nExit status: 0 no errors, 1 errors were found, 2 wrong usage.",
+    .examples = "tyto label check labels.csv --media recordings/\n"
+                "tyto label check Annotations.txt --json | jq .classes\n"
+                "tyto label convert *.eaf --media recordings/ -o labels.csv\n",
+    .target_bytes = sizeof(struct label),
+};
+
+/* NULL: usable. */
+static const char *take_arguments(struct label *label, char **words, int num_arguments)
 {
-    enum { MEDIA = 256, FORMAT, FPS, JSON, QUIET, NO_PROGRESS };
-    static const struct option options[] = {
-        {"media", required_argument, NULL, MEDIA},
-        {"format", required_argument, NULL, FORMAT},
-        {"fps", required_argument, NULL, FPS},
-        {"json", no_argument, NULL, JSON},
-        {"quiet", no_argument, NULL, QUIET},
-        {"out", required_argument, NULL, 'o'},
-        {"no-progress", no_argument, NULL, NO_PROGRESS},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int option;
-    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
-        bool ok = true;
-        if (option == MEDIA) {
-            label->params.media_dir = optarg;
-            label->params.needs_media = true;
-        } else if (option == FORMAT) {
-            ok = tyto_option_format("label", optarg, &label->params.format);
-        } else if (option == FPS) {
-            ok = tyto_option_number("label", "fps", optarg, 0.001, 1000, &label->params.fps);
-        } else if (option == JSON) {
-            label->is_json = true;
-        } else if (option == QUIET) {
-            label->is_quiet = true;
-        } else if (option == NO_PROGRESS) {
-            label->without_progress = true;
-        } else if (option == 'o') {
-            label->out = optarg;
-        } else if (option == 'h') {
-            fputs(help, stdout);
-            return 1;
-        } else {
-            ok = false;
-        }
-        if (!ok)
-            return 3;
-    }
-    const char *verb = optind < argc ? argv[optind++] : "";
+    const char *verb = num_arguments > 0 ? words[0] : "";
     label->converts = strcmp(verb, "convert") == 0;
-    const char *wrong = NULL;
     if (!label->converts && strcmp(verb, "check") != 0)
-        wrong = "say check or convert first";
-    else if (optind == argc)
-        wrong = "which label files?";
-    else if (label->converts && !label->out)
-        wrong = "convert needs -o OUT.csv";
-    else if (!label->converts && label->out)
-        wrong = "check writes nothing: leave out -o, or say convert";
-    if (wrong) {
-        fprintf(stderr, "tyto label: %s (tyto label --help)\n", wrong);
-        return 3;
-    }
-    label->params.paths = (const char *const *)(argv + optind);
-    label->params.num_paths = (uint32_t)(argc - optind);
-    return 0;
+        return "say check or convert first";
+    if (num_arguments == 1)
+        return "which label files?";
+    if (label->converts && !label->out)
+        return "convert needs -o OUT.csv";
+    if (!label->converts && label->out)
+        return "check writes nothing: leave out -o, or say convert";
+    label->params.paths = (const char *const *)(words + 1);
+    label->params.num_paths = (uint32_t)(num_arguments - 1);
+    label->params.media_dir = label->media_dir;
+    label->params.needs_media = label->media_dir != NULL;
+    return NULL;
 }
 
 /* --- what is found ------------------------------------------------------------------- */
@@ -268,35 +247,43 @@ static bool write_csv(const struct label *label, const struct tyto_labels *label
     return true;
 }
 
-int tyto_cmd_label(int argc, char **argv)
+static int run(struct label *label)
 {
-    struct label label = {0};
-    const int status = read_options(&label, argc, argv);
-    if (status > 0)
-        return status - 1;
-    label.params.user = &label;
-    label.params.on_fault = on_fault;
-    label.params.get_duration = get_duration;
-    tyto_progress_init(&label.progress, !label.without_progress);
-    label.params.keeps_rest = !label.converts;
-    label.faults = label.is_json ? tyto_json_new_array() : NULL;
+    label->params.user = label;
+    label->params.on_fault = on_fault;
+    label->params.get_duration = get_duration;
+    tyto_progress_init(&label->progress, !label->without_progress);
+    label->params.keeps_rest = !label->converts;
+    label->faults = label->is_json ? tyto_json_new_array() : NULL;
     struct tyto_labels labels = {0};
-    const enum tyto_err err = tyto_labels_read(&label.params, &labels);
-    tyto_progress_clear(&label.progress);
-    bool ok = err == TYTO_OK && label.num_errors == 0;
-    if (label.is_json && !label.converts)
-        ok &= put_json(&label, &labels);
-    else if (label.converts && ok)
-        ok = write_csv(&label, &labels);
-    else if (!label.converts && err == TYTO_OK)
-        print_table(&label, &labels);
+    const enum tyto_err err = tyto_labels_read(&label->params, &labels);
+    tyto_progress_clear(&label->progress);
+    bool ok = err == TYTO_OK && label->num_errors == 0;
+    if (label->is_json && !label->converts)
+        ok &= put_json(label, &labels);
+    else if (label->converts && ok)
+        ok = write_csv(label, &labels);
+    else if (!label->converts && err == TYTO_OK)
+        print_table(label, &labels);
     fflush(stdout);
     if (err != TYTO_OK && err != TYTO_ERR_FORMAT)
         fprintf(stderr, "tyto label: %s\n", tyto_err_text(err));
-    else if (label.num_errors > 0)
-        fprintf(stderr, "tyto label: %u error%s\n", label.num_errors,
-                label.num_errors == 1 ? "" : "s");
-    tyto_json_destroy(&label.faults);
+    else if (label->num_errors > 0)
+        fprintf(stderr, "tyto label: %u error%s\n", label->num_errors,
+                label->num_errors == 1 ? "" : "s");
+    tyto_json_destroy(&label->faults);
     tyto_labels_finish(&labels);
     return ok ? 0 : 1;
+}
+
+int tyto_cmd_label(int argc, char **argv)
+{
+    struct label label = {0};
+    int status = 0, num_arguments = 0;
+    if (tyto_options_read(&tyto_command_label, argc, argv, &label, &num_arguments, &status)) {
+        const char *wrong = take_arguments(&label, argv + 1, num_arguments);
+        status = wrong ? tyto_options_complain(&tyto_command_label, wrong) : run(&label);
+    }
+    tyto_command_finish(&tyto_command_label, &label);
+    return status;
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto localize: the same pipeline as the daemon's, on files, as fast as they decode. */
-#include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/cmd/cmd.h"
@@ -15,44 +12,20 @@
 #include "cli/common/progress.h"
 #include "cli/localize/print.h"
 #include "model/paths/paths.h"
-#include "pipeline/engine/engine.h"
+#include "options/common.h"
+#include "pipeline/engine/options.h"
+#include "pipeline/track/options.h"
 
 enum { WAIT_MS = 100 };
-
-static const char help[] =
-    "tyto localize: find the events in files.\n\n"
-    "usage: tyto localize FILE... [OPTION...]\n\n"
-    "  --json              JSON lines: one per event, then one per file\n"
-    "  --segments          the class scores of each second, too\n"
-    "  --threshold X       joint score from which on a class counts, 0..1 (default: the weights')\n"
-    "  --single X          the same for a class that is only heard or only seen\n"
-    "  --joint-only        only events that are both seen and heard\n"
-    "  --onset N/M         N of M seconds in a row open an event (default 2/3)\n"
-    "  --hop S             seconds from one segment to the next (default 1)\n"
-    "  --keyframes WHEN    decode keyframes only: auto (default), always, never\n"
-    "  --device NAME       auto, gpu, cpu or an index of `tyto devices`\n"
-    "  --exec KIND         encoders by: auto (default), vulkan, cpu\n"
-    "  --models DIR        where visual.safetensors and audio.safetensors are\n"
-    "  --weights FILE      the head's weights\n"
-    "  --map               the place map below each event\n"
-    "  --color WHEN        auto (default), always, never\n"
-    "  --ascii             no block characters\n"
-    "  --no-progress       no progress bar\n"
-    "  --help              this text\n\n"
-    "A file may lack sound or picture: then what is left is scored, and said so.\n"
-    "Exit status: 0 all files were read, 1 one could not be (or only in part), 2 wrong usage.\n\n"
-    "examples:\n"
-    "  tyto localize clip.mp4\n"
-    "  tyto localize *.mp4 --json | jq -r 'select(.type==\"event\") | [.file,.class,.begin_s]'\n"
-    "  tyto localize clip.mp4 --segments --threshold 0.3\n";
 
 struct localize {
     struct tyto_localize_print print;
     struct tyto_engine_params engine_params;
     struct tyto_source_options source;
     struct tyto_model_paths paths;
-    const char *models_dir;
-    bool with_progress;
+    char *models_dir, *weights, *device; /* owned */
+    enum tyto_color color;
+    bool with_segments, without_progress;
     struct tyto_progress progress;
     struct tyto_engine *engine;
     enum tyto_camera_status status; /* of the file */
@@ -93,143 +66,121 @@ static void on_failure(void *user, enum tyto_err err)
 
 /* --- options --------------------------------------------------------------------------- */
 
-static bool read_onset(const char *text, struct tyto_tracker_params *tracker)
+/* N/M, into struct tyto_tracker_params. */
+static enum tyto_err set_onset(void *value, const char *text, struct tyto_fault *ret_fault)
 {
+    struct tyto_tracker_params *tracker = value;
     char *end;
     const long num = strtol(text, &end, 10);
     const long window = *end == '/' ? strtol(end + 1, &end, 10) : 0;
-    if (*end != '\0' || num < 1 || window < num || window > TYTO_TRACKER_MAX_WINDOW) {
-        fprintf(stderr, "tyto localize: --onset wants N/M with N <= M <= %d, not '%s'\n",
-                TYTO_TRACKER_MAX_WINDOW, text);
-        return false;
-    }
+    if (*end != '\0' || num < 1 || window < num || window > TYTO_TRACKER_MAX_WINDOW)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "'%.40s' must be N/M with N <= M <= %d", text,
+                              TYTO_TRACKER_MAX_WINDOW);
     tracker->onset_num = (uint32_t)num;
     tracker->onset_window = (uint32_t)window;
+    return TYTO_OK;
+}
+
+static void print_onset(const void *value, char *ret_text, size_t text_bytes)
+{
+    struct tyto_tracker_params tracker = *(const struct tyto_tracker_params *)value;
+    tyto_tracker_params_settle(&tracker);
+    snprintf(ret_text, text_bytes, "%u/%u", tracker.onset_num, tracker.onset_window);
+}
+
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct localize, field)
+static const struct tyto_option output_rows[] = {
+    {.key = "json", .type = TYTO_OPTION_FLAG, AT(print.is_json),
+     .help = "JSON lines: one per event, then one per file"},
+    {.key = "segments", .type = TYTO_OPTION_FLAG, AT(with_segments),
+     .help = "the class scores of each second, too"},
+    {.key = "map", .type = TYTO_OPTION_FLAG, AT(print.style.map),
+     .help = "the place map below each event"},
+    {.key = "color", .type = TYTO_OPTION_WORD, AT(color), .words = TYTO_WORDS(TYTO_COLOR_LIST),
+     .help = "coloured lines"},
+    {.key = "ascii", .type = TYTO_OPTION_FLAG, AT(print.style.ascii),
+     .help = "no block characters"},
+    TYTO_OPTION_NO_PROGRESS(struct localize, without_progress),
+};
+static const struct tyto_option network_rows[] = {
+    TYTO_OPTION_MODELS(struct localize, models_dir),
+    {.key = "weights", .type = TYTO_OPTION_TEXT, AT(weights), .value = "FILE",
+     .absent = "head.safetensors beside them", .help = "the head's weights"},
+    TYTO_OPTION_DEVICE(TYTO_OPTION_TEXT, struct localize, device),
+    TYTO_ENGINE_OPTION_EXEC(struct localize, engine_params.exec),
+    TYTO_ENGINE_OPTION_HOP(struct localize, engine_params.hop_ns),
+    TYTO_SOURCE_OPTION_KEYFRAMES(struct localize, source.keyframes),
+};
+static const struct tyto_option onset_rows[] = {
+    {.key = "onset", .type = TYTO_OPTION_OTHER, AT(engine_params.tracker), .value = "N/M",
+     .set = set_onset, .print = print_onset,
+     .help = "N of M segments in a row open an event: --onset-num N --onset-window M"},
+};
+#undef AT
+/* clang-format on */
+
+static const struct tyto_option_group groups[] = {
+    {.title = "Output", .rows = output_rows, .num_rows = TYTO_NUM_ROWS(output_rows)},
+    {.title = "From scores to events, as in tytod.yaml",
+     .rows = tyto_tracker_options,
+     .num_rows = TYTO_TRACKER_NUM_OPTIONS,
+     .offset = offsetof(struct localize, engine_params.tracker)},
+    {.rows = onset_rows, .num_rows = TYTO_NUM_ROWS(onset_rows)},
+    {.title = "Networks", .rows = network_rows, .num_rows = TYTO_NUM_ROWS(network_rows)},
+};
+static const struct tyto_command_argument arguments[] = {{"FILE", NULL}, {NULL, NULL}};
+
+static enum tyto_err init_localize(void *target)
+{
+    struct localize *localize = target;
+    localize->engine_params.tracker = tyto_tracker_params_default();
+    localize->engine_params.hop_ns = TYTO_ENGINE_DEFAULT_HOP_NS;
+    return TYTO_OK;
+}
+
+const struct tyto_command tyto_command_localize = {
+    .name = "tyto localize",
+    .summary = "find the events in files",
+    .usage = "tyto localize FILE... [OPTION...]",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = TYTO_NUM_ROWS(groups),
+    .notes = "A file may lack sound or picture: then what is left is scored, and said so.\n\nExit "
+             "status: 0 all files were read, 1 one could not be (or only in part), 2 wrong usage.",
+    .examples = "tyto localize clip.mp4\n"
+                "tyto localize *.mp4 --json | jq -r 'select(.type==\"event\") | "
+                "[.file,.class,.begin_s]'\n"
+                "tyto localize clip.mp4 --segments --threshold 0.3\n",
+    .target_bytes = sizeof(struct localize),
+    .init = init_localize,
+};
+
+/* What follows from the options. False: they do not go together. */
+static bool settle(struct localize *localize)
+{
+    struct tyto_engine_params *params = &localize->engine_params;
+    struct tyto_fault fault = {.text = ""};
+    tyto_tracker_params_settle(&params->tracker);
+    if (tyto_tracker_params_check(&params->tracker, &fault) != TYTO_OK) {
+        (void)tyto_command_complain(&tyto_command_localize, "%s: %s", fault.key, fault.text);
+        return false;
+    }
+    params->look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
+    params->max_cameras = 1;
+    params->device = localize->device;
+    params->callbacks = (struct tyto_engine_callbacks){
+        .user = localize,
+        .on_event = on_event,
+        .on_state = on_state,
+        .on_segment = localize->with_segments ? on_segment : NULL,
+        .on_failure = on_failure,
+    };
+    localize->print.style.color = tyto_color_is_wanted(localize->color);
+    if (localize->weights)
+        snprintf(localize->paths.head, sizeof(localize->paths.head), "%s", localize->weights);
     return true;
-}
-
-enum opt {
-    OPT_JSON = 256,
-    OPT_SEGMENTS,
-    OPT_THRESHOLD,
-    OPT_SINGLE,
-    OPT_JOINT_ONLY,
-    OPT_ONSET,
-    OPT_HOP,
-    OPT_KEYFRAMES,
-    OPT_DEVICE,
-    OPT_EXEC,
-    OPT_MODELS,
-    OPT_WEIGHTS,
-    OPT_MAP,
-    OPT_COLOR,
-    OPT_ASCII,
-    OPT_NO_PROGRESS,
-    OPT_HELP,
-};
-
-static const struct option options[] = {
-    {"json", no_argument, NULL, OPT_JSON},
-    {"segments", no_argument, NULL, OPT_SEGMENTS},
-    {"threshold", required_argument, NULL, OPT_THRESHOLD},
-    {"single", required_argument, NULL, OPT_SINGLE},
-    {"joint-only", no_argument, NULL, OPT_JOINT_ONLY},
-    {"onset", required_argument, NULL, OPT_ONSET},
-    {"hop", required_argument, NULL, OPT_HOP},
-    {"keyframes", required_argument, NULL, OPT_KEYFRAMES},
-    {"device", required_argument, NULL, OPT_DEVICE},
-    {"exec", required_argument, NULL, OPT_EXEC},
-    {"models", required_argument, NULL, OPT_MODELS},
-    {"weights", required_argument, NULL, OPT_WEIGHTS},
-    {"map", no_argument, NULL, OPT_MAP},
-    {"color", required_argument, NULL, OPT_COLOR},
-    {"ascii", no_argument, NULL, OPT_ASCII},
-    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static bool take_text_option(struct localize *localize, enum opt option, const char *text)
-{
-    static const char *const whens[] = {"auto", "always", "never", NULL};
-    static const char *const execs[] = {"auto", "vulkan", "cpu", NULL};
-    struct tyto_tracker_params *tracker = &localize->engine_params.tracker;
-    double value = 0;
-    int idx = 0;
-    bool ok = true;
-    if (option == OPT_THRESHOLD) {
-        ok = tyto_option_number("localize", "threshold", text, 0.01, 1, &value);
-        tracker->threshold = (float)value;
-    } else if (option == OPT_SINGLE) {
-        ok = tyto_option_number("localize", "single", text, 0.01, 1, &value);
-        tracker->threshold_single = (float)value;
-    } else if (option == OPT_HOP) {
-        ok = tyto_option_number("localize", "hop", text, 0.1, 60, &value);
-        localize->engine_params.hop_ns = (int64_t)(value * 1000 + 0.5) * 1000000;
-    } else if (option == OPT_ONSET) {
-        ok = read_onset(text, tracker);
-    } else if (option == OPT_KEYFRAMES) {
-        ok = tyto_option_choice("localize", "keyframes", text, whens, &idx);
-        localize->source.keyframes = (enum tyto_keyframes)idx;
-    } else if (option == OPT_EXEC) {
-        ok = tyto_option_choice("localize", "exec", text, execs, &idx);
-        localize->engine_params.exec = (enum tyto_exec)idx;
-    } else if (option == OPT_COLOR) {
-        ok = tyto_option_choice("localize", "color", text, whens, &idx);
-        localize->print.style.color = idx == 1 || (idx == 0 && isatty(STDOUT_FILENO));
-    } else if (option == OPT_DEVICE) {
-        localize->engine_params.device = text;
-    } else if (option == OPT_MODELS) {
-        localize->models_dir = text;
-    } else {
-        snprintf(localize->paths.head, sizeof(localize->paths.head), "%s", text);
-    }
-    return ok;
-}
-
-/* 0: go on; else the exit status + 1. */
-static int read_options(struct localize *localize, int argc, char **argv)
-{
-    opterr = 0;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        switch (option) {
-        case OPT_JSON:
-            localize->print.is_json = true;
-            break;
-        case OPT_SEGMENTS:
-            localize->engine_params.callbacks.on_segment = on_segment;
-            break;
-        case OPT_JOINT_ONLY:
-            localize->engine_params.tracker.only_joint = true;
-            break;
-        case OPT_MAP:
-            localize->print.style.map = true;
-            break;
-        case OPT_ASCII:
-            localize->print.style.ascii = true;
-            break;
-        case OPT_NO_PROGRESS:
-            localize->with_progress = false;
-            break;
-        case OPT_HELP:
-        case 'h':
-            fputs(help, stdout);
-            return 1;
-        case ':':
-        case '?':
-            tyto_option_unknown("localize", option, argv[optind - 1]);
-            return 3;
-        default:
-            if (!take_text_option(localize, (enum opt)option, optarg))
-                return 3;
-        }
-    }
-    if (optind >= argc) {
-        fprintf(stderr, "tyto localize: no file was named. See tyto localize --help.\n");
-        return 3;
-    }
-    return 0;
 }
 
 /* --- files ------------------------------------------------------------------------------ */
@@ -272,7 +223,7 @@ static bool run_file(struct localize *localize, const char *file)
         return false;
     }
     const uint64_t begin_ns = tyto_clock_mono_ns();
-    tyto_progress_init(&localize->progress, localize->with_progress);
+    tyto_progress_init(&localize->progress, !localize->without_progress);
     while (tyto_engine_wait_ended(localize->engine, WAIT_MS) != TYTO_OK && !tyto_interrupt_came() &&
            localize->failure == TYTO_OK)
         put_progress(localize, file);
@@ -315,32 +266,29 @@ static enum tyto_err start(struct localize *localize)
     return err;
 }
 
+static int run(struct localize *localize, char **files, int num_files)
+{
+    bool all_ok = true;
+    tyto_interrupt_catch(0);
+    if (start(localize) != TYTO_OK)
+        return 1;
+    localize->print.engine = localize->engine;
+    for (int i = 0; i < num_files && !tyto_interrupt_came() && localize->failure == TYTO_OK; i++)
+        all_ok &= run_file(localize, files[i]);
+    tyto_engine_destroy(&localize->engine);
+    return all_ok && !localize->print.failed && !tyto_interrupt_came() ? 0 : 1;
+}
+
 int tyto_cmd_localize(int argc, char **argv)
 {
     static struct localize localize; /* big: three paths */
-    localize = (struct localize){
-        .print = {.style = {.color = isatty(STDOUT_FILENO) != 0}},
-        .engine_params =
-            {
-                .look_ahead = TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS,
-                .max_cameras = 1,
-                .callbacks = {.user = &localize,
-                              .on_event = on_event,
-                              .on_state = on_state,
-                              .on_failure = on_failure},
-            },
-        .with_progress = isatty(STDERR_FILENO) != 0,
-    };
-    const int status = read_options(&localize, argc, argv);
-    if (status > 0)
-        return status - 1;
-    tyto_interrupt_catch(0);
-    if (start(&localize) != TYTO_OK)
-        return 1;
-    localize.print.engine = localize.engine;
-    bool all_ok = true;
-    for (int i = optind; i < argc && !tyto_interrupt_came() && localize.failure == TYTO_OK; i++)
-        all_ok &= run_file(&localize, argv[i]);
-    tyto_engine_destroy(&localize.engine);
-    return all_ok && !localize.print.failed && !tyto_interrupt_came() ? 0 : 1;
+    int status = 0, num_files = 0;
+    if (tyto_options_read(&tyto_command_localize, argc, argv, &localize, &num_files, &status)) {
+        if (num_files == 0)
+            status = tyto_options_complain(&tyto_command_localize, "no file was named");
+        else
+            status = settle(&localize) ? run(&localize, argv + 1, num_files) : 2;
+    }
+    tyto_command_finish(&tyto_command_localize, &localize);
+    return status;
 }

@@ -2,7 +2,6 @@
 /* tyto model import: an encoder from a TFLite or ONNX file.
  * tyto model info: what stands in a weights file, of an encoder or a head. */
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,64 +10,26 @@
 #include "base/text.h"
 #include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
+#include "cli/common/options.h"
 #include "files/safetensors.h"
 #include "model/graph/file.h"
 #include "model/import/import.h"
 
-static const char help[] =
-    "tyto model: bring networks in, and look into weights files.\n\n"
-    "usage: tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]\n"
-    "       tyto model info FILE.safetensors [--layers]\n"
-    "       tyto model push FILE.safetensors       (tyto model push --help)\n\n"
-    "import turns an encoder into a file that tytod and tyto localize take:\n"
-    "  -o, --out FILE          where to write it (needed)\n"
-    "      --kind KIND         visual, audio or generic (default generic)\n"
-    "      --output NAME       stop at this tensor; a part of its name will do; up to four\n"
-    "      --input-tensor NAME begin at this tensor\n"
-    "      --input HxW         another input size than the file's\n"
-    "      --mean A[,B,C]      visual: x = (pixel - mean) * scale, pixel 0..255;\n"
-    "      --scale A[,B,C]     default mean 127.5, scale 1/127.5\n"
-    "      --letterbox         visual: pictures keep their shape, with stripes beside them; the\n"
-    "                          last column of the features says where the picture is\n"
-    "      --detector NAMES    visual: the outputs are features, class scores and boxes of an\n"
-    "                          SSD; NAMES has the classes, one a line, ??? for the background\n"
-    "      --frontend FILE     audio: take window, mel bands and logarithm from this file\n"
-    "      --pcm-scale X       audio: samples in [-1,1] times X first\n"
-    "      --post-scale X      audio: after the logarithm, times X\n"
-    "      --post-shift X      audio: and then plus X\n"
-    "      --patch-hop N       audio: frames between patches; with a front end in decibels\n"
-    "                          these are 32768, 0.1, 2 and 8 (openWakeWord's), else 1, 1, 0\n"
-    "                          and half a patch (YAMNet's)\n"
-    "      --license TEXT      noted in the file\n"
-    "      --help              this text\n\n"
-    "examples:\n"
-    "  tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
-    "  tyto model import ssd.tflite --kind visual --input 224x224 \\\n"
-    "       --output Conv_1/Relu6 -o visual.safetensors\n"
-    "  tyto model import embedding_model.onnx --kind audio \\\n"
-    "       --frontend melspectrogram.onnx -o audio.safetensors\n"
-    "  tyto model import yamnet.tflite --kind audio --frontend yamnet.tflite \\\n"
-    "       --output reduce_mean -o audio.safetensors\n"
-    "  tyto model info visual.safetensors --layers\n";
-
-enum { FAILED = 1, WRONG_USAGE = 2, MAX_NAMES_BYTES = 16384 };
+enum { FAILED = 1, MAX_NAMES_BYTES = 16384 };
 
 struct import_options {
     struct tyto_import_params params;
+    char *input, *out, *frontend, *license; /* owned */
+    char *names;                            /* file of the detector's classes; owned */
+    struct tyto_texts outputs;              /* the first is the features' */
+    char *pooled;                           /* tensor; owned */
+    bool letterbox, tall;
+    uint32_t size[2]; /* height, width; 0: the file's */
     enum tyto_encoder_kind kind;
-    const char *out, *frontend, *license;
-    const char *names; /* file of the detector's classes */
     double mean[3], scale[3];
-    double pcm_scale, post_scale, post_shift;
+    double pcm_scale, post_scale, post_shift; /* not a number: by the front end's form */
     uint32_t patch_hop;
 };
-
-static int usage_error(const char *what, const char *value)
-{
-    fprintf(stderr, "tyto model: %s%s%s; see tyto model --help\n", what, value ? ": " : "",
-            value ? value : "");
-    return WRONG_USAGE;
-}
 
 static int fault_error(const struct tyto_fault *fault)
 {
@@ -76,160 +37,197 @@ static int fault_error(const struct tyto_fault *fault)
     return FAILED;
 }
 
-static bool read_number(const char *text, double *ret_value)
-{
-    char *end;
-    const double value = strtod(text, &end);
-    if (end == text || *end || !isfinite(value))
-        return false;
-    *ret_value = value;
-    return true;
-}
-
 /* One number for all three, or three. */
-static bool read_three(const char *text, double ret_values[3])
+static enum tyto_err set_three(void *value, const char *text, struct tyto_fault *ret_fault)
 {
-    double values[3];
+    double values[3] = {0};
+    const char *at = text;
     for (int i = 0; i < 3; i++) {
         char *end;
-        values[i] = strtod(text, &end);
-        if (end == text || !isfinite(values[i]))
-            return false;
-        if (i == 0 && !*end) {
-            ret_values[0] = ret_values[1] = ret_values[2] = values[0];
-            return true;
-        }
-        if (*end != (i < 2 ? ',' : '\0'))
-            return false;
-        text = end + 1;
+        values[i] = strtod(at, &end);
+        const bool is_one = i == 0 && end != at && !*end;
+        if (is_one)
+            values[1] = values[2] = values[0];
+        if (end == at || !isfinite(values[i]) || (!is_one && *end != (i < 2 ? ',' : '\0')))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "'%.40s' must be a number, or three with commas between", text);
+        if (is_one)
+            break;
+        at = end + 1;
     }
-    memcpy(ret_values, values, sizeof(values));
-    return true;
+    memcpy(value, values, sizeof(values));
+    return TYTO_OK;
 }
 
-static bool read_size(const char *text, uint32_t *ret_h, uint32_t *ret_w)
+static void print_three(const void *value, char *ret_text, size_t text_bytes)
 {
+    const double *values = value;
+    if (values[0] == values[1] && values[1] == values[2])
+        snprintf(ret_text, text_bytes, "%.6g", values[0]);
+    else
+        snprintf(ret_text, text_bytes, "%.6g,%.6g,%.6g", values[0], values[1], values[2]);
+}
+
+static enum tyto_err set_size(void *value, const char *text, struct tyto_fault *ret_fault)
+{
+    uint32_t *size = value;
     char *end;
     const unsigned long h = strtoul(text, &end, 10);
-    if (end == text || *end != 'x')
-        return false;
-    text = end + 1;
-    const unsigned long w = strtoul(text, &end, 10);
-    if (end == text || *end || h < 1 || w < 1 || h > TYTO_GRAPH_MAX_DIM || w > TYTO_GRAPH_MAX_DIM)
-        return false;
-    *ret_h = (uint32_t)h;
-    *ret_w = (uint32_t)w;
-    return true;
+    const unsigned long w = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
+    if (*end || h < 1 || w < 1 || h > TYTO_GRAPH_MAX_DIM || w > TYTO_GRAPH_MAX_DIM)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "'%.40s' must be HxW, each from 1 to %d", text, TYTO_GRAPH_MAX_DIM);
+    size[0] = (uint32_t)h;
+    size[1] = (uint32_t)w;
+    return TYTO_OK;
 }
 
-static bool read_kind(const char *text, enum tyto_encoder_kind *ret_kind)
+static void print_size(const void *value, char *ret_text, size_t text_bytes)
 {
-    for (int i = 0; i < TYTO_ENCODER_NUM_KINDS; i++)
-        if (strcmp(text, tyto_encoder_kind_name((enum tyto_encoder_kind)i)) == 0) {
-            *ret_kind = (enum tyto_encoder_kind)i;
-            return true;
-        }
-    return false;
+    const uint32_t *size = value;
+    ret_text[0] = '\0';
+    if (size[0] > 0)
+        snprintf(ret_text, text_bytes, "%ux%u", size[0], size[1]);
 }
 
-/* The first is the features'. */
-static bool add_output(const char *name, struct tyto_import_params *params)
+/* --- options --------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct import_options, field)
+#define SCALE(key_, field, help_, absent_)                                                         \
+    {.key = key_, .type = TYTO_OPTION_F64, AT(field), .min = -1e9, .max = 1e9, .help = help_,      \
+     .absent = absent_}
+static const struct tyto_option rows[] = {
+    {.key = "out", .letter = 'o', .type = TYTO_OPTION_TEXT, AT(out), .value = "FILE",
+     .is_needed = true, .help = "where to write it"},
+    {.key = "kind", .type = TYTO_OPTION_WORD, AT(kind), .words = TYTO_WORDS(TYTO_ENCODER_LIST),
+     .help = "what it becomes"},
+    {.key = "output", .type = TYTO_OPTION_TEXTS, AT(outputs), .max = TYTO_GRAPH_MAX_OUTS,
+     .value = "NAME", .absent = "the model's own",
+     .help = "stop at this tensor; a part of its name will do; may be given again"},
+    {.key = "input_tensor", .type = TYTO_OPTION_TEXT, AT(input), .value = "NAME",
+     .absent = "the model's input, or the first tensor behind what cannot be imported",
+     .help = "begin at this tensor"},
+    {.key = "input", .type = TYTO_OPTION_OTHER, AT(size), .value = "HxW", .set = set_size,
+     .print = print_size, .absent = "the file's", .help = "another input size"},
+    {.key = "license", .type = TYTO_OPTION_TEXT, AT(license), .value = "TEXT",
+     .help = "noted in the file"},
+};
+static const struct tyto_option visual_rows[] = {
+    {.key = "mean", .type = TYTO_OPTION_OTHER, AT(mean), .value = "A[,B,C]", .set = set_three,
+     .print = print_three, .help = "x = (pixel - mean) * scale, pixel 0..255"},
+    {.key = "scale", .type = TYTO_OPTION_OTHER, AT(scale), .value = "A[,B,C]", .set = set_three,
+     .print = print_three, .help = "the same; 0.00784314 is 1/127.5"},
+    {.key = "letterbox", .type = TYTO_OPTION_FLAG, AT(letterbox),
+     .help = "pictures keep their shape, with stripes beside them; the last column of the features "
+             "says where the picture is"},
+    {.key = "tall", .type = TYTO_OPTION_FLAG, AT(tall),
+     .help = "pictures that are higher than wide go through the same network with the input's sides "
+             "exchanged"},
+    {.key = "pooled", .type = TYTO_OPTION_TEXT, AT(pooled), .value = "NAME",
+     .help = "the highest values of this finer tensor at each place are features, too"},
+    {.key = "detector", .type = TYTO_OPTION_TEXT, AT(names), .value = "FILE",
+     .help = "the outputs are features, class scores and boxes of an SSD; FILE has the classes, one "
+             "a line, ??? for the background"},
+};
+static const struct tyto_option audio_rows[] = {
+    {.key = "frontend", .type = TYTO_OPTION_TEXT, AT(frontend), .value = "FILE",
+     .help = "take window, mel bands and logarithm from this file"},
+    SCALE("pcm_scale", pcm_scale, "samples in [-1,1] times this first",
+          "32768 for a front end in decibels (openWakeWord's), else 1 (YAMNet's)"),
+    SCALE("post_scale", post_scale, "after the logarithm, times this", "0.1 in decibels, else 1"),
+    SCALE("post_shift", post_shift, "and then plus this", "2 in decibels, else 0"),
+    {.key = "patch_hop", .type = TYTO_OPTION_U32, AT(patch_hop), .min = 1, .max = 65536,
+     .absent = "8 in decibels, else half a patch", .help = "frames between patches"},
+};
+#undef AT
+/* clang-format on */
+
+static const struct tyto_option_group import_groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.title = "Of a picture's encoder",
+     .rows = visual_rows,
+     .num_rows = TYTO_NUM_ROWS(visual_rows)},
+    {.title = "Of a sound's encoder", .rows = audio_rows, .num_rows = TYTO_NUM_ROWS(audio_rows)},
+};
+static const struct tyto_command_argument file_arguments[] = {{"FILE", NULL}, {NULL, NULL}};
+
+static enum tyto_err init_import(void *target)
 {
-    if (!params->output_name)
-        params->output_name = name;
-    else if (params->num_more_outputs < TYTO_GRAPH_MAX_OUTS - 1)
-        params->more_output_names[params->num_more_outputs++] = name;
-    else
-        return false;
-    return true;
+    struct import_options *options = target;
+    for (int i = 0; i < 3; i++) {
+        options->mean[i] = 127.5;
+        options->scale[i] = 1 / 127.5;
+    }
+    options->pcm_scale = options->post_scale = options->post_shift = (double)NAN;
+    return TYTO_OK;
 }
+
+const struct tyto_command tyto_command_model_import = {
+    .name = "tyto model import",
+    .summary = "an encoder that tytod and tyto take, from a TFLite or ONNX file",
+    .usage = "tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]",
+    .arguments = file_arguments,
+    .groups = import_groups,
+    .num_groups = TYTO_NUM_ROWS(import_groups),
+    .examples = "tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
+                "tyto model import ssd.tflite --kind visual --input 224x224 \\\n"
+                "     --output Conv_1/Relu6 -o visual.safetensors\n"
+                "tyto model import ssd.tflite --kind visual --input 224x384 --letterbox --tall \\\n"
+                "     --output Conv_1/Relu6 --output class_predictions --output box_encodings \\\n"
+                "     --detector ssd.names -o visual.safetensors   # keeps shapes, finds boxes\n"
+                "tyto model import embedding_model.onnx --kind audio \\\n"
+                "     --frontend melspectrogram.onnx -o audio.safetensors\n"
+                "tyto model import yamnet.tflite --kind audio --frontend yamnet.tflite \\\n"
+                "     --output reduce_mean -o audio.safetensors\n",
+    .target_bytes = sizeof(struct import_options),
+    .init = init_import,
+};
+
+struct info_options {
+    bool layers;
+};
+
+static const struct tyto_option info_rows[] = {
+    {.key = "layers",
+     .type = TYTO_OPTION_FLAG,
+     TYTO_OPTION_AT(struct info_options, layers),
+     .help = "of an encoder: each layer"},
+};
+static const struct tyto_option_group info_groups[] = {
+    {.rows = info_rows, .num_rows = TYTO_NUM_ROWS(info_rows)}};
+
+const struct tyto_command tyto_command_model_info = {
+    .name = "tyto model info",
+    .summary = "what stands in a weights file, of an encoder or a head",
+    .usage = "tyto model info FILE.safetensors [--layers]",
+    .arguments = file_arguments,
+    .groups = info_groups,
+    .num_groups = 1,
+    .examples = "tyto model info visual.safetensors --layers\n"
+                "tyto model info head.safetensors           # its classes, how it was trained\n",
+    .target_bytes = sizeof(struct info_options),
+};
+
+static const struct tyto_command_argument verbs[] = {
+    {"import", "make an encoder's file of a TFLite or ONNX file (tyto model import --help)"},
+    {"info", "say what stands in a weights file (tyto model info --help)"},
+    {"push", "change the head of a running tytod (tyto model push --help)"},
+    {NULL, NULL}};
+
+const struct tyto_command tyto_command_model = {
+    .name = "tyto model",
+    .summary = "bring networks in, look into weights files, change a running tytod's",
+    .usage = "tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]\n"
+             "tyto model info FILE.safetensors [--layers]\n"
+             "tyto model push FILE.safetensors",
+    .arguments = verbs,
+    .examples = "tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
+                "tyto model info visual.safetensors --layers\n"
+                "tyto model push run/model.safetensors\n",
+};
 
 /* --- import ---------------------------------------------------------------------------- */
-
-enum option_id {
-    OPT_KIND = 256,
-    OPT_OUTPUT,
-    OPT_INPUT_TENSOR,
-    OPT_INPUT,
-    OPT_MEAN,
-    OPT_SCALE,
-    OPT_FRONTEND,
-    OPT_PCM_SCALE,
-    OPT_POST_SCALE,
-    OPT_POST_SHIFT,
-    OPT_PATCH_HOP,
-    OPT_LICENSE,
-    OPT_DETECTOR,
-    OPT_LETTERBOX,
-};
-
-static const struct option import_long[] = {
-    {"out", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {"kind", required_argument, NULL, OPT_KIND},
-    {"output", required_argument, NULL, OPT_OUTPUT},
-    {"input-tensor", required_argument, NULL, OPT_INPUT_TENSOR},
-    {"input", required_argument, NULL, OPT_INPUT},
-    {"mean", required_argument, NULL, OPT_MEAN},
-    {"scale", required_argument, NULL, OPT_SCALE},
-    {"frontend", required_argument, NULL, OPT_FRONTEND},
-    {"pcm-scale", required_argument, NULL, OPT_PCM_SCALE},
-    {"post-scale", required_argument, NULL, OPT_POST_SCALE},
-    {"post-shift", required_argument, NULL, OPT_POST_SHIFT},
-    {"patch-hop", required_argument, NULL, OPT_PATCH_HOP},
-    {"license", required_argument, NULL, OPT_LICENSE},
-    {"detector", required_argument, NULL, OPT_DETECTOR},
-    {"letterbox", no_argument, NULL, OPT_LETTERBOX},
-    {NULL, 0, NULL, 0},
-};
-
-static bool read_option(int opt, const char *arg, struct import_options *options)
-{
-    double number;
-    switch (opt) {
-    case 'o':
-        options->out = arg;
-        return true;
-    case OPT_KIND:
-        return read_kind(arg, &options->kind);
-    case OPT_OUTPUT:
-        return add_output(arg, &options->params);
-    case OPT_INPUT_TENSOR:
-        options->params.input_name = arg;
-        return true;
-    case OPT_INPUT:
-        return read_size(arg, &options->params.input_h, &options->params.input_w);
-    case OPT_MEAN:
-        return read_three(arg, options->mean);
-    case OPT_SCALE:
-        return read_three(arg, options->scale);
-    case OPT_FRONTEND:
-        options->frontend = arg;
-        return true;
-    case OPT_PCM_SCALE:
-        return read_number(arg, &options->pcm_scale);
-    case OPT_POST_SCALE:
-        return read_number(arg, &options->post_scale);
-    case OPT_POST_SHIFT:
-        return read_number(arg, &options->post_shift);
-    case OPT_PATCH_HOP:
-        if (!read_number(arg, &number) || number < 1 || number > 65536)
-            return false;
-        options->patch_hop = (uint32_t)number;
-        return true;
-    case OPT_LICENSE:
-        options->license = arg;
-        return true;
-    case OPT_DETECTOR:
-        options->names = arg;
-        return true;
-    case OPT_LETTERBOX:
-        options->params.letterbox = true;
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void print_summary(const struct tyto_encoder_file *file, const char *path)
 {
@@ -306,54 +304,65 @@ static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
     return TYTO_OK;
 }
 
-static int run_import(int argc, char **argv)
+static int import(struct import_options *options, const char *path)
 {
-    struct import_options options = {.mean = {127.5, 127.5, 127.5},
-                                     .scale = {1 / 127.5, 1 / 127.5, 1 / 127.5},
-                                     .pcm_scale = NAN, /* not given: by the front end's form */
-                                     .post_scale = NAN,
-                                     .post_shift = NAN};
-    int opt;
-    opterr = 0;
-    optind = 1;
-    while ((opt = getopt_long(argc, argv, "o:h", import_long, NULL)) != -1) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (opt == '?')
-            return usage_error("unknown option, or its value is missing", argv[optind - 1]);
-        if (!read_option(opt, optarg, &options))
-            return usage_error("wrong value", optarg);
-    }
-    if (argc - optind != 1 || !options.out)
-        return usage_error("import needs one file and -o OUT.safetensors", NULL);
-    if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
-        return usage_error("--frontend goes with --kind audio", NULL);
-    if ((options.names || options.params.letterbox) && options.kind != TYTO_ENCODER_VISUAL)
-        return usage_error("--detector and --letterbox go with --kind visual", NULL);
-    options.params.path = argv[optind];
-
     struct tyto_encoder_file *file = NULL;
     struct tyto_fault fault = {0};
     char names[MAX_NAMES_BYTES];
     struct tyto_import_detector detector = ssd;
+    struct tyto_import_params *params = &options->params;
     enum tyto_err err = TYTO_OK;
-    if (options.names) {
-        err = read_names(options.names, names, &fault);
+    *params = (struct tyto_import_params){.path = path,
+                                          .input_name = options->input,
+                                          .input_h = options->size[0],
+                                          .input_w = options->size[1],
+                                          .letterbox = options->letterbox,
+                                          .tall = options->tall,
+                                          .pooled_name = options->pooled};
+    for (uint32_t i = 0; i < options->outputs.num; i++) {
+        if (i == 0)
+            params->output_name = options->outputs.texts[0];
+        else
+            params->more_output_names[params->num_more_outputs++] = options->outputs.texts[i];
+    }
+    if (options->names) {
+        err = read_names(options->names, names, &fault);
         detector.names = names;
-        options.params.detector = &detector;
+        params->detector = &detector;
     }
     if (!err)
-        err = tyto_import(&options.params, &file, &fault);
+        err = tyto_import(params, &file, &fault);
     if (!err)
-        err = complete(file, &options, &fault);
+        err = complete(file, options, &fault);
     if (!err)
-        err = tyto_encoder_file_write(file, options.out, &fault);
+        err = tyto_encoder_file_write(file, options->out, &fault);
     if (!err)
-        print_summary(file, options.out);
+        print_summary(file, options->out);
     tyto_encoder_file_destroy(&file);
     return err ? fault_error(&fault) : 0;
+}
+
+static int run_import(int argc, char **argv)
+{
+    const struct tyto_command *command = &tyto_command_model_import;
+    struct import_options options = {0};
+    int status = 0, num_files = 0;
+    if (tyto_options_read(command, argc, argv, &options, &num_files, &status)) {
+        if (num_files != 1 || !options.out)
+            status = tyto_options_complain(command, "needs one file and -o OUT.safetensors");
+        else if (options.frontend && options.kind != TYTO_ENCODER_AUDIO)
+            status = tyto_options_complain(command, "--frontend goes with --kind audio");
+        else if ((options.names || options.letterbox || options.tall || options.pooled) &&
+                 options.kind != TYTO_ENCODER_VISUAL)
+            status = tyto_options_complain(
+                command, "--detector, --letterbox, --pooled and --tall go with --kind visual");
+        else if (options.pooled && options.outputs.num == TYTO_GRAPH_MAX_OUTS)
+            status = tyto_options_complain(command, "--pooled leaves room for three outputs");
+        else
+            status = import(&options, argv[1]);
+    }
+    tyto_command_finish(command, &options);
+    return status;
 }
 
 /* --- info ------------------------------------------------------------------------------ */
@@ -437,38 +446,25 @@ static int print_info(const char *path, bool layers)
 
 static int run_info(int argc, char **argv)
 {
-    static const struct option info_long[] = {
-        {"layers", no_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    bool layers = false;
-    int opt;
-    opterr = 0;
-    optind = 1;
-    while ((opt = getopt_long(argc, argv, "h", info_long, NULL)) != -1) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (opt != 'l')
-            return usage_error("unknown option", argv[optind - 1]);
-        layers = true;
-    }
-    if (argc - optind != 1)
-        return usage_error("info needs one file", NULL);
-    return print_info(argv[optind], layers);
+    struct info_options options = {0};
+    int status = 0, num_files = 0;
+    if (!tyto_options_read(&tyto_command_model_info, argc, argv, &options, &num_files, &status))
+        return status;
+    return num_files == 1 ? print_info(argv[1], options.layers)
+                          : tyto_options_complain(&tyto_command_model_info, "needs one file");
 }
 
 int tyto_cmd_model(int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : NULL;
-    if (verb && strcmp(verb, "import") == 0)
+    const char *verb = argc > 1 ? argv[1] : "";
+    int num_arguments = 0, status = 0;
+    if (strcmp(verb, "import") == 0)
         return run_import(argc - 1, argv + 1);
-    if (verb && strcmp(verb, "info") == 0)
+    if (strcmp(verb, "info") == 0)
         return run_info(argc - 1, argv + 1);
-    if (verb && strcmp(verb, "push") == 0)
+    if (strcmp(verb, "push") == 0)
         return tyto_cmd_model_push(argc - 1, argv + 1);
-    if (verb && (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)) {
-        fputs(help, stdout);
-        return 0;
-    }
-    return usage_error(verb ? "there is no such command" : "import, info or push?", verb);
+    if (!tyto_options_read(&tyto_command_model, argc, argv, NULL, &num_arguments, &status))
+        return status;
+    return tyto_options_complain(&tyto_command_model, "import, info or push?");
 }

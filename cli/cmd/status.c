@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto status: how a running tytod is. tyto model push: another head for it. Both ask through its
  * control socket. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,81 +8,73 @@
 #include "cli/cmd/cmd.h"
 #include "cli/common/ask.h"
 #include "cli/common/fault.h"
+#include "cli/common/options.h"
 #include "model/cman/weights.h"
 
-static const char status_help[] =
-    "tyto status: how a running tytod is.\n\n"
-    "usage: tyto status [--socket PATH] [--json]\n\n"
-    "  --socket PATH   tytod's control socket (default: in the user's run-time folder, else\n"
-    "                  /run/tyto/control.sock)\n"
-    "  --json          the answer as tytod gives it\n"
-    "  --help          this text\n\n"
-    "examples:\n"
-    "  tyto status\n"
-    "  tyto status --json | jq .model.digest\n";
-
-static const char push_help[] =
-    "tyto model push: change the head of a running tytod; no segment is lost.\n\n"
-    "usage: tyto model push FILE.safetensors [--socket PATH] [--json]\n\n"
-    "  FILE            the head; checked here first, then by tytod, which must be able to read it\n"
-    "  --socket PATH   tytod's control socket (default: in the user's run-time folder, else\n"
-    "                  /run/tyto/control.sock)\n"
-    "  --json          the answer as tytod gives it\n"
-    "  --help          this text\n\n"
-    "tytod checks the head against its encoders and the configuration, tries it beside the old\n"
-    "one, and goes on with the old one when anything is wrong. Open events of classes that both\n"
-    "know go on. At its next start tytod reads the head of its configuration again.\n\n"
-    "examples:\n"
-    "  tyto model push runs/7/model.safetensors\n"
-    "  tyto model push model.safetensors --socket /run/tyto/control.sock --json\n";
-
 struct ask_options {
-    const char *socket;
-    const char *file; /* NULL where none is taken */
-    bool is_json;
+    char *socket;
+    bool is_json, wants_config;
 };
 
-enum { GO_ON = -1, FAILED = 1, WRONG_USAGE = 2 };
+#define AT(field) TYTO_OPTION_AT(struct ask_options, field)
+static const struct tyto_option rows[] = {
+    {.key = "socket",
+     .type = TYTO_OPTION_TEXT,
+     AT(socket),
+     .value = "PATH",
+     .absent = "in the user's run-time folder, else /run/tyto/control.sock",
+     .help = "tytod's control socket"},
+    {.key = "json", .type = TYTO_OPTION_FLAG, AT(is_json), .help = "the answer as tytod gives it"},
+};
+static const struct tyto_option status_rows[] = {
+    {.key = "config",
+     .type = TYTO_OPTION_FLAG,
+     AT(wants_config),
+     .help = "the configuration that it runs with instead, defaults included, as JSON"},
+};
+static const struct tyto_option_group groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.rows = status_rows, .num_rows = TYTO_NUM_ROWS(status_rows)},
+};
+static const struct tyto_command_argument push_arguments[] = {
+    {"FILE", "the head; checked here first, then by tytod, which must be able to read it"},
+    {NULL, NULL}};
 
-static int complain(const char *name, const char *text)
-{
-    fprintf(stderr, "tyto %s: %s; see tyto %s --help\n", name, text, name);
-    return WRONG_USAGE;
-}
+const struct tyto_command tyto_command_status = {
+    .name = "tyto status",
+    .summary = "how a running tytod is",
+    .usage = "tyto status [--socket PATH] [--json] [--config]",
+    .groups = groups,
+    .num_groups = 2,
+    .examples = "tyto status\n"
+                "tyto status --json | jq .model.digest\n"
+                "tyto status --config | jq .config.tracker\n",
+    .target_bytes = sizeof(struct ask_options),
+};
+
+const struct tyto_command tyto_command_model_push = {
+    .name = "tyto model push",
+    .summary = "change the head of a running tytod; no segment is lost",
+    .usage = "tyto model push FILE.safetensors [--socket PATH] [--json]",
+    .arguments = push_arguments,
+    .groups = groups,
+    .num_groups = 1,
+    .notes =
+        "tytod checks the head against its encoders and the configuration, tries it beside the "
+        "old one, and goes on with the old one when anything is wrong. Open events of classes "
+        "that both know go on. At its next start tytod reads the head of its configuration "
+        "again.",
+    .examples = "tyto model push runs/7/model.safetensors\n"
+                "tyto model push model.safetensors --socket /run/tyto/control.sock --json\n",
+    .target_bytes = sizeof(struct ask_options),
+};
+
+enum { GO_ON = -1, FAILED = 1 };
 
 static int fault_error(const char *name, const struct tyto_fault *fault)
 {
     tyto_fault_tell(name, fault, TYTO_ERR_INTERNAL);
     return FAILED;
-}
-
-/* GO_ON, or the exit status. */
-static int read_options(int argc, char **argv, const char *name, const char *help,
-                        struct ask_options *ret_options)
-{
-    static const struct option options[] = {{"socket", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    const bool takes_file = ret_options->file != NULL;
-    opterr = 0;
-    optind = 0;
-    for (int opt; (opt = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (opt == '?')
-            return complain(name, "unknown option, or its value is missing");
-        if (opt == 's')
-            ret_options->socket = optarg;
-        else
-            ret_options->is_json = true;
-    }
-    if (argc - optind != takes_file)
-        return complain(name, takes_file ? "needs one file" : "takes no file");
-    ret_options->file = takes_file ? argv[optind] : NULL;
-    return GO_ON;
 }
 
 /* Asks, and prints the answer where that is wanted as it is or is a refusal. GO_ON with *ret_answer
@@ -143,6 +134,24 @@ static void print_names(const char *before, const struct tyto_json *names)
     }
 }
 
+/* One line below a camera's, where it says anything. */
+static void print_alignment(const struct tyto_json *alignment)
+{
+    const char *status = text_of(alignment, "status");
+    if (!alignment || !status[0])
+        return;
+    printf("  %-16s sound and picture: ", "");
+    if (tyto_json_get(alignment, "offset_ms"))
+        printf("%+.0f ms (%+.0f to %+.0f), confidence %.4f", real_of(alignment, "offset_ms"),
+               real_of(alignment, "low_ms"), real_of(alignment, "high_ms"),
+               real_of(alignment, "confidence"));
+    else
+        printf("%s, %.0f s of evidence", status, real_of(alignment, "evidence_s"));
+    if (tyto_json_get(alignment, "drift_ppm"))
+        printf(", drift %+.0f ppm", real_of(alignment, "drift_ppm"));
+    printf("; %+.0f ms applied\n", real_of(alignment, "applied_ms"));
+}
+
 /* --- status --------------------------------------------------------------------------------------
  */
 
@@ -161,29 +170,42 @@ static void print_status(const struct tyto_json *answer)
            number_of(answer, "segments"), number_of(answer, "batches"), number_of(answer, "events"),
            number_of(answer, "messages"), number_of(answer, "messages_lost"),
            number_of(answer, "heads"));
+    if (number_of(answer, "abandoned") > 0)
+        printf("%llu pipelines did not stop in time, %llu of them hang\n",
+               number_of(answer, "abandoned"), number_of(answer, "hanging"));
     for (uint32_t i = 0; i < tyto_json_num_items(cameras); i++) {
         const struct tyto_json *camera = tyto_json_at(cameras, i);
         printf("  %-16s %-10s %8llu segments %6llu dropped %4llu times lost  %s\n",
                text_of(camera, "id"), text_of(camera, "status"), number_of(camera, "segments"),
                number_of(camera, "dropped"), number_of(camera, "losses"), text_of(camera, "text"));
+        print_alignment(tyto_json_get(camera, "alignment"));
     }
 }
 
 int tyto_cmd_status(int argc, char **argv)
 {
-    struct ask_options options = {.file = NULL};
+    struct ask_options options = {0};
     struct tyto_json *answer = NULL;
-    int status = read_options(argc, argv, "status", status_help, &options);
-    if (status != GO_ON)
-        return status;
-    struct tyto_json *request = tyto_json_new_object();
-    (void)tyto_json_set(request, "command", tyto_json_new_string("status"));
-    status = ask("status", &options, request, &answer);
-    if (status != GO_ON)
-        return status;
-    print_status(answer);
+    int status = 0, num_arguments = 0;
+    if (tyto_options_read(&tyto_command_status, argc, argv, &options, &num_arguments, &status)) {
+        struct tyto_json *request = tyto_json_new_object();
+        options.is_json |= options.wants_config;
+        (void)tyto_json_set(request, "command",
+                            tyto_json_new_string(options.wants_config ? "config" : "status"));
+        status = num_arguments > 0 ? tyto_options_complain(&tyto_command_status, "takes no file")
+                                   : GO_ON;
+        if (status == GO_ON)
+            status = ask("status", &options, request, &answer);
+        else
+            tyto_json_destroy(&request);
+    }
+    if (status == GO_ON) {
+        print_status(answer);
+        status = 0;
+    }
     tyto_json_destroy(&answer);
-    return 0;
+    tyto_command_finish(&tyto_command_status, &options);
+    return status;
 }
 
 /* --- push ----------------------------------------------------------------------------------------
@@ -219,28 +241,36 @@ static enum tyto_err check_head(const char *path, struct tyto_fault *ret_fault)
     return err;
 }
 
-int tyto_cmd_model_push(int argc, char **argv)
+static int push(const struct ask_options *options, const char *file)
 {
-    struct ask_options options = {.file = ""};
     struct tyto_fault fault = {.text = ""};
     struct tyto_json *answer = NULL;
-    int status = read_options(argc, argv, "model push", push_help, &options);
-    if (status != GO_ON)
-        return status;
-    if (check_head(options.file, &fault) != TYTO_OK)
+    if (check_head(file, &fault) != TYTO_OK)
         return fault_error("model push", &fault);
-    char *path = realpath(options.file, NULL);
+    char *path = realpath(file, NULL);
     if (!path)
-        return complain("model push", "the file's place cannot be told");
+        return tyto_options_complain(&tyto_command_model_push, "the file's place cannot be told");
     struct tyto_json *request = tyto_json_new_object();
     (void)tyto_json_set(request, "command", tyto_json_new_string("swap"));
     (void)tyto_json_set(request, "path", tyto_json_new_string(path));
-    status = ask("model push", &options, request, &answer);
+    int status = ask("model push", options, request, &answer);
     if (status == GO_ON) {
         print_push(answer, path);
         tyto_json_destroy(&answer);
         status = 0;
     }
     free(path);
+    return status;
+}
+
+int tyto_cmd_model_push(int argc, char **argv)
+{
+    struct ask_options options = {0};
+    int status = 0, num_arguments = 0;
+    if (tyto_options_read(&tyto_command_model_push, argc, argv, &options, &num_arguments, &status))
+        status = num_arguments == 1
+                     ? push(&options, argv[1])
+                     : tyto_options_complain(&tyto_command_model_push, "needs one file");
+    tyto_command_finish(&tyto_command_model_push, &options);
     return status;
 }

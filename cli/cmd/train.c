@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto train: a head from labelled recordings. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,40 +14,16 @@
 #include "cli/common/options.h"
 #include "cli/train/data.h"
 #include "cli/train/folds.h"
+#include "options/common.h"
 #include "trainer/run/run.h"
 
-enum { INTERRUPTED = 130, MAX_OPTIONS = 80 };
-
-static const char help_begin[] =
-    "tyto train: learn a head from labelled recordings.\n\n"
-    "usage: tyto train --labels FILE [--labels FILE]... [--media DIR] --out RUN [OPTION...]\n"
-    "       tyto train --ave DIR --out RUN [OPTION...]\n"
-    "       tyto train RUN --resume\n\n"
-    "Sounds and pictures are encoded once and kept; the head then learns from what the encoders\n"
-    "say of them. RUN gets config.json, metrics.csv and .json, the head (model.safetensors), its\n"
-    "model card and a checkpoint, from which an interrupted run goes on to the same result.\n\n";
-
-static const char help_end[] =
-    "  --config FILE             options of an earlier run (its config.json); others win\n"
-    "  --resume                  go on with a run where it stopped\n"
-    "  --overwrite               begin anew in a folder that holds a run\n"
-    "  --no-progress             no progress bar\n"
-    "  --help                    this text\n\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted (then a checkpoint was "
-    "written).\n\n"
-    "examples:\n"
-    "  tyto train --labels labels.csv --media recordings/ --out first\n"
-    "  tyto train --labels labels.csv --out second --init first/model.safetensors --epochs 10\n"
-    "  tyto train --labels clips.csv --weak max --out weak       # labels without times\n"
-    "  tyto train --labels labels.csv --folds 5 --out folds      # how sure are the figures?\n"
-    "  tyto train first --resume                                 # after Ctrl-C\n"
-    "  mpirun -np 4 tyto train --labels labels.csv --out big     # four machines, or sockets\n"
-    "  tyto model push first/model.safetensors                   # into the running daemon\n";
+enum { INTERRUPTED = 130 };
 
 struct train_cmd {
     struct tyto_run_options options;
     struct tyto_progress progress;
-    const char *config, *run; /* run: the argument beside the options */
+    char *config;    /* owned */
+    const char *run; /* the argument beside the options */
     bool resumes, overwrites, no_progress;
     struct tyto_gpu_params gpu_params;
     struct tyto_gpu *gpu;
@@ -61,85 +36,74 @@ struct train_cmd {
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static void print_help(void)
+#define AT(field) TYTO_OPTION_AT(struct train_cmd, field)
+static const struct tyto_option own_rows[] = {
+    {.key = "config",
+     .type = TYTO_OPTION_TEXT,
+     AT(config),
+     .value = "FILE",
+     .help = "options of an earlier run (its config.json); others win"},
+    {.key = "resume",
+     .type = TYTO_OPTION_FLAG,
+     AT(resumes),
+     .help = "go on with a run where it stopped"},
+    {.key = "overwrite",
+     .type = TYTO_OPTION_FLAG,
+     AT(overwrites),
+     .help = "begin anew in a folder that holds a run"},
+    TYTO_OPTION_NO_PROGRESS(struct train_cmd, no_progress),
+};
+#undef AT
+static const struct tyto_command_argument arguments[] = {{"RUN", "with --resume: the run's folder"},
+                                                         {NULL, NULL}};
+static struct tyto_option_group groups[TYTO_RUN_NUM_GROUPS + 1];
+
+static enum tyto_err init_train(void *target)
 {
-    uint32_t num = 0;
-    const struct tyto_run_option *table = tyto_run_option_table(&num);
+    struct train_cmd *cmd = target;
 
-    fputs(help_begin, stdout);
-    for (uint32_t i = 0; i < num; i++) {
-        const struct tyto_run_option *option = &table[i];
-        char head[64];
-
-        snprintf(head, sizeof(head), "--%s %s", option->name, option->value);
-        printf("  %-25s %s", head, option->help);
-        if (option->standard)
-            printf(" (%s)", option->standard);
-        fputc('\n', stdout);
-    }
-    fputs(help_end, stdout);
+    return tyto_run_options_init(&cmd->options);
 }
 
-enum { OPT_CONFIG = 256, OPT_RESUME, OPT_OVERWRITE, OPT_NO_PROGRESS, OPT_TABLE = 512 };
+const struct tyto_command tyto_command_train = {
+    .name = "tyto train",
+    .summary = "learn a head from labelled recordings",
+    .usage = "tyto train --labels FILE [--labels FILE]... [--media DIR] --out RUN [OPTION...]\n"
+             "tyto train --ave DIR --out RUN [OPTION...]\n"
+             "tyto train RUN --resume",
+    .text = "Sounds and pictures are encoded once and kept; the head then learns from what the "
+            "encoders say of them. RUN gets config.json, metrics.csv and .json, the head "
+            "(model.safetensors), its model card and a checkpoint, from which an interrupted run "
+            "goes on to the same result.",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = TYTO_RUN_NUM_GROUPS + 1,
+    .notes = "With --ave, what is not given is as in the literature: one class at a time, features "
+             "and widths as published, no augmentation.\n\n"
+             "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted (then a checkpoint was "
+             "written).",
+    .examples =
+        "tyto train --labels labels.csv --media recordings/ --out first\n"
+        "tyto train --labels labels.csv --out second --init first/model.safetensors --epochs 10\n"
+        "tyto train --labels clips.csv --weak max --out weak       # labels without times\n"
+        "tyto train --labels labels.csv --folds 5 --out folds      # how sure are the figures?\n"
+        "tyto train first --resume                                 # after Ctrl-C\n"
+        "mpirun -np 4 tyto train --labels labels.csv --out big     # four machines, or sockets\n"
+        "tyto model push first/model.safetensors                   # into the running daemon\n",
+    .target_bytes = sizeof(struct train_cmd),
+    .init = init_train,
+};
 
-/* What an option without a value means; NULL: it must have one. */
-static const char *word_alone(const char *name)
+/* The run's groups, moved to where the command has its options, and the command's own. */
+void tyto_command_train_setup(void)
 {
-    return strcmp(name, "weak") == 0 ? "max" : strcmp(name, "tune-visual") == 0 ? "yes" : NULL;
-}
-
-/* The table's options behind those of the command itself. */
-static void list_options(struct option ret_options[MAX_OPTIONS])
-{
-    static const struct option own[] = {
-        {"config", required_argument, NULL, OPT_CONFIG},
-        {"resume", no_argument, NULL, OPT_RESUME},
-        {"overwrite", no_argument, NULL, OPT_OVERWRITE},
-        {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
-        {"help", no_argument, NULL, 'h'},
-    };
-    const uint32_t num_own = sizeof(own) / sizeof(*own);
-    uint32_t num = 0;
-    const struct tyto_run_option *table = tyto_run_option_table(&num);
-
-    memcpy(ret_options, own, sizeof(own));
-    for (uint32_t i = 0; i < num && num_own + i < MAX_OPTIONS - 1; i++) {
-        const int argument = word_alone(table[i].name) ? optional_argument : required_argument;
-
-        ret_options[num_own + i] =
-            (struct option){table[i].name, argument, NULL, OPT_TABLE + (int)i};
+    for (int i = 0; i < TYTO_RUN_NUM_GROUPS; i++) {
+        groups[i] = tyto_run_groups[i];
+        groups[i].offset += offsetof(struct train_cmd, options);
+        groups[i].marks += offsetof(struct train_cmd, options);
     }
-}
-
-static bool take_option(struct train_cmd *cmd, int option)
-{
-    struct tyto_fault fault = {0};
-    enum tyto_err err = TYTO_OK;
-
-    switch (option) {
-    case OPT_CONFIG:
-        cmd->config = optarg;
-        return true;
-    case OPT_RESUME:
-        cmd->resumes = true;
-        return true;
-    case OPT_OVERWRITE:
-        cmd->overwrites = true;
-        return true;
-    case OPT_NO_PROGRESS:
-        cmd->no_progress = true;
-        return true;
-    default:
-        break;
-    }
-    const uint32_t idx = (uint32_t)(option - OPT_TABLE);
-    uint32_t num = 0;
-    const char *name = tyto_run_option_table(&num)[idx].name;
-
-    err = tyto_run_options_set(&cmd->options, idx, optarg ? optarg : word_alone(name), &fault);
-    if (err)
-        tyto_fault_tell("train", &fault, err);
-    return err == TYTO_OK;
+    groups[TYTO_RUN_NUM_GROUPS] = (struct tyto_option_group){
+        .title = "Running", .rows = own_rows, .num_rows = TYTO_NUM_ROWS(own_rows)};
 }
 
 /* What the options lack, or NULL. */
@@ -166,53 +130,11 @@ static const char *find_wrong(const struct train_cmd *cmd)
     return NULL;
 }
 
-static bool is_weak_word(const char *text)
+static enum tyto_err set_option(struct train_cmd *cmd, const char *key, const char *text)
 {
-    return strcmp(text, "none") == 0 || strcmp(text, "mean") == 0 || strcmp(text, "max") == 0;
-}
-
-/* 0: go on; else the exit status + 1. */
-static int read_options(struct train_cmd *cmd, int argc, char **argv)
-{
-    struct option options[MAX_OPTIONS] = {0};
-    const char *wrong = NULL;
-
-    list_options(options);
-    opterr = 0;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            print_help();
-            return 1;
-        }
-        if (option == ':' || option == '?') {
-            tyto_option_unknown("train", option, argv[optind - 1]);
-            return 3;
-        }
-        if (option >= OPT_TABLE && !optarg && optind < argc && is_weak_word(argv[optind]))
-            optarg = argv[optind++]; /* "--weak mean", which getopt takes for an argument */
-        if (!take_option(cmd, option))
-            return 3;
-    }
-    if (optind < argc)
-        cmd->run = argv[optind++];
-    wrong = optind < argc ? "one folder at a time" : find_wrong(cmd);
-    if (wrong) {
-        fprintf(stderr, "tyto train: %s (tyto train --help)\n", wrong);
-        return 3;
-    }
-    return 0;
-}
-
-static enum tyto_err set_option(struct train_cmd *cmd, const char *name, const char *text)
-{
-    uint32_t num = 0;
-    const struct tyto_run_option *table = tyto_run_option_table(&num);
-
-    for (uint32_t i = 0; i < num; i++)
-        if (strcmp(table[i].name, name) == 0 && !tyto_run_options_is_set(&cmd->options, name))
-            return tyto_run_options_set(&cmd->options, i, text, NULL);
-    return TYTO_OK;
+    if (tyto_run_options_is_set(&cmd->options, key))
+        return TYTO_OK;
+    return tyto_run_options_set(&cmd->options, key, text, NULL);
 }
 
 /* AVE is a task of its own: one class at a time, features and widths as published, and no
@@ -221,9 +143,9 @@ static enum tyto_err set_ave_options(struct train_cmd *cmd)
 {
     static const char *const pairs[][2] = {
         {"head", "softmax"}, {"basis", "none"},         {"width", "none"},    {"match", "128"},
-        {"when", "128"},     {"hidden", "128"},         {"which", "128"},     {"look-ahead", "all"},
+        {"when", "128"},     {"hidden", "128"},         {"which", "128"},     {"look_ahead", "all"},
         {"batch", "64"},     {"rate", "1e-3"},          {"best", "accuracy"}, {"decay", "0.01"},
-        {"shift", "0"},      {"modality-dropout", "0"}, {"mixup", "0"},       {"noise", "0"},
+        {"shift", "0"},      {"modality_dropout", "0"}, {"mixup", "0"},       {"noise", "0"},
     };
     enum tyto_err err = TYTO_OK;
 
@@ -506,33 +428,37 @@ static enum tyto_err run(struct train_cmd *cmd)
     return err;
 }
 
+static int train(struct train_cmd *cmd)
+{
+    struct tyto_fault fault = {0};
+    enum tyto_err err = complete_options(cmd, &fault);
+
+    if (err)
+        tyto_fault_tell("train", &fault, err);
+    else
+        err = join(cmd);
+    tyto_interrupt_catch(INTERRUPTED); /* the second one means it */
+    tyto_progress_init(&cmd->progress, !cmd->no_progress);
+    if (!err)
+        err = run(cmd);
+    if (err && err != TYTO_ERR_CLOSED && cmd->ranks && tyto_ranks_num(cmd->ranks) > 1)
+        tyto_ranks_abort(cmd->ranks, 1); /* the others would wait */
+    tyto_ranks_destroy(&cmd->ranks);
+    return err == TYTO_OK ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1;
+}
+
 int tyto_cmd_train(int argc, char **argv)
 {
     struct train_cmd cmd = {0};
-    struct tyto_fault fault = {0};
-    enum tyto_err err = tyto_run_options_init(&cmd.options);
-    int status = 0;
+    int status = 0, num_arguments = 0;
 
-    if (err) {
-        fprintf(stderr, "tyto train: %s\n", tyto_err_text(err));
-        return 1;
+    if (tyto_options_read(&tyto_command_train, argc, argv, &cmd, &num_arguments, &status)) {
+        const char *wrong = NULL;
+
+        cmd.run = num_arguments > 0 ? argv[1] : NULL;
+        wrong = num_arguments > 1 ? "one folder at a time" : find_wrong(&cmd);
+        status = wrong ? tyto_options_complain(&tyto_command_train, wrong) : train(&cmd);
     }
-    status = read_options(&cmd, argc, argv);
-    if (status == 0) {
-        err = complete_options(&cmd, &fault);
-        if (err)
-            tyto_fault_tell("train", &fault, err);
-        else
-            err = join(&cmd);
-        tyto_interrupt_catch(INTERRUPTED); /* the second one means it */
-        tyto_progress_init(&cmd.progress, !cmd.no_progress);
-        if (!err)
-            err = run(&cmd);
-        if (err && err != TYTO_ERR_CLOSED && cmd.ranks && tyto_ranks_num(cmd.ranks) > 1)
-            tyto_ranks_abort(cmd.ranks, 1); /* the others would wait */
-        tyto_ranks_destroy(&cmd.ranks);
-        status = 1 + (err == TYTO_OK ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1);
-    }
-    tyto_run_options_finish(&cmd.options);
-    return status - 1;
+    tyto_command_finish(&tyto_command_train, &cmd);
+    return status;
 }

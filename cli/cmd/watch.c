@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto watch: what a running tytod publishes, live. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/paths.h"
@@ -15,39 +13,68 @@
 #include "cli/event/json.h"
 #include "cli/event/line.h"
 #include "client/tyto.h"
-
-static const char help[] =
-    "tyto watch: show what a running tytod sees and hears.\n\n"
-    "usage: tyto watch [ENDPOINT] [OPTION...]\n\n"
-    "  ENDPOINT            where tytod publishes (default " TYTO_CLIENT_DEFAULT_ENDPOINT ");\n"
-    "                      'ipc' means the socket file in the user's run-time folder\n"
-    "  --camera ID         only this camera; may be given again\n"
-    "  --class NAME        only this class; may be given again\n"
-    "  --json              JSON lines instead of readable ones\n"
-    "  --segments          with --json: the scores of each segment of an event\n"
-    "  --map               the place map below NEW and END\n"
-    "  --updates           show UPDATE messages, too\n"
-    "  --count N           exit after N ended events\n"
-    "  --exit-after S      exit after S seconds (status 1 if --count was not reached)\n"
-    "  --color WHEN        auto (default), always, never\n"
-    "  --ascii             no block characters\n"
-    "  --help              this text\n\n"
-    "In the lines, heard and seen are how sure tytod is that the class is in the sound and in\n"
-    "the picture. Lost messages and a silent daemon are told in red.\n\n"
-    "examples:\n"
-    "  tyto watch\n"
-    "  tyto watch --camera front-door --class dog\n"
-    "  tyto watch --json --count 1 | jq .scores\n";
+#include "pipeline/track/options.h"
 
 struct watch {
     struct tyto_client_params params;
-    const char *cameras[TYTO_CLIENT_MAX_CAMERAS];
-    const char *classes[TYTO_CLIENT_MAX_CLASSES];
+    struct tyto_texts cameras, classes;
     struct tyto_line_style style;
+    enum tyto_color color;
     bool is_json, with_segments, with_updates;
-    uint64_t max_count;     /* 0: no end */
-    uint64_t exit_after_ns; /* 0: never */
+    uint64_t max_count;    /* 0: no end */
+    int64_t exit_after_ns; /* 0: never */
     uint64_t num_ended;
+};
+
+#define NEVER_LIST(X) X(0, "never", NULL)
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct watch, field)
+static const struct tyto_option rows[] = {
+    {.key = "camera", .letter = 'c', .type = TYTO_OPTION_TEXTS, AT(cameras),
+     .max = TYTO_CLIENT_MAX_CAMERAS, .value = "ID", .absent = "all", .check = tyto_option_check_id,
+     .help = "only this camera; may be given again"},
+    {.key = "class", .letter = 'k', .type = TYTO_OPTION_TEXTS, AT(classes),
+     .max = TYTO_CLIENT_MAX_CLASSES, .value = "NAME", .absent = "all", .check = tyto_option_check_id,
+     .help = "only this class; may be given again"},
+    {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
+     .help = "JSON lines instead of readable ones"},
+    {.key = "segments", .type = TYTO_OPTION_FLAG, AT(with_segments),
+     .help = "with --json: the scores of each segment of an event"},
+    {.key = "map", .type = TYTO_OPTION_FLAG, AT(style.map),
+     .help = "the place map below NEW and END"},
+    {.key = "updates", .type = TYTO_OPTION_FLAG, AT(with_updates),
+     .help = "show UPDATE messages, too"},
+    {.key = "count", .type = TYTO_OPTION_U64, AT(max_count), .min = 1, .max = 1e9,
+     .words = TYTO_WORDS(NEVER_LIST), .help = "exit after so many ended events"},
+    {.key = "exit_after", .type = TYTO_OPTION_TIME, AT(exit_after_ns), .min = 1e-3, .max = 1e9,
+     .unit = "s", .words = TYTO_WORDS(NEVER_LIST),
+     .help = "exit after so many seconds (status 1 if --count was not reached)"},
+    {.key = "color", .type = TYTO_OPTION_WORD, AT(color), .words = TYTO_WORDS(TYTO_COLOR_LIST),
+     .help = "coloured lines"},
+    {.key = "ascii", .type = TYTO_OPTION_FLAG, AT(style.ascii), .help = "no block characters"},
+};
+#undef AT
+/* clang-format on */
+static const struct tyto_option_group groups[] = {{.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
+static const struct tyto_command_argument arguments[] = {
+    {"ENDPOINT", "where tytod publishes (default: " TYTO_CLIENT_DEFAULT_ENDPOINT
+                 "); 'ipc' means the socket file in the user's run-time folder"},
+    {NULL, NULL}};
+
+const struct tyto_command tyto_command_watch = {
+    .name = "tyto watch",
+    .summary = "show what a running tytod sees and hears",
+    .usage = "tyto watch [ENDPOINT] [OPTION...]",
+    .arguments = arguments,
+    .groups = groups,
+    .num_groups = 1,
+    .notes =
+        "In the lines, heard and seen are how sure tytod is that the class is in the sound and "
+        "in the picture. Lost messages and a silent daemon are told in red.",
+    .examples = "tyto watch\n"
+                "tyto watch --camera front-door --class dog\n"
+                "tyto watch --json --count 1 | jq .scores\n",
+    .target_bytes = sizeof(struct watch),
 };
 
 static void put_json_model(struct tyto_json *json, const struct tyto_model_state *model)
@@ -205,8 +232,8 @@ static int run(struct watch *watch)
             put_message(watch, &message);
         else if (err != TYTO_ERR_TIMEOUT)
             break;
-        is_late =
-            watch->exit_after_ns > 0 && tyto_clock_mono_ns() - begin_ns >= watch->exit_after_ns;
+        is_late = watch->exit_after_ns > 0 &&
+                  tyto_clock_mono_ns() - begin_ns >= (uint64_t)watch->exit_after_ns;
     }
     tyto_client_destroy(&client);
     if (err != TYTO_OK && err != TYTO_ERR_TIMEOUT) {
@@ -221,107 +248,34 @@ static int run(struct watch *watch)
     return 0;
 }
 
-static int complain(const char *option, const char *value)
+/* 'ipc' in full, as tytod's --endpoint has it. */
+static const char *expand_endpoint(const char *endpoint)
 {
-    fprintf(stderr, "tyto watch: %s cannot be '%s'. See tyto watch --help.\n", option, value);
-    return 2;
-}
-
-enum { OPT_COLOR = 256, OPT_ASCII, OPT_SEGMENTS, OPT_COUNT, OPT_EXIT_AFTER, OPT_MAP, OPT_UPDATES };
-
-/* 0, or the exit status of wrong usage. */
-static int take_option(struct watch *watch, int opt, const char *value)
-{
-    double number = 0.0;
-    switch (opt) {
-    case 'c':
-        if (!tyto_id_is_valid(value) || watch->params.num_cameras == TYTO_CLIENT_MAX_CAMERAS)
-            return complain("--camera", value);
-        watch->cameras[watch->params.num_cameras++] = value;
-        return 0;
-    case 'k':
-        if (!tyto_id_is_valid(value) || watch->params.num_classes == TYTO_CLIENT_MAX_CLASSES)
-            return complain("--class", value);
-        watch->classes[watch->params.num_classes++] = value;
-        return 0;
-    case 'j':
-        watch->is_json = true;
-        return 0;
-    case OPT_SEGMENTS:
-        watch->with_segments = true;
-        return 0;
-    case OPT_MAP:
-        watch->style.map = true;
-        return 0;
-    case OPT_UPDATES:
-        watch->with_updates = true;
-        return 0;
-    case OPT_ASCII:
-        watch->style.ascii = true;
-        return 0;
-    case OPT_COUNT:
-        return tyto_option_count("watch", "count", value, 1, 1000000000, &watch->max_count) ? 0 : 2;
-    case OPT_EXIT_AFTER:
-        if (!tyto_option_number("watch", "exit-after", value, 1e-3, 1e9, &number))
-            return 2;
-        watch->exit_after_ns = (uint64_t)(number * (double)TYTO_NS_PER_S);
-        return 0;
-    case OPT_COLOR:
-        if (strcmp(value, "always") != 0 && strcmp(value, "never") != 0 &&
-            strcmp(value, "auto") != 0)
-            return complain("--color", value);
-        if (value[1] != 'u') /* not auto */
-            watch->style.color = value[0] == 'a';
-        return 0;
-    default:
-        fputs("See tyto watch --help.\n", stderr);
-        return 2;
-    }
+    static char text[128];
+    char path[100];
+    if (strcmp(endpoint, "ipc") != 0)
+        return endpoint;
+    if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
+        (void)tyto_paths_system("events.sock", path, sizeof(path));
+    snprintf(text, sizeof(text), "ipc://%s", path);
+    return text;
 }
 
 int tyto_cmd_watch(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"camera", required_argument, NULL, 'c'},
-        {"class", required_argument, NULL, 'k'},
-        {"json", no_argument, NULL, 'j'},
-        {"segments", no_argument, NULL, OPT_SEGMENTS},
-        {"map", no_argument, NULL, OPT_MAP},
-        {"updates", no_argument, NULL, OPT_UPDATES},
-        {"count", required_argument, NULL, OPT_COUNT},
-        {"exit-after", required_argument, NULL, OPT_EXIT_AFTER},
-        {"color", required_argument, NULL, OPT_COLOR},
-        {"ascii", no_argument, NULL, OPT_ASCII},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     static struct watch watch;
-    watch.style.color = isatty(STDOUT_FILENO);
-    optind = 0;
-    for (int opt; (opt = getopt_long(argc, argv, "c:k:jh", options, NULL)) != -1;) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        const int status = take_option(&watch, opt, optarg);
-        if (status != 0)
-            return status;
+    int status = 0, num_arguments = 0;
+    if (tyto_options_read(&tyto_command_watch, argc, argv, &watch, &num_arguments, &status)) {
+        watch.style.color = tyto_color_is_wanted(watch.color);
+        watch.params.endpoint = num_arguments > 0 ? expand_endpoint(argv[1]) : NULL;
+        watch.params.cameras = (const char *const *)watch.cameras.texts;
+        watch.params.num_cameras = watch.cameras.num;
+        watch.params.classes = (const char *const *)watch.classes.texts;
+        watch.params.num_classes = watch.classes.num;
+        status = num_arguments > 1
+                     ? tyto_options_complain(&tyto_command_watch, "one endpoint is enough")
+                     : run(&watch);
     }
-    static char ipc_endpoint[128];
-    if (optind < argc)
-        watch.params.endpoint = argv[optind++];
-    if (watch.params.endpoint && strcmp(watch.params.endpoint, "ipc") == 0) {
-        char path[100]; /* as tytod --endpoint ipc does */
-        if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
-            (void)tyto_paths_system("events.sock", path, sizeof(path));
-        snprintf(ipc_endpoint, sizeof(ipc_endpoint), "ipc://%s", path);
-        watch.params.endpoint = ipc_endpoint;
-    }
-    if (optind < argc) {
-        fprintf(stderr, "tyto watch: one endpoint is enough; what is '%s'?\n", argv[optind]);
-        return 2;
-    }
-    watch.params.cameras = watch.cameras;
-    watch.params.classes = watch.classes;
-    return run(&watch);
+    tyto_command_finish(&tyto_command_watch, &watch);
+    return status;
 }

@@ -8,12 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/local_socket.h"
 #include "base/paths.h"
 
-enum { MAX_ANSWER_BYTES = 4 << 20 };
+enum { MAX_ANSWER_BYTES = 4 << 20, CONNECT_S = 5 };
 
 const char *tyto_ask_default_path(void)
 {
@@ -31,27 +32,16 @@ static enum tyto_err fail(struct tyto_fault *ret_fault, enum tyto_err err, const
 
 static enum tyto_err open_socket(const char *path, int *ret_fd, struct tyto_fault *ret_fault)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
     const struct timeval timeout = {.tv_sec = TYTO_ASK_TIMEOUT_S};
-    if (strlen(path) >= sizeof(addr.sun_path))
-        return fail(ret_fault, TYTO_ERR_INVALID, path,
-                    "the path of a socket has 107 bytes at most");
-    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(ret_fault, TYTO_ERR_IO, path, strerror(errno));
-    if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0) {
-        const bool is_absent = errno == ENOENT || errno == ECONNREFUSED;
-        const enum tyto_err err =
-            fail(ret_fault, is_absent ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
-                 is_absent ? "no tytod listens there: is it running? --socket names another one"
-                           : strerror(errno));
-        close(fd);
+    const enum tyto_err err =
+        tyto_local_connect(path, CONNECT_S * TYTO_NS_PER_S, ret_fd, ret_fault);
+    if (err == TYTO_ERR_NOT_FOUND)
+        return fail(ret_fault, err, path,
+                    "no tytod listens there: is it running? --socket names another one");
+    if (err != TYTO_OK)
         return err;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-    *ret_fd = fd;
+    (void)setsockopt(*ret_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    (void)setsockopt(*ret_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
     return TYTO_OK;
 }
 

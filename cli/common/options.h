@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Values of options, read strictly, with one voice for what is wrong: each of these says on stderr
- * "tyto COMMAND: --NAME wants ..., not 'TEXT'" and gives false, *ret as it was. */
+/* The command line of a sub-command, and words that several have. */
 #ifndef TYTO_CLI_COMMON_OPTIONS_H
 #define TYTO_CLI_COMMON_OPTIONS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "trainer/labels/labels.h"
+#include "base/words.h"
+#include "options/command.h"
 
-/* A number from min to max. */
-bool tyto_option_number(const char *command, const char *name, const char *text, double min,
-                        double max, double *ret);
-/* A whole number from min to max. */
-bool tyto_option_count(const char *command, const char *name, const char *text, uint64_t min,
-                       uint64_t max, uint64_t *ret);
-/* One of the words in choices, which NULL ends. */
-bool tyto_option_choice(const char *command, const char *name, const char *text,
-                        const char *const *choices, int *ret_idx);
+/* When output is coloured. */
+#define TYTO_COLOR_LIST(X)                                                                         \
+    X(TYTO_COLOR_AUTO, "auto", "on a terminal")                                                    \
+    X(TYTO_COLOR_ALWAYS, "always", NULL)                                                           \
+    X(TYTO_COLOR_NEVER, "never", NULL)
+enum tyto_color { TYTO_COLOR_LIST(TYTO_WORD_ENUM) };
 
-/* The name of a label format, as the value of --format. */
-bool tyto_option_format(const char *command, const char *text, enum tyto_label_format *ret_format);
+/* Whether stdout gets colours. */
+bool tyto_color_is_wanted(enum tyto_color color);
 
-/* What getopt_long stumbled over (it gave ':' or '?'), said on stderr. */
-void tyto_option_unknown(const char *command, int option, const char *text);
+/* Sets up the target, which holds zeroed bytes, and reads argv into it; what is no option comes to
+ * argv[1] on. False: the command is over, *ret_status is its exit status; a help or a complaint was
+ * printed. The caller calls tyto_command_finish() in either case. */
+bool tyto_options_read(const struct tyto_command *command, int argc, char **argv, void *target,
+                       int *ret_num_arguments, int *ret_status);
+/* "tyto NAME: text. See tyto NAME --help." on stderr; gives the exit status of wrong usage. */
+int tyto_options_complain(const struct tyto_command *command, const char *text);
 
 #endif

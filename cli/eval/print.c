@@ -9,7 +9,7 @@
 #include "cli/event/json.h"
 #include "trainer/eval/figures.h"
 
-static const char *const fusions[] = {"cman", "early", "audio", "visual"};
+static const struct tyto_word *const fusions = TYTO_WORDS(TYTO_CMAN_FUSION_LIST);
 
 static void put_value(double value, enum tyto_figure_unit unit)
 {
@@ -51,8 +51,8 @@ void tyto_eval_print_table(const struct tyto_eval_print *print)
     const char *group = "";
 
     printf("%s%s%s (%s%s, %s): %u clips, %llu segments, %u classes\n\n", print->model,
-           print->late ? " and " : "", print->late ? print->late : "", fusions[e->fusion],
-           print->late ? ", late" : "",
+           print->late ? " and " : "", print->late ? print->late : "",
+           tyto_word_of(fusions, e->fusion), print->late ? ", late" : "",
            e->predictions.head == TYTO_HEAD_SOFTMAX ? "softmax" : "multi-label",
            print->dataset->shape.num_clips, (unsigned long long)j->model.segments.num,
            j->num_classes);
@@ -167,7 +167,7 @@ bool tyto_eval_print_json(const struct tyto_eval_print *print)
     tyto_json_set(json, "model", tyto_json_new_string(print->model));
     if (print->late)
         tyto_json_set(json, "late", tyto_json_new_string(print->late));
-    tyto_json_set(json, "fusion", tyto_json_new_string(fusions[e->fusion]));
+    tyto_json_set(json, "fusion", tyto_json_new_string(tyto_word_of(fusions, e->fusion)));
     tyto_json_set(json, "num_clips", tyto_json_new_u64(print->dataset->shape.num_clips));
     tyto_json_set(json, "num_segments", tyto_json_new_u64(e->judgement.model.segments.num));
     tyto_json_set(json, "figures", new_figures(figures, num, true));

@@ -55,7 +55,7 @@ static bool should_stop(void *user)
 
 /* --- labels and recordings ------------------------------------------------------------------- */
 
-static enum tyto_err read_labels(struct opening *opening, const struct tyto_run_texts *files,
+static enum tyto_err read_labels(struct opening *opening, const struct tyto_texts *files,
                                  const char *media, struct tyto_labels *ret_labels)
 {
     const struct tyto_labels_params params = {
@@ -77,7 +77,7 @@ static enum tyto_err read_labels(struct opening *opening, const struct tyto_run_
 }
 
 /* classes NULL: those of the labels. */
-static enum tyto_err open_labelled(struct opening *opening, const struct tyto_run_texts *files,
+static enum tyto_err open_labelled(struct opening *opening, const struct tyto_texts *files,
                                    const char *media, const struct tyto_dataset *classes,
                                    struct tyto_dataset **ret_data)
 {
@@ -91,7 +91,7 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_ru
         tyto_fault_tell("train", &fault, err);
         return err;
     }
-    features.taps_visual = o->tune_visual != 0;
+    features.taps_visual = o->tune_visual;
     features.user = opening;
     features.on_progress = on_features;
     features.on_fault = on_media_fault;
@@ -121,7 +121,7 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_ru
 /* Training and validation of the official splits. */
 static enum tyto_err open_ave(const struct tyto_run_options *o, struct tyto_train_data *data)
 {
-    const bool is_weak = o->weak != 0;
+    const bool is_weak = o->weak != TYTO_STEP_POOL_NONE;
     struct tyto_ave_params params = {.dir = o->ave, .split = TYTO_AVE_TRAIN, .is_weak = is_weak};
     struct tyto_fault fault = {0};
     char noisy[4096];

@@ -4,27 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "daemon/config/config.h"
 #include "model/cman/cman.h"
 #include "pipeline/track/options.h"
-
-void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes)
-{
-    const char *scheme_end = strstr(uri, "://");
-    const char *host = scheme_end ? scheme_end + 3 : uri;
-    const size_t num_authority = strcspn(host, "/?#");
-    const char *at = NULL; /* the last one: passwords hold '@', too */
-    for (const char *c = host; scheme_end && c < host + num_authority; c++)
-        at = *c == '@' ? c : at;
-    /* A '/' in a password ends the authority early by the rules; be safe. */
-    const char *late_at = scheme_end && !at ? strchr(host, '@') : NULL;
-    if (late_at && memchr(host, ':', (size_t)(late_at - host)))
-        at = late_at;
-    const char *rest = at ? at + 1 : host;
-    const size_t num_rest = scheme_end ? strcspn(rest, "?") : strlen(rest);
-    snprintf(ret_text, text_bytes, "%.*s%s%.*s%s", (int)(host - uri), uri, at ? "***@" : "",
-             (int)num_rest, rest, rest[num_rest] ? "?***" : "");
-}
 
 static enum tyto_err check_camera(const struct tyto_config *config,
                                   const struct tyto_config_camera *camera,
@@ -32,11 +15,14 @@ static enum tyto_err check_camera(const struct tyto_config *config,
 {
     struct tyto_fault fault;
     bool is_file = false;
-    const enum tyto_err err = tyto_source_check_uri(camera->uri, &is_file, &fault);
+    const char *doubt = tyto_secret_doubt(camera->uri);
     char shown[TYTO_CONFIG_URI_MAX];
+    const enum tyto_err err =
+        doubt ? tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, NULL, "%s", doubt)
+              : tyto_source_check_uri(camera->uri, &is_file, &fault);
     if (err == TYTO_OK)
         return TYTO_OK;
-    tyto_uri_redact(camera->uri, shown, sizeof(shown));
+    tyto_secret_redact(camera->uri, shown, sizeof(shown));
     const char *where = camera->line ? config->file : NULL;
     return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, where, camera->line, camera->id,
                           "'%.150s' cannot be watched: %.200s", shown, fault.text);
@@ -95,6 +81,14 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
     if (config->endpoints.num == 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.endpoints",
                               "is empty: name at least one, or leave it out");
+    for (uint32_t i = 0; i < config->endpoints.num; i++) {
+        const char *endpoint = config->endpoints.texts[i];
+        if (config->control[0] && strncmp(endpoint, "ipc://", 6) == 0 &&
+            strcmp(endpoint + 6, config->control) == 0)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "control",
+                                  "'%.200s' is an endpoint, too: the two need a path each",
+                                  config->control);
+    }
     const bool is_causal = config->look_ahead != TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
     if (is_causal && config->num_segments && config->look_ahead >= config->num_segments)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",

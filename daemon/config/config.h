@@ -43,6 +43,7 @@ struct tyto_config_camera {
     struct tyto_source_options source;
     bool audio, video; /* whether to use that stream */
     int64_t av_offset_ns;
+    enum tyto_align_mode align;
     int64_t skew_ns;
     int64_t stall_ns;
     struct tyto_tracker_params tracker; /* what is marked; the rest is as for all. No rules in it */
@@ -83,7 +84,8 @@ struct tyto_config {
     struct tyto_tracker_params tracker; /* of all cameras, not settled; no rules in it */
     struct tyto_config_rules rules;
 
-    char control[TYTO_CONTROL_PATH_MAX]; /* socket; "": in the run-time folder; "off": none */
+    char control[TYTO_CONTROL_PATH_MAX];  /* socket; "": in the run-time folder; "off": none */
+    char state_dir[TYTO_CONFIG_PATH_MAX]; /* "": the service manager's or the user's; "off": none */
     /* Recordings around events; off while dir is "". */
     struct {
         char dir[TYTO_CONFIG_PATH_MAX];
@@ -148,8 +150,5 @@ int64_t tyto_config_decide_ns(const struct tyto_config *config,
 /* How far evaluation may lie behind what the camera gives, with that; look_ahead: the engine's. */
 int64_t tyto_config_lag_ns(const struct tyto_config *config,
                            const struct tyto_config_camera *camera, uint32_t look_ahead);
-
-/* A URI without user, password and query, for messages. */
-void tyto_uri_redact(const char *uri, char *ret_text, size_t text_bytes);
 
 #endif

@@ -347,26 +347,46 @@ static enum tyto_err read_document(yaml_parser_t *parser, const char *file,
     return err;
 }
 
-/* libyaml's time grows with the square of bracket depth and of the number of
- * anchors: 200 kB of '[' would take minutes. No configuration is near these bounds. */
+/* What a nested value or an anchor costs. */
+static void count_cost(const yaml_event_t *event, uint32_t *depth, uint32_t *num_anchors)
+{
+    const bool is_sequence = event->type == YAML_SEQUENCE_START_EVENT;
+    const bool is_mapping = event->type == YAML_MAPPING_START_EVENT;
+    const bool is_end =
+        event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT;
+    *depth += is_sequence || is_mapping;
+    *depth -= is_end;
+    *num_anchors += event->type == YAML_ALIAS_EVENT ||
+                    (is_sequence && event->data.sequence_start.anchor) ||
+                    (is_mapping && event->data.mapping_start.anchor) ||
+                    (event->type == YAML_SCALAR_EVENT && event->data.scalar.anchor);
+}
+
+/* libyaml's time grows with the square of depth and of the number of anchors: 200 kB of '[' would
+ * take minutes. No configuration is near these bounds. Its own parser counts, so that comments and
+ * quotes are what it takes them for, and stops at once. What is no YAML is left to the reader. */
 static enum tyto_err check_cost(const char *text, size_t text_bytes, const char *file,
                                 struct tyto_fault *ret_fault)
 {
-    uint32_t depth = 0;
-    uint32_t num_anchors = 0;
-    uint32_t line = 1;
-    for (size_t i = 0; i < text_bytes; i++) {
-        line += text[i] == '\n';
-        num_anchors += text[i] == '&' || text[i] == '*';
-        if (text[i] == '[' || text[i] == '{')
-            depth++;
-        else if ((text[i] == ']' || text[i] == '}') && depth > 0)
-            depth--;
-        if (depth > MAX_DEPTH || num_anchors > MAX_ANCHORS)
-            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, file, line, NULL,
-                                  "too many %s: is it the right file?",
-                                  depth > MAX_DEPTH ? "open brackets" : "'&' and '*'");
+    yaml_parser_t parser;
+    yaml_event_t event;
+    uint32_t depth = 0, num_anchors = 0, line = 0;
+    bool is_over = false;
+    if (!yaml_parser_initialize(&parser))
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, file, 0, NULL, "out of memory");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, text_bytes);
+    while (!is_over && depth <= MAX_DEPTH && num_anchors <= MAX_ANCHORS &&
+           yaml_parser_parse(&parser, &event)) {
+        count_cost(&event, &depth, &num_anchors);
+        line = (uint32_t)event.start_mark.line + 1;
+        is_over = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
     }
+    yaml_parser_delete(&parser);
+    if (depth > MAX_DEPTH || num_anchors > MAX_ANCHORS)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, file, line, NULL,
+                              "too many %s: is it the right file?",
+                              depth > MAX_DEPTH ? "open brackets" : "'&' and '*'");
     return TYTO_OK;
 }
 

@@ -14,7 +14,8 @@
 #define LOOK_AHEAD_LIST(X) X(TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS, "weights", NULL)
 #define UNLIMITED_LIST(X) X(0, "unlimited", NULL)
 
-static enum tyto_err check_control(const char *text, struct tyto_fault *ret_fault)
+/* Of a place that may be switched off. */
+static enum tyto_err check_place(const char *text, struct tyto_fault *ret_fault)
 {
     if (text[0] == '/' || strcmp(text, "off") == 0)
         return TYTO_OK;
@@ -68,6 +69,7 @@ static const struct tyto_option inference[] = {
 static const struct tyto_option publish[] = {
     {.key = "endpoints", .name = "endpoint", .type = TYTO_OPTION_TEXTS, AT(endpoints),
      .max = TYTO_PUBLISHER_MAX_ENDPOINTS, .value = "ENDPOINT", .check = check_endpoint,
+     .is_same = tyto_publisher_is_same_endpoint,
      .help = "where events are published: tcp:// with an address of this machine, ipc:// with a path, "
              "or 'ipc' for a socket in the user's run-time folder; may be several"},
     NUMBER("heartbeat_s", TYTO_OPTION_TIME, heartbeat_ns, 0.1, 60, "s",
@@ -108,8 +110,13 @@ static const struct tyto_option log_rows[] = {
 static const struct tyto_option top[] = {
     {.key = "control", .type = TYTO_OPTION_CHARS, AT(control), .value = "PATH",
      .absent = "in the user's or the service's run-time folder",
-     .example = "/run/tyto/control.sock", .check = check_control,
+     .example = "/run/tyto/control.sock", .check = check_place,
      .help = "socket for `tyto status` and `tyto model push`; off: none"},
+    {.key = "state", .type = TYTO_OPTION_CHARS, AT(state_dir), .value = "DIR",
+     .absent = "in the user's or the service's folder for state", .example = "/var/lib/tyto",
+     .check = check_place,
+     .help = "folder of a small file of open events, so that the next run ends what a killed one "
+             "left open; off: none"},
     NUMBER("connects_per_s", TYTO_OPTION_U32, connects_per_s, 1, 100, NULL,
            "connections to cameras that are begun in a second, all together"),
 };
@@ -137,11 +144,11 @@ const struct tyto_option_group tyto_config_groups[TYTO_CONFIG_NUM_GROUPS] = {
 #define AT(field) TYTO_OPTION_AT(struct tyto_config_camera, field)
 
 static const struct tyto_option camera[] = {
-    {.key = "id", .type = TYTO_OPTION_CHARS, AT(id), .value = "ID", .absent = "must be given",
+    {.key = "id", .type = TYTO_OPTION_CHARS, AT(id), .value = "ID", .is_needed = true,
      .example = "front-door", .check = tyto_option_check_id,
      .help = "its name in events: a-z, 0-9, '_' and '-'"},
     {.key = "uri", .type = TYTO_OPTION_CHARS, AT(uri), .is_place = true, .value = "URI",
-     .absent = "must be given", .example = "rtsp://user:password@192.168.1.20:554/stream",
+     .is_needed = true, .example = "rtsp://user:password@192.168.1.20:554/stream",
      .help = "a file, rtsp://, http(s)://, srt:// or v4l2:///dev/video0"},
     {.key = "transport", .type = TYTO_OPTION_WORD, AT(source.transport),
      .words = TYTO_WORDS(TYTO_TRANSPORT_LIST), .help = "what RTSP's streams come over"},
@@ -151,7 +158,10 @@ static const struct tyto_option camera[] = {
     {.key = "audio", .type = TYTO_OPTION_FLAG, AT(audio), .help = "whether its sound is used"},
     {.key = "video", .type = TYTO_OPTION_FLAG, AT(video), .help = "whether its picture is used"},
     NUMBER("av_offset_ms", TYTO_OPTION_TIME, av_offset_ns, -5000, 5000, "ms",
-           "how far its sound lags behind its picture"),
+           "how far its sound lags behind its picture, until its streams show something else"),
+    {.key = "align", .type = TYTO_OPTION_WORD, AT(align), .words = TYTO_WORDS(TYTO_ALIGN_LIST),
+     .help = "what is done with the offset that a live camera's sound and picture show: apply it, "
+             "only tell it, or do not look (some 0.05 cores while one camera is looked at)"},
     NUMBER("skew_s", TYTO_OPTION_TIME, skew_ns, 0.1, 30, "s",
            "how long one stream waits for the other"),
     NUMBER("stall_s", TYTO_OPTION_TIME, stall_ns, 1, 600, "s",

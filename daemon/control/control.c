@@ -4,20 +4,26 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/local_socket.h"
+#include "base/thread.h"
 
 enum { BACKLOG = 16, POLL_MS = 1000 };
+
+/* A daemon that was killed may still hold the path; one that goes on asks nobody to wait longer. */
+#define PATIENCE_NS (2 * TYTO_NS_PER_S)
+/* What a request that is being answered may still take. */
+#define AGAIN_NS (TYTO_NS_PER_S / 2)
+#define END_NS (2 * TYTO_NS_PER_S)
 
 struct client {
     int fd;
@@ -34,12 +40,15 @@ struct tyto_control {
     struct tyto_control_params p;
     char path[TYTO_CONTROL_PATH_MAX];
     int listen_fd, stop_fd;
-    bool is_bound, is_running;
+    bool is_running;
     pthread_t thread;
+    atomic_uint_fast64_t num_turns;
+    atomic_uint_fast64_t answers_since_ns; /* 0: it does not */
 
     /* The thread's. */
     struct client *clients[TYTO_CONTROL_MAX_CLIENTS];
     uint32_t num_clients;
+    uint64_t listen_again_ns; /* nobody is let in before */
 };
 
 struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault *fault)
@@ -101,6 +110,14 @@ static void refuse(struct client *client, enum tyto_err err, const char *text)
     put_answer(client, tyto_control_refuse(err, &fault));
 }
 
+static struct tyto_json *answer(struct tyto_control *control, const struct tyto_json *request)
+{
+    atomic_store(&control->answers_since_ns, tyto_clock_mono_ns());
+    struct tyto_json *json = control->p.answer(control->p.user, request);
+    atomic_store(&control->answers_since_ns, 0);
+    return json;
+}
+
 static void take_line(struct tyto_control *control, struct client *client, size_t num_bytes)
 {
     struct tyto_json *request = NULL;
@@ -110,7 +127,7 @@ static void take_line(struct tyto_control *control, struct client *client, size_
     else if (!tyto_json_is_object(request))
         refuse(client, TYTO_ERR_FORMAT, "a request is a JSON object: {\"command\":\"status\"}");
     else
-        put_answer(client, control->p.answer(control->p.user, request));
+        put_answer(client, answer(control, request));
     tyto_json_destroy(&request);
 }
 
@@ -172,6 +189,8 @@ static void welcome(struct tyto_control *control)
     const int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct client *client = fd >= 0 ? calloc(1, sizeof(*client)) : NULL;
     if (!client) {
+        /* Who waits goes on waiting, and keeps the descriptor readable: not asked at once again. */
+        control->listen_again_ns = tyto_clock_mono_ns() + AGAIN_NS;
         if (fd >= 0)
             close(fd);
         return;
@@ -186,10 +205,11 @@ static void *run(void *user)
     struct tyto_control *control = user;
     pthread_setname_np(pthread_self(), "tyto-control");
     for (;;) {
+        const bool has_room = control->num_clients < TYTO_CONTROL_MAX_CLIENTS &&
+                              tyto_clock_mono_ns() >= control->listen_again_ns;
         struct pollfd fds[TYTO_CONTROL_MAX_CLIENTS + 2] = {
             {.fd = control->stop_fd, .events = POLLIN},
-            {.fd = control->num_clients < TYTO_CONTROL_MAX_CLIENTS ? control->listen_fd : -1,
-             .events = POLLIN}};
+            {.fd = has_room ? control->listen_fd : -1, .events = POLLIN}};
         for (uint32_t i = 0; i < control->num_clients; i++)
             fds[i + 2] = (struct pollfd){.fd = control->clients[i]->fd,
                                          .events = control->clients[i]->out ? POLLOUT : POLLIN};
@@ -207,6 +227,7 @@ static void *run(void *user)
         }
         if (fds[1].revents)
             welcome(control);
+        atomic_fetch_add(&control->num_turns, 1);
     }
     while (control->num_clients > 0)
         drop(control, 0);
@@ -222,46 +243,9 @@ static enum tyto_err complain(struct tyto_fault *ret_fault, enum tyto_err err, c
     return tyto_fault_set(ret_fault, err, NULL, 0, "control socket", "%s: %s", path, text);
 }
 
-/* A socket that nobody listens on is what a killed daemon left behind. */
-static bool is_alive(const struct sockaddr_un *addr)
-{
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
-    if (fd >= 0)
-        close(fd);
-    return alive;
-}
-
-static enum tyto_err listen_at(struct tyto_control *control, struct tyto_fault *ret_fault)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    char folder[TYTO_CONTROL_PATH_MAX];
-    struct stat stat;
-    memcpy(addr.sun_path, control->path, sizeof(addr.sun_path));
-    memcpy(folder, control->path, sizeof(folder));
-    *strrchr(folder, '/') = '\0';
-    if (folder[0] && mkdir(folder, 0750) != 0 && errno != EEXIST)
-        return complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
-    if (is_alive(&addr))
-        return complain(ret_fault, TYTO_ERR_EXISTS, control->path, "another process listens there");
-    if (lstat(control->path, &stat) == 0 && S_ISSOCK(stat.st_mode))
-        (void)unlink(control->path);
-    control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (control->listen_fd < 0 ||
-        bind(control->listen_fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
-        return complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
-    control->is_bound = true;
-    if (chmod(control->path, 0660) != 0 || listen(control->listen_fd, BACKLOG) != 0)
-        return complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
-    return TYTO_OK;
-}
-
 enum tyto_err tyto_control_create(const struct tyto_control_params *params,
                                   struct tyto_control **ret_control, struct tyto_fault *ret_fault)
 {
-    if (params->path[0] != '/' || strlen(params->path) >= TYTO_CONTROL_PATH_MAX)
-        return complain(ret_fault, TYTO_ERR_INVALID, params->path,
-                        "must be an absolute path of at most 107 characters");
     struct tyto_control *control = calloc(1, sizeof(*control));
     if (!control)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
@@ -270,9 +254,12 @@ enum tyto_err tyto_control_create(const struct tyto_control_params *params,
     control->listen_fd = -1;
     snprintf(control->path, sizeof(control->path), "%s", params->path);
     control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    enum tyto_err err = control->stop_fd >= 0
-                            ? listen_at(control, ret_fault)
-                            : complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
+    enum tyto_err err =
+        control->stop_fd >= 0
+            ? tyto_local_listen(params->path, BACKLOG, PATIENCE_NS, &control->listen_fd, ret_fault)
+            : complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
+    if (ret_fault && err != TYTO_OK)
+        snprintf(ret_fault->key, sizeof(ret_fault->key), "control socket");
     if (err == TYTO_OK) {
         control->is_running = pthread_create(&control->thread, NULL, run, control) == 0;
         if (!control->is_running)
@@ -285,22 +272,34 @@ enum tyto_err tyto_control_create(const struct tyto_control_params *params,
     return err;
 }
 
-void tyto_control_destroy(struct tyto_control **control)
+uint64_t tyto_control_num_turns(const struct tyto_control *control)
+{
+    const uint64_t since_ns = atomic_load(&control->answers_since_ns);
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    const uint64_t age_s = since_ns && now_ns > since_ns ? (now_ns - since_ns) / TYTO_NS_PER_S : 0;
+    /* As many as it could have made meanwhile. */
+    return atomic_load(&control->num_turns) +
+           (age_s < TYTO_CONTROL_ANSWER_S ? age_s : TYTO_CONTROL_ANSWER_S);
+}
+
+bool tyto_control_destroy(struct tyto_control **control)
 {
     if (!control || !*control)
-        return;
+        return true;
     struct tyto_control *self = *control;
     const uint64_t one = 1;
+    *control = NULL;
+    if (self->listen_fd >= 0)
+        (void)unlink(self->path);
     if (self->is_running) {
         (void)!write(self->stop_fd, &one, sizeof(one));
-        pthread_join(self->thread, NULL);
+        if (!tyto_thread_join(self->thread, END_NS))
+            return false; /* its own until the process ends */
     }
-    if (self->is_bound)
-        (void)unlink(self->path);
     if (self->listen_fd >= 0)
         close(self->listen_fd);
     if (self->stop_fd >= 0)
         close(self->stop_fd);
     free(self);
-    *control = NULL;
+    return true;
 }

@@ -5,6 +5,9 @@
 #ifndef TYTO_DAEMON_CONTROL_CONTROL_H
 #define TYTO_DAEMON_CONTROL_CONTROL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -14,6 +17,7 @@ enum {
     TYTO_CONTROL_PATH_MAX = 108,   /* of sockaddr_un, with the terminator */
     TYTO_CONTROL_LINE_MAX = 4096,  /* of a request, with its newline */
     TYTO_CONTROL_MAX_CLIENTS = 16, /* others wait in the backlog */
+    TYTO_CONTROL_ANSWER_S = 40,    /* an answer has to come by then */
     TYTO_CONTROL_IDLE_S = 30,      /* then a client that says or takes nothing is let go */
 };
 
@@ -33,8 +37,13 @@ struct tyto_control;
 TYTO_MUST_CHECK
 enum tyto_err tyto_control_create(const struct tyto_control_params *params,
                                   struct tyto_control **ret_control, struct tyto_fault *ret_fault);
-/* Lets a request that is being answered finish, joins, removes the socket. */
-void tyto_control_destroy(struct tyto_control **control);
+/* Removes the socket, lets a request that is being answered finish, joins. False when that took
+ * longer than 2 s: the thread keeps what it has, and the process should _exit(). */
+bool tyto_control_destroy(struct tyto_control **control);
+
+/* Of the thread: it grows each second at least; while the thread answers, for
+ * TYTO_CONTROL_ANSWER_S at most. Any thread; never waits. */
+uint64_t tyto_control_num_turns(const struct tyto_control *control);
 
 /* {"ok":false,"error":...}: an answer that says what was wrong. NULL when out of memory. */
 struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault *fault);

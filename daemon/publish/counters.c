@@ -11,7 +11,8 @@ struct class_counter {
 };
 
 struct camera_counter {
-    struct tyto_camera_seq camera;
+    struct tyto_camera_seq camera; /* its number is the last one sent */
+    uint64_t cam_seq;              /* the last one given */
     struct class_counter *classes;
     uint32_t num_classes;
     bool has_state;
@@ -91,7 +92,7 @@ enum tyto_err tyto_counters_next(struct tyto_counters *counters, const char *cam
             return TYTO_ERR_NOMEM;
         class_seq = ++found_class->seq;
     }
-    *ret_cam_seq = ++found->camera.cam_seq;
+    *ret_cam_seq = ++found->cam_seq;
     *ret_class_seq = class_seq;
     return TYTO_OK;
 }
@@ -99,6 +100,20 @@ enum tyto_err tyto_counters_next(struct tyto_counters *counters, const char *cam
 uint32_t tyto_counters_num_cameras(const struct tyto_counters *counters)
 {
     return counters->num_cameras;
+}
+
+void tyto_counters_note_sent(struct tyto_counters *counters, const char *camera, uint64_t cam_seq)
+{
+    for (uint32_t i = 0; i < counters->num_cameras; i++) {
+        if (strcmp(counters->cameras[i].camera.camera, camera) == 0)
+            counters->cameras[i].camera.cam_seq = cam_seq;
+    }
+}
+
+void tyto_counters_note_all_sent(struct tyto_counters *counters)
+{
+    for (uint32_t i = 0; i < counters->num_cameras; i++)
+        counters->cameras[i].camera.cam_seq = counters->cameras[i].cam_seq;
 }
 
 void tyto_counters_get_camera(const struct tyto_counters *counters, uint32_t camera_idx,

@@ -22,7 +22,10 @@ enum tyto_err tyto_counters_next(struct tyto_counters *counters, const char *cam
                                  const char *class_name, uint64_t *ret_cam_seq,
                                  uint64_t *ret_class_seq);
 uint32_t tyto_counters_num_cameras(const struct tyto_counters *counters);
-/* camera_idx < num_cameras. */
+/* Up to this number the camera's messages have been sent, or lost. */
+void tyto_counters_note_sent(struct tyto_counters *counters, const char *camera, uint64_t cam_seq);
+void tyto_counters_note_all_sent(struct tyto_counters *counters);
+/* What has been sent. camera_idx < num_cameras. */
 void tyto_counters_get_camera(const struct tyto_counters *counters, uint32_t camera_idx,
                               struct tyto_camera_seq *ret_seq);
 

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Which endpoints the daemon may bind. */
 #include "daemon/publish/endpoint.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/local_socket.h"
 #include "daemon/publish/publisher.h"
+
+enum { BACKLOG = 64 };
+
+#define PATIENCE_NS (2 * TYTO_NS_PER_S)
 
 static enum tyto_err refuse(struct tyto_fault *ret_fault, const char *endpoint, const char *text)
 {
@@ -66,29 +72,128 @@ enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fa
                   "is no endpoint: write tcp://127.0.0.1:PORT or ipc:///absolute/path");
 }
 
-static bool is_ipc_alive(const char *path)
+/* A path without what changes nothing in it: "//", "/./". */
+static void plain_path(const char *path, char *ret_path, size_t path_bytes)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    const bool is_alive = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0;
-    close(fd);
-    return is_alive;
+    size_t at = 0;
+    while (*path && at + 1 < path_bytes) {
+        const bool is_nothing = path[0] == '/' && (path[1] == '/' || strncmp(path, "/./", 3) == 0);
+        if (!is_nothing)
+            ret_path[at++] = path[0];
+        path += is_nothing && path[1] == '.' ? 2 : 1;
+    }
+    ret_path[at] = '\0';
 }
 
-enum tyto_err tyto_publisher_prepare_ipc(const char *endpoint, struct tyto_fault *ret_fault)
+bool tyto_publisher_is_same_endpoint(const char *endpoint, const char *other)
 {
-    const char *path = endpoint + 6; /* behind ipc:// */
-    if (is_ipc_alive(path))
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
-                              "cannot bind %.200s: another process listens there", endpoint);
-    char folder[108];
-    snprintf(folder, sizeof(folder), "%s", path);
-    *strrchr(folder, '/') = '\0';
-    if (folder[0] && mkdir(folder, 0750) != 0 && errno != EEXIST)
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
-                              "cannot make the folder of %.200s: %s", endpoint, strerror(errno));
-    return TYTO_OK;
+    char paths[2][256];
+    const char *texts[2] = {endpoint, other};
+    const char *hosts[2];
+    size_t num_host[2];
+    long ports[2];
+    if (strcmp(endpoint, other) == 0)
+        return strcmp(endpoint, "tcp://127.0.0.1:*") != 0; /* any port that is free */
+    for (int i = 0; i < 2; i++) {
+        if (strncmp(texts[i], endpoint, 6) != 0)
+            return false;
+        plain_path(texts[i] + 6, paths[i], sizeof(paths[i]));
+        const char *colon = strrchr(texts[i], ':');
+        ports[i] = strtol(colon + 1, NULL, 10);
+        hosts[i] = texts[i] + 6;
+        num_host[i] = (size_t)(colon - hosts[i]);
+        if (num_host[i] == 9 && strncmp(hosts[i], "localhost", 9) == 0)
+            hosts[i] = "127.0.0.1";
+    }
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return strcmp(paths[0], paths[1]) == 0;
+    return ports[0] == ports[1] && ports[0] != 0 && num_host[0] == num_host[1] &&
+           strncmp(hosts[0], hosts[1], num_host[0]) == 0;
+}
+
+/* --- listening ----------------------------------------------------------------------------- */
+
+const char *tyto_endpoint_path(const char *endpoint)
+{
+    return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
+}
+
+static enum tyto_err fail_bind(struct tyto_fault *ret_fault, const char *endpoint, int reason)
+{
+    return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind %.200s: %s%s",
+                          endpoint, strerror(reason),
+                          reason == EADDRINUSE ? " (does another tytod run? use --endpoint)" : "");
+}
+
+/* Tries until PATIENCE_NS are over. 0, or the reason. */
+static int bind_patiently(int fd, const struct addrinfo *info)
+{
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    while (bind(fd, info->ai_addr, info->ai_addrlen) != 0) {
+        const struct timespec nap = {0, 20 * (long)TYTO_NS_PER_MS};
+        if (errno != EADDRINUSE || tyto_clock_mono_ns() - begin_ns >= PATIENCE_NS)
+            return errno;
+        nanosleep(&nap, NULL);
+    }
+    return listen(fd, BACKLOG) == 0 ? 0 : errno;
+}
+
+static enum tyto_err listen_tcp(const char *endpoint, int *ret_fd, struct tyto_fault *ret_fault)
+{
+    const char *address = endpoint + 6; /* behind tcp:// */
+    const char *colon = strrchr(address, ':');
+    const bool is_bracketed = address[0] == '[';
+    const char *port = strcmp(colon + 1, "*") == 0 ? "0" : colon + 1;
+    const struct addrinfo wanted = {.ai_family = AF_UNSPEC,
+                                    .ai_socktype = SOCK_STREAM,
+                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *info = NULL;
+    char host[256];
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - address) - 2 * is_bracketed,
+             address + is_bracketed);
+    const int rc = getaddrinfo(host, port, &wanted, &info);
+    if (rc != 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind %.200s: %s",
+                              endpoint, gai_strerror(rc));
+    const int one = 1;
+    const int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int reason = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        const int defer_s = 5;
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+        /* A subscriber speaks first: who says nothing stays in the kernel, without a descriptor. */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, sizeof(defer_s));
+        reason = bind_patiently(fd, info);
+    }
+    freeaddrinfo(info);
+    if (reason == 0) {
+        *ret_fd = fd;
+        return TYTO_OK;
+    }
+    if (fd >= 0)
+        close(fd);
+    return fail_bind(ret_fault, endpoint, reason);
+}
+
+enum tyto_err tyto_endpoint_listen(const char *endpoint, int *ret_fd, struct tyto_fault *ret_fault)
+{
+    const char *path = tyto_endpoint_path(endpoint);
+    if (!path)
+        return listen_tcp(endpoint, ret_fd, ret_fault);
+    struct tyto_fault fault = {.text = ""};
+    if (tyto_local_listen(path, BACKLOG, PATIENCE_NS, ret_fd, &fault) == TYTO_OK)
+        return TYTO_OK;
+    return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind ipc://%.300s",
+                          fault.text);
+}
+
+bool tyto_endpoint_is_of(int listen_fd, int fd)
+{
+    struct sockaddr_storage ours, theirs;
+    socklen_t our_bytes = sizeof(ours), their_bytes = sizeof(theirs);
+    memset(&ours, 0, sizeof(ours));
+    memset(&theirs, 0, sizeof(theirs));
+    return getsockname(listen_fd, (struct sockaddr *)&ours, &our_bytes) == 0 &&
+           getsockname(fd, (struct sockaddr *)&theirs, &their_bytes) == 0 &&
+           our_bytes == their_bytes && memcmp(&ours, &theirs, our_bytes) == 0;
 }

@@ -2,8 +2,7 @@
 /* Puts events on a ZeroMQ XPUB socket. Own thread, the only one that touches
  * the socket. Whoever hands events in never waits for a subscriber: ZeroMQ drops
  * for a subscriber that is 1,000 messages behind, and the sequence numbers show
- * it. All messages get their numbers in one place (number_message), which is
- * where a journal's commit goes; a query socket joins the same poll loop. */
+ * it: they are given before a message is queued. A query socket joins the same loop. */
 #ifndef TYTO_DAEMON_PUBLISH_PUBLISHER_H
 #define TYTO_DAEMON_PUBLISH_PUBLISHER_H
 
@@ -23,7 +22,9 @@ struct tyto_publisher_params {
     uint32_t heartbeat_ms;        /* 0: the default */
     uint32_t queue_items;         /* events that may wait for the thread; 0: 8192 */
     uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
+    uint32_t max_connections;     /* others are turned away; 0: 128 */
     const char *version;          /* told to subscribers; copied */
+    const char *state_path;       /* file of open events, see open_events.h; NULL: none; copied */
     const struct tyto_log *log;   /* borrowed until destroy */
 };
 
@@ -35,14 +36,22 @@ struct tyto_publisher;
 TYTO_MUST_CHECK
 enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fault *ret_fault);
 
+/* Whether two endpoints, good ones, are one place: both cannot be bound. */
+bool tyto_publisher_is_same_endpoint(const char *endpoint, const char *other);
+
 /* Binds and starts the thread. INVALID, IO (in use, no permission) with
  * *ret_fault; NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
                                     struct tyto_publisher **ret_publisher,
                                     struct tyto_fault *ret_fault);
-/* Publishes what waits, gives subscribers 1 s to fetch it, joins. */
-void tyto_publisher_destroy(struct tyto_publisher **publisher);
+/* Publishes what waits, ends what is open (SHUTDOWN), gives subscribers 1 s to fetch it, joins;
+ * nothing can be handed in any more. For who cannot be sure that nobody uses the publisher: it is
+ * not freed. False when the thread did not end within 3 s, or another thread is at it: the process
+ * should _exit(). */
+bool tyto_publisher_finish(struct tyto_publisher *publisher);
+/* Finishes and frees. False: as above; it keeps what it has. */
+bool tyto_publisher_destroy(struct tyto_publisher **publisher);
 
 /* Copy and queue; any thread. They wait (at most 1 s) only if the queue is full,
  * which takes a publisher thread that stands still; then TYTO_ERR_FULL, and the
@@ -66,8 +75,12 @@ struct tyto_publisher_counts {
     uint64_t num_events;  /* sent, to anyone or no one */
     uint64_t num_lost;    /* never sent: queue full, or out of limits */
     uint64_t num_dropped; /* debug scores dropped */
+    uint32_t num_connections;
     uint32_t num_subscriptions;
+    uint64_t num_cut_off; /* connections that took more than their share, or were too many */
 };
+/* Of the thread: it makes one a second at least. Any thread; never waits. */
+uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher);
 /* Any thread. */
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
                                struct tyto_publisher_counts *ret_counts);

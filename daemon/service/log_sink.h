@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the daemon's log goes: stderr, as readable lines (with colour on a
- * terminal, with priorities under systemd) or as JSON lines. Any thread; each
- * message is one write. */
+ * terminal, with priorities under systemd) or as JSON lines. Any thread; who logs
+ * never waits: lines go through a bounded buffer that a thread of its own writes
+ * out. What finds no room there, and what comes too fast, is left out and counted. */
 #ifndef TYTO_DAEMON_SERVICE_LOG_SINK_H
 #define TYTO_DAEMON_SERVICE_LOG_SINK_H
 
 #include "base/log.h"
 #include "daemon/config/config.h"
 
-struct tyto_log_sink_state {
-    bool is_json, is_color, is_journal;
+enum {
+    TYTO_LOG_SINK_BYTES = 256 * 1024,
+    /* Lines that differ in numbers alone: so many at once, and so many a second. The very same line
+     * comes once a second. */
+    TYTO_LOG_SINK_BURST = 200,
+    TYTO_LOG_SINK_PER_S = 20,
 };
 
-/* A log that writes by format; state is borrowed as long as the log is used. */
-struct tyto_log tyto_log_sink_init(struct tyto_log_sink_state *state, enum tyto_log_format format,
-                                   enum tyto_log_level level);
+struct tyto_log_sink_params {
+    int fd; /* borrowed until destroy; may be one that nobody reads */
+    enum tyto_log_format format;
+    enum tyto_log_level level;
+};
+
+struct tyto_log_sink;
+
+/* Starts the thread: signals must be blocked by then. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
+                                   struct tyto_log_sink **ret_sink);
+/* A log that writes there; usable until destroy. */
+struct tyto_log tyto_log_sink_log(struct tyto_log_sink *sink);
+/* Waits until all is written, at most 1 s. Any thread. */
+void tyto_log_sink_flush(struct tyto_log_sink *sink);
+/* Flushes, joins. A thread that hangs in a write is left with what it has. */
+void tyto_log_sink_destroy(struct tyto_log_sink **sink);
 
 #endif

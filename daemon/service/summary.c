@@ -86,18 +86,19 @@ void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine
         counts.stage_ns[TYTO_STAGE_ATTEND] - last->stage_ns[TYTO_STAGE_ATTEND];
     const double ms = (double)TYTO_NS_PER_MS;
     const double steps = num_steps ? (double)num_steps : 1.0;
-    tyto_log_write(
-        summary->log, TYTO_LOG_INFO, "summary",
-        "%" PRIu32 " cameras, %" PRIu64 " segments, %" PRIu64 " in the last %.0f s; "
-        "batch %.1f, encode %.1f ms, attend %.1f ms; %" PRIu64 " messages, %" PRIu64
-        " lost; %" PRIu64 " dropped before the networks, %" PRIu64
-        " pictures skipped; head %.12s; cpu %.1f s (networks' thread %.1f), resident %.0f MiB",
-        counts.num_cameras, counts.num_segments, num_segments,
-        (double)(now_ns - summary->last_ns) / (double)TYTO_NS_PER_S,
-        (double)(counts.num_batch_items - last->num_batch_items) / steps,
-        (double)encode_ns / ms / steps, (double)attend_ns / ms / steps, published.num_events,
-        published.num_lost, num_dropped, num_skipped, head.digest, cpu_seconds(),
-        (double)counts.cpu_ns / (double)TYTO_NS_PER_S, resident_mib());
+    tyto_log_write(summary->log, TYTO_LOG_INFO, "summary",
+                   "%" PRIu32 " cameras, %" PRIu64 " segments, %" PRIu64 " in the last %.0f s; "
+                   "batch %.1f, encode %.1f ms, attend %.1f ms; %" PRIu64 " messages, %" PRIu64
+                   " lost; %" PRIu64 " dropped before the networks, %" PRIu64
+                   " pictures skipped; %" PRIu64 " teardowns abandoned, %" PRIu32
+                   " hang; head %.12s; cpu %.1f s (networks' thread %.1f), resident %.0f MiB",
+                   counts.num_cameras, counts.num_segments, num_segments,
+                   (double)(now_ns - summary->last_ns) / (double)TYTO_NS_PER_S,
+                   (double)(counts.num_batch_items - last->num_batch_items) / steps,
+                   (double)encode_ns / ms / steps, (double)attend_ns / ms / steps,
+                   published.num_events, published.num_lost, num_dropped, num_skipped,
+                   counts.num_abandoned, counts.num_hanging, head.digest, cpu_seconds(),
+                   (double)counts.cpu_ns / (double)TYTO_NS_PER_S, resident_mib());
     tyto_engine_head_finish(&head);
     summary->last = counts;
     summary->last_ns = now_ns;

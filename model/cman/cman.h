@@ -13,20 +13,15 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "shaders/runtime/gpu.h"
 
-/* X(NAME, "name in files and options") */
+/* softmax: K classes + background: num_logits = K + 1, background last. multi_label: sigmoid,
+ * num_logits = 3 K: joint (seen and heard), heard, seen. */
 #define TYTO_HEAD_LIST(X)                                                                          \
-    X(SOFTMAX, "softmax") /* K classes + background: num_logits = K + 1, background last */        \
-    X(MULTI_LABEL,                                                                                 \
-      "multi_label") /* sigmoid: num_logits = 3 K: joint (seen and heard), heard, seen */
-
-enum tyto_head_kind {
-#define TYTO_HEAD_ENTRY(name, text) TYTO_HEAD_##name,
-    TYTO_HEAD_LIST(TYTO_HEAD_ENTRY)
-#undef TYTO_HEAD_ENTRY
-        TYTO_NUM_HEADS
-};
+    X(TYTO_HEAD_SOFTMAX, "softmax", "one class at a time, or background")                          \
+    X(TYTO_HEAD_MULTI_LABEL, "multi_label", "heard, seen, both; what tytod serves best")
+enum tyto_head_kind { TYTO_HEAD_LIST(TYTO_WORD_ENUM) };
 
 /* What a multi-label head scores each class for; rows of its logits, of thresholds (3, K) too. */
 enum tyto_cman_task {

@@ -1,61 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* What cman_net.c (buffers, plans) and cman_record.c (which kernel reads what) share.
+/* What net.c (buffers, plans) and record.c (which kernel reads what) share.
  * No other file includes this. */
 #ifndef TYTO_MODEL_CMAN_INTERNAL_H
 #define TYTO_MODEL_CMAN_INTERNAL_H
 
+#include "model/cman/bufs.h"
 #include "model/cman/fuse.h"
 #include "model/cman/net.h"
 #include "shaders/attn_pool/attn_pool.h"
-#include "shaders/co_attn/co_attn.h"
 #include "shaders/cosine_attn/cosine_attn.h"
-#include "shaders/gemm/gemm.h"
-#include "shaders/lstm_sentinel/lstm_sentinel.h"
 #include "shaders/row_gather/row_gather.h"
-#include "shaders/self_attn/self_attn.h"
 #include "shaders/softmax/softmax.h"
 #include "shaders/window/window.h"
 
-enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, NUM_STREAMS = TYTO_CMAN_NUM_STREAMS };
-
-/* Buffers: R rows of features, B items, T segments, L places, S streams; widths of
- * cman_fuse.h. X(NAME, kind, floats) with `n` the net, `s` a stream. */
-#define STREAM_BUF_LIST(X)                                                                         \
+/* Beside bufs.h's: `n` is the net, `places` L; R rows of features, S streams. */
+#define TYTO_NET_STREAM_BUF_LIST(X)                                                                \
     X(ADAPTED, DEVICE, tyto_cman_num_places(n, s) * n->rows[s],                                    \
       n->fused.adapt[s] ? w->stream[s] : 0)                                                        \
-    X(MATCH, DEVICE, s == AUDIO ? batch : places * n->rows[s], w->match)                           \
+    X(MATCH, DEVICE, s == TYTO_CMAN_AUDIO ? batch : places * n->rows[s], w->match)                 \
     X(NEWEST, DEVICE, batch, w->stream[s])                                                         \
     X(RING, DEVICE, (uint64_t)n->max_streams * d->num_segments, w->stream[s])                      \
-    X(WINDOW, DEVICE, rows, w->stream[s])                                                          \
-    X(QKV, DEVICE, rows, w->qkv[s])                                                                \
-    X(MIXED, DEVICE, rows, w->stream[s])                                                           \
-    X(AFTER, DEVICE, rows, w->after)                                                               \
-    X(CELL, DEVICE, batch, w->hidden)                                                              \
-    X(HIDDEN, DEVICE, rows, w->hidden)                                                             \
-    X(SENTINEL, DEVICE, rows, w->hidden)                                                           \
-    X(STATE_KEY, DEVICE, rows, w->which)                                                           \
-    X(SENTINEL_KEY, DEVICE, rows, w->which)                                                        \
-    X(BETA, READBACK, rows, 1)                                                                     \
-    X(ALIGN, READBACK, rows, d->num_segments)                                                      \
+    TYTO_CMAN_STREAM_STATE_LIST(X, )                                                               \
+    TYTO_CMAN_STREAM_SHARE_LIST(X, READBACK)                                                       \
     X(ROWS, UPLOAD, batch, 1)
-#define BUF_LIST(X)                                                                                \
+#define TYTO_NET_BUF_LIST(X)                                                                       \
     X(ITEMS, UPLOAD, batch, 4)                                                                     \
     X(LENS, UPLOAD, batch, 1)                                                                      \
     X(SCORES, DEVICE, batch, places)                                                               \
     X(PLACE_NEWEST, DEVICE, batch, places)                                                         \
     X(PLACE_RING, DEVICE, (uint64_t)n->max_streams * d->num_segments, places)                      \
     X(PLACE, READBACK, rows, places)                                                               \
-    X(BOTH, DEVICE, rows, 2 * w->hidden)                                                           \
-    X(HEAD, DEVICE, rows, w->head)                                                                 \
+    TYTO_CMAN_STATE_LIST(X, )                                                                      \
     X(LOGITS, READBACK, rows, d->num_logits)
 
-#define BUF_ENTRY(name, kind, rows, width) BUF_##name,
-enum stream_buf { STREAM_BUF_LIST(BUF_ENTRY) NUM_STREAM_BUFS };
-enum buf { BUF_LIST(BUF_ENTRY) NUM_BUFS };
-#undef BUF_ENTRY
+#define TYTO_NET_BUF_ENTRY(name, kind, rows, width) TYTO_NET_##name,
+enum tyto_net_stream_buf { TYTO_NET_STREAM_BUF_LIST(TYTO_NET_BUF_ENTRY) TYTO_NET_NUM_STREAM_BUFS };
+enum tyto_net_buf { TYTO_NET_BUF_LIST(TYTO_NET_BUF_ENTRY) TYTO_NET_NUM_BUFS };
+#undef TYTO_NET_BUF_ENTRY
 
 /* A recorded plan for each key that has come up, made at first need. */
-struct plans {
+struct tyto_net_plans {
     struct tyto_plan **plans; /* owned, (max + 1) */
     uint32_t max;
 };
@@ -79,21 +63,22 @@ struct tyto_cman_net {
     struct tyto_cman_dims dims;
     struct tyto_cman_fused fused;
     uint32_t max_streams, max_batch;
-    const struct tyto_buf *features[NUM_STREAMS]; /* borrowed */
-    uint32_t rows[NUM_STREAMS];
-    struct tyto_buf *stream_bufs[NUM_STREAMS][NUM_STREAM_BUFS];
-    struct tyto_buf *bufs[NUM_BUFS];
-    struct plans first[NUM_STREAMS];  /* by the count of feature rows, from row 0 */
-    struct plans single[NUM_STREAMS]; /* by the one feature row */
-    struct plans window;              /* by the count of items */
-    struct plans feed;                /* the same, rings only */
+    const struct tyto_buf *features[TYTO_CMAN_NUM_STREAMS]; /* borrowed */
+    uint32_t rows[TYTO_CMAN_NUM_STREAMS];
+    struct tyto_buf *stream_bufs[TYTO_CMAN_NUM_STREAMS][TYTO_NET_NUM_STREAM_BUFS];
+    struct tyto_buf *bufs[TYTO_NET_NUM_BUFS];
+    struct tyto_net_plans
+        first[TYTO_CMAN_NUM_STREAMS]; /* by the count of feature rows, from row 0 */
+    struct tyto_net_plans single[TYTO_CMAN_NUM_STREAMS]; /* by the one feature row */
+    struct tyto_net_plans window;                        /* by the count of items */
+    struct tyto_net_plans feed;                          /* the same, rings only */
     struct tyto_cman_ops *ops;
 };
 
 /* Rows of a feature row: the picture's places. */
 static inline uint64_t tyto_cman_num_places(const struct tyto_cman_net *net, uint32_t stream)
 {
-    return stream == AUDIO ? 1 : net->dims.num_places;
+    return stream == TYTO_CMAN_AUDIO ? 1 : net->dims.num_places;
 }
 
 /* Records adapter, and for pictures the keys of "where", of the feature rows [row, row + num). */

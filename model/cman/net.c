@@ -9,16 +9,6 @@
 
 /* --- buffers and kernels ----------------------------------------------------------------- */
 
-static enum tyto_err make_buf(struct tyto_gpu *gpu, enum tyto_buf_kind kind, uint64_t rows,
-                              uint64_t width, struct tyto_buf **ret_buf)
-{
-    if (rows == 0 || width == 0)
-        return TYTO_OK;
-    if (rows > UINT32_MAX / width) /* kernels count in 32 bits */
-        return TYTO_ERR_SHAPE;
-    return tyto_buf_create(gpu, kind, rows * width * sizeof(float), ret_buf);
-}
-
 static enum tyto_err make_bufs(struct tyto_cman_net *n)
 {
     const struct tyto_cman_widths *w = &n->fused.widths;
@@ -30,13 +20,14 @@ static enum tyto_err make_bufs(struct tyto_cman_net *n)
 
 #define MAKE_BUF(name, kind, num, width)                                                           \
     if (!err)                                                                                      \
-        err = make_buf(n->gpu, TYTO_BUF_##kind, num, width, &n->bufs[BUF_##name]);
+        err = tyto_cman_buf_create(n->gpu, TYTO_BUF_##kind, num, width, &n->bufs[TYTO_NET_##name]);
 #define MAKE_STREAM_BUF(name, kind, num, width)                                                    \
     if (!err)                                                                                      \
-        err = make_buf(n->gpu, TYTO_BUF_##kind, num, width, &n->stream_bufs[s][BUF_##name]);
-    BUF_LIST(MAKE_BUF)
-    for (uint32_t s = 0; s < NUM_STREAMS; s++) {
-        STREAM_BUF_LIST(MAKE_STREAM_BUF)
+        err = tyto_cman_buf_create(n->gpu, TYTO_BUF_##kind, num, width,                            \
+                                   &n->stream_bufs[s][TYTO_NET_##name]);
+    TYTO_NET_BUF_LIST(MAKE_BUF)
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
+        TYTO_NET_STREAM_BUF_LIST(MAKE_STREAM_BUF)
     }
 #undef MAKE_BUF
 #undef MAKE_STREAM_BUF
@@ -105,7 +96,7 @@ static enum tyto_err share_ops(struct tyto_cman_net *net, const struct tyto_cman
 /* --- plans -------------------------------------------------------------------------------- */
 
 /* Runs the plan of that key, recording it the first time. */
-static enum tyto_err run_plan(struct tyto_cman_net *net, struct plans *plans, uint32_t key)
+static enum tyto_err run_plan(struct tyto_cman_net *net, struct tyto_net_plans *plans, uint32_t key)
 {
     struct tyto_plan *plan = NULL;
     enum tyto_err err = TYTO_OK;
@@ -118,7 +109,7 @@ static enum tyto_err run_plan(struct tyto_cman_net *net, struct plans *plans, ui
             err = tyto_cman_record_window(net, plan, key);
         if (!err && plans == &net->feed)
             err = tyto_cman_record_feed(net, plan, key);
-        for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
+        for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && !err; s++) {
             if (plans == &net->first[s])
                 err = tyto_cman_record_front(net, plan, s, 0, key);
             if (!err && plans == &net->single[s])
@@ -139,12 +130,12 @@ static enum tyto_err run_plan(struct tyto_cman_net *net, struct plans *plans, ui
  * in vain, else one by one. */
 static enum tyto_err run_front(struct tyto_cman_net *net, uint32_t stream, uint32_t num_items)
 {
-    const uint32_t *rows = tyto_buf_map(net->stream_bufs[stream][BUF_ROWS]);
+    const uint32_t *rows = tyto_buf_map(net->stream_bufs[stream][TYTO_NET_ROWS]);
     uint32_t num_wanted = 0;
     uint32_t end = 0;
     enum tyto_err err = TYTO_OK;
 
-    if (stream == AUDIO && !net->fused.adapt[AUDIO])
+    if (stream == TYTO_CMAN_AUDIO && !net->fused.adapt[TYTO_CMAN_AUDIO])
         return TYTO_OK;
     for (uint32_t i = 0; i < num_items; i++) {
         if (rows[i] >= net->rows[stream])
@@ -162,7 +153,8 @@ static enum tyto_err run_front(struct tyto_cman_net *net, uint32_t stream, uint3
     return err;
 }
 
-static enum tyto_err run_items(struct tyto_cman_net *net, struct plans *plans, uint32_t num_items)
+static enum tyto_err run_items(struct tyto_cman_net *net, struct tyto_net_plans *plans,
+                               uint32_t num_items)
 {
     enum tyto_err err = TYTO_OK;
 
@@ -170,7 +162,7 @@ static enum tyto_err run_items(struct tyto_cman_net *net, struct plans *plans, u
         return TYTO_OK;
     if (num_items > net->max_batch)
         return TYTO_ERR_SHAPE;
-    for (uint32_t s = 0; s < NUM_STREAMS && !err; s++)
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && !err; s++)
         err = run_front(net, s, num_items);
     if (!err)
         err = run_plan(net, plans, num_items);
@@ -187,14 +179,14 @@ enum tyto_err tyto_cman_net_feed(struct tyto_cman_net *net, uint32_t num_items)
     return run_items(net, &net->feed, num_items);
 }
 
-static enum tyto_err make_plans(struct plans *plans, uint32_t max)
+static enum tyto_err make_plans(struct tyto_net_plans *plans, uint32_t max)
 {
     plans->max = max;
     plans->plans = calloc((size_t)max + 1, sizeof(struct tyto_plan *));
     return plans->plans ? TYTO_OK : TYTO_ERR_NOMEM;
 }
 
-static void finish_plans(struct plans *plans)
+static void finish_plans(struct tyto_net_plans *plans)
 {
     for (size_t i = 0; plans->plans && i <= plans->max; i++)
         tyto_plan_destroy(&plans->plans[i]);
@@ -215,16 +207,16 @@ enum tyto_err tyto_cman_net_create(const struct tyto_cman_net_params *params,
     net->dims = params->dims;
     net->max_streams = params->max_streams;
     net->max_batch = params->max_batch;
-    net->features[AUDIO] = params->audio_features;
-    net->features[VISUAL] = params->visual_features;
-    net->rows[AUDIO] = params->num_audio_rows;
-    net->rows[VISUAL] = params->num_visual_rows;
+    net->features[TYTO_CMAN_AUDIO] = params->audio_features;
+    net->features[TYTO_CMAN_VISUAL] = params->visual_features;
+    net->rows[TYTO_CMAN_AUDIO] = params->num_audio_rows;
+    net->rows[TYTO_CMAN_VISUAL] = params->num_visual_rows;
     err = tyto_cman_fuse(net->gpu, params->weights, &net->fused);
     if (!err)
         err = make_bufs(net);
     if (!err)
         err = share_ops(net, params->like);
-    for (uint32_t s = 0; s < NUM_STREAMS && !err; s++) {
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && !err; s++) {
         err = make_plans(&net->first[s], net->rows[s]);
         if (!err)
             err = make_plans(&net->single[s], net->rows[s]);
@@ -248,18 +240,16 @@ void tyto_cman_net_destroy(struct tyto_cman_net **net_ptr)
     if (!net)
         return;
     *net_ptr = NULL;
-    for (uint32_t s = 0; s < NUM_STREAMS; s++) {
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
         finish_plans(&net->first[s]);
         finish_plans(&net->single[s]);
     }
     finish_plans(&net->window);
     finish_plans(&net->feed);
     unref_ops(&net->ops);
-    for (uint32_t i = 0; i < NUM_BUFS; i++)
-        tyto_buf_destroy(&net->bufs[i]);
-    for (uint32_t s = 0; s < NUM_STREAMS; s++)
-        for (uint32_t i = 0; i < NUM_STREAM_BUFS; i++)
-            tyto_buf_destroy(&net->stream_bufs[s][i]);
+    tyto_cman_bufs_destroy(net->bufs, TYTO_NET_NUM_BUFS);
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++)
+        tyto_cman_bufs_destroy(net->stream_bufs[s], TYTO_NET_NUM_STREAM_BUFS);
     tyto_cman_fused_finish(&net->fused);
     free(net);
 }
@@ -267,21 +257,21 @@ void tyto_cman_net_destroy(struct tyto_cman_net **net_ptr)
 struct tyto_cman_net_in tyto_cman_net_in(struct tyto_cman_net *net)
 {
     return (struct tyto_cman_net_in){
-        .audio_rows = tyto_buf_map(net->stream_bufs[AUDIO][BUF_ROWS]),
-        .visual_rows = tyto_buf_map(net->stream_bufs[VISUAL][BUF_ROWS]),
-        .lens = tyto_buf_map(net->bufs[BUF_LENS]),
-        .items = tyto_buf_map(net->bufs[BUF_ITEMS]),
+        .audio_rows = tyto_buf_map(net->stream_bufs[TYTO_CMAN_AUDIO][TYTO_NET_ROWS]),
+        .visual_rows = tyto_buf_map(net->stream_bufs[TYTO_CMAN_VISUAL][TYTO_NET_ROWS]),
+        .lens = tyto_buf_map(net->bufs[TYTO_NET_LENS]),
+        .items = tyto_buf_map(net->bufs[TYTO_NET_ITEMS]),
     };
 }
 
 struct tyto_cman_net_out tyto_cman_net_out(const struct tyto_cman_net *net)
 {
     return (struct tyto_cman_net_out){
-        .logits = tyto_buf_map(net->bufs[BUF_LOGITS]),
-        .place = tyto_buf_map(net->bufs[BUF_PLACE]),
-        .beta = {tyto_buf_map(net->stream_bufs[AUDIO][BUF_BETA]),
-                 tyto_buf_map(net->stream_bufs[VISUAL][BUF_BETA])},
-        .align = {tyto_buf_map(net->stream_bufs[AUDIO][BUF_ALIGN]),
-                  tyto_buf_map(net->stream_bufs[VISUAL][BUF_ALIGN])},
+        .logits = tyto_buf_map(net->bufs[TYTO_NET_LOGITS]),
+        .place = tyto_buf_map(net->bufs[TYTO_NET_PLACE]),
+        .beta = {tyto_buf_map(net->stream_bufs[TYTO_CMAN_AUDIO][TYTO_NET_BETA]),
+                 tyto_buf_map(net->stream_bufs[TYTO_CMAN_VISUAL][TYTO_NET_BETA])},
+        .align = {tyto_buf_map(net->stream_bufs[TYTO_CMAN_AUDIO][TYTO_NET_ALIGN]),
+                  tyto_buf_map(net->stream_bufs[TYTO_CMAN_VISUAL][TYTO_NET_ALIGN])},
     };
 }

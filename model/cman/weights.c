@@ -71,29 +71,20 @@ static const struct dim_field dim_fields[] = {
 
 const char *tyto_head_name(enum tyto_head_kind head)
 {
-    static const char *const names[TYTO_NUM_HEADS] = {
-#define HEAD_NAME(name, text) [TYTO_HEAD_##name] = text,
-        TYTO_HEAD_LIST(HEAD_NAME)
-#undef HEAD_NAME
-    };
-
-    return names[head];
+    return tyto_word_of(TYTO_WORDS(TYTO_HEAD_LIST), head);
 }
 
 static enum tyto_err read_head_kind(const struct reader *reader, const struct tyto_json *config)
 {
+    struct tyto_cman_dims *dims = &reader->weights->dims;
     const char *text = tyto_json_string(tyto_json_get(config, "head"));
+    uint32_t head = 0;
 
-    for (uint32_t i = 0; i < TYTO_NUM_HEADS && text; i++) {
-        const enum tyto_head_kind head = (enum tyto_head_kind)i;
-
-        if (strcmp(text, tyto_head_name(head)) != 0)
-            continue;
-        reader->weights->dims.head = head;
-        return TYTO_OK;
-    }
-    return wrong(reader, TYTO_ERR_FORMAT, "tyto.config head",
-                 "must be \"softmax\" or \"multi_label\"");
+    if (!text || !tyto_word_find(TYTO_WORDS(TYTO_HEAD_LIST), text, &head))
+        return wrong(reader, TYTO_ERR_FORMAT, "tyto.config head",
+                     "must be one of " TYTO_HEAD_LIST(TYTO_WORD_TEXT) "as a text");
+    dims->head = (enum tyto_head_kind)head;
+    return TYTO_OK;
 }
 
 static enum tyto_err read_look_ahead(const struct reader *reader, const struct tyto_json *config)
@@ -230,23 +221,20 @@ static enum tyto_err read_encoders(const struct reader *reader)
 
 const char *tyto_cman_fusion_name(enum tyto_cman_fusion fusion)
 {
-    static const char *const names[TYTO_CMAN_NUM_FUSIONS] = {"cman", "early", "audio", "visual"};
-
-    return names[fusion];
+    return tyto_word_of(TYTO_WORDS(TYTO_CMAN_FUSION_LIST), fusion);
 }
 
 static enum tyto_err read_fusion(const struct reader *reader)
 {
     const char *text = tyto_weights_meta(reader->file, "tyto.fusion");
+    uint32_t fusion = TYTO_CMAN_FUSION_CMAN;
 
-    for (uint32_t i = 0; i < TYTO_CMAN_NUM_FUSIONS; i++) {
-        if (text && strcmp(text, tyto_cman_fusion_name((enum tyto_cman_fusion)i)) != 0)
-            continue;
-        reader->weights->fusion = (enum tyto_cman_fusion)i;
+    if (!text || tyto_word_find(TYTO_WORDS(TYTO_CMAN_FUSION_LIST), text, &fusion)) {
+        reader->weights->fusion = (enum tyto_cman_fusion)fusion;
         return TYTO_OK;
     }
     return wrong(reader, TYTO_ERR_FORMAT, "tyto.fusion",
-                 "must be cman, early, audio or visual, or be absent");
+                 "must be one of " TYTO_CMAN_FUSION_LIST(TYTO_WORD_TEXT) "or be absent");
 }
 
 static enum tyto_err read_metadata(const struct reader *reader)

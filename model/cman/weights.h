@@ -18,14 +18,12 @@ enum {
 
 /* What the head's inputs are ("tyto.fusion"; absent: cman). All but cman are baselines to measure
  * against: the daemon does not give them what they read. */
-enum tyto_cman_fusion {
-    TYTO_CMAN_FUSION_CMAN,
-    TYTO_CMAN_FUSION_EARLY,  /* sound is sound beside the mean over places of the picture; no
-                                picture otherwise */
-    TYTO_CMAN_FUSION_AUDIO,  /* sound alone */
-    TYTO_CMAN_FUSION_VISUAL, /* pictures alone */
-    TYTO_CMAN_NUM_FUSIONS,
-};
+#define TYTO_CMAN_FUSION_LIST(X)                                                                   \
+    X(TYTO_CMAN_FUSION_CMAN, "cman", "where, when and which")                                      \
+    X(TYTO_CMAN_FUSION_EARLY, "early", "a baseline: sound beside the picture's mean over places")  \
+    X(TYTO_CMAN_FUSION_AUDIO, "audio", "a baseline: sound alone")                                  \
+    X(TYTO_CMAN_FUSION_VISUAL, "visual", "a baseline: pictures alone")
+enum tyto_cman_fusion { TYTO_CMAN_FUSION_LIST(TYTO_WORD_ENUM) };
 /* As in the file. Static. */
 const char *tyto_cman_fusion_name(enum tyto_cman_fusion fusion);
 

@@ -36,13 +36,16 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_visual_create(const struct tyto_visual_params *params,
                                  struct tyto_visual **ret_visual, struct tyto_fault *ret_fault);
 void tyto_visual_destroy(struct tyto_visual **visual);
-/* Output shape is (max_batch, places_y*places_x, channels). */
+/* Output shape is (max_batch, places_y*places_x, channels); of tall pictures see fit. */
 void tyto_visual_shape(const struct tyto_visual *visual, uint32_t *ret_places_y,
                        uint32_t *ret_places_x, uint32_t *ret_channels);
 enum tyto_exec tyto_visual_exec(const struct tyto_visual *visual);
-/* Where a picture of that size, 1 or more each, lies among the places. */
+/* Where a picture of that size, 1 or more each, lies among the places, and how those lie: as
+ * tyto_visual_shape says, or for a tall picture, if the file has a graph for them, the other way
+ * round. */
 struct tyto_picture_fit tyto_visual_fit(const struct tyto_visual *visual, uint32_t width,
-                                        uint32_t height);
+                                        uint32_t height, uint32_t *ret_places_y,
+                                        uint32_t *ret_places_x);
 /* Row i of the output becomes the features of frames[i]: the whole picture,
  * resized to the network's input by a triangle filter (antialiased bilinear), squashed
  * or letterboxed and normalised as the weights file says. num_frames <= max_batch. */

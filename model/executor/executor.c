@@ -106,6 +106,11 @@ const struct tyto_buf *tyto_executor_output(const struct tyto_executor *exec)
     return tyto_executor_output_at(exec, 0);
 }
 
+struct tyto_buf *tyto_executor_output_rows(struct tyto_executor *exec)
+{
+    return exec->vk ? tyto_executor_vk_output(exec->vk, 0) : exec->outputs[0];
+}
+
 const struct tyto_buf *tyto_executor_output_at(const struct tyto_executor *exec, uint32_t idx)
 {
     return exec->vk ? tyto_executor_vk_output(exec->vk, idx) : exec->outputs[idx];

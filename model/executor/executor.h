@@ -42,6 +42,8 @@ struct tyto_buf *tyto_executor_input(const struct tyto_executor *exec);
 const struct tyto_buf *tyto_executor_output(const struct tyto_executor *exec);
 /* The same of tyto_graph_out(graph, idx), idx below tyto_graph_num_outs. */
 const struct tyto_buf *tyto_executor_output_at(const struct tyto_executor *exec, uint32_t idx);
+/* The first output, for who puts its rows in another order. */
+struct tyto_buf *tyto_executor_output_rows(struct tyto_executor *exec);
 /* Runs the first `batch` rows of the input buffer; the outputs are ready on return. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_executor_run(struct tyto_executor *exec, uint32_t batch);

@@ -35,11 +35,11 @@ static bool can_take_sum(const struct tyto_graph *graph, uint32_t layer_idx, uin
            (other_maker == UINT32_MAX || other_maker < layer_idx);
 }
 
-static struct tyto_step step_of(const struct tyto_graph *graph, uint32_t layer_idx)
+static struct tyto_exec_step step_of(const struct tyto_graph *graph, uint32_t layer_idx)
 {
     const struct tyto_layer *layer = &graph->layers[layer_idx];
 
-    return (struct tyto_step){
+    return (struct tyto_exec_step){
         .layer_idx = layer_idx,
         .in_idx = layer->in_idx[0],
         .residual_idx = layer->op == TYTO_LAYER_ADD ? layer->in_idx[1] : TYTO_NO_VALUE,
@@ -61,7 +61,7 @@ static bool take_sum(const struct tyto_graph *graph, struct tyto_graph_plan *pla
         if (add->in_idx[0] == add->in_idx[1] || !can_take_sum(graph, maker, other_idx))
             continue;
         for (uint32_t s = 0; s < plan->num_steps; s++) {
-            struct tyto_step *step = &plan->steps[s];
+            struct tyto_exec_step *step = &plan->steps[s];
             if (step->layer_idx != maker || step->residual_idx != TYTO_NO_VALUE)
                 continue;
             step->residual_idx = other_idx;
@@ -75,6 +75,44 @@ static bool take_sum(const struct tyto_graph *graph, struct tyto_graph_plan *pla
     }
     return false;
 }
+
+/* --- lives ----------------------------------------------------------------------------------- */
+
+/* Steps of a graph without slots yet; takes_sums: as tyto_graph_plan_make. */
+static void make_steps(const struct tyto_graph *graph, bool takes_sums,
+                       struct tyto_graph_plan *plan)
+{
+    plan->num_steps = plan->num_slots = 0;
+    for (uint32_t l = 0; l < graph->num_layers; l++) {
+        const struct tyto_layer *layer = &graph->layers[l];
+        if (takes_sums && layer->op == TYTO_LAYER_ADD && take_sum(graph, plan, layer))
+            continue;
+        plan->steps[plan->num_steps++] = step_of(graph, l);
+    }
+}
+
+static void find_lives(const struct tyto_graph *graph, struct tyto_graph_plan *plan)
+{
+    struct tyto_lives *lives = &plan->lives;
+
+    memset(lives->born, 0xff, sizeof(lives->born));
+    memset(lives->dies, 0, sizeof(lives->dies));
+    lives->born[0] = 0;
+    for (uint32_t s = 0; s < plan->num_steps; s++) {
+        const struct tyto_exec_step *step = &plan->steps[s];
+        const struct tyto_layer *layer = &graph->layers[step->layer_idx];
+        lives->born[step->out_idx] = lives->dies[step->out_idx] = s + 1;
+        lives->dies[step->in_idx] = s + 1;
+        for (uint32_t i = 1; i < layer->num_ins; i++)
+            lives->dies[layer->in_idx[i]] = s + 1;
+        if (step->residual_idx != TYTO_NO_VALUE)
+            lives->dies[step->residual_idx] = s + 1;
+    }
+    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++)
+        lives->dies[tyto_graph_out(graph, i)] = plan->num_steps + 1;
+}
+
+/* --- slots ----------------------------------------------------------------------------------- */
 
 /* The smallest free slot that holds the value, else the largest free one, else a new one. */
 static uint32_t pick_slot(struct tyto_graph_plan *plan, const bool *taken, uint64_t floats)
@@ -104,52 +142,91 @@ static uint32_t pick_slot(struct tyto_graph_plan *plan, const bool *taken, uint6
 
 static void lay_values(const struct tyto_graph *graph, struct tyto_graph_plan *plan)
 {
-    uint32_t last_use[TYTO_GRAPH_MAX_VALUES];
-    bool taken[TYTO_GRAPH_MAX_VALUES + 1] = {false};
+    bool taken[TYTO_GRAPH_MAX_VALUES + 1] = {false}, all_taken[TYTO_GRAPH_MAX_VALUES + 1];
 
-    memset(last_use, 0, sizeof(last_use));
+    memset(all_taken, true, sizeof(all_taken));
     memset(plan->slot_of, 0xff, sizeof(plan->slot_of));
-    for (uint32_t s = 0; s < plan->num_steps; s++) {
-        const struct tyto_layer *layer = &graph->layers[plan->steps[s].layer_idx];
-        last_use[plan->steps[s].in_idx] = s;
-        for (uint32_t i = 1; i < layer->num_ins; i++)
-            last_use[layer->in_idx[i]] = s;
-        if (plan->steps[s].residual_idx != TYTO_NO_VALUE)
-            last_use[plan->steps[s].residual_idx] = s;
-    }
-    last_use[0] = UINT32_MAX;
-    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++)
-        last_use[tyto_graph_out(graph, i)] = UINT32_MAX;
     plan->slot_of[0] = pick_slot(plan, taken, tyto_value_num_floats(&graph->values[0]));
     taken[plan->slot_of[0]] = true;
-    for (uint32_t s = 0; s < plan->num_steps; s++) {
-        const struct tyto_step *step = &plan->steps[s];
-        const uint64_t floats = tyto_value_num_floats(&graph->values[step->out_idx]);
+    for (uint32_t s = 1; s <= plan->num_steps; s++) {
+        const uint32_t out = plan->steps[s - 1].out_idx;
+        const uint64_t floats = tyto_value_num_floats(&graph->values[out]);
         /* An output gets a slot that nobody had before, so that it survives the run. */
-        bool all_taken[TYTO_GRAPH_MAX_VALUES + 1];
-        memset(all_taken, true, sizeof(all_taken));
-        const bool is_out = tyto_graph_is_out(graph, step->out_idx);
-        const uint32_t slot = pick_slot(plan, is_out ? all_taken : taken, floats);
-        plan->slot_of[step->out_idx] = slot;
-        taken[slot] = true;
-        for (uint32_t v = 0; v < graph->num_values; v++)
-            if (plan->slot_of[v] != TYTO_NO_SLOT && last_use[v] == s)
+        const bool is_out = tyto_graph_is_out(graph, out);
+        plan->slot_of[out] = pick_slot(plan, is_out ? all_taken : taken, floats);
+        taken[plan->slot_of[out]] = true;
+        for (uint32_t v = 1; v < graph->num_values; v++)
+            if (plan->slot_of[v] != TYTO_NO_SLOT && plan->lives.dies[v] == s)
                 taken[plan->slot_of[v]] = false;
-        /* A result that nobody reads is dropped at once, unless it is an output. */
-        if (!is_out && last_use[step->out_idx] <= s)
-            taken[slot] = false;
     }
 }
 
 void tyto_graph_plan_make(const struct tyto_graph *graph, struct tyto_graph_plan *ret_plan)
 {
-    ret_plan->num_steps = 0;
-    ret_plan->num_slots = 0;
-    for (uint32_t l = 0; l < graph->num_layers; l++) {
-        const struct tyto_layer *layer = &graph->layers[l];
-        if (layer->op == TYTO_LAYER_ADD && take_sum(graph, ret_plan, layer))
-            continue;
-        ret_plan->steps[ret_plan->num_steps++] = step_of(graph, l);
-    }
+    make_steps(graph, true, ret_plan);
+    find_lives(graph, ret_plan);
     lay_values(graph, ret_plan);
+}
+
+/* --- one block ---------------------------------------------------------------------------------
+ */
+
+struct block {
+    const struct tyto_lives *lives;
+    uint64_t sizes[TYTO_GRAPH_MAX_VALUES]; /* 0: the value is never made */
+    bool placed[TYTO_GRAPH_MAX_VALUES];
+    uint32_t num_values;
+};
+
+/* The lowest offset at which value idx meets no placed value that lives at the same time. */
+static uint64_t find_place(const struct block *block, const uint64_t *offsets, uint32_t idx)
+{
+    const struct tyto_lives *lives = block->lives;
+    uint64_t offset = 0;
+    for (uint32_t i = 0; i < block->num_values; i++) {
+        const bool alive_together =
+            lives->born[i] <= lives->dies[idx] && lives->born[idx] <= lives->dies[i];
+        if (!block->placed[i] || !alive_together || offsets[i] >= offset + block->sizes[idx] ||
+            offsets[i] + block->sizes[i] <= offset)
+            continue;
+        offset = offsets[i] + block->sizes[i];
+        i = UINT32_MAX; /* once more from the start; ends, since offset only grows */
+    }
+    return offset;
+}
+
+/* The largest value first. */
+static void lay_block(struct block *block, struct tyto_block_plan *plan)
+{
+    for (;;) {
+        uint32_t largest = UINT32_MAX;
+        for (uint32_t i = 0; i < block->num_values; i++)
+            if (!block->placed[i] && block->sizes[i] &&
+                (largest == UINT32_MAX || block->sizes[i] > block->sizes[largest]))
+                largest = i;
+        if (largest == UINT32_MAX)
+            return;
+        plan->offsets[largest] = find_place(block, plan->offsets, largest);
+        block->placed[largest] = true;
+        const uint64_t end = plan->offsets[largest] + block->sizes[largest];
+        if (end > plan->num_floats)
+            plan->num_floats = end;
+    }
+}
+
+void tyto_block_plan_make(const struct tyto_graph *graph, uint32_t batch, uint32_t align_floats,
+                          struct tyto_block_plan *ret_plan)
+{
+    struct tyto_graph_plan steps;
+    struct block block = {.lives = &steps.lives, .num_values = graph->num_values};
+
+    make_steps(graph, false, &steps);
+    find_lives(graph, &steps);
+    for (uint32_t v = 0; v < graph->num_values; v++) {
+        const uint64_t floats = tyto_value_num_floats(&graph->values[v]) * batch;
+        if (steps.lives.born[v] != UINT32_MAX)
+            block.sizes[v] = (floats + align_floats - 1) / align_floats * align_floats;
+    }
+    *ret_plan = (struct tyto_block_plan){0};
+    lay_block(&block, ret_plan);
 }

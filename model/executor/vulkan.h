@@ -21,7 +21,7 @@ enum tyto_err tyto_executor_vk_create(const struct tyto_graph *graph, struct tyt
 void tyto_executor_vk_destroy(struct tyto_executor_vk **exec);
 /* (max_batch, H, W, C) f32 of value 0 and of tyto_graph_out(graph, idx). Borrowed. */
 struct tyto_buf *tyto_executor_vk_input(const struct tyto_executor_vk *exec);
-const struct tyto_buf *tyto_executor_vk_output(const struct tyto_executor_vk *exec, uint32_t idx);
+struct tyto_buf *tyto_executor_vk_output(const struct tyto_executor_vk *exec, uint32_t idx);
 /* 1 <= batch <= max_batch, else INVALID. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_executor_vk_run(struct tyto_executor_vk *exec, uint32_t batch);

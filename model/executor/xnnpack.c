@@ -15,6 +15,8 @@
 #include <xnnpack.h>
 
 #include "model/executor/conv_avx2.h"
+#include "model/executor/memory.h"
+#include "model/executor/plain.h"
 
 enum {
     MAX_STEPS = 3 * TYTO_GRAPH_MAX_LAYERS,
@@ -71,71 +73,6 @@ struct tyto_executor_xnn {
     uint32_t num_steps;
     struct step steps[MAX_STEPS];
 };
-
-static uint64_t round_up(uint64_t num)
-{
-    return (num + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
-}
-
-/* --- memory ---------------------------------------------------------------------------- */
-
-struct plan {
-    uint64_t offsets[TYTO_GRAPH_MAX_VALUES]; /* in floats */
-    uint64_t sizes[TYTO_GRAPH_MAX_VALUES];   /* 0: never used */
-    uint32_t born[TYTO_GRAPH_MAX_VALUES], dies[TYTO_GRAPH_MAX_VALUES];
-    bool placed[TYTO_GRAPH_MAX_VALUES];
-    uint64_t total;
-};
-
-static void plan_lifetimes(const struct tyto_graph *graph, uint32_t chunk, struct plan *plan)
-{
-    plan->sizes[0] = round_up(tyto_value_num_floats(&graph->values[0]) * chunk);
-    for (uint32_t i = 0; i < graph->num_layers; i++) {
-        const struct tyto_layer *layer = &graph->layers[i];
-        plan->born[layer->out_idx] = i + 1;
-        plan->dies[layer->out_idx] = i + 1;
-        plan->sizes[layer->out_idx] = round_up(tyto_value_num_floats(&graph->values[layer->out_idx]) * chunk);
-        for (uint32_t j = 0; j < tyto_layer_num_inputs(layer); j++)
-            plan->dies[layer->in_idx[j]] = i + 1;
-    }
-    for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++)
-        plan->dies[tyto_graph_out(graph, i)] = graph->num_layers + 1;
-}
-
-/* The lowest offset at which value idx meets no placed value that lives at the same time. */
-static uint64_t find_place(const struct plan *plan, uint32_t num_values, uint32_t idx)
-{
-    uint64_t offset = 0;
-    for (uint32_t i = 0; i < num_values; i++) {
-        const bool alive_together =
-            plan->born[i] <= plan->dies[idx] && plan->born[idx] <= plan->dies[i];
-        if (!plan->placed[i] || !alive_together || plan->offsets[i] >= offset + plan->sizes[idx] ||
-            plan->offsets[i] + plan->sizes[i] <= offset)
-            continue;
-        offset = plan->offsets[i] + plan->sizes[i];
-        i = UINT32_MAX; /* once more from the start; ends, since offset only grows */
-    }
-    return offset;
-}
-
-static void plan_memory(const struct tyto_graph *graph, uint32_t chunk, struct plan *plan)
-{
-    plan_lifetimes(graph, chunk, plan);
-    for (;;) {
-        uint32_t largest = UINT32_MAX;
-        for (uint32_t i = 0; i < graph->num_values; i++)
-            if (!plan->placed[i] && plan->sizes[i] &&
-                (largest == UINT32_MAX || plan->sizes[i] > plan->sizes[largest]))
-                largest = i;
-        if (largest == UINT32_MAX)
-            return;
-        plan->offsets[largest] = find_place(plan, graph->num_values, largest);
-        plan->placed[largest] = true;
-        const uint64_t end = plan->offsets[largest] + plan->sizes[largest];
-        if (end > plan->total)
-            plan->total = end;
-    }
-}
 
 /* --- operators -------------------------------------------------------------------------- */
 
@@ -333,7 +270,8 @@ static enum tyto_err add_post(struct tyto_executor_xnn *exec, const struct tyto_
 }
 
 static void set_inputs(const struct tyto_executor_xnn *exec, const struct tyto_graph *graph,
-                       const struct tyto_layer *layer, const struct plan *memory, struct step *step)
+                       const struct tyto_layer *layer, const struct tyto_block_plan *memory,
+                       struct step *step)
 {
     step->in_shape = graph->values[layer->in_idx[0]];
     step->out_shape = graph->values[layer->out_idx];
@@ -344,7 +282,8 @@ static void set_inputs(const struct tyto_executor_xnn *exec, const struct tyto_g
         layer->op == TYTO_LAYER_CONCAT ? (uint64_t)step->out_shape.h * step->out_shape.w : 1;
     for (uint32_t i = 0; i < step->num_ins; i++) {
         step->in[i] = exec->arena + memory->offsets[layer->in_idx[i]];
-        step->widths[i] = tyto_value_num_floats(&graph->values[layer->in_idx[i]]) / step->num_places;
+        step->widths[i] =
+            tyto_value_num_floats(&graph->values[layer->in_idx[i]]) / step->num_places;
     }
 }
 
@@ -356,7 +295,7 @@ static bool takes_no_bounds(enum tyto_layer_op op)
 }
 
 static enum tyto_err add_layer(struct tyto_executor_xnn *exec, const struct tyto_graph *graph,
-                               const struct tyto_layer *layer, const struct plan *memory)
+                               const struct tyto_layer *layer, const struct tyto_block_plan *memory)
 {
     struct result_plan plan = plan_result(layer);
     if (takes_no_bounds(layer->op) && (plan.lo > -INFINITY || plan.hi < INFINITY)) {
@@ -450,47 +389,9 @@ static void run_parts(const struct step *step, size_t batch)
     const size_t pitch = (size_t)(step->out_elems / step->num_places);
     float *out = step->out;
     for (uint32_t i = 0; i < step->num_ins; i++) {
-        const size_t width = (size_t)step->widths[i];
-        for (size_t row = 0; row < num_rows; row++)
-            memcpy(out + row * pitch, step->in[i] + row * width, width * sizeof(float));
-        out += width;
+        tyto_plain_copy_rows(step->in[i], (size_t)step->widths[i], out, pitch, num_rows);
+        out += step->widths[i];
     }
-}
-
-/* Places under output place i, and the share of the second. */
-static float place_under(enum tyto_resize resize, uint32_t i, uint32_t n_in, uint32_t n_out,
-                         uint32_t under[2])
-{
-    double at = (double)((uint64_t)i * n_in / n_out);
-    if (resize == TYTO_RESIZE_BILINEAR)
-        at = fmin(fmax(((double)i + 0.5) * n_in / n_out - 0.5, 0.0), (double)n_in - 1.0);
-    else if (resize == TYTO_RESIZE_CORNERS)
-        at = n_out > 1 ? (double)i * (n_in - 1) / (n_out - 1) : 0.0;
-    under[0] = (uint32_t)at;
-    under[1] = under[0] + 1 < n_in ? under[0] + 1 : under[0];
-    return (float)(at - under[0]);
-}
-
-static void run_resize(const struct step *step, size_t batch)
-{
-    const struct tyto_value *in = &step->in_shape, *out = &step->out_shape;
-    const size_t row_floats = (size_t)in->w * in->c;
-    float *to = step->out;
-    for (size_t b = 0; b < batch; b++)
-        for (uint32_t y = 0; y < out->h; y++) {
-            uint32_t row[2], col[2];
-            const float below = place_under(step->resize, y, in->h, out->h, row);
-            const float *item = step->in[0] + b * in->h * row_floats;
-            for (uint32_t x = 0; x < out->w; x++, to += in->c) {
-                const float right = place_under(step->resize, x, in->w, out->w, col);
-                const float *at[4];
-                for (int i = 0; i < 4; i++)
-                    at[i] = item + row[i / 2] * row_floats + (size_t)col[i % 2] * in->c;
-                for (uint32_t c = 0; c < in->c; c++)
-                    to[c] = (at[0][c] * (1.0f - right) + at[1][c] * right) * (1.0f - below) +
-                            (at[2][c] * (1.0f - right) + at[3][c] * right) * below;
-            }
-        }
 }
 
 static void run_plain(const struct step *step, size_t batch)
@@ -499,7 +400,8 @@ static void run_plain(const struct step *step, size_t batch)
     if (step->kind == STEP_PARTS)
         run_parts(step, batch);
     else if (step->kind == STEP_RESIZE)
-        run_resize(step, batch);
+        tyto_plain_resize(step->resize, &step->in_shape, &step->out_shape, step->in[0], step->out,
+                          batch);
     else if (step->kind == STEP_COPY)
         memcpy(step->out, step->in[0], num * sizeof(float));
     else if (step->kind == STEP_TANH)
@@ -529,11 +431,12 @@ static enum tyto_err set_up(struct tyto_executor_xnn *exec, uint32_t batch)
 static enum tyto_err create_steps(struct tyto_executor_xnn *exec, const struct tyto_graph *graph,
                                   uint32_t num_threads)
 {
-    struct plan *memory = calloc(1, sizeof(*memory));
+    struct tyto_block_plan *memory = malloc(sizeof(*memory));
     if (!memory)
         return TYTO_ERR_NOMEM;
-    plan_memory(graph, exec->chunk, memory);
-    const uint64_t arena_bytes = (memory->total + ALIGN_FLOATS) * sizeof(float) + XNN_EXTRA_BYTES;
+    tyto_block_plan_make(graph, exec->chunk, ALIGN_FLOATS, memory);
+    const uint64_t arena_bytes =
+        (memory->num_floats + ALIGN_FLOATS) * sizeof(float) + XNN_EXTRA_BYTES;
     exec->arena = aligned_alloc(64, (size_t)((arena_bytes + 63) / 64 * 64));
     enum tyto_err err = exec->arena ? TYTO_OK : TYTO_ERR_NOMEM;
     if (!err) {

@@ -22,11 +22,11 @@ void tyto_executor_xnn_destroy(struct tyto_executor_xnn **exec)
 }
 
 enum tyto_err tyto_executor_xnn_run(struct tyto_executor_xnn *exec, const float *input,
-                                    float *output, uint32_t batch)
+                                    float *const *outputs, uint32_t batch)
 {
     (void)exec;
     (void)input;
-    (void)output;
+    (void)outputs;
     (void)batch;
     return TYTO_ERR_UNSUPPORTED;
 }

@@ -10,17 +10,19 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/words.h"
 #include "files/digest.h"
 #include "model/graph/detector.h"
 #include "model/graph/graph.h"
 #include "shaders/log_mel/log_mel.h"
 
-enum tyto_encoder_kind {
-    TYTO_ENCODER_GENERIC, /* the graph and nothing else */
-    TYTO_ENCODER_VISUAL,  /* input (H, W, 3 or 4): x = (pixel - mean) * scale, pixel 0..255 */
-    TYTO_ENCODER_AUDIO,   /* input (frames, bands, 1) of log-mel; may say how it is made */
-    TYTO_ENCODER_NUM_KINDS
-};
+/* visual: input (H, W, 3 or 4), x = (pixel - mean) * scale, pixel 0..255. audio: input (frames,
+ * bands, 1) of log-mel; may say how it is made. */
+#define TYTO_ENCODER_LIST(X)                                                                       \
+    X(TYTO_ENCODER_GENERIC, "generic", "the graph and nothing else")                               \
+    X(TYTO_ENCODER_VISUAL, "visual", "from a picture's pixels")                                    \
+    X(TYTO_ENCODER_AUDIO, "audio", "from a log-mel spectrogram")
+enum tyto_encoder_kind { TYTO_ENCODER_LIST(TYTO_WORD_ENUM) TYTO_ENCODER_NUM_KINDS };
 
 /* How a picture becomes the input of a visual encoder. */
 enum tyto_fit {
@@ -51,7 +53,12 @@ struct tyto_encoder_file {
     enum tyto_fit fit;       /* VISUAL */
     bool has_detector;       /* VISUAL only */
     struct tyto_detector detector;
-    bool has_frontend; /* AUDIO only */
+    /* VISUAL: the same network for pictures that are higher than wide, with the same weights, as
+     * many places and the same columns. */
+    bool has_tall;
+    struct tyto_graph tall;
+    struct tyto_detector tall_detector; /* with has_detector */
+    bool has_frontend;                  /* AUDIO only */
     struct tyto_frontend frontend;
     char source[128];                          /* name of the imported file */
     char source_sha256[TYTO_DIGEST_HEX_BYTES]; /* "" when not known */
@@ -67,6 +74,12 @@ void tyto_encoder_file_destroy(struct tyto_encoder_file **file);
 /* num zeros that live as long as the file: for weights. NULL when out of memory
  * or over the limit of 2^28 in total. */
 float *tyto_encoder_file_alloc(struct tyto_encoder_file *file, uint64_t num);
+
+/* Makes the graph, whose layers must be those of file->graph but for their shapes, its tall one;
+ * its weights become file's. NULL, or what does not fit. */
+const char *tyto_encoder_file_set_tall(struct tyto_encoder_file *file,
+                                       const struct tyto_graph *tall,
+                                       const struct tyto_detector *detector);
 
 /* Reads and checks everything: the graph passes tyto_graph_check, weights are
  * finite. *ret_fault says what does not fit. */

@@ -22,15 +22,10 @@ struct tyto_encoder_floats {
 
 static const uint64_t max_floats = 1u << 28;
 
-static const char *const kind_names[TYTO_ENCODER_NUM_KINDS] = {
-    [TYTO_ENCODER_GENERIC] = "generic",
-    [TYTO_ENCODER_VISUAL] = "visual",
-    [TYTO_ENCODER_AUDIO] = "audio",
-};
-
 const char *tyto_encoder_kind_name(enum tyto_encoder_kind kind)
 {
-    return (unsigned)kind < TYTO_ENCODER_NUM_KINDS ? kind_names[kind] : "?";
+    const char *word = tyto_word_of(TYTO_WORDS(TYTO_ENCODER_LIST), kind);
+    return word ? word : "?";
 }
 
 enum tyto_err tyto_encoder_file_create(struct tyto_encoder_file **ret_file)
@@ -204,23 +199,56 @@ static enum tyto_err read_input(const struct reader *reader)
     return TYTO_OK;
 }
 
-static enum tyto_err read_detector(const struct reader *reader)
+static enum tyto_err read_detector(const struct reader *reader, const char *key,
+                                   const struct tyto_graph *graph, struct tyto_detector *detector)
 {
-    static const char key[] = "tyto.detector";
-    if (!tyto_weights_meta(reader->weights, key))
-        return TYTO_OK;
     struct tyto_json *json = parse_meta(reader, key);
     if (!json)
         return TYTO_ERR_FORMAT;
-    const bool ok = tyto_detector_from_json(json, &reader->file->detector);
+    const bool ok = tyto_detector_from_json(json, detector);
     tyto_json_destroy(&json);
     if (!ok)
         return wrong_meta(reader, key, "a field is missing, of the wrong type or out of bounds");
-    const char *wrong = tyto_detector_check(&reader->file->detector, &reader->file->graph);
-    if (wrong)
-        return wrong_meta(reader, key, wrong);
-    reader->file->has_detector = true;
-    return TYTO_OK;
+    const char *wrong = tyto_detector_check(detector, graph);
+    return wrong ? wrong_meta(reader, key, wrong) : TYTO_OK;
+}
+
+static enum tyto_err read_tall(const struct reader *reader)
+{
+    static const char key[] = "tyto.graph_tall";
+    struct tyto_encoder_file *file = reader->file;
+    struct tyto_graph *tall = NULL;
+    struct tyto_json *json = parse_meta(reader, key);
+    char text[256] = "out of memory";
+    if (!json)
+        return TYTO_ERR_FORMAT;
+    tall = calloc(1, sizeof(*tall));
+    enum tyto_err err =
+        tall ? tyto_graph_from_json(json, tall, text, sizeof(text)) : TYTO_ERR_NOMEM;
+    tyto_json_destroy(&json);
+    if (err) {
+        free(tall);
+        return wrong_meta(reader, key, text);
+    }
+    if (file->has_detector)
+        err = read_detector(reader, "tyto.detector_tall", tall, &file->tall_detector);
+    const char *wrong = err ? NULL : tyto_encoder_file_set_tall(file, tall, &file->tall_detector);
+    free(tall);
+    return wrong ? wrong_meta(reader, key, wrong) : err;
+}
+
+/* What a visual encoder may bring besides. */
+static enum tyto_err read_visual(const struct reader *reader)
+{
+    struct tyto_encoder_file *file = reader->file;
+    enum tyto_err err = read_input(reader);
+    if (!err && tyto_weights_meta(reader->weights, "tyto.detector")) {
+        err = read_detector(reader, "tyto.detector", &file->graph, &file->detector);
+        file->has_detector = !err;
+    }
+    if (!err && tyto_weights_meta(reader->weights, "tyto.graph_tall"))
+        err = read_tall(reader);
+    return err;
 }
 
 static bool read_f32(const struct tyto_json *json, const char *key, float *ret_value)
@@ -315,17 +343,14 @@ static enum tyto_err read_all(const struct reader *reader)
                               "model import`",
                               format ? format : "");
     const char *kind = tyto_weights_meta(reader->weights, "tyto.kind");
-    int idx = 0;
-    while (kind && idx < TYTO_ENCODER_NUM_KINDS && strcmp(kind, kind_names[idx]) != 0)
-        idx++;
-    if (!kind || idx == TYTO_ENCODER_NUM_KINDS)
-        return wrong_meta(reader, "tyto.kind", "expected visual, audio or generic");
+    uint32_t idx = 0;
+    if (!kind || !tyto_word_find(TYTO_WORDS(TYTO_ENCODER_LIST), kind, &idx))
+        return wrong_meta(reader, "tyto.kind",
+                          "must be one of " TYTO_ENCODER_LIST(TYTO_WORD_TEXT) "as a text");
     reader->file->kind = (enum tyto_encoder_kind)idx;
     enum tyto_err err = read_graph(reader);
     if (!err && reader->file->kind == TYTO_ENCODER_VISUAL)
-        err = read_input(reader);
-    if (!err && reader->file->kind == TYTO_ENCODER_VISUAL)
-        err = read_detector(reader);
+        err = read_visual(reader);
     if (!err && reader->file->kind == TYTO_ENCODER_AUDIO)
         err = read_frontend(reader);
     if (!err)

@@ -227,7 +227,8 @@ enum tyto_err tyto_graph_ref_run_all(const struct tyto_graph *graph, const float
             run_layer(graph, &graph->layers[i], values);
         for (uint32_t i = 0; i < tyto_graph_num_outs(graph); i++) {
             const uint32_t out = tyto_graph_out(graph, i);
-            memcpy(outputs[i], values[out], tyto_value_num_floats(&graph->values[out]) * sizeof(double));
+            memcpy(outputs[i], values[out],
+                   tyto_value_num_floats(&graph->values[out]) * sizeof(double));
         }
     }
     for (uint32_t i = 0; i < graph->num_values; i++)

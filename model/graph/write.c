@@ -11,7 +11,7 @@
 
 enum {
     MAX_TENSORS = 2 * TYTO_GRAPH_MAX_LAYERS + 2,
-    MAX_METAS = 10,
+    MAX_METAS = 12,
     NAME_BYTES = 24,
 };
 
@@ -158,6 +158,10 @@ static bool fill(struct writer *writer, const struct tyto_encoder_file *file)
         ok = add_json(writer, "tyto.input", input_json(file));
     if (ok && file->has_detector)
         ok = add_json(writer, "tyto.detector", tyto_detector_to_json(&file->detector));
+    if (ok && file->has_tall)
+        ok = add_json(writer, "tyto.graph_tall", tyto_graph_to_json(&file->tall));
+    if (ok && file->has_tall && file->has_detector)
+        ok = add_json(writer, "tyto.detector_tall", tyto_detector_to_json(&file->tall_detector));
     if (ok && file->kind == TYTO_ENCODER_AUDIO && file->has_frontend) {
         const struct tyto_frontend *front = &file->frontend;
         const uint64_t window_dims[] = {front->window_len};

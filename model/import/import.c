@@ -26,9 +26,9 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-enum tyto_err tyto_import_memory(const struct tyto_import_params *params, const void *bytes,
-                                 size_t num_bytes, struct tyto_encoder_file **ret_file,
-                                 struct tyto_fault *ret_fault)
+static enum tyto_err import_one(const struct tyto_import_params *params, const void *bytes,
+                                size_t num_bytes, struct tyto_encoder_file **ret_file,
+                                struct tyto_fault *ret_fault)
 {
     struct tyto_build *build = NULL;
     struct tyto_encoder_file *file = NULL;
@@ -40,6 +40,8 @@ enum tyto_err tyto_import_memory(const struct tyto_import_params *params, const 
         err = tyto_import_tflite(build, params, bytes, num_bytes, &outs);
     else
         err = tyto_import_onnx(build, params, bytes, num_bytes, &outs);
+    if (!err && params->pooled_name)
+        err = tyto_build_pooled(build, &outs);
     if (!err && params->detector)
         err = tyto_build_detector(build, params->detector, &outs);
     if (!err && params->letterbox)
@@ -47,8 +49,42 @@ enum tyto_err tyto_import_memory(const struct tyto_import_params *params, const 
     if (!err)
         err = tyto_build_finish(build, &outs, &file);
     tyto_build_destroy(&build);
+    if (!err)
+        *ret_file = file;
+    return err;
+}
+
+/* The same network once more, its input's sides exchanged. */
+static enum tyto_err add_tall(const struct tyto_import_params *params, const void *bytes,
+                              size_t num_bytes, struct tyto_encoder_file *file,
+                              struct tyto_fault *ret_fault)
+{
+    struct tyto_import_params turned = *params;
+    struct tyto_encoder_file *tall = NULL;
+    turned.input_h = file->graph.values[0].w;
+    turned.input_w = file->graph.values[0].h;
+    const enum tyto_err err = import_one(&turned, bytes, num_bytes, &tall, ret_fault);
     if (err)
         return err;
+    const char *wrong = tyto_encoder_file_set_tall(file, &tall->graph, &tall->detector);
+    tyto_encoder_file_destroy(&tall);
+    return wrong ? tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, params->path, 0, "--tall",
+                                  "the graph for tall pictures %s", wrong)
+                 : TYTO_OK;
+}
+
+enum tyto_err tyto_import_memory(const struct tyto_import_params *params, const void *bytes,
+                                 size_t num_bytes, struct tyto_encoder_file **ret_file,
+                                 struct tyto_fault *ret_fault)
+{
+    struct tyto_encoder_file *file = NULL;
+    enum tyto_err err = import_one(params, bytes, num_bytes, &file, ret_fault);
+    if (!err && params->tall)
+        err = add_tall(params, bytes, num_bytes, file, ret_fault);
+    if (err) {
+        tyto_encoder_file_destroy(&file);
+        return err;
+    }
     snprintf(file->source, sizeof(file->source), "%s", base_name(params->path));
     tyto_digest_hex(bytes, num_bytes, file->source_sha256);
     *ret_file = file;

@@ -93,6 +93,8 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
     const struct tyto_reading *reading = &oldest->reading;
     const uint32_t num = context->num_classes;
     const struct box_source boxes = {.context = context, .sight = &oldest->sight};
+    const struct tyto_sync_estimate *offset = &tyto_session_alignment(camera->session)->estimate;
+    const bool is_known = offset->status == TYTO_SYNC_CONFIDENT;
     struct tyto_observation observation = {
         .begin_ns = oldest->segment.begin_ns,
         .end_ns = oldest->segment.end_ns,
@@ -111,8 +113,9 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
         .box = reading->box,
         .box_of = box_of,
         .box_user = &boxes,
-        .has_av_offset = reading->has_av_offset,
-        .av_offset_ms = reading->av_offset_ms,
+        /* what its streams have shown for long goes over what the network sees in one window */
+        .has_av_offset = is_known || reading->has_av_offset,
+        .av_offset_ms = is_known ? (float)offset->offset_ns / 1e6f : reading->av_offset_ms,
     };
     oldest->stamps[TYTO_STAGE_TRACK].out_ns = tyto_clock_mono_ns();
     memcpy(observation.stamps, oldest->stamps, sizeof(observation.stamps));
@@ -147,7 +150,7 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
         if (age < result->num_valid)
             tyto_reading_take(&waiting->reading, context->reader, result,
                               result->num_valid - 1 - age, waiting->segment.has_audio,
-                              waiting->segment.has_video, &waiting->sight.fit);
+                              waiting->segment.has_video, &waiting->sight);
     }
     if (camera->num_waiting > camera->look_ahead)
         tell_oldest(camera, context);
@@ -182,7 +185,7 @@ void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *r
         if (age < result->num_valid)
             tyto_reading_take(&camera->next_head.readings[i], reader, result,
                               result->num_valid - 1 - age, segment->has_audio, segment->has_video,
-                              &camera->waiting[i].sight.fit);
+                              &camera->waiting[i].sight);
     }
 }
 

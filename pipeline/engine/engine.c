@@ -6,7 +6,17 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "pipeline/engine/internal.h"
+
+/* Loading, with a driver that compiles all shaders on a busy machine. */
+#define START_NS (600 * TYTO_NS_PER_S)
+#define ASK_EVERY_NS (100 * TYTO_NS_PER_MS)
+/* An inference thread that does not turn for so long will not end either. */
+#define STILL_NS (5 * TYTO_NS_PER_S)
+/* Longer than a session has for letting go. */
+#define END_NS (15 * TYTO_NS_PER_S)
+#define REMOVE_NS (20 * TYTO_NS_PER_S)
 
 static enum tyto_err copy_strings(struct tyto_engine *engine)
 {
@@ -91,6 +101,25 @@ static void free_engine(struct tyto_engine *engine)
 
 static enum tyto_err try_tracker(struct tyto_engine *engine, struct tyto_fault *ret_fault);
 
+/* CLOSED, TIMEOUT. */
+static enum tyto_err wait_until_up(struct tyto_engine *engine)
+{
+    const struct tyto_engine_params *p = &engine->params;
+    const uint64_t until_ns = tyto_clock_mono_ns() + START_NS;
+    enum tyto_err err = TYTO_OK;
+    pthread_mutex_lock(&engine->lock);
+    while (!engine->up && err == TYTO_OK) {
+        const uint64_t now_ns = tyto_clock_mono_ns();
+        (void)tyto_cond_wait_until(&engine->changed, &engine->lock, now_ns + ASK_EVERY_NS);
+        if (!engine->up && p->go_on && !p->go_on(p->go_on_user))
+            err = TYTO_ERR_CLOSED;
+        else if (!engine->up && now_ns > until_ns)
+            err = TYTO_ERR_TIMEOUT;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return err;
+}
+
 enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
                                  struct tyto_engine **ret_engine, struct tyto_fault *ret_fault)
 {
@@ -102,11 +131,7 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
     if (!engine)
         return TYTO_ERR_NOMEM;
     engine->params = checked;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&engine->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    tyto_cond_init(&engine->changed);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->heads, NULL);
     tyto_limiter_init(&engine->limiter, checked.connects_per_s, checked.connects_per_s);
@@ -117,11 +142,11 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
         free_engine(engine);
         return err;
     }
-    pthread_mutex_lock(&engine->lock);
-    while (!engine->up)
-        pthread_cond_wait(&engine->changed, &engine->lock);
+    const enum tyto_err wait_err = wait_until_up(engine);
+    if (wait_err != TYTO_OK) /* the thread loads on, and all of it is still in use */
+        return tyto_fault_set(ret_fault, wait_err, NULL, 0, NULL, "the networks are not loaded: %s",
+                              wait_err == TYTO_ERR_CLOSED ? "asked to end" : "no end of it");
     err = engine->start_err;
-    pthread_mutex_unlock(&engine->lock);
     if (err == TYTO_OK)
         err = try_tracker(engine, ret_fault);
     else if (ret_fault)
@@ -134,20 +159,41 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
     return TYTO_OK;
 }
 
-void tyto_engine_destroy(struct tyto_engine **engine)
+/* As long as it turns it has time to let its cameras go. */
+static bool join_inference(struct tyto_engine *engine)
+{
+    const uint64_t until_ns = tyto_clock_mono_ns() + END_NS;
+    uint64_t moved_ns = tyto_clock_mono_ns(), num_turns = 0;
+    for (;;) {
+        if (tyto_thread_join(engine->thread, ASK_EVERY_NS))
+            return true;
+        const uint64_t now_ns = tyto_clock_mono_ns();
+        if (tyto_engine_num_turns(engine) != num_turns)
+            moved_ns = now_ns;
+        num_turns = tyto_engine_num_turns(engine);
+        if (now_ns > until_ns || now_ns - moved_ns > STILL_NS)
+            return false;
+    }
+}
+
+bool tyto_engine_destroy(struct tyto_engine **engine)
 {
     if (!engine || !*engine)
-        return;
-    pthread_mutex_lock(&(*engine)->lock);
-    (*engine)->stop = true;
-    for (struct tyto_camera *camera = (*engine)->cameras; camera; camera = camera->next) {
+        return true;
+    struct tyto_engine *self = *engine;
+    *engine = NULL;
+    if (!tyto_mutex_lock(&self->lock, STILL_NS))
+        return false;
+    self->stop = true;
+    for (struct tyto_camera *camera = self->cameras; camera; camera = camera->next) {
         camera->removing = true;
         tyto_session_stop(camera->session);
     }
-    pthread_mutex_unlock(&(*engine)->lock);
-    pthread_join((*engine)->thread, NULL);
-    free_engine(*engine);
-    *engine = NULL;
+    pthread_mutex_unlock(&self->lock);
+    if (!join_inference(self))
+        return false;
+    free_engine(self);
+    return true;
 }
 
 /* --- cameras ---------------------------------------------------------------------------- */
@@ -297,16 +343,21 @@ enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
 
 enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *id)
 {
+    const uint64_t until_ns = tyto_clock_mono_ns() + REMOVE_NS;
+    bool in_time = true;
     pthread_mutex_lock(&engine->lock);
     struct tyto_camera *camera = find(engine, id);
     if (camera) {
         camera->removing = true;
         tyto_session_stop(camera->session);
-        while (find(engine, id) == camera)
-            pthread_cond_wait(&engine->changed, &engine->lock);
+        while (find(engine, id) == camera && in_time)
+            in_time = tyto_cond_wait_until(&engine->changed, &engine->lock, until_ns);
     }
+    const bool is_there = camera && find(engine, id) == camera;
     pthread_mutex_unlock(&engine->lock);
-    return camera ? TYTO_OK : TYTO_ERR_NOT_FOUND;
+    if (!camera)
+        return TYTO_ERR_NOT_FOUND;
+    return is_there ? TYTO_ERR_TIMEOUT : TYTO_OK;
 }
 
 static bool all_ended(const struct tyto_engine *engine)
@@ -367,6 +418,11 @@ uint32_t tyto_engine_look_ahead(const struct tyto_engine *engine)
 enum tyto_exec tyto_engine_exec(const struct tyto_engine *engine)
 {
     return tyto_networks_exec(engine->networks);
+}
+
+uint64_t tyto_engine_num_turns(const struct tyto_engine *engine)
+{
+    return atomic_load(&engine->num_turns);
 }
 
 void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts)

@@ -89,19 +89,25 @@ struct tyto_engine_params {
     uint32_t config_generation;
     struct tyto_tracker_params tracker;
     struct tyto_engine_callbacks callbacks;
+    /* Asked every 100 ms while create waits for the networks: false ends the wait. NULL: always. */
+    bool (*go_on)(void *user);
+    void *go_on_user;
     const struct tyto_log *log; /* borrowed until destroy; NULL: silent */
 };
 
 struct tyto_engine;
 
 /* Loads the networks, starts the inference thread. NO_DEVICE, NOT_FOUND, FORMAT,
- * SHAPE, NOMEM...; *ret_fault (may be NULL) says which file and why. */
+ * SHAPE, NOMEM...; *ret_fault (may be NULL) says which file and why. CLOSED when go_on said no and
+ * TIMEOUT after 10 minutes: the inference thread is left alone with what it has, end the process.
+ */
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
                                  struct tyto_engine **ret_engine, struct tyto_fault *ret_fault);
-/* Ends open events (reason SHUTDOWN), tears all cameras down, joins. Bounded:
- * a camera that does not let go within 5 s is abandoned. */
-void tyto_engine_destroy(struct tyto_engine **engine);
+/* Ends open events (reason SHUTDOWN), tears all cameras down, joins. A camera that does not let go
+ * within 10 s is abandoned. False when the inference thread stood still for 5 s, or has not ended
+ * within 15 s: it keeps what it has and may still call back, and the process should _exit(). */
+bool tyto_engine_destroy(struct tyto_engine **engine);
 
 /* At run time, from any thread but the inference thread. EXISTS for an id in
  * use, FULL over max_cameras, INVALID for a bad id, an unsupported URI scheme,
@@ -111,7 +117,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
                                      const struct tyto_camera_params *params,
                                      struct tyto_fault *ret_fault);
-/* Ends its open events with SHUTDOWN. NOT_FOUND. Returns when it is gone. */
+/* Ends its open events with SHUTDOWN. NOT_FOUND. Returns when it is gone; TIMEOUT after 20 s: it
+ * will go, unless the inference thread stands still. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *id);
 /* Waits until every camera has ENDED or FAILED (files) and their callbacks have
@@ -136,7 +143,8 @@ struct tyto_swap_result {
  * and windows stay full. On any error the running head goes on as if nothing had been:
  * NOT_FOUND, IO, FORMAT, SHAPE (does not fit the encoders, T or look-ahead that run), INVALID
  * (a rule of the tracker for a class it does not know; the self-check), NOMEM, DEVICE_LOST;
- * *ret_fault names file and key. Any thread but the inference thread; waits for its turn. */
+ * *ret_fault names file and key. Any thread but the inference thread; waits for its turn, TIMEOUT
+ * after 30 s: then it will not take over. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path,
                                     struct tyto_swap_result *ret_result,
@@ -165,8 +173,12 @@ struct tyto_engine_counts {
     uint64_t cpu_ns;                    /* of the inference thread */
     uint32_t num_heads;                 /* that have served: 1 + swaps */
     uint64_t num_abandoned;             /* pipelines that did not stop in time */
+    uint32_t num_hanging;               /* those of them that have not stopped since */
 };
 
+/* Grows as long as the inference thread does its work, whether there is any or not; within a
+ * batch, too. Any thread; never waits. */
+uint64_t tyto_engine_num_turns(const struct tyto_engine *engine);
 /* Any thread. */
 void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts);
 TYTO_MUST_CHECK

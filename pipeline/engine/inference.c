@@ -102,6 +102,7 @@ static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
     if (err != TYTO_OK)
         return err;
     const uint64_t end_ns = tyto_clock_mono_ns();
+    atomic_fetch_add(&engine->num_turns, 1);
     for (uint32_t i = 0; i < num; i++) {
         struct tyto_batch_entry *entry = &engine->batch[engine->idxs[i]];
         entry->stepped = true;
@@ -122,6 +123,7 @@ static enum tyto_err evaluate(struct tyto_engine *engine)
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = tyto_networks_encode(engine->networks, engine->items, engine->num_batch);
     const uint64_t end_ns = tyto_clock_mono_ns();
+    atomic_fetch_add(&engine->num_turns, 1);
     for (uint32_t i = 0; i < engine->num_batch; i++)
         engine->batch[i].stamps[TYTO_STAGE_ENCODE] = (struct tyto_stamp){begin_ns, end_ns};
     uint32_t num = 1;
@@ -211,6 +213,7 @@ static void reap(struct tyto_engine *engine, struct tyto_camera *camera)
         return;
     tyto_camera_flush(camera, &engine->context);
     tyto_tracker_end(camera->tracker, TYTO_EVENT_REASON_SHUTDOWN);
+    tyto_engine_forget_looker(engine, camera);
     pthread_mutex_lock(&engine->lock);
     for (struct tyto_camera **at = &engine->cameras; *at; at = &(*at)->next) {
         if (*at == camera) {
@@ -222,7 +225,9 @@ static void reap(struct tyto_engine *engine, struct tyto_camera *camera)
     engine->stream_used[camera->stream_idx] = false;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
-    engine->counts.num_abandoned += abandoned;
+    struct tyto_camera_counts counts;
+    tyto_session_get_counts(camera->session, &counts);
+    engine->num_abandoned_before += counts.num_abandoned + abandoned;
     tyto_camera_destroy(&camera);
 }
 
@@ -239,6 +244,7 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
     collect_all(engine, first, tyto_clock_mono_ns());
     *ret_busy = engine->num_batch > 0;
     run_batch(engine);
+    tyto_engine_look(engine, first, tyto_clock_mono_ns());
     for (struct tyto_camera *camera = first, *next; camera; camera = next) {
         next = camera->next;
         attend_camera(engine, camera);
@@ -256,7 +262,11 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
 static void publish_counts(struct tyto_engine *engine)
 {
     engine->counts.cpu_ns = tyto_clock_cpu_ns();
+    engine->counts.num_hanging = tyto_source_num_hanging();
+    engine->counts.num_abandoned = engine->num_abandoned_before;
     pthread_mutex_lock(&engine->lock);
+    for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next)
+        engine->counts.num_abandoned += camera->counts.num_abandoned;
     engine->counts.num_cameras = engine->num_cameras;
     engine->published = engine->counts;
     pthread_mutex_unlock(&engine->lock);
@@ -286,7 +296,6 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
         return err;
     const struct tyto_cman_dims *dims = tyto_networks_dims(engine->networks);
     engine->reader = (struct tyto_reader){.dims = dims, .hop_ns = p->hop_ns};
-    tyto_networks_places(engine->networks, &engine->reader.rows, &engine->reader.cols);
     engine->context = (struct tyto_camera_context){
         .reader = &engine->reader,
         .callbacks = &engine->params.callbacks,
@@ -317,6 +326,7 @@ void *tyto_engine_infer(void *arg)
         bool busy, any_file;
         going = round_of_all(engine, &busy, &any_file);
         publish_counts(engine);
+        atomic_fetch_add(&engine->num_turns, 1);
         if (!busy && going)
             usleep(any_file ? FILE_TICK_US : LIVE_TICK_US);
     }

@@ -5,6 +5,7 @@
 #define TYTO_PIPELINE_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "pipeline/engine/camera.h"
 #include "pipeline/engine/engine.h"
@@ -30,6 +31,7 @@ struct tyto_engine {
     struct tyto_class_rule *rules;
     struct tyto_limiter limiter;
     pthread_t thread;
+    atomic_uint_fast64_t num_turns; /* the inference thread's; others look whether it moves */
 
     /* A swap holds `heads` from beginning to end, add_camera likewise: no camera is made for one
      * head and linked in under the next. It is taken before `lock`. */
@@ -62,18 +64,25 @@ struct tyto_engine {
     uint32_t *idxs;
     float *pcm; /* (max_batch, samples) */
     uint32_t num_batch, num_failures;
-    uint32_t turn; /* stream_idx of the camera that is asked first */
+    uint32_t turn;              /* stream_idx of the camera that is asked first */
+    struct tyto_camera *looker; /* whose pictures are all decoded now; NULL: nobody's */
+    uint64_t look_until_ns;
     struct tyto_engine_counts counts;
+    uint64_t num_abandoned_before; /* by cameras that are gone */
     bool failed;
 };
 
-/* A swap on its way; of who asked, who waits until it is done. */
+/* A swap on its way. Owned by who asked; once it is abandoned, by the inference thread. The flags
+ * are guarded by the engine's lock, like what is above. */
 struct tyto_swap {
-    struct tyto_new_head *head;
-    struct tyto_swap_result *result;
+    struct tyto_new_head *head; /* owned */
+    struct tyto_swap_result result;
     struct tyto_fault fault;
     enum tyto_err err;
-    bool is_done; /* guarded by the engine's lock, like what is above */
+    bool is_taken;     /* the inference thread is at it */
+    bool is_committed; /* it takes over, come what may */
+    bool is_abandoned; /* who asked is gone */
+    bool is_done;
 };
 
 /* swap.c, the inference thread's: what a head says of itself, for the engine's fields. */
@@ -82,6 +91,10 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
                                     float **ret_thresholds, struct tyto_engine_head *ret_head);
 /* swap.c, the inference thread's: does the swap that is asked for, if one is. */
 void tyto_engine_take_turn(struct tyto_engine *engine);
+/* look.c, the inference thread's: whose pictures are all decoded, one camera's at a time. */
+void tyto_engine_look(struct tyto_engine *engine, struct tyto_camera *first, uint64_t now_ns);
+/* look.c: the camera goes away. */
+void tyto_engine_forget_looker(struct tyto_engine *engine, const struct tyto_camera *camera);
 /* inference.c: the thread's body. */
 void *tyto_engine_infer(void *engine);
 /* inference.c: a tracker's sink; user is the engine. */

@@ -6,7 +6,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "pipeline/engine/internal.h"
+
+/* The inference thread has so long to get to a swap, and to end what it cannot take back. */
+#define SWAP_NS (30 * TYTO_NS_PER_S)
+#define COMMIT_NS (5 * TYTO_NS_PER_S)
 
 /* --- the inference thread's ------------------------------------------------------------------ */
 
@@ -117,6 +122,16 @@ static uint32_t count_open(const struct tyto_camera *first)
     return num;
 }
 
+/* From here on it takes over, unless who asked has given up. */
+static bool may_commit(struct tyto_engine *engine, struct tyto_swap *swap)
+{
+    pthread_mutex_lock(&engine->lock);
+    swap->is_committed = !swap->is_abandoned;
+    const bool may = swap->is_committed;
+    pthread_mutex_unlock(&engine->lock);
+    return may;
+}
+
 /* Cannot fail. Afterwards change holds what was. */
 static void commit(struct change *change, struct tyto_swap_result *result)
 {
@@ -157,71 +172,116 @@ static enum tyto_err change_head(struct tyto_engine *engine, struct tyto_swap *s
         return tyto_fault_set(&swap->fault, TYTO_ERR_DEVICE_LOST, swap->head->path, 0, NULL,
                               "the networks have failed: restart");
     const uint64_t begin_ns = tyto_clock_mono_ns();
-    const enum tyto_err err = prepare(&change, swap->head, &swap->fault);
+    enum tyto_err err = prepare(&change, swap->head, &swap->fault);
+    if (err == TYTO_OK && !may_commit(engine, swap))
+        err = TYTO_ERR_TIMEOUT;
     if (err == TYTO_OK)
-        commit(&change, swap->result);
+        commit(&change, &swap->result);
     unprepare(&change);
-    swap->result->stop_ns = tyto_clock_mono_ns() - begin_ns;
+    swap->result.stop_ns = tyto_clock_mono_ns() - begin_ns;
     return err;
+}
+
+static void free_swap(struct tyto_swap *swap)
+{
+    tyto_new_head_destroy(&swap->head);
+    free(swap);
 }
 
 void tyto_engine_take_turn(struct tyto_engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
     struct tyto_swap *swap = engine->swap;
+    engine->swap = NULL;
+    if (swap)
+        swap->is_taken = true;
     pthread_mutex_unlock(&engine->lock);
     if (!swap)
         return;
     swap->err = change_head(engine, swap);
     pthread_mutex_lock(&engine->lock);
     swap->is_done = true;
-    engine->swap = NULL;
+    const bool is_ours = swap->is_abandoned;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
+    if (is_ours)
+        free_swap(swap);
 }
 
 /* --- callers' ------------------------------------------------------------------------------- */
 
-static enum tyto_err ask(struct tyto_engine *engine, struct tyto_swap *swap)
+/* False when it is the inference thread's now. */
+static bool ask(struct tyto_engine *engine, struct tyto_swap *swap)
 {
+    uint64_t until_ns = tyto_clock_mono_ns() + SWAP_NS;
+    bool in_time = true, is_extended = false;
     pthread_mutex_lock(&engine->lock);
     engine->swap = swap;
-    while (!swap->is_done)
-        pthread_cond_wait(&engine->changed, &engine->lock);
+    while (!swap->is_done && in_time) {
+        in_time = tyto_cond_wait_until(&engine->changed, &engine->lock, until_ns);
+        if (!in_time && swap->is_committed && !is_extended) {
+            in_time = is_extended = true; /* what cannot fail is waited for a little longer */
+            until_ns = tyto_clock_mono_ns() + COMMIT_NS;
+        }
+    }
+    const bool is_ours = swap->is_done || !swap->is_taken;
+    if (!swap->is_taken)
+        engine->swap = NULL;
+    if (!swap->is_done) {
+        swap->err = TYTO_ERR_TIMEOUT;
+        swap->is_abandoned = !is_ours;
+    }
     pthread_mutex_unlock(&engine->lock);
-    return swap->err;
+    return is_ours;
 }
 
-static enum tyto_err swap_head(struct tyto_engine *engine, const char *path,
-                               struct tyto_swap_result *result, struct tyto_fault *ret_fault)
+static enum tyto_err give_up(const char *path, struct tyto_fault *ret_fault)
 {
-    struct tyto_swap swap = {.result = result};
+    return tyto_fault_set(ret_fault, TYTO_ERR_TIMEOUT, path, 0, NULL,
+                          "the inference thread did not get to it within %llu s: the head that "
+                          "serves goes on",
+                          (unsigned long long)(SWAP_NS / TYTO_NS_PER_S));
+}
+
+static enum tyto_err swap_head(struct tyto_engine *engine, const char *path, struct tyto_swap *swap,
+                               bool *ret_ours, struct tyto_fault *ret_fault)
+{
+    struct tyto_swap_result *result = &swap->result;
     const uint64_t begin_ns = tyto_clock_mono_ns();
     memcpy(result->old_digest, engine->head.digest, sizeof(result->old_digest));
-    enum tyto_err err = tyto_new_head_create(path, tyto_networks_fit(engine->networks),
-                                             result->old_digest, &swap.head, ret_fault);
+    const enum tyto_err err = tyto_new_head_create(path, tyto_networks_fit(engine->networks),
+                                                   result->old_digest, &swap->head, ret_fault);
     if (err != TYTO_OK)
         return err;
-    memcpy(result->new_digest, swap.head->weights.digest, TYTO_DIGEST_MAX);
+    memcpy(result->new_digest, swap->head->weights.digest, TYTO_DIGEST_MAX);
     result->load_ns = tyto_clock_mono_ns() - begin_ns;
     result->is_same = strcmp(result->old_digest, result->new_digest) == 0;
-    if (!result->is_same)
-        err = ask(engine, &swap);
-    tyto_new_head_destroy(&swap.head);
-    if (err != TYTO_OK && ret_fault)
-        *ret_fault = swap.fault;
-    return err;
+    if (result->is_same)
+        return TYTO_OK;
+    *ret_ours = ask(engine, swap);
+    if (!*ret_ours)
+        return give_up(path, ret_fault);
+    if (swap->err == TYTO_ERR_TIMEOUT && !swap->fault.text[0])
+        (void)give_up(path, &swap->fault);
+    if (swap->err != TYTO_OK && ret_fault)
+        *ret_fault = swap->fault;
+    return swap->err;
 }
 
 enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path,
                                     struct tyto_swap_result *ret_result,
                                     struct tyto_fault *ret_fault)
 {
-    struct tyto_swap_result result = {0};
+    bool is_ours = true;
+    struct tyto_swap *swap = calloc(1, sizeof(*swap));
+    if (!swap)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, path, 0, NULL, "out of memory");
     pthread_mutex_lock(&engine->heads);
-    const enum tyto_err err = swap_head(engine, path, &result, ret_fault);
+    const enum tyto_err err = swap_head(engine, path, swap, &is_ours, ret_fault);
     pthread_mutex_unlock(&engine->heads);
     if (err == TYTO_OK)
-        *ret_result = result;
+        *ret_result = swap->result;
+    if (is_ours)
+        free_swap(swap);
     return err;
 }

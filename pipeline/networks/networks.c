@@ -8,7 +8,8 @@
 #include "files/safetensors.h"
 #include "pipeline/networks/history.h"
 
-/* Detections below are no news: two of three are wrong (doc/measured.md). */
+/* Detections below are no news. At it people were found in 79 % of 224 photographs and in 5 % of
+ * those without, cars in 96 % and 8 %. */
 static const float min_found_score = 0.35f;
 
 struct row {
@@ -267,7 +268,8 @@ static enum tyto_err look(struct tyto_networks *networks, struct row *row)
     if (!row->has_visual)
         return TYTO_OK;
     const struct tyto_frame *frame = &networks->frames[row->visual];
-    sight->fit = tyto_visual_fit(networks->visual, frame->width, frame->height);
+    sight->fit =
+        tyto_visual_fit(networks->visual, frame->width, frame->height, &sight->rows, &sight->cols);
     if (!tyto_visual_detector(networks->visual))
         return TYTO_OK;
     return tyto_visual_find(networks->visual, row->visual, min_found_score, sight->found,
@@ -510,13 +512,6 @@ const struct tyto_cman_dims *tyto_networks_dims(const struct tyto_networks *netw
 const struct tyto_cman *tyto_networks_cman(const struct tyto_networks *networks)
 {
     return networks->cman;
-}
-
-void tyto_networks_places(const struct tyto_networks *networks, uint32_t *ret_rows,
-                          uint32_t *ret_cols)
-{
-    uint32_t channels;
-    tyto_visual_shape(networks->visual, ret_rows, ret_cols, &channels);
 }
 
 const char *tyto_networks_device_name(const struct tyto_networks *networks)

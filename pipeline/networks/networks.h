@@ -81,8 +81,6 @@ void tyto_networks_take_head(struct tyto_networks *networks, struct tyto_cman **
 
 const struct tyto_cman_dims *tyto_networks_dims(const struct tyto_networks *networks);
 const struct tyto_cman *tyto_networks_cman(const struct tyto_networks *networks);
-void tyto_networks_places(const struct tyto_networks *networks, uint32_t *ret_rows,
-                          uint32_t *ret_cols);
 const char *tyto_networks_device_name(const struct tyto_networks *networks);
 enum tyto_exec tyto_networks_exec(const struct tyto_networks *networks);
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "files/replace.h"
 #include "pipeline/record/store.h"
 
@@ -106,12 +107,14 @@ static char *read_all(const char *path, size_t *ret_bytes)
     return text;
 }
 
-/* The first field of a row, without the quotes that a spreadsheet may have put around it. */
-static void first_field(const char *row, char ret_file[MAX_ROW])
+/* The first field of a row, which a spreadsheet may have put in quotes; "" where they are wrong. */
+static const char *first_field(const char *row, size_t num_bytes, char text[MAX_ROW])
 {
-    const bool is_quoted = row[0] == '"';
-    const size_t num = strcspn(row + is_quoted, is_quoted ? "\"" : ",\r\n");
-    snprintf(ret_file, MAX_ROW, "%.*s", (int)(num < MAX_ROW ? num : MAX_ROW - 1), row + is_quoted);
+    char *field = NULL, *next = NULL;
+    const size_t num = num_bytes < MAX_ROW ? num_bytes : MAX_ROW - 1;
+    memcpy(text, row, num);
+    text[num] = '\0';
+    return tyto_text_csv_field(text, &field, &next) ? field : "";
 }
 
 enum tyto_err tyto_clip_labels_remove(const char *dir,
@@ -126,8 +129,7 @@ enum tyto_err tyto_clip_labels_remove(const char *dir,
     for (size_t at = 0; at < num_bytes;) {
         const char *end = memchr(text + at, '\n', num_bytes - at);
         const size_t num = end ? (size_t)(end - (text + at)) + 1 : num_bytes - at;
-        first_field(text + at, file);
-        if (!is_gone(user, file)) {
+        if (!is_gone(user, first_field(text + at, num, file))) {
             memmove(text + num_kept, text + at, num);
             num_kept += num;
         }

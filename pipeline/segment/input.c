@@ -124,6 +124,18 @@ void tyto_segmenter_expect(struct tyto_segmenter *seg, bool audio, bool video)
     seg->streams[TYTO_STREAM_VIDEO].expected = video;
 }
 
+void tyto_segmenter_set_av_offset(struct tyto_segmenter *seg, int64_t av_offset_ns)
+{
+    struct stream *stream = &seg->streams[TYTO_STREAM_AUDIO];
+    const int64_t earlier_ns = av_offset_ns - seg->params.av_offset_ns;
+    seg->params.av_offset_ns = av_offset_ns;
+    /* Times of what comes next move with it: no jump of the camera's clock. */
+    if (stream->seen) {
+        stream->pos_ns -= earlier_ns;
+        seg->audio_next_idx = to_samples(seg, to_ns(seg, seg->audio_next_idx) - earlier_ns);
+    }
+}
+
 /* --- times ---------------------------------------------------------------------- */
 
 /* Finds the shift by which a stream goes on where it was, unless the other

@@ -79,6 +79,9 @@ enum tyto_err tyto_segmenter_create(const struct tyto_segmenter_params *params,
                                     struct tyto_segmenter **ret_segmenter);
 void tyto_segmenter_destroy(struct tyto_segmenter **segmenter);
 
+/* Another offset from here on, within 10 s: what of the sound was in already stays where it is;
+ * then a little of it is left out, or is missing. */
+void tyto_segmenter_set_av_offset(struct tyto_segmenter *segmenter, int64_t av_offset_ns);
 /* Which streams there are. Until it is called both are waited for. */
 void tyto_segmenter_expect(struct tyto_segmenter *segmenter, bool audio, bool video);
 /* Sound: copied. now_ns is the monotonic time of arrival. */

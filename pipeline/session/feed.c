@@ -4,11 +4,13 @@
 #include "base/clock.h"
 
 void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,
-                    struct tyto_segmenter *segmenter, bool is_file, int64_t base_ns)
+                    struct tyto_segmenter *segmenter, struct tyto_align *align, bool is_file,
+                    int64_t base_ns)
 {
     *pump = (struct tyto_pump){
         .source = source,
         .segmenter = segmenter,
+        .align = align,
         .is_file = is_file,
         .base_ns = base_ns,
     };
@@ -48,6 +50,7 @@ static bool deliver(struct tyto_pump *pump, enum tyto_stream which, struct tyto_
         learn_clock(pump, media);
     switch (media->kind) {
     case TYTO_MEDIA_SOUND:
+        tyto_align_sound(pump->align, pts_ns, media->samples, media->num_samples);
         tyto_segmenter_audio(pump->segmenter, pts_ns, media->samples, media->num_samples, in_ns);
         break;
     case TYTO_MEDIA_PICTURE: {
@@ -102,6 +105,7 @@ void tyto_pump_step(struct tyto_pump *pump, uint64_t now_ns)
         tyto_segmenter_expect(pump->segmenter, audio, video);
     for (int i = 0; i < TYTO_NUM_STREAMS; i++)
         step_stream(pump, (enum tyto_stream)i, now_ns);
+    tyto_align_look(pump->align, pump->source, pump->base_ns);
 }
 
 bool tyto_pump_drain(struct tyto_pump *pump, uint64_t now_ns)

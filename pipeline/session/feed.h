@@ -8,12 +8,14 @@
 #include <stdint.h>
 
 #include "pipeline/segment/segment.h"
+#include "pipeline/session/align.h"
 #include "pipeline/session/camera_clock.h"
 #include "pipeline/source/source.h"
 
 struct tyto_pump {
     struct tyto_source *source;       /* borrowed until the pump is finished */
     struct tyto_segmenter *segmenter; /* likewise */
+    struct tyto_align *align;         /* likewise; gets all sound, and every small picture */
     bool is_file;
     int64_t base_ns; /* added to the source's times: the camera's media clock */
     struct tyto_media held[TYTO_NUM_STREAMS]; /* did not fit the segmenter's window yet */
@@ -23,7 +25,8 @@ struct tyto_pump {
 };
 
 void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,
-                    struct tyto_segmenter *segmenter, bool is_file, int64_t base_ns);
+                    struct tyto_segmenter *segmenter, struct tyto_align *align, bool is_file,
+                    int64_t base_ns);
 /* Lets go of what it holds. */
 void tyto_pump_finish(struct tyto_pump *pump);
 /* Takes all that is there and fits. Never blocks. */

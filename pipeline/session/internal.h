@@ -47,6 +47,7 @@ struct tyto_session {
 
     /* The inference thread's. */
     struct tyto_segmenter *segmenter;
+    struct tyto_align align;
     struct tyto_pump pump;
     bool pumping, over;
     bool has_audio, has_video;

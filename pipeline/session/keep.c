@@ -6,8 +6,9 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "pipeline/session/internal.h"
-#include "pipeline/session/watch.h"
+#include "pipeline/session/stall.h"
 
 enum { TICK_MS = 100, MAX_REDIRECTS = 4, MAX_NEWS = 3, URI_BYTES = 2048, WHY_BYTES = 144 };
 
@@ -22,7 +23,7 @@ enum { TICK_MS = 100, MAX_REDIRECTS = 4, MAX_NEWS = 3, URI_BYTES = 2048, WHY_BYT
 /* What a keeper has learnt of its camera. */
 struct keeper {
     struct tyto_session *session;
-    struct tyto_watch watch;
+    struct tyto_stall stall;
     uint32_t num_failures;  /* in a row */
     bool was_live;          /* ever */
     bool is_good;           /* the connection at hand held for a while */
@@ -37,8 +38,12 @@ struct keeper {
 /* --- telling ------------------------------------------------------------------------------- */
 
 static void set_state(struct tyto_session *session, enum tyto_camera_status status,
-                      const bool missing[TYTO_NUM_STREAMS], const char *text)
+                      const bool missing[TYTO_NUM_STREAMS], const char *words)
 {
+    char hidden[TYTO_STATE_TEXT_MAX + 1], text[TYTO_STATE_TEXT_MAX + 1];
+    /* They may be of a library that has been told the URI, or of one that we were sent on to. */
+    tyto_secret_hide(session->uri, words, hidden, sizeof(hidden));
+    tyto_secret_scrub(hidden, text, sizeof(text));
     pthread_mutex_lock(&session->lock);
     const bool changed = session->status != status || strcmp(session->text, text) != 0 ||
                          memcmp(session->missing, missing, sizeof(session->missing)) != 0;
@@ -66,7 +71,7 @@ static void set_status(struct tyto_session *session, enum tyto_camera_status sta
 static void tell_live(struct tyto_session *session, const struct tyto_source *source,
                       const bool missing[TYTO_NUM_STREAMS])
 {
-    const char *text = tyto_watch_missing_text(missing);
+    const char *text = tyto_stall_missing_text(missing);
     if (!text[0] && tyto_source_waits_for_key(source))
         text = "no picture yet: its next keyframe is waited for";
     if (!text[0])
@@ -178,23 +183,23 @@ static enum tyto_err look_at_file(const struct tyto_source *source, uint64_t now
 static enum tyto_err look_at_camera(struct keeper *keeper, const struct tyto_source *source,
                                     uint64_t now_ns, char *text, uint32_t text_bytes)
 {
-    struct tyto_watch_sight sight = {.now_ns = now_ns};
+    struct tyto_stall_sight sight = {.now_ns = now_ns};
     bool missing[TYTO_NUM_STREAMS];
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         sight.expects[i] = tyto_source_expects(source, (enum tyto_stream)i);
         sight.last_data_ns[i] = tyto_source_last_data_ns(source, (enum tyto_stream)i);
     }
-    switch (tyto_watch_judge(&keeper->watch, &sight, missing, text, text_bytes)) {
-    case TYTO_WATCH_CONNECTING:
+    switch (tyto_stall_judge(&keeper->stall, &sight, missing, text, text_bytes)) {
+    case TYTO_STALL_CONNECTING:
         return TYTO_OK;
-    case TYTO_WATCH_LIVE:
+    case TYTO_STALL_LIVE:
         tell_live(keeper->session, source, missing);
-        keeper->is_good = now_ns - keeper->watch.begin_ns > GOOD_NS;
+        keeper->is_good = now_ns - keeper->stall.begin_ns > GOOD_NS;
         return TYTO_OK;
-    case TYTO_WATCH_STALLED:
+    case TYTO_STALL_SILENT:
         set_state(keeper->session, TYTO_CAMERA_STATUS_STALLED, missing, text);
         return TYTO_ERR_TIMEOUT;
-    case TYTO_WATCH_NO_DATA:
+    case TYTO_STALL_NO_DATA:
         break;
     }
     return TYTO_ERR_TIMEOUT;
@@ -317,7 +322,7 @@ static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text
         return err;
     }
     hand_over(session, source, params.base_ns);
-    tyto_watch_begin(&keeper->watch, tyto_clock_mono_ns());
+    tyto_stall_begin(&keeper->stall, tyto_clock_mono_ns());
     err = watch(keeper, source, text, text_bytes);
     enum tyto_event_reason reason = TYTO_EVENT_REASON_SOURCE_LOST;
     if (is_stopping(session))
@@ -360,7 +365,7 @@ static uint64_t tell_loss(struct keeper *keeper, bool moves, const char *why)
 static void keep_live(struct keeper *keeper)
 {
     struct tyto_session *session = keeper->session;
-    tyto_watch_init(&keeper->watch, session->camera.stall_ns);
+    tyto_stall_init(&keeper->stall, session->camera.stall_ns);
     while (!is_stopping(session)) {
         uint64_t wait_ns;
         while ((wait_ns = tyto_limiter_take(session->limiter, tyto_clock_mono_ns())) > 0) {

@@ -22,6 +22,7 @@ static void free_session(struct tyto_session *session)
     pthread_cond_destroy(&session->changed);
     pthread_mutex_destroy(&session->lock);
     tyto_segmenter_destroy(&session->segmenter);
+    tyto_align_finish(&session->align);
     free(session->uri);
     free(session);
 }
@@ -84,6 +85,10 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
     if (err == TYTO_OK)
         err = tyto_segmenter_create(&segmenter_params, &session->segmenter);
     if (err == TYTO_OK)
+        err = tyto_align_init(&session->align,
+                              params->is_file ? TYTO_ALIGN_OFF : params->camera->align,
+                              params->camera->av_offset_ns);
+    if (err == TYTO_OK)
         err = start_keeper(session);
     if (err != TYTO_OK) {
         free_session(session);
@@ -109,7 +114,7 @@ bool tyto_session_is_stopped(struct tyto_session *session, bool *ret_abandoned)
     const bool done = session->keeper_done;
     const bool late = session->stop && session->link == LINK_NONE &&
                       tyto_clock_mono_ns() - session->stop_ns > STOP_NS;
-    *ret_abandoned = (!done && late) || session->num_abandoned > 0;
+    *ret_abandoned = !done && late;
     pthread_mutex_unlock(&session->lock);
     return done || late;
 }
@@ -137,7 +142,8 @@ const char *tyto_session_id(const struct tyto_session *session)
 static void begin_pumping(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
 {
     tyto_segmenter_reset(session->segmenter);
-    tyto_pump_init(&session->pump, source, session->segmenter, session->is_file, base_ns);
+    tyto_pump_init(&session->pump, source, session->segmenter, &session->align, session->is_file,
+                   base_ns);
     session->pumping = true;
     session->over = false;
 }
@@ -191,6 +197,8 @@ static bool feed(struct tyto_session *session, uint64_t now_ns, bool *ret_stop, 
         *ret_drained = tyto_pump_drain(&session->pump, now_ns);
     else
         tyto_pump_step(&session->pump, now_ns);
+    if (tyto_align_update(&session->align))
+        tyto_segmenter_set_av_offset(session->segmenter, session->align.alignment.applied_ns);
     note_backlog(session, source);
     if (session->camera.tap)
         session->camera.tap->on_shift(session->camera.tap,
@@ -245,6 +253,22 @@ void tyto_session_release(struct tyto_session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
+bool tyto_session_can_look(const struct tyto_session *session)
+{
+    return session->align.sync && session->pumping && session->has_audio && session->has_video;
+}
+
+void tyto_session_set_looking(struct tyto_session *session, bool is_looking)
+{
+    if (session->pumping)
+        tyto_source_set_looking(session->pump.source, is_looking);
+}
+
+const struct tyto_alignment *tyto_session_alignment(const struct tyto_session *session)
+{
+    return &session->align.alignment;
+}
+
 int64_t tyto_session_unix_offset_ns(const struct tyto_session *session)
 {
     return session->pump.clock.unix_offset_ns;
@@ -280,6 +304,8 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
             .since_unix_ns = session->since_unix_ns,
             .num_reconnects = session->num_connects > 0 ? session->num_connects - 1 : 0,
             .clock_quality = session->pump.clock.quality,
+            .has_av_offset = session->align.alignment.estimate.status == TYTO_SYNC_CONFIDENT,
+            .av_offset_ms = (float)session->align.alignment.estimate.offset_ns / 1e6f,
         };
         memcpy(ret_state->camera, session->id, sizeof(ret_state->camera));
         print_text(session, ret_state->text, sizeof(ret_state->text));
@@ -306,7 +332,8 @@ bool tyto_session_has_ended(struct tyto_session *session)
 
 void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_counts *ret_counts)
 {
-    *ret_counts = (struct tyto_camera_counts){.media_ns = session->media_ns};
+    *ret_counts = (struct tyto_camera_counts){.media_ns = session->media_ns,
+                                              .alignment = session->align.alignment};
     tyto_segmenter_get_counts(session->segmenter, &ret_counts->segmenter);
     pthread_mutex_lock(&session->lock);
     for (int i = 0; session->pumping && i < TYTO_NUM_STREAMS; i++)
@@ -322,5 +349,6 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
     ret_counts->duration_ns = session->duration_ns;
     ret_counts->num_connects = session->num_connects;
     ret_counts->num_losses = session->num_losses;
+    ret_counts->num_abandoned = session->num_abandoned;
     pthread_mutex_unlock(&session->lock);
 }

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "pipeline/segment/segment.h"
+#include "pipeline/session/align.h"
 #include "pipeline/session/limiter.h"
 #include "pipeline/source/source.h"
 #include "proto/event.h"
@@ -26,7 +27,8 @@ struct tyto_camera_params {
     const char *id; /* tyto_id_is_valid() */
     const char *uri;
     struct tyto_source_options source; /* zero: all defaults */
-    int64_t av_offset_ns;              /* sound behind picture of this camera */
+    int64_t av_offset_ns;              /* sound behind picture, until something else is believed */
+    enum tyto_align_mode align;        /* of live sources; files are read once */
     int64_t skew_ns;                   /* 0: the segmenter's default */
     uint64_t stall_ns;                 /* without data; 0: the default; never for files */
     struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
@@ -38,8 +40,10 @@ struct tyto_camera_counts {
     uint64_t num_dropped_audio, num_dropped_video; /* ring full */
     uint64_t num_skipped; /* pictures not decoded because the networks were behind */
     uint32_t num_connects, num_losses;
-    int64_t media_ns;    /* begin of the newest segment */
-    int64_t duration_ns; /* of a file; 0: not known */
+    uint32_t num_abandoned; /* pipelines that did not stop in time */
+    int64_t media_ns;       /* begin of the newest segment */
+    int64_t duration_ns;    /* of a file; 0: not known */
+    struct tyto_alignment alignment;
 };
 
 struct tyto_session_params {
@@ -75,6 +79,11 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
                                          struct tyto_segment *ret_segment);
 /* Takes what the source holds without giving a segment out. */
 void tyto_session_feed(struct tyto_session *session, uint64_t now_ns);
+/* Whether its pictures can be looked at now, all of them: it is live and has sound, too. */
+bool tyto_session_can_look(const struct tyto_session *session);
+/* Every picture is decoded while it is true (pipeline/source). */
+void tyto_session_set_looking(struct tyto_session *session, bool is_looking);
+const struct tyto_alignment *tyto_session_alignment(const struct tyto_session *session);
 /* After OVER: what its events end with. */
 enum tyto_event_reason tyto_session_over_reason(const struct tyto_session *session);
 /* The source may go now. */

@@ -14,7 +14,7 @@
 #include "pipeline/source/internal.h"
 
 /* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
-enum { RING_PICTURES = 6, RING_SOUNDS = 256, BUSY_US = 10000 };
+enum { RING_PICTURES = 6, RING_SOUNDS = 256, RING_LOOKS = 128, BUSY_US = 10000 };
 
 /* For rtspsrc to end what it is doing by itself; what it cleans up meanwhile is not looked at. */
 #define SETTLE_NS (2 * TYTO_NS_PER_S)
@@ -42,6 +42,10 @@ static void free_source(struct tyto_source *source)
             tyto_source_free_item(item);
         tyto_ring_destroy(&source->streams[i].ring);
     }
+    void *look;
+    while (source->looks && tyto_ring_pop(source->looks, &look) == TYTO_OK)
+        free(look);
+    tyto_ring_destroy(&source->looks);
     if (source->tap)
         source->tap->unref(source->tap);
     pthread_mutex_destroy(&source->note_lock);
@@ -81,7 +85,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         if (err != TYTO_OK)
             return err;
     }
-    return TYTO_OK;
+    return source->is_file ? TYTO_OK : tyto_ring_create(RING_LOOKS, &source->looks);
 }
 
 enum tyto_err tyto_source_create(const struct tyto_source_params *params,
@@ -118,6 +122,13 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
     return TYTO_OK;
 }
 
+static atomic_uint num_hanging; /* of the whole process, like the pipelines that hang in it */
+
+uint32_t tyto_source_num_hanging(void)
+{
+    return atomic_load(&num_hanging);
+}
+
 struct teardown {
     struct tyto_source *source;
     pthread_mutex_t lock; /* guards the two below */
@@ -149,8 +160,10 @@ static void *tear_down(void *arg)
     const bool abandoned = teardown->abandoned;
     pthread_cond_signal(&teardown->done_cond);
     pthread_mutex_unlock(&teardown->lock);
-    if (abandoned)
+    if (abandoned) {
+        atomic_fetch_sub(&num_hanging, 1);
         finish_teardown(teardown);
+    }
     return NULL;
 }
 
@@ -187,6 +200,8 @@ bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
         rc = pthread_cond_timedwait(&teardown->done_cond, &teardown->lock, &until);
     const bool done = teardown->done;
     teardown->abandoned = !done;
+    if (!done)
+        atomic_fetch_add(&num_hanging, 1);
     pthread_mutex_unlock(&teardown->lock);
     if (done)
         finish_teardown(teardown);

@@ -47,7 +47,8 @@ static bool running_time(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
  * for the pictures that would be shown before it: they never come. */
 static void mark_keys_only(struct tyto_source_stream *stream, GstPad *pad)
 {
-    if (stream->marked_keys_only == stream->sampler.only_keys)
+    const bool only_keys = stream->sampler.only_keys && !stream->looking;
+    if (stream->marked_keys_only == only_keys)
         return;
     GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
     if (!event)
@@ -55,7 +56,7 @@ static void mark_keys_only(struct tyto_source_stream *stream, GstPad *pad)
     const GstSegment *old;
     gst_event_parse_segment(event, &old);
     GstSegment *segment = gst_segment_copy(old);
-    if (stream->sampler.only_keys)
+    if (only_keys)
         segment->flags |= GST_SEGMENT_FLAG_TRICKMODE_KEY_UNITS;
     else
         segment->flags &= ~(GstSegmentFlags)GST_SEGMENT_FLAG_TRICKMODE_KEY_UNITS;
@@ -63,7 +64,7 @@ static void mark_keys_only(struct tyto_source_stream *stream, GstPad *pad)
     gst_event_set_seqnum(marked, gst_event_get_seqnum(event));
     gst_segment_free(segment);
     gst_event_unref(event);
-    stream->marked_keys_only = stream->sampler.only_keys;
+    stream->marked_keys_only = only_keys;
     gst_pad_send_event(pad, marked);
 }
 
@@ -85,10 +86,13 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     if (!running_time(pad, buffer, &ns))
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
-    const bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
+    bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
     atomic_store(&stream->source->waits_for_key, tyto_sampler_waits_for_key(&stream->sampler));
-    if (is_key)
+    if (is_key) {
         stream->skipping = atomic_load(&stream->source->behind) || is_late(stream->source, ns);
+        stream->looking = atomic_load(&stream->source->looking);
+    }
+    wanted |= stream->looking;
     if (wanted && !stream->skipping) {
         if (is_key)
             mark_keys_only(stream, pad);
@@ -107,7 +111,11 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
     int64_t ns;
     if (!running_time(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns))
         return GST_PAD_PROBE_DROP;
-    if (tyto_sampler_wants_decoded(&stream->sampler, ns))
+    if (stream->is_raw)
+        stream->looking = atomic_load(&stream->source->looking);
+    if (stream->looking)
+        tyto_source_keep_look(stream, pad, GST_PAD_PROBE_INFO_BUFFER(info), ns);
+    if (tyto_sampler_wants_decoded(&stream->sampler, ns, stream->looking))
         return GST_PAD_PROBE_OK;
     tyto_source_touch(stream);
     tyto_source_pass(stream, ns);
@@ -289,6 +297,7 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
     const char *name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
     const bool is_raw = g_str_has_suffix(name, "/x-raw");
     struct chain chain = {.num = 0};
+    stream->is_raw = is_raw;
     if (source->kind != TYTO_URI_RTSP && source->kind != TYTO_URI_TEST)
         append_queue(source, &chain);
     if (!is_raw) {

@@ -12,10 +12,11 @@
 #include "pipeline/source/sampler.h"
 #include "pipeline/source/source.h"
 
+struct _GstBuffer;
+struct _GstCaps;
 struct _GstElement;
 struct _GstMiniObject;
 struct _GstPad;
-struct _GstCaps;
 
 struct tyto_ts_table;
 
@@ -44,6 +45,8 @@ struct tyto_source_stream {
     struct tyto_sampler sampler;   /* of the streaming thread */
     bool marked_keys_only;         /* the decoder was told that only keyframes come */
     bool skipping;                 /* from a keyframe to the next: see source->behind */
+    bool looking;                  /* likewise: see source->looking */
+    bool is_raw;                   /* nothing has to be decoded */
     _Atomic uint64_t num_skipped;
     atomic_int turn; /* enum tyto_turn: of what comes from the decoder now */
 };
@@ -63,6 +66,8 @@ struct tyto_source {
     struct _GstElement *pipeline; /* owned */
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
     atomic_bool stopping;
+    atomic_bool looking;      /* every picture is to be decoded, and to be had small */
+    struct tyto_ring *looks;  /* of struct tyto_source_look; owned; NULL: a file has none */
     atomic_bool behind;       /* the networks are: leave pictures out before they are decoded */
     atomic_bool no_more_pads; /* of the topmost element */
     atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
@@ -114,6 +119,15 @@ void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns);
 void tyto_source_connect_sink(struct tyto_source_stream *stream, struct _GstElement *sink);
 /* gst_sink.c: the element of that name, or NULL with the note set. */
 struct _GstElement *tyto_source_make(struct tyto_source *source, const char *factory);
+
+/* A decoded picture, small. */
+struct tyto_source_look {
+    int64_t pts_ns;
+    uint8_t grey[TYTO_SYNC_GREY_BYTES];
+};
+/* gst_look.c: keeps a small copy of a decoded buffer, if its format is one that it knows. */
+void tyto_source_keep_look(struct tyto_source_stream *stream, struct _GstPad *pad,
+                           struct _GstBuffer *buffer, int64_t pts_ns);
 
 struct tyto_source_item;
 /* gst_pop.c: what goes through the rings; object is taken on success. turn: of a picture. NULL: out

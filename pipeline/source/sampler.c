@@ -95,8 +95,8 @@ bool tyto_sampler_waits_for_key(const struct tyto_sampler *sampler)
            sampler->policy != TYTO_KEYFRAMES_NEVER;
 }
 
-bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns)
+bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come)
 {
     const bool wanted = pick(sampler, &sampler->frames, pts_ns);
-    return wanted || sampler->only_keys;
+    return wanted || (sampler->only_keys && !all_come);
 }

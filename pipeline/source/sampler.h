@@ -42,7 +42,8 @@ void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy,
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key);
 /* Whether there was no keyframe yet, and one is waited for. */
 bool tyto_sampler_waits_for_key(const struct tyto_sampler *sampler);
-/* A decoded picture comes: whether to pass it on. */
-bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns);
+/* A decoded picture comes: whether to pass it on. all_come: also those come that were not wanted
+ * coded. */
+bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/words.h"
 #include "pipeline/segment/segment.h"
 #include "pipeline/source/tap.h"
+#include "pipeline/sync/sync.h"
 
 /* Whether only keyframes are decoded. */
 #define TYTO_KEYFRAMES_LIST(X)                                                                     \
@@ -69,6 +70,8 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
 /* Stops on a helper thread. A pipeline that does not stop within deadline_ns is
  * abandoned (leaked) and false returned. Nobody may be popping. */
 bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns);
+/* Pipelines of this process that were abandoned and have not stopped since. Any thread. */
+uint32_t tyto_source_num_hanging(void);
 
 /* Waits up to timeout_ms for the end of it all. TYTO_ERR_TIMEOUT: still running;
  * CLOSED: every stream has ended; else an error, explained in text. One thread. */
@@ -119,6 +122,14 @@ bool tyto_source_has_news(const struct tyto_source *source);
 /* After an error: RTSP's streams could not be had by this transport. */
 bool tyto_source_refuses_transport(const struct tyto_source *source);
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream);
+/* While it is true every picture is decoded, from the next keyframe on, and can be looked at small;
+ * as many as before are popped. Any thread. */
+void tyto_source_set_looking(struct tyto_source *source, bool is_looking);
+/* The next small picture, its time as tyto_source_pop() tells it. EMPTY. The thread that pops. What
+ * is not taken within some seconds is lost. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_source_look(struct tyto_source *source, int64_t *ret_pts_ns,
+                               uint8_t ret_grey[TYTO_SYNC_GREY_BYTES]);
 /* Until it is false again no picture is decoded, from the next keyframe on; sound goes on. For live
  * sources when the networks cannot keep up. Any thread. */
 void tyto_source_set_behind(struct tyto_source *source, bool is_behind);

@@ -88,11 +88,11 @@ static void take_box(struct tyto_reading *reading, const float *place, uint32_t 
 }
 
 /* The map over the picture, whose values sum to 1; false when there is none. */
-static bool map_of(const struct tyto_reader *reader, const float *places,
-                   const struct tyto_picture_fit *fit,
+static bool map_of(const struct tyto_sight *sight, const float *places,
                    float ret_map[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE])
 {
-    const uint32_t num = reader->rows * reader->cols;
+    const struct tyto_picture_fit *fit = &sight->fit;
+    const uint32_t num = sight->rows * sight->cols;
     float sum = 0;
     for (uint32_t i = 0; i < num; i++)
         if (!isfinite(places[i]) || places[i] < 0)
@@ -101,7 +101,7 @@ static bool map_of(const struct tyto_reader *reader, const float *places,
         memcpy(ret_map, places, num * sizeof(*places));
         return true;
     }
-    tyto_sight_map(fit, reader->rows, reader->cols, places, ret_map);
+    tyto_sight_map(fit, sight->rows, sight->cols, places, ret_map);
     for (uint32_t i = 0; i < num; i++)
         sum += ret_map[i];
     for (uint32_t i = 0; i < num && sum > 0; i++)
@@ -109,13 +109,13 @@ static bool map_of(const struct tyto_reader *reader, const float *places,
     return sum > 0;
 }
 
-static void take_place(struct tyto_reading *reading, const struct tyto_reader *reader,
-                       const float *places, const struct tyto_picture_fit *fit)
+static void take_place(struct tyto_reading *reading, uint32_t num_places, const float *places,
+                       const struct tyto_sight *sight)
 {
-    const uint32_t num = reader->rows * reader->cols;
+    const uint32_t num = sight->rows * sight->cols;
     float place[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
-    if (reader->rows == 0 || reader->cols == 0 || reader->rows > TYTO_PLACE_MAX_SIDE ||
-        reader->cols > TYTO_PLACE_MAX_SIDE || !map_of(reader, places, fit, place))
+    if (num == 0 || num != num_places || sight->rows > TYTO_PLACE_MAX_SIDE ||
+        sight->cols > TYTO_PLACE_MAX_SIDE || !map_of(sight, places, place))
         return;
     uint32_t peak_idx = 0;
     for (uint32_t i = 0; i < num; i++)
@@ -124,8 +124,8 @@ static void take_place(struct tyto_reading *reading, const struct tyto_reader *r
     const float peak = place[peak_idx];
     if (!(peak > 0))
         return;
-    reading->place.rows = reader->rows;
-    reading->place.cols = reader->cols;
+    reading->place.rows = sight->rows;
+    reading->place.cols = sight->cols;
     reading->place.peak = peak > 1 ? 1 : peak;
     for (uint32_t i = 0; i < num; i++)
         reading->place.cells[i] = (uint8_t)(place[i] / peak * 255.f + 0.5f);
@@ -151,7 +151,7 @@ static bool centre_of(const float *row, uint32_t num, float *ret_centre)
 
 void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
                        const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
-                       bool has_video, const struct tyto_picture_fit *fit)
+                       bool has_video, const struct tyto_sight *sight)
 {
     const struct tyto_cman_dims *dims = reader->dims;
     take_scores(reading, dims, result->logits + (size_t)pos_idx * dims->num_logits);
@@ -174,7 +174,8 @@ void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *r
     reading->has_av_offset = false;
     if (!has_audio || !has_video) /* where needs a sound to look for */
         return;
-    take_place(reading, reader, result->place + (size_t)pos_idx * dims->num_places, fit);
+    take_place(reading, dims->num_places, result->place + (size_t)pos_idx * dims->num_places,
+               sight);
     /* Sound that lags finds its picture in earlier segments, the picture its
      * sound in later ones; what both share is the window's edge, not an offset. */
     float from_audio, from_visual;

@@ -26,17 +26,16 @@ struct tyto_reading {
 /* How the head is to be read. */
 struct tyto_reader {
     const struct tyto_cman_dims *dims;
-    uint32_t rows, cols; /* of the places */
     int64_t hop_ns;
 };
 
 TYTO_MUST_CHECK
 enum tyto_err tyto_reading_init(struct tyto_reading *reading, uint32_t num_classes);
 void tyto_reading_finish(struct tyto_reading *reading);
-/* Reads position pos_idx (< num_valid) of the window; has_*: what that segment had; fit: where its
- * picture lies among the places, if it had one. */
+/* Reads position pos_idx (< num_valid) of the window; has_*: what that segment had; sight: of its
+ * picture, if it had one. */
 void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
                        const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
-                       bool has_video, const struct tyto_picture_fit *fit);
+                       bool has_video, const struct tyto_sight *sight);
 
 #endif

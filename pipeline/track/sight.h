@@ -14,6 +14,7 @@ enum { TYTO_SIGHT_MAX_FOUND = 16 };
 
 struct tyto_sight {
     struct tyto_picture_fit fit;
+    uint32_t rows, cols; /* of the places; 0: there was no picture */
     uint32_t num_found;
     struct tyto_detection found[TYTO_SIGHT_MAX_FOUND]; /* highest score first */
 };

@@ -345,8 +345,9 @@ def make_detector_tflite(path):
         best = F.max_pool2d(best[None], 2)[0] if fine else F.interpolate(best[None], (4, 6))[0]
         columns = torch.maximum(columns, best)
     cover = F.avg_pool2d(torch.from_numpy(picture[None, None, :, :, 3].copy()), 4)[0]
-    features = torch.cat([levels[1][1][0], torch.sigmoid(columns), cover])
-    return (features.permute(1, 2, 0).numpy(), heads[0][:, None, 1:].numpy(),
+    features = torch.cat([levels[1][1][0], 12 * torch.sigmoid(columns), cover])
+    pooled = F.max_pool2d(levels[0][1], 2)[0].permute(1, 2, 0).numpy()
+    return (features.permute(1, 2, 0).numpy(), pooled, heads[0][:, None, 1:].numpy(),
             heads[1][:, None].numpy(), torch.cat([up, levels[0][1]], 1)[0].permute(1, 2, 0).numpy())
 
 
@@ -385,9 +386,10 @@ def main():
         ("spectrum_window", spectrum[0], "spectrum.tflite's window"),
         ("spectrum_mel", spectrum[1], "spectrum.tflite's bands"),
         ("detector", detector[0], "detector.tflite's features, classes and cover"),
-        ("detector_scores", detector[1], "its scores without the background"),
-        ("detector_boxes", detector[2], "its boxes"),
-        ("detector_both", detector[3], "detector.tflite, both"),
+        ("detector_pooled", detector[1], "highest values of level0 at its places"),
+        ("detector_scores", detector[2], "its scores without the background"),
+        ("detector_boxes", detector[3], "its boxes"),
+        ("detector_both", detector[4], "detector.tflite, both"),
     ])
 
 

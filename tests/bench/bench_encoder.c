@@ -173,6 +173,13 @@ static enum tyto_err run_visual(void *user)
     return tyto_visual_run(encoders->visual, frames, encoders->batch);
 }
 
+static enum tyto_err run_find(void *user)
+{
+    struct tyto_detection found[16];
+    uint32_t num = 0;
+    return tyto_visual_find(user, 0, 0.35f, found, 16, &num);
+}
+
 static enum tyto_err run_audio(void *user)
 {
     const struct encoders *encoders = user;
@@ -197,6 +204,8 @@ static void bench_encoders(struct tyto_gpu *gpu, const char *folder, enum tyto_e
     (void)snprintf(name, sizeof(name), "visual encoder on 720p, batch of %u, %s", batch,
                    exec_name(kind));
     bench(name, run_visual, &encoders);
+    if (tyto_visual_detector(encoders.visual))
+        bench("boxes of one picture", run_find, encoders.visual);
     tyto_visual_destroy(&encoders.visual);
 
     (void)snprintf(path, sizeof(path), "%s/audio.safetensors", folder);

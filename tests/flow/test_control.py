@@ -181,7 +181,7 @@ def sighup_reads_the_head_again(place):
             if "RELOADING=1" in text or text == "READY=1":
                 found.append(text)
         assert len(found) == 2 and "MONOTONIC_USEC=" in found[0], found
-        assert words in text_of(daemon), text_of(daemon)
+        wait_for(words, lambda: words in text_of(daemon))
 
     old = place.digest()
     hang_up("is the head that serves already")
@@ -206,11 +206,12 @@ def the_socket_bears_all_sorts_of_clients(place):
     mode = os.stat(place.socket).st_mode
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660, oct(mode)
     client, stream = place.connect()
-    for line, said in (("not json", ""), ("[1]", "JSON object"), ("{}", "status, swap or reload"),
-                       ('{"command": 7}', "status, swap or reload"),
+    for line, said in (("not json", ""), ("[1]", "JSON object"), ("{}", "status, config, swap, reload"),
+                       ('{"command": 7}', "status, config, swap, reload"),
                        ('{"command": "swap"}', "absolute path"),
                        ('{"command": "swap", "path": "head.safetensors"}', "absolute path"),
                        ('{"command": "swap", "path": "/%s"}' % ("x" * 2000), "absolute path"),
+                       ('{"command": "swap", "pathe": "/a"}', "did you mean 'path'?"),
                        ('{"command":"status","command":"status"}', "")):
         stream.write("\n" + line + "\n")
         stream.flush()
@@ -219,6 +220,10 @@ def the_socket_bears_all_sorts_of_clients(place):
     stream.write('{"command":"status"}\n' * 20)  # all at once, answered one by one
     stream.flush()
     assert all(json.loads(stream.readline())["ok"] for _ in range(20))
+    result = place.run("tyto", "status", "--socket", place.socket, "--config")
+    config = json.loads(result.stdout)["config"]
+    assert result.returncode == 0 and config["tracker"]["off_ratio"] == 0.7, config
+    assert config["inference"]["look_ahead"] == "weights" and config["cameras"][0]["stall_s"] == 10, config
     client.sendall(b"x" * 5000)
     assert "4096 bytes" in json.loads(stream.readline())["text"]
     assert stream.readline() == "", "and then the line is cut"

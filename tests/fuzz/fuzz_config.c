@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "daemon/config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (config) {
         char shown[TYTO_CONFIG_URI_MAX];
-        tyto_uri_redact(config->cameras[0].uri, shown, sizeof(shown));
+        tyto_secret_redact(config->cameras[0].uri, shown, sizeof(shown));
         if (tyto_config_check(config, &fault) != TYTO_OK)
             abort();
     }

@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
         abort();
     if (file && tyto_graph_check(&file->graph, NULL, 0))
         abort();
+    if (file && file->has_detector && tyto_detector_check(&file->detector, &file->graph))
+        abort();
     tyto_encoder_file_destroy(&file);
     return 0;
 }

@@ -36,7 +36,7 @@ THIRD_PARTY = {
     "vulkan/*": ["shaders/runtime/*"],
     "gst/*": ["pipeline/source/gst*.c", "pipeline/record/clip_gst.c", "demo/*.c"],
     "glib*": ["demo/*.c"],
-    "zmq.h": ["daemon/publish/publisher.c", "client/*.c"],
+    "zmq.h": ["daemon/publish/event_socket.c", "daemon/publish/subscribers.c", "client/*.c"],
     "xnnpack.h": ["model/executor/xnnpack.c"],
     "pthreadpool.h": ["model/executor/xnnpack.c"],
     "jansson.h": ["files/safetensors.c", "files/json.c"],
@@ -57,9 +57,9 @@ LIBC = set(
     """arpa/inet.h assert.h complex.h ctype.h dirent.h dlfcn.h endian.h errno.h execinfo.h fcntl.h
     fenv.h float.h fnmatch.h ftw.h getopt.h glob.h ifaddrs.h immintrin.h inttypes.h libgen.h limits.h
     locale.h malloc.h math.h net/if.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h
-    sched.h semaphore.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h
+    sched.h search.h semaphore.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h
     stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h sys/epoll.h sys/eventfd.h sys/file.h
-    sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/select.h
+    sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h sys/ptrace.h sys/random.h sys/resource.h sys/select.h
     sys/signalfd.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h sys/time.h sys/timerfd.h
     sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h syslog.h termios.h threads.h time.h
     uchar.h unistd.h wchar.h wctype.h""".split()
@@ -191,6 +191,23 @@ def check_calls(lint, path, text):
             lint.breach(path, line_of(code, match.start()), "getenv() below daemon/")
 
 
+# Rooms whose knobs are rows of options/: their help, and so their defaults, is written from these.
+TABLED_ROOMS = {"pipeline", "trainer", "daemon", "cli"}
+WRITTEN_DEFAULT_RE = re.compile(r'"(?:\\.|[^"\\\n])*\(default(?!: " TYTO_)')
+
+
+def check_options(lint, path, text):
+    """One table for every knob: no second reader of command lines, no default in a help text."""
+    if path.split(os.sep)[0] not in TABLED_ROOMS:
+        return
+    comment_free = re.sub(r"/\*.*?\*/", blank, text, flags=re.S)
+    for match in re.finditer(r"#\s*include\s*<getopt\.h>", comment_free):
+        lint.breach(path, line_of(comment_free, match.start()), "<getopt.h>: options/command.h reads command lines")
+    for match in WRITTEN_DEFAULT_RE.finditer(comment_free):
+        lint.breach(path, line_of(comment_free, match.start()),
+                    "a second default: options/ writes it into help, from the value")
+
+
 def check_text(lint, path, text):
     lines = text.split("\n")
     is_source = path.endswith(SOURCE_SUFFIXES) or lines[0].startswith("#!")
@@ -298,6 +315,7 @@ def main():
         if path.endswith((".c", ".h")):
             check_includes(lint, path, text)
             check_calls(lint, path, text)
+            check_options(lint, path, text)
     check_drawers(lint, files)
     if not args.no_tools:
         check_headers_alone(lint, files)

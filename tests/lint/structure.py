@@ -28,8 +28,9 @@ FOLDERS = {
     "pipeline": {
         "segment": set(),
         "track": set(),
-        "source": {"segment"},
-        "session": {"segment", "source"},
+        "sync": set(),
+        "source": {"segment", "sync"},
+        "session": {"segment", "source", "sync"},
         "record": {"source"},
         "networks": {"track"},
         "engine": {"segment", "track", "source", "session", "networks"},
@@ -62,7 +63,8 @@ FOLDERS = {
         "train": {"common"},
         "eval": {"common", "event"},
         "localize": {"event"},
-        "cmd": {"common", "event", "train", "eval", "localize"},
+        "sync": {"common", "event"},
+        "cmd": {"common", "event", "train", "eval", "localize", "sync"},
         ".": {"cmd", "common"},
     },
 }

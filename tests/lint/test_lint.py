@@ -76,6 +76,12 @@ class Lint(unittest.TestCase):
         self.passes("files/replace.c", text)
         self.passes("cli/a.c", SPDX + "/* rename(a) */ int g(void) { return x->rename(1); }\n")
 
+    def test_a_second_default_and_a_second_reader_of_options_are_found(self):
+        self.finds("cli/a.c", SPDX + 'char *s = "so many \\"x\\" (default 2)";\n', "a.c:2: a second default")
+        self.finds("daemon/a.c", SPDX + "#include <getopt.h>\n", "options/command.h reads")
+        self.passes("cli/a.c", SPDX + 'char *s = "there (default: " TYTO_DEFAULT_ENDPOINT ")";\n')
+        self.passes("cli/a.c", SPDX + "/* \"(default 2)\" */\n")
+
     def test_a_missing_licence_line_is_found(self):
         self.finds("base/a.c", "int a;\n", "no SPDX")
 

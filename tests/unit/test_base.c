@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,7 +18,9 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/folder.h"
+#include "base/local_socket.h"
 #include "base/ring.h"
+#include "base/thread.h"
 
 static void an_unknown_code_still_has_a_text(void **state)
 {
@@ -165,6 +168,108 @@ static void a_folder_is_made_with_those_above_it(void **state)
     }
 }
 
+static void a_socket_is_taken_over_from_the_dead_alone_and_a_full_backlog_is_alive(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/tyto-local-XXXXXX", path[64];
+    struct tyto_fault fault;
+    struct stat stat_buf;
+    int fds[64], num = 0, fd = -1, second = -1;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/in/here.sock", dir);
+    const mode_t mask = umask(0);
+    assert_int_equal(tyto_local_connect(path, 0, &second, &fault), TYTO_ERR_NOT_FOUND);
+    assert_int_equal(tyto_local_listen(path, 0, 0, &fd, &fault), TYTO_OK);
+    umask(mask);
+    assert_int_equal(stat(path, &stat_buf), 0);
+    assert_int_equal(stat_buf.st_mode & 0777, 0660);
+    /* Nobody accepts: from here on a connect() that waits would wait for ever. */
+    enum tyto_err err = TYTO_OK;
+    while (num < 64 && err == TYTO_OK) {
+        err = tyto_local_connect(path, 50 * TYTO_NS_PER_MS, &fds[num], &fault);
+        num += err == TYTO_OK;
+    }
+    assert_int_equal(err, TYTO_ERR_TIMEOUT);
+    assert_non_null(strstr(fault.text, "accepts nothing"));
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    assert_int_equal(tyto_local_listen(path, 1, 100 * TYTO_NS_PER_MS, &second, &fault),
+                     TYTO_ERR_EXISTS);
+    assert_non_null(strstr(fault.text, "another process listens there"));
+    assert_true(tyto_clock_mono_ns() - begin_ns < 2 * TYTO_NS_PER_S);
+    while (num > 0)
+        close(fds[--num]);
+    close(fd); /* dead: the file stays */
+    assert_int_equal(tyto_local_listen(path, 1, 0, &fd, &fault), TYTO_OK);
+    assert_int_equal(tyto_local_connect(path, 0, &second, &fault), TYTO_OK);
+    close(second);
+    close(fd);
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path) + rmdir(dir), 0);
+    assert_int_equal(tyto_local_listen("here.sock", 1, 0, &fd, &fault), TYTO_ERR_INVALID);
+}
+
+struct starter {
+    const char *path;
+    int fd;
+};
+
+static void *start_listening(void *user)
+{
+    struct starter *starter = user;
+    struct tyto_fault fault;
+    starter->fd = -1;
+    (void)!tyto_local_listen(starter->path, 8, 50 * TYTO_NS_PER_MS, &starter->fd, &fault);
+    return NULL;
+}
+
+static void of_many_that_start_together_one_alone_gets_the_socket(void **state)
+{
+    (void)state;
+    enum { NUM = 8 };
+    char dir[] = "/tmp/tyto-local-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/s", dir);
+    for (int round = 0; round < 10; round++) {
+        struct starter starters[NUM];
+        pthread_t threads[NUM];
+        int num_won = 0;
+        for (int i = 0; i < NUM; i++) {
+            starters[i].path = path;
+            assert_int_equal(pthread_create(&threads[i], NULL, start_listening, &starters[i]), 0);
+        }
+        for (int i = 0; i < NUM; i++) {
+            pthread_join(threads[i], NULL);
+            num_won += starters[i].fd >= 0;
+        }
+        assert_int_equal(num_won, 1);
+        for (int i = 0; i < NUM; i++) {
+            if (starters[i].fd >= 0)
+                close(starters[i].fd);
+        }
+    }
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void *wait_a_second(void *user)
+{
+    (void)user;
+    usleep(1000000);
+    return NULL;
+}
+
+static void a_thread_is_not_waited_for_longer_than_said(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wait_a_second, NULL), 0);
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    assert_false(tyto_thread_join(thread, 20 * TYTO_NS_PER_MS));
+    assert_true(tyto_clock_mono_ns() - begin_ns >= 20 * TYTO_NS_PER_MS);
+    assert_true(tyto_thread_join(thread, 60 * TYTO_NS_PER_S));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +282,9 @@ int main(void)
         cmocka_unit_test(two_pushers_lose_nothing),
         cmocka_unit_test(the_monotonic_clock_does_not_go_back),
         cmocka_unit_test(a_folder_is_made_with_those_above_it),
+        cmocka_unit_test(a_socket_is_taken_over_from_the_dead_alone_and_a_full_backlog_is_alive),
+        cmocka_unit_test(of_many_that_start_together_one_alone_gets_the_socket),
+        cmocka_unit_test(a_thread_is_not_waited_for_longer_than_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ static void mix(struct fixture *f, float *to)
 {
     struct tyto_fault fault;
     float gain = 0;
-    assert_int_equal(tyto_compose_mix(&f->scene, &tones, to, NUM, &gain, &fault), TYTO_OK);
+    assert_int_equal(tyto_compose_mix(&f->scene, &tones, NULL, to, NUM, &gain, &fault), TYTO_OK);
     assert_true(gain > 0 && gain <= 1);
     for (int i = 0; i < NUM; i++) {
         assert_true(fabsf(to[i]) <= 1);
@@ -147,7 +147,8 @@ static void a_loud_mix_becomes_quieter_as_a_whole(void **state)
     float gain = 1;
     f->scene.noise_db = -20;
     add(f, 0, 0, 10, 30);
-    assert_int_equal(tyto_compose_mix(&f->scene, &tones, f->mix, NUM, &gain, &fault), TYTO_OK);
+    assert_int_equal(tyto_compose_mix(&f->scene, &tones, NULL, f->mix, NUM, &gain, &fault),
+                     TYTO_OK);
     assert_true(gain < 0.5f);
     float loudest = 0;
     for (int i = 0; i < NUM; i++)
@@ -231,11 +232,12 @@ static void a_recording_with_nothing_in_it_is_a_fault(void **state)
     struct tyto_fault fault = {0};
     float gain;
     add(f, 2, 1, 3, 10);
-    assert_int_equal(tyto_compose_mix(&f->scene, &tones, f->mix, NUM, &gain, &fault),
+    assert_int_equal(tyto_compose_mix(&f->scene, &tones, NULL, f->mix, NUM, &gain, &fault),
                      TYTO_ERR_FORMAT);
     assert_true(fault.text[0] != '\0');
     f->scene.sounds[0].entry_idx = 3;
-    assert_int_equal(tyto_compose_mix(&f->scene, &tones, f->mix, NUM, &gain, &fault), TYTO_ERR_IO);
+    assert_int_equal(tyto_compose_mix(&f->scene, &tones, NULL, f->mix, NUM, &gain, &fault),
+                     TYTO_ERR_IO);
     assert_string_equal(fault.file, "gone.flac");
 }
 

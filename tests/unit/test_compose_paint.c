@@ -112,7 +112,7 @@ static void start(struct fixture *f)
     struct tyto_fault fault;
     tyto_compose_painter_destroy(&f->painter);
     assert_int_equal(
-        tyto_compose_painter_create(&f->scene, &f->options, &pictures, &f->painter, &fault),
+        tyto_compose_painter_create(&f->scene, &f->options, &pictures, NULL, &f->painter, &fault),
         TYTO_OK);
 }
 
@@ -399,7 +399,7 @@ static void a_picture_that_cannot_be_read_is_a_fault(void **state)
     struct tyto_fault fault = {0};
     f->scene.objects[0].entry_idx = MISSING;
     assert_int_equal(
-        tyto_compose_painter_create(&f->scene, &f->options, &pictures, &f->painter, &fault),
+        tyto_compose_painter_create(&f->scene, &f->options, &pictures, NULL, &f->painter, &fault),
         TYTO_ERR_NOT_FOUND);
     assert_null(f->painter);
     assert_string_equal(fault.file, "gone.jpg");

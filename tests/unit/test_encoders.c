@@ -15,17 +15,21 @@
 #include <cmocka.h>
 
 #include "model/encoder/encoder.h"
-#include "model/executor/memory.h"
+#include "model/encoder/resize_cpu.h"
+#include "model/graph/file.h"
 #include "model/import/import.h"
 #include "tests/golden/audio.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/visual.h"
+#include "tests/golden/visual_wide.h"
 #include "tests/golden/yamnet.h"
 
 enum {
     SIDE = 224,
-    PLACES = 49,
-    CHANNELS = 1280,
+    WIDE_W = 640,
+    WIDE_H = 360,
+    CHANNELS = 1280, /* of Conv_1 */
+    POOLED = 576,    /* of the finer layer, where the file has it */
     STRIDE = 16,
     FEATURE = 160,
     EMBEDDING = 96,
@@ -105,11 +109,30 @@ static float *read_rows(const struct tyto_buf *buf, size_t num)
 
 /* --- visual -------------------------------------------------------------------------- */
 
+/* Which of two forms the imported file has: squashed to 224x224, or letterboxed to 384x224 with a
+ * detector's columns. */
+struct form {
+    uint32_t places, channels, num_pooled;
+    bool is_wide;
+};
+
+static struct tyto_frame golden_frame(bool is_wide)
+{
+    static uint8_t rgb[WIDE_W * WIDE_H * 3];
+    const uint32_t w = is_wide ? WIDE_W : SIDE, h = is_wide ? WIDE_H : SIDE;
+    golden_picture(rgb, (int)w, (int)h);
+    return (struct tyto_frame){.format = TYTO_PIXEL_RGB,
+                               .width = w,
+                               .height = h,
+                               .planes = {rgb},
+                               .strides_bytes = {3 * w}};
+}
+
 /* Row 1 of a batch of three is the golden picture; 0 and 2 are others, of other sizes. */
-static float *run_visual(const char *path, enum tyto_exec exec)
+static float *run_visual(const char *path, enum tyto_exec exec, struct form *form)
 {
     enum { WIDE = 320, HIGH = 180 };
-    static uint8_t rgb[SIDE * SIDE * 3], other[WIDE * HIGH * 3];
+    static uint8_t other[WIDE * HIGH * 3];
     struct tyto_visual *visual = NULL;
     struct tyto_fault fault = {0};
     const struct tyto_visual_params params = {
@@ -119,54 +142,144 @@ static float *run_visual(const char *path, enum tyto_exec exec)
                                      .height = HIGH,
                                      .planes = {other, other + WIDE * HIGH},
                                      .strides_bytes = {WIDE, WIDE}};
-    const struct tyto_frame frames[3] = {noise,
-                                         {.format = TYTO_PIXEL_RGB,
-                                          .width = SIDE,
-                                          .height = SIDE,
-                                          .planes = {rgb},
-                                          .strides_bytes = {3 * SIDE}},
-                                         noise};
-    uint32_t places_y = 0, places_x = 0, channels = 0;
+    uint32_t places_y = 0, places_x = 0;
 
-    golden_picture(rgb, SIDE, SIDE);
     golden_picture(other, WIDE, HIGH);
     if (tyto_visual_create(&params, &visual, &fault))
         fail_msg("%s: %s", fault.key, fault.text);
-    tyto_visual_shape(visual, &places_y, &places_x, &channels);
-    assert_int_equal(places_y * places_x, PLACES);
-    assert_int_equal(channels, CHANNELS);
+    tyto_visual_shape(visual, &places_y, &places_x, &form->channels);
+    form->is_wide = tyto_visual_detector(visual) != NULL;
+    form->places = places_y * places_x;
+    assert_int_equal(form->places, form->is_wide ? 7 * 12 : 7 * 7);
+    form->num_pooled = 0;
+    if (form->is_wide)
+        form->num_pooled = tyto_visual_detector(visual)->first_column - CHANNELS;
+    assert_true(form->num_pooled == 0 || form->num_pooled == POOLED);
+    assert_int_equal(form->channels, CHANNELS + form->num_pooled + (form->is_wide ? 24 : 0));
+    const struct tyto_frame frames[3] = {noise, golden_frame(form->is_wide), noise};
     assert_int_equal(tyto_visual_exec(visual), exec);
     assert_int_equal(tyto_visual_run(visual, frames, 0), TYTO_ERR_INVALID);
     assert_int_equal(tyto_visual_run(visual, frames, 4), TYTO_ERR_INVALID);
     assert_int_equal(tyto_visual_run(visual, frames, 2), TYTO_OK);
     assert_int_equal(tyto_visual_run(visual, frames, 3), TYTO_OK);
-    float *rows = read_rows(tyto_visual_output(visual), 3 * PLACES * CHANNELS);
+    const size_t row = (size_t)form->places * form->channels;
+    float *rows = read_rows(tyto_visual_output(visual), 3 * row);
     tyto_visual_destroy(&visual);
     assert_null(visual);
-    assert_memory_equal(rows, rows + 2 * PLACES * CHANNELS, PLACES * CHANNELS * sizeof(*rows));
+    assert_memory_equal(rows, rows + 2 * row, row * sizeof(*rows));
     return rows;
+}
+
+static void assert_squashed(enum tyto_exec exec, const float *row)
+{
+    float sums[CHANNELS] = {0}, *golden = golden_read("visual.f32", GOLDEN_VISUAL_NUM);
+    assert_non_null(golden);
+    assert_close("Conv_1", exec, row, STRIDE, golden + GOLDEN_VISUAL_CONV1_AT,
+                 GOLDEN_VISUAL_CONV1_NUM);
+    for (int place = 0; place < 7 * 7; place++)
+        for (int c = 0; c < CHANNELS; c++)
+            sums[c] += row[place * CHANNELS + c];
+    assert_close("sums over places", exec, sums, 1, golden + GOLDEN_VISUAL_CHANNEL_SUMS_AT,
+                 CHANNELS);
+    free(golden);
+}
+
+/* Every STRIDEth of num columns from `first` on, place by place. */
+static void take_columns(const float *row, const struct form *form, uint32_t first, uint32_t num,
+                         uint32_t stride, float *ret)
+{
+    for (uint32_t place = 0; place < form->places; place++)
+        for (uint32_t i = 0; i < num; i += stride)
+            *ret++ = row[(size_t)place * form->channels + first + i];
+}
+
+static void assert_wide(enum tyto_exec exec, const float *row, const struct form *form)
+{
+    float *golden = golden_read("visual_wide.f32", GOLDEN_VISUAL_WIDE_NUM);
+    float got[GOLDEN_VISUAL_WIDE_CONV1_NUM];
+    assert_non_null(golden);
+    take_columns(row, form, 0, CHANNELS, STRIDE, got);
+    assert_close("Conv_1 of the wide picture", exec, got, 1, golden + GOLDEN_VISUAL_WIDE_CONV1_AT,
+                 GOLDEN_VISUAL_WIDE_CONV1_NUM);
+    if (form->num_pooled) {
+        take_columns(row, form, CHANNELS, POOLED, STRIDE, got);
+        assert_close("the finer layer's columns", exec, got, 1,
+                     golden + GOLDEN_VISUAL_WIDE_POOLED_AT, GOLDEN_VISUAL_WIDE_POOLED_NUM);
+    }
+    take_columns(row, form, CHANNELS + form->num_pooled, 24, 1, got);
+    assert_close("the detector's columns", exec, got, 1, golden + GOLDEN_VISUAL_WIDE_COLUMNS_AT,
+                 GOLDEN_VISUAL_WIDE_COLUMNS_NUM);
+    free(golden);
 }
 
 static void visual_features_are_those_of_pytorch(void **state)
 {
     char path[4096];
-    float *golden = golden_read("visual.f32", GOLDEN_VISUAL_NUM);
     (void)state;
     find(NULL, "visual.safetensors", path);
     need(path);
-    assert_non_null(golden);
     for (int e = 0; e < 2; e++) {
-        float *rows = run_visual(path, execs[e]), sums[CHANNELS] = {0};
-        const float *row = rows + PLACES * CHANNELS;
-        assert_close("Conv_1", execs[e], row, STRIDE, golden + GOLDEN_VISUAL_CONV1_AT,
-                     GOLDEN_VISUAL_CONV1_NUM);
-        for (int place = 0; place < PLACES; place++)
-            for (int c = 0; c < CHANNELS; c++)
-                sums[c] += row[place * CHANNELS + c];
-        assert_close("sums over places", execs[e], sums, 1, golden + GOLDEN_VISUAL_CHANNEL_SUMS_AT,
-                     CHANNELS);
+        struct form form;
+        float *rows = run_visual(path, execs[e], &form);
+        const float *row = rows + (size_t)form.places * form.channels;
+        if (form.is_wide)
+            assert_wide(execs[e], row, &form);
+        else
+            assert_squashed(execs[e], row);
         free(rows);
     }
+}
+
+/* Every seventh anchor's scores and box, by the graph alone. */
+static void a_detector_says_what_it_says_in_pytorch(void **state)
+{
+    enum { ANCHORS = 1710, KEPT = 7, CLASSES_SEEN = 23 };
+    const size_t widths[2] = {CLASSES_SEEN, 4};
+    const size_t at[2] = {GOLDEN_VISUAL_WIDE_SCORES_AT, GOLDEN_VISUAL_WIDE_BOXES_AT};
+    const struct tyto_image_resize_shape shape = {.out_w = 384,
+                                                  .out_h = 224,
+                                                  .mean = {127.5f, 127.5f, 127.5f},
+                                                  .scale = {1 / 127.5f, 1 / 127.5f, 1 / 127.5f},
+                                                  .letterbox = true};
+    static float input[384 * 224 * 4];
+    char path[4096];
+    struct tyto_encoder_file *file = NULL;
+    struct tyto_image_resize_cpu *resize = NULL;
+    struct tyto_fault fault = {0};
+    (void)state;
+    find(NULL, "visual.safetensors", path);
+    need(path);
+    assert_int_equal(tyto_encoder_file_read(path, &file, &fault), TYTO_OK);
+    if (!file->has_detector) {
+        printf("SKIP: %s has no detector\n", path);
+        tyto_encoder_file_destroy(&file);
+        skip();
+    }
+    float *golden = golden_read("visual_wide.f32", GOLDEN_VISUAL_WIDE_NUM);
+    const struct tyto_frame frame = golden_frame(true);
+    assert_int_equal(tyto_image_resize_cpu_create(&shape, &resize), TYTO_OK);
+    assert_int_equal(tyto_image_resize_cpu_run(resize, &frame, input), TYTO_OK);
+    for (int e = 0; e < 2; e++) {
+        struct tyto_executor *exec = NULL;
+        const struct tyto_executor_params params = {
+            .graph = &file->graph, .gpu = gpu, .exec = execs[e], .max_batch = 1, .num_threads = 1};
+        assert_int_equal(tyto_executor_create(&params, &exec), TYTO_OK);
+        assert_int_equal(tyto_buf_write(tyto_executor_input(exec), 0, input, sizeof(input)),
+                         TYTO_OK);
+        assert_int_equal(tyto_executor_run(exec, 1), TYTO_OK);
+        for (uint32_t i = 0; i < 2; i++) {
+            const size_t width = widths[i];
+            float *rows = read_rows(tyto_executor_output_at(exec, i + 1), ANCHORS * width);
+            for (size_t a = 0; a * KEPT < ANCHORS; a++)
+                memmove(rows + a * width, rows + a * KEPT * width, width * sizeof(*rows));
+            assert_close(i ? "boxes" : "scores", execs[e], rows, 1, golden + at[i],
+                         (ANCHORS + KEPT - 1) / KEPT * width);
+            free(rows);
+        }
+        tyto_executor_destroy(&exec);
+    }
+    tyto_image_resize_cpu_destroy(&resize);
+    tyto_encoder_file_destroy(&file);
     free(golden);
 }
 
@@ -176,11 +289,101 @@ static void visual_executors_agree(void **state)
     (void)state;
     find(NULL, "visual.safetensors", path);
     need(path);
-    float *vulkan = run_visual(path, TYTO_EXEC_VULKAN), *cpu = run_visual(path, TYTO_EXEC_CPU);
+    struct form form;
+    float *vulkan = run_visual(path, TYTO_EXEC_VULKAN, &form);
+    float *cpu = run_visual(path, TYTO_EXEC_CPU, &form);
     assert_close("three pictures against the CPU's", TYTO_EXEC_VULKAN, vulkan, 1, cpu,
-                 3 * PLACES * CHANNELS);
+                 3 * (size_t)form.places * form.channels);
     free(vulkan);
     free(cpu);
+}
+
+/* Writes the small detector of the import tests, for wide and tall pictures, to path. */
+static void make_small_eye(const char *path)
+{
+    const struct tyto_import_detector detector = {.names = "???\nDog\nCar\n",
+                                                  .side_px = 16,
+                                                  .min_scale = 0.25f,
+                                                  .max_scale = 0.75f,
+                                                  .centre_scale = 10,
+                                                  .size_scale = 5};
+    char model[4096];
+    struct tyto_encoder_file *file = NULL;
+    struct tyto_fault fault = {0};
+    find("tests/fuzz/corpus/import", "detector.tflite", model);
+    const struct tyto_import_params params = {.path = model,
+                                              .output_name = "level1",
+                                              .num_more_outputs = 2,
+                                              .more_output_names = {"raw/scores", "raw/boxes"},
+                                              .detector = &detector,
+                                              .letterbox = true,
+                                              .tall = true};
+    if (tyto_import(&params, &file, &fault))
+        fail_msg("%s: %s", fault.key, fault.text);
+    file->kind = TYTO_ENCODER_VISUAL;
+    for (int c = 0; c < 3; c++) {
+        file->mean[c] = 127.5f;
+        file->scale[c] = 1 / 127.5f;
+    }
+    assert_int_equal(tyto_encoder_file_write(file, path, &fault), TYTO_OK);
+    tyto_encoder_file_destroy(&file);
+}
+
+/* Tall and wide pictures of one batch, and boxes of each, are those of each alone. */
+static void pictures_of_both_shapes_share_a_batch(void **state)
+{
+    enum { NUM = 5, LONG = 40, SHORT = 30, ROW = 4 * 6 * 11, FOUND = 4 };
+    static const bool is_tall[NUM] = {false, true, true, false, true};
+    static uint8_t rgb[NUM][LONG * SHORT * 3];
+    char path[] = "/tmp/tyto-eye-XXXXXX";
+    struct tyto_frame frames[NUM];
+    (void)state;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    make_small_eye(path);
+    for (uint32_t i = 0; i < NUM; i++) {
+        const uint32_t w = is_tall[i] ? SHORT : LONG, h = is_tall[i] ? LONG : SHORT;
+        for (uint32_t k = 0; k < LONG * SHORT * 3; k++)
+            rgb[i][k] = (uint8_t)(((k + 1) * (i + 3) * 2654435761u) >> 21);
+        frames[i] = (struct tyto_frame){.format = TYTO_PIXEL_RGB,
+                                        .width = w,
+                                        .height = h,
+                                        .planes = {rgb[i]},
+                                        .strides_bytes = {3 * w}};
+    }
+    for (int e = 0; e < 2; e++) {
+        struct tyto_visual *visual = NULL;
+        struct tyto_fault fault = {0};
+        const struct tyto_visual_params params = {
+            .weights_path = path, .gpu = gpu, .exec = execs[e], .max_batch = NUM, .num_threads = 1};
+        struct tyto_detection found[NUM][FOUND], alone[FOUND];
+        uint32_t num_found[NUM], num_alone, rows, cols;
+        if (tyto_visual_create(&params, &visual, &fault))
+            fail_msg("%s: %s", fault.key, fault.text);
+        assert_int_equal(tyto_visual_run(visual, frames, NUM), TYTO_OK);
+        float *all = read_rows(tyto_visual_output(visual), NUM * ROW);
+        for (uint32_t i = 0; i < NUM; i++)
+            assert_int_equal(tyto_visual_find(visual, i, 0.01f, found[i], FOUND, &num_found[i]),
+                             TYTO_OK);
+        for (uint32_t i = 0; i < NUM; i++) {
+            assert_int_equal(tyto_visual_run(visual, &frames[i], 1), TYTO_OK);
+            float *row = read_rows(tyto_visual_output(visual), ROW);
+            assert_memory_equal(all + (size_t)i * ROW, row, ROW * sizeof(*row));
+            free(row);
+            assert_int_equal(tyto_visual_find(visual, 0, 0.01f, alone, FOUND, &num_alone), TYTO_OK);
+            assert_int_equal(num_alone, num_found[i]);
+            assert_memory_equal(alone, found[i], num_alone * sizeof(*alone));
+            (void)tyto_visual_fit(visual, frames[i].width, frames[i].height, &rows, &cols);
+            assert_int_equal(rows, is_tall[i] ? 6 : 4);
+            assert_int_equal(cols, is_tall[i] ? 4 : 6);
+        }
+        assert_int_equal(tyto_visual_find(visual, 1, 0.5f, alone, FOUND, &num_alone),
+                         TYTO_ERR_INVALID); /* one picture ran last */
+        free(all);
+        tyto_visual_destroy(&visual);
+    }
+    unlink(path);
 }
 
 /* --- audio --------------------------------------------------------------------------- */
@@ -301,7 +504,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(visual_features_are_those_of_pytorch),
+        cmocka_unit_test(a_detector_says_what_it_says_in_pytorch),
         cmocka_unit_test(visual_executors_agree),
+        cmocka_unit_test(pictures_of_both_shapes_share_a_batch),
         cmocka_unit_test(audio_features_are_those_of_pytorch),
         cmocka_unit_test(wrong_encoder_files_are_refused_with_a_reason),
         cmocka_unit_test(yamnet_scores_are_those_of_numpy),

@@ -164,7 +164,7 @@ static void slots_are_never_shared_by_living_values(void **state)
         memset(holds, 0xff, sizeof(holds));
         holds[plan.slot_of[0]] = 0;
         for (uint32_t s = 0; s < plan.num_steps; s++) {
-            const struct tyto_step *step = &plan.steps[s];
+            const struct tyto_exec_step *step = &plan.steps[s];
             const uint32_t out_slot = plan.slot_of[step->out_idx];
             const struct tyto_layer *layer = &graph.layers[step->layer_idx];
             for (uint32_t i = 0; i < layer->num_ins; i++) {
@@ -186,6 +186,51 @@ static void slots_are_never_shared_by_living_values(void **state)
                              tyto_graph_out(&graph, o));
         assert_int_equal(holds[plan.slot_of[0]], 0);
     }
+}
+
+/* Whether each float of a value is still that value's. */
+static bool is_whole(const uint32_t *owners, const struct tyto_block_plan *plan,
+                     const struct tyto_graph *graph, uint32_t value_idx, uint32_t batch)
+{
+    const uint64_t num = tyto_value_num_floats(&graph->values[value_idx]) * batch;
+    for (uint64_t i = 0; i < num; i++)
+        if (owners[plan->offsets[value_idx] + i] != value_idx)
+            return false;
+    return true;
+}
+
+static void in_one_block_nothing_is_overwritten_before_it_was_read(void **state)
+{
+    (void)state;
+    uint64_t num_shared = 0, num_apart = 0;
+    for (int round = 0; round < 300; round++) {
+        const uint32_t batch = 1 + random_graph_draw(3);
+        struct tyto_block_plan plan;
+        struct tyto_graph graph;
+        draw_graph(&graph);
+        if (graph.num_layers == 0)
+            continue;
+        tyto_block_plan_make(&graph, batch, 16, &plan);
+        uint32_t *owners = malloc(plan.num_floats * sizeof(*owners));
+        assert_non_null(owners);
+        for (uint32_t l = 0; l <= graph.num_layers; l++) { /* at first the input is written */
+            const struct tyto_layer *layer = l > 0 ? &graph.layers[l - 1] : NULL;
+            const uint32_t out = layer ? layer->out_idx : 0;
+            const uint64_t num = tyto_value_num_floats(&graph.values[out]) * batch;
+            assert_int_equal(plan.offsets[out] % 16, 0);
+            assert_true(plan.offsets[out] + num <= plan.num_floats);
+            for (uint64_t i = 0; i < num; i++)
+                owners[plan.offsets[out] + i] = out;
+            for (uint32_t i = 0; layer && i < tyto_layer_num_inputs(layer); i++)
+                assert_true(is_whole(owners, &plan, &graph, layer->in_idx[i], batch));
+            num_apart += num;
+        }
+        for (uint32_t o = 0; o < tyto_graph_num_outs(&graph); o++)
+            assert_true(is_whole(owners, &plan, &graph, tyto_graph_out(&graph, o), batch));
+        num_shared += plan.num_floats;
+        free(owners);
+    }
+    assert_true(num_shared < num_apart); /* and places are used again */
 }
 
 static void a_sum_goes_into_the_convolution_before_it(void **state)
@@ -279,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_are_never_shared_by_living_values),
+        cmocka_unit_test(in_one_block_nothing_is_overwritten_before_it_was_read),
         cmocka_unit_test(a_sum_goes_into_the_convolution_before_it),
         cmocka_unit_test(windows_are_rows_of_a_taller_input),
         cmocka_unit_test(each_op_on_vulkan_agrees_with_the_reference),

@@ -197,6 +197,31 @@ static void a_detector_gives_features_scores_and_boxes(void **state)
     tyto_encoder_file_destroy(&file);
 }
 
+/* Between the features and the classes come the finer tensor's columns. */
+static void a_finer_tensor_is_pooled_to_the_places(void **state)
+{
+    enum { PLACES = 4 * 6, OWN = 8, FINER = 6, MORE = 3, ALL = OWN + FINER + MORE };
+    (void)state;
+    struct tyto_import_params params = detector_params(&small_detector);
+    float want[PLACES * ALL];
+    params.pooled_name = "level0";
+    params.tall = true;
+    struct tyto_encoder_file *file = import("detector.tflite", params);
+    for (int i = 0; i < PLACES; i++) {
+        const float *before = golden + GOLDEN_IMPORT_DETECTOR_AT + i * (OWN + MORE);
+        memcpy(want + i * ALL, before, OWN * sizeof(*want));
+        memcpy(want + i * ALL + OWN, golden + GOLDEN_IMPORT_DETECTOR_POOLED_AT + i * FINER,
+               FINER * sizeof(*want));
+        memcpy(want + i * ALL + OWN + FINER, before + OWN, MORE * sizeof(*want));
+    }
+    struct tyto_graph one = file->graph;
+    one.num_more_outs = 0;
+    assert_gives(&one, "detector", want, PLACES * ALL);
+    assert_int_equal(file->detector.first_column, OWN + FINER);
+    assert_true(file->has_tall);
+    tyto_encoder_file_destroy(&file);
+}
+
 static void a_detector_follows_another_input_size(void **state)
 {
     (void)state;
@@ -208,6 +233,50 @@ static void a_detector_follows_another_input_size(void **state)
     assert_true(features->h == 6 && features->w == 6 && features->c == 11);
     assert_int_equal(tyto_detector_num_anchors(&file->detector),
                      12 * 12 * 3 + 6 * 6 * 6 + 3 * 3 * 6);
+    tyto_encoder_file_destroy(&file);
+}
+
+/* The graph for tall pictures is the one that the other input size gives. */
+static void a_tall_graph_has_the_weights_of_the_wide_one(void **state)
+{
+    (void)state;
+    struct tyto_import_params params = detector_params(&small_detector);
+    struct tyto_fault fault = {0};
+    struct tyto_encoder_file *back = NULL;
+    params.tall = true;
+    struct tyto_encoder_file *file = import("detector.tflite", params);
+    file->kind = TYTO_ENCODER_VISUAL;
+    assert_int_equal(tyto_encoder_file_write(file, out_path, &fault), TYTO_OK);
+    tyto_encoder_file_destroy(&file);
+    if (tyto_encoder_file_read(out_path, &back, &fault))
+        fail_msg("%s: %s", fault.key, fault.text);
+    params.tall = false;
+    params.input_h = 24;
+    params.input_w = 16;
+    file = import("detector.tflite", params);
+    const size_t num = 6 * 4 * 11;
+    float input[24 * 16 * 4];
+    double want[6 * 4 * 11], got[6 * 4 * 11];
+    assert_true(back->has_tall && tyto_value_num_floats(&back->tall.values[0]) == 24 * 16 * 4);
+    golden_fill("tall", input, 24 * 16 * 4, 2);
+    assert_int_equal(tyto_graph_ref_run(&file->graph, input, want), TYTO_OK);
+    assert_int_equal(tyto_graph_ref_run(&back->tall, input, got), TYTO_OK);
+    for (size_t i = 0; i < num; i++)
+        assert_true(fabs(got[i] - want[i]) < 1e-9);
+    assert_int_equal(back->tall_detector.levels[0].rows, 12);
+    assert_int_equal(back->tall_detector.levels[0].cols, 8);
+
+    /* Another network is no tall form of this one. */
+    struct tyto_graph other = back->tall;
+    other.layers[1].act = TYTO_ACT_TANH;
+    assert_non_null(tyto_encoder_file_set_tall(back, &other, &back->tall_detector));
+    other = back->tall;
+    other.layers[2].in_idx[0] = 9999;
+    assert_non_null(tyto_encoder_file_set_tall(back, &other, &back->tall_detector));
+    other = back->tall;
+    other.num_layers--;
+    assert_non_null(tyto_encoder_file_set_tall(back, &other, &back->tall_detector));
+    tyto_encoder_file_destroy(&back);
     tyto_encoder_file_destroy(&file);
 }
 
@@ -247,11 +316,13 @@ static void a_detector_that_does_not_fit_is_named(void **state)
         {detector_params(&small_detector), "detector (scores, boxes)",
          "must each be a CONCATENATION"},
         {detector_params(&small_detector), "letterbox (input)", "picture of whole places"},
+        {detector_params(&small_detector), "pooled (output)", "has no whole number of rows"},
     };
     cases[2].params.num_more_outputs = 1;
     cases[3].params.more_output_names[0] = "classes0";
     cases[4].params.input_h = 23;
     cases[4].params.input_w = 24;
+    cases[5].params.pooled_name = "level2";
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tyto_encoder_file *file = NULL;
         struct tyto_fault fault = {0};
@@ -410,7 +481,7 @@ static void encoder_files_that_do_not_fit_are_refused(void **state)
         const char *text;
     } cases[] = {
         {"tyto.format", "head/1", NULL, "expected \"encoder/1\""},
-        {"tyto.kind", "smell", NULL, "expected visual, audio or generic"},
+        {"tyto.kind", "smell", NULL, "must be one of generic, visual, audio, as a text"},
         {"tyto.kind", "visual", NULL, "is missing"}, /* tyto.input */
         {"tyto.graph", "[", NULL, "']' expected"},
         {"tyto.graph", "{}", NULL, "values or layers missing"},
@@ -476,7 +547,9 @@ int main(void)
         cmocka_unit_test(networks_give_what_pytorch_says),
         cmocka_unit_test(an_encoder_file_comes_back_as_it_was_written),
         cmocka_unit_test(a_detector_gives_features_scores_and_boxes),
+        cmocka_unit_test(a_finer_tensor_is_pooled_to_the_places),
         cmocka_unit_test(a_detector_follows_another_input_size),
+        cmocka_unit_test(a_tall_graph_has_the_weights_of_the_wide_one),
         cmocka_unit_test(what_is_resized_and_laid_together_is_what_pytorch_says),
         cmocka_unit_test(a_detector_that_does_not_fit_is_named),
         cmocka_unit_test(a_front_end_is_read_with_its_tables),

@@ -28,8 +28,8 @@ static struct tyto_picture_fit fit; /* of all pictures read */
 
 static struct tyto_reading read_at(uint32_t pos_idx, bool has_audio, bool has_video)
 {
-    const struct tyto_reader reader = {
-        .dims = &dims, .rows = ROWS, .cols = COLS, .hop_ns = 1000000000};
+    const struct tyto_reader reader = {.dims = &dims, .hop_ns = 1000000000};
+    const struct tyto_sight sight = {.fit = fit, .rows = ROWS, .cols = COLS};
     const struct tyto_cman_result result = {
         .num_valid = T,
         .logits = window.logits[0],
@@ -41,7 +41,7 @@ static struct tyto_reading read_at(uint32_t pos_idx, bool has_audio, bool has_vi
     };
     struct tyto_reading reading;
     assert_int_equal(tyto_reading_init(&reading, K), TYTO_OK);
-    tyto_reading_take(&reading, &reader, &result, pos_idx, has_audio, has_video, &fit);
+    tyto_reading_take(&reading, &reader, &result, pos_idx, has_audio, has_video, &sight);
     return reading;
 }
 

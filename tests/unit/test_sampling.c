@@ -31,7 +31,7 @@ static struct tally feed(struct tyto_sampler *sampler, int64_t from_ns, uint32_t
         if (!tyto_sampler_wants_coded(sampler, ns, i % gop == 0))
             continue;
         tally.num_coded++;
-        tally.num_frames += tyto_sampler_wants_decoded(sampler, ns);
+        tally.num_frames += tyto_sampler_wants_decoded(sampler, ns, false);
     }
     return tally;
 }
@@ -145,7 +145,7 @@ static void the_nearest_picture_to_each_middle_is_picked(void **state)
         tyto_sampler_init(&sampler, TYTO_KEYFRAMES_NEVER, S, S, false);
         uint32_t num = 0;
         for (int64_t ns = 7 * MS; ns < 20 * S; ns += intervals[i]) {
-            if (!tyto_sampler_wants_decoded(&sampler, ns) || ns < S)
+            if (!tyto_sampler_wants_decoded(&sampler, ns, false) || ns < S)
                 continue;
             num++;
             assert_true(llabs(ns % S - S / 2) <= intervals[i] / 2);

@@ -320,6 +320,39 @@ static void the_av_offset_moves_the_sound(void **state)
     finish(seg);
 }
 
+/* By up to two seconds: that is no jump of the camera's clock, and soon nothing is missing. */
+static void another_offset_moves_the_sound_from_there_on(void **state)
+{
+    (void)state;
+    const int64_t offsets_ns[] = {300 * MS, -300 * MS, 2 * S, -2 * S};
+    for (int o = 0; o < 4; o++) {
+        struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.live = true});
+        struct tyto_segment one;
+        int num_whole = 0;
+        for (int64_t t = 0; t < 20; t++) {
+            const uint64_t now_ns = (uint64_t)((t + 1) * S);
+            if (t == 8)
+                tyto_segmenter_set_av_offset(seg, offsets_ns[o]);
+            feed_video(seg, t * S, (t + 1) * S, 40 * MS, 0, now_ns);
+            feed_audio(seg, t * S, (t + 1) * S, 0, now_ns);
+            while (tyto_segmenter_poll(seg, now_ns, &one) == TYTO_OK) {
+                tyto_picture_unref(&one.picture);
+                num_whole += one.has_audio && one.has_video;
+                if (one.begin_ns < 11 * S)
+                    continue;
+                assert_true(one.has_audio && one.has_video);
+                const int64_t from_idx = (one.begin_ns + offsets_ns[o]) * RATE / S;
+                assert_true(one.pcm[0] == (float)from_idx / (float)(1 << 24));
+            }
+        }
+        assert_true(num_whole >= 14);
+        struct tyto_segmenter_counts counts;
+        tyto_segmenter_get_counts(seg, &counts);
+        assert_int_equal(counts.num_jumps, 0);
+        finish(seg);
+    }
+}
+
 static void the_end_gives_what_is_left_but_no_stub(void **state)
 {
     (void)state;
@@ -510,6 +543,7 @@ int main(void)
         cmocka_unit_test(a_jump_of_both_clocks_is_repaired_once_and_keeps_them_aligned),
         cmocka_unit_test(small_steps_back_are_late_data_not_jumps),
         cmocka_unit_test(the_av_offset_moves_the_sound),
+        cmocka_unit_test(another_offset_moves_the_sound_from_there_on),
         cmocka_unit_test(the_end_gives_what_is_left_but_no_stub),
         cmocka_unit_test(a_live_stream_far_ahead_gives_up_the_oldest_and_counts),
         cmocka_unit_test(what_waits_for_its_turn_is_told_from_what_waits_for_data),

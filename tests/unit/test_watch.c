@@ -1,231 +1,209 @@
 /* SPDX-License-Identifier: MIT */
-/* When a connection is given up, and what a camera's times mean. */
+/* Threads that stand still are noticed, told of, and not fed for; a hundredth of a second here is a
+ * second there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/session/camera_clock.h"
-#include "pipeline/session/watch.h"
+#include "daemon/service/watch.h"
 
-#define S ((int64_t)TYTO_NS_PER_S)
-#define DAY (86400 * S)
-#define BEGIN_S 1000
+enum { SCALE_MS = 40 };
 
-/* Judges each second from BEGIN_S on, with data of each stream until it stops (seconds after the
- * begin; -1: it never comes). Gives the second at which the connection was given up; `until`:
- * it was not. */
-static int give_up_at(struct tyto_watch *watch, int sound_until, int picture_until, int until,
-                      bool ret_missing[TYTO_NUM_STREAMS], char text[128])
+struct world {
+    int notify_fd;
+    char notify_path[64];
+    atomic_uint_fast64_t fast_turns, other_turns;
+    _Atomic(const char *) ended; /* the thread that on_end was called for */
+    atomic_int num_lines;
+    char line[256];
+};
+
+static uint64_t turns_of(const void *user)
 {
-    struct tyto_watch_sight sight = {.expects = {true, true}};
-    tyto_watch_begin(watch, BEGIN_S * S);
-    for (int t = 1; t < until; t++) {
-        sight.now_ns = (uint64_t)((BEGIN_S + t) * S);
-        if (t <= sound_until)
-            sight.last_data_ns[TYTO_STREAM_AUDIO] = sight.now_ns;
-        if (t <= picture_until)
-            sight.last_data_ns[TYTO_STREAM_VIDEO] = sight.now_ns;
-        const enum tyto_watch_verdict verdict =
-            tyto_watch_judge(watch, &sight, ret_missing, text, 128);
-        if (verdict == TYTO_WATCH_STALLED || verdict == TYTO_WATCH_NO_DATA)
-            return t;
+    return atomic_load((const atomic_uint_fast64_t *)user);
+}
+
+static void on_end(void *user, const char *name)
+{
+    struct world *world = user;
+    atomic_store(&world->ended, name ? name : "teardown");
+}
+
+static void on_line(void *user, enum tyto_log_level level, const char *room, const char *text)
+{
+    struct world *world = user;
+    (void)level;
+    (void)room;
+    snprintf(world->line, sizeof(world->line), "%s", text);
+    atomic_fetch_add(&world->num_lines, 1);
+}
+
+static uint32_t num_fed(struct world *world)
+{
+    char text[256];
+    ssize_t num;
+    uint32_t num_fed = 0;
+    while ((num = recv(world->notify_fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
+        text[num] = '\0';
+        num_fed += strcmp(text, "WATCHDOG=1") == 0;
     }
-    return until;
+    return num_fed;
 }
 
-static void data_of_both_streams_are_never_given_up(void **state)
+static struct tyto_watch *start(struct world *world, struct tyto_log *log)
 {
-    (void)state;
-    struct tyto_watch watch;
-    bool missing[TYTO_NUM_STREAMS];
-    char text[128] = "";
-    tyto_watch_init(&watch, 0);
-    assert_int_equal(give_up_at(&watch, 300, 300, 300, missing, text), 300);
-    assert_string_equal(text, "");
+    *log = (struct tyto_log){.sink = on_line, .user = world, .max_level = TYTO_LOG_DEBUG};
+    const struct tyto_watch_params params = {
+        .threads = {{"fast", turns_of, &world->fast_turns},
+                    {"other", turns_of, &world->other_turns}},
+        .num_threads = 2,
+        .on_end = on_end,
+        .user = world,
+        .feed_every_ns = SCALE_MS * TYTO_NS_PER_MS,
+        .scale_ms = SCALE_MS,
+        .log = log,
+    };
+    struct tyto_watch *watch = NULL;
+    assert_int_equal(tyto_watch_create(&params, &watch), TYTO_OK);
+    return watch;
 }
 
-static void either_stream_that_stops_is_told_and_given_up_after_stall_s(void **state)
+/* Both threads turn for so long. */
+static void turn(struct world *world, uint32_t ms)
 {
-    (void)state;
-    struct tyto_watch watch;
-    bool missing[TYTO_NUM_STREAMS];
-    char text[128];
-    tyto_watch_init(&watch, 10 * TYTO_NS_PER_S);
-    assert_int_equal(give_up_at(&watch, 300, 50, 300, missing, text), 61);
-    assert_true(missing[TYTO_STREAM_VIDEO] && !missing[TYTO_STREAM_AUDIO]);
-    assert_non_null(strstr(text, "no picture for 11 s"));
-    tyto_watch_init(&watch, 10 * TYTO_NS_PER_S);
-    assert_int_equal(give_up_at(&watch, 50, 300, 300, missing, text), 61);
-    assert_non_null(strstr(text, "no sound"));
-    tyto_watch_init(&watch, 10 * TYTO_NS_PER_S);
-    assert_int_equal(give_up_at(&watch, 50, 50, 300, missing, text), 61);
-    assert_non_null(strstr(text, "no data for 10 s"));
-}
-
-static void a_stream_that_does_not_come_back_is_called_for_ever_more_rarely(void **state)
-{
-    (void)state;
-    struct tyto_watch watch;
-    bool missing[TYTO_NUM_STREAMS];
-    char text[128];
-    tyto_watch_init(&watch, 10 * TYTO_NS_PER_S);
-    assert_int_equal(give_up_at(&watch, 5000, 5, 5000, missing, text), 16);
-    assert_int_equal(give_up_at(&watch, 5000, -1, 5000, missing, text), 21);
-    assert_int_equal(give_up_at(&watch, 5000, -1, 5000, missing, text), 41);
-    assert_int_equal(give_up_at(&watch, 5000, -1, 5000, missing, text), 81);
-    for (int i = 0; i < 10; i++)
-        (void)give_up_at(&watch, 5000, -1, 5000, missing, text);
-    assert_int_equal(give_up_at(&watch, 5000, -1, 5000, missing, text), 601);
-    /* Once it was there for a while it is missed at once again. */
-    assert_int_equal(give_up_at(&watch, 5000, 30, 5000, missing, text), 41);
-}
-
-/* As of a camera that describes a microphone that is switched off. */
-static void a_stream_that_never_came_is_told_and_called_for_once(void **state)
-{
-    (void)state;
-    struct tyto_watch watch;
-    bool missing[TYTO_NUM_STREAMS];
-    char text[128];
-    tyto_watch_init(&watch, 10 * TYTO_NS_PER_S);
-    assert_int_equal(give_up_at(&watch, -1, 5000, 5000, missing, text), 21);
-    assert_int_equal(give_up_at(&watch, -1, 5000, 5000, missing, text), 5000);
-    assert_true(missing[TYTO_STREAM_AUDIO] && !missing[TYTO_STREAM_VIDEO]);
-    assert_int_equal(give_up_at(&watch, 30, 5000, 5000, missing, text), 41); /* it did come */
-    assert_int_equal(give_up_at(&watch, -1, 5000, 5000, missing, text), 21);
-}
-
-static void a_connection_without_data_is_given_up_after_20_s(void **state)
-{
-    (void)state;
-    struct tyto_watch watch;
-    bool missing[TYTO_NUM_STREAMS];
-    char text[128];
-    tyto_watch_init(&watch, 0);
-    assert_int_equal(give_up_at(&watch, -1, -1, 100, missing, text), 21);
-    assert_string_equal(text, "no data after connecting");
-}
-
-/* --- clocks ------------------------------------------------------------------------------------
- */
-
-#define WALL (1700000000 * S) /* UTC minus monotonic */
-
-/* Second t of a connection whose data take 0.2 s to come; off: of the camera's clock, 0 s and less
- * than none when it does not say. */
-static void learn(struct tyto_camera_clock *clock, int64_t t, bool tells, int64_t off_ns,
-                  int64_t wall_ns)
-{
-    const int64_t in_ns = (100 + t) * S + S / 5;
-    const uint64_t capture_ns = tells ? (uint64_t)((100 + t) * S + WALL + off_ns) : 0;
-    tyto_camera_clock_learn(clock, t * S, (uint64_t)in_ns, capture_ns, wall_ns);
-}
-
-static void a_camera_that_agrees_with_this_machine_is_followed(void **state)
-{
-    (void)state;
-    struct tyto_camera_clock clock;
-    tyto_camera_clock_init(&clock, false);
-    learn(&clock, 0, false, 0, WALL);
-    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL);
-    assert_int_equal(clock.unix_offset_ns, WALL + 100 * S + S / 5);
-    learn(&clock, 1, true, 0, WALL);
-    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL); /* one report is none */
-    learn(&clock, 2, true, 0, WALL);
-    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_CAMERA);
-    assert_int_equal(clock.unix_offset_ns, WALL + 100 * S);
-    assert_int_equal(clock.off_ns, 0);
-    learn(&clock, 3, true, 2 * S, WALL); /* it is set */
-    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL);
-    learn(&clock, 4, true, 2 * S, WALL);
-    assert_int_equal(clock.unix_offset_ns, WALL + 102 * S);
-}
-
-static void a_camera_that_is_years_off_is_told_and_not_followed(void **state)
-{
-    (void)state;
-    static const int64_t offs[] = {-847000000 * S, 847000000 * S, 7200 * S, -11 * S};
-    static const char *const texts[] = {"26.8 years behind", "26.8 years ahead", "2.0 hours ahead",
-                                        "11."};
-    for (size_t i = 0; i < sizeof(offs) / sizeof(offs[0]); i++) {
-        struct tyto_camera_clock clock;
-        char text[96];
-        tyto_camera_clock_init(&clock, false);
-        for (int64_t t = 0; t < 10; t++)
-            learn(&clock, t, true, offs[i], WALL);
-        assert_int_equal(clock.unix_offset_ns, WALL + 100 * S + S / 5);
-        assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL);
-        tyto_camera_clock_text(clock.off_ns, text, sizeof(text));
-        assert_non_null(strstr(text, texts[i]));
-        for (int64_t t = 10; t < 12; t++) /* somebody sets it right */
-            learn(&clock, t, true, 0, WALL);
-        assert_int_equal(clock.off_ns, 0);
-        assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_CAMERA);
+    for (uint32_t i = 0; i < ms; i++) {
+        atomic_fetch_add(&world->fast_turns, 1);
+        atomic_fetch_add(&world->other_turns, 1);
+        usleep(1000);
     }
 }
 
-static void this_machines_clock_is_followed_forward_and_back(void **state)
+/* Meanwhile the other thread alone goes on. */
+static bool wait_for(bool (*is_so)(struct world *world), struct world *world)
 {
-    (void)state;
-    static const int64_t steps[] = {DAY, -DAY, 365 * DAY, 2 * S, -2 * S};
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        struct tyto_camera_clock clock;
-        tyto_camera_clock_init(&clock, false);
-        learn(&clock, 0, false, 0, WALL);
-        learn(&clock, 1, false, 0, WALL + steps[i]);
-        assert_int_equal(clock.unix_offset_ns, WALL + steps[i] + 100 * S + S / 5);
-        assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_DISCONTINUOUS);
-        learn(&clock, 12, false, 0, WALL + steps[i]);
-        assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL);
+    for (int i = 0; i < 10000 && !is_so(world); i++) {
+        atomic_fetch_add(&world->other_turns, 1);
+        usleep(1000);
     }
+    return is_so(world);
 }
 
-static void a_clock_that_is_disciplined_is_followed_without_a_word(void **state)
+static bool has_ended(struct world *world)
 {
-    (void)state;
-    struct tyto_camera_clock clock;
-    tyto_camera_clock_init(&clock, false);
-    for (int64_t t = 0; t <= 1000; t++) {
-        learn(&clock, t, false, 0, WALL + t * S / 1000);
-        assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL);
-    }
-    assert_int_equal(clock.unix_offset_ns, WALL + S + 100 * S + S / 5);
+    return atomic_load(&world->ended) != NULL;
 }
 
-static void a_camera_loses_its_say_when_this_machine_is_set_away_from_it(void **state)
+static bool has_told(struct world *world)
 {
-    (void)state;
-    struct tyto_camera_clock clock;
-    tyto_camera_clock_init(&clock, false);
-    for (int64_t t = 0; t < 3; t++)
-        learn(&clock, t, true, 0, WALL);
-    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_CAMERA);
-    learn(&clock, 3, false, 0, WALL + DAY);
-    assert_int_equal(clock.unix_offset_ns, WALL + DAY + 100 * S + S / 5);
-    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_DISCONTINUOUS);
-    learn(&clock, 4, true, 0, WALL + DAY);
-    learn(&clock, 5, true, 0, WALL + DAY);
-    assert_in_range((uint64_t)-clock.off_ns, (uint64_t)(DAY), (uint64_t)(DAY + S));
+    return atomic_load(&world->num_lines) > 0;
+}
+
+static bool has_told_twice(struct world *world)
+{
+    return atomic_load(&world->num_lines) > 1;
+}
+
+static void
+a_thread_that_stands_still_is_told_of_and_gets_no_food_and_ends_the_process(void **state)
+{
+    struct world *world = *state;
+    struct tyto_log log;
+    struct tyto_watch *watch = start(world, &log);
+    turn(world, 10 * SCALE_MS);
+    assert_true(num_fed(world) >= 2);
+    assert_null(tyto_watch_standing(watch));
+    assert_int_equal(atomic_load(&world->num_lines), 0);
+    assert_true(wait_for(has_told, world));
+    (void)num_fed(world); /* what was due for its last turns */
+    assert_non_null(strstr(world->line, "the fast thread has stood still for 10 s"));
+    assert_string_equal(tyto_watch_standing(watch), "fast");
+    assert_true(wait_for(has_ended, world));
+    assert_string_equal(atomic_load(&world->ended), "fast");
+    assert_int_equal(num_fed(world), 0);
+    tyto_watch_destroy(&watch);
+}
+
+static void a_thread_that_goes_on_is_told_of_and_fed_for_again(void **state)
+{
+    struct world *world = *state;
+    struct tyto_log log;
+    struct tyto_watch *watch = start(world, &log);
+    turn(world, SCALE_MS);
+    assert_true(wait_for(has_told, world));
+    for (int i = 0; i < 1000 && !has_told_twice(world); i++)
+        turn(world, 5);
+    assert_non_null(strstr(world->line, "the fast thread goes on again"));
+    (void)num_fed(world);
+    turn(world, 10 * SCALE_MS);
+    assert_true(num_fed(world) >= 2);
+    assert_null(tyto_watch_standing(watch));
+    assert_false(has_ended(world));
+    tyto_watch_destroy(&watch);
+}
+
+static void an_end_that_takes_too_long_is_cut_short(void **state)
+{
+    struct world *world = *state;
+    struct tyto_log log;
+    struct tyto_watch *watch = start(world, &log);
+    tyto_watch_expect_end(watch, 60);
+    usleep(25 * SCALE_MS * 1000); /* nobody turns, and that is all right now */
+    assert_int_equal(atomic_load(&world->num_lines), 0);
+    tyto_watch_expect_end(watch, 2);
+    assert_true(wait_for(has_ended, world));
+    assert_string_equal(atomic_load(&world->ended), "teardown");
+    tyto_watch_destroy(&watch);
+    watch = start(world, &log);
+    tyto_watch_expect_end(watch, 1000);
+    tyto_watch_destroy(&watch); /* at once, when all has ended in time */
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    if (!world)
+        return 1;
+    snprintf(world->notify_path, sizeof(world->notify_path), "/tmp/tyto-watch-%ld", (long)getpid());
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", world->notify_path);
+    (void)unlink(world->notify_path);
+    world->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    *state = world;
+    return bind(world->notify_fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+           setenv("NOTIFY_SOCKET", world->notify_path, 1) != 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    close(world->notify_fd);
+    unlink(world->notify_path);
+    unsetenv("NOTIFY_SOCKET");
+    free(world);
+    return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_of_both_streams_are_never_given_up),
-        cmocka_unit_test(either_stream_that_stops_is_told_and_given_up_after_stall_s),
-        cmocka_unit_test(a_stream_that_does_not_come_back_is_called_for_ever_more_rarely),
-        cmocka_unit_test(a_stream_that_never_came_is_told_and_called_for_once),
-        cmocka_unit_test(a_connection_without_data_is_given_up_after_20_s),
-        cmocka_unit_test(a_camera_that_agrees_with_this_machine_is_followed),
-        cmocka_unit_test(a_camera_that_is_years_off_is_told_and_not_followed),
-        cmocka_unit_test(this_machines_clock_is_followed_forward_and_back),
-        cmocka_unit_test(a_clock_that_is_disciplined_is_followed_without_a_word),
-        cmocka_unit_test(a_camera_loses_its_say_when_this_machine_is_set_away_from_it),
+        cmocka_unit_test_setup_teardown(
+            a_thread_that_stands_still_is_told_of_and_gets_no_food_and_ends_the_process, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(a_thread_that_goes_on_is_told_of_and_fed_for_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_end_that_takes_too_long_is_cut_short, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,13 +131,18 @@ enum tyto_err tyto_compose_clip_make(struct tyto_compose_scene *scene,
         (uint32_t)(scene->duration_ns / 1000 * TYTO_COMPOSE_RATE_HZ / 1000000);
     float *samples = malloc(num_samples * sizeof(*samples));
     uint8_t *frame = malloc((size_t)options->width_px * options->height_px * 3 / 2);
+    struct tyto_compose_motions motions = {0};
     struct tyto_compose_painter *painter = NULL;
     struct tyto_sink *sink = NULL;
     enum tyto_err err = samples && frame ? TYTO_OK : TYTO_ERR_NOMEM;
     if (err == TYTO_OK)
-        err = tyto_compose_mix(scene, &params->sounds, samples, num_samples, ret_gain, ret_fault);
+        err = tyto_compose_motions_init(&motions, scene);
     if (err == TYTO_OK)
-        err = tyto_compose_painter_create(scene, options, &params->pictures, &painter, ret_fault);
+        err = tyto_compose_mix(scene, &params->sounds, &motions, samples, num_samples, ret_gain,
+                               ret_fault);
+    if (err == TYTO_OK)
+        err = tyto_compose_painter_create(scene, options, &params->pictures, &motions, &painter,
+                                          ret_fault);
     if (err == TYTO_OK)
         err = tyto_sink_create(&sink_params, &sink, ret_fault);
     if (err == TYTO_OK)
@@ -146,6 +151,7 @@ enum tyto_err tyto_compose_clip_make(struct tyto_compose_scene *scene,
         err = tyto_sink_finish(&sink, ret_fault);
     tyto_sink_destroy(&sink);
     tyto_compose_painter_destroy(&painter);
+    tyto_compose_motions_finish(&motions);
     free(frame);
     free(samples);
     return err;

@@ -254,25 +254,31 @@ static void put_sources(const struct job *job, FILE *file)
     }
 }
 
+static enum tyto_err write_sheet(struct job *job, struct tyto_fault *ret_fault)
+{
+    char path[MAX_PATH + 40];
+    snprintf(path, sizeof(path), "%s/sheet.html", job->params->folder);
+    return job->params->num_shown > 0 ? tyto_compose_sheet_write(job->sheet, path, ret_fault)
+                                      : TYTO_OK;
+}
+
 static enum tyto_err write_texts(struct job *job, uint32_t num_clips, struct tyto_fault *ret_fault)
 {
-    static const char *const names[] = {"scene.jsonl",  "Annotations.txt", "sources.csv",
-                                        "compose.json", "sheet.html",      "labels.csv"};
+    static const char *const names[] = {"scene.jsonl", "Annotations.txt", "sources.csv",
+                                        "compose.json", "labels.csv"};
     const struct tyto_compose_params *params = job->params;
-    enum tyto_err err = TYTO_OK;
-    for (int n = 0; err == TYTO_OK && n < 6; n++) { /* the labels last: now it is a data set */
+    enum tyto_err err = write_sheet(job, ret_fault);
+    for (int n = 0; err == TYTO_OK && n < 5; n++) { /* the labels last: now it is a data set */
         struct text_file text;
         char *options = NULL;
-        if (n == 4 && params->num_shown == 0)
-            continue;
         err = text_open(params, names[n], &text, ret_fault);
         if (err != TYTO_OK)
             break;
-        if (n == 5)
+        if (n == 4)
             fputs("file,class,begin_s,end_s,modality\n", text.file);
         if (n == 1)
             fputs("Category&VideoID&Quality&StartTime&EndTime\n", text.file);
-        for (uint32_t i = 0; i < num_clips && (n < 2 || n == 5); i++) {
+        for (uint32_t i = 0; i < num_clips && (n < 2 || n == 4); i++) {
             const struct tyto_compose_truth *truth = &job->truths[i];
             fprintf(text.file, n == 0 ? "%s\n" : "%s",
                     n == 0   ? truth->scene
@@ -287,8 +293,6 @@ static enum tyto_err write_texts(struct job *job, uint32_t num_clips, struct tyt
             fprintf(text.file, "%s\n", options ? options : "");
             free(options);
         }
-        if (n == 4)
-            tyto_compose_sheet_print(job->sheet, text.file);
         err = text_close(params, &text, ret_fault);
     }
     return err;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "trainer/compose/power.h"
 
 enum {
     FRAME = 320, /* samples of one loudness: 20 ms */
@@ -18,14 +19,6 @@ enum {
 };
 
 static const float quiet_share = 0.05f, full_scale = 0.98f;
-
-double tyto_compose_power(const float *samples, uint32_t num_samples)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < num_samples; i++)
-        sum += (double)samples[i] * (double)samples[i];
-    return num_samples ? sum / num_samples : 0;
-}
 
 static double db_to_power(double db)
 {
@@ -165,11 +158,14 @@ static uint32_t sample_at(int64_t time_ns, uint32_t num_samples)
     return at < 0 ? 0 : at > num_samples ? num_samples : (uint32_t)at;
 }
 
-/* Adds one sound to the mix; alone has room for num_samples. */
-static enum tyto_err add_sound(const struct tyto_compose_sound *sound, double noise_power,
-                               float *recording, uint32_t num_recorded, float *alone, float *mix,
+/* Adds sound number s to the mix; alone has room for num_samples. */
+static enum tyto_err add_sound(const struct tyto_compose_scene *scene, uint32_t s,
+                               struct tyto_compose_motions *motions, float *recording,
+                               uint32_t num_recorded, float *alone, float *mix,
                                uint32_t num_samples)
 {
+    const struct tyto_compose_sound *sound = &scene->sounds[s];
+    const double noise_power = db_to_power((double)scene->noise_db);
     const uint32_t begin = sample_at(sound->begin_ns, num_samples);
     const uint32_t end = sample_at(sound->end_ns, num_samples);
     if (end <= begin)
@@ -181,6 +177,8 @@ static enum tyto_err add_sound(const struct tyto_compose_sound *sound, double no
     memset(alone, 0, num_samples * sizeof(*alone));
     repeat(sound, recording, num_recorded, alone + begin, end - begin);
     fade_ends(alone + begin, end - begin);
+    if (motions)
+        tyto_compose_motions_hear(motions, s, alone, begin, end);
     /* the tail takes a second more than the sound at most, and ends with the clip */
     const uint32_t tail = (uint32_t)((double)sound->room_s * TYTO_COMPOSE_RATE_HZ);
     const uint32_t last = tail < num_samples - end ? end + tail : num_samples;
@@ -261,7 +259,8 @@ static enum tyto_err make_babble(const struct tyto_compose_scene *scene,
 }
 
 enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
-                               const struct tyto_compose_sounds *sounds, float *ret_samples,
+                               const struct tyto_compose_sounds *sounds,
+                               struct tyto_compose_motions *motions, float *ret_samples,
                                uint32_t num_samples, float *ret_gain, struct tyto_fault *ret_fault)
 {
     float *alone = malloc((size_t)num_samples * sizeof(*alone) + 1);
@@ -284,8 +283,8 @@ enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
                            ret_fault);
         if (err != TYTO_OK)
             break;
-        err = add_sound(&scene->sounds[s], noise_power, recording, num_recorded, alone, ret_samples,
-                        num_samples);
+        err =
+            add_sound(scene, s, motions, recording, num_recorded, alone, ret_samples, num_samples);
         free(recording);
         if (err == TYTO_ERR_FORMAT)
             err = tyto_fault_set(

@@ -5,6 +5,7 @@
 #define TYTO_TRAINER_COMPOSE_MIX_H
 
 #include "base/fault.h"
+#include "trainer/compose/motion.h"
 #include "trainer/compose/scene.h"
 
 enum { TYTO_COMPOSE_RATE_HZ = 16000 };
@@ -21,11 +22,12 @@ struct tyto_compose_sounds {
 
 /* num_samples of the scene from its begin. Sounds begin and end (with fades of 10 ms inside) at
  * their times; the room's tail goes on. When the sum would be over full scale all of it becomes
- * quieter by *ret_gain (else 1), ratios stay. NOMEM, FORMAT for a recording in which nothing is to
- * be heard, and what reading says. */
+ * quieter by *ret_gain (else 1), ratios stay. motions, which may be NULL, hear each sound. NOMEM,
+ * FORMAT for a recording in which nothing is to be heard, and what reading says. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
-                               const struct tyto_compose_sounds *sounds, float *ret_samples,
+                               const struct tyto_compose_sounds *sounds,
+                               struct tyto_compose_motions *motions, float *ret_samples,
                                uint32_t num_samples, float *ret_gain, struct tyto_fault *ret_fault);
 
 /* --- parts ------------------------------------------------------------------------------- */
@@ -39,8 +41,5 @@ uint32_t tyto_compose_tighten(float *samples, uint32_t num_samples);
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_reverberate(float *samples, uint32_t num_samples, float room_s,
                                        float wet_db, uint64_t seed);
-
-/* Mean power, 0 for none. */
-double tyto_compose_power(const float *samples, uint32_t num_samples);
 
 #endif

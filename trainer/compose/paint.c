@@ -10,10 +10,11 @@
 #include "base/random.h"
 #include "trainer/compose/place.h"
 
-enum { GRAIN_LEN = 1 << 16, FULL_OPACITY = 256 };
+enum { GRAIN_LEN = 1 << 16, FULL_OPACITY = 256, FULL_LIGHT = 256, BLACK = 16, WHITE = 235 };
 
 struct tyto_compose_painter {
     struct tyto_compose_scene *scene;
+    const struct tyto_compose_motions *motions; /* NULL: none */
     uint32_t width_px, height_px;
     struct tyto_compose_planes places[TYTO_COMPOSE_MAX_ACTS];
     struct tyto_compose_planes objects[TYTO_COMPOSE_MAX_OBJECTS];
@@ -182,6 +183,7 @@ static uint8_t limit(double value)
 enum tyto_err tyto_compose_painter_create(struct tyto_compose_scene *scene,
                                           const struct tyto_compose_options *options,
                                           const struct tyto_compose_pictures *pictures,
+                                          const struct tyto_compose_motions *motions,
                                           struct tyto_compose_painter **ret_painter,
                                           struct tyto_fault *ret_fault)
 {
@@ -190,6 +192,7 @@ enum tyto_err tyto_compose_painter_create(struct tyto_compose_scene *scene,
         return TYTO_ERR_NOMEM;
     const struct tyto_compose_camera *camera = &scene->camera;
     painter->scene = scene;
+    painter->motions = motions;
     painter->width_px = options->width_px;
     painter->height_px = options->height_px;
     painter->random = tyto_random_state(scene->seed, 1, 0);
@@ -243,6 +246,7 @@ struct drawing {
     int to_w, to_h, from_w, from_h;
     double x0, y0, x1, y1;
     int opacity;            /* of 256 */
+    int light;              /* what brightness over black is multiplied by, of 256 */
     uint16_t *const *lines; /* two, as long as a row of from */
 };
 
@@ -278,7 +282,11 @@ static void draw_row(const struct drawing *d, int y, int first, int last, int64_
         const int64_t at = sx < 0 ? 0 : sx > most ? most : sx;
         const int i = (int)(at >> 16), part = (int)(at >> 8 & 255);
         const int next = i + 1 < d->from_w ? i + 1 : i;
-        const int value = interpolate(d->lines[0], i, next, part);
+        int value = interpolate(d->lines[0], i, next, part);
+        if (d->light != FULL_LIGHT) {
+            value = BLACK + ((value - BLACK) * d->light >> 8);
+            value = value > WHITE ? WHITE : value;
+        }
         if (!d->alpha && d->opacity == FULL_OPACITY) {
             to[x] = (uint8_t)value;
             continue;
@@ -303,7 +311,7 @@ static void draw(const struct drawing *d)
 
 static void draw_planes(const struct tyto_compose_painter *painter,
                         const struct tyto_compose_planes *planes, const double box[4],
-                        float opacity, uint8_t *out)
+                        float opacity, float light, uint8_t *out)
 {
     const int width = (int)painter->width_px, height = (int)painter->height_px;
     uint8_t *out_u = out + (size_t)width * (size_t)height;
@@ -322,6 +330,7 @@ static void draw_planes(const struct tyto_compose_painter *painter,
         .x1 = box[2],
         .y1 = box[3],
         .opacity = (int)(opacity * FULL_OPACITY + 0.5f),
+        .light = (int)(light * FULL_LIGHT + 0.5f),
         .lines = painter->mixed,
     };
     draw(&d);
@@ -334,6 +343,7 @@ static void draw_planes(const struct tyto_compose_painter *painter,
     d.x1 /= 2;
     d.y1 /= 2;
     d.alpha = planes->alpha_half;
+    d.light = FULL_LIGHT; /* colours stay */
     d.to = out_u;
     d.from = planes->u;
     draw(&d);
@@ -364,7 +374,7 @@ static void draw_place(const struct tyto_compose_painter *painter, int64_t time_
     const double left = -fmin(spare_w, fmax(0, x * spare_w - shake[0]));
     const double top = -fmin(spare_h, fmax(0, y * spare_h - shake[1]));
     const double box[4] = {left, top, left + width * zoom, top + height * zoom};
-    draw_planes(painter, &painter->places[act - painter->scene->acts], box, 1, out);
+    draw_planes(painter, &painter->places[act - painter->scene->acts], box, 1, 1, out);
 }
 
 /* --- the camera ------------------------------------------------------------------------------- */
@@ -441,11 +451,14 @@ void tyto_compose_painter_paint(struct tyto_compose_painter *painter, int64_t ti
         const bool is_filling = scene->objects[i].look == TYTO_COMPOSE_FILLING;
         /* a picture that fills the frame moves within it: a little is cut off all around */
         const double margin = is_filling ? 0.03 : 0;
-        const double pixels[4] = {((double)box.x0 - margin) * width + shake[0],
-                                  ((double)box.y0 - margin) * height + shake[1],
-                                  ((double)box.x1 + margin) * width + shake[0],
-                                  ((double)box.y1 + margin) * height + shake[1]};
-        draw_planes(painter, &painter->objects[i], pixels, box.opacity, out);
+        double pixels[4] = {((double)box.x0 - margin) * width + shake[0],
+                            ((double)box.y0 - margin) * height + shake[1],
+                            ((double)box.x1 + margin) * width + shake[0],
+                            ((double)box.y1 + margin) * height + shake[1]};
+        float light = 1;
+        if (painter->motions)
+            light = tyto_compose_motions_apply(painter->motions, i, time_ns, pixels);
+        draw_planes(painter, &painter->objects[i], pixels, box.opacity, light, out);
     }
     spoil(painter, time_s, out);
 }

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "trainer/compose/image.h"
+#include "trainer/compose/motion.h"
 #include "trainer/compose/scene.h"
 
 /* Reads the picture of an entry of the stock; *ret_image is owned by the caller. Any thread. */
@@ -17,11 +18,13 @@ struct tyto_compose_pictures {
 struct tyto_compose_painter;
 
 /* Reads the pictures of the scene, cuts objects out, and sets their aspects and what has become of
- * their look in *scene, which is borrowed until destroy. NOMEM, and what reading says. */
+ * their look in *scene, which is borrowed until destroy, as are motions (NULL: nothing moves with
+ * its sound). NOMEM, and what reading says. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_painter_create(struct tyto_compose_scene *scene,
                                           const struct tyto_compose_options *options,
                                           const struct tyto_compose_pictures *pictures,
+                                          const struct tyto_compose_motions *motions,
                                           struct tyto_compose_painter **ret_painter,
                                           struct tyto_fault *ret_fault);
 void tyto_compose_painter_destroy(struct tyto_compose_painter **painter);

@@ -13,7 +13,7 @@
 static const double act_s = 10, min_event_s = 1.5;
 
 /* What a state is for, so that no two draws share one. */
-enum purpose { FOR_CAMERA = 1, FOR_ORDER, FOR_TURN, FOR_ACT, FOR_KIND, FOR_SOUND };
+enum purpose { FOR_CAMERA = 1, FOR_ORDER, FOR_TURN, FOR_ACT, FOR_KIND, FOR_SOUND, FOR_MOTION };
 
 struct draft {
     struct tyto_compose_scene *scene;
@@ -115,9 +115,9 @@ static bool are_good(const struct tyto_compose_options *options,
            is_in(options->min_height, 0.02, 1) &&
            is_in(options->max_height, options->min_height, 1) &&
            is_in(options->max_offset_s, 0, 5) && is_in(options->whole_seconds, 0, 1) &&
-           is_in(options->distractors, 0, 1) && options->width_px % 2 == 0 &&
-           options->height_px % 2 == 0 && is_in(options->width_px, 64, 1920) &&
-           is_in(options->height_px, 64, 1920);
+           is_in(options->distractors, 0, 1) && is_in(options->moving, 0, 1) &&
+           options->width_px % 2 == 0 && options->height_px % 2 == 0 &&
+           is_in(options->width_px, 64, 1920) && is_in(options->height_px, 64, 1920);
 }
 
 /* --- times --------------------------------------------------------------------------------- */
@@ -464,6 +464,37 @@ static void draw_noise(struct tyto_compose_scene *scene, const struct tyto_compo
         (float)(scene->num_sounds ? level_db - (double)loudest_db : between(random, -65, -30));
 }
 
+/* How far each motion reaches at the loudest. */
+static const double reaches[TYTO_COMPOSE_NUM_MOTIONS][2] = {
+    [TYTO_COMPOSE_SWELL] = {0.03, 0.12},
+    [TYTO_COMPOSE_HOP] = {0.02, 0.09},
+    [TYTO_COMPOSE_TREMBLE] = {0.008, 0.025},
+    [TYTO_COMPOSE_FLASH] = {0.1, 0.35},
+};
+
+/* Draws of their own: the rest of a scene is the same with and without motions. */
+static void draw_motions(struct tyto_compose_scene *scene,
+                         const struct tyto_compose_options *options)
+{
+    for (uint32_t i = 0; i < scene->num_objects; i++) {
+        struct tyto_compose_object *object = &scene->objects[i];
+        uint64_t random = tyto_random_state(scene->seed, FOR_MOTION, i);
+        object->sound_idx = TYTO_COMPOSE_NO_ENTRY;
+        if (!happens(&random, options->moving))
+            continue;
+        object->motion = (enum tyto_compose_motion)(
+            1 + tyto_random_below(&random, TYTO_COMPOSE_NUM_MOTIONS - 1));
+        object->reach =
+            (float)between(&random, reaches[object->motion][0], reaches[object->motion][1]);
+        object->tremble_hz = (float)between(&random, 4, 9);
+        object->motion_seed = tyto_random_bits(&random);
+        for (uint32_t s = 0; s < scene->num_sounds; s++) {
+            if (object->event != TYTO_COMPOSE_NO_EVENT && scene->sounds[s].event == object->event)
+                object->sound_idx = s;
+        }
+    }
+}
+
 enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
                                       const struct tyto_compose_options *options,
                                       const struct tyto_compose_stock *stock, uint64_t clip)
@@ -491,5 +522,6 @@ enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
     }
     uint64_t random = scene->seed;
     draw_noise(scene, stock, &random);
+    draw_motions(scene, options);
     return TYTO_OK;
 }

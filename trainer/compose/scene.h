@@ -41,6 +41,17 @@ extern const char *const tyto_compose_look_names[];
 enum tyto_compose_entrance { TYTO_COMPOSE_POP, TYTO_COMPOSE_FADE, TYTO_COMPOSE_SLIDE };
 extern const char *const tyto_compose_entrance_names[];
 
+/* What an object does while its sound is heard (trainer/compose/motion.h). */
+enum tyto_compose_motion {
+    TYTO_COMPOSE_STILL,
+    TYTO_COMPOSE_SWELL,   /* grows with the sound's loudness */
+    TYTO_COMPOSE_HOP,     /* is the higher the louder */
+    TYTO_COMPOSE_TREMBLE, /* swings from side to side, the wider the louder */
+    TYTO_COMPOSE_FLASH,   /* is the brighter the louder */
+    TYTO_COMPOSE_NUM_MOTIONS,
+};
+extern const char *const tyto_compose_motion_names[TYTO_COMPOSE_NUM_MOTIONS];
+
 #define TYTO_COMPOSE_NO_EVENT UINT32_MAX
 #define TYTO_COMPOSE_NO_ENTRY UINT32_MAX
 
@@ -54,6 +65,10 @@ struct tyto_compose_object {
     float x0, foot0, x1;  /* middle and foot at begin, middle at the end; shares of the picture */
     float bob, max_width; /* how much it hops; share of the picture's width it may take */
     float aspect;         /* width / height; 1 until its picture is read */
+    enum tyto_compose_motion motion;
+    uint32_t sound_idx;      /* whose loudness it moves with; NO_ENTRY: a rhythm of its own */
+    float reach, tremble_hz; /* at the loudest: share of its height, of its brightness */
+    uint64_t motion_seed;
 };
 
 struct tyto_compose_sound {
@@ -120,7 +135,8 @@ struct tyto_compose_options {
     double max_offset_s;           /* streams differ by up to this much; 0: not at all */
     double whole_seconds;          /* share of events that begin and end on whole seconds */
     double distractors;            /* share of acts with an object, and with a sound, of no label */
-    uint32_t clips_per_camera;     /* in a row; 0 counts as 1 */
+    double moving;             /* share of objects that move with their sound, or by themselves */
+    uint32_t clips_per_camera; /* in a row; 0 counts as 1 */
 };
 
 /* What is used where nobody says otherwise: 10 s, 320 x 240 at 12.5, SNR 0..20 dB, objects 0.35 to

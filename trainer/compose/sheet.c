@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "trainer/compose/sheet.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "files/page.h"
+#include "trainer/compose/sheet_html.h"
 #include "trainer/media/write.h"
 
-enum { NUM_FRAMES = 6, JPEG_QUALITY = 7, WIDTH = 960, BAR = 14 };
+enum { NUM_FRAMES = 6, JPEG_QUALITY = 7 };
 
 struct shown_clip {
     uint8_t *jpegs[NUM_FRAMES]; /* owned */
     size_t bytes[NUM_FRAMES];
-    char *truth; /* owned: SVG */
+    struct tyto_json *truth; /* owned */
 };
 
 struct tyto_compose_sheet {
@@ -37,7 +41,7 @@ void tyto_compose_sheet_destroy(struct tyto_compose_sheet **sheet)
     for (uint32_t i = 0; *sheet && i < (*sheet)->num_clips; i++) {
         for (uint32_t f = 0; f < NUM_FRAMES; f++)
             free((*sheet)->clips[i].jpegs[f]);
-        free((*sheet)->clips[i].truth);
+        tyto_json_destroy(&(*sheet)->clips[i].truth);
     }
     free(*sheet);
     *sheet = NULL;
@@ -58,104 +62,126 @@ void tyto_compose_sheet_put_frame(struct tyto_compose_sheet *sheet, uint32_t cli
 
 /* --- truth ---------------------------------------------------------------------------------- */
 
-static void put_bar(FILE *out, uint32_t row, const struct tyto_compose_scene *scene,
-                    int64_t begin_ns, int64_t end_ns, const char *style, const char *text,
-                    const char *what)
+static struct tyto_json *seconds(int64_t ns)
 {
-    const double scale = (double)WIDTH / (double)scene->duration_ns;
-    const double x = (double)begin_ns * scale, width = (double)(end_ns - begin_ns) * scale;
-    fprintf(out,
-            "<rect class=%s x=%.1f y=%u width=%.1f height=%d rx=2 /><text x=%.1f y=%u>%s %s"
-            "</text>",
-            style, x, row * (BAR + 2), width, BAR, x + 4, row * (BAR + 2) + BAR - 3, text, what);
+    return tyto_json_new_f64((double)ns / 1e9);
+}
+
+static struct tyto_json *make_bar(const char *kind, const char *class_name, int64_t begin_ns,
+                                  int64_t end_ns)
+{
+    struct tyto_json *bar = tyto_json_new_object();
+    bool ok = tyto_json_set(bar, "kind", tyto_json_new_string(kind));
+    ok &= tyto_json_set(bar, "class", tyto_page_text(class_name));
+    ok &= tyto_json_set(bar, "begin_s", seconds(begin_ns));
+    ok &= tyto_json_set(bar, "end_s", seconds(end_ns));
+    if (!ok)
+        tyto_json_destroy(&bar);
+    return bar;
+}
+
+static const char *class_of(const struct tyto_compose_stock *stock, uint32_t entry_idx)
+{
+    return stock->classes[stock->entries[entry_idx].class_idx].name;
+}
+
+static struct tyto_json *make_bars(const struct tyto_compose_scene *scene,
+                                   const struct tyto_compose_stock *stock)
+{
+    struct tyto_json *bars = tyto_json_new_array();
+    bool ok = bars != NULL;
+    for (uint32_t i = 0; i < scene->num_objects && ok; i++) {
+        const struct tyto_compose_object *object = &scene->objects[i];
+        ok = tyto_json_append(
+            bars, make_bar(object->event != TYTO_COMPOSE_NO_EVENT ? "seen" : "none",
+                           class_of(stock, object->entry_idx), object->begin_ns, object->end_ns));
+    }
+    for (uint32_t i = 0; i < scene->num_sounds && ok; i++) {
+        const struct tyto_compose_sound *sound = &scene->sounds[i];
+        struct tyto_json *bar =
+            make_bar(sound->event != TYTO_COMPOSE_NO_EVENT ? "heard" : "none",
+                     class_of(stock, sound->entry_idx), sound->begin_ns, sound->end_ns);
+        ok = tyto_json_set(bar, "snr_db", tyto_page_number((double)sound->snr_db));
+        ok &= tyto_json_append(bars, bar);
+    }
+    if (!ok)
+        tyto_json_destroy(&bars);
+    return bars;
 }
 
 void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t clip, const char *name,
                                   const struct tyto_compose_scene *scene,
                                   const struct tyto_compose_stock *stock)
 {
-    size_t bytes;
-    char *text = NULL;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out)
-        return;
-    uint32_t row = 0;
-    fprintf(out, "<h2>%s <small>%s", name, tyto_compose_kind_names[scene->acts[0].kind]);
-    for (uint32_t i = 1; i < scene->num_acts; i++)
-        fprintf(out, ", %s", tyto_compose_kind_names[scene->acts[i].kind]);
-    fprintf(out, "; %s noise at %.0f dB", tyto_compose_noise_names[scene->noise],
-            (double)scene->noise_db);
-    if (scene->camera.offset_ns != 0)
-        fprintf(out, "; sound %+.2f s", (double)scene->camera.offset_ns / 1e9);
-    fprintf(out, "</small></h2><svg viewBox=\"0 0 %d %u\">", WIDTH,
-            (scene->num_objects + scene->num_sounds) * (BAR + 2));
-    for (uint32_t i = 0; i < scene->num_objects; i++, row++) {
-        const struct tyto_compose_object *object = &scene->objects[i];
-        const bool is_event = object->event != TYTO_COMPOSE_NO_EVENT;
-        put_bar(out, row, scene, object->begin_ns, object->end_ns, is_event ? "s" : "d",
-                stock->classes[stock->entries[object->entry_idx].class_idx].name,
-                is_event ? "seen" : "seen, no label");
-    }
-    for (uint32_t i = 0; i < scene->num_sounds; i++, row++) {
-        const struct tyto_compose_sound *sound = &scene->sounds[i];
-        const bool is_event = sound->event != TYTO_COMPOSE_NO_EVENT;
-        char what[48];
-        snprintf(what, sizeof(what), "heard, %.0f dB%s", (double)sound->snr_db,
-                 is_event ? "" : ", no label");
-        put_bar(out, row, scene, sound->begin_ns, sound->end_ns, is_event ? "h" : "d",
-                stock->classes[stock->entries[sound->entry_idx].class_idx].name, what);
-    }
-    fputs("</svg>\n", out);
-    if (fclose(out) == 0) {
-        free(sheet->clips[clip].truth);
-        sheet->clips[clip].truth = text;
-    } else {
-        free(text);
-    }
+    struct tyto_json *truth = tyto_json_new_object(), *kinds = tyto_json_new_array();
+    bool ok = true;
+    for (uint32_t i = 0; i < scene->num_acts; i++)
+        ok &= tyto_json_append(kinds,
+                               tyto_json_new_string(tyto_compose_kind_names[scene->acts[i].kind]));
+    ok &= tyto_json_set(truth, "name", tyto_page_text(name));
+    ok &= tyto_json_set(truth, "kinds", kinds);
+    ok &=
+        tyto_json_set(truth, "noise", tyto_json_new_string(tyto_compose_noise_names[scene->noise]));
+    ok &= tyto_json_set(truth, "noise_db", tyto_page_number((double)scene->noise_db));
+    ok &= tyto_json_set(truth, "offset_s", seconds(scene->camera.offset_ns));
+    ok &= tyto_json_set(truth, "duration_s", seconds(scene->duration_ns));
+    ok &= tyto_json_set(truth, "bars", make_bars(scene, stock));
+    if (!ok)
+        tyto_json_destroy(&truth);
+    tyto_json_destroy(&sheet->clips[clip].truth);
+    sheet->clips[clip].truth = truth;
 }
 
 /* --- the page -------------------------------------------------------------------------------- */
 
-static void put_base64(FILE *out, const uint8_t *bytes, size_t num)
+/* "data:image/jpeg;base64,..." */
+static struct tyto_json *make_frame(const uint8_t *bytes, size_t num)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char prefix[] = "data:image/jpeg;base64,";
+    if (!bytes)
+        return tyto_json_new_null();
+    char *text = malloc(sizeof(prefix) + (num + 2) / 3 * 4);
+    if (!text)
+        return NULL;
+    memcpy(text, prefix, sizeof(prefix));
+    char *at = text + sizeof(prefix) - 1;
     for (size_t i = 0; i < num; i += 3) {
         const size_t left = num - i;
         const uint32_t bits = (uint32_t)bytes[i] << 16 |
                               (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
                               (left > 2 ? bytes[i + 2] : 0u);
-        fputc(digits[bits >> 18], out);
-        fputc(digits[bits >> 12 & 63], out);
-        fputc(left > 1 ? digits[bits >> 6 & 63] : '=', out);
-        fputc(left > 2 ? digits[bits & 63] : '=', out);
+        *at++ = digits[bits >> 18];
+        *at++ = digits[bits >> 12 & 63];
+        *at++ = left > 1 ? digits[bits >> 6 & 63] : '=';
+        *at++ = left > 2 ? digits[bits & 63] : '=';
     }
+    *at = '\0';
+    struct tyto_json *json = tyto_json_new_string(text);
+    free(text);
+    return json;
 }
 
-void tyto_compose_sheet_print(const struct tyto_compose_sheet *sheet, FILE *out)
+enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const char *path,
+                                       struct tyto_fault *reterr_fault)
 {
-    fputs("<!doctype html><html lang=en><meta charset=utf-8><title>composed clips</title><style>"
-          "body{font:14px system-ui,sans-serif;max-width:960px;margin:1em auto;background:#fff;"
-          "color:#222}h2{font-size:1em;margin:1.5em 0 .3em}small{font-weight:400;color:#666}"
-          ".f{display:flex}.f img{width:16.66%;display:block}svg{display:block;margin-top:2px}"
-          "text{font-size:10px;fill:#fff}.s{fill:#2b6cb0}.h{fill:#c05621}.d{fill:#8a8a8a}"
-          "</style><h1>Composed clips</h1><p>Blue: seen. Orange: heard. Grey: without label."
-          "</p>\n",
-          out);
+    struct tyto_json *data = tyto_json_new_object(), *clips = tyto_json_new_array();
+    bool ok = true;
     for (uint32_t i = 0; i < sheet->num_clips; i++) {
-        const struct shown_clip *clip = &sheet->clips[i];
-        if (!clip->truth)
+        struct shown_clip *clip = &sheet->clips[i];
+        struct tyto_json *frames = tyto_json_new_array(), *truth = clip->truth;
+        if (!truth) { /* the clip was not made, or there was no memory for it */
+            tyto_json_destroy(&frames);
             continue;
-        const char *rest = clip->truth; /* heading, frames, bars */
-        for (; *rest && !(rest[0] == '<' && rest[1] == 's' && rest[2] == 'v'); rest++)
-            fputc(*rest, out);
-        fputs("<div class=f>", out);
-        for (uint32_t f = 0; f < NUM_FRAMES; f++) {
-            fputs("<img alt=\"\" src=\"data:image/jpeg;base64,", out);
-            if (clip->jpegs[f])
-                put_base64(out, clip->jpegs[f], clip->bytes[f]);
-            fputs("\">", out);
         }
-        fprintf(out, "</div>%s", rest);
+        clip->truth = NULL;
+        for (uint32_t f = 0; f < NUM_FRAMES; f++)
+            ok &= tyto_json_append(frames, make_frame(clip->jpegs[f], clip->bytes[f]));
+        ok &= tyto_json_set(truth, "frames", frames);
+        ok &= tyto_json_append(clips, truth);
     }
-    fputs("</html>\n", out);
+    ok &= tyto_json_set(data, "clips", clips);
+    if (!ok)
+        tyto_json_destroy(&data);
+    return tyto_page_write(path, sheet_html, sheet_html_bytes, data, reterr_fault);
 }

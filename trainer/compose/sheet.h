@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What was composed, to look at: frames of the first clips and the truth below them, as one HTML
- * file that needs nothing else. */
+ * file that needs nothing else: sheet.html with these data in it. */
 #ifndef TYTO_TRAINER_COMPOSE_SHEET_H
 #define TYTO_TRAINER_COMPOSE_SHEET_H
 
-#include <stdio.h>
-
+#include "base/fault.h"
 #include "trainer/compose/scene.h"
 
 struct tyto_compose_sheet;
@@ -23,6 +22,9 @@ void tyto_compose_sheet_put_frame(struct tyto_compose_sheet *sheet, uint32_t cli
 void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t clip, const char *name,
                                   const struct tyto_compose_scene *scene,
                                   const struct tyto_compose_stock *stock);
-void tyto_compose_sheet_print(const struct tyto_compose_sheet *sheet, FILE *out);
+/* Once. NOMEM; IO with *reterr_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const char *path,
+                                       struct tyto_fault *reterr_fault);
 
 #endif

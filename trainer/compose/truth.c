@@ -163,6 +163,7 @@ static struct tyto_json *print_object(const struct tyto_compose_object *object,
     set_times(json, object->begin_ns, object->end_ns, ok);
     set_text(json, "look", tyto_compose_look_names[object->look], ok);
     set_text(json, "entrance", tyto_compose_entrance_names[object->entrance], ok);
+    set_text(json, "motion", tyto_compose_motion_names[object->motion], ok);
     *ok &= tyto_json_set(json, "boxes", print_boxes(object, options, ok));
     return json;
 }
@@ -294,6 +295,7 @@ char *tyto_compose_options_print(const struct tyto_compose_options *options,
     set_number(json, "max_offset_s", options->max_offset_s, &ok);
     set_number(json, "whole_seconds", options->whole_seconds, &ok);
     set_number(json, "distractors", options->distractors, &ok);
+    set_number(json, "moving", options->moving, &ok);
     ok &= tyto_json_set(json, "clips_per_camera", tyto_json_new_u64(options->clips_per_camera));
     for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS; i++)
         set_number(shares, tyto_compose_kind_names[i], options->shares[i], &ok);

@@ -15,23 +15,22 @@
 
 enum { MAX_SOURCES = 1 << 16 };
 
-static const struct {
-    const char *name;
-    void (*read)(struct tyto_label_reader *reader);
-} formats[TYTO_LABEL_NUM_FORMATS] = {
-    [TYTO_LABEL_AUTO] = {"auto", NULL},
-    [TYTO_LABEL_CSV] = {"csv", tyto_label_read_csv},
-    [TYTO_LABEL_AVE] = {"ave", tyto_label_read_ave},
-    [TYTO_LABEL_AUDACITY] = {"audacity", tyto_label_read_audacity},
-    [TYTO_LABEL_ELAN] = {"elan", tyto_label_read_elan},
-    [TYTO_LABEL_CVAT] = {"cvat", tyto_label_read_cvat},
-    [TYTO_LABEL_LABEL_STUDIO] = {"label-studio", tyto_label_read_label_studio},
-    [TYTO_LABEL_EVENTS] = {"events", tyto_label_read_events},
+typedef void (*read_fn)(struct tyto_label_reader *reader);
+
+static const read_fn readers[TYTO_LABEL_NUM_FORMATS] = {
+    [TYTO_LABEL_CSV] = tyto_label_read_csv,
+    [TYTO_LABEL_AVE] = tyto_label_read_ave,
+    [TYTO_LABEL_AUDACITY] = tyto_label_read_audacity,
+    [TYTO_LABEL_ELAN] = tyto_label_read_elan,
+    [TYTO_LABEL_CVAT] = tyto_label_read_cvat,
+    [TYTO_LABEL_LABEL_STUDIO] = tyto_label_read_label_studio,
+    [TYTO_LABEL_EVENTS] = tyto_label_read_events,
 };
 
 const char *tyto_label_format_name(enum tyto_label_format format)
 {
-    return (unsigned)format < TYTO_LABEL_NUM_FORMATS ? formats[format].name : "unknown";
+    const char *word = tyto_word_of(TYTO_WORDS(TYTO_LABEL_FORMAT_LIST), format);
+    return word ? word : "unknown";
 }
 
 /* --- which format -------------------------------------------------------------------- */
@@ -103,6 +102,14 @@ static bool is_utf16(const char *bytes, size_t num_bytes)
            (memcmp(bytes, "\xFF\xFE", 2) == 0 || memcmp(bytes, "\xFE\xFF", 2) == 0);
 }
 
+static void fail_unknown(struct tyto_label_reader *reader)
+{
+    char words[128];
+    tyto_words_print(TYTO_WORDS(TYTO_LABEL_FORMAT_LIST) + 1, ", ", words, sizeof(words));
+    tyto_label_error(reader, 0, NULL,
+                     "it is no label file that is known: say which with --format (%s)", words);
+}
+
 static void read_source(struct tyto_label_reader *reader)
 {
     enum tyto_label_format format = reader->params->format;
@@ -112,12 +119,10 @@ static void read_source(struct tyto_label_reader *reader)
     }
     if (format == TYTO_LABEL_AUTO)
         format = guess(reader->source, reader->bytes);
-    if ((unsigned)format < TYTO_LABEL_NUM_FORMATS && formats[format].read)
-        formats[format].read(reader);
+    if ((unsigned)format < TYTO_LABEL_NUM_FORMATS && readers[format])
+        readers[format](reader);
     else
-        tyto_label_error(reader, 0, NULL,
-                         "it is no label file that is known: say which with --format (csv, ave, "
-                         "audacity, elan, cvat, label-studio, events)");
+        fail_unknown(reader);
 }
 
 /* Makes name the label file that is being read. */

@@ -10,19 +10,20 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/words.h"
 #include "trainer/labels/truth.h"
 
-enum tyto_label_format {
-    TYTO_LABEL_AUTO, /* by name and first bytes */
-    TYTO_LABEL_CSV,  /* file,class,begin_s,end_s[,modality]; without times: weak */
-    TYTO_LABEL_AVE,  /* category&file&quality&begin&end */
-    TYTO_LABEL_AUDACITY,
-    TYTO_LABEL_ELAN,
-    TYTO_LABEL_CVAT,
-    TYTO_LABEL_LABEL_STUDIO,
-    TYTO_LABEL_EVENTS, /* JSON lines of the daemon (tyto watch --json), corrected by a person */
-    TYTO_LABEL_NUM_FORMATS,
-};
+/* The first member is found out by name and first bytes. */
+#define TYTO_LABEL_FORMAT_LIST(X)                                                                  \
+    X(TYTO_LABEL_AUTO, "auto", "by name and content")                                              \
+    X(TYTO_LABEL_CSV, "csv", "file,class,begin_s,end_s[,modality]; without times: weak")           \
+    X(TYTO_LABEL_AVE, "ave", "category&file&quality&begin&end")                                    \
+    X(TYTO_LABEL_AUDACITY, "audacity", NULL)                                                       \
+    X(TYTO_LABEL_ELAN, "elan", NULL)                                                               \
+    X(TYTO_LABEL_CVAT, "cvat", NULL)                                                               \
+    X(TYTO_LABEL_LABEL_STUDIO, "label-studio", NULL)                                               \
+    X(TYTO_LABEL_EVENTS, "events", "lines of `tyto watch --json`, corrected by a person")
+enum tyto_label_format { TYTO_LABEL_FORMAT_LIST(TYTO_WORD_ENUM) TYTO_LABEL_NUM_FORMATS };
 
 enum {
     TYTO_LABELS_MAX_CLASSES = 1024,

@@ -6,13 +6,18 @@
 #define TYTO_TRAINER_LOOP_TRAIN_H
 
 #include "base/fault.h"
+#include "base/words.h"
 #include "trainer/data/dataset.h"
 #include "trainer/loop/augment.h"
 #include "trainer/loop/batch.h"
 #include "trainer/step/step.h"
 
 /* By what the best epoch is told from the others; ties by the loss. */
-enum tyto_train_best { TYTO_TRAIN_BEST_ACCURACY, TYTO_TRAIN_BEST_LOSS, TYTO_TRAIN_BEST_MAP };
+#define TYTO_TRAIN_BEST_LIST(X)                                                                    \
+    X(TYTO_TRAIN_BEST_ACCURACY, "accuracy", NULL)                                                  \
+    X(TYTO_TRAIN_BEST_LOSS, "loss", NULL)                                                          \
+    X(TYTO_TRAIN_BEST_MAP, "map", "mean average precision")
+enum tyto_train_best { TYTO_TRAIN_BEST_LIST(TYTO_WORD_ENUM) };
 
 struct tyto_train_progress {
     uint32_t epoch; /* from 1 on */

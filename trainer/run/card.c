@@ -70,7 +70,7 @@ static void put_data(FILE *out, const char *name, const struct tyto_dataset *dat
             data->shape.num_clips, (unsigned long long)segments, weak, digest);
 }
 
-static void put_texts(FILE *out, const char *what, const struct tyto_run_texts *texts)
+static void put_texts(FILE *out, const char *what, const struct tyto_texts *texts)
 {
     for (uint32_t i = 0; i < texts->num; i++)
         fprintf(out, "- %s: `%s`\n", what, texts->texts[i]);
@@ -214,7 +214,7 @@ static uint64_t count_parameters(const struct tyto_run_state *run)
 static void put_head(FILE *out, const struct tyto_run_state *run, const char *digest)
 {
     const struct tyto_cman_dims *d = &run->step.dims;
-    char ahead[24] = "the whole window", fusion[TYTO_RUN_WORD_BYTES];
+    char ahead[24] = "the whole window";
 
     if (d->look_ahead != UINT32_MAX)
         snprintf(ahead, sizeof(ahead), "%u segments", d->look_ahead);
@@ -230,7 +230,8 @@ static void put_head(FILE *out, const struct tyto_run_state *run, const char *di
             run->encoded[0]  ? " (with the picture encoder's last layer, which was tuned)"
             : run->has_basis ? " (with a fixed projection in front)"
                              : "",
-            d->num_segments, ahead, tyto_run_options_word(run->options, "fusion", fusion),
+            d->num_segments, ahead,
+            tyto_word_of(TYTO_WORDS(TYTO_CMAN_FUSION_LIST), run->options->fusion),
             run->options->fusion == TYTO_CMAN_FUSION_CMAN
                 ? ""
                 : " - a baseline to compare with, which tytod refuses");

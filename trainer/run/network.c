@@ -268,10 +268,10 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
         .when_width = width_of(run, "when", o->when, from->when_width),
         .hidden_width = width_of(run, "hidden", o->hidden, from->hidden_width),
         .which_width = width_of(run, "which", o->which, from->which_width),
-        .head_width = width_of(run, "head-width", o->head_width, from->head_width),
-        .look_ahead = width_of(run, "look-ahead", o->look_ahead, from->look_ahead),
+        .head_width = width_of(run, "head_width", o->head_width, from->head_width),
+        .look_ahead = width_of(run, "look_ahead", o->look_ahead, from->look_ahead),
         .num_classes = s->num_classes,
-        .head = (enum tyto_head_kind)o->head,
+        .head = o->head,
     };
     d->num_logits = tyto_head_num_logits(d->head, d->num_classes);
     d->audio_width = adapts ? width_of(run, "width", o->width, from->audio_width) : d->audio_in;
@@ -292,7 +292,7 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     run->step.num_workers = num_workers(run);
     run->step.adapt[AUDIO] = run->step.adapt[VISUAL] = adapts;
     run->step.batch = o->batch;
-    run->step.pool = (enum tyto_step_pool)o->weak;
+    run->step.pool = o->weak;
     run->step.dropout = o->dropout;
     run->step.discriminant = o->discriminant;
     if (o->discriminant > 0 &&
@@ -407,7 +407,7 @@ enum tyto_err tyto_run_export(struct tyto_run_state *run)
         .shift = run->figures.shift,
         .audio_encoder = train->audio_encoder,
         .visual_encoder = train->visual_encoder,
-        .fusion = (enum tyto_cman_fusion)run->options->fusion,
+        .fusion = run->options->fusion,
         .provenance = "tyto train; see the model card beside it",
     };
     enum tyto_err err = tyto_run_path(run->params->dir, "model.safetensors", path, run->fault);

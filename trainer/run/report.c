@@ -12,7 +12,6 @@ enum { MAX_PAIRS = 8, SHORT = 1, NONE = 2 };
 /* What was run, in short. */
 struct texts {
     char data[96], val[96], net[128], steps[96], seed[32];
-    char fusion[TYTO_RUN_WORD_BYTES], weak[TYTO_RUN_WORD_BYTES];
 };
 
 static uint32_t describe(const struct tyto_run_state *run, struct texts *texts,
@@ -20,15 +19,14 @@ static uint32_t describe(const struct tyto_run_state *run, struct texts *texts,
 {
     const struct tyto_run_options *o = run->options;
     const struct tyto_cman_dims *d = &run->step.dims;
-    char head[TYTO_RUN_WORD_BYTES];
     const struct tyto_report_pair pairs[] = {
         {"training", texts->data},
         {"validation", texts->val},
         {"head", texts->net},
         {"steps", texts->steps},
         {"seed", texts->seed},
-        {"fusion", tyto_run_options_word(o, "fusion", texts->fusion)},
-        {"labels of whole clips", tyto_run_options_word(o, "weak", texts->weak)},
+        {"fusion", tyto_word_of(TYTO_WORDS(TYTO_CMAN_FUSION_LIST), o->fusion)},
+        {"labels of whole clips", tyto_word_of(TYTO_WORDS(TYTO_STEP_POOL_LIST), o->weak)},
     };
     const uint32_t num = sizeof(pairs) / sizeof(*pairs);
 
@@ -37,8 +35,8 @@ static uint32_t describe(const struct tyto_run_state *run, struct texts *texts,
     snprintf(texts->val, sizeof(texts->val), "%u clips; it also chose the epoch",
              run->params->val->shape.num_clips);
     snprintf(texts->net, sizeof(texts->net), "%s, %u segments, widths %u %u %u %u %u",
-             tyto_run_options_word(o, "head", head), d->num_segments, d->match_width, d->when_width,
-             d->hidden_width, d->which_width, d->head_width);
+             tyto_word_of(TYTO_WORDS(TYTO_HEAD_LIST), o->head), d->num_segments, d->match_width,
+             d->when_width, d->hidden_width, d->which_width, d->head_width);
     snprintf(texts->steps, sizeof(texts->steps), "%u of %u clips, rate %g, decay %g, dropout %g",
              tyto_train_num_steps(run->train), o->batch, (double)o->rate, (double)o->decay,
              (double)o->dropout);
@@ -82,7 +80,7 @@ enum tyto_err tyto_run_write_report(struct tyto_run_state *run)
     struct texts texts;
     enum tyto_err err = TYTO_OK;
 
-    if (!run->params->val || run->options->report == NONE)
+    if (!run->params->val || run->options->report == TYTO_RUN_REPORT_NONE)
         return TYTO_OK;
     err = tyto_run_path(run->params->dir, "report.html", path, run->fault);
     if (!err)
@@ -101,7 +99,7 @@ enum tyto_err tyto_run_write_report(struct tyto_run_state *run)
         .head_path = head,
         .gpu = run->params->gpu,
         .dataset = run->encoded[1] ? run->encoded[1] : run->params->val,
-        .skips_shifts = run->options->report == SHORT,
+        .skips_shifts = run->options->report == TYTO_RUN_REPORT_SHORT,
         .user = run,
         .on_progress = on_progress,
     };

@@ -68,7 +68,7 @@ static enum tyto_err choose_class_weights(struct tyto_run_state *run)
 {
     const struct tyto_cman_dims *dims = &run->step.dims;
 
-    if (run->options->class_weights == 0)
+    if (run->options->class_weights == TYTO_RUN_BALANCE_NONE)
         return TYTO_OK;
     run->class_weights = calloc(dims->num_logits, sizeof(*run->class_weights));
     if (!run->class_weights)
@@ -89,7 +89,7 @@ static struct tyto_train_params common_params(struct tyto_run_state *run)
         .augment = {.noise = o->tune_visual ? 0 : o->noise}, /* that is in a basis' deviations */
         .tune_weight = run->layer.weight,
         .tune_bias = run->layer.bias,
-        .fusion = (enum tyto_cman_fusion)o->fusion,
+        .fusion = o->fusion,
         .seed = o->seed,
         .num_warm_up = o->warm_up,
         .rate = o->rate,
@@ -117,7 +117,7 @@ static enum tyto_err make_train(struct tyto_run_state *run, const char *checkpoi
     params.augment.mixup = o->mixup;
     params.num_epochs = o->epochs;
     params.patience = run->params->val ? o->patience : 0;
-    params.best = (enum tyto_train_best)o->best;
+    params.best = o->best;
     params.checkpoint_path = tyto_run_is_first(run) ? checkpoint_path : NULL;
     params.on_step = on_step;
     params.on_epoch = on_epoch;

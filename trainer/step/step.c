@@ -14,7 +14,7 @@ static const double within_regular = 1e-3; /* as in Deep LDA's published code */
 
 struct worker {
     struct tyto_gpu *gpu; /* owned but the first one's */
-    struct device_step *device;
+    struct tyto_step_device *device;
     const float *grads; /* (layout.num): where the device has them, or own_grads */
     float *own_grads;   /* where the device's are not mapped */
 };
@@ -59,11 +59,11 @@ static enum tyto_err make_worker(struct tyto_step *step, const struct tyto_step_
     else
         err = tyto_gpu_create(params->gpu_params, &worker->gpu);
     if (!err)
-        err = device_step_create(params, worker->gpu, begin, end - begin, step->is_split,
-                                 &worker->device);
+        err = tyto_step_device_create(params, worker->gpu, begin, end - begin, step->is_split,
+                                      &worker->device);
     if (err || !step->is_split)
         return err;
-    worker->grads = tyto_buf_map(worker->device->bufs[BUF_GRADS]);
+    worker->grads = tyto_buf_map(worker->device->bufs[TYTO_STEP_GRADS]);
     if (!worker->grads)
         worker->grads = worker->own_grads = malloc(worker->device->layout.num * sizeof(float));
     return worker->grads ? TYTO_OK : TYTO_ERR_NOMEM;
@@ -157,7 +157,7 @@ void tyto_step_destroy(struct tyto_step **step_ptr)
     *step_ptr = NULL;
     tyto_crew_destroy(&step->crew);
     for (uint32_t i = 0; i < step->num_workers; i++) {
-        device_step_destroy(&step->workers[i].device);
+        tyto_step_device_destroy(&step->workers[i].device);
         if (i > 0)
             tyto_gpu_destroy(&step->workers[i].gpu);
         free(step->workers[i].own_grads);
@@ -181,14 +181,14 @@ struct tyto_step_in tyto_step_in(struct tyto_step *step)
 {
     if (step->is_split)
         return (struct tyto_step_in){0};
-    return device_step_in(step->workers[0].device);
+    return tyto_step_device_in(step->workers[0].device);
 }
 
 static enum tyto_err load(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
 
-    device_step_load(step->workers[idx].device, step->in, step->pair_weight);
+    tyto_step_device_load(step->workers[idx].device, step->in, step->pair_weight);
     return TYTO_OK;
 }
 
@@ -199,8 +199,8 @@ static float weigh_pair(const struct tyto_step *step, const struct tyto_step_in 
     uint32_t pairs = 0;
 
     for (uint32_t i = 0; i < step->batch * num; i++)
-        pairs += in->has[AUDIO][i] != TYTO_ROW_NONE && in->has[VISUAL][i] != TYTO_ROW_NONE &&
-                 i % num < in->len[i / num];
+        pairs += in->has[TYTO_CMAN_AUDIO][i] != TYTO_ROW_NONE &&
+                 in->has[TYTO_CMAN_VISUAL][i] != TYTO_ROW_NONE && i % num < in->len[i / num];
     return pairs > 0 ? 1 / (float)pairs : 0;
 }
 
@@ -244,39 +244,40 @@ enum tyto_err tyto_step_write(struct tyto_step *step, const float *values, const
     enum tyto_err err = TYTO_OK;
 
     for (uint32_t i = 0; i < step->num_workers && !err; i++)
-        err = device_step_write(step->workers[i].device, values, moment_1, moment_2);
+        err = tyto_step_device_write(step->workers[i].device, values, moment_1, moment_2);
     return err;
 }
 
 enum tyto_err tyto_step_read(const struct tyto_step *step, float *ret_values, float *ret_moment_1,
                              float *ret_moment_2)
 {
-    const struct device_step *device = step->workers[0].device; /* all have the same */
+    const struct tyto_step_device *device = step->workers[0].device; /* all have the same */
     const uint64_t num_bytes = device->layout.num * sizeof(float);
-    enum tyto_err err = tyto_buf_read(device->bufs[BUF_VALUES], 0, ret_values, num_bytes);
+    enum tyto_err err = tyto_buf_read(device->bufs[TYTO_STEP_VALUES], 0, ret_values, num_bytes);
 
     if (!err && ret_moment_1)
-        err = tyto_buf_read(device->bufs[BUF_MOMENT_1], 0, ret_moment_1, num_bytes);
+        err = tyto_buf_read(device->bufs[TYTO_STEP_MOMENT_1], 0, ret_moment_1, num_bytes);
     if (!err && ret_moment_2)
-        err = tyto_buf_read(device->bufs[BUF_MOMENT_2], 0, ret_moment_2, num_bytes);
+        err = tyto_buf_read(device->bufs[TYTO_STEP_MOMENT_2], 0, ret_moment_2, num_bytes);
     return err;
 }
 
 enum tyto_err tyto_step_read_grads(const struct tyto_step *step, float *ret_grads)
 {
-    const struct device_step *device = step->workers[0].device;
+    const struct tyto_step_device *device = step->workers[0].device;
 
-    return tyto_buf_read(device->bufs[BUF_GRADS], 0, ret_grads, device->layout.num * sizeof(float));
+    return tyto_buf_read(device->bufs[TYTO_STEP_GRADS], 0, ret_grads,
+                         device->layout.num * sizeof(float));
 }
 
 /* --- running --------------------------------------------------------------------------------- */
 
 /* What the discriminant wants of a device's share of the hidden units, through their ReLU. */
-static void put_feature_grads(const struct tyto_step *step, struct device_step *device)
+static void put_feature_grads(const struct tyto_step *step, struct tyto_step_device *device)
 {
     const size_t width = device->layout.widths.head, num = device->rows * width;
     const size_t from = (size_t)device->first * device->layout.dims.num_segments * width;
-    float *extra = tyto_buf_map(device->bufs[BUF_EXTRA]);
+    float *extra = tyto_buf_map(device->bufs[TYTO_STEP_EXTRA]);
 
     for (size_t i = 0; i < num; i++)
         extra[i] =
@@ -286,13 +287,14 @@ static void put_feature_grads(const struct tyto_step *step, struct device_step *
 static enum tyto_err go_forward(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
-    struct device_step *device = step->workers[idx].device;
-    const enum tyto_err err = device_step_run(device, PLAN_FORWARD, step->hyper, step->key);
+    struct tyto_step_device *device = step->workers[idx].device;
+    const enum tyto_err err =
+        tyto_step_device_run(device, TYTO_STEP_PLAN_FORWARD, step->hyper, step->key);
     const size_t width = device->layout.widths.head, rows = device->rows;
 
     if (err || !step->features)
         return err;
-    return tyto_buf_read(device->bufs[BUF_HEAD], 0,
+    return tyto_buf_read(device->bufs[TYTO_STEP_HEAD], 0,
                          step->features + (size_t)device->first * rows / device->batch * width,
                          rows * width * sizeof(float));
 }
@@ -327,9 +329,9 @@ static enum tyto_err find_grads(void *user, uint32_t idx)
     else
         err = go_forward(user, idx);
     if (!err)
-        err = device_step_run(worker->device, PLAN_BACK, NULL, NULL);
+        err = tyto_step_device_run(worker->device, TYTO_STEP_PLAN_BACK, NULL, NULL);
     if (!err && worker->own_grads)
-        err = tyto_buf_read(worker->device->bufs[BUF_GRADS], 0, worker->own_grads,
+        err = tyto_buf_read(worker->device->bufs[TYTO_STEP_GRADS], 0, worker->own_grads,
                             worker->device->layout.num * sizeof(float));
     return err;
 }
@@ -354,11 +356,11 @@ static enum tyto_err add_up(void *user, uint32_t idx)
 static enum tyto_err update(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
-    struct device_step *device = step->workers[idx].device;
-    enum tyto_err err =
-        tyto_buf_write(device->bufs[BUF_GRADS], 0, step->sum, device->layout.num * sizeof(float));
+    struct tyto_step_device *device = step->workers[idx].device;
+    enum tyto_err err = tyto_buf_write(device->bufs[TYTO_STEP_GRADS], 0, step->sum,
+                                       device->layout.num * sizeof(float));
 
-    return err ? err : device_step_run(device, PLAN_UPDATE, NULL, NULL);
+    return err ? err : tyto_step_device_run(device, TYTO_STEP_PLAN_UPDATE, NULL, NULL);
 }
 
 static float total_loss(const struct tyto_step *step)
@@ -366,7 +368,7 @@ static float total_loss(const struct tyto_step *step)
     double sum = 0;
 
     for (uint32_t i = 0; i < step->num_workers; i++)
-        sum += (double)device_step_loss(step->workers[i].device);
+        sum += (double)tyto_step_device_loss(step->workers[i].device);
     return (float)sum;
 }
 
@@ -395,7 +397,7 @@ static enum tyto_err run_split(struct tyto_step *step, float *ret_loss)
 enum tyto_err tyto_step_run(struct tyto_step *step, const struct tyto_adamw_hyper *hyper,
                             const struct tyto_dropout_key *key, struct tyto_step_result *ret_result)
 {
-    struct device_step *device = step->workers[0].device;
+    struct tyto_step_device *device = step->workers[0].device;
     float loss = 0;
     enum tyto_err err = TYTO_OK;
 
@@ -404,33 +406,33 @@ enum tyto_err tyto_step_run(struct tyto_step *step, const struct tyto_adamw_hype
     if (step->is_split)
         err = run_split(step, &loss);
     else
-        err = device_step_run(device, PLAN_WHOLE, hyper, key);
+        err = tyto_step_device_run(device, TYTO_STEP_PLAN_WHOLE, hyper, key);
     if (err)
         return err;
-    ret_result->loss = step->is_split ? loss : device_step_loss(device);
-    ret_result->norm = *(const float *)tyto_buf_map(device->bufs[BUF_NORM]);
+    ret_result->loss = step->is_split ? loss : tyto_step_device_loss(device);
+    ret_result->norm = *(const float *)tyto_buf_map(device->bufs[TYTO_STEP_NORM]);
     return TYTO_OK;
 }
 
 static enum tyto_err evaluate(void *user, uint32_t idx)
 {
     struct tyto_step *step = user;
-    struct device_step *device = step->workers[idx].device;
-    const size_t width = device->layout.widths.logits, num = device_step_targets(device);
+    struct tyto_step_device *device = step->workers[idx].device;
+    const size_t width = device->layout.widths.logits, num = tyto_step_device_targets(device);
     const size_t per_clip = num / device->batch;
-    enum tyto_err err = device_step_run(device, PLAN_EVAL, NULL, NULL);
+    enum tyto_err err = tyto_step_device_run(device, TYTO_STEP_PLAN_EVAL, NULL, NULL);
 
     if (!err)
-        memcpy(step->logits + first_of(step, idx) * per_clip * width, device_step_logits(device),
-               num * width * sizeof(float));
+        memcpy(step->logits + first_of(step, idx) * per_clip * width,
+               tyto_step_device_logits(device), num * width * sizeof(float));
     return err;
 }
 
 /* Each rank's logits lie among zeros, so that their sum is all of them. */
 static enum tyto_err eval_split(struct tyto_step *step, float *ret_loss)
 {
-    const struct device_step *device = step->workers[0].device;
-    const size_t per_clip = device_step_targets(device) / device->batch;
+    const struct tyto_step_device *device = step->workers[0].device;
+    const size_t per_clip = tyto_step_device_targets(device) / device->batch;
     const size_t num = step->batch * per_clip * device->layout.widths.logits;
     enum tyto_err err = TYTO_OK;
 
@@ -447,21 +449,22 @@ static enum tyto_err eval_split(struct tyto_step *step, float *ret_loss)
 
 enum tyto_err tyto_step_eval(struct tyto_step *step, const float **ret_logits, float *ret_loss)
 {
-    struct device_step *device = step->workers[0].device;
-    const enum tyto_err err = step->is_split ? eval_split(step, ret_loss)
-                                             : device_step_run(device, PLAN_EVAL, NULL, NULL);
+    struct tyto_step_device *device = step->workers[0].device;
+    const enum tyto_err err = step->is_split
+                                  ? eval_split(step, ret_loss)
+                                  : tyto_step_device_run(device, TYTO_STEP_PLAN_EVAL, NULL, NULL);
 
     if (err)
         return err;
-    *ret_logits = step->is_split ? step->logits : device_step_logits(device);
+    *ret_logits = step->is_split ? step->logits : tyto_step_device_logits(device);
     if (!step->is_split)
-        *ret_loss = device_step_loss(device);
+        *ret_loss = tyto_step_device_loss(device);
     return TYTO_OK;
 }
 
 bool tyto_step_part(const struct tyto_step *step, uint32_t idx, struct tyto_plan_part *ret_part)
 {
-    const struct device_step *device = step->workers[0].device;
+    const struct tyto_step_device *device = step->workers[0].device;
 
-    return !step->is_split && tyto_plan_part(device->plans[PLAN_WHOLE], idx, ret_part);
+    return !step->is_split && tyto_plan_part(device->plans[TYTO_STEP_PLAN_WHOLE], idx, ret_part);
 }

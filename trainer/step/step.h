@@ -10,17 +10,19 @@
 
 #include <stdbool.h>
 
+#include "base/words.h"
 #include "shaders/adamw/adamw.h"
 #include "shaders/dropout/dropout.h"
 #include "shaders/include/act.h"
 #include "trainer/step/params.h"
 #include "trainer/step/ranks.h"
 
-enum tyto_step_pool {
-    TYTO_STEP_POOL_NONE, /* every segment has its own targets */
-    TYTO_STEP_POOL_MEAN, /* a clip has targets, for the mean of its segments' logits */
-    TYTO_STEP_POOL_MAX,  /* or for the largest */
-};
+/* What the targets are for. */
+#define TYTO_STEP_POOL_LIST(X)                                                                     \
+    X(TYTO_STEP_POOL_NONE, "none", "every segment has its own label")                              \
+    X(TYTO_STEP_POOL_MEAN, "mean", "a clip's label is for the mean of its segments' logits")       \
+    X(TYTO_STEP_POOL_MAX, "max", "or for the largest")
+enum tyto_step_pool { TYTO_STEP_POOL_LIST(TYTO_WORD_ENUM) };
 
 /* The picture encoder's last layer, y = act(W x + b) at each place, trained with the head. */
 struct tyto_step_tune {

@@ -201,7 +201,11 @@ static enum tyto_err all_columns(struct tyto_build *build, const struct tyto_lay
     if (!err)
         err = tyto_build_view(build, all, (struct tyto_value){places->h, places->w * num, c},
                               &pool.in_idx[0]);
-    return err ? err : tyto_build_layer(build, &pool, 0, ret_value);
+    const float gain = TYTO_DETECTOR_COLUMN_GAIN;
+    uint32_t best = 0;
+    if (!err)
+        err = tyto_build_layer(build, &pool, 0, &best);
+    return err ? err : tyto_build_scale(build, best, &gain, NULL, 1, ret_value);
 }
 
 /* Appends columns to the features. Those appended before are copied once only: their layer goes to
@@ -223,6 +227,32 @@ static enum tyto_err append_columns(struct tyto_build *build, uint32_t columns,
     const struct tyto_layer concat = {
         .op = TYTO_LAYER_CONCAT, .in_idx = {outs->values[0], columns}, .num_ins = 2};
     return tyto_build_layer(build, &concat, 0, &outs->values[0]);
+}
+
+enum tyto_err tyto_build_pooled(struct tyto_build *build, struct tyto_build_outs *outs)
+{
+    const struct tyto_value places = build->values[outs->values[0]];
+    const uint32_t finer = outs->values[outs->num - 1];
+    const struct tyto_value from = build->values[finer];
+    build->op = "pooled";
+    build->node = "output";
+    if (from.h % places.h || from.w % places.w)
+        return tyto_build_fail(build, TYTO_ERR_SHAPE,
+                               "(%u,%u,%u) has no whole number of rows and columns for each of "
+                               "(%u,%u) places",
+                               from.h, from.w, from.c, places.h, places.w);
+    struct tyto_layer pool = {.op = TYTO_LAYER_MAX_POOL,
+                              .in_idx = {finer},
+                              .kernel_h = from.h / places.h,
+                              .kernel_w = from.w / places.w};
+    uint32_t pooled = 0;
+    pool.stride_h = pool.kernel_h;
+    pool.stride_w = pool.kernel_w;
+    enum tyto_err err = tyto_build_layer(build, &pool, 0, &pooled);
+    if (!err)
+        err = append_columns(build, pooled, outs);
+    outs->num--;
+    return err;
 }
 
 static enum tyto_err read_levels(struct tyto_build *build, const struct tyto_import_detector *rule,

@@ -7,6 +7,11 @@
 #include "model/import/common/build.h"
 #include "model/import/common/params.h"
 
+/* Appends to the features the highest values of another output, the last, at each place, which has
+ * as many of that output's places below it in height and width; the output is none any more. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_build_pooled(struct tyto_build *build, struct tyto_build_outs *outs);
+
 /* outs are features, scores and boxes. Drops the background from the scores, appends its classes'
  * highest scores at each place to the features and fills the file's detector. UNSUPPORTED, SHAPE,
  * FORMAT when outputs and rule do not fit. */

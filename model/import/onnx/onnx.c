@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ONNX to our graph: finds the part between input and output, and runs the
- * converters over it. ONNX thinks in NCHW; our values are NHWC. A state says how
+/* ONNX to our graph. ONNX thinks in NCHW; our values are NHWC. A state says how
  * the foreign tensor lies over our value, so that transposes cost nothing and a
  * matrix after a flattening gets its columns in our order. */
 #include "model/import/onnx/internal.h"
@@ -8,30 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum tyto_err find_tensor(struct tyto_onnx_converter *conv, const char *wanted,
-                                 uint32_t *ret_tensor)
+#include "model/import/common/run.h"
+
+static const char *name_of(void *converter, uint32_t tensor, size_t *ret_bytes)
 {
-    uint32_t found = TYTO_WALK_NONE, num_found = 0;
-    for (uint32_t i = 0; i < conv->model.num_tensors; i++) {
-        const char *name = conv->model.tensors[i].name;
-        const int match =
-            conv->model.tensors[i].constant ? 0 : tyto_build_name_match(name, strlen(name), wanted);
-        if (match == 2) {
-            *ret_tensor = i;
-            return TYTO_OK;
-        }
-        if (match == 1) {
-            found = i;
-            num_found++;
-        }
-    }
-    if (num_found != 1)
-        return tyto_build_fail(conv->build, TYTO_ERR_NOT_FOUND,
-                               num_found ? "%u tensors have \"%.80s\" in their name"
-                                         : "%u tensors are called \"%.80s\"",
-                               num_found, wanted);
-    *ret_tensor = found;
-    return TYTO_OK;
+    const struct tyto_onnx_converter *conv = converter;
+    const struct tyto_onnx_tensor *from = &conv->model.tensors[tensor];
+    *ret_bytes = strlen(from->name);
+    return from->constant ? NULL : from->name;
 }
 
 /* Ops whose further inputs say how, not what (a shape that is computed, say). */
@@ -45,38 +28,30 @@ static bool only_first_input(const char *op)
     return false;
 }
 
-static void fill_walk(const struct tyto_onnx *model, struct tyto_walk_node *nodes)
+static void describe(void *converter, uint32_t node_idx, struct tyto_walk_node *ret_node)
 {
-    for (uint32_t i = 0; i < model->num_nodes; i++) {
-        const struct tyto_onnx_node *node = &model->nodes[i];
-        struct tyto_walk_node *walk = &nodes[i];
-        walk->op = node->op;
-        walk->name = node->name;
-        walk->supported = tyto_onnx_find_converter(node->op) != NULL;
-        walk->is_conv = strcmp(node->op, "Conv") == 0;
-        const uint32_t num = only_first_input(node->op) && node->num_in ? 1 : node->num_in;
-        for (uint32_t j = 0; j < num && walk->num_in < TYTO_WALK_MAX_IN; j++)
-            if (node->in[j] != TYTO_WALK_NONE && !tyto_onnx_is_const(model, node->in[j]))
-                walk->in[walk->num_in++] = node->in[j];
-    }
+    const struct tyto_onnx_converter *conv = converter;
+    const struct tyto_onnx_node *node = &conv->model.nodes[node_idx];
+    const uint32_t num = only_first_input(node->op) && node->num_in ? 1 : node->num_in;
+    ret_node->op = node->op;
+    ret_node->name = node->name;
+    ret_node->supported = tyto_onnx_find_converter(node->op) != NULL;
+    ret_node->is_conv = strcmp(node->op, "Conv") == 0;
+    for (uint32_t j = 0; j < num && ret_node->num_in < TYTO_WALK_MAX_IN; j++)
+        if (node->in[j] != TYTO_WALK_NONE && !tyto_onnx_is_const(&conv->model, node->in[j]))
+            ret_node->in[ret_node->num_in++] = node->in[j];
 }
 
-static enum tyto_err convert_nodes(struct tyto_onnx_converter *conv,
-                                   const struct tyto_walk_node *walk)
+static enum tyto_err convert(void *converter, uint32_t node_idx)
 {
-    for (uint32_t i = 0; i < conv->model.num_nodes; i++) {
-        const struct tyto_onnx_node *node = &conv->model.nodes[i];
-        if (!walk[i].needed)
-            continue;
-        conv->build->op = node->op;
-        conv->build->node = node->name;
-        struct tyto_onnx_state state = {0};
-        const enum tyto_err err = tyto_onnx_find_converter(node->op)(conv, node, &state);
-        if (err)
-            return err;
-        state.ready = true;
-        conv->states[node->out] = state; /* the walk came here by an output, so there is one */
-    }
+    struct tyto_onnx_converter *conv = converter;
+    const struct tyto_onnx_node *node = &conv->model.nodes[node_idx];
+    struct tyto_onnx_state state = {0};
+    const enum tyto_err err = tyto_onnx_find_converter(node->op)(conv, node, &state);
+    if (err)
+        return err;
+    state.ready = true;
+    conv->states[node->out] = state; /* the walk came here by an output, so there is one */
     return TYTO_OK;
 }
 
@@ -117,9 +92,9 @@ static bool transposes_input(const struct tyto_onnx *model, const struct tyto_wa
     return false;
 }
 
-static void set_input(struct tyto_onnx_converter *conv, const struct tyto_walk_node *walk,
-                      uint32_t tensor)
+static enum tyto_err set_input(void *converter, const struct tyto_walk_node *walk, uint32_t tensor)
 {
+    struct tyto_onnx_converter *conv = converter;
     conv->input_nhwc = transposes_input(&conv->model, walk, tensor);
     const struct tyto_onnx_tensor *from = &conv->model.tensors[tensor];
     struct tyto_onnx_state *state = &conv->states[tensor];
@@ -128,7 +103,7 @@ static void set_input(struct tyto_onnx_converter *conv, const struct tyto_walk_n
     state->num_dims = from->num_dims;
     memcpy(state->dims, from->dims, sizeof(state->dims));
     if (state->num_dims)
-        return;
+        return TYTO_OK;
     /* An inner tensor whose shape the file does not tell: its first reader knows the channels. */
     const struct tyto_onnx_node *reader = first_reader(&conv->model, walk, tensor);
     const uint32_t weight = reader ? tyto_onnx_in(reader, 1) : TYTO_WALK_NONE;
@@ -138,66 +113,44 @@ static void set_input(struct tyto_onnx_converter *conv, const struct tyto_walk_n
     if (reader && strcmp(reader->op, "Conv") == 0 && tyto_onnx_is_const(&conv->model, weight) &&
         conv->model.tensors[weight].num_dims == 4)
         state->dims[1] = conv->model.tensors[weight].dims[1];
-}
-
-static enum tyto_err find_outputs(struct tyto_onnx_converter *conv,
-                                  uint32_t ret_tensors[TYTO_GRAPH_MAX_OUTS])
-{
-    const struct tyto_import_params *params = conv->params;
-    enum tyto_err err = TYTO_OK;
-    ret_tensors[0] = conv->model.first_output;
-    if (params->output_name)
-        err = find_tensor(conv, params->output_name, &ret_tensors[0]);
-    for (uint32_t i = 0; !err && i < params->num_more_outputs; i++)
-        err = find_tensor(conv, params->more_output_names[i], &ret_tensors[i + 1]);
-    return err;
-}
-
-static enum tyto_err fill_outs(struct tyto_onnx_converter *conv, const uint32_t *tensors,
-                               struct tyto_build_outs *ret_outs)
-{
-    ret_outs->num = 1 + conv->params->num_more_outputs;
-    for (uint32_t i = 0; i < ret_outs->num; i++) {
-        struct tyto_onnx_state *state = &conv->states[tensors[i]];
-        if (!state->ready || tyto_onnx_is_padded(state))
-            return tyto_build_fail(conv->build, TYTO_ERR_FORMAT, "nothing gives output %u", i);
-        const enum tyto_err err = tyto_onnx_settle(conv, state);
-        if (err)
-            return err;
-        ret_outs->values[i] = state->value;
-    }
     return TYTO_OK;
 }
 
-static enum tyto_err convert(struct tyto_onnx_converter *conv, struct tyto_build_outs *ret_outs)
+static enum tyto_err find_value(void *converter, uint32_t tensor, uint32_t *ret_value)
 {
-    const struct tyto_import_params *params = conv->params;
-    struct tyto_onnx *model = &conv->model;
-    uint32_t outs[TYTO_GRAPH_MAX_OUTS], in = TYTO_WALK_NONE;
-    enum tyto_err err = find_outputs(conv, outs);
-    if (!err && params->input_name)
-        err = find_tensor(conv, params->input_name, &in);
-    if (err)
-        return err;
-    struct tyto_walk walk = {.num_tensors = model->num_tensors,
-                             .num_nodes = model->num_nodes,
-                             .producers = model->producers,
-                             .nodes = calloc((size_t)model->num_nodes + 1, sizeof(*walk.nodes))};
-    conv->states = calloc((size_t)model->num_tensors + 1, sizeof(*conv->states));
-    if (!walk.nodes || !conv->states) {
-        err = tyto_build_fail(conv->build, TYTO_ERR_NOMEM, "out of memory");
-    } else {
-        fill_walk(model, walk.nodes);
-        for (uint32_t i = 0; !err && i <= params->num_more_outputs; i++)
-            err = tyto_walk_back(&walk, conv->build, outs[i], in, &in);
-    }
-    if (!err) {
-        set_input(conv, walk.nodes, in);
-        err = convert_nodes(conv, walk.nodes);
-    }
+    struct tyto_onnx_converter *conv = converter;
+    struct tyto_onnx_state *state = &conv->states[tensor];
+    if (!state->ready || tyto_onnx_is_padded(state))
+        return TYTO_ERR_EMPTY;
+    const enum tyto_err err = tyto_onnx_settle(conv, state);
     if (!err)
-        err = fill_outs(conv, outs, ret_outs);
-    free(walk.nodes);
+        *ret_value = state->value;
+    return err;
+}
+
+static enum tyto_err run(struct tyto_onnx_converter *conv, struct tyto_build_outs *ret_outs)
+{
+    static const struct tyto_import_ops ops = {
+        .name = name_of,
+        .describe = describe,
+        .set_input = set_input,
+        .convert = convert,
+        .find_value = find_value,
+    };
+    const struct tyto_onnx *model = &conv->model;
+    const struct tyto_import_frame frame = {
+        .build = conv->build,
+        .params = conv->params,
+        .num_tensors = model->num_tensors,
+        .num_nodes = model->num_nodes,
+        .producers = model->producers,
+        .first_output = model->first_output,
+        .converter = conv,
+    };
+    conv->states = calloc((size_t)model->num_tensors + 1, sizeof(*conv->states));
+    const enum tyto_err err = conv->states
+                                  ? tyto_import_run(&frame, &ops, ret_outs)
+                                  : tyto_build_fail(conv->build, TYTO_ERR_NOMEM, "out of memory");
     free(conv->states);
     return err;
 }
@@ -209,7 +162,7 @@ enum tyto_err tyto_import_onnx(struct tyto_build *build, const struct tyto_impor
     struct tyto_onnx_converter conv = {.model = {.build = build}, .build = build, .params = params};
     enum tyto_err err = tyto_onnx_parse(&conv.model, bytes, num_bytes);
     if (!err)
-        err = convert(&conv, ret_outs);
+        err = run(&conv, ret_outs);
     tyto_onnx_finish(&conv.model);
     build->op = build->node = "";
     return err;

@@ -13,9 +13,15 @@
 #ifndef TYTO_TRAINER_DATA_AVE_AVE_H
 #define TYTO_TRAINER_DATA_AVE_AVE_H
 
+#include "base/words.h"
 #include "trainer/data/dataset.h"
 
-enum tyto_ave_split { TYTO_AVE_TRAIN, TYTO_AVE_VAL, TYTO_AVE_TEST, TYTO_AVE_ALL };
+#define TYTO_AVE_SPLIT_LIST(X)                                                                     \
+    X(TYTO_AVE_TRAIN, "train", NULL)                                                               \
+    X(TYTO_AVE_VAL, "val", NULL)                                                                   \
+    X(TYTO_AVE_TEST, "test", NULL)                                                                 \
+    X(TYTO_AVE_ALL, "all", NULL)
+enum tyto_ave_split { TYTO_AVE_SPLIT_LIST(TYTO_WORD_ENUM) };
 
 struct tyto_ave_params {
     const char *dir; /* where files of the official names are; NULL when all are named below */

@@ -13,7 +13,7 @@
 #include "files/safetensors.h"
 #include "trainer/data/features/internal.h"
 
-enum { MAX_JOBS = 64, DEFAULT_JOBS = 2, MAX_BATCH = 256, DEFAULT_BATCH = 16, WAIT_MS = 100 };
+enum { MAX_BATCH = 256, DEFAULT_BATCH = 16, WAIT_MS = 100 };
 
 /* --- creating ------------------------------------------------------------------------ */
 
@@ -57,7 +57,7 @@ static enum tyto_err copy_params(struct tyto_features *features, const char *con
     params->audio_path = features->audio_path;
     params->cache_dir = features->cache_dir;
     params->device = features->device;
-    params->num_jobs = params->num_jobs ? params->num_jobs : DEFAULT_JOBS;
+    params->num_jobs = params->num_jobs ? params->num_jobs : TYTO_FEATURES_DEFAULT_JOBS;
     params->num_threads = params->num_threads ? params->num_threads : 1;
     params->max_batch = params->max_batch ? params->max_batch : DEFAULT_BATCH;
     params->segment_ns = params->segment_ns ? params->segment_ns : (int64_t)TYTO_NS_PER_S;
@@ -80,8 +80,8 @@ enum tyto_err tyto_features_create(const struct tyto_features_params *params,
                                    struct tyto_features **ret_features,
                                    struct tyto_fault *ret_fault)
 {
-    if (params->num_jobs > MAX_JOBS || params->max_batch > MAX_BATCH || !params->cache_dir ||
-        !params->visual_path || !params->audio_path)
+    if (params->num_jobs > TYTO_FEATURES_MAX_JOBS || params->max_batch > MAX_BATCH ||
+        !params->cache_dir || !params->visual_path || !params->audio_path)
         return TYTO_ERR_INVALID;
     struct tyto_features *features = calloc(1, sizeof(*features));
     if (!features)
@@ -266,7 +266,7 @@ static enum tyto_err take_items(struct run *run)
 static enum tyto_err run_threads(struct run *run)
 {
     struct tyto_features *features = run->features;
-    pthread_t threads[MAX_JOBS];
+    pthread_t threads[TYTO_FEATURES_MAX_JOBS];
     uint32_t num_threads = 0, num_jobs = features->params.num_jobs;
     enum tyto_err err = TYTO_OK;
     if (num_jobs > features->num_recordings)

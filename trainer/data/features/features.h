@@ -20,12 +20,14 @@ struct tyto_features_progress {
     double took_s;                /* done_s / took_s: times real time */
 };
 
+enum { TYTO_FEATURES_DEFAULT_JOBS = 2, TYTO_FEATURES_MAX_JOBS = 64 };
+
 struct tyto_features_params {
     const char *visual_path, *audio_path; /* encoders' files (tyto model import) */
     const char *cache_dir;                /* made when missing */
     const char *device;                   /* of tyto_gpu_params */
     enum tyto_exec exec;
-    uint32_t num_jobs;    /* recordings decoded at a time; 0: 2 */
+    uint32_t num_jobs;    /* recordings decoded at a time; 0: the default */
     uint32_t num_threads; /* of the encoders on the CPU; 0: 1 */
     uint32_t max_batch;   /* segments; 0: 16 */
     int64_t segment_ns;   /* 0: 1 s */

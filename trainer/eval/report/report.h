@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A run or an evaluation as one page of HTML: figures, curves, confusions, calibration, shifts, and
- * what was true and predicted in the best and the worst clips. Self-contained: pictures are inline
- * SVG, nothing is loaded, no script; light or dark as the reader's system is. */
+ * what was true and predicted in the best and the worst clips. The file is report.html with the
+ * report's data in it: a script of its own draws them, and nothing is loaded; light or dark as the
+ * reader's system is. */
 #ifndef TYTO_TRAINER_EVAL_REPORT_REPORT_H
 #define TYTO_TRAINER_EVAL_REPORT_REPORT_H
 

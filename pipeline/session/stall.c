@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/session/watch.h"
+#include "pipeline/session/stall.h"
 
 #include <stdio.h>
 
@@ -12,18 +12,18 @@
 #define WHOLE_NS (10 * TYTO_NS_PER_S)
 #define MAX_PATIENCE_NS (600 * TYTO_NS_PER_S)
 
-void tyto_watch_init(struct tyto_watch *watch, uint64_t stall_ns)
+void tyto_stall_init(struct tyto_stall *watch, uint64_t stall_ns)
 {
-    *watch = (struct tyto_watch){.stall_ns = stall_ns ? stall_ns : TYTO_CAMERA_DEFAULT_STALL_NS};
+    *watch = (struct tyto_stall){.stall_ns = stall_ns ? stall_ns : TYTO_CAMERA_DEFAULT_STALL_NS};
 }
 
-void tyto_watch_begin(struct tyto_watch *watch, uint64_t now_ns)
+void tyto_stall_begin(struct tyto_stall *watch, uint64_t now_ns)
 {
     watch->begin_ns = now_ns;
     watch->whole_ns = 0;
 }
 
-const char *tyto_watch_missing_text(const bool missing[TYTO_NUM_STREAMS])
+const char *tyto_stall_missing_text(const bool missing[TYTO_NUM_STREAMS])
 {
     if (missing[TYTO_STREAM_VIDEO])
         return missing[TYTO_STREAM_AUDIO] ? "no data" : "no picture";
@@ -36,7 +36,7 @@ static uint64_t longer(uint64_t a_ns, uint64_t b_ns)
 }
 
 /* How long the one stream may be silent while the other goes on. */
-static uint64_t patience_ns(const struct tyto_watch *watch)
+static uint64_t patience_ns(const struct tyto_stall *watch)
 {
     uint64_t ns = watch->stall_ns;
     for (uint32_t i = 0; i < watch->num_half && ns < MAX_PATIENCE_NS; i++)
@@ -44,7 +44,7 @@ static uint64_t patience_ns(const struct tyto_watch *watch)
     return ns > MAX_PATIENCE_NS ? longer(MAX_PATIENCE_NS, watch->stall_ns) : ns;
 }
 
-static uint64_t silence_ns(const struct tyto_watch *watch, const struct tyto_watch_sight *sight,
+static uint64_t silence_ns(const struct tyto_stall *watch, const struct tyto_stall_sight *sight,
                            int stream)
 {
     const uint64_t last_ns = sight->last_data_ns[stream];
@@ -53,7 +53,7 @@ static uint64_t silence_ns(const struct tyto_watch *watch, const struct tyto_wat
 }
 
 /* Whether all streams that are to come have been there lately, and for how long. */
-static void note_whole(struct tyto_watch *watch, const struct tyto_watch_sight *sight,
+static void note_whole(struct tyto_stall *watch, const struct tyto_stall_sight *sight,
                        bool is_whole)
 {
     if (!is_whole)
@@ -64,8 +64,8 @@ static void note_whole(struct tyto_watch *watch, const struct tyto_watch_sight *
         watch->num_half = 0;
 }
 
-enum tyto_watch_verdict tyto_watch_judge(struct tyto_watch *watch,
-                                         const struct tyto_watch_sight *sight,
+enum tyto_stall_verdict tyto_stall_judge(struct tyto_stall *watch,
+                                         const struct tyto_stall_sight *sight,
                                          bool ret_missing[TYTO_NUM_STREAMS], char *text,
                                          uint32_t text_bytes)
 {
@@ -89,22 +89,22 @@ enum tyto_watch_verdict tyto_watch_judge(struct tyto_watch *watch,
     }
     if (!any) {
         if (sight->now_ns - watch->begin_ns <= longer(watch->stall_ns, CONNECT_NS))
-            return TYTO_WATCH_CONNECTING;
+            return TYTO_STALL_CONNECTING;
         snprintf(text, text_bytes, "no data after connecting");
-        return TYTO_WATCH_NO_DATA;
+        return TYTO_STALL_NO_DATA;
     }
     note_whole(watch, sight, is_whole);
     const uint64_t stall_s = watch->stall_ns / TYTO_NS_PER_S;
     if (least_ns > watch->stall_ns) {
         snprintf(text, text_bytes, "connected, but no data for %llu s",
                  (unsigned long long)stall_s);
-        return TYTO_WATCH_STALLED;
+        return TYTO_STALL_SILENT;
     }
     if (most_ns == 0 || most_ns <= patience_ns(watch))
-        return TYTO_WATCH_LIVE;
+        return TYTO_STALL_LIVE;
     snprintf(text, text_bytes, "%s for %llu s, though %s goes on",
-             tyto_watch_missing_text(ret_missing), (unsigned long long)(most_ns / TYTO_NS_PER_S),
+             tyto_stall_missing_text(ret_missing), (unsigned long long)(most_ns / TYTO_NS_PER_S),
              ret_missing[TYTO_STREAM_VIDEO] ? "sound" : "picture");
     watch->num_half++;
-    return TYTO_WATCH_STALLED;
+    return TYTO_STALL_SILENT;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a connection still gives what it should: each stream by itself, so that one cannot hide
  * that the other is dead. Plain computation: the time is passed in. */
-#ifndef TYTO_PIPELINE_WATCH_H
-#define TYTO_PIPELINE_WATCH_H
+#ifndef TYTO_PIPELINE_SESSION_STALL_H
+#define TYTO_PIPELINE_SESSION_STALL_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #include "pipeline/segment/segment.h"
 
 /* Over the connections of one camera. */
-struct tyto_watch {
+struct tyto_stall {
     uint64_t stall_ns;
     uint32_t num_half; /* connections in a row that were given up for one stream */
     bool ever_came[TYTO_NUM_STREAMS];
@@ -19,31 +19,31 @@ struct tyto_watch {
 };
 
 /* What is seen of a connection now. */
-struct tyto_watch_sight {
+struct tyto_stall_sight {
     uint64_t now_ns;
     bool expects[TYTO_NUM_STREAMS];
     uint64_t last_data_ns[TYTO_NUM_STREAMS]; /* 0: none yet */
 };
 
-enum tyto_watch_verdict {
-    TYTO_WATCH_CONNECTING,
-    TYTO_WATCH_LIVE,    /* missing says whether a stream has been silent for stall_ns */
-    TYTO_WATCH_STALLED, /* give the connection up: text says why */
-    TYTO_WATCH_NO_DATA, /* likewise: nothing ever came */
+enum tyto_stall_verdict {
+    TYTO_STALL_CONNECTING,
+    TYTO_STALL_LIVE,    /* missing says whether a stream has been silent for stall_ns */
+    TYTO_STALL_SILENT,  /* give the connection up: text says why */
+    TYTO_STALL_NO_DATA, /* likewise: nothing ever came */
 };
 
 /* stall_ns 0: TYTO_CAMERA_DEFAULT_STALL_NS. */
-void tyto_watch_init(struct tyto_watch *watch, uint64_t stall_ns);
+void tyto_stall_init(struct tyto_stall *watch, uint64_t stall_ns);
 /* A connection begins. */
-void tyto_watch_begin(struct tyto_watch *watch, uint64_t now_ns);
+void tyto_stall_begin(struct tyto_stall *watch, uint64_t now_ns);
 /* A camera whose one stream does not come back is called on ever more rarely (stall_ns, twice that,
  * ... 10 minutes): what the other gives is of use meanwhile. For one that has never come it is
  * called on once more and then left alone: many describe a microphone that is switched off. */
-enum tyto_watch_verdict tyto_watch_judge(struct tyto_watch *watch,
-                                         const struct tyto_watch_sight *sight,
+enum tyto_stall_verdict tyto_stall_judge(struct tyto_stall *watch,
+                                         const struct tyto_stall_sight *sight,
                                          bool ret_missing[TYTO_NUM_STREAMS], char *text,
                                          uint32_t text_bytes);
 /* "no picture", "no sound". Static. */
-const char *tyto_watch_missing_text(const bool missing[TYTO_NUM_STREAMS]);
+const char *tyto_stall_missing_text(const bool missing[TYTO_NUM_STREAMS]);
 
 #endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/secret.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MIN_HIDDEN = 3, SECRET_BYTES = 512 };
+
+/* Parts of a URI, as lengths from its beginning. */
+struct parts {
+    size_t begin;     /* behind "://"; 0 without a scheme */
+    size_t authority; /* its end by the rules */
+    size_t at;        /* the '@' that ends user and password, however they are written; 0: none */
+    size_t end;       /* where '?' or '#' begins */
+    size_t length;
+};
+
+static bool has_port(const char *host, size_t num_bytes)
+{
+    const char *bracket = memchr(host, ']', num_bytes); /* of an IPv6 address */
+    const char *from = bracket ? bracket : host;
+    const char *colon = memchr(from, ':', num_bytes - (size_t)(from - host));
+    if (!colon)
+        return true;
+    const size_t num_port = num_bytes - (size_t)(colon + 1 - host);
+    return num_port <= 5 && strspn(colon + 1, "0123456789") >= num_port;
+}
+
+/* Schemes of cameras: others have no users. */
+static bool may_have_user(const char *uri)
+{
+    static const char *const without[] = {"file://", "v4l2://", "test://", "tcp://", "ipc://"};
+    bool may = true;
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+        may &= strncmp(uri, without[i], strlen(without[i])) != 0;
+    return may;
+}
+
+static struct parts parse(const char *uri)
+{
+    const char *scheme_end = strstr(uri, "://");
+    struct parts parts = {.length = strlen(uri)};
+    if (scheme_end && strcspn(uri, "/@") >= (size_t)(scheme_end - uri))
+        parts.begin = (size_t)(scheme_end - uri) + 3;
+    const char *host = uri + parts.begin;
+    parts.authority = parts.begin + strcspn(host, "/?#");
+    const char *last_at = strrchr(host, '@');
+    const bool is_path = parts.begin == 0 && (uri[0] == '/' || uri[0] == '.');
+    /* An '@' behind the authority is a path's own, unless something like a password comes before.
+     */
+    const bool is_late = last_at && (size_t)(last_at - uri) > parts.authority;
+    const size_t num_before = parts.authority - parts.begin;
+    const bool is_meant =
+        !is_late || memchr(host, '@', num_before) || memchr(host, ':', num_before);
+    if (last_at && !is_path && is_meant && (parts.begin || strchr(host, ':')))
+        parts.at = (size_t)(last_at - uri);
+    /* A password whose '@' is missing, or was cut off. */
+    if (!parts.at && parts.begin && may_have_user(uri) && !has_port(host, num_before))
+        parts.at = parts.authority;
+    const size_t rest = parts.at ? parts.at : parts.begin;
+    parts.end = rest + strcspn(uri + rest, "?#");
+    if (parts.begin == 0)
+        parts.end = parts.length; /* a file's name may hold them */
+    return parts;
+}
+
+/* Where the next value of a key like password= begins within path, and its end; false: none. */
+static bool find_value(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
+{
+    static const char *const keys[] = {"password=", "passwd=", "passphrase=", "pass=", "pwd=",
+                                       "token=",    "secret=", "apikey=",     "key="};
+    for (size_t at = 0; at < num_bytes; at++) {
+        for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+            const size_t num_key = strlen(keys[k]);
+            if (num_bytes - at < num_key || strncasecmp(path + at, keys[k], num_key) != 0)
+                continue;
+            *ret_begin = at + num_key;
+            *ret_end = *ret_begin;
+            while (*ret_end < num_bytes && !strchr("/&;", path[*ret_end]))
+                ++*ret_end;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put(char *text, size_t text_bytes, size_t *at, const char *more, size_t num_bytes)
+{
+    if (*at + 1 >= text_bytes)
+        return;
+    const size_t room = text_bytes - 1 - *at;
+    const size_t num = num_bytes < room ? num_bytes : room;
+    memcpy(text + *at, more, num);
+    *at += num;
+    text[*at] = '\0';
+}
+
+void tyto_secret_redact(const char *uri, char *ret_text, size_t text_bytes)
+{
+    const struct parts parts = parse(uri);
+    size_t at = 0, begin, end;
+    ret_text[0] = '\0';
+    put(ret_text, text_bytes, &at, uri, parts.begin);
+    if (parts.at)
+        put(ret_text, text_bytes, &at, "***", 3);
+    const char *rest = uri + (parts.at ? parts.at : parts.begin);
+    size_t num_rest = (size_t)(uri + parts.end - rest);
+    while (parts.begin && find_value(rest, num_rest, &begin, &end)) {
+        put(ret_text, text_bytes, &at, rest, begin);
+        put(ret_text, text_bytes, &at, "***", 3);
+        rest += end;
+        num_rest -= end;
+    }
+    put(ret_text, text_bytes, &at, rest, num_rest);
+    if (parts.end < parts.length) {
+        put(ret_text, text_bytes, &at, uri + parts.end, 1);
+        put(ret_text, text_bytes, &at, "***", 3);
+    }
+}
+
+void tyto_secret_blank(char *argument)
+{
+    const struct parts parts = parse(argument);
+    size_t begin, end;
+    if (parts.at)
+        memset(argument + parts.begin, '*', parts.at - parts.begin);
+    char *rest = argument + (parts.at ? parts.at : parts.begin);
+    size_t num_rest = (size_t)(argument + parts.end - rest);
+    while (parts.begin && find_value(rest, num_rest, &begin, &end)) {
+        memset(rest + begin, '*', end - begin);
+        rest += end;
+        num_rest -= end;
+    }
+    if (parts.end < parts.length)
+        memset(argument + parts.end + 1, '*', parts.length - parts.end - 1);
+}
+
+/* --- how it is written --------------------------------------------------------------------------
+ */
+
+const char *tyto_secret_doubt(const char *uri)
+{
+    const struct parts parts = parse(uri);
+    if (parts.begin == 0 || !may_have_user(uri))
+        return NULL;
+    const char *host = uri + parts.begin;
+    const size_t num_authority = parts.authority - parts.begin;
+    const char *first_at = memchr(host, '@', num_authority);
+    const bool is_late = strchr(uri + parts.authority, '@') && parts.at;
+    if (is_late || (first_at && first_at != uri + parts.at))
+        return "it cannot be told where user and password end: in them write @ as %40, / as %2F, ? "
+               "as %3F, # as %23, : as %3A (and an @ behind the host as %40)";
+    const char *begin = first_at ? first_at + 1 : host;
+    if (!has_port(begin, num_authority - (size_t)(begin - host)))
+        return "the port is no number; in a user and a password write @ as %40, / as %2F, ? as "
+               "%3F, "
+               "# as %23";
+    return NULL;
+}
+
+/* --- other people's words ----------------------------------------------------------------------
+ */
+
+static void decode(const char *text, size_t num_bytes, char ret_text[SECRET_BYTES])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < num_bytes && at + 1 < SECRET_BYTES; i++) {
+        char digits[3] = "";
+        if (text[i] == '%' && i + 2 < num_bytes) {
+            memcpy(digits, text + i + 1, 2);
+            char *end;
+            const long value = strtol(digits, &end, 16);
+            if (*end == '\0' && value > 0) {
+                ret_text[at++] = (char)value;
+                i += 2;
+                continue;
+            }
+        }
+        ret_text[at++] = text[i];
+    }
+    ret_text[at] = '\0';
+}
+
+/* The secrets of a URI, longest first in each pair: as written, decoded. */
+static size_t list_secrets(const char *uri, char ret_secrets[6][SECRET_BYTES])
+{
+    const struct parts parts = parse(uri);
+    size_t num = 0;
+    if (parts.at) {
+        const char *begin = uri + parts.begin;
+        const char *colon = memchr(begin, ':', parts.at - parts.begin);
+        const char *password = colon ? colon + 1 : begin;
+        const size_t num_all = parts.at - parts.begin;
+        const size_t num_password = (size_t)(uri + parts.at - password);
+        snprintf(ret_secrets[num++], SECRET_BYTES, "%.*s", (int)num_all, begin);
+        decode(begin, num_all, ret_secrets[num++]);
+        snprintf(ret_secrets[num++], SECRET_BYTES, "%.*s", (int)num_password, password);
+        decode(password, num_password, ret_secrets[num++]);
+    }
+    if (parts.end < parts.length) {
+        snprintf(ret_secrets[num++], SECRET_BYTES, "%s", uri + parts.end + 1);
+        decode(uri + parts.end + 1, parts.length - parts.end - 1, ret_secrets[num++]);
+    }
+    return num;
+}
+
+void tyto_secret_hide(const char *uri, const char *text, char *ret_text, size_t text_bytes)
+{
+    char secrets[6][SECRET_BYTES];
+    const size_t num_secrets = list_secrets(uri, secrets);
+    size_t at = 0;
+    ret_text[0] = '\0';
+    while (*text) {
+        size_t num_hidden = 0;
+        for (size_t i = 0; i < num_secrets && num_hidden == 0; i++) {
+            const size_t num = strlen(secrets[i]);
+            /* A short one may stand in any word: it would hide nothing and spoil the text. */
+            if (num >= MIN_HIDDEN && strncmp(text, secrets[i], num) == 0)
+                num_hidden = num;
+        }
+        if (num_hidden > 0)
+            put(ret_text, text_bytes, &at, "***", 3);
+        else
+            put(ret_text, text_bytes, &at, text, 1);
+        text += num_hidden ? num_hidden : 1;
+    }
+}
+
+void tyto_secret_scrub(const char *text, char *ret_text, size_t text_bytes)
+{
+    static const char between[] = " \t\n'\"`()<>|";
+    char word[SECRET_BYTES * 2], shown[SECRET_BYTES * 2];
+    size_t at = 0;
+    ret_text[0] = '\0';
+    while (*text) {
+        const size_t num_between = strspn(text, between);
+        put(ret_text, text_bytes, &at, text, num_between);
+        text += num_between;
+        const size_t num_word = strcspn(text, between);
+        size_t num = num_word; /* without what ends a sentence or a place in a file */
+        while (num > 0 && strchr(".,:;!?", text[num - 1]))
+            num--;
+        snprintf(word, sizeof(word), "%.*s", (int)num, text);
+        const bool may_be_uri = strstr(word, "://") || strchr(word, '@');
+        if (may_be_uri)
+            tyto_secret_redact(word, shown, sizeof(shown));
+        put(ret_text, text_bytes, &at, may_be_uri ? shown : text, may_be_uri ? strlen(shown) : num);
+        put(ret_text, text_bytes, &at, text + num, num_word - num);
+        text += num_word;
+    }
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/publish/event_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zmq.h>
+
+#include "daemon/publish/endpoint.h"
+
+enum {
+    /* libzmq cuts a peer off that announces a longer frame. A topic has 160 bytes, a handshake with
+     * keys will take up to 512. */
+    MAX_INBOUND_BYTES = 512,
+    /* Messages of one peer that libzmq takes in before we have looked at them. It reads a pipe
+     * until that is empty: with a longer one a flood keeps it there, and us out, for good. */
+    RECV_HWM = 1,
+    MAX_FDS = 4,
+    HANDSHAKE_MS = 5000,
+    /* A peer whose machine is gone. Not by ZMTP's own heartbeats: when their timer meets a peer
+     * that has closed while libzmq was not reading from it, libzmq 4.3 aborts the process. */
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_EVERY_S = 5,
+    KEEPALIVE_NUM = 3,
+    UNANSWERED_MS = 30000,
+};
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
+}
+
+static bool set_options(void *socket, uint32_t send_hwm)
+{
+    const int64_t max_bytes = MAX_INBOUND_BYTES;
+    return set_int(socket, ZMQ_SNDHWM, (int)send_hwm) && set_int(socket, ZMQ_RCVHWM, RECV_HWM) &&
+           set_int(socket, ZMQ_XPUB_VERBOSER, 1) && set_int(socket, ZMQ_XPUB_MANUAL, 1) &&
+           set_int(socket, ZMQ_XPUB_NODROP, 0) &&
+           set_int(socket, ZMQ_LINGER, TYTO_EVENT_SOCKET_LINGER_MS) &&
+           set_int(socket, ZMQ_IPV6, 1) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0 &&
+           set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_NUM) &&
+           set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS);
+}
+
+static enum tyto_err make_socket(struct tyto_event_socket *self)
+{
+    char address[48]; /* another one each time: libzmq lets go of the last one when it likes */
+    snprintf(address, sizeof(address), "inproc://connections-%u", self->num_made++);
+    self->xpub = zmq_socket(self->context, ZMQ_XPUB);
+    self->monitor = self->xpub ? zmq_socket(self->context, ZMQ_PAIR) : NULL;
+    if (!self->xpub || !self->monitor)
+        return TYTO_ERR_NOMEM;
+    if (!set_options(self->xpub, self->send_hwm) || !set_int(self->monitor, ZMQ_LINGER, 0) ||
+        zmq_socket_monitor(self->xpub, address, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0 ||
+        zmq_connect(self->monitor, address) != 0)
+        return TYTO_ERR_IO;
+    return TYTO_OK;
+}
+
+static void drop_socket(struct tyto_event_socket *self)
+{
+    if (self->xpub)
+        (void)zmq_socket_monitor(self->xpub, NULL, 0);
+    if (self->monitor)
+        zmq_close(self->monitor);
+    if (self->xpub)
+        zmq_close(self->xpub);
+    self->xpub = self->monitor = NULL;
+}
+
+enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
+                                     const struct tyto_publisher_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    self->send_hwm = params->send_hwm ? params->send_hwm : 1000;
+    self->context = zmq_ctx_new();
+    const enum tyto_err err = self->context ? make_socket(self) : TYTO_ERR_NOMEM;
+    if (err != TYTO_OK)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
+                              zmq_strerror(errno));
+    for (uint32_t i = 0; i < params->num_endpoints; i++) {
+        enum tyto_err listen_err = tyto_publisher_check_endpoint(params->endpoints[i], ret_fault);
+        if (listen_err == TYTO_OK)
+            listen_err =
+                tyto_endpoint_listen(params->endpoints[i], &self->listen_fds[i], ret_fault);
+        if (listen_err != TYTO_OK)
+            return listen_err;
+        snprintf(self->endpoints[i], sizeof(self->endpoints[i]), "%s", params->endpoints[i]);
+        self->num_endpoints = i + 1;
+    }
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_event_socket_start(struct tyto_event_socket *self)
+{
+    for (uint32_t i = 0; i < self->num_endpoints; i++) {
+        const int fd = fcntl(self->listen_fds[i], F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return TYTO_ERR_IO;
+        if (!set_int(self->xpub, ZMQ_USE_FD, fd) || zmq_bind(self->xpub, self->endpoints[i]) != 0) {
+            close(fd);
+            return TYTO_ERR_IO;
+        }
+    }
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_event_socket_remake(struct tyto_event_socket *self)
+{
+    if (self->xpub)
+        (void)set_int(self->xpub, ZMQ_LINGER, 0);
+    drop_socket(self);
+    const enum tyto_err err = make_socket(self);
+    if (err != TYTO_OK)
+        drop_socket(self);
+    return err;
+}
+
+enum tyto_err tyto_event_socket_welcome(struct tyto_event_socket *self, const uint8_t *bytes,
+                                        size_t num_bytes)
+{
+    if (self->xpub && zmq_setsockopt(self->xpub, ZMQ_XPUB_WELCOME_MSG, bytes, num_bytes) != 0)
+        return TYTO_ERR_IO;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char *topic,
+                                     const uint8_t *bytes, size_t num_bytes)
+{
+    /* An XPUB without NODROP never blocks and never answers EAGAIN; DONTWAIT makes sure. */
+    if (self->xpub && (zmq_send(self->xpub, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+                       zmq_send(self->xpub, bytes, num_bytes, ZMQ_DONTWAIT) < 0))
+        return TYTO_ERR_IO;
+    return TYTO_OK;
+}
+
+bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint32_t num_fds,
+                            int timeout_ms)
+{
+    zmq_pollitem_t items[MAX_FDS + 2];
+    int num = 0;
+    for (uint32_t i = 0; i < num_fds && i < MAX_FDS; i++)
+        items[num++] = (zmq_pollitem_t){NULL, fds[i], ZMQ_POLLIN, 0};
+    if (self->xpub) {
+        items[num++] = (zmq_pollitem_t){self->xpub, 0, ZMQ_POLLIN, 0};
+        items[num++] = (zmq_pollitem_t){self->monitor, 0, ZMQ_POLLIN, 0};
+    }
+    return zmq_poll(items, num, timeout_ms) >= 0 || errno == EINTR;
+}
+
+void tyto_event_socket_close(struct tyto_event_socket *self)
+{
+    /* First the files: who looks for us from here on must not find us. */
+    for (uint32_t i = 0; i < self->num_endpoints; i++) {
+        const char *path = tyto_endpoint_path(self->endpoints[i]);
+        if (path)
+            (void)unlink(path);
+        close(self->listen_fds[i]);
+    }
+    self->num_endpoints = 0;
+    drop_socket(self);
+    if (self->context)
+        zmq_ctx_term(self->context); /* waits for what lingers */
+    self->context = NULL;
+}
+
+bool tyto_event_socket_owns(const struct tyto_event_socket *self, int fd)
+{
+    bool is_ours = false;
+    for (uint32_t i = 0; i < self->num_endpoints && !is_ours; i++)
+        is_ours = tyto_endpoint_is_of(self->listen_fds[i], fd);
+    return is_ours;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* From any thread into the queue. */
+#include <stdlib.h>
+
+#include "daemon/publish/internal.h"
+
+enum { FULL_WAIT_MS = 1000 };
+
+static struct tyto_envelope *new_envelope(enum tyto_envelope_kind kind)
+{
+    struct tyto_envelope *envelope = calloc(1, sizeof(*envelope));
+    if (envelope)
+        envelope->kind = kind;
+    return envelope;
+}
+
+static enum tyto_err push(struct tyto_publisher *publisher, struct tyto_envelope *envelope,
+                          uint32_t wait_ms)
+{
+    return tyto_numbering_push(publisher->numbering, publisher->ring, envelope, wait_ms);
+}
+
+enum tyto_err tyto_publisher_hand_in_event(struct tyto_publisher *publisher,
+                                           const struct tyto_event *event, uint32_t wait_ms)
+{
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_EVENT);
+    if (!envelope) {
+        tyto_numbering_skip(publisher->numbering, event->camera, event->class_name);
+        return TYTO_ERR_NOMEM;
+    }
+    envelope->body.event = *event;
+    return push(publisher, envelope, wait_ms);
+}
+
+enum tyto_err tyto_publisher_event(struct tyto_publisher *publisher, const struct tyto_event *event)
+{
+    return tyto_publisher_hand_in_event(publisher, event, FULL_WAIT_MS);
+}
+
+enum tyto_err tyto_publisher_camera_state(struct tyto_publisher *publisher,
+                                          const struct tyto_camera_state *state)
+{
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_CAMERA_STATE);
+    if (!envelope) {
+        tyto_numbering_skip(publisher->numbering, state->camera, NULL);
+        return TYTO_ERR_NOMEM;
+    }
+    envelope->body.camera_state = *state;
+    return push(publisher, envelope, FULL_WAIT_MS);
+}
+
+enum tyto_err tyto_publisher_model_state(struct tyto_publisher *publisher,
+                                         const struct tyto_model_state *state)
+{
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_MODEL_STATE);
+    if (!envelope) {
+        tyto_numbering_skip(publisher->numbering, NULL, NULL);
+        return TYTO_ERR_NOMEM;
+    }
+    envelope->body.model_state = *state;
+    return push(publisher, envelope, FULL_WAIT_MS);
+}
+
+void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_debug_scores *debug)
+{
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_DEBUG_SCORES);
+    if (!envelope)
+        return;
+    envelope->body.debug_scores = *debug;
+    void *dropped = NULL;
+    if (tyto_ring_push_drop_oldest(publisher->debug_ring, envelope, &dropped) != TYTO_OK)
+        free(envelope);
+    free(dropped);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What publisher.c (life, thread), messages.c (what is sent) and hand_in.c share. Internal. */
+#ifndef TYTO_DAEMON_PUBLISH_INTERNAL_H
+#define TYTO_DAEMON_PUBLISH_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/ring.h"
+#include "daemon/publish/event_socket.h"
+#include "daemon/publish/numbering.h"
+#include "daemon/publish/open_events.h"
+#include "daemon/publish/publisher.h"
+#include "daemon/publish/subscribers.h"
+
+struct tyto_publisher {
+    struct tyto_log log;
+    struct tyto_ring *ring; /* of struct tyto_envelope *, owned by the ring */
+    struct tyto_ring *debug_ring;
+    struct tyto_numbering *numbering;
+    pthread_t thread;
+    bool is_running;
+    atomic_bool is_finishing;
+    uint32_t heartbeat_ms;
+    char version[32];
+    uint8_t log_id[TYTO_UUID_BYTES], boot_id[TYTO_UUID_BYTES];
+
+    /* Of the thread once it runs. */
+    struct tyto_event_socket socket;
+    struct tyto_subscribers *subscribers;
+    struct tyto_open_events *open;
+    bool has_model;
+    struct tyto_model_state model; /* the one that serves */
+    bool is_repeat_due;            /* someone has subscribed to states since the last heartbeat */
+    bool is_left_due;              /* someone has subscribed to events */
+    bool is_left_told;
+    uint64_t begin_ns;
+
+    /* Read by any thread. */
+    atomic_uint_fast64_t last_seq, num_events, num_bad, num_cut_off, num_turns;
+    atomic_uint_fast32_t num_connections, num_subscriptions, num_debug_subscriptions;
+};
+
+/* All of the publisher's thread. */
+
+/* Sends one that has its number, or needs none. Takes envelope. */
+void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_envelope *envelope);
+/* A heartbeat, and what newcomers are to learn: states as they are, ENDs of the run before. */
+void tyto_publisher_beat(struct tyto_publisher *publisher);
+void tyto_publisher_renew_welcome(struct tyto_publisher *publisher);
+/* Any thread; hand_in.c. As tyto_publisher_event(), with a wait of the caller's choice. */
+enum tyto_err tyto_publisher_hand_in_event(struct tyto_publisher *publisher,
+                                           const struct tyto_event *event, uint32_t wait_ms);
+/* END for each event that is still open: nobody else will say it. Nothing may be queued. */
+void tyto_publisher_end_open(struct tyto_publisher *publisher);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* What goes out, and in which words. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/publish/internal.h"
+
+/* ENDs of the run before are told when subscribers have had time to come back, and again to those
+ * who come later. */
+#define LEFT_AFTER_NS (2 * TYTO_NS_PER_S)
+#define LEFT_UNTIL_NS (60 * TYTO_NS_PER_S)
+
+static bool send_envelope(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+{
+    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
+    char topic[TYTO_TOPIC_MAX_BYTES];
+    size_t num_bytes = 0;
+    memcpy(envelope->log_id, publisher->log_id, TYTO_UUID_BYTES);
+    memcpy(envelope->boot_id, publisher->boot_id, TYTO_UUID_BYTES);
+    envelope->publish_unix_ns = (int64_t)tyto_clock_unix_ns();
+    envelope->publish_mono_ns = (int64_t)tyto_clock_mono_ns();
+    envelope->schema_minor = TYTO_SCHEMA_MINOR;
+    enum tyto_err err = tyto_envelope_topic(envelope, topic, sizeof(topic));
+    if (err == TYTO_OK)
+        err = tyto_envelope_pack(envelope, bytes, sizeof(bytes), &num_bytes);
+    if (err != TYTO_OK) {
+        atomic_fetch_add(&publisher->num_bad, 1);
+        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
+                       "a message of kind %d is out of its limits: %s", (int)envelope->kind,
+                       tyto_err_text(err));
+        return false;
+    }
+    err = tyto_event_socket_send(&publisher->socket, topic, bytes, num_bytes);
+    if (err != TYTO_OK)
+        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
+                       tyto_err_text(err));
+    return true;
+}
+
+void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+{
+    const struct tyto_event *event =
+        envelope->kind == TYTO_ENVELOPE_EVENT ? &envelope->body.event : NULL;
+    if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE &&
+        envelope->body.model_state.outcome != TYTO_MODEL_OUTCOME_REJECTED) {
+        publisher->model = envelope->body.model_state;
+        publisher->has_model = true;
+    }
+    if (event)
+        tyto_open_events_before(publisher->open, event);
+    const bool is_sent = send_envelope(publisher, envelope);
+    if (event)
+        tyto_open_events_after(publisher->open, event);
+    if (envelope->kind == TYTO_ENVELOPE_DEBUG_SCORES)
+        return;
+    tyto_numbering_note_sent(publisher->numbering, envelope);
+    atomic_store(&publisher->last_seq, envelope->seq);
+    atomic_fetch_add(&publisher->num_events, is_sent);
+}
+
+static void send_heartbeat(struct tyto_publisher *publisher)
+{
+    const uint64_t last_seq = tyto_numbering_last_seq(publisher->numbering, publisher->ring);
+    const uint32_t num_cameras = tyto_numbering_num_cameras(publisher->numbering);
+    const uint32_t each = TYTO_HEARTBEAT_MAX_CAMERAS;
+    const uint32_t num_parts = num_cameras == 0 ? 1 : (num_cameras + each - 1) / each;
+    for (uint32_t part = 0; part < num_parts; part++) {
+        struct tyto_envelope envelope;
+        memset(&envelope, 0, sizeof(envelope));
+        envelope.kind = TYTO_ENVELOPE_HEARTBEAT;
+        struct tyto_heartbeat *heartbeat = &envelope.body.heartbeat;
+        heartbeat->last_seq = last_seq;
+        heartbeat->num_dropped = tyto_numbering_num_lost(publisher->numbering);
+        heartbeat->part = part;
+        heartbeat->num_parts = num_parts;
+        heartbeat->interval_ms = publisher->heartbeat_ms;
+        memcpy(heartbeat->model_digest, publisher->model.digest, sizeof(heartbeat->model_digest));
+        for (uint32_t i = part * each; i < num_cameras && i < (part + 1) * each; i++) {
+            struct tyto_camera_seq *camera = &heartbeat->cameras[heartbeat->num_cameras++];
+            tyto_numbering_get_camera(publisher->numbering, i, camera);
+        }
+        (void)send_envelope(publisher, &envelope);
+    }
+    atomic_store(&publisher->last_seq, last_seq);
+}
+
+/* For newcomers: the states as they are. To all, as XPUB knows no other way, and with
+ * seq 0: not counted. At most once a heartbeat, however many come. */
+static void repeat_states(struct tyto_publisher *publisher)
+{
+    struct tyto_envelope envelope;
+    memset(&envelope, 0, sizeof(envelope));
+    if (publisher->has_model) {
+        envelope.kind = TYTO_ENVELOPE_MODEL_STATE;
+        envelope.body.model_state = publisher->model;
+        (void)send_envelope(publisher, &envelope);
+    }
+    envelope.kind = TYTO_ENVELOPE_CAMERA_STATE;
+    const uint32_t num_cameras = tyto_numbering_num_cameras(publisher->numbering);
+    for (uint32_t i = 0; i < num_cameras; i++) {
+        if (tyto_numbering_get_state(publisher->numbering, i, &envelope.body.camera_state))
+            (void)send_envelope(publisher, &envelope);
+    }
+    publisher->is_repeat_due = false;
+}
+
+/* Numbered like any other, once. False: the queue is full, to be tried again. */
+static bool tell_left(struct tyto_publisher *publisher)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < tyto_open_events_num_left(publisher->open); i++) {
+        const struct tyto_event *end = tyto_open_events_left(publisher->open, i);
+        ok = tyto_publisher_hand_in_event(publisher, end, 0) == TYTO_OK;
+        tyto_log_write(&publisher->log, TYTO_LOG_INFO, "publisher",
+                       "event %s of %s was left open by an earlier run: ended", end->id,
+                       end->camera);
+    }
+    return ok;
+}
+
+static void repeat_left(struct tyto_publisher *publisher)
+{
+    struct tyto_envelope envelope;
+    memset(&envelope, 0, sizeof(envelope));
+    envelope.kind = TYTO_ENVELOPE_EVENT;
+    for (uint32_t i = 0; i < tyto_open_events_num_left(publisher->open); i++) {
+        envelope.body.event = *tyto_open_events_left(publisher->open, i);
+        (void)send_envelope(publisher, &envelope);
+    }
+    publisher->is_left_due = false;
+}
+
+static void look_after_left(struct tyto_publisher *publisher)
+{
+    const uint64_t age_ns = tyto_clock_mono_ns() - publisher->begin_ns;
+    if (tyto_open_events_num_left(publisher->open) == 0 || age_ns < LEFT_AFTER_NS)
+        return;
+    if (!publisher->is_left_told) {
+        publisher->is_left_told = tell_left(publisher);
+        publisher->is_left_due = false;
+    } else if (publisher->is_left_due) {
+        repeat_left(publisher);
+    }
+    if (publisher->is_left_told && age_ns > LEFT_UNTIL_NS)
+        tyto_open_events_drop_left(publisher->open);
+}
+
+void tyto_publisher_end_open(struct tyto_publisher *publisher)
+{
+    struct tyto_envelope envelope;
+    memset(&envelope, 0, sizeof(envelope));
+    envelope.kind = TYTO_ENVELOPE_EVENT;
+    for (uint32_t i = 0; i < TYTO_OPEN_EVENTS_MAX; i++) {
+        if (!tyto_open_events_next(publisher->open, TYTO_EVENT_REASON_SHUTDOWN,
+                                   &envelope.body.event))
+            break;
+        if (tyto_numbering_number(publisher->numbering, &envelope) == TYTO_OK)
+            tyto_publisher_send(publisher, &envelope);
+        tyto_open_events_after(publisher->open, &envelope.body.event);
+    }
+    send_heartbeat(publisher); /* so that a lost last event is noticed */
+}
+
+/* Each new subscriber gets this at once; renewed with every heartbeat. */
+void tyto_publisher_renew_welcome(struct tyto_publisher *publisher)
+{
+    static const char topic[] = "hello/";
+    struct tyto_hello hello;
+    memset(&hello, 0, sizeof(hello));
+    hello.schema_major = TYTO_SCHEMA_MAJOR;
+    hello.schema_minor = TYTO_SCHEMA_MINOR;
+    memcpy(hello.log_id, publisher->log_id, TYTO_UUID_BYTES);
+    memcpy(hello.boot_id, publisher->boot_id, TYTO_UUID_BYTES);
+    hello.seq = atomic_load(&publisher->last_seq);
+    hello.server_unix_ns = (int64_t)tyto_clock_unix_ns();
+    hello.heartbeat_ms = publisher->heartbeat_ms;
+    memcpy(hello.version, publisher->version, sizeof(hello.version));
+    uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
+    size_t num_bytes = 0;
+    memcpy(bytes, topic, sizeof(topic) - 1);
+    enum tyto_err err =
+        tyto_hello_pack(&hello, bytes + sizeof(topic) - 1, TYTO_ENVELOPE_MAX_BYTES, &num_bytes);
+    if (err == TYTO_OK)
+        err = tyto_event_socket_welcome(&publisher->socket, bytes, sizeof(topic) - 1 + num_bytes);
+    if (err != TYTO_OK)
+        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "no welcome message: %s",
+                       tyto_err_text(err));
+}
+
+void tyto_publisher_beat(struct tyto_publisher *publisher)
+{
+    send_heartbeat(publisher);
+    tyto_publisher_renew_welcome(publisher);
+    if (publisher->is_repeat_due)
+        repeat_states(publisher);
+    look_after_left(publisher);
+}

@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A daemon of which something stands still: a thread, whoever reads its log, whoever has its socket.
+And one that was killed. The networks are made up by make_small_models.
+
+  test_standstill.py --bin DIR ... --make PROGRAM --hold PROGRAM [NAME...]"""
+import argparse
+import fcntl
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from test_control import Place  # noqa: E402
+from test_daemon import end, lines_of, text_of, wait_for  # noqa: E402
+
+
+class Standing(Place):
+    def __init__(self, args, folder):
+        super().__init__(args, folder)
+        self.hold_program = args.hold
+
+    def watched(self):
+        """A daemon with open events, and who watches it."""
+        watch = self.start_watch("watch.log")
+        daemon = self.serve()
+        wait_for("an event of each camera", lambda: {"a", "b"} <= {
+            e["camera"] for e in events_of(watch)})
+        return daemon, watch
+
+    def hold(self, daemon, name):
+        holder = subprocess.Popen([self.hold_program, str(daemon.pid), name],
+                                  stdout=subprocess.PIPE, text=True)
+        holder.log = daemon.log
+        self.processes.append(holder)
+        held = holder.stdout.readline()
+        assert held.startswith("held ") and held != "held 0\n", held
+
+
+def events_of(watch):
+    return [e for e in lines_of(watch) if e["type"] == "event"]
+
+
+def open_of(watch):
+    """Ids that have begun and not ended; an END too much is an error."""
+    found = {}
+    for event in events_of(watch):
+        if event["phase"] == "new":
+            found[event["id"]] = event
+        elif event["phase"] == "end":
+            assert event["id"] in found, event
+            found.pop(event["id"])
+    return found
+
+
+def a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events(args):
+    """Each in turn, all at one time: it takes 20 s."""
+    threads = {"tyto-infer": "inference", "tytod": "main", "tyto-publish": "publisher",
+               "tyto-control": "control"}
+    with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
+        places = {}
+        for thread in threads:
+            os.mkdir(os.path.join(folder, thread))
+            places[thread] = Standing(args, os.path.join(folder, thread))
+        try:
+            running = {thread: place.watched() for thread, place in places.items()}
+            for thread, place in places.items():
+                place.hold(running[thread][0], thread)
+            for thread, (daemon, _) in running.items():
+                assert daemon.wait(35) == 1, (thread, text_of(daemon)[-2000:])
+                assert f"the {threads[thread]} thread has stood still" in text_of(daemon), thread
+            for thread, (_, watch) in running.items():
+                if thread != "tyto-publish":
+                    wait_for(f"ENDs after {thread}", lambda w=watch: not open_of(w))
+                    assert any(e["reason"] == "shutdown" for e in events_of(watch)), thread
+            # With the publisher's thread held nobody can say it: the next run does.
+            place, (_, watch) = places["tyto-publish"], running["tyto-publish"]
+            assert open_of(watch)
+            before = set(open_of(watch))
+            daemon = place.serve(log="again.log")
+            wait_for("they are ended", lambda: not before & set(open_of(watch)))
+            assert end(daemon) == 0, text_of(daemon)
+        finally:
+            for place in places.values():
+                place.stop_all()
+
+
+def a_signal_ends_it_while_the_inference_thread_stands_still(place):
+    daemon, watch = place.watched()
+    place.hold(daemon, "tyto-infer")
+    begin = time.monotonic()
+    assert end(daemon) == 1, text_of(daemon)
+    print(f"    ended within {time.monotonic() - begin:.1f} s")
+    wait_for("ENDs", lambda: not open_of(watch))
+    assert "a thread does not end" in text_of(daemon)
+
+
+def a_killed_daemon_s_events_are_ended_by_the_next_one(place):
+    daemon, watch = place.watched()
+    daemon.kill()
+    daemon.wait()
+    left = open_of(watch)
+    assert left
+    daemon = place.serve(log="again.log")  # at once, on the same endpoint
+    wait_for("each is ended", lambda: not set(left) & set(open_of(watch)))
+    ended = {e["id"]: e for e in events_of(watch) if e["phase"] == "end"}
+    for key, begun in left.items():
+        assert ended[key]["reason"] == "recovered", ended[key]
+        assert ended[key]["rev"] > begun["rev"], ended[key]
+        assert ended[key]["begin_utc"] == begun["begin_utc"], ended[key]
+    late = place.start_watch("late.log")  # and whoever comes later hears of it, too
+    wait_for("a latecomer", lambda: set(left) <= {e["id"] for e in events_of(late)})
+    time.sleep(1)
+    for watcher in (watch, late):
+        ids = [e["id"] for e in events_of(watcher) if e["phase"] == "end"]
+        assert len(ids) == len(set(ids)), "an END twice"
+        assert not any(e["type"] == "lost" for e in lines_of(watcher))
+    assert end(daemon) == 0, text_of(daemon)
+    wait_for("nothing is left open", lambda: not open_of(watch))
+
+
+def a_log_that_nobody_reads_holds_up_nothing(place):
+    read_fd, write_fd = os.pipe()
+    fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, 4096)
+    watch = place.start_watch("watch.log")
+    path = place.config("cameras: [{id: a, uri: 'test://?width=64&height=48'}]\n")
+    daemon = subprocess.Popen(
+        [place.program("tytod"), "--models", place.models, "--endpoint", place.endpoint,
+         "--control", "off", "--log-level", "debug", "--config", path],
+        stderr=write_fd, env={**os.environ, "XDG_STATE_HOME": place.folder})
+    daemon.log = watch.log
+    place.processes.append(daemon)
+    os.close(write_fd)
+    wait_for("the camera runs", lambda: any(
+        e["type"] == "camera" and e["status"] == "live" for e in lines_of(watch)))
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(place.endpoint[6:])
+    peer.sendall(b"\xff" + b"\0" * 8 + b"\x7f\x03\0NULL" + b"\0" * 48)
+    peer.recv(64, socket.MSG_WAITALL)
+    peer.sendall(b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB")
+    for number in range(300):  # refused, and each time a reason to write something
+        topic = b"\x01y%03d" % number + b"x" * 200
+        peer.sendall(b"\0" + bytes([len(topic)]) + topic)
+    time.sleep(4)  # three heartbeats that do not come are a silence
+    assert not any(e["type"] == "silent" for e in lines_of(watch)), lines_of(watch)
+    begin = time.monotonic()
+    assert end(daemon) == 0
+    assert time.monotonic() - begin < 10
+    os.close(read_fd)
+
+
+def a_socket_where_nobody_accepts_is_an_answer(place):
+    """And signals are obeyed while the daemon starts."""
+    path = os.path.join(place.folder, "full.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(0)
+    clients = []
+    try:
+        while True:
+            client = socket.socket(socket.AF_UNIX)
+            client.setblocking(False)
+            clients.append(client)
+            client.connect(path)
+    except BlockingIOError:
+        pass
+    for arguments in (("--control", path), ("--control", "off", "--endpoint", "ipc://" + path)):
+        daemon = place.start_daemon(*arguments, "test://?width=64&height=48", log="full.log")
+        assert daemon.wait(20) == 1 and "another process listens there" in text_of(daemon)
+    begin = time.monotonic()
+    result = place.run("tyto", "status", "--socket", path)
+    assert result.returncode == 1 and "accepts nothing" in result.stderr, result
+    assert time.monotonic() - begin < 15
+    for wait_s in (0.0, 0.05, 0.2, 0.4):
+        daemon = place.start_daemon("--control", "off", "test://", log=f"early{wait_s}.log")
+        wait_for("it begins", lambda d=daemon: "begins" in text_of(d))
+        time.sleep(wait_s)
+        begin = time.monotonic()
+        assert end(daemon) == 0, text_of(daemon)
+        assert time.monotonic() - begin < 10, text_of(daemon)
+
+
+def descriptors_that_idle_peers_take_are_not_those_of_the_cameras(place):
+    limit = 600  # of which some 60 are in use
+    path = place.config("cameras: [{id: a, uri: 'test://?width=64&height=48'},"
+                        " {id: b, uri: 'test://?width=64&height=48'}]\n")
+    arguments = [place.program("tytod"), "--models", place.models, "--endpoint", place.endpoint,
+                 "--control", place.socket, "--config", path]
+    env = {**os.environ, "XDG_STATE_HOME": place.folder}
+
+    def start(num, log):
+        with open(os.path.join(place.folder, log), "w", encoding="utf-8") as out:
+            daemon = subprocess.Popen(
+                arguments, stderr=out, env=env,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (90, num)))
+        daemon.log = out.name
+        place.processes.append(daemon)
+        return daemon
+
+    daemon = start(100, "few.log")
+    assert daemon.wait(20) == 1 and "2 cameras may take" in text_of(daemon), text_of(daemon)
+    daemon = start(limit, "daemon.log")
+    wait_for("the cameras run", lambda: "b is live" in text_of(daemon))
+    idle = {}
+    watch = place.start_watch("watch.log")
+    wait_for("it is watched", lambda: any(e["type"] == "connected" for e in lines_of(watch)))
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        for number in range(700):
+            if number in idle:
+                try:
+                    if idle[number].recv(1000):
+                        continue
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    pass
+                idle.pop(number).close()
+            peer = socket.socket(socket.AF_UNIX)
+            peer.setblocking(False)
+            try:
+                peer.connect(place.endpoint[6:])
+                idle[number] = peer
+            except OSError:
+                peer.close()
+        assert len(os.listdir(f"/proc/{daemon.pid}/fd")) < limit - 50
+    assert daemon.poll() is None, text_of(daemon)
+    before = place.segments()
+    wait_for("segments go on", lambda: place.segments() > before + 1)
+    assert not any(e["type"] == "silent" for e in lines_of(watch))
+    assert "a subscriber was turned away" in text_of(daemon)
+    assert text_of(daemon).count("turned away") < 30
+    for peer in idle.values():
+        peer.close()
+    late = place.start_watch("late.log")
+    wait_for("there is room again", lambda: any(e["type"] == "connected" for e in lines_of(late)))
+    assert end(daemon) == 0
+
+
+CASES = [descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
+         a_signal_ends_it_while_the_inference_thread_stands_still,
+         a_killed_daemon_s_events_are_ended_by_the_next_one,
+         a_log_that_nobody_reads_holds_up_nothing, a_socket_where_nobody_accepts_is_an_answer]
+LONG_CASES = [a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", action="append", default=[])
+    parser.add_argument("--make", required=True)
+    parser.add_argument("--hold", required=True)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    failed = 0
+    for case in CASES + LONG_CASES:
+        if args.names and case.__name__ not in args.names:
+            continue
+        place = None
+        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
+            try:
+                if case in CASES:
+                    place = Standing(args, folder)
+                case(place or args)
+                print(f"ok   {case.__name__}", flush=True)
+            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
+                failed += 1
+                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
+                for process in place.processes if place else []:
+                    print(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}")
+            finally:
+                if place:
+                    place.stop_all()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.exit(main())
