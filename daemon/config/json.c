@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/secret.h"
 #include "daemon/config/json.h"
+#include "base/secret.h"
 
 #include "daemon/config/schema.h"
 #include "options/json.h"
