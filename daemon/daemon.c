@@ -100,13 +100,13 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
     snprintf(debug.camera, sizeof(debug.camera), "%s", result->camera);
     debug.begin_media_ns = result->begin_ns;
     debug.end_media_ns = result->end_ns;
-    debug.has_audio = result->has_audio;
-    debug.has_video = result->has_video;
+    debug.has_audio = result->evidence.has_audio;
+    debug.has_video = result->evidence.has_video;
     uint32_t best[TYTO_DEBUG_MAX_TOP];
     uint32_t num = 0;
     for (uint32_t k = 0; k < result->num_classes; k++) { /* insertion into the few best */
         uint32_t at = num < TYTO_DEBUG_MAX_TOP ? num++ : num;
-        for (; at > 0 && result->joint[best[at - 1]] < result->joint[k]; at--) {
+        for (; at > 0 && result->evidence.joint[best[at - 1]] < result->evidence.joint[k]; at--) {
             if (at < TYTO_DEBUG_MAX_TOP)
                 best[at] = best[at - 1];
         }
@@ -117,9 +117,10 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
     for (uint32_t i = 0; i < num; i++) {
         snprintf(debug.top[i].class_name, sizeof(debug.top[i].class_name), "%s",
                  result->class_names[best[i]]);
-        debug.top[i].joint = result->joint[best[i]];
-        debug.top[i].heard = result->has_heard_seen ? result->heard[best[i]] : 0.0f;
-        debug.top[i].seen = result->has_heard_seen ? result->seen[best[i]] : 0.0f;
+        debug.top[i].joint = result->evidence.joint[best[i]];
+        debug.top[i].heard =
+            result->evidence.has_heard_seen ? result->evidence.heard[best[i]] : 0.0f;
+        debug.top[i].seen = result->evidence.has_heard_seen ? result->evidence.seen[best[i]] : 0.0f;
     }
     tyto_publisher_debug(daemon->publisher, &debug);
 }

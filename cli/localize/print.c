@@ -111,23 +111,27 @@ static void put_segment_json(struct tyto_localize_print *print,
     tyto_json_set(json, "end_s", new_seconds(result->end_ns));
     tyto_json_set(json, "audio", tyto_json_new_string(tyto_lack_text(result->audio_lack)));
     tyto_json_set(json, "video", tyto_json_new_string(tyto_lack_text(result->video_lack)));
-    tyto_json_set(json, "joint", new_class_scores(print, result->joint, result->num_classes));
-    if (result->has_heard_seen) {
-        tyto_json_set(json, "heard", new_class_scores(print, result->heard, result->num_classes));
-        tyto_json_set(json, "seen", new_class_scores(print, result->seen, result->num_classes));
+    tyto_json_set(json, "joint",
+                  new_class_scores(print, result->evidence.joint, result->num_classes));
+    if (result->evidence.has_heard_seen) {
+        tyto_json_set(json, "heard",
+                      new_class_scores(print, result->evidence.heard, result->num_classes));
+        tyto_json_set(json, "seen",
+                      new_class_scores(print, result->evidence.seen, result->num_classes));
     }
     struct tyto_json *weights = tyto_json_new_object();
-    tyto_json_set(weights, "audio", tyto_json_new_score((double)result->weight_audio));
-    tyto_json_set(weights, "visual", tyto_json_new_score((double)result->weight_visual));
+    tyto_json_set(weights, "audio", tyto_json_new_score((double)result->evidence.weight_audio));
+    tyto_json_set(weights, "visual", tyto_json_new_score((double)result->evidence.weight_visual));
     tyto_json_set(json, "weights", weights);
     put_json(print, json);
 }
 
 static float best_of(const struct tyto_segment_result *result, uint32_t k)
 {
-    if (!result->has_heard_seen)
-        return result->joint[k];
-    return fmaxf(result->joint[k], fmaxf(result->heard[k], result->seen[k]));
+    if (!result->evidence.has_heard_seen)
+        return result->evidence.joint[k];
+    return fmaxf(result->evidence.joint[k],
+                 fmaxf(result->evidence.heard[k], result->evidence.seen[k]));
 }
 
 void tyto_localize_put_segment(struct tyto_localize_print *print,
@@ -151,14 +155,15 @@ void tyto_localize_put_segment(struct tyto_localize_print *print,
             break;
         below = best_of(result, best);
         printf("  %-16s %.2f", tyto_engine_class_name(print->engine, best),
-               (double)result->joint[best]);
-        if (result->has_heard_seen)
-            printf(" h%.2f s%.2f", (double)result->heard[best], (double)result->seen[best]);
+               (double)result->evidence.joint[best]);
+        if (result->evidence.has_heard_seen)
+            printf(" h%.2f s%.2f", (double)result->evidence.heard[best],
+                   (double)result->evidence.seen[best]);
     }
-    if (!result->has_audio)
+    if (!result->evidence.has_audio)
         printf("  %sno sound: %s%s", paint(print, DIM), tyto_lack_text(result->audio_lack),
                paint(print, PLAIN));
-    if (!result->has_video)
+    if (!result->evidence.has_video)
         printf("  %sno picture: %s%s", paint(print, DIM), tyto_lack_text(result->video_lack),
                paint(print, PLAIN));
     putchar('\n');

@@ -45,27 +45,15 @@ static void tell_segment(const struct tyto_camera *camera,
                          const struct tyto_camera_context *context,
                          const struct tyto_waiting *waiting)
 {
-    const struct tyto_reading *reading = &waiting->reading;
-    const uint32_t num = context->num_classes;
     const struct tyto_segment_result result = {
         .camera = camera->id,
         .begin_ns = waiting->segment.begin_ns,
         .end_ns = waiting->segment.end_ns,
-        .has_audio = waiting->segment.has_audio,
-        .has_video = waiting->segment.has_video,
+        .evidence = waiting->reading.evidence,
         .audio_lack = waiting->segment.audio_lack,
         .video_lack = waiting->segment.video_lack,
-        .num_classes = num,
+        .num_classes = context->num_classes,
         .class_names = context->class_names,
-        .has_heard_seen = reading->has_heard_seen,
-        .joint = reading->scores,
-        .heard = reading->has_heard_seen ? reading->scores + num : NULL,
-        .seen = reading->has_heard_seen ? reading->scores + 2 * (size_t)num : NULL,
-        .weight_audio = reading->weight_audio,
-        .weight_visual = reading->weight_visual,
-        .place = reading->place,
-        .has_box = reading->has_box,
-        .box = reading->box,
         .detector = context->detector,
         .num_found = waiting->sight.num_found,
         .found = waiting->sight.found,
@@ -90,33 +78,22 @@ static bool box_of(const void *user, uint32_t k, struct tyto_box *ret_box)
 static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_context *context)
 {
     struct tyto_waiting *oldest = &camera->waiting[0];
-    const struct tyto_reading *reading = &oldest->reading;
-    const uint32_t num = context->num_classes;
     const struct box_source boxes = {.context = context, .sight = &oldest->sight};
     const struct tyto_sync_estimate *offset = &tyto_session_alignment(camera->session)->estimate;
-    const bool is_known = offset->status == TYTO_SYNC_CONFIDENT;
     struct tyto_observation observation = {
         .begin_ns = oldest->segment.begin_ns,
         .end_ns = oldest->segment.end_ns,
         .unix_offset_ns = oldest->unix_offset_ns,
         .clock_quality = oldest->clock_quality,
-        .has_audio = oldest->segment.has_audio,
-        .has_video = oldest->segment.has_video,
-        .has_heard_seen = reading->has_heard_seen,
-        .joint = reading->scores,
-        .heard = reading->scores + num,
-        .seen = reading->scores + 2 * (size_t)num,
-        .weight_audio = reading->weight_audio,
-        .weight_visual = reading->weight_visual,
-        .place = reading->place,
-        .has_box = reading->has_box,
-        .box = reading->box,
+        .evidence = oldest->reading.evidence,
         .box_of = box_of,
         .box_user = &boxes,
-        /* what its streams have shown for long goes over what the network sees in one window */
-        .has_av_offset = is_known || reading->has_av_offset,
-        .av_offset_ms = is_known ? (float)offset->offset_ns / 1e6f : reading->av_offset_ms,
     };
+    if (offset->status == TYTO_SYNC_CONFIDENT) {
+        /* What its streams have shown for long goes over what the network sees in one window. */
+        observation.evidence.has_av_offset = true;
+        observation.evidence.av_offset_ms = (float)offset->offset_ns / 1e6f;
+    }
     oldest->stamps[TYTO_STAGE_TRACK].out_ns = tyto_clock_mono_ns();
     memcpy(observation.stamps, oldest->stamps, sizeof(observation.stamps));
     if (context->callbacks->on_segment)
@@ -138,6 +115,8 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
     newest->segment = *segment;
     newest->segment.pcm = NULL;
     newest->segment.picture = NULL;
+    newest->reading.evidence.has_audio = segment->has_audio;
+    newest->reading.evidence.has_video = segment->has_video;
     newest->sight = *sight;
     newest->unix_offset_ns = tyto_session_unix_offset_ns(camera->session);
     newest->clock_quality = segment->discontinuous ? TYTO_CLOCK_QUALITY_DISCONTINUOUS

@@ -29,16 +29,10 @@ enum { TYTO_ENGINE_MAX_CAMERAS = 256, TYTO_ENGINE_MAX_BATCH = 64 };
 struct tyto_segment_result {
     const char *camera;
     int64_t begin_ns, end_ns; /* media clock */
-    bool has_audio, has_video;
+    struct tyto_evidence evidence;
     enum tyto_lack audio_lack, video_lack;
     uint32_t num_classes;
-    const char *const *class_names; /* (K) */
-    bool has_heard_seen;
-    const float *joint, *heard, *seen; /* (K); heard and seen NULL when !has_heard_seen */
-    float weight_audio, weight_visual;
-    struct tyto_place_map place;
-    bool has_box;
-    struct tyto_box box;
+    const char *const *class_names;       /* (K) */
     const struct tyto_detector *detector; /* NULL: the eye has none */
     uint32_t num_found;
     const struct tyto_detection *found; /* in the segment's picture, highest score first */

@@ -1,10 +1,47 @@
 /* SPDX-License-Identifier: MIT */
-/* One camera: its keeper thread connects, watches and reconnects; the inference
- * thread polls it for segments. Internal to the pipeline room.
+/* One camera, over all of its connections.
  *
- * The two meet in a mutex that guards the hand-over of the source and the
- * status; it is held for loads and stores only. A connection goes
- * NONE -> UP -> DRAINING -> (poll said OVER, owner released it) -> NONE. */
+ * Two threads meet here. The CONNECTION THREAD (keep.c, one for each session) connects, watches,
+ * backs off and connects again. The INFERENCE THREAD (one for all sessions) empties what came,
+ * cuts it into segments and decides what they mean. `lock` guards the hand-over between them: the
+ * source, the link and the status. It is held for loads and stores only, never while anything waits
+ * for a camera, a disk or a network.
+ *
+ * WHO MAY CALL WHAT
+ *   create, stop, is_stopped, destroy    whoever owns the session: the engine's callers' threads
+ *   poll, feed, over_reason, release,    the inference thread, and no other
+ *   unix_offset, clock_quality, look
+ *   take_state, has_ended, get_counts    any thread
+ *
+ * ONE TURN OF THE INFERENCE THREAD (engine/inference.c)
+ *   for each camera, beginning with another one each turn:
+ *       switch (tyto_session_poll(session, now, &segment)):
+ *       case SEGMENT:  the segment joins the batch; its samples are copied, its picture is borrowed
+ *                      until the batch has been encoded
+ *       case OVER:     tyto_camera_flush()       what waited for its look-ahead is judged without it
+ *                      tyto_tracker_end(reason)  open events END with tyto_session_over_reason()
+ *                      tyto_session_release()    from here on the source may be torn down
+ *       case NOTHING:  next camera
+ *   a camera that found no place in the batch:  tyto_session_feed()  so that its rings do not fill
+ *   encode the batch, attend, read out, track:  evidence to events
+ *   tyto_session_take_state() of each camera:   changes are told
+ *   nothing to do:                              20 ms of sleep
+ *
+ * A CONNECTION goes through three states.
+ *   NONE      there is no source. The connection thread is waiting, or setting one up
+ *   UP        both threads use it: the connection thread watches, the inference thread polls
+ *   DRAINING  the connection thread has given it up and waits. The inference thread still takes
+ *             out what the rings hold; then poll() says OVER, once, and only release() lets the
+ *             connection thread tear the source down (at most 5 s; else it is abandoned and counted)
+ *
+ * RESTART. The next connection has a new source and a new segmenter window, but the same media
+ * clock: it goes on in whole hops and never back, so that no two segments have the same time and a
+ * tracker's begin never precedes what was told. Events do not live over a restart: OVER ends them.
+ *
+ * THE END. stop() is a wish and returns at once. The connection thread takes its source down as
+ * above, marks itself done and gives its share of the session up; is_stopped() tells when, or that
+ * it had its 10 s. destroy() gives up the owner's share. The last of both frees (owners.c), so that
+ * a thread that hangs in a driver never touches freed memory: it keeps what it has. */
 #ifndef TYTO_PIPELINE_SESSION_SESSION_H
 #define TYTO_PIPELINE_SESSION_SESSION_H
 

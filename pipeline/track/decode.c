@@ -15,7 +15,12 @@
 enum tyto_err tyto_reading_init(struct tyto_reading *reading, uint32_t num_classes)
 {
     *reading = (struct tyto_reading){.scores = calloc(3 * (size_t)num_classes, sizeof(float))};
-    return reading->scores ? TYTO_OK : TYTO_ERR_NOMEM;
+    if (!reading->scores)
+        return TYTO_ERR_NOMEM;
+    reading->evidence.joint = reading->scores;
+    reading->evidence.heard = reading->scores + num_classes;
+    reading->evidence.seen = reading->scores + 2 * (size_t)num_classes;
+    return TYTO_OK;
 }
 
 void tyto_reading_finish(struct tyto_reading *reading)
@@ -33,8 +38,8 @@ static void take_scores(struct tyto_reading *reading, const struct tyto_cman_dim
                         const float *logits)
 {
     const uint32_t num = dims->num_classes;
-    reading->has_heard_seen = dims->head == TYTO_HEAD_MULTI_LABEL;
-    if (reading->has_heard_seen) {
+    reading->evidence.has_heard_seen = dims->head == TYTO_HEAD_MULTI_LABEL;
+    if (reading->evidence.has_heard_seen) {
         for (uint32_t i = 0; i < 3 * num; i++)
             reading->scores[i] = sigmoid(logits[i]);
         return;
@@ -54,7 +59,7 @@ static void take_scores(struct tyto_reading *reading, const struct tyto_cman_dim
 static void take_box(struct tyto_reading *reading, const float *place, uint32_t peak_idx,
                      float level)
 {
-    const uint32_t rows = reading->place.rows, cols = reading->place.cols;
+    const uint32_t rows = reading->evidence.place.rows, cols = reading->evidence.place.cols;
     bool in[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE] = {false};
     in[peak_idx] = true;
     for (bool grew = true; grew;) { /* at most rows * cols rounds */
@@ -78,8 +83,8 @@ static void take_box(struct tyto_reading *reading, const float *place, uint32_t 
         x1 = x + 1 > x1 ? x + 1 : x1;
         y1 = y + 1 > y1 ? y + 1 : y1;
     }
-    reading->has_box = true;
-    reading->box = (struct tyto_box){
+    reading->evidence.has_box = true;
+    reading->evidence.box = (struct tyto_box){
         .x0 = (float)x0 / (float)cols,
         .y0 = (float)y0 / (float)rows,
         .x1 = (float)x1 / (float)cols,
@@ -124,11 +129,11 @@ static void take_place(struct tyto_reading *reading, uint32_t num_places, const 
     const float peak = place[peak_idx];
     if (!(peak > 0))
         return;
-    reading->place.rows = sight->rows;
-    reading->place.cols = sight->cols;
-    reading->place.peak = peak > 1 ? 1 : peak;
+    reading->evidence.place.rows = sight->rows;
+    reading->evidence.place.cols = sight->cols;
+    reading->evidence.place.peak = peak > 1 ? 1 : peak;
     for (uint32_t i = 0; i < num; i++)
-        reading->place.cells[i] = (uint8_t)(place[i] / peak * 255.f + 0.5f);
+        reading->evidence.place.cells[i] = (uint8_t)(place[i] / peak * 255.f + 0.5f);
     const float even = 1.f / (float)num;
     if (peak >= BOX_MIN_PEAK * even)
         take_box(reading, place, peak_idx, even + BOX_LEVEL * (peak - even));
@@ -154,6 +159,8 @@ void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *r
                        bool has_video, const struct tyto_sight *sight)
 {
     const struct tyto_cman_dims *dims = reader->dims;
+    reading->evidence.has_audio = has_audio;
+    reading->evidence.has_video = has_video;
     take_scores(reading, dims, result->logits + (size_t)pos_idx * dims->num_logits);
 
     /* 1 - beta of a stream is what it takes from the other one. */
@@ -164,14 +171,14 @@ void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *r
     if (!isfinite(audio) || audio < 0)
         audio = 0;
     const float sum = audio + visual;
-    reading->weight_audio = sum > 0                  ? audio / sum
-                            : has_audio == has_video ? 0.5f
-                                                     : (float)has_audio;
-    reading->weight_visual = 1 - reading->weight_audio;
+    reading->evidence.weight_audio = sum > 0                  ? audio / sum
+                                     : has_audio == has_video ? 0.5f
+                                                              : (float)has_audio;
+    reading->evidence.weight_visual = 1 - reading->evidence.weight_audio;
 
-    reading->place = (struct tyto_place_map){0};
-    reading->has_box = false;
-    reading->has_av_offset = false;
+    reading->evidence.place = (struct tyto_place_map){0};
+    reading->evidence.has_box = false;
+    reading->evidence.has_av_offset = false;
     if (!has_audio || !has_video) /* where needs a sound to look for */
         return;
     take_place(reading, dims->num_places, result->place + (size_t)pos_idx * dims->num_places,
@@ -183,7 +190,8 @@ void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *r
                   &from_audio) &&
         centre_of(result->align_visual + (size_t)pos_idx * dims->num_segments, result->num_valid,
                   &from_visual)) {
-        reading->has_av_offset = true;
-        reading->av_offset_ms = (from_visual - from_audio) / 2 * (float)reader->hop_ns / 1e6f;
+        reading->evidence.has_av_offset = true;
+        reading->evidence.av_offset_ms =
+            (from_visual - from_audio) / 2 * (float)reader->hop_ns / 1e6f;
     }
 }

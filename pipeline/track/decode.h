@@ -9,18 +9,13 @@
 
 #include "base/err.h"
 #include "model/cman/cman.h"
+#include "pipeline/track/evidence.h"
 #include "pipeline/track/sight.h"
 #include "proto/event.h"
 
 struct tyto_reading {
-    float *scores; /* (3, K): joint, heard, seen; owned */
-    bool has_heard_seen;
-    float weight_audio, weight_visual; /* sum to 1 */
-    struct tyto_place_map place;       /* over the picture */
-    bool has_box;                      /* where the sound's match is */
-    struct tyto_box box;
-    bool has_av_offset;
-    float av_offset_ms;
+    float *scores;                 /* (3, K): joint, heard, seen; owned */
+    struct tyto_evidence evidence; /* its scores are those */
 };
 
 /* How the head is to be read. */

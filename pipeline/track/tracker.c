@@ -243,17 +243,17 @@ static uint32_t senses_of(const struct tyto_tracker *tracker, uint32_t k, float 
     const struct thresholds *t = &tracker->thresholds[k];
     if (t->off)
         return 0;
-    if (!o->has_heard_seen) /* one score: it is by whatever there was to go by */
-        return s->joint < ratio * t->joint    ? 0u
-               : o->has_audio && o->has_video ? SENSE_JOINT
-               : o->has_audio                 ? SENSE_HEARD
-                                              : SENSE_SEEN;
+    if (!o->evidence.has_heard_seen) /* one score: it is by whatever there was to go by */
+        return s->joint < ratio * t->joint                      ? 0u
+               : o->evidence.has_audio && o->evidence.has_video ? SENSE_JOINT
+               : o->evidence.has_audio                          ? SENSE_HEARD
+                                                                : SENSE_SEEN;
     uint32_t senses = 0;
-    if (o->has_audio && o->has_video && s->joint >= ratio * t->joint)
+    if (o->evidence.has_audio && o->evidence.has_video && s->joint >= ratio * t->joint)
         senses |= SENSE_JOINT;
-    if (o->has_audio && s->heard >= ratio * t->heard)
+    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
         senses |= SENSE_HEARD;
-    if (o->has_video && s->seen >= ratio * t->seen)
+    if (o->evidence.has_video && s->seen >= ratio * t->seen)
         senses |= SENSE_SEEN;
     return tracker->params.only_joint ? senses & SENSE_JOINT : senses;
 }
@@ -367,10 +367,10 @@ static void absorb(struct track *track, const struct tyto_scores *s, uint32_t se
         return;
     track->senses |= senses;
     track->last_positive_end_ns = o->end_ns;
-    track->weight_sum_audio += o->weight_audio;
-    track->weight_sum_visual += o->weight_visual;
-    if (o->has_av_offset) {
-        track->offset_sum_ms += (double)o->av_offset_ms;
+    track->weight_sum_audio += o->evidence.weight_audio;
+    track->weight_sum_visual += o->evidence.weight_visual;
+    if (o->evidence.has_av_offset) {
+        track->offset_sum_ms += (double)o->evidence.av_offset_ms;
         track->num_offsets++;
     }
     /* Scores and place of the segment that says it best; its box from a segment in which the class
@@ -378,11 +378,11 @@ static void absorb(struct track *track, const struct tyto_scores *s, uint32_t se
     const bool best = confidence_of(s, senses) >= confidence_of(&event->scores, track->senses);
     if (best) {
         event->scores = *s;
-        event->place = o->place;
+        event->place = o->evidence.place;
     }
     if (best && !track->has_seen_box) {
-        event->has_box = o->has_box;
-        event->box = o->box;
+        event->has_box = o->evidence.has_box;
+        event->box = o->evidence.box;
     }
     struct tyto_box box;
     if ((best || !track->has_seen_box) && o->box_of &&
@@ -453,9 +453,9 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
         struct track *track = &tracker->tracks[k];
         const struct tyto_scores s = {
-            .joint = score_of(o->joint, k),
-            .heard = o->has_heard_seen ? score_of(o->heard, k) : 0,
-            .seen = o->has_heard_seen ? score_of(o->seen, k) : 0,
+            .joint = score_of(o->evidence.joint, k),
+            .heard = o->evidence.has_heard_seen ? score_of(o->evidence.heard, k) : 0,
+            .seen = o->evidence.has_heard_seen ? score_of(o->evidence.seen, k) : 0,
             .threshold = tracker->thresholds[k].joint,
         };
         const enum tyto_modality before = modality_of(track->senses);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "pipeline/track/evidence.h"
 #include "proto/event.h"
 
 enum { TYTO_TRACKER_MAX_WINDOW = 16 };
@@ -48,18 +49,10 @@ struct tyto_observation {
     int64_t begin_ns, end_ns; /* media clock; begin never goes back within a tracker */
     int64_t unix_offset_ns;   /* UTC = media + this */
     enum tyto_clock_quality clock_quality;
-    bool has_audio, has_video;
-    bool has_heard_seen; /* the head scores heard and seen; else only joint is looked at */
-    const float *joint, *heard, *seen; /* (K) each, 0..1 */
-    float weight_audio, weight_visual; /* sum to 1 */
-    struct tyto_place_map place;       /* rows 0: none */
-    bool has_box;                      /* of any class: box_of may know better */
-    struct tyto_box box;
+    struct tyto_evidence evidence; /* its box is of any class: box_of may know better */
     /* Where class k is seen: false when nobody knows. NULL: nobody does. */
     bool (*box_of)(const void *user, uint32_t k, struct tyto_box *ret_box);
     const void *box_user;
-    bool has_av_offset;
-    float av_offset_ms;
     struct tyto_stamp stamps[TYTO_NUM_STAGES];
 };
 

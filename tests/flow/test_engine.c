@@ -70,10 +70,10 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
     struct seen *seen = user;
     pthread_mutex_lock(&seen->lock);
     seen->num_segments++;
-    seen->num_audio += result->has_audio;
-    seen->num_video += result->has_video;
+    seen->num_audio += result->evidence.has_audio;
+    seen->num_video += result->evidence.has_video;
     for (uint32_t k = 0; k < result->num_classes; k++)
-        seen->scores_in_range &= result->joint[k] >= 0 && result->joint[k] <= 1;
+        seen->scores_in_range &= result->evidence.joint[k] >= 0 && result->evidence.joint[k] <= 1;
     pthread_mutex_unlock(&seen->lock);
 }
 

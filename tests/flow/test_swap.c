@@ -137,14 +137,14 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
         camera->is_in_order = false;
     }
     if (i == 0 && camera->num_segments < MAX_KEPT) {
-        seen.kept[camera->num_segments][0] = result->joint[0];
-        seen.kept[camera->num_segments][1] = result->weight_audio;
+        seen.kept[camera->num_segments][0] = result->evidence.joint[0];
+        seen.kept[camera->num_segments][1] = result->evidence.weight_audio;
         seen.kept_heads[camera->num_segments] = seen.num_heads;
     }
     camera->num_segments++;
     seen.num_bad += result->num_classes != seen.num_classes;
     for (uint32_t k = 0; k < result->num_classes; k++)
-        seen.num_bad += !(result->joint[k] >= 0 && result->joint[k] <= 1) ||
+        seen.num_bad += !(result->evidence.joint[k] >= 0 && result->evidence.joint[k] <= 1) ||
                         strcmp(result->class_names[k], seen.classes[k]) != 0;
     pthread_mutex_unlock(&seen.lock);
     atomic_fetch_add(&seen.num_segments, 1);

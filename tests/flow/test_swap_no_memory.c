@@ -43,7 +43,8 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
 {
     (void)user;
     const unsigned idx = atomic_fetch_add(&num_segments, 1);
-    if (result->begin_ns != idx * 1000000000ll || !result->has_video || !result->has_audio)
+    if (result->begin_ns != idx * 1000000000ll || !result->evidence.has_video ||
+        !result->evidence.has_audio)
         atomic_fetch_add(&num_out_of_order, 1);
     if (!engine || atomic_load(&fail_at) < 0)
         return;

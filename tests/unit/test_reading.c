@@ -73,7 +73,7 @@ static void multi_label_logits_are_joint_heard_and_seen(void **state)
     const float logits[3 * K] = {0, 2, -2, 4, 1, -30};
     memcpy(window.logits[2], logits, sizeof(logits));
     struct tyto_reading reading = read_at(2, true, true);
-    assert_true(reading.has_heard_seen);
+    assert_true(reading.evidence.has_heard_seen);
     for (int i = 0; i < 3 * K; i++)
         close_to(reading.scores[i], 1 / (1 + expf(-logits[i])));
     tyto_reading_finish(&reading);
@@ -88,7 +88,7 @@ static void softmax_logits_leave_the_background_out(void **state)
     const float row[] = {1000, 1001, 1001};
     memcpy(logits + 3, row, sizeof(row));
     struct tyto_reading reading = read_at(1, true, true);
-    assert_false(reading.has_heard_seen);
+    assert_false(reading.evidence.has_heard_seen);
     const float sum = expf(-1) + 2;
     close_to(reading.scores[0], expf(-1) / sum);
     close_to(reading.scores[1], 1 / sum);
@@ -101,14 +101,14 @@ static void weights_are_what_each_stream_takes_from_the_other(void **state)
     window.beta_audio[1] = 0.7f; /* audio takes 0.3 of the picture */
     window.beta_visual[1] = 0.1f;
     struct tyto_reading reading = read_at(1, true, true);
-    close_to(reading.weight_visual, 0.3f / 1.2f);
-    close_to(reading.weight_audio, 0.9f / 1.2f);
+    close_to(reading.evidence.weight_visual, 0.3f / 1.2f);
+    close_to(reading.evidence.weight_audio, 0.9f / 1.2f);
     tyto_reading_finish(&reading);
     reading = read_at(1, true, false);
-    close_to(reading.weight_audio, 1);
+    close_to(reading.evidence.weight_audio, 1);
     tyto_reading_finish(&reading);
     reading = read_at(1, false, true);
-    close_to(reading.weight_audio, 0);
+    close_to(reading.evidence.weight_audio, 0);
     tyto_reading_finish(&reading);
 }
 
@@ -116,11 +116,11 @@ static void an_even_map_points_nowhere(void **state)
 {
     (void)state;
     struct tyto_reading reading = read_at(0, true, true);
-    assert_int_equal(reading.place.rows, ROWS);
-    assert_false(reading.has_box);
+    assert_int_equal(reading.evidence.place.rows, ROWS);
+    assert_false(reading.evidence.has_box);
     tyto_reading_finish(&reading);
     reading = read_at(0, false, true); /* without a sound there is nothing to look for */
-    assert_int_equal(reading.place.rows, 0);
+    assert_int_equal(reading.evidence.place.rows, 0);
     tyto_reading_finish(&reading);
 }
 
@@ -130,14 +130,14 @@ static void a_peak_and_what_touches_it_make_the_box(void **state)
     const float place[L] = {0.4f, 0.35f, 0, 0, 0.02f, 0, 0, 0, 0.23f};
     memcpy(window.place[3], place, sizeof(place));
     struct tyto_reading reading = read_at(3, true, true);
-    assert_true(reading.has_box);
-    close_to(reading.box.x0, 0);
-    close_to(reading.box.x1, 2.f / 3);
-    close_to(reading.box.y0, 0);
-    close_to(reading.box.y1, 1.f / 3); /* the far corner does not touch */
-    assert_int_equal(reading.place.cells[0], 255);
-    assert_int_equal(reading.place.cells[8], (int)(0.23f / 0.4f * 255 + 0.5f));
-    close_to(reading.place.peak, 0.4f);
+    assert_true(reading.evidence.has_box);
+    close_to(reading.evidence.box.x0, 0);
+    close_to(reading.evidence.box.x1, 2.f / 3);
+    close_to(reading.evidence.box.y0, 0);
+    close_to(reading.evidence.box.y1, 1.f / 3); /* the far corner does not touch */
+    assert_int_equal(reading.evidence.place.cells[0], 255);
+    assert_int_equal(reading.evidence.place.cells[8], (int)(0.23f / 0.4f * 255 + 0.5f));
+    close_to(reading.evidence.place.peak, 0.4f);
     tyto_reading_finish(&reading);
 }
 
@@ -148,8 +148,8 @@ static void a_map_that_is_no_distribution_is_not_given(void **state)
     for (int i = 0; i < 3; i++) {
         window.place[0][4] = bad[i];
         struct tyto_reading reading = read_at(0, true, true);
-        assert_int_equal(reading.place.rows, 0);
-        assert_false(reading.has_box);
+        assert_int_equal(reading.evidence.place.rows, 0);
+        assert_false(reading.evidence.has_box);
         tyto_reading_finish(&reading);
     }
 }
@@ -158,15 +158,15 @@ static void sound_that_lags_has_a_positive_offset(void **state)
 {
     (void)state;
     struct tyto_reading reading = read_at(2, true, true);
-    assert_false(reading.has_av_offset); /* even attention says nothing */
+    assert_false(reading.evidence.has_av_offset); /* even attention says nothing */
     tyto_reading_finish(&reading);
     memset(window.align_audio[2], 0, sizeof(window.align_audio[2]));
     memset(window.align_visual[2], 0, sizeof(window.align_visual[2]));
     window.align_audio[2][1] = 1;  /* the sound of 2 belongs to the picture of 1 */
     window.align_visual[2][3] = 1; /* the picture of 2 to the sound of 3 */
     reading = read_at(2, true, true);
-    assert_true(reading.has_av_offset);
-    close_to(reading.av_offset_ms, 1000);
+    assert_true(reading.evidence.has_av_offset);
+    close_to(reading.evidence.av_offset_ms, 1000);
     tyto_reading_finish(&reading);
 }
 
@@ -178,10 +178,10 @@ static void a_letterboxed_picture_has_the_map_of_itself(void **state)
     memcpy(window.place[3], place, sizeof(place));
     fit = (struct tyto_picture_fit){.left = 1.f / 3, .width = 1.f / 3, .height = 1};
     struct tyto_reading reading = read_at(3, true, true);
-    assert_int_equal(reading.place.cols, COLS);
+    assert_int_equal(reading.evidence.place.cols, COLS);
     for (int i = 0; i < L; i++)
-        assert_int_equal(reading.place.cells[i], i < COLS ? 255 : 0);
-    close_to(reading.place.peak, 1.f / 3);
+        assert_int_equal(reading.evidence.place.cells[i], i < COLS ? 255 : 0);
+    close_to(reading.evidence.place.peak, 1.f / 3);
     tyto_reading_finish(&reading);
 }
 

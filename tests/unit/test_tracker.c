@@ -56,14 +56,14 @@ static void feed(struct tyto_tracker *tracker, int64_t t, float joint, float hea
         .end_ns = (t + 1) * S,
         .unix_offset_ns = unix_offset_ns,
         .clock_quality = TYTO_CLOCK_QUALITY_CAMERA,
-        .has_audio = true,
-        .has_video = true,
-        .has_heard_seen = true,
-        .joint = j,
-        .heard = h,
-        .seen = v,
-        .weight_audio = 0.25f,
-        .weight_visual = 0.75f,
+        .evidence.has_audio = true,
+        .evidence.has_video = true,
+        .evidence.has_heard_seen = true,
+        .evidence.joint = j,
+        .evidence.heard = h,
+        .evidence.seen = v,
+        .evidence.weight_audio = 0.25f,
+        .evidence.weight_visual = 0.75f,
     };
     tyto_tracker_update(tracker, &o);
 }
@@ -140,11 +140,11 @@ static void an_event_has_the_box_of_its_class(void **state)
         const bool knows = t < 2;
         const struct tyto_observation o = {.begin_ns = t * S,
                                            .end_ns = (t + 1) * S,
-                                           .has_audio = true,
-                                           .has_video = true,
-                                           .joint = joint[t],
-                                           .has_box = true,
-                                           .box = {.x1 = 0.1f, .y1 = 0.1f},
+                                           .evidence.has_audio = true,
+                                           .evidence.has_video = true,
+                                           .evidence.joint = joint[t],
+                                           .evidence.has_box = true,
+                                           .evidence.box = {.x1 = 0.1f, .y1 = 0.1f},
                                            .box_of = where,
                                            .box_user = &knows};
         tyto_tracker_update(tracker, &o);
@@ -310,11 +310,11 @@ static void a_missing_stream_cannot_be_the_reason(void **state)
             .begin_ns = t * S,
             .end_ns = (t + 1) * S,
             .clock_quality = TYTO_CLOCK_QUALITY_FILE,
-            .has_video = true,
-            .has_heard_seen = true,
-            .joint = scores,
-            .heard = scores,
-            .seen = scores,
+            .evidence.has_video = true,
+            .evidence.has_heard_seen = true,
+            .evidence.joint = scores,
+            .evidence.heard = scores,
+            .evidence.seen = scores,
         };
         tyto_tracker_update(tracker, &o);
     }
@@ -416,14 +416,14 @@ static void random_scores_tell_a_sound_story(void **state)
                 .end_ns = t * S / 2 + S,
                 .clock_quality = TYTO_CLOCK_QUALITY_ARRIVAL,
                 .unix_offset_ns = 1700000000 * S,
-                .has_audio = NEXT(10) != 0,
-                .has_video = NEXT(10) != 0,
-                .has_heard_seen = NEXT(4) != 0,
-                .joint = scores[0],
-                .heard = scores[1],
-                .seen = scores[2],
-                .weight_audio = 0.5f,
-                .weight_visual = 0.5f,
+                .evidence.has_audio = NEXT(10) != 0,
+                .evidence.has_video = NEXT(10) != 0,
+                .evidence.has_heard_seen = NEXT(4) != 0,
+                .evidence.joint = scores[0],
+                .evidence.heard = scores[1],
+                .evidence.seen = scores[2],
+                .evidence.weight_audio = 0.5f,
+                .evidence.weight_visual = 0.5f,
             };
             story.now_ns = o.end_ns;
             tyto_tracker_update(tracker, &o);
@@ -475,12 +475,12 @@ static void feed_two(struct tyto_tracker *tracker, int64_t t, float first, float
         .end_ns = (t + 1) * S,
         .unix_offset_ns = 1700000000 * S,
         .clock_quality = TYTO_CLOCK_QUALITY_CAMERA,
-        .has_audio = true,
-        .has_video = true,
-        .has_heard_seen = true,
-        .joint = j,
-        .heard = none,
-        .seen = none,
+        .evidence.has_audio = true,
+        .evidence.has_video = true,
+        .evidence.has_heard_seen = true,
+        .evidence.joint = j,
+        .evidence.heard = none,
+        .evidence.seen = none,
     };
     tyto_tracker_update(tracker, &o);
 }
@@ -499,12 +499,12 @@ static void another_head_goes_on_with_the_events_whose_class_it_knows(void **sta
                                            .end_ns = (t + 1) * S,
                                            .unix_offset_ns = 1700000000 * S,
                                            .clock_quality = TYTO_CLOCK_QUALITY_CAMERA,
-                                           .has_audio = true,
-                                           .has_video = true,
-                                           .has_heard_seen = true,
-                                           .joint = j,
-                                           .heard = none,
-                                           .seen = none};
+                                           .evidence.has_audio = true,
+                                           .evidence.has_video = true,
+                                           .evidence.has_heard_seen = true,
+                                           .evidence.joint = j,
+                                           .evidence.heard = none,
+                                           .evidence.seen = none};
         tyto_tracker_update(before, &o);
     }
     assert_int_equal(log.num, 2);
