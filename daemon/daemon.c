@@ -116,23 +116,6 @@ static void on_failure(void *user, enum tyto_err err)
 
 /* --- making --------------------------------------------------------------------------------- */
 
-enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (sigaction(SIGPIPE, &ignore, NULL) != 0 || pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
-        return TYTO_ERR_IO;
-    const int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return TYTO_ERR_IO;
-    *ret_signal_fd = fd;
-    return TYTO_OK;
-}
-
 /* Nobody else reads signals while the daemon starts. False: asked to end. */
 static bool may_go_on(void *user)
 {
