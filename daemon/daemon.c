@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "daemon/admin.h"
 #include "daemon/control/control.h"
+#include "daemon/debug_scores.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
 #include "daemon/service/limits.h"
@@ -88,40 +89,14 @@ static void on_state(void *user, const struct tyto_camera_state *state)
                    has_text ? state->text : "", streams, err == TYTO_OK ? "" : " (not published)");
 }
 
-/* The classes that score highest, for whoever subscribes to dbg/. */
 static void on_segment(void *user, const struct tyto_segment_result *result)
 {
     struct tyto_daemon *daemon = user;
+    struct tyto_debug_scores debug;
     tyto_recording_progress(daemon->recording, result->camera, result->end_ns);
     if (!tyto_publisher_wants_debug(daemon->publisher))
         return;
-    struct tyto_debug_scores debug;
-    memset(&debug, 0, sizeof(debug));
-    snprintf(debug.camera, sizeof(debug.camera), "%s", result->camera);
-    debug.begin_media_ns = result->begin_ns;
-    debug.end_media_ns = result->end_ns;
-    debug.has_audio = result->evidence.has_audio;
-    debug.has_video = result->evidence.has_video;
-    uint32_t best[TYTO_DEBUG_MAX_TOP];
-    uint32_t num = 0;
-    for (uint32_t k = 0; k < result->num_classes; k++) { /* insertion into the few best */
-        uint32_t at = num < TYTO_DEBUG_MAX_TOP ? num++ : num;
-        for (; at > 0 && result->evidence.joint[best[at - 1]] < result->evidence.joint[k]; at--) {
-            if (at < TYTO_DEBUG_MAX_TOP)
-                best[at] = best[at - 1];
-        }
-        if (at < TYTO_DEBUG_MAX_TOP)
-            best[at] = k;
-    }
-    debug.num_top = num;
-    for (uint32_t i = 0; i < num; i++) {
-        snprintf(debug.top[i].class_name, sizeof(debug.top[i].class_name), "%s",
-                 result->class_names[best[i]]);
-        debug.top[i].joint = result->evidence.joint[best[i]];
-        debug.top[i].heard =
-            result->evidence.has_heard_seen ? result->evidence.heard[best[i]] : 0.0f;
-        debug.top[i].seen = result->evidence.has_heard_seen ? result->evidence.seen[best[i]] : 0.0f;
-    }
+    tyto_debug_scores_make(result, &debug);
     tyto_publisher_debug(daemon->publisher, &debug);
 }
 
@@ -140,23 +115,6 @@ static void on_failure(void *user, enum tyto_err err)
 }
 
 /* --- making --------------------------------------------------------------------------------- */
-
-enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (sigaction(SIGPIPE, &ignore, NULL) != 0 || pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
-        return TYTO_ERR_IO;
-    const int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return TYTO_ERR_IO;
-    *ret_signal_fd = fd;
-    return TYTO_OK;
-}
 
 /* Nobody else reads signals while the daemon starts. False: asked to end. */
 static bool may_go_on(void *user)

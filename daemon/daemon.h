@@ -14,11 +14,6 @@
 
 struct tyto_daemon;
 
-/* Blocks the signals it will wait for, in this thread and all threads made from
- * here on: call it before anything makes one. IO. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_daemon_block_signals(int *ret_signal_fd);
-
 /* Everything running, cameras connecting. config and log are borrowed until
  * destroy. Errors with *ret_fault filled; CLOSED: a signal asked to end meanwhile. signal_fd is
  * borrowed. *ret_left is true when a thread could not be ended: leave with _exit(). */

@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/models.h"
 #include "daemon/service/log_sink.h"
+#include "daemon/service/signals.h"
 
 static void complain(const struct tyto_fault *fault)
 {
@@ -31,7 +32,7 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
     struct tyto_log_sink *sink = NULL;
     struct tyto_fault fault = {.text = ""};
     int signal_fd = -1;
-    enum tyto_err err = tyto_daemon_block_signals(&signal_fd);
+    enum tyto_err err = tyto_signals_block(&signal_fd);
     if (err != TYTO_OK) {
         fprintf(stderr, "tytod: signals cannot be waited for: %s\n", tyto_err_text(err));
         return 1;
