@@ -147,6 +147,9 @@ struct tyto_sync {
     float agreement[MEASURES][ROW], sorted[NUM_NULLS * LAGS], inverse[MEASURES][ROW];
 };
 
+/* Before any time: no grid point is so early. */
+#define SYNC_NOWHERE (INT64_MIN / 4)
+
 static inline int sync_measure_of(int cell)
 {
     return cell < NUM_MOTIONS ? CHANGE : LEVEL;

@@ -35,7 +35,7 @@ static int64_t to_ns(float lag)
 
 static int64_t time_of(const struct tyto_sync *sync)
 {
-    return sync->next * (1000000000 / GRID_HZ);
+    return sync->next == SYNC_NOWHERE ? 0 : sync->next * GRID_NS;
 }
 
 static void note(struct tyto_sync *sync)

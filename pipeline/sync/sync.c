@@ -21,7 +21,7 @@ enum tyto_err tyto_sync_create(const struct tyto_sync_params *params, struct tyt
     if (!sync)
         return TYTO_ERR_NOMEM;
     sync->params = p;
-    sync->next = INT64_MIN / 4;
+    sync->next = SYNC_NOWHERE;
     sync->surprise.best = LAG0;
     tyto_sync_sound_init(&sync->sound);
     *ret_sync = sync;
@@ -60,7 +60,7 @@ void tyto_sync_picture(struct tyto_sync *sync, int64_t pts_ns, const uint8_t *gr
     if (pts_ns > most_ns || pts_ns < -most_ns)
         return;
     if (sync->motion.any && pts_ns < sync->motion.last_ns - back_ns) {
-        sync->next = sync->motion.begin = sync->motion.end = INT64_MIN / 4;
+        sync->next = sync->motion.begin = sync->motion.end = SYNC_NOWHERE;
         sync->num_history = sync->next_history = 0;
         sync->mean_s = (double)pts_ns / 1e9;
     }

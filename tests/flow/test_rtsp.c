@@ -83,6 +83,35 @@ static void a_camera_gives_both_streams_in_real_time(void **state)
     rig_stop_server(&server, SIGKILL);
 }
 
+/* Keyframes alone are decoded, one a second, until one looks; segments do not notice. */
+static void a_camera_that_is_looked_at_shows_every_picture(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_server server = start_server(0);
+    open_camera(&rig, &server, 0);
+    wanted_segments = 6;
+    assert_true(rig_run(&rig, 60, has_segments));
+    assert_true(tyto_session_can_look(rig.session));
+    assert_int_equal(tyto_session_alignment(rig.session)->estimate.time_ns, 0);
+    tyto_session_set_looking(rig.session, true);
+    wanted_segments = 24;
+    assert_true(rig_run(&rig, 90, has_segments));
+    tyto_session_set_looking(rig.session, false);
+    const struct tyto_alignment *alignment = tyto_session_alignment(rig.session);
+    assert_true(alignment->is_watched);
+    assert_true(alignment->estimate.time_ns > 5000 * MS);
+    for (uint32_t i = 1; i < rig.num_segments; i++) {
+        assert_true(rig.segments[i].has_audio && rig.segments[i].has_video);
+        assert_int_equal(rig.segments[i].idx, rig.segments[i - 1].idx + 1);
+    }
+    struct tyto_camera_counts counts;
+    tyto_session_get_counts(rig.session, &counts);
+    assert_int_equal(counts.num_dropped_audio + counts.num_dropped_video, 0);
+    rig_close(&rig);
+    rig_stop_server(&server, SIGKILL);
+}
+
 static void a_killed_camera_is_lost_and_found_again(void **state)
 {
     (void)state;
@@ -211,6 +240,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_camera_gives_both_streams_in_real_time),
         cmocka_unit_test(a_camera_that_is_not_served_in_time_keeps_its_sound),
+        cmocka_unit_test(a_camera_that_is_looked_at_shows_every_picture),
         cmocka_unit_test(a_killed_camera_is_lost_and_found_again),
         cmocka_unit_test(a_camera_that_says_nothing_is_stalled_and_found_again),
         cmocka_unit_test(a_camera_never_reached_is_not_a_lost_one),
