@@ -26,12 +26,12 @@ enum tyto_err tyto_folder_make(const char *path, mode_t mode)
     if (!part)
         return TYTO_ERR_NOMEM;
     enum tyto_err err = TYTO_OK;
-    for (char *slash = part; err == TYTO_OK && (slash = strchr(slash + 1, '/')) != NULL;) {
+    for (char *slash = part; !err && (slash = strchr(slash + 1, '/')) != NULL;) {
         *slash = '\0';
         err = make_one(part, 0777);
         *slash = '/';
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = make_one(part, mode);
     const int reason = errno;
     free(part);

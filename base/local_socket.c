@@ -101,9 +101,9 @@ enum tyto_err tyto_local_listen(const char *path, int backlog, uint64_t patience
     struct sockaddr_un addr;
     char folder[TYTO_LOCAL_PATH_MAX];
     enum tyto_err err = address_of(path, &addr, ret_fault);
-    if (err == TYTO_OK && path[0] != '/')
+    if (!err && path[0] != '/')
         err = complain(ret_fault, TYTO_ERR_INVALID, path, "must be an absolute path");
-    if (err != TYTO_OK)
+    if (err)
         return err;
     memcpy(folder, addr.sun_path, sizeof(folder));
     *strrchr(folder, '/') = '\0';
@@ -130,7 +130,7 @@ enum tyto_err tyto_local_connect(const char *path, uint64_t timeout_ns, int *ret
 {
     struct sockaddr_un addr;
     const enum tyto_err err = address_of(path, &addr, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

@@ -111,7 +111,7 @@ enum tyto_err tyto_ring_push_drop_oldest(struct tyto_ring *ring, void *item, voi
         append(ring, item);
     }
     pthread_mutex_unlock(&ring->lock);
-    if (err == TYTO_OK)
+    if (!err)
         *ret_dropped = dropped;
     return err;
 }

@@ -430,7 +430,7 @@ enum tyto_err tyto_client_create(const struct tyto_client_params *params,
     if (!client)
         return TYTO_ERR_NOMEM;
     const enum tyto_err err = start(client, params);
-    if (err != TYTO_OK)
+    if (err)
         tyto_client_destroy(&client);
     else
         *ret_client = client;

@@ -54,7 +54,7 @@ static void publish(struct tyto_admin *admin, const struct tyto_engine_head *hea
         memcpy(admin->previous_digest, head->digest, sizeof(admin->previous_digest));
     }
     const enum tyto_err err = tyto_publisher_model_state(admin->p.publisher, &model);
-    if (err != TYTO_OK)
+    if (err)
         tyto_log_write(admin->p.log, TYTO_LOG_WARNING, "daemon", "model state not published: %s",
                        tyto_err_text(err));
 }
@@ -108,7 +108,7 @@ enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
     admin->states = calloc((size_t)params->config->num_cameras + 1, sizeof(*admin->states));
     const enum tyto_err err =
         admin->states ? tyto_engine_get_head(params->engine, &head) : TYTO_ERR_NOMEM;
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_admin_destroy(&admin);
         return err;
     }
@@ -149,7 +149,7 @@ static enum tyto_err swap(struct tyto_admin *admin, const char *path,
                           struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault)
 {
     const enum tyto_err err = tyto_engine_swap_head(admin->p.engine, path, ret_result, ret_fault);
-    if (err != TYTO_OK) {
+    if (err) {
         tell_refused(admin, ret_fault);
         return err;
     }
@@ -258,13 +258,13 @@ static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
     struct tyto_fault fault = {.text = ""};
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = tyto_engine_get_head(admin->p.engine, &before);
-    if (err == TYTO_OK)
+    if (!err)
         err = swap(admin, path, &result, &fault);
     const double took_ms = (double)(tyto_clock_mono_ns() - begin_ns) / 1e6;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_engine_get_head(admin->p.engine, &after);
     struct tyto_json *json = NULL;
-    if (err != TYTO_OK) {
+    if (err) {
         json = tyto_control_refuse(err, &fault);
     } else {
         json = tyto_json_new_object();
@@ -432,7 +432,7 @@ static enum tyto_err read_request(const struct tyto_json *json, struct request *
     char words[64];
     const enum tyto_err err =
         tyto_options_from_json(&request_group, 1, ret_request, json, NULL, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     tyto_words_print(request_rows[0].words, ", ", words, sizeof(words));
     if (!(ret_request->given & 1))
@@ -458,7 +458,7 @@ struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
     struct tyto_fault fault = {.text = ""};
     struct request request = {.given = 0};
     const enum tyto_err err = read_request(json, &request, &fault);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_control_refuse(err, &fault);
     switch (request.command) {
     case COMMAND_STATUS:

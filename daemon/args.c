@@ -118,7 +118,7 @@ static enum tyto_command_result print_text(enum print print)
         err = tyto_config_put_man(TYTO_VERSION, stdout);
     else
         tyto_commands_put_completion(&command, 1, (enum tyto_shell)(print - PRINT_BASH), stdout);
-    return err == TYTO_OK && fflush(stdout) == 0 ? TYTO_COMMAND_DONE : TYTO_COMMAND_WRONG;
+    return !err && fflush(stdout) == 0 ? TYTO_COMMAND_DONE : TYTO_COMMAND_WRONG;
 }
 
 enum tyto_command_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args)
@@ -199,9 +199,9 @@ static enum tyto_err override(const struct tyto_args *args, struct target *targe
             files[i][0] = '\0';
     }
     enum tyto_err err = expand_endpoints(&config->endpoints);
-    for (int i = 0; err == TYTO_OK && i < num_uris; i++)
+    for (int i = 0; !err && i < num_uris; i++)
         err = tyto_config_add_uri(config, argv[1 + i], ret_fault);
-    return err == TYTO_OK ? tyto_config_check(config, ret_fault) : err;
+    return !err ? tyto_config_check(config, ret_fault) : err;
 }
 
 enum tyto_err tyto_args_to_config(const struct tyto_args *args, struct tyto_config **ret_config,
@@ -210,17 +210,17 @@ enum tyto_err tyto_args_to_config(const struct tyto_args *args, struct tyto_conf
     struct target *target = calloc(1, sizeof(*target));
     struct tyto_config *config = NULL;
     enum tyto_err err = target ? TYTO_OK : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = args->config_path ? tyto_config_load(args->config_path, &config, ret_fault)
                                 : tyto_config_create(&config);
-    if (err == TYTO_OK) {
+    if (!err) {
         target->config = *config;
         err = override(args, target, ret_fault);
         *config = target->config;
         free(target->args.config_path);
     }
     free(target);
-    if (err != TYTO_OK)
+    if (err)
         tyto_config_destroy(&config);
     else
         *ret_config = config;

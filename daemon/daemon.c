@@ -59,7 +59,7 @@ static void on_event(void *user, const struct tyto_event *event)
     struct tyto_event told = *event;
     tyto_recording_event(daemon->recording, &told);
     const enum tyto_err err = tyto_publisher_event(daemon->publisher, &told);
-    if (err != TYTO_OK)
+    if (err)
         tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon", "event %s of %s is lost: %s",
                        event->id, event->camera, tyto_err_text(err));
     tyto_log_write(daemon->log, TYTO_LOG_DEBUG, "daemon",
@@ -86,7 +86,7 @@ static void on_state(void *user, const struct tyto_camera_state *state)
         streams = state->has_audio ? " (sound, no picture)" : " (picture, no sound)";
     tyto_log_write(daemon->log, is_bad ? TYTO_LOG_WARNING : TYTO_LOG_INFO, "camera",
                    "%s is %s%s%s%s%s", state->camera, status, has_text ? ": " : "",
-                   has_text ? state->text : "", streams, err == TYTO_OK ? "" : " (not published)");
+                   has_text ? state->text : "", streams, !err ? "" : " (not published)");
 }
 
 static void on_segment(void *user, const struct tyto_segment_result *result)
@@ -168,7 +168,7 @@ static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fau
     params.max_connections = daemon->max_connections;
     params.log = daemon->log;
     const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < params.num_endpoints; i++)
+    for (uint32_t i = 0; !err && i < params.num_endpoints; i++)
         tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s",
                        params.endpoints[i]);
     return err;
@@ -208,10 +208,10 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     tyto_notify("STATUS=loading the networks");
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = tyto_config_make_tracker(config, NULL, &params.tracker);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_engine_create(&params, &daemon->engine, ret_fault);
     free((void *)(uintptr_t)params.tracker.rules);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
                    "%u classes, model %.12s, on %s, after %.1f s",
@@ -239,9 +239,9 @@ static enum tyto_err start_control(struct tyto_daemon *daemon, struct tyto_fault
         .log = daemon->log,
     };
     const enum tyto_err err = tyto_control_create(&params, &daemon->control, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "control socket %s", params.path);
-    if (err == TYTO_OK || said[0])
+    if (!err || said[0])
         return err;
     /* Nobody asked for it: watching goes before being asked. */
     tyto_log_write(daemon->log, TYTO_LOG_WARNING, "daemon", "no control socket: %s",
@@ -258,7 +258,7 @@ static enum tyto_err start_admin(struct tyto_daemon *daemon, struct tyto_fault *
         .publisher = daemon->publisher,
     };
     const enum tyto_err err = tyto_admin_create(&params, &daemon->admin);
-    return err == TYTO_OK ? start_control(daemon, ret_fault) : err;
+    return !err ? start_control(daemon, ret_fault) : err;
 }
 
 static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_config_camera *camera,
@@ -269,7 +269,7 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     struct tyto_camera_params params;
     memset(&params, 0, sizeof(params));
     enum tyto_err err = tyto_config_make_tracker(daemon->config, camera, &tracker);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     params.id = camera->id;
     params.uri = camera->uri;
@@ -283,14 +283,14 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     params.tracker = &tracker;
     err = tyto_recording_add_camera(daemon->recording, camera,
                                     tyto_engine_look_ahead(daemon->engine), &params.tap);
-    if (err != TYTO_OK)
+    if (err)
         tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
                        camera->id, tyto_err_text(err));
     tyto_secret_redact(camera->uri, shown, sizeof(shown));
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
     err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
     free((void *)(uintptr_t)tracker.rules);
-    if (err != TYTO_OK && camera->line) {
+    if (err && camera->line) {
         snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", daemon->config->file);
         ret_fault->line = camera->line;
     }
@@ -300,7 +300,7 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
 static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
-    for (uint32_t i = 0; err == TYTO_OK && i < daemon->config->num_cameras; i++)
+    for (uint32_t i = 0; !err && i < daemon->config->num_cameras; i++)
         err = may_go_on(daemon) ? add_camera(daemon, &daemon->config->cameras[i], ret_fault)
                                 : TYTO_ERR_CLOSED;
     return err;
@@ -320,7 +320,7 @@ static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *re
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",
                               strerror(errno));
     enum tyto_err err = TYTO_OK;
-    for (size_t i = 0; err == TYTO_OK && i < sizeof(steps) / sizeof(steps[0]); i++)
+    for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++)
         err = may_go_on(daemon) ? steps[i](daemon, ret_fault) : TYTO_ERR_CLOSED;
     return err;
 }
@@ -337,7 +337,7 @@ enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct 
     daemon->log = log;
     daemon->signal_fd = signal_fd;
     const enum tyto_err err = start_all(daemon, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         *ret_daemon = daemon;
         return TYTO_OK;
     }
@@ -449,7 +449,7 @@ static enum tyto_err start_watch(struct tyto_daemon *daemon)
 enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
 {
     const enum tyto_err err = start_watch(daemon);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
     tyto_notify("READY=1");

@@ -33,14 +33,14 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
     struct tyto_fault fault = {.text = ""};
     int signal_fd = -1;
     enum tyto_err err = tyto_signals_block(&signal_fd);
-    if (err != TYTO_OK) {
+    if (err) {
         fprintf(stderr, "tytod: signals cannot be waited for: %s\n", tyto_err_text(err));
         return 1;
     }
     const struct tyto_log_sink_params params = {
         .fd = STDERR_FILENO, .format = config->log_format, .level = config->log_level};
     err = tyto_log_sink_create(&params, &sink);
-    if (err != TYTO_OK) {
+    if (err) {
         fprintf(stderr, "tytod: no log: %s\n", tyto_err_text(err));
         return 1;
     }
@@ -51,7 +51,7 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
     if (err == TYTO_ERR_CLOSED) {
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "asked to end while it started");
         err = TYTO_OK;
-    } else if (err != TYTO_OK) {
+    } else if (err) {
         char text[1024];
         if (!fault.text[0])
             (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
@@ -60,17 +60,17 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
     } else {
         err = tyto_daemon_run(daemon, args->once);
         is_left = !tyto_daemon_destroy(&daemon);
-        if (is_left && err == TYTO_OK)
+        if (is_left && !err)
             err = TYTO_ERR_TIMEOUT;
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "ended");
     }
     close(signal_fd);
     if (is_left) { /* threads still use what exit handlers, and we, would take down */
         tyto_log_sink_flush(sink);
-        _exit(err == TYTO_OK ? 0 : 1);
+        _exit(!err ? 0 : 1);
     }
     tyto_log_sink_destroy(&sink);
-    return err == TYTO_OK ? 0 : 1;
+    return !err ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -84,12 +84,12 @@ int main(int argc, char **argv)
     enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
     for (int i = 1; i < argc; i++) /* all has been copied: others need not see it, as with ps */
         tyto_secret_blank(argv[i]);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_config_find_models(config, &fault);
-    if (err != TYTO_OK)
+    if (err)
         complain(&fault);
     int status = 1;
-    if (err == TYTO_OK)
+    if (!err)
         status = args.check ? check_only(&args, config) : run(&args, config);
     tyto_config_destroy(&config);
     tyto_args_finish(&args);

@@ -50,7 +50,7 @@ static enum tyto_err check_classes(const struct tyto_config *config, const struc
             known.names[known.num++] = name;
     }
     enum tyto_err err = check_rules(config, &config->rules, &known, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++)
+    for (uint32_t i = 0; !err && i < config->num_cameras; i++)
         err = check_rules(config, &config->cameras[i].rules, &known, ret_fault);
     return err;
 }
@@ -60,14 +60,14 @@ static enum tyto_err check_models(const struct tyto_config *config, struct tyto_
     const char *const paths[] = {config->models.visual, config->models.audio};
     struct tyto_weights *weights = NULL;
     enum tyto_err err = TYTO_OK;
-    for (int i = 0; err == TYTO_OK && i < 2; i++) {
+    for (int i = 0; !err && i < 2; i++) {
         err = tyto_weights_open(paths[i], &weights, ret_fault);
-        if (err == TYTO_OK)
+        if (!err)
             tyto_weights_close(&weights);
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_weights_open(config->models.head, &weights, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const char *text = tyto_weights_meta(weights, "tyto.classes");
     struct tyto_json *json = NULL;
@@ -90,10 +90,10 @@ enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fa
     for (int i = 0; i < 3; i++)
         snprintf(files[i].found, TYTO_MODEL_PATH_MAX, "%s", files[i].wanted);
     enum tyto_err err = tyto_model_paths_find(config->models.dir, &paths, ret_fault);
-    for (int i = 0; err == TYTO_OK && i < 3; i++) {
+    for (int i = 0; !err && i < 3; i++) {
         const int num = snprintf(files[i].wanted, TYTO_CONFIG_PATH_MAX, "%s", files[i].found);
         if (num < 0 || num >= TYTO_CONFIG_PATH_MAX)
             err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "models", "path too long");
     }
-    return err == TYTO_OK ? check_models(config, ret_fault) : err;
+    return !err ? check_models(config, ret_fault) : err;
 }

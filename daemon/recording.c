@@ -37,7 +37,7 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
         .roll_max_bytes = config->record.max_memory_bytes,
     };
     const enum tyto_err err = tyto_recorder_create(&params, &recording->recorder);
-    if (err != TYTO_OK) {
+    if (err) {
         free(recording);
         return tyto_fault_set(ret_fault, err, config->file, config->record.line, "record",
                               "recording cannot be started: %s", tyto_err_text(err));

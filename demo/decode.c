@@ -81,7 +81,7 @@ enum tyto_err demo_decode_picture(const char *path, struct demo_picture *ret_pic
     enum tyto_err err;
 
     err = open_pipeline(path, "pngdec ! videoconvert ! video/x-raw,format=RGBA", &pipeline, &sink);
-    if (err != TYTO_OK) {
+    if (err) {
         return err;
     }
     frame = gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_SECOND);
@@ -157,19 +157,19 @@ enum tyto_err demo_decode_sound(const char *path, struct demo_sound *ret_sound)
                         "decodebin ! audioconvert ! audioresample ! "
                         "audio/x-raw,format=F32LE,channels=1,rate=48000",
                         &pipeline, &sink);
-    if (err != TYTO_OK) {
+    if (err) {
         return err;
     }
-    while (err == TYTO_OK && sound.num_samples < MAX_SOUND_SAMPLES &&
+    while (!err && sound.num_samples < MAX_SOUND_SAMPLES &&
            (piece = gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_SECOND))) {
         err = append(&sound, piece);
         gst_sample_unref(piece);
     }
     close_pipeline(pipeline, sink);
-    if (err == TYTO_OK && sound.num_samples < DEMO_RATE_HZ / 20) {
+    if (!err && sound.num_samples < DEMO_RATE_HZ / 20) {
         err = TYTO_ERR_FORMAT;
     }
-    if (err != TYTO_OK) {
+    if (err) {
         free(sound.samples);
         return err;
     }

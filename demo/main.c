@@ -56,7 +56,7 @@ static int load_table(const struct demo_options *options, struct demo_stamp_tabl
     }
     err = demo_stamp_table_read(file, table, &line);
     fclose(file);
-    if (err != TYTO_OK) {
+    if (err) {
         fprintf(stderr, "tyto-demo-camera: %s:%" PRIu32 ": expected class,stamp,min,max\n", opened,
                 line);
         return EXIT_FAILURE;
@@ -84,7 +84,7 @@ static int load_pictures(const struct demo_options *options, struct demo_stamp_t
             demo_fail("no such stamp (is tuxpaint-stamps-default installed?)", path);
             return EXIT_FAILURE;
         }
-        if (err != TYTO_OK) {
+        if (err) {
             return demo_fail(path, tyto_err_text(err));
         }
         table->rows[i].aspect =
@@ -108,7 +108,7 @@ static int load_sounds(const struct demo_options *options, const struct demo_sta
             return demo_fail("path too long", table->rows[i].stamp);
         }
         enum tyto_err err = demo_decode_sound(path, &stamps->sounds[i]);
-        if (err != TYTO_OK) {
+        if (err) {
             return demo_fail(path, tyto_err_text(err));
         }
     }
@@ -184,7 +184,7 @@ static int render_to(const struct demo_options *options, const struct demo_stamp
     if (!options->quiet) {
         fputs("\r\033[K", stderr);
     }
-    return err == TYTO_OK ? EXIT_SUCCESS : demo_fail(path, tyto_err_text(err));
+    return !err ? EXIT_SUCCESS : demo_fail(path, tyto_err_text(err));
 }
 
 static int write_truth(const struct demo_scene *scene, const struct demo_stamp_table *table,
@@ -197,7 +197,7 @@ static int write_truth(const struct demo_scene *scene, const struct demo_stamp_t
         return demo_fail(path, strerror(errno));
     }
     err = demo_scene_write_truth(scene, table, file);
-    if (fclose(file) != 0 || err != TYTO_OK) {
+    if (fclose(file) != 0 || err) {
         return demo_fail(path, "cannot be written");
     }
     return EXIT_SUCCESS;

@@ -156,7 +156,7 @@ static enum tyto_err push_frame(struct renderer *r, uint64_t frame_idx)
     draw_frame(r, (double)begin_ns / 1e9, map.data);
     gst_buffer_unmap(video, &map);
     err = push(r->audio, audio, begin_ns, end_ns);
-    if (err != TYTO_OK) {
+    if (err) {
         gst_buffer_unref(video);
         return err;
     }
@@ -190,19 +190,19 @@ enum tyto_err demo_render(const struct demo_render_params *params)
 
     r.frame_bytes = (size_t)params->width_px * params->height_px * 3 / 2;
     err = demo_painter_create(params->width_px, params->height_px, params->scene->seed, &r.painter);
-    if (err == TYTO_OK) {
+    if (!err) {
         err = tyto_replace_begin(params->path, 0666, &replace);
     }
-    if (err == TYTO_OK) {
+    if (!err) {
         err = start(&r, tyto_replace_part(replace));
     }
-    for (uint64_t i = 0; err == TYTO_OK && i < num_frames; i++) {
+    for (uint64_t i = 0; !err && i < num_frames; i++) {
         err = push_frame(&r, i);
         if (params->progress && i % 16 == 0) {
             params->progress(params->user, (double)i / (double)num_frames);
         }
     }
-    if (err == TYTO_OK) {
+    if (!err) {
         err = finish(&r);
     }
     if (r.pipeline) {
@@ -212,7 +212,7 @@ enum tyto_err demo_render(const struct demo_render_params *params)
         gst_object_unref(r.pipeline);
     }
     demo_painter_destroy(&r.painter);
-    if (err == TYTO_OK) {
+    if (!err) {
         err = tyto_replace_commit(&replace);
     }
     tyto_replace_abandon(&replace);

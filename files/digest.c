@@ -38,7 +38,7 @@ enum tyto_err tyto_digest_fd(int fd, bool (*should_stop)(void *user), void *user
         return TYTO_ERR_NOMEM;
     sha256_init(&ctx);
     enum tyto_err err = TYTO_OK;
-    while (err == TYTO_OK) {
+    while (!err) {
         const ssize_t num = read(fd, bytes, READ_BYTES);
         if (num == 0)
             break;
@@ -52,7 +52,7 @@ enum tyto_err tyto_digest_fd(int fd, bool (*should_stop)(void *user), void *user
             err = TYTO_ERR_CLOSED;
     }
     free(bytes);
-    if (err == TYTO_OK)
+    if (!err)
         finish(&ctx, ret_hex);
     return err;
 }

@@ -35,16 +35,16 @@ enum tyto_err tyto_page_write(const char *path, const char *page, size_t num_byt
     const char *end = memmem(rest, num_bytes - (size_t)(rest - page), end_mark, strlen(end_mark));
     struct tyto_replace *replace = NULL;
     enum tyto_err err = !text ? TYTO_ERR_NOMEM : !begin || !end ? TYTO_ERR_INTERNAL : TYTO_OK;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_replace_begin(path, 0644, &replace);
-    FILE *file = err == TYTO_OK ? tyto_replace_file(replace) : NULL;
+    FILE *file = !err ? tyto_replace_file(replace) : NULL;
     if (file) {
         fwrite(page, 1, (size_t)(rest - page), file);
         put_json(file, text);
         fwrite(end, 1, num_bytes - (size_t)(end - page), file);
     }
     free(text);
-    if (err == TYTO_OK)
+    if (!err)
         err = file ? tyto_replace_commit(&replace) : TYTO_ERR_NOMEM;
     tyto_replace_abandon(&replace);
     if (err == TYTO_ERR_IO)

@@ -138,7 +138,7 @@ static enum tyto_command_result give(struct reading *reading, const struct found
     char name[NAME_CHARS];
     const enum tyto_err err = tyto_option_give(found->group, found->row_idx, reading->target,
                                                &reading->given[found->group_idx], text, &fault);
-    if (err == TYTO_OK)
+    if (!err)
         return TYTO_COMMAND_RUN;
     tyto_option_name(found->group, &found->group->rows[found->row_idx], name, sizeof(name));
     return tyto_command_complain(reading->command, "%s: %s", name, fault.text);

@@ -116,7 +116,7 @@ static enum tyto_err give(struct reading *reading, uint32_t group_idx, uint32_t 
                               "must be a text, a number, true or false");
     const enum tyto_err err = tyto_option_give(
         group, row_idx, reading->target, &reading->given[group_idx], text ? text : number, &fault);
-    if (err == TYTO_OK)
+    if (!err)
         return TYTO_OK;
     return tyto_fault_set(reading->fault, err, reading->file, 0, option->key, "%s", fault.text);
 }
@@ -133,7 +133,7 @@ static enum tyto_err visit(void *user, const char *key, const struct tyto_json *
                 return TYTO_OK; /* who gave it before has the last word */
             if (!tyto_json_is_array(json))
                 return give(reading, g, i, json);
-            for (uint32_t k = 0; k < tyto_json_num_items(json) && err == TYTO_OK; k++)
+            for (uint32_t k = 0; k < tyto_json_num_items(json) && !err; k++)
                 err = give(reading, g, i, tyto_json_at(json, k));
             return err;
         }

@@ -165,7 +165,7 @@ enum tyto_err tyto_option_set(const struct tyto_option *option, void *value, con
                               struct tyto_fault *ret_fault)
 {
     enum tyto_err err = option->check ? option->check(text, ret_fault) : TYTO_OK;
-    if (err != TYTO_OK)
+    if (err)
         return err;
     switch (option->type) {
     case TYTO_OPTION_FLAG:
@@ -203,7 +203,7 @@ enum tyto_err tyto_option_give(const struct tyto_option_group *group, uint32_t r
     if (option->type == TYTO_OPTION_TEXTS && !(*given & bit))
         tyto_option_clear(option, value);
     const enum tyto_err err = tyto_option_set(option, value, text, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     *given |= bit;
     if (group->marks)

@@ -263,7 +263,7 @@ static int compose(struct command *command, const struct tyto_compose_stock *sto
     const uint64_t begin_ns = tyto_clock_mono_ns();
     const enum tyto_err err = tyto_compose(&command->params, &result, &fault);
     tyto_progress_clear(&command->progress);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_fault_tell("compose", &fault, err);
         return 1;
     }
@@ -285,7 +285,7 @@ static int run(struct command *command)
         .on_fault = on_fault,
     };
     const enum tyto_err err = tyto_compose_stock_read(&stock_params, &stock);
-    if (err != TYTO_OK) {
+    if (err) {
         if (command->num_faults > MAX_SHOWN_FAULTS)
             fprintf(stderr, "... and %u more\n", command->num_faults - MAX_SHOWN_FAULTS);
         fprintf(stderr, "tyto compose: nothing was made: %s\n", tyto_err_text(err));

@@ -106,11 +106,11 @@ int tyto_cmd_devices(int argc, char **argv)
     static struct tyto_gpu_info infos[MAX_DEVICES];
     uint32_t num = 0;
     const enum tyto_err err = tyto_gpu_list(infos, MAX_DEVICES, &num);
-    if (err != TYTO_OK || num == 0) {
+    if (err || num == 0) {
         fprintf(stderr,
                 "tyto devices: no Vulkan device%s%s. A software one comes with Debian's "
                 "mesa-vulkan-drivers.\n",
-                err == TYTO_OK ? "" : ": ", err == TYTO_OK ? "" : tyto_err_text(err));
+                !err ? "" : ": ", !err ? "" : tyto_err_text(err));
         return 1;
     }
     if (!is_json)

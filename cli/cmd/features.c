@@ -144,7 +144,7 @@ static int add_labels(struct command *command, const char *const *paths, uint32_
     };
     struct tyto_labels labels;
     const enum tyto_err err = tyto_labels_read(&params, &labels);
-    if (err != TYTO_OK) {
+    if (err) {
         if (!command->has_faults)
             fprintf(stderr, "tyto features: %s: %s\n", paths[0], tyto_err_text(err));
         return 1;
@@ -186,14 +186,14 @@ static int run(struct command *command)
     params.on_progress = on_progress;
     params.on_fault = on_fault;
     params.should_stop = tyto_interrupt_should_stop;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_features_create(&params, (const char *const *)command->paths, command->num_paths,
                                    &features, &fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_features_run(features, &done, &fault);
     tyto_progress_clear(&command->progress);
     tyto_features_destroy(&features);
-    if (err != TYTO_OK && err != TYTO_ERR_CLOSED) {
+    if (err && err != TYTO_ERR_CLOSED) {
         tyto_fault_tell("features", &fault, err);
         return 1;
     }
@@ -204,7 +204,7 @@ static int run(struct command *command)
                done.done_s / done.took_s);
     if (err == TYTO_ERR_CLOSED)
         fprintf(stderr, "tyto features: interrupted; start it again to go on\n");
-    return err == TYTO_OK && done.num_bad == 0 ? 0 : 1;
+    return !err && done.num_bad == 0 ? 0 : 1;
 }
 
 int tyto_cmd_features(int argc, char **argv)

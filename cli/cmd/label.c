@@ -256,15 +256,15 @@ static int run(struct label *label)
     struct tyto_labels labels = {0};
     const enum tyto_err err = tyto_labels_read(&label->params, &labels);
     tyto_progress_clear(&label->progress);
-    bool ok = err == TYTO_OK && label->num_errors == 0;
+    bool ok = !err && label->num_errors == 0;
     if (label->is_json && !label->converts)
         ok &= put_json(label, &labels);
     else if (label->converts && ok)
         ok = write_csv(label, &labels);
-    else if (!label->converts && err == TYTO_OK)
+    else if (!label->converts && !err)
         print_table(label, &labels);
     fflush(stdout);
-    if (err != TYTO_OK && err != TYTO_ERR_FORMAT)
+    if (err && err != TYTO_ERR_FORMAT)
         fprintf(stderr, "tyto label: %s\n", tyto_err_text(err));
     else if (label->num_errors > 0)
         fprintf(stderr, "tyto label: %u error%s\n", label->num_errors,

@@ -213,12 +213,12 @@ static bool run_file(struct localize *localize, const char *file)
     localize->status = TYTO_CAMERA_STATUS_CONNECTING;
     bool is_file;
     enum tyto_err err = tyto_source_check_uri(file, &is_file, &fault);
-    if (err == TYTO_OK && !is_file)
+    if (!err && !is_file)
         err = tyto_fault_set(&fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
                              "is a live source: watch it with tytod");
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_engine_add_camera(localize->engine, &camera, &fault);
-    if (err != TYTO_OK) {
+    if (err) {
         fprintf(stderr, "%s: %s\n", localize->print.shown_file, fault.text);
         return false;
     }
@@ -230,9 +230,9 @@ static bool run_file(struct localize *localize, const char *file)
     tyto_progress_clear(&localize->progress);
     struct tyto_camera_counts counts = {0};
     err = tyto_engine_get_camera_counts(localize->engine, "file", &counts);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_engine_remove_camera(localize->engine, "file");
-    const bool ok = err == TYTO_OK && localize->status == TYTO_CAMERA_STATUS_ENDED;
+    const bool ok = !err && localize->status == TYTO_CAMERA_STATUS_ENDED;
     const struct tyto_localize_file result = {
         .ok = ok,
         .text = ok                             ? ""
@@ -255,13 +255,13 @@ static enum tyto_err start(struct localize *localize)
     struct tyto_fault fault = {0};
     struct tyto_engine_params *params = &localize->engine_params;
     enum tyto_err err = tyto_model_paths_find(localize->models_dir, &localize->paths, &fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         params->visual_path = localize->paths.visual;
         params->audio_path = localize->paths.audio;
         params->head_path = localize->paths.head;
         err = tyto_engine_create(params, &localize->engine, &fault);
     }
-    if (err != TYTO_OK)
+    if (err)
         tyto_fault_tell("localize", &fault, err);
     return err;
 }

@@ -86,7 +86,7 @@ static int ask(const char *name, const struct ask_options *options, struct tyto_
     struct tyto_fault fault = {.text = ""};
     const enum tyto_err err = tyto_ask_daemon(options->socket, request, &answer, &fault);
     tyto_json_destroy(&request);
-    if (err != TYTO_OK)
+    if (err)
         return fault_error(name, &fault);
     bool ok = false;
     (void)tyto_json_bool(tyto_json_get(answer, "ok"), &ok);

@@ -248,14 +248,14 @@ static int follow(struct run *run, struct tyto_sync_follow_params *params, struc
     tyto_progress_init(&run->progress, !run->options->no_progress);
     enum tyto_err err = tyto_sync_follow(params, sync, &fault);
     tyto_progress_clear(&run->progress);
-    if (err == TYTO_OK) {
+    if (!err) {
         tyto_sync_get(sync, &estimate);
         put_result(run, &estimate);
         if (run->options->plot)
             err = tyto_sync_plot(run->options->plot, run->file, sync, run->kept, run->num_kept,
                                  &fault);
     }
-    if (err != TYTO_OK) {
+    if (err) {
         complain(run->file, &fault, err);
         return 1;
     }
@@ -286,7 +286,7 @@ static int run_options(const struct options *options, const char *file)
     run.kept = malloc(MAX_KEPT * sizeof(*run.kept));
     enum tyto_err err = run.kept ? tyto_sync_create(&sync_params, &sync) : TYTO_ERR_NOMEM;
     int status = 1;
-    if (err == TYTO_OK)
+    if (!err)
         status = follow(&run, &params, sync);
     else
         fprintf(stderr, "tyto sync: %s\n", tyto_err_text(err));

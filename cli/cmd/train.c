@@ -444,7 +444,7 @@ static int train(struct train_cmd *cmd)
     if (err && err != TYTO_ERR_CLOSED && cmd->ranks && tyto_ranks_num(cmd->ranks) > 1)
         tyto_ranks_abort(cmd->ranks, 1); /* the others would wait */
     tyto_ranks_destroy(&cmd->ranks);
-    return err == TYTO_OK ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1;
+    return !err ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1;
 }
 
 int tyto_cmd_train(int argc, char **argv)

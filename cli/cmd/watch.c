@@ -213,7 +213,7 @@ static int run(struct watch *watch)
     enum tyto_err err = tyto_client_create(&watch->params, &client);
     const char *endpoint =
         watch->params.endpoint ? watch->params.endpoint : TYTO_CLIENT_DEFAULT_ENDPOINT;
-    if (err != TYTO_OK) {
+    if (err) {
         fprintf(stderr, "tyto watch: cannot watch %s: %s\n", endpoint, tyto_err_text(err));
         return err == TYTO_ERR_INVALID ? 2 : 1;
     }
@@ -228,7 +228,7 @@ static int run(struct watch *watch)
            (watch->max_count == 0 || watch->num_ended < watch->max_count)) {
         static struct tyto_message message;
         err = tyto_client_next(client, 100, &message);
-        if (err == TYTO_OK)
+        if (!err)
             put_message(watch, &message);
         else if (err != TYTO_ERR_TIMEOUT)
             break;
@@ -236,7 +236,7 @@ static int run(struct watch *watch)
                   tyto_clock_mono_ns() - begin_ns >= (uint64_t)watch->exit_after_ns;
     }
     tyto_client_destroy(&client);
-    if (err != TYTO_OK && err != TYTO_ERR_TIMEOUT) {
+    if (err && err != TYTO_ERR_TIMEOUT) {
         fprintf(stderr, "tyto watch: %s\n", tyto_err_text(err));
         return 1;
     }

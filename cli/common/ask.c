@@ -38,7 +38,7 @@ static enum tyto_err open_socket(const char *path, int *ret_fd, struct tyto_faul
     if (err == TYTO_ERR_NOT_FOUND)
         return fail(ret_fault, err, path,
                     "no tytod listens there: is it running? --socket names another one");
-    if (err != TYTO_OK)
+    if (err)
         return err;
     (void)setsockopt(*ret_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     (void)setsockopt(*ret_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
@@ -54,7 +54,7 @@ static enum tyto_err send_line(int fd, const char *path, const struct tyto_json 
     const size_t num = strlen(text) + 1;
     text[num - 1] = '\n'; /* in place of the terminator */
     enum tyto_err err = TYTO_OK;
-    for (size_t at = 0; err == TYTO_OK && at < num;) {
+    for (size_t at = 0; !err && at < num;) {
         const ssize_t sent = send(fd, text + at, num - at, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR)
             err = fail(ret_fault, TYTO_ERR_IO, path, strerror(errno));
@@ -70,7 +70,7 @@ static enum tyto_err take_line(int fd, const char *path, struct tyto_json **ret_
     char *text = malloc(MAX_ANSWER_BYTES);
     size_t num = 0;
     enum tyto_err err = text ? TYTO_OK : fail(ret_fault, TYTO_ERR_NOMEM, path, "out of memory");
-    while (err == TYTO_OK && (num == 0 || text[num - 1] != '\n')) {
+    while (!err && (num == 0 || text[num - 1] != '\n')) {
         const ssize_t got = recv(fd, text + num, MAX_ANSWER_BYTES - num, 0);
         if (got < 0 && errno == EINTR)
             continue;
@@ -82,8 +82,8 @@ static enum tyto_err take_line(int fd, const char *path, struct tyto_json **ret_
             err = fail(ret_fault, TYTO_ERR_CLOSED, path, "tytod closed the connection");
         num += got > 0 ? (size_t)got : 0;
     }
-    if (err == TYTO_OK && (tyto_json_parse(text, num, ret_answer, NULL, 0) != TYTO_OK ||
-                           !tyto_json_is_object(*ret_answer))) {
+    if (!err && (tyto_json_parse(text, num, ret_answer, NULL, 0) != TYTO_OK ||
+                 !tyto_json_is_object(*ret_answer))) {
         tyto_json_destroy(ret_answer);
         err = fail(ret_fault, TYTO_ERR_FORMAT, path, "that is no answer of tytod");
     }
@@ -99,13 +99,13 @@ enum tyto_err tyto_ask_daemon(const char *path, const struct tyto_json *request,
     if (!path)
         path = tyto_ask_default_path();
     enum tyto_err err = open_socket(path, &fd, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = send_line(fd, path, request, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = take_line(fd, path, &answer, ret_fault);
     if (fd >= 0)
         close(fd);
-    if (err == TYTO_OK)
+    if (!err)
         *ret_answer = answer;
     return err;
 }

@@ -37,9 +37,9 @@ enum tyto_err tyto_media_options_get(struct tyto_media_options *options,
     /* The head is not wanted here: any name does. */
     snprintf(options->paths.head, sizeof(options->paths.head), "/");
     enum tyto_err err = tyto_model_paths_find(options->models_dir, &options->paths, ret_fault);
-    if (err == TYTO_OK && !options->cache_dir)
+    if (!err && !options->cache_dir)
         err = find_cache(options, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     *ret_params = (struct tyto_features_params){
         .visual_path = options->paths.visual,

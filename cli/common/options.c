@@ -14,7 +14,7 @@ bool tyto_options_read(const struct tyto_command *command, int argc, char **argv
                        int *ret_num_arguments, int *ret_status)
 {
     const enum tyto_err err = command->init ? command->init(target) : TYTO_OK;
-    if (err != TYTO_OK) {
+    if (err) {
         fprintf(stderr, "%s: %s\n", command->name, tyto_err_text(err));
         *ret_status = 1;
         return false;

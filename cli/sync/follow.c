@@ -79,7 +79,7 @@ static bool step(struct follow *follow)
             continue;
         const enum tyto_err err = tyto_source_pop(stream->source, stream->which, &media);
         stream->ended |= err == TYTO_ERR_CLOSED;
-        if (err != TYTO_OK)
+        if (err)
             continue;
         take(follow, stream, &media);
         tyto_media_release(&media);
@@ -155,9 +155,9 @@ static enum tyto_err run(struct follow *follow, struct tyto_fault *ret_fault)
             for (int i = 0; i < 2 && follow->sources[i]; i++) {
                 bool is_over;
                 enum tyto_err err = look_at(follow->sources[i], &is_over, ret_fault);
-                if (err == TYTO_OK)
+                if (!err)
                     err = check_streams(follow, ret_fault);
-                if (err != TYTO_OK)
+                if (err)
                     return err;
                 over &= is_over;
             }
@@ -197,9 +197,9 @@ enum tyto_err tyto_sync_follow(const struct tyto_sync_follow_params *params, str
         .params = params, .sync = sync, .last_ns = tyto_clock_mono_ns(), .told_ns = 0};
     const bool two = params->audio_uri != NULL;
     enum tyto_err err = open_source(params, params->uri, two, false, &follow.sources[0], ret_fault);
-    if (err == TYTO_OK && two)
+    if (!err && two)
         err = open_source(params, params->audio_uri, false, true, &follow.sources[1], ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         follow.streams[TYTO_STREAM_AUDIO] =
             (struct stream){.source = follow.sources[two], .which = TYTO_STREAM_AUDIO};
         follow.streams[TYTO_STREAM_VIDEO] =
@@ -208,7 +208,7 @@ enum tyto_err tyto_sync_follow(const struct tyto_sync_follow_params *params, str
     }
     for (int i = 0; i < 2; i++)
         (void)tyto_source_destroy(&follow.sources[i], TEARDOWN_NS);
-    if (err == TYTO_OK && params->on_estimate)
+    if (!err && params->on_estimate)
         params->on_estimate(params->user, sync);
     return err;
 }

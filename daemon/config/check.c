@@ -20,7 +20,7 @@ static enum tyto_err check_camera(const struct tyto_config *config,
     const enum tyto_err err =
         doubt ? tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, NULL, "%s", doubt)
               : tyto_source_check_uri(camera->uri, &is_file, &fault);
-    if (err == TYTO_OK)
+    if (!err)
         return TYTO_OK;
     tyto_secret_redact(camera->uri, shown, sizeof(shown));
     const char *where = camera->line ? config->file : NULL;
@@ -35,11 +35,11 @@ static enum tyto_err check_tracker(const struct tyto_config *config,
     struct tyto_tracker_params tracker;
     struct tyto_fault fault;
     enum tyto_err err = tyto_config_make_tracker(config, camera, &tracker);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
     err = tyto_tracker_params_check(&tracker, &fault);
     free((void *)(uintptr_t)tracker.rules);
-    if (err == TYTO_OK)
+    if (!err)
         return TYTO_OK;
     char key[160];
     snprintf(key, sizeof(key), "tracker.%s", fault.key);
@@ -95,11 +95,11 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
                               "%u must be below inference.segments (%u)", config->look_ahead,
                               config->num_segments);
     err = check_record(config, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = check_tracker(config, NULL, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < config->num_cameras; i++) {
+    for (uint32_t i = 0; !err && i < config->num_cameras; i++) {
         err = check_camera(config, &config->cameras[i], ret_fault);
-        if (err == TYTO_OK)
+        if (!err)
             err = check_tracker(config, &config->cameras[i], ret_fault);
     }
     return err;

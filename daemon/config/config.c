@@ -18,13 +18,13 @@ enum tyto_err tyto_config_parse(const char *text, size_t text_bytes, const char 
 {
     struct tyto_config *config = NULL;
     enum tyto_err err = tyto_config_create(&config);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, err, file, 0, NULL, "%s", tyto_err_text(err));
     snprintf(config->file, sizeof(config->file), "%s", file);
     err = tyto_yaml_parse(text, text_bytes, file, tyto_config_read_root, config, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_config_check(config, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         tyto_config_destroy(&config);
     else
         *ret_config = config;
@@ -65,7 +65,7 @@ enum tyto_err tyto_config_load(const char *path, struct tyto_config **ret_config
     else
         (void)tyto_fault_set(ret_fault, err, path, 0, NULL, "out of memory");
     (void)fclose(file);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_config_parse(text, num_bytes, path, ret_config, ret_fault);
     free(text);
     return err;

@@ -40,7 +40,7 @@ enum tyto_err tyto_config_create(struct tyto_config **ret_config)
     if (!config)
         return TYTO_ERR_NOMEM;
     const enum tyto_err err = tyto_config_init(config);
-    if (err != TYTO_OK)
+    if (err)
         tyto_config_destroy(&config);
     else
         *ret_config = config;

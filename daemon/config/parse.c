@@ -108,7 +108,7 @@ static enum tyto_err read_text(struct tyto_yaml *yaml, const struct yaml_node_s 
         return TYTO_ERR_INVALID;
     if (option->is_place) {
         const enum tyto_err err = complete_place(yaml, node, text, place, sizeof(place));
-        if (err != TYTO_OK)
+        if (err)
             return err;
         text = place;
     }
@@ -116,7 +116,7 @@ static enum tyto_err read_text(struct tyto_yaml *yaml, const struct yaml_node_s 
         tyto_option_give(slot->group, slot->row_idx, slot->target, slot->given, text, &fault);
     if (err == TYTO_ERR_INVALID)
         return tyto_yaml_fail(yaml, node, NULL, "%s", fault.text);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(yaml->fault, err, yaml->file, 0, NULL, "%s", fault.text);
     return TYTO_OK;
 }
@@ -221,10 +221,10 @@ enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s
     uint64_t given = 0;
     const struct slot slot = {.group = group, .target = target, .given = &given};
     enum tyto_err err = check_mapping(yaml, node);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         err == TYTO_OK && pair < node->data.mapping.pairs.top; pair++) {
+         !err && pair < node->data.mapping.pairs.top; pair++) {
         const char *key = read_key(yaml, node, pair);
         if (!key)
             return TYTO_ERR_INVALID;
@@ -266,7 +266,7 @@ tyto_yaml_sequence(struct tyto_yaml *yaml, const struct yaml_node_s *node, uint3
     uint32_t idx = 0;
     enum tyto_err err = TYTO_OK;
     for (const yaml_node_item_t *item = node->data.sequence.items.start;
-         err == TYTO_OK && item < node->data.sequence.items.top; item++, idx++) {
+         !err && item < node->data.sequence.items.top; item++, idx++) {
         const yaml_node_t *item_node = yaml_document_get_node(yaml->document, *item);
         if (idx == max)
             return tyto_yaml_fail(yaml, item_node, NULL, "has too many items: %u at most", max);
@@ -285,12 +285,12 @@ tyto_yaml_members(struct tyto_yaml *yaml, const struct yaml_node_s *node, uint32
 {
     uint32_t idx = 0;
     enum tyto_err err = check_mapping(yaml, node);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (node->data.mapping.pairs.top - node->data.mapping.pairs.start > (ptrdiff_t)max)
         return tyto_yaml_fail(yaml, node, NULL, "has too many keys: %u at most", max);
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         err == TYTO_OK && pair < node->data.mapping.pairs.top; pair++, idx++) {
+         !err && pair < node->data.mapping.pairs.top; pair++, idx++) {
         const char *key = read_key(yaml, node, pair);
         if (!key)
             return TYTO_ERR_INVALID;
@@ -335,7 +335,7 @@ static enum tyto_err read_document(yaml_parser_t *parser, const char *file,
     else
         err = read(&yaml, root, target);
     yaml_document_delete(&document);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (!yaml_parser_load(parser, &document))
         return fail_syntax(parser, file, ret_fault);
@@ -396,7 +396,7 @@ enum tyto_err tyto_yaml_parse(const char *text, size_t text_bytes, const char *f
                               void *target, struct tyto_fault *ret_fault)
 {
     const enum tyto_err cost_err = check_cost(text, text_bytes, file, ret_fault);
-    if (cost_err != TYTO_OK)
+    if (cost_err)
         return cost_err;
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))

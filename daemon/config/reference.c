@@ -74,7 +74,7 @@ enum tyto_err tyto_config_put_reference(FILE *out)
     struct tyto_config *config = NULL;
     struct tyto_config_camera camera;
     const enum tyto_err err = tyto_config_create(&config);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     tyto_config_camera_init(&camera);
     fputs(reference_begin, out);
@@ -110,7 +110,7 @@ enum tyto_err tyto_config_put_example(FILE *out)
 {
     struct tyto_config *config = NULL;
     const enum tyto_err err = tyto_config_create(&config);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     fputs(example_begin, out);
     put_example_camera(out);
@@ -146,7 +146,7 @@ enum tyto_err tyto_config_put_man(const char *version, FILE *out)
     struct tyto_config_camera camera;
     const struct tyto_config_rule rule = {.publish = true};
     const enum tyto_err err = tyto_config_create(&config);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     tyto_config_camera_init(&camera);
     tyto_man_put_head(out, "tytod.yaml", 5, version, "configuration of tytod");

@@ -63,7 +63,7 @@ static enum tyto_err read_camera(struct tyto_yaml *yaml, const struct yaml_node_
     camera->line = tyto_yaml_line(node);
     const enum tyto_err err =
         tyto_yaml_mapping(yaml, node, &tyto_config_camera_group, parts, COUNT(parts), camera);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (!camera->id[0])
         return tyto_yaml_fail(yaml, node, NULL, "lacks its 'id': give the camera a short name");

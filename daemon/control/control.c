@@ -258,14 +258,14 @@ enum tyto_err tyto_control_create(const struct tyto_control_params *params,
         control->stop_fd >= 0
             ? tyto_local_listen(params->path, BACKLOG, PATIENCE_NS, &control->listen_fd, ret_fault)
             : complain(ret_fault, TYTO_ERR_IO, control->path, strerror(errno));
-    if (ret_fault && err != TYTO_OK)
+    if (ret_fault && err)
         snprintf(ret_fault->key, sizeof(ret_fault->key), "control socket");
-    if (err == TYTO_OK) {
+    if (!err) {
         control->is_running = pthread_create(&control->thread, NULL, run, control) == 0;
         if (!control->is_running)
             err = complain(ret_fault, TYTO_ERR_NOMEM, control->path, "no thread");
     }
-    if (err != TYTO_OK)
+    if (err)
         tyto_control_destroy(&control);
     else
         *ret_control = control;

@@ -83,15 +83,15 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
     self->send_hwm = params->send_hwm ? params->send_hwm : 1000;
     self->context = zmq_ctx_new();
     const enum tyto_err err = self->context ? make_socket(self) : TYTO_ERR_NOMEM;
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
                               zmq_strerror(errno));
     for (uint32_t i = 0; i < params->num_endpoints; i++) {
         enum tyto_err listen_err = tyto_publisher_check_endpoint(params->endpoints[i], ret_fault);
-        if (listen_err == TYTO_OK)
+        if (!listen_err)
             listen_err =
                 tyto_endpoint_listen(params->endpoints[i], &self->listen_fds[i], ret_fault);
-        if (listen_err != TYTO_OK)
+        if (listen_err)
             return listen_err;
         snprintf(self->endpoints[i], sizeof(self->endpoints[i]), "%s", params->endpoints[i]);
         self->num_endpoints = i + 1;
@@ -119,7 +119,7 @@ enum tyto_err tyto_event_socket_remake(struct tyto_event_socket *self)
         (void)set_int(self->xpub, ZMQ_LINGER, 0);
     drop_socket(self);
     const enum tyto_err err = make_socket(self);
-    if (err != TYTO_OK)
+    if (err)
         drop_socket(self);
     return err;
 }

@@ -21,9 +21,9 @@ static bool send_envelope(struct tyto_publisher *publisher, struct tyto_envelope
     envelope->publish_mono_ns = (int64_t)tyto_clock_mono_ns();
     envelope->schema_minor = TYTO_SCHEMA_MINOR;
     enum tyto_err err = tyto_envelope_topic(envelope, topic, sizeof(topic));
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_envelope_pack(envelope, bytes, sizeof(bytes), &num_bytes);
-    if (err != TYTO_OK) {
+    if (err) {
         atomic_fetch_add(&publisher->num_bad, 1);
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
                        "a message of kind %d is out of its limits: %s", (int)envelope->kind,
@@ -31,7 +31,7 @@ static bool send_envelope(struct tyto_publisher *publisher, struct tyto_envelope
         return false;
     }
     err = tyto_event_socket_send(&publisher->socket, topic, bytes, num_bytes);
-    if (err != TYTO_OK)
+    if (err)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
                        tyto_err_text(err));
     return true;
@@ -180,9 +180,9 @@ void tyto_publisher_renew_welcome(struct tyto_publisher *publisher)
     memcpy(bytes, topic, sizeof(topic) - 1);
     enum tyto_err err =
         tyto_hello_pack(&hello, bytes + sizeof(topic) - 1, TYTO_ENVELOPE_MAX_BYTES, &num_bytes);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_event_socket_welcome(&publisher->socket, bytes, sizeof(topic) - 1 + num_bytes);
-    if (err != TYTO_OK)
+    if (err)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "no welcome message: %s",
                        tyto_err_text(err));
 }

@@ -25,7 +25,7 @@ enum tyto_err tyto_numbering_create(struct tyto_numbering **ret_numbering)
     if (!numbering)
         return TYTO_ERR_NOMEM;
     const enum tyto_err err = tyto_counters_create(&numbering->counters);
-    if (err != TYTO_OK) {
+    if (err) {
         free(numbering);
         return err;
     }
@@ -109,9 +109,9 @@ enum tyto_err tyto_numbering_push(struct tyto_numbering *numbering, struct tyto_
     if (wait_ms > 0)
         pthread_mutex_lock(&numbering->order);
     enum tyto_err err = tyto_numbering_number(numbering, envelope);
-    if (err == TYTO_OK)
+    if (!err)
         err = queue(numbering, ring, envelope, wait_ms);
-    if (err != TYTO_OK) {
+    if (err) {
         atomic_fetch_add(&numbering->num_lost, 1);
         free(envelope);
     }

@@ -87,10 +87,10 @@ static enum tyto_err put_all(struct tyto_open_events *self, struct tyto_replace 
 {
     uint8_t record[RECORD_BYTES];
     enum tyto_err err = tyto_replace_write(replace, head, HEAD_BYTES);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_replace_write(replace, self->log_id, TYTO_UUID_BYTES);
     self->file_bytes = HEAD_BYTES + TYTO_UUID_BYTES;
-    for (uint32_t i = 0; err == TYTO_OK && i < self->num_left + self->num_events; i++) {
+    for (uint32_t i = 0; !err && i < self->num_left + self->num_events; i++) {
         const struct tyto_event *event =
             i < self->num_left ? &self->left[i] : &self->events[i - self->num_left];
         const size_t num_bytes = make_opened(event, record);
@@ -108,12 +108,12 @@ static bool rewrite(struct tyto_open_events *self)
         close(self->fd);
     self->fd = -1;
     enum tyto_err err = tyto_replace_begin(self->path, 0640, &replace);
-    if (err == TYTO_OK)
+    if (!err)
         err = put_all(self, replace);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_replace_commit(&replace);
     tyto_replace_abandon(&replace);
-    if (err == TYTO_OK)
+    if (!err)
         self->fd = open(self->path, O_WRONLY | O_APPEND | O_CLOEXEC);
     return self->fd >= 0;
 }
@@ -199,8 +199,7 @@ static enum tyto_err read_records(struct tyto_open_events *self, FILE *file)
         fread(self->log_id, 1, TYTO_UUID_BYTES, file) != TYTO_UUID_BYTES)
         return TYTO_ERR_FORMAT;
     enum tyto_err err = TYTO_OK;
-    while (err == TYTO_OK &&
-           fread(record_head, 1, sizeof(record_head), file) == sizeof(record_head)) {
+    while (!err && fread(record_head, 1, sizeof(record_head), file) == sizeof(record_head)) {
         const size_t num_bytes = (size_t)record_head[0] | (size_t)record_head[1] << 8;
         if (num_bytes > sizeof(bytes))
             return TYTO_ERR_FORMAT;
@@ -255,7 +254,7 @@ enum tyto_err tyto_open_events_create(const char *path, const struct tyto_log *l
         err = tyto_uuid_make(self->log_id);
     else if (err == TYTO_ERR_FORMAT)
         err = TYTO_OK;
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_open_events_destroy(&self);
         return err;
     }

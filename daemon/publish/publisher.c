@@ -26,10 +26,10 @@ enum {
 static enum tyto_err publish_waiting(struct tyto_publisher *publisher, struct tyto_ring *ring)
 {
     enum tyto_err err = TYTO_OK;
-    for (int i = 0; err == TYTO_OK && i < MAX_PER_TURN; i++) {
+    for (int i = 0; !err && i < MAX_PER_TURN; i++) {
         void *item;
         err = tyto_ring_pop(ring, &item);
-        if (err == TYTO_OK) {
+        if (!err) {
             tyto_publisher_send(publisher, item);
             free(item);
         }
@@ -46,9 +46,9 @@ static void remake_socket(struct tyto_publisher *publisher)
     enum tyto_err err = tyto_event_socket_remake(&publisher->socket);
     tyto_subscribers_forget(publisher->subscribers);
     tyto_publisher_renew_welcome(publisher);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_event_socket_start(&publisher->socket);
-    if (err != TYTO_OK)
+    if (err)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
                        "no new socket: %s; tried again", tyto_err_text(err));
 }
@@ -113,7 +113,7 @@ static enum tyto_err open_socket(struct tyto_publisher *publisher,
                                  struct tyto_fault *ret_fault)
 {
     const enum tyto_err err = tyto_event_socket_open(&publisher->socket, params, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     tyto_publisher_renew_welcome(publisher); /* before anyone is served */
     return tyto_event_socket_start(&publisher->socket);
@@ -125,21 +125,21 @@ static enum tyto_err start(struct tyto_publisher *publisher,
     const uint32_t max_connections =
         params->max_connections ? params->max_connections : DEFAULT_CONNECTIONS;
     enum tyto_err err = tyto_uuid_make(publisher->boot_id);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_open_events_create(params->state_path, &publisher->log, &publisher->open);
-    if (err == TYTO_OK)
+    if (!err)
         memcpy(publisher->log_id, tyto_open_events_log_id(publisher->open), TYTO_UUID_BYTES);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_ring_create(params->queue_items ? params->queue_items : 8192, &publisher->ring);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_ring_create(DEBUG_QUEUE_ITEMS, &publisher->debug_ring);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_numbering_create(&publisher->numbering);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_subscribers_create(max_connections, &publisher->log, &publisher->subscribers);
-    if (err == TYTO_OK)
+    if (!err)
         err = open_socket(publisher, params, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     publisher->begin_ns = tyto_clock_mono_ns();
     /* The socket moves to the thread; pthread_create is the full fence that takes. */
@@ -169,7 +169,7 @@ enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
     if (ret_fault)
         memset(ret_fault, 0, sizeof(*ret_fault));
     const enum tyto_err err = start(publisher, params, ret_fault);
-    if (err != TYTO_OK) {
+    if (err) {
         if (ret_fault && !ret_fault->text[0])
             (void)tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
         tyto_publisher_destroy(&publisher);

@@ -122,7 +122,7 @@ static enum tyto_err fuse_adapter(const struct fuser *f, uint32_t stream)
         return TYTO_OK;
     err = dense_init(&dense, padded[0], in);
     for (size_t i = 0; i < in && !err; i++)
-        dense.weight[i * in + i] = 1.0F;
+        dense.weight[i * in + i] = 1.0f;
     return dense_upload(f->gpu, err, &dense, &f->fused->adapt[stream]);
 }
 

@@ -254,7 +254,7 @@ static void which(struct work *work, const struct tyto_cman_weights *weights,
         const double share = w[seen];
         softmax(seen, z, w);
         for (size_t k = 0; k < n; k++)
-            align[t * n + k] = k < seen ? (float)w[k] : 0.0F;
+            align[t * n + k] = k < seen ? (float)w[k] : 0.0f;
         for (size_t c = 0; c < hidden; c++) {
             double seen_other = 0.0;
 

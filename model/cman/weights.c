@@ -13,7 +13,7 @@
 const char *const tyto_cman_threshold_names[TYTO_CMAN_NUM_TASKS] = {
     "tyto.thresholds", "tyto.thresholds_heard", "tyto.thresholds_seen"};
 
-static const float default_threshold = 0.5F;
+static const float default_threshold = 0.5f;
 
 /* What is read, and where a fault goes. */
 struct reader {

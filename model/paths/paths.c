@@ -47,11 +47,11 @@ enum tyto_err tyto_model_paths_find(const char *dir, struct tyto_model_paths *re
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "the path of the models is too long");
     enum tyto_err err = check(paths.visual, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = check(paths.audio, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = check(paths.head, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         *ret_paths = paths;
     return err;
 }

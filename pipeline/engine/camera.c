@@ -17,9 +17,9 @@ enum tyto_err tyto_camera_create(const char *id, const struct tyto_camera_contex
     camera->look_ahead = context->look_ahead;
     camera->waiting = calloc(context->look_ahead + 1, sizeof(*camera->waiting));
     enum tyto_err err = camera->waiting ? TYTO_OK : TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; err == TYTO_OK && i <= context->look_ahead; i++)
+    for (uint32_t i = 0; !err && i <= context->look_ahead; i++)
         err = tyto_reading_init(&camera->waiting[i].reading, context->num_classes);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_camera_destroy(&camera);
         return err;
     }
@@ -150,7 +150,7 @@ enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_class
     enum tyto_err err = readings ? TYTO_OK : TYTO_ERR_NOMEM;
     camera->next_head.tracker = tracker;
     camera->next_head.readings = readings;
-    for (uint32_t i = 0; err == TYTO_OK && i <= camera->look_ahead; i++)
+    for (uint32_t i = 0; !err && i <= camera->look_ahead; i++)
         err = tyto_reading_init(&readings[i], num_classes);
     return err;
 }

@@ -108,7 +108,7 @@ static enum tyto_err wait_until_up(struct tyto_engine *engine)
     const uint64_t until_ns = tyto_clock_mono_ns() + START_NS;
     enum tyto_err err = TYTO_OK;
     pthread_mutex_lock(&engine->lock);
-    while (!engine->up && err == TYTO_OK) {
+    while (!engine->up && !err) {
         const uint64_t now_ns = tyto_clock_mono_ns();
         (void)tyto_cond_wait_until(&engine->changed, &engine->lock, now_ns + ASK_EVERY_NS);
         if (!engine->up && p->go_on && !p->go_on(p->go_on_user))
@@ -125,7 +125,7 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
 {
     struct tyto_engine_params checked = *params;
     enum tyto_err err = check_params(&checked);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "an engine parameter is out of range");
     struct tyto_engine *engine = calloc(1, sizeof(*engine));
     if (!engine)
@@ -136,22 +136,22 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
     pthread_mutex_init(&engine->heads, NULL);
     tyto_limiter_init(&engine->limiter, checked.connects_per_s, checked.connects_per_s);
     err = allocate(engine);
-    if (err == TYTO_OK && pthread_create(&engine->thread, NULL, tyto_engine_infer, engine) != 0)
+    if (!err && pthread_create(&engine->thread, NULL, tyto_engine_infer, engine) != 0)
         err = TYTO_ERR_NOMEM;
-    if (err != TYTO_OK) {
+    if (err) {
         free_engine(engine);
         return err;
     }
     const enum tyto_err wait_err = wait_until_up(engine);
-    if (wait_err != TYTO_OK) /* the thread loads on, and all of it is still in use */
+    if (wait_err) /* the thread loads on, and all of it is still in use */
         return tyto_fault_set(ret_fault, wait_err, NULL, 0, NULL, "the networks are not loaded: %s",
                               wait_err == TYTO_ERR_CLOSED ? "asked to end" : "no end of it");
     err = engine->start_err;
-    if (err == TYTO_OK)
+    if (!err)
         err = try_tracker(engine, ret_fault);
     else if (ret_fault)
         *ret_fault = engine->start_fault;
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_engine_destroy(&engine);
         return err;
     }
@@ -281,7 +281,7 @@ static enum tyto_err link_camera(struct tyto_engine *engine, struct tyto_camera 
         err = TYTO_ERR_FULL;
     else
         err = tyto_session_create(session_params, &camera->session);
-    if (err == TYTO_OK) {
+    if (!err) {
         camera->stream_idx = idx;
         engine->stream_used[idx] = true;
         camera->next = engine->cameras;
@@ -299,7 +299,7 @@ static enum tyto_err add_checked(struct tyto_engine *engine,
     enum tyto_err err = TYTO_OK;
     struct tyto_camera *camera = NULL;
     err = tyto_camera_create(params->id, &engine->context, &camera);
-    if (err == TYTO_OK) {
+    if (!err) {
         err = create_tracker(engine, camera->id,
                              params->tracker ? params->tracker : &engine->params.tracker,
                              &camera->tracker, ret_fault);
@@ -308,7 +308,7 @@ static enum tyto_err add_checked(struct tyto_engine *engine,
             return err;
         }
     }
-    if (err == TYTO_OK) {
+    if (!err) {
         const struct tyto_session_params session_params = {
             .camera = params,
             .is_file = is_file,
@@ -320,7 +320,7 @@ static enum tyto_err add_checked(struct tyto_engine *engine,
         camera->is_file = is_file;
         err = link_camera(engine, camera, &session_params);
     }
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_camera_destroy(&camera);
         return tyto_fault_set(ret_fault, err, NULL, 0, params->id, "%s", tyto_err_text(err));
     }
@@ -333,7 +333,7 @@ enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
 {
     bool is_file;
     enum tyto_err err = check_camera(params, &is_file, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     pthread_mutex_lock(&engine->heads);
     err = add_checked(engine, params, is_file, ret_fault);

@@ -52,7 +52,7 @@ enum tyto_err tyto_engine_get_head(struct tyto_engine *engine, struct tyto_engin
     else
         err = TYTO_ERR_NOMEM;
     pthread_mutex_unlock(&engine->lock);
-    if (err == TYTO_OK)
+    if (!err)
         *ret_head = head;
     return err;
 }

@@ -99,7 +99,7 @@ static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
     const uint64_t begin_ns = tyto_clock_mono_ns();
     const enum tyto_err err =
         tyto_networks_attend(engine->networks, engine->idxs, num, engine->results);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const uint64_t end_ns = tyto_clock_mono_ns();
     atomic_fetch_add(&engine->num_turns, 1);
@@ -127,7 +127,7 @@ static enum tyto_err evaluate(struct tyto_engine *engine)
     for (uint32_t i = 0; i < engine->num_batch; i++)
         engine->batch[i].stamps[TYTO_STAGE_ENCODE] = (struct tyto_stamp){begin_ns, end_ns};
     uint32_t num = 1;
-    while (err == TYTO_OK && num > 0)
+    while (!err && num > 0)
         err = attend_round(engine, &num);
     struct tyto_engine_counts *counts = &engine->counts;
     counts->stage_ns[TYTO_STAGE_ENCODE] += end_ns - begin_ns;
@@ -165,7 +165,7 @@ static void run_batch(struct tyto_engine *engine)
         return;
     }
     const enum tyto_err err = evaluate(engine);
-    if (err == TYTO_OK) {
+    if (!err) {
         engine->num_failures = 0;
         return;
     }
@@ -292,7 +292,7 @@ static enum tyto_err start_networks(struct tyto_engine *engine)
         .log = p->log,
     };
     enum tyto_err err = tyto_networks_create(&params, &engine->networks, &engine->start_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const struct tyto_cman_dims *dims = tyto_networks_dims(engine->networks);
     engine->reader = (struct tyto_reader){.dims = dims, .hop_ns = p->hop_ns};
@@ -321,7 +321,7 @@ void *tyto_engine_infer(void *arg)
     engine->start_err = err;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
-    bool going = err == TYTO_OK;
+    bool going = !err;
     while (going) {
         bool busy, any_file;
         going = round_of_all(engine, &busy, &any_file);

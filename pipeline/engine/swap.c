@@ -42,18 +42,17 @@ static enum tyto_err prepare_trackers(struct change *change, const struct tyto_n
     struct tyto_engine *engine = change->engine;
     struct tyto_tracker *tracker = NULL;
     enum tyto_err err = TYTO_OK;
-    for (struct tyto_camera *camera = change->first; err == TYTO_OK && camera;
-         camera = camera->next) {
+    for (struct tyto_camera *camera = change->first; !err && camera; camera = camera->next) {
         err =
             tyto_tracker_create_like(camera->tracker, change->head.num_classes, change->class_names,
                                      change->thresholds, change->head.digest, &tracker);
         if (err == TYTO_ERR_INVALID)
             return explain_rule(change, head, camera, ret_fault);
-        if (err == TYTO_OK)
+        if (!err)
             err = tyto_camera_prepare(camera, change->head.num_classes, tracker);
     }
     /* Cameras that come later get the engine's rules: these, too, must be possible. */
-    if (err == TYTO_OK) {
+    if (!err) {
         const struct tyto_tracker_context context = {
             .camera = "probe",
             .num_classes = change->head.num_classes,
@@ -96,17 +95,17 @@ static enum tyto_err prepare(struct change *change, struct tyto_new_head *head,
     struct tyto_engine *engine = change->engine;
     struct tyto_fault fault = {0};
     enum tyto_err err = tyto_networks_try_head(engine->networks, head, &change->cman, &fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_engine_name_head(change->cman, &change->class_names, &change->thresholds,
                                     &change->head);
-    if (err == TYTO_OK)
+    if (!err)
         err = prepare_trackers(change, head, &fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         change->reader = engine->reader;
         change->reader.dims = tyto_cman_get_dims(change->cman);
         err = tyto_networks_feed_head(engine->networks, change->cman, on_window, change);
     }
-    if (err != TYTO_OK) {
+    if (err) {
         if (!fault.text[0])
             tyto_fault_set(&fault, err, head->path, 0, NULL, "%s", tyto_err_text(err));
         *ret_fault = fault;
@@ -173,9 +172,9 @@ static enum tyto_err change_head(struct tyto_engine *engine, struct tyto_swap *s
                               "the networks have failed: restart");
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = prepare(&change, swap->head, &swap->fault);
-    if (err == TYTO_OK && !may_commit(engine, swap))
+    if (!err && !may_commit(engine, swap))
         err = TYTO_ERR_TIMEOUT;
-    if (err == TYTO_OK)
+    if (!err)
         commit(&change, &swap->result);
     unprepare(&change);
     swap->result.stop_ns = tyto_clock_mono_ns() - begin_ns;
@@ -251,7 +250,7 @@ static enum tyto_err swap_head(struct tyto_engine *engine, const char *path, str
     memcpy(result->old_digest, engine->head.digest, sizeof(result->old_digest));
     const enum tyto_err err = tyto_new_head_create(path, tyto_networks_fit(engine->networks),
                                                    result->old_digest, &swap->head, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     memcpy(result->new_digest, swap->head->weights.digest, TYTO_DIGEST_MAX);
     result->load_ns = tyto_clock_mono_ns() - begin_ns;
@@ -263,7 +262,7 @@ static enum tyto_err swap_head(struct tyto_engine *engine, const char *path, str
         return give_up(path, ret_fault);
     if (swap->err == TYTO_ERR_TIMEOUT && !swap->fault.text[0])
         (void)give_up(path, &swap->fault);
-    if (swap->err != TYTO_OK && ret_fault)
+    if (swap->err && ret_fault)
         *ret_fault = swap->fault;
     return swap->err;
 }
@@ -279,7 +278,7 @@ enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path
     pthread_mutex_lock(&engine->heads);
     const enum tyto_err err = swap_head(engine, path, swap, &is_ours, ret_fault);
     pthread_mutex_unlock(&engine->heads);
-    if (err == TYTO_OK)
+    if (!err)
         *ret_result = swap->result;
     if (is_ours)
         free_swap(swap);

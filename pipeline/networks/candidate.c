@@ -54,8 +54,7 @@ enum tyto_err tyto_head_fit_check(const struct tyto_head_fit *fit,
     const enum tyto_err err =
         check_encoder(weights->audio_encoder, fit->audio.digest, fit->audio.layout, fit->audio.path,
                       "tyto.encoders audio", path, ret_fault);
-    return err != TYTO_OK
-               ? err
+    return err ? err
                : check_encoder(weights->visual_encoder, fit->visual.digest, fit->visual.layout,
                                fit->visual.path, "tyto.encoders visual", path, ret_fault);
 }
@@ -120,11 +119,11 @@ static enum tyto_err read_bytes(const char *path, void **ret_bytes, size_t *ret_
     if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode) || stat.st_size > MAX_FILE_BYTES)
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL,
                              "is no regular file of at most %d MiB", MAX_FILE_BYTES >> 20);
-    uint8_t *bytes = err == TYTO_OK ? malloc((size_t)stat.st_size + 1) : NULL;
-    if (err == TYTO_OK && !bytes)
+    uint8_t *bytes = !err ? malloc((size_t)stat.st_size + 1) : NULL;
+    if (!err && !bytes)
         err = tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, path, 0, NULL, "out of memory");
     size_t num = 0;
-    for (ssize_t got = 1; err == TYTO_OK && got != 0 && num < (size_t)stat.st_size;) {
+    for (ssize_t got = 1; !err && got != 0 && num < (size_t)stat.st_size;) {
         got = read(fd, bytes + num, (size_t)stat.st_size - num);
         if (got < 0 && errno != EINTR)
             err = tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "cannot read: %s",
@@ -132,7 +131,7 @@ static enum tyto_err read_bytes(const char *path, void **ret_bytes, size_t *ret_
         num += got > 0 ? (size_t)got : 0;
     }
     close(fd);
-    if (err != TYTO_OK) {
+    if (err) {
         free(bytes);
         return err;
     }
@@ -148,13 +147,12 @@ static enum tyto_err load(const char *path, struct tyto_cman_weights *ret_weight
     void *bytes = NULL;
     size_t num = 0;
     enum tyto_err err = read_bytes(path, &bytes, &num, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     err = tyto_cman_weights_load_memory(bytes, num, ret_weights, &fault);
     free(bytes);
-    return err == TYTO_OK
-               ? TYTO_OK
-               : tyto_fault_set(ret_fault, err, path, fault.line, fault.key, "%s", fault.text);
+    return !err ? TYTO_OK
+                : tyto_fault_set(ret_fault, err, path, fault.line, fault.key, "%s", fault.text);
 }
 
 enum tyto_err tyto_new_head_create(const char *path, const struct tyto_head_fit *fit,
@@ -166,11 +164,11 @@ enum tyto_err tyto_new_head_create(const char *path, const struct tyto_head_fit 
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, path, 0, NULL, "out of memory");
     head->path = strdup(path);
     enum tyto_err err = head->path ? load(path, &head->weights, ret_fault) : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_head_fit_check(fit, &head->weights, path, ret_fault);
-    if (err == TYTO_OK && strcmp(head->weights.digest, serves) != 0)
+    if (!err && strcmp(head->weights.digest, serves) != 0)
         err = compute(head, fit);
-    if (err != TYTO_OK) {
+    if (err) {
         if (err == TYTO_ERR_NOMEM)
             tyto_fault_set(ret_fault, err, path, 0, NULL, "out of memory");
         tyto_new_head_destroy(&head);
@@ -222,11 +220,11 @@ enum tyto_err tyto_new_head_compare(const struct tyto_new_head *head,
                               "the window holds %u segments, not %zu", result->num_valid, n);
     enum tyto_err err =
         compare(head, "logit", result->logits, head->logits, n * dims->num_logits, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = compare(head, "place", result->place, head->place, n * dims->num_places, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = compare(head, "audio sentinel", result->beta_audio, head->beta_audio, n, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err =
             compare(head, "visual sentinel", result->beta_visual, head->beta_visual, n, ret_fault);
     return err;

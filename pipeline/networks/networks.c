@@ -61,7 +61,7 @@ static enum tyto_err create_encoders(struct tyto_networks *networks,
         .log = params->log,
     };
     const enum tyto_err err = tyto_visual_create(&visual_params, &networks->visual, ret_fault);
-    return err == TYTO_OK ? tyto_audio_create(&audio_params, &networks->audio, ret_fault) : err;
+    return !err ? tyto_audio_create(&audio_params, &networks->audio, ret_fault) : err;
 }
 
 /* The head's parameters, but for where the weights come from. */
@@ -87,7 +87,7 @@ static enum tyto_err name_encoder(const char *path, char digest[TYTO_DIGEST_HEX_
 {
     struct tyto_weights *weights = NULL;
     const enum tyto_err err = tyto_weights_open(path, &weights, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const char *said = tyto_weights_meta(weights, "tyto.layout");
     snprintf(layout, TYTO_DIGEST_HEX_BYTES, "%s", said ? said : "");
@@ -112,16 +112,16 @@ static enum tyto_err create_head(struct tyto_networks *networks, struct tyto_fau
     struct tyto_cman_weights weights = {0};
     enum tyto_err err =
         name_encoder(params->audio_path, fit->audio.digest, fit->audio.layout, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = name_encoder(params->visual_path, fit->visual.digest, fit->visual.layout, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_cman_weights_load(params->head_path, &weights, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     fit->num_segments = fit->any_num_segments ? params->num_segments : weights.dims.num_segments;
     fit->look_ahead = fit->any_look_ahead ? params->look_ahead : weights.dims.look_ahead;
     err = tyto_head_fit_check(fit, &weights, params->head_path, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         struct tyto_cman_params with_weights = cman_params;
         with_weights.weights = &weights;
         err = tyto_cman_create(&with_weights, &networks->cman, ret_fault);
@@ -199,19 +199,19 @@ enum tyto_err tyto_networks_create(const struct tyto_networks_params *params,
     if (!networks->rows || !networks->frames || !networks->pcms || !networks->items ||
         !networks->results)
         err = TYTO_ERR_NOMEM;
-    if (err == TYTO_OK) {
+    if (!err) {
         err = tyto_gpu_create(&gpu_params, &networks->gpu);
-        if (err != TYTO_OK)
+        if (err)
             tyto_fault_set(ret_fault, err, NULL, 0, "device", "%s: %s",
                            params->device ? params->device : "auto", tyto_err_text(err));
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = create_encoders(networks, params, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = create_head(networks, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = create_history(networks);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_networks_destroy(&networks);
         return err;
     }
@@ -254,7 +254,7 @@ static enum tyto_err fetch_features(struct tyto_networks *networks, uint32_t num
     if (networks->features[0] && num_audio > 0)
         err = tyto_buf_read(tyto_audio_output(networks->audio), 0, networks->features[0],
                             audio_bytes);
-    if (err == TYTO_OK && networks->features[1] && num_visual > 0)
+    if (!err && networks->features[1] && num_visual > 0)
         err = tyto_buf_read(tyto_visual_output(networks->visual), 0, networks->features[1],
                             visual_bytes);
     return err;
@@ -303,11 +303,11 @@ enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
     enum tyto_err err = TYTO_OK;
     if (num_frames > 0)
         err = tyto_visual_run(networks->visual, networks->frames, num_frames);
-    if (err == TYTO_OK && num_pcms > 0)
+    if (!err && num_pcms > 0)
         err = tyto_audio_run(networks->audio, networks->pcms, num_pcms);
-    if (err == TYTO_OK)
+    if (!err)
         err = fetch_features(networks, num_pcms, num_frames);
-    for (uint32_t i = 0; i < num_items && err == TYTO_OK; i++)
+    for (uint32_t i = 0; i < num_items && !err; i++)
         err = look(networks, &networks->rows[i]);
     return err;
 }
@@ -359,7 +359,7 @@ enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_
     }
     const enum tyto_err err =
         tyto_cman_step(networks->cman, networks->items, num_idxs, ret_results);
-    for (uint32_t i = 0; err == TYTO_OK && i < num_idxs; i++)
+    for (uint32_t i = 0; !err && i < num_idxs; i++)
         remember(networks, &networks->rows[item_idxs[i]]);
     return err;
 }
@@ -387,7 +387,7 @@ static enum tyto_err put_features(struct tyto_networks *networks, uint32_t row, 
     enum tyto_err err = TYTO_OK;
     if (audio)
         err = tyto_buf_write(audio_buf, row * audio_bytes, audio, audio_bytes);
-    if (err == TYTO_OK && visual)
+    if (!err && visual)
         err = tyto_buf_write(visual_buf, row * visual_bytes, visual, visual_bytes);
     return err;
 }
@@ -412,16 +412,16 @@ static enum tyto_err check_head(struct tyto_networks *networks, struct tyto_cman
     const size_t visual_floats = (size_t)dims->num_places * dims->visual_in;
     struct tyto_cman_result result = {0};
     enum tyto_err err = TYTO_OK;
-    for (uint32_t i = 0; err == TYTO_OK && i < head->num_checks; i++) {
+    for (uint32_t i = 0; !err && i < head->num_checks; i++) {
         const float *audio = head->has_audio[i] ? head->audio + (size_t)i * dims->audio_in : NULL;
         const float *visual = head->has_visual[i] ? head->visual + i * visual_floats : NULL;
         const struct tyto_cman_item item = item_of(0, 0, i == 0, audio, visual);
         err = put_features(networks, 0, audio, visual);
-        if (err == TYTO_OK)
+        if (!err)
             err = i + 1 < head->num_checks ? tyto_cman_feed(cman, &item, 1)
                                            : tyto_cman_step(cman, &item, 1, &result);
     }
-    return err == TYTO_OK ? tyto_new_head_compare(head, dims, &result, ret_fault) : err;
+    return !err ? tyto_new_head_compare(head, dims, &result, ret_fault) : err;
 }
 
 /* One more segment of up to a batch of streams: the pos_idx-th oldest of each that has it. Of
@@ -435,8 +435,7 @@ static enum tyto_err feed_position(struct tyto_networks *networks, struct tyto_c
     struct tyto_cman_result *results = networks->results;
     uint32_t num = 0;
     enum tyto_err err = TYTO_OK;
-    for (uint32_t s = first_stream; err == TYTO_OK && s < max_streams && s < first_stream + cap;
-         s++) {
+    for (uint32_t s = first_stream; !err && s < max_streams && s < first_stream + cap; s++) {
         const uint32_t len = tyto_history_len(networks->history, s);
         const float *audio, *visual;
         if (pos_idx >= len || (pos_idx + 1 == len) != is_last)
@@ -446,12 +445,12 @@ static enum tyto_err feed_position(struct tyto_networks *networks, struct tyto_c
         networks->items[num] = item_of(s, num, pos_idx == 0, audio, visual);
         num++;
     }
-    if (err != TYTO_OK || num == 0)
+    if (err || num == 0)
         return err;
     if (!is_last)
         return tyto_cman_feed(cman, networks->items, num);
     err = tyto_cman_step(cman, networks->items, num, results);
-    for (uint32_t i = 0; err == TYTO_OK && i < num; i++)
+    for (uint32_t i = 0; !err && i < num; i++)
         visit(user, networks->items[i].stream_idx, &results[i]);
     return err;
 }
@@ -461,7 +460,7 @@ enum tyto_err tyto_networks_feed_head(struct tyto_networks *networks, struct tyt
 {
     enum tyto_err err = TYTO_OK;
     for (uint32_t s = 0; s < networks->params.max_streams; s += networks->max_batch) {
-        for (uint32_t i = 0; err == TYTO_OK && i < 2 * networks->fit.num_segments; i++)
+        for (uint32_t i = 0; !err && i < 2 * networks->fit.num_segments; i++)
             err = feed_position(networks, cman, s, i / 2, i % 2 == 1, visit, user);
     }
     return err;
@@ -478,11 +477,11 @@ enum tyto_err tyto_networks_try_head(struct tyto_networks *networks, struct tyto
     params.look_ahead = networks->fit.look_ahead;
     params.like = networks->cman;
     enum tyto_err err = tyto_cman_create(&params, &cman, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tyto_fault fault = {0};
     err = check_head(networks, cman, head, &fault);
-    if (err != TYTO_OK) {
+    if (err) {
         if (!fault.text[0])
             tyto_fault_set(&fault, err, head->path, 0, NULL,
                            "the head could not be tried on the device: %s", tyto_err_text(err));

@@ -171,14 +171,14 @@ enum tyto_err tyto_clip_create(const struct tyto_clip_params *params, struct tyt
         return TYTO_ERR_NOMEM;
     clip->zero_ns = params->zero_ns;
     enum tyto_err err = build(clip, params, ret_fault);
-    if (err == TYTO_OK &&
+    if (!err &&
         gst_element_set_state(clip->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
         err = check_bus(clip, ret_fault);
-        if (err == TYTO_OK)
+        if (!err)
             err = tyto_fault_set(ret_fault, TYTO_ERR_IO, params->path, 0, NULL,
                                  "the recording cannot be begun");
     }
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_clip_abandon(&clip);
         return err;
     }
@@ -198,7 +198,7 @@ enum tyto_err tyto_clip_push(struct tyto_clip *clip, enum tyto_stream stream,
     if (!input || clip->ended[stream] || coded->pts_ns < clip->zero_ns)
         return TYTO_OK; /* what is shown before the first keyframe cannot be decoded */
     const enum tyto_err err = check_bus(clip, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (gst_app_src_get_current_level_bytes(GST_APP_SRC(input)) >= MAX_WAITING_BYTES)
         return TYTO_ERR_FULL;

@@ -98,7 +98,7 @@ static void keep(struct tyto_recorder *recorder, struct tyto_record_camera *came
         tyto_clip_store_commit(recorder->store, camera->id, camera->plans[0].name,
                                camera->num_reserved, labels, num_labels, &fault);
     pop_plan(camera);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_record_tell_failure(recorder, &fault);
         return;
     }

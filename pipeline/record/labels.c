@@ -66,7 +66,7 @@ enum tyto_err tyto_clip_labels_add(const char *dir, const char *file,
     const int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     struct stat status;
     enum tyto_err err = fd >= 0 && fstat(fd, &status) == 0 ? TYTO_OK : TYTO_ERR_IO;
-    if (err == TYTO_OK) {
+    if (!err) {
         size_t num = 0;
         char last = '\n'; /* an editor may have left the last line open */
         if (status.st_size == 0)

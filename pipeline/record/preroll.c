@@ -136,7 +136,7 @@ enum tyto_err tyto_roll_put(struct tyto_roll *roll, enum tyto_stream stream,
     enum tyto_err err = TYTO_OK;
     if (!is_useless && queue->num == queue->capacity)
         err = grow(queue);
-    if (is_useless || err != TYTO_OK) {
+    if (is_useless || err) {
         tyto_coded_unref(coded);
         return err;
     }

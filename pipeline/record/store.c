@@ -155,7 +155,7 @@ static enum tyto_err scan_camera(struct tyto_clip_store *store, const char *came
     snprintf(path, sizeof(path), "%s/%s", store->dir, camera);
     DIR *folder = opendir(path);
     enum tyto_err err = TYTO_OK;
-    for (struct dirent *entry; folder && err == TYTO_OK && (entry = readdir(folder));) {
+    for (struct dirent *entry; folder && !err && (entry = readdir(folder));) {
         int64_t unix_s;
         struct stat status;
         if (read_name(entry->d_name, part_ending, &unix_s, name)) {
@@ -177,7 +177,7 @@ static enum tyto_err scan(struct tyto_clip_store *store)
 {
     DIR *folder = opendir(store->dir);
     enum tyto_err err = folder ? TYTO_OK : TYTO_ERR_IO;
-    for (struct dirent *entry; err == TYTO_OK && (entry = readdir(folder));) {
+    for (struct dirent *entry; !err && (entry = readdir(folder));) {
         if (tyto_id_is_valid(entry->d_name))
             err = scan_camera(store, entry->d_name);
     }
@@ -229,7 +229,7 @@ enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params
         store->params.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     store->dir = strdup(params->dir);
     const enum tyto_err err = store->dir ? open_folder(store, ret_fault) : TYTO_ERR_NOMEM;
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_clip_store_destroy(&store);
         return err;
     }
@@ -424,10 +424,10 @@ enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *
     store->num_reserved -= num_reserved;
     enum tyto_err err =
         add_clip(store, camera, name, (int64_t)tyto_clock_unix_ns(), (uint64_t)status.st_size);
-    if (err == TYTO_OK)
+    if (!err)
         store->clips[store->num_clips - 1].written_mono_ns = tyto_clock_mono_ns();
     snprintf(file, sizeof(file), "%s/%s%s", camera, name, ending);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_clip_labels_add(store->dir, file, labels, num_labels);
     if (err == TYTO_ERR_IO)
         return fail(ret_fault, store->dir, "labels.csv cannot be written");

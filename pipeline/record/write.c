@@ -175,7 +175,7 @@ static bool open_store(struct tyto_recorder *recorder)
     struct tyto_fault fault = {0};
     const enum tyto_err err =
         tyto_clip_store_create(&recorder->params.store, &recorder->store, &fault);
-    if (err != TYTO_OK) {
+    if (err) {
         if (!fault.text[0])
             snprintf(fault.text, sizeof(fault.text), "%s", tyto_err_text(err));
         tyto_record_tell_failure(recorder, &fault);
@@ -214,7 +214,7 @@ static enum tyto_err reserve(struct tyto_recorder *recorder, struct tyto_record_
         return TYTO_OK;
     const uint64_t missing = camera->num_used - camera->num_reserved;
     const enum tyto_err err = tyto_clip_store_reserve(recorder->store, missing, fault);
-    if (err == TYTO_OK)
+    if (!err)
         camera->num_reserved += missing;
     return err;
 }
@@ -228,10 +228,10 @@ static enum tyto_err create_clip(struct tyto_recorder *recorder, struct tyto_rec
     for (int i = 0; i < TYTO_NUM_STREAMS; i++)
         params.first[i] = camera->has[i] ? &first[i] : NULL;
     enum tyto_err err = reserve(recorder, camera, FILE_OVERHEAD_BYTES, fault);
-    if (err == TYTO_OK)
+    if (!err)
         err =
             tyto_clip_store_begin(recorder->store, camera->id, camera->plans[0].name, path, fault);
-    return err == TYTO_OK ? tyto_clip_create(&params, &camera->clip, camera->has, fault) : err;
+    return !err ? tyto_clip_create(&params, &camera->clip, camera->has, fault) : err;
 }
 
 /* False: there is nothing to write (yet). */
@@ -255,11 +255,11 @@ static bool begin(struct tyto_recorder *recorder, struct tyto_record_camera *cam
                              "camera %s gives nothing coded that could be recorded", camera->id);
     for (int i = 0; i < TYTO_NUM_STREAMS; i++)
         tyto_coded_unref(&first[i]);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_record_throw_away(recorder, camera);
         tyto_record_tell_failure(recorder, &fault);
     }
-    return found && err == TYTO_OK;
+    return found && !err;
 }
 
 /* --- writing -------------------------------------------------------------------------------------
@@ -273,10 +273,10 @@ static enum tyto_err push_all(struct tyto_record_camera *camera, struct batch *b
     for (uint32_t i = 0; i < batch->num; i++) {
         struct gathered *item = &batch->items[i];
         const uint64_t num_bytes = item->coded.num_bytes + ITEM_OVERHEAD_BYTES;
-        if (err == TYTO_OK)
+        if (!err)
             err = tyto_clip_push(camera->clip, item->stream, &item->coded, fault);
-        camera->num_pushed += err == TYTO_OK ? item->coded.num_bytes : 0;
-        if (err != TYTO_OK) {
+        camera->num_pushed += !err ? item->coded.num_bytes : 0;
+        if (err) {
             camera->numbers[item->stream]--;
             camera->num_used -= num_bytes;
         } else if (item->coded.pts_ns + item->coded.duration_ns > camera->last_ns) {
@@ -284,7 +284,7 @@ static enum tyto_err push_all(struct tyto_record_camera *camera, struct batch *b
         }
         tyto_coded_unref(&item->coded);
     }
-    for (int i = 0; err == TYTO_OK && i < TYTO_NUM_STREAMS; i++) {
+    for (int i = 0; !err && i < TYTO_NUM_STREAMS; i++) {
         if (batch->silent[i] && camera->has[i]) {
             tyto_clip_end_stream(camera->clip, (enum tyto_stream)i);
             camera->has[i] = false;
@@ -315,7 +315,7 @@ static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *
         return false;
     }
     const enum tyto_err err = push_all(camera, batch, &fault);
-    if (err != TYTO_OK && err != TYTO_ERR_FULL) {
+    if (err && err != TYTO_ERR_FULL) {
         pthread_mutex_lock(&camera->lock);
         tyto_record_close(camera, camera->last_ns, false, 0);
         pthread_mutex_unlock(&camera->lock);
@@ -324,7 +324,7 @@ static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *
     } else if (batch->is_done) {
         tyto_record_finish(recorder, camera, batch->is_cut);
     }
-    return err == TYTO_OK && batch->num > 0;
+    return !err && batch->num > 0;
 }
 
 static bool serve(struct tyto_recorder *recorder, struct tyto_record_camera *camera, bool stopping)

@@ -77,7 +77,7 @@ enum tyto_err tyto_segmenter_create(const struct tyto_segmenter_params *params,
     enum tyto_err err = tyto_pcm_window_init(&seg->window, capacity);
     if (!seg->candidates || !seg->pcm)
         err = TYTO_ERR_NOMEM;
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_segmenter_destroy(&seg);
         return err;
     }

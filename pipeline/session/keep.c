@@ -245,7 +245,7 @@ static enum tyto_err watch(struct keeper *keeper, struct tyto_source *source, ch
             return TYTO_OK;
         err = session->is_file ? look_at_file(source, now_ns, text, text_bytes)
                                : look_at_camera(keeper, source, now_ns, text, text_bytes);
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
 }
@@ -279,7 +279,7 @@ static bool learn(struct keeper *keeper, struct tyto_source *source, enum tyto_e
                   uint32_t text_bytes)
 {
     char uri[URI_BYTES];
-    if (err == TYTO_OK || err == TYTO_ERR_CLOSED || keeper->session->is_file)
+    if (!err || err == TYTO_ERR_CLOSED || keeper->session->is_file)
         return false;
     keeper->num_news = tyto_source_has_news(source) ? keeper->num_news + 1 : 0;
     if (tyto_source_redirect(source, uri, sizeof(uri))) {
@@ -325,7 +325,7 @@ static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text
     promise(session, 0);
     tell_tap(session, true);
     enum tyto_err err = tyto_source_create(&params, &source, &fault);
-    if (err != TYTO_OK) {
+    if (err) {
         tell_tap(session, false);
         snprintf(text, text_bytes, "%.*s", (int)text_bytes - 1,
                  fault.text[0] ? fault.text : tyto_err_text(err));
@@ -388,7 +388,7 @@ static void keep_live(struct keeper *keeper)
                    keeper->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING,
                    keeper->was_live ? "connecting again" : "connecting");
         const enum tyto_err err = run_once(keeper, &moves, why, sizeof(why));
-        if (err == TYTO_OK)
+        if (!err)
             return;
         if (err == TYTO_ERR_CLOSED)
             snprintf(why, sizeof(why), "the camera ended the stream");
@@ -406,7 +406,7 @@ static void keep_file(struct keeper *keeper)
     const enum tyto_err err = run_once(keeper, &moves, text, sizeof(text));
     if (err == TYTO_ERR_CLOSED)
         set_status(session, TYTO_CAMERA_STATUS_ENDED, "end of file");
-    else if (err != TYTO_OK)
+    else if (err)
         set_status(session, TYTO_CAMERA_STATUS_FAILED, text[0] ? text : tyto_err_text(err));
 }
 

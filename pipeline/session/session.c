@@ -64,15 +64,15 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
         .live = !params->is_file,
     };
     enum tyto_err err = session->uri ? TYTO_OK : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_segmenter_create(&segmenter_params, &session->segmenter);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_align_init(&session->align,
                               params->is_file ? TYTO_ALIGN_OFF : params->camera->align,
                               params->camera->av_offset_ns);
-    if (err == TYTO_OK)
+    if (!err)
         err = start_keeper(session);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_session_free(session);
         return err;
     }
@@ -203,7 +203,7 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
         return TYTO_SESSION_NOTHING;
     if (!stop) {
         const enum tyto_err err = tyto_segmenter_poll(session->segmenter, now_ns, ret_segment);
-        if (err == TYTO_OK) {
+        if (!err) {
             session->media_ns = ret_segment->begin_ns;
             pthread_mutex_lock(&session->lock);
             session->end_ns = ret_segment->end_ns;

@@ -82,7 +82,7 @@ static enum tyto_err init_source(struct tyto_source *source,
                           params->length_ns, !source->is_file);
         const enum tyto_err err =
             tyto_ring_create(i == TYTO_STREAM_VIDEO ? RING_PICTURES : RING_SOUNDS, &stream->ring);
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
     return source->is_file ? TYTO_OK : tyto_ring_create(RING_LOOKS, &source->looks);
@@ -101,13 +101,13 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
     if (!source)
         return TYTO_ERR_NOMEM;
     enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = init_source(source, params);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_source_build(source, ret_fault);
-    if (err != TYTO_OK) {
+    if (err) {
         if (source->pipeline) {
             gst_element_set_state(source->pipeline, GST_STATE_NULL);
             gst_object_unref(source->pipeline);

@@ -81,7 +81,7 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "the file is empty");
     else if (access(path, R_OK) != 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
-    if (err == TYTO_OK) {
+    if (!err) {
         /* Tags of what is in it may say more, and later. */
         atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));
         GstElement *element = tyto_source_make(source, "filesrc");

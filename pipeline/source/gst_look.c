@@ -71,7 +71,7 @@ enum tyto_err tyto_source_look(struct tyto_source *source, int64_t *ret_pts_ns,
     if (!source->looks)
         return TYTO_ERR_EMPTY;
     const enum tyto_err err = tyto_ring_pop(source->looks, &popped);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tyto_source_look *look = popped;
     *ret_pts_ns = look->pts_ns;

@@ -100,9 +100,9 @@ static bool turn_upright(struct held_picture *held, enum tyto_turn turn)
     const enum tyto_err err =
         tyto_turn_frame_copy(&held->picture.frame, turn, &held->copy, &upright);
     gst_video_frame_unmap(&held->frame);
-    if (err == TYTO_OK)
+    if (!err)
         held->picture.frame = upright;
-    return err == TYTO_OK;
+    return !err;
 }
 
 static struct tyto_picture *make_picture(GstSample *sample, enum tyto_turn turn, int64_t pts_ns,
@@ -186,7 +186,7 @@ enum tyto_err tyto_source_pop(struct tyto_source *source, enum tyto_stream which
     for (;;) {
         void *popped;
         const enum tyto_err err = tyto_ring_pop(stream->ring, &popped);
-        if (err != TYTO_OK)
+        if (err)
             return err;
         struct tyto_source_item *item = popped;
         struct tyto_media media = {.in_ns = item->in_ns, .sample = item};

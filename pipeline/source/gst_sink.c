@@ -56,10 +56,10 @@ static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *obje
     } else {
         void *dropped = NULL;
         err = tyto_ring_push_drop_oldest(stream->ring, item, &dropped);
-        if (err == TYTO_OK)
+        if (!err)
             tyto_source_free_item(dropped);
     }
-    if (err == TYTO_OK) {
+    if (!err) {
         tyto_source_step(source);
         return GST_FLOW_OK;
     }

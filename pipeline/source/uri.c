@@ -95,7 +95,7 @@ enum tyto_err tyto_source_check_uri(const char *uri, bool *ret_is_file,
 {
     enum tyto_uri_kind kind;
     const enum tyto_err err = tyto_uri_kind_of(uri, &kind, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     *ret_is_file =
         kind == TYTO_URI_FILE || (kind == TYTO_URI_TEST && tyto_uri_number(uri, "live", 1) == 0);

@@ -184,9 +184,9 @@ enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
     enum tyto_err err = TYTO_ERR_NOMEM;
     if (tracker->thresholds && tracker->tracks)
         err = copy_rules(tracker, &p);
-    if (err == TYTO_OK)
+    if (!err)
         err = set_thresholds(tracker);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_tracker_destroy(&tracker);
         return err;
     }

@@ -43,7 +43,7 @@ static void look(const struct tyto_co_attn_shape *shape, const struct tyto_co_at
     beta = 1.0 / (1.0 + sum * exp(top - zs));
     io->beta[t] = (float)beta;
     for (uint32_t k = 0; k < shape->num_segments; k++)
-        io->align[(size_t)t * shape->num_segments + k] = k < num_keys ? (float)(w[k] / sum) : 0.0F;
+        io->align[(size_t)t * shape->num_segments + k] = k < num_keys ? (float)(w[k] / sum) : 0.0f;
     for (uint32_t c = 0; c < shape->width; c++) {
         const size_t at = (size_t)t * shape->width + c;
         double acc = 0.0;

@@ -20,7 +20,7 @@ void tyto_cosine_attn_ref(const struct tyto_cosine_attn_shape *shape, const floa
             double qq = 0.0;
             double kk = 0.0;
 
-            *score = 0.0F;
+            *score = 0.0f;
             if (rows[b] >= shape->num_rows)
                 continue;
             k = key + (rows[b] * (size_t)shape->num_places + l) * width;

@@ -63,7 +63,7 @@ enum tyto_err tyto_dropout_record(struct tyto_dropout *op, struct tyto_plan *pla
         !tyto_drawer_fits(&all, num, 1, 1) || !tyto_drawer_fits(&key_bind, 4, 1, 1))
         return TYTO_ERR_SHAPE;
     push.threshold = (uint32_t)((double)rate * 4294967296.0);
-    push.scale = 1.0F / (1.0F - rate);
+    push.scale = 1.0f / (1.0f - rate);
     return tyto_plan_dispatch(plan, op->kernels[X], binds, &push,
                               tyto_drawer_groups(num / 4, op->lanes), 1, 1);
 }

@@ -85,7 +85,7 @@ void tyto_lstm_sentinel_pack(uint32_t width, const float *hidden, const float *g
     float *packed_gate = ret_packed + gate_offset(width);
 
     for (size_t i = 4 * n * n; i < gate_offset(width); i++)
-        ret_packed[i] = 0.0F;
+        ret_packed[i] = 0.0f;
     for (size_t from = 0; from < n; from++)
         for (size_t to = 0; to < n; to++) {
             for (size_t q = 0; q < 4; q++)

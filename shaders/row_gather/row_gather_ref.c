@@ -11,6 +11,6 @@ void tyto_row_gather_ref(const struct tyto_row_gather_shape *shape, const float 
             const int there = rows[b] < shape->num_rows && c < shape->in_width;
 
             ret_out[b * shape->out_width + c] =
-                there ? in[rows[b] * (size_t)shape->in_width + c] : 0.0F;
+                there ? in[rows[b] * (size_t)shape->in_width + c] : 0.0f;
         }
 }

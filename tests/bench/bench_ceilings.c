@@ -29,7 +29,7 @@ static void multiply_adds(struct check *check, const struct size *size)
                                               .binds = binds_of,
                                               .num_binds = 1,
                                               .push_bytes = sizeof(struct push)};
-    const struct push push = {0.999F, 0.001F, size->rounds};
+    const struct push push = {0.999f, 0.001f, size->rounds};
     const double lanes = (double)size->groups * LANES;
     struct tyto_buf *out = check_buf(check, NULL, (size_t)lanes * 4);
     const struct tyto_bind bind = {.buf = out};

@@ -30,11 +30,11 @@ static void step(const struct tyto_adamw_hyper *h, double by, size_t num, const 
 static void run_case(struct check *check, struct tyto_adamw *op, uint32_t num, float max_norm)
 {
     struct tyto_adamw_hyper hyper = {
-        .rate = 0.01F,
-        .beta_1 = 0.9F,
-        .beta_2 = 0.999F,
-        .epsilon = 1e-8F,
-        .decay = 0.1F,
+        .rate = 0.01f,
+        .beta_1 = 0.9f,
+        .beta_2 = 0.999f,
+        .epsilon = 1e-8f,
+        .decay = 0.1f,
         .max_norm = max_norm,
     };
     float *grads = check_floats(num);
@@ -92,9 +92,9 @@ int main(int argc, char **argv)
     check_must(tyto_adamw_create(check.gpu, &op), "adamw");
     if (!check.bench) {
         run_case(&check, op, 4, 0);
-        run_case(&check, op, 4, 0.5F);
+        run_case(&check, op, 4, 0.5f);
         run_case(&check, op, 100004, 1);
-        run_case(&check, op, 100004, 1e6F);
+        run_case(&check, op, 100004, 1e6f);
     }
     tyto_adamw_destroy(&op);
     return check_close(&check);

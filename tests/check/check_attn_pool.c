@@ -77,8 +77,8 @@ static const struct a_case cases[] = {
     {"some missing", {7, 10, 12, 3}, 1, true},
     {"many places", {1, 1024, 8, 1}, 1, false},
     {"many items", {65535, 2, 4, 3}, 1, true},
-    {"huge values", {3, 9, 64, 3}, 1e37F, false},
-    {"tiny values", {3, 9, 64, 3}, 1e-30F, false},
+    {"huge values", {3, 9, 64, 3}, 1e37f, false},
+    {"tiny values", {3, 9, 64, 3}, 1e-30f, false},
 };
 
 static const struct a_case benches[] = {{"24 x 49 x 128", {24, 49, 128, 24}, 1, false},

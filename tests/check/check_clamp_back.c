@@ -38,7 +38,7 @@ static void run_case(struct check *check, struct tyto_clamp_back *op, struct pas
     check_fill(check, p.x, p.num, 1);
     check_fill(check, p.d, p.num, 1);
     for (size_t i = 0; i < p.num; i++) { /* off the corners, on each side of them */
-        p.x[i] = p.x[i] * 0.4F + (i % 3 == 0 ? -0.5F : i % 3 == 1 ? 3.0F : 6.5F);
+        p.x[i] = p.x[i] * 0.4f + (i % 3 == 0 ? -0.5f : i % 3 == 1 ? 3.0f : 6.5f);
         y[i] = (float)clamped(&p, i);
     }
     struct tyto_buf *bufs[] = {check_buf(check, y, p.num), check_buf(check, p.d, p.num),

@@ -34,7 +34,7 @@ static const struct cman_spec small_spec = {
              .head = TYTO_HEAD_MULTI_LABEL},
     .adapt_audio = true,
     .adapt_visual = true,
-    .where_scale = 8.0F,
+    .where_scale = 8.0f,
 };
 
 static const struct cman_spec full_spec = {
@@ -52,7 +52,7 @@ static const struct cman_spec full_spec = {
              .num_classes = 28,
              .look_ahead = UINT32_MAX,
              .head = TYTO_HEAD_SOFTMAX},
-    .where_scale = 1.0F,
+    .where_scale = 1.0f,
 };
 
 /* What the first head of tyto has. */
@@ -73,7 +73,7 @@ static const struct cman_spec house_spec = {
              .head = TYTO_HEAD_MULTI_LABEL},
     .adapt_audio = true,
     .adapt_visual = true,
-    .where_scale = 10.0F,
+    .where_scale = 10.0f,
 };
 
 /* No width is a multiple of anything; identity adapters, so that these are padded too. */
@@ -92,7 +92,7 @@ static const struct cman_spec odd_spec = {
              .num_classes = 3,
              .look_ahead = 2,
              .head = TYTO_HEAD_SOFTMAX},
-    .where_scale = -2.0F,
+    .where_scale = -2.0f,
 };
 
 static const struct cman_spec tiny_spec = {
@@ -111,7 +111,7 @@ static const struct cman_spec tiny_spec = {
              .look_ahead = 0,
              .head = TYTO_HEAD_MULTI_LABEL},
     .adapt_audio = true,
-    .where_scale = 1.0F,
+    .where_scale = 1.0f,
 };
 
 /* --- golden values -------------------------------------------------------------------------- */
@@ -179,8 +179,8 @@ static void check_golden(struct check *check, const struct golden *golden)
 
     if (!values)
         check_must(TYTO_ERR_NOT_FOUND, golden->file);
-    golden_fill("in.audio", audio, golden->num_clips * num_audio, 2.0F);
-    golden_fill("in.visual", visual, golden->num_clips * num_visual, 2.0F);
+    golden_fill("in.audio", audio, golden->num_clips * num_audio, 2.0f);
+    golden_fill("in.visual", visual, golden->num_clips * num_visual, 2.0f);
     cman_rig_open(&rig, check, &params);
     for (uint32_t i = 0; i < golden->num_clips; i++)
         clips[i] = (struct cman_clip){.num_segments = d->num_segments,
@@ -306,7 +306,7 @@ static void streams_do_not_mix(struct check *check)
 
     cman_rig_open(&rig, check, &params);
     for (uint32_t i = 0; i < 3; i++)
-        clips[i] = cman_clip_random(&rig, 25, 2.0F);
+        clips[i] = cman_clip_random(&rig, 25, 2.0f);
     for (uint32_t t = 0; t < 25; t++)
         cman_rig_feed(&rig, clips, streams, t % 2 ? 3 : 2, t, false, results);
     cman_rig_feed(&rig, clips, streams, 2, 24, true, results);
@@ -337,10 +337,10 @@ static void a_broken_stream_harms_no_other(struct check *check)
 
     cman_rig_open(&rig, check, &params);
     for (uint32_t i = 0; i < 2; i++)
-        clips[i] = cman_clip_random(&rig, 8, 2.0F);
+        clips[i] = cman_clip_random(&rig, 8, 2.0f);
     for (uint32_t i = 0; i < 12; i++) {
         clips[0].audio[i] = i % 2 ? NAN : INFINITY;
-        clips[0].visual[i] = i % 2 ? -INFINITY : 3e38F;
+        clips[0].visual[i] = i % 2 ? -INFINITY : 3e38f;
     }
     for (uint32_t t = 0; t < 8; t++)
         cman_rig_feed(&rig, clips, streams, 2, t, false, results);
@@ -374,7 +374,7 @@ static void fed_is_as_good_as_stepped(struct check *check)
                                           .max_batch = 2,
                                           .audio_features = rig.audio,
                                           .visual_features = rig.visual};
-    struct cman_clip clip = cman_clip_random(&rig, 25, 2.0F);
+    struct cman_clip clip = cman_clip_random(&rig, 25, 2.0f);
     check_must(tyto_cman_create(&like, &other, NULL), "a second head");
     for (uint32_t t = 0; t < 25; t++) {
         /* the row that cman_rig_feed() fills */

@@ -142,8 +142,8 @@ static void run_case(struct check *check, struct tyto_co_attn *op, const struct 
 
 static const struct a_case cases[] = {
     {"one of everything", {1, 1, 4, 4, 8, 0, 4, 4, 0, 0}, 1, 1, 0, true},
-    {"the model's own", {24, 10, 128, 64, 832, 640, 768, 256, 128, 1}, 1, 0.4F, 0, true},
-    {"no mask", {5, 10, 128, 64, 832, 640, 768, 256, 0, UINT32_MAX}, 1, 0.4F, 0, true},
+    {"the model's own", {24, 10, 128, 64, 832, 640, 768, 256, 128, 1}, 1, 0.4f, 0, true},
+    {"no mask", {5, 10, 128, 64, 832, 640, 768, 256, 0, UINT32_MAX}, 1, 0.4f, 0, true},
     {"look-ahead 0", {5, 10, 12, 8, 20, 8, 0, 13, 1, 0}, 1, 1, 0, true},
     {"windows of every length", {20, 10, 12, 8, 24, 0, 12, 12, 0, 2}, 1, 1, 0, false},
     {"the longest window",
@@ -152,10 +152,10 @@ static const struct a_case cases[] = {
      1,
      0,
      true},
-    {"wide", {2, 3, 1284, 516, 1800, 0, 1284, 1284, 0, UINT32_MAX}, 1, 0.05F, 0, true},
+    {"wide", {2, 3, 1284, 516, 1800, 0, 1284, 1284, 0, UINT32_MAX}, 1, 0.05f, 0, true},
     {"saturated", {3, 10, 12, 8, 20, 0, 12, 12, 0, 1}, 1000, 3, 0, true},
-    {"a sentinel that wins", {3, 10, 12, 40, 52, 0, 12, 12, 0, 1}, 1, 1.4F, 100, true},
-    {"a sentinel that loses", {3, 10, 12, 40, 52, 0, 12, 12, 0, 1}, 1, 1.4F, -100, true},
+    {"a sentinel that wins", {3, 10, 12, 40, 52, 0, 12, 12, 0, 1}, 1, 1.4f, 100, true},
+    {"a sentinel that loses", {3, 10, 12, 40, 52, 0, 12, 12, 0, 1}, 1, 1.4f, -100, true},
     {"scores of hundreds", {3, 10, 12, 40, 52, 0, 12, 12, 0, 1}, 1000, 40, 0, true},
 };
 

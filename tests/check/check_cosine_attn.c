@@ -98,8 +98,8 @@ static const struct a_case cases[] = {
     {"a long vector", {2, 9, 4100, 2}, 1, 1, false},
     {"many places", {1, 1024, 8, 1}, 1, 1, false},
     {"many items", {65535, 2, 4, 3}, 1, 1, true},
-    {"large values", {3, 9, 64, 3}, 1, 1e15F, false},
-    {"tiny values", {3, 9, 64, 3}, 1, 1e-10F, false},
+    {"large values", {3, 9, 64, 3}, 1, 1e15f, false},
+    {"tiny values", {3, 9, 64, 3}, 1, 1e-10f, false},
 };
 
 static const struct a_case benches[] = {{"24 x 49 x 128", {24, 49, 128, 24}, 1, 1, false}};
@@ -118,7 +118,7 @@ static void zero_vectors(struct check *check, struct tyto_cosine_attn *op)
         v.key[16 + d] = -v.query[d];
     }
     run_values(check, op, &c, &v);
-    check_that(check, fabsf(v.got[1] - 5) < 1e-4F && fabsf(v.got[2] + 5) < 1e-4F && v.got[0] == 0,
+    check_that(check, fabsf(v.got[1] - 5) < 1e-4f && fabsf(v.got[2] + 5) < 1e-4f && v.got[0] == 0,
                "equal vectors score the scale");
     free_values(&v);
 }

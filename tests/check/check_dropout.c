@@ -44,9 +44,9 @@ static double overlap(const float *a, const float *b, size_t shift)
 static void draws(struct check *check, struct tyto_dropout *op)
 {
     const struct tyto_dropout_key key = {1, 2, 3, 0}, later = {1, 2, 4, 0}, other = {5, 2, 3, 0};
-    float *masks[] = {drop(check, op, 0.25F, 0, key), drop(check, op, 0.25F, 0, key),
-                      drop(check, op, 0.25F, 1, key), drop(check, op, 0.25F, 0, later),
-                      drop(check, op, 0.25F, 0, other)};
+    float *masks[] = {drop(check, op, 0.25f, 0, key), drop(check, op, 0.25f, 0, key),
+                      drop(check, op, 0.25f, 1, key), drop(check, op, 0.25f, 0, later),
+                      drop(check, op, 0.25f, 0, other)};
     double sum = 0;
 
     for (size_t i = 0; i < NUM; i++)

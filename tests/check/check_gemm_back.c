@@ -52,7 +52,7 @@ static float want_dx(const struct a_case *c, const struct operands *o, size_t m,
 
     for (size_t n = 0; n < c->n; n++)
         sum += (double)o->dy[at(c, m, c->n, n)] * (double)o->w[n * c->k + k];
-    return c->gate && extra <= 0 ? 0.0F : (float)sum;
+    return c->gate && extra <= 0 ? 0.0f : (float)sum;
 }
 
 static float want_dw(const struct a_case *c, const struct operands *o, size_t n, size_t k)

@@ -90,14 +90,14 @@ static void run_case(struct check *check, const struct a_case *c)
 }
 
 static const struct a_case cases[] = {
-    {"two rows", {2, 1, 4, 1, 0.5F}, false},
-    {"one clip alone has no negatives", {5, 5, 8, 1, 0.2F}, false},
-    {"clips of segments", {30, 10, 16, 4, 0.1F}, false},
-    {"rows that are left out", {33, 3, 12, 2, 0.2F}, true},
+    {"two rows", {2, 1, 4, 1, 0.5f}, false},
+    {"one clip alone has no negatives", {5, 5, 8, 1, 0.2f}, false},
+    {"clips of segments", {30, 10, 16, 4, 0.1f}, false},
+    {"rows that are left out", {33, 3, 12, 2, 0.2f}, true},
 };
 
 static const struct a_case benches[] = {
-    {"64 clips x 10, width 128", {640, 10, 128, 4, 0.1F}, false},
+    {"64 clips x 10, width 128", {640, 10, 128, 4, 0.1f}, false},
 };
 
 /* PyTorch's cross-entropy both ways (scripts/golden/make_info_nce.py). */
@@ -105,7 +105,7 @@ static void follows_pytorch(struct check *check)
 {
     enum { ROWS = 6, WIDTH = 4 };
     static const double golden = 3.011653844203988;
-    const struct tyto_info_nce_shape shape = {ROWS, 1, WIDTH, 1, 0.25F};
+    const struct tyto_info_nce_shape shape = {ROWS, 1, WIDTH, 1, 0.25f};
     float audio[ROWS * WIDTH], visual[ROWS * WIDTH], weights[ROWS];
 
     for (int i = 0; i < ROWS * WIDTH; i++) {
@@ -113,7 +113,7 @@ static void follows_pytorch(struct check *check)
         visual[i] = (float)cos(0.3 + 2.3 * i);
     }
     for (int i = 0; i < ROWS; i++)
-        weights[i] = 1.0F / ROWS;
+        weights[i] = 1.0f / ROWS;
     const double got = tyto_info_nce_ref(&shape, audio, visual, weights);
     check_that(check, fabs(got - golden) < 1e-5, "the reference is PyTorch's loss: %.9g", got);
 }

@@ -74,18 +74,18 @@ static void run_case(struct check *check, struct tyto_lstm_sentinel *op, const s
 
 static const struct a_case cases[] = {
     {"one of everything", {1, 1, 4, 20, 0}, 1, 1},
-    {"the model's own", {24, 10, 128, 832, 0}, 1, 0.1F},
-    {"one stream", {1, 10, 128, 832, 0}, 1, 0.1F},
-    {"one more than a tile", {9, 5, 36, 200, 20}, 1, 0.3F},
-    {"columns in the middle", {3, 4, 12, 100, 32}, 1, 0.3F},
-    {"a long window", {3, 64, 20, 100, 0}, 1, 0.3F},
-    {"wide", {2, 3, 516, 2580, 0}, 1, 0.05F},
-    {"strong pre-activations", {4, 10, 16, 80, 0}, 10, 0.1F},
-    {"saturated", {4, 10, 16, 80, 0}, 1e6F, 0.1F},
+    {"the model's own", {24, 10, 128, 832, 0}, 1, 0.1f},
+    {"one stream", {1, 10, 128, 832, 0}, 1, 0.1f},
+    {"one more than a tile", {9, 5, 36, 200, 20}, 1, 0.3f},
+    {"columns in the middle", {3, 4, 12, 100, 32}, 1, 0.3f},
+    {"a long window", {3, 64, 20, 100, 0}, 1, 0.3f},
+    {"wide", {2, 3, 516, 2580, 0}, 1, 0.05f},
+    {"strong pre-activations", {4, 10, 16, 80, 0}, 10, 0.1f},
+    {"saturated", {4, 10, 16, 80, 0}, 1e6f, 0.1f},
 };
 
-static const struct a_case benches[] = {{"24 x 10 x 128", {24, 10, 128, 832, 0}, 1, 0.1F},
-                                        {"1 x 10 x 128", {1, 10, 128, 832, 0}, 1, 0.1F}};
+static const struct a_case benches[] = {{"24 x 10 x 128", {24, 10, 128, 832, 0}, 1, 0.1f},
+                                        {"1 x 10 x 128", {1, 10, 128, 832, 0}, 1, 0.1f}};
 
 static void refusals(struct check *check, struct tyto_lstm_sentinel *op)
 {

@@ -133,7 +133,7 @@ static void run_case(struct check *check, struct ops *ops, const struct a_case *
 static const struct a_case cases[] = {
     {"one of everything", {1, 1, 4, 20, 0}, 1},
     {"gaps", {3, 6, 12, 72, 8}, 1},
-    {"the model's own", {4, 10, 64, 400, 0}, 0.5F},
+    {"the model's own", {4, 10, 64, 400, 0}, 0.5f},
     {"saturated", {2, 5, 8, 40, 0}, 4},
 };
 

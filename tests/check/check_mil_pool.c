@@ -47,7 +47,7 @@ static void run_case(struct check *check, struct tyto_mil_pool *op, uint32_t mod
     check_fill(check, p.logits, num, 1);
     check_fill(check, p.d, num_pooled, 1);
     for (size_t i = 0; i < num; i++) /* far enough apart for the differences of a largest */
-        p.logits[i] = p.logits[i] * 0.1F + (float)(i / 20 * 5 % 6);
+        p.logits[i] = p.logits[i] * 0.1f + (float)(i / 20 * 5 % 6);
     struct tyto_buf *bufs[] = {check_buf(check, p.logits, num),
                                check_buf(check, (const float *)len, 3),
                                check_buf(check, NULL, num_pooled),

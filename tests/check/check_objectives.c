@@ -27,7 +27,7 @@ static struct tyto_step *make_other(struct check *check, struct tyto_step_params
     float *values = step_filled_values(layout, 8);
     struct tyto_step_in in = step_make_batch(layout, OTHER_BATCH);
     for (uint32_t i = 0; i < rows; i++)
-        in.yes[i * layout->widths.logits + i % 4] = 1.0F / (float)rows;
+        in.yes[i * layout->widths.logits + i % 4] = 1.0f / (float)rows;
     in.has[0][3] = in.has[1][8] = TYTO_ROW_NONE;
     in.len[5] = 4;
     check_must(tyto_step_load(step, &in), "batch");
@@ -40,7 +40,7 @@ static struct tyto_step *make_other(struct check *check, struct tyto_step_params
 /* The loss where the parameters stand: a step at a rate of 0. */
 static double loss_at(struct tyto_step *step, const float *values)
 {
-    const struct tyto_adamw_hyper still = {.beta_1 = 0.9F, .beta_2 = 0.999F, .epsilon = 1e-8F};
+    const struct tyto_adamw_hyper still = {.beta_1 = 0.9f, .beta_2 = 0.999f, .epsilon = 1e-8f};
     const struct tyto_dropout_key key = {0};
     struct tyto_step_result result;
 
@@ -53,7 +53,7 @@ static double loss_at(struct tyto_step *step, const float *values)
 static void slopes(struct check *check, struct tyto_step *step, const char *sentence)
 {
     const size_t num = tyto_step_layout(step)->num;
-    const float h = 4e-3F;
+    const float h = 4e-3f;
     float *values = check_floats(num), *grads = check_floats(num), largest = 0;
     double worst = 0;
     size_t num_tried = 0;
@@ -66,7 +66,7 @@ static void slopes(struct check *check, struct tyto_step *step, const char *sent
     for (size_t i = 0; i < num && num_tried < 24; i += 7) {
         const float was = values[i];
 
-        if (fabsf(grads[i]) < 0.1F * largest)
+        if (fabsf(grads[i]) < 0.1f * largest)
             continue;
         values[i] = was + h;
         const double above = loss_at(step, values);
@@ -119,7 +119,7 @@ static void discriminates(struct check *check)
 
     for (uint32_t i = 0; i < 2; i++) {
         struct tyto_step *step = make_other(
-            check, (struct tyto_step_params){.discriminant = 0.5F, .num_workers = i + 1});
+            check, (struct tyto_step_params){.discriminant = 0.5f, .num_workers = i + 1});
 
         if (i == 0)
             slopes(check, step, "discriminant");

@@ -34,7 +34,7 @@ static const struct cman_spec spec = {
              .head = TYTO_HEAD_MULTI_LABEL},
     .adapt_audio = true,
     .adapt_visual = true,
-    .where_scale = 8.0F,
+    .where_scale = 8.0f,
 };
 
 /* --- a data set in memory ------------------------------------------------------------------- */

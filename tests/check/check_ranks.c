@@ -47,8 +47,8 @@ static void fill_batch(struct check *check, struct tyto_step *step)
     check_fill(check, visual, sizeof(visual) / sizeof(float), 1);
     check_fill(check, yes, sizeof(yes) / sizeof(float), 1);
     for (size_t i = 0; i < sizeof(yes) / sizeof(float); i++) {
-        no[i] = yes[i] > 0 ? 0 : 1.0F / (ROWS * 12);
-        yes[i] = yes[i] > 0 ? 1.0F / (ROWS * 12) : 0;
+        no[i] = yes[i] > 0 ? 0 : 1.0f / (ROWS * 12);
+        yes[i] = yes[i] > 0 ? 1.0f / (ROWS * 12) : 0;
     }
     for (uint32_t i = 0; i < ROWS; i++) {
         has[0][i] = i % 7 == 3 ? TYTO_ROW_NONE : i;
@@ -66,7 +66,7 @@ static struct history train(struct check *check, struct tyto_ranks *ranks, uint3
                                             .dims = dims,
                                             .adapt = {true, true},
                                             .batch = BATCH,
-                                            .dropout = 0.2F,
+                                            .dropout = 0.2f,
                                             .num_workers = num_workers,
                                             .gpu_params = &gpu_params,
                                             .ranks = ranks};
@@ -79,11 +79,11 @@ static struct history train(struct check *check, struct tyto_ranks *ranks, uint3
     const struct tyto_params_layout *layout = tyto_step_layout(step);
     history.num = layout->num;
     history.values = check_floats(history.num);
-    check_fill(check, history.values, history.num, 0.3F);
+    check_fill(check, history.values, history.num, 0.3f);
     check_must(tyto_step_write(step, history.values, NULL, NULL), "write");
     fill_batch(check, step);
     for (uint32_t t = 0; t < STEPS; t++) {
-        const struct tyto_adamw_hyper hyper = {1e-3F, 0.9F, 0.999F, 1e-8F, 0.01F, 1, 1, 2};
+        const struct tyto_adamw_hyper hyper = {1e-3f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 1, 2};
         const struct tyto_dropout_key key = {3, 0, t, 0};
         struct tyto_step_result result;
 

@@ -29,7 +29,7 @@ static void run_case(struct check *check, struct tyto_row_gather *op, const stru
         check_must(TYTO_ERR_NOMEM, "rows");
     check_fill(check, in, num_in, 1);
     in[0] = INFINITY;
-    in[num_in - 1] = 3e38F;
+    in[num_in - 1] = 3e38f;
     for (uint32_t b = 0; b < s->batch; b++)
         rows[b] = b % 5 == 3 ? UINT32_MAX : s->num_rows - 1 - b % s->num_rows;
     struct tyto_buf *bufs[] = {check_buf(check, in, num_in),

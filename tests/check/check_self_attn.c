@@ -77,21 +77,21 @@ static void run_case(struct check *check, struct tyto_self_attn *op, const struc
 
 static const struct a_case cases[] = {
     {"one of everything", {1, 1, 4, 4, 0, 1}, 1, true},
-    {"the model's own", {24, 10, 64, 128, 1, 0.125F}, 1, true},
-    {"no mask", {5, 10, 64, 128, UINT32_MAX, 0.125F}, 1, true},
+    {"the model's own", {24, 10, 64, 128, 1, 0.125f}, 1, true},
+    {"no mask", {5, 10, 64, 128, UINT32_MAX, 0.125f}, 1, true},
     {"look-ahead 0", {5, 10, 8, 12, 0, 1}, 1, true},
     {"look-ahead beyond the window", {3, 4, 8, 12, 9, 1}, 1, true},
     {"look-ahead next to the top", {3, 4, 8, 12, UINT32_MAX - 1, 1}, 1, true},
     {"windows of every length", {20, 10, 8, 12, 2, 1}, 1, false},
     {"the longest window", {3, TYTO_SELF_ATTN_MAX_SEGMENTS, 12, 36, UINT32_MAX, 1}, 1, true},
     {"the longest window, causal", {3, TYTO_SELF_ATTN_MAX_SEGMENTS, 12, 36, 5, 1}, 1, false},
-    {"wide", {2, 3, 516, 1284, UINT32_MAX, 0.05F}, 1, true},
-    {"scores up to 30", {4, 10, 4, 8, UINT32_MAX, 0.3F}, 5, true},
+    {"wide", {2, 3, 516, 1284, UINT32_MAX, 0.05f}, 1, true},
+    {"scores up to 30", {4, 10, 4, 8, UINT32_MAX, 0.3f}, 5, true},
     {"scale 0 is the mean", {4, 10, 4, 8, UINT32_MAX, 0}, 1, true},
 };
 
-static const struct a_case benches[] = {{"24 x 10, 64, 128", {24, 10, 64, 128, 1, 0.1F}, 1, true},
-                                        {"1 x 10, 64, 128", {1, 10, 64, 128, 1, 0.1F}, 1, true}};
+static const struct a_case benches[] = {{"24 x 10, 64, 128", {24, 10, 64, 128, 1, 0.1f}, 1, true},
+                                        {"1 x 10, 64, 128", {1, 10, 64, 128, 1, 0.1f}, 1, true}};
 
 static void refusals(struct check *check, struct tyto_self_attn *op)
 {

@@ -80,8 +80,8 @@ static void run_case(struct check *check, struct tyto_self_attn_back *op, const 
 
 static const struct a_case cases[] = {
     {"one of everything", {1, 1, 4, 4, 0, 1}, true},
-    {"the model's own", {8, 10, 64, 128, 1, 0.125F}, true},
-    {"no mask", {3, 10, 128, 512, UINT32_MAX, 0.09F}, true},
+    {"the model's own", {8, 10, 64, 128, 1, 0.125f}, true},
+    {"no mask", {3, 10, 128, 512, UINT32_MAX, 0.09f}, true},
     {"look-ahead 0", {5, 10, 8, 12, 0, 1}, true},
     {"windows of every length", {20, 10, 8, 12, 2, 1}, false},
     {"the longest window", {2, TYTO_SELF_ATTN_MAX_SEGMENTS, 12, 36, UINT32_MAX, 1}, true},

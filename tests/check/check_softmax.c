@@ -71,11 +71,11 @@ static const struct rows benches[] = {
 
 static void hostile(struct check *check, struct tyto_softmax *op)
 {
-    const float huge = 3.4028234e38F;
+    const float huge = 3.4028234e38f;
     float rows[][6] = {
         {huge, huge, -huge, 0, 1, 2},
         {-huge, -huge, -huge, -huge, -huge, -huge},
-        {1e-45F, 0, -1e-45F, 0, 0, 0},
+        {1e-45f, 0, -1e-45f, 0, 0, 0},
         {88, -88, 700, 699, -700, 0},
     };
     const struct rows shape = {"the ends of f32", NUM(rows), 6, 0};

@@ -37,8 +37,8 @@ static void small_targets(const struct tyto_step_in *in, uint32_t stride)
 
     golden_fill("in.target", target, 12 * 15, 1);
     for (size_t i = 0; i < 12 * 15; i++) {
-        in->yes[i / 15 * stride + i % 15] = target[i] > 0.4F ? 2.0F / 180 : 0;
-        in->no[i / 15 * stride + i % 15] = target[i] > 0.4F ? 0 : 1.0F / 180;
+        in->yes[i / 15 * stride + i % 15] = target[i] > 0.4f ? 2.0f / 180 : 0;
+        in->no[i / 15 * stride + i % 15] = target[i] > 0.4f ? 0 : 1.0f / 180;
     }
     in->has[0][2] = in->has[0][6] = in->has[0][11] = TYTO_ROW_NONE;
     in->has[1][3] = in->has[1][4] = in->has[1][6] = TYTO_ROW_NONE;
@@ -51,9 +51,9 @@ static void full_targets(const struct tyto_step_in *in, uint32_t stride, size_t 
 
     golden_fill("in.class", unit, rows, 1);
     for (size_t i = 0; i < rows; i++) {
-        const size_t idx = (size_t)((unit[i] + 1) * 14.5F);
+        const size_t idx = (size_t)((unit[i] + 1) * 14.5f);
 
-        in->yes[i * stride + idx] = 1 + 0.5F * (float)(idx % 3);
+        in->yes[i * stride + idx] = 1 + 0.5f * (float)(idx % 3);
         sum += in->yes[i * stride + idx];
     }
     for (size_t i = 0; i < rows * stride; i++)
@@ -124,7 +124,7 @@ static void repeats(struct check *check)
     float losses[3][STEP_RIG_STEPS], norms[STEP_RIG_STEPS];
 
     for (int i = 0; i < 2; i++) {
-        struct tyto_step *step = make_small(check, 0.3F, 1);
+        struct tyto_step *step = make_small(check, 0.3f, 1);
 
         step_run_some(step, losses[i], norms);
         tyto_step_destroy(&step);
@@ -146,7 +146,7 @@ static void shares(struct check *check)
     size_t num = 0;
 
     for (int i = 0; i < 3; i++) {
-        struct tyto_step *step = make_small(check, 0.3F, num_workers[i]);
+        struct tyto_step *step = make_small(check, 0.3f, num_workers[i]);
 
         num = tyto_step_layout(step)->num;
         values[i] = check_floats(num);

@@ -55,8 +55,8 @@ static struct toy make_toy(struct check *check, uint32_t num)
         "data set");
     snprintf(toy.data->classes[0], sizeof(toy.data->classes[0]), "first");
     snprintf(toy.data->classes[1], sizeof(toy.data->classes[1]), "second");
-    check_fill(check, toy.audio, rows * A, 0.3F);
-    check_fill(check, toy.visual, rows * L * V, 0.3F);
+    check_fill(check, toy.audio, rows * A, 0.3f);
+    check_fill(check, toy.visual, rows * L * V, 0.3f);
     check_fill(check, draws, rows * 3, 1);
     for (size_t r = 0; r < rows; r++) {
         const size_t sound = draws[3 * r] > 0, picture = draws[3 * r + 1] > 0;
@@ -115,7 +115,7 @@ static void exports(struct check *check, struct tyto_train *train, const struct 
               "what was trained loads as a head");
     check_that(check,
                weights.dims.num_logits == N && weights.dims.look_ahead == 1 &&
-                   strcmp(weights.classes[1], "second") == 0 && weights.thresholds[1] == 0.75F &&
+                   strcmp(weights.classes[1], "second") == 0 && weights.thresholds[1] == 0.75f &&
                    strcmp(weights.audio_encoder, "ears") == 0,
                "dims, classes, thresholds and encoders come back");
     check_that(check, weights.tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT] != NULL,
@@ -144,7 +144,7 @@ static void learns(struct check *check, const struct tyto_train_params *params,
     }
     check_that(check, epoch.train_loss < first / 2, "the loss falls: %g to %g", (double)first,
                (double)epoch.train_loss);
-    check_that(check, best > 0.9F, "it learns what neither stream tells alone: %g", (double)best);
+    check_that(check, best > 0.9f, "it learns what neither stream tells alone: %g", (double)best);
     check_must(tyto_train_judge(train, &figures), "judge");
     check_that(check, figures.accuracy == best && figures.num_rows == VAL * T,
                "the best epoch is judged as it was: %g", (double)figures.accuracy);
@@ -251,7 +251,7 @@ static void learns_from_clips(struct check *check, struct tyto_train_params para
         run_epoch(train, &epoch);
         first = epoch.epoch == 1 ? epoch.val_loss : first;
     }
-    check_that(check, epoch.val_loss < first / 2 && epoch.val_accuracy > 0.9F,
+    check_that(check, epoch.val_loss < first / 2 && epoch.val_accuracy > 0.9f,
                "it learns from labels of whole clips: %g to %g, %g right", (double)first,
                (double)epoch.val_loss, (double)epoch.val_accuracy);
     tyto_train_destroy(&train);
@@ -299,19 +299,19 @@ static void cases(struct check *check)
     char path[64];
     struct tyto_train_params params = {
         .step =
-            {.gpu = check->gpu, .dims = dims, .adapt = {true, true}, .batch = 16, .dropout = 0.1F},
+            {.gpu = check->gpu, .dims = dims, .adapt = {true, true}, .batch = 16, .dropout = 0.1f},
         .train = train.data,
         .val = val.data,
         .augment = {.max_shift = 1,
-                    .shift_share = 0.1F,
-                    .modality_dropout = 0.05F,
-                    .mixup = 0.05F,
-                    .noise = 0.05F},
+                    .shift_share = 0.1f,
+                    .modality_dropout = 0.05f,
+                    .mixup = 0.05f,
+                    .noise = 0.05f},
         .seed = 3,
         .num_epochs = EPOCHS,
         .num_warm_up = 6,
-        .rate = 0.02F,
-        .decay = 0.01F,
+        .rate = 0.02f,
+        .decay = 0.01f,
         .max_norm = 1,
     };
 

@@ -10,7 +10,7 @@
 
 enum { BATCH = 4, IN = 8 };
 
-static const float tune_rate = 0.1F;
+static const float tune_rate = 0.1f;
 
 /* The layer's values behind a filled head's; about half of its outputs are clamped. */
 static float *fill_values(const struct tyto_params_layout *layout)
@@ -19,7 +19,7 @@ static float *fill_values(const struct tyto_params_layout *layout)
     const size_t num = (size_t)layout->dims.visual_in * layout->tune_in;
 
     if (layout->tune_in > 0) {
-        golden_fill("tune.weight", values + layout->tune_weight, num, 1.5F);
+        golden_fill("tune.weight", values + layout->tune_weight, num, 1.5f);
         golden_fill("tune.bias", values + layout->tune_bias, layout->dims.visual_in, 3);
     }
     return values;
@@ -50,8 +50,8 @@ static struct tyto_step_in make_batch(const struct tyto_params_layout *layout)
 
     golden_fill("in.tapped", in.visual, (size_t)rows * layout->dims.num_places * IN, 2);
     for (uint32_t i = 0; i < rows; i++) {
-        in.yes[i * layout->widths.logits + i % 15] = 1.0F / (float)rows;
-        in.no[i * layout->widths.logits + (i + 4) % 15] = 0.5F / (float)rows;
+        in.yes[i * layout->widths.logits + i % 15] = 1.0f / (float)rows;
+        in.no[i * layout->widths.logits + (i + 4) % 15] = 0.5f / (float)rows;
     }
     in.has[0][3] = in.has[1][8] = in.has[1][0] = TYTO_ROW_NONE;
     in.len[3] = 4;
@@ -119,7 +119,7 @@ static bool turns(const struct tyto_params_layout *layout, const struct tyto_ste
 /* Gradients of [begin, end) against differences of the step's own loss, where they are large. */
 static void slopes(struct check *check, enum tyto_act act, const char *sentence)
 {
-    const struct tyto_adamw_hyper still = {.beta_1 = 0.9F, .beta_2 = 0.999F, .epsilon = 1e-8F};
+    const struct tyto_adamw_hyper still = {.beta_1 = 0.9f, .beta_2 = 0.999f, .epsilon = 1e-8f};
     const struct tyto_dropout_key key = {0};
     struct tyto_step *step = make_tuned(check, 1, act);
     const struct tyto_params_layout *layout = tyto_step_layout(step);
@@ -140,9 +140,9 @@ static void slopes(struct check *check, enum tyto_act act, const char *sentence)
         for (uint64_t i = begins[part]; i < ends[part]; i++)
             largest = fmaxf(largest, fabsf(grads[i]));
         for (uint64_t i = begins[part]; i < ends[part] && num_tried < 16; i++) {
-            const float was = values[i], h = 1e-3F;
+            const float was = values[i], h = 1e-3f;
 
-            if (fabsf(grads[i]) < 0.2F * largest || turns(layout, &in, values, i, h))
+            if (fabsf(grads[i]) < 0.2f * largest || turns(layout, &in, values, i, h))
                 continue;
             values[i] = was + h;
             const double above = loss_at(step, &in, values);
@@ -232,7 +232,7 @@ static void learns(struct check *check)
     check_that(check, losses[0][STEP_RIG_STEPS - 1] < losses[0][0], "the loss goes from %g to %g",
                (double)losses[0][0], (double)losses[0][STEP_RIG_STEPS - 1]);
     /* AdamW's first steps go by about the rate each, whatever the gradient: 2e-3 of step_rig */
-    check_that(check, most > 1e-4F && most < 2e-3F * tune_rate * STEP_RIG_STEPS * 2,
+    check_that(check, most > 1e-4f && most < 2e-3f * tune_rate * STEP_RIG_STEPS * 2,
                "the layer moved by %g", (double)most);
     for (int i = 0; i < 3; i++) {
         tyto_step_destroy(&steps[i]);

@@ -33,7 +33,7 @@ void cman_write_weights(const struct cman_spec *spec, const char *path)
             continue;
         weights.tensors[i] = check_floats(count);
         golden_fill(info->name, weights.tensors[i], count,
-                    info->cols ? golden_weight_scale(info->cols) : 0.125F);
+                    info->cols ? golden_weight_scale(info->cols) : 0.125f);
     }
     weights.tensors[TYTO_CMAN_WHERE_SCALE][0] = spec->where_scale;
     check_must(tyto_cman_weights_write(path, &weights, NULL, NULL), "weights file");

@@ -7,7 +7,7 @@
 enum { MAX_TRIED = 64 };
 
 static const double tolerance = 1e-3;
-static const float step = 1.0F / 32;
+static const float step = 1.0f / 32;
 
 static double value_at(const struct gradient *gradient, float *x, float shift)
 {

@@ -29,11 +29,11 @@ const struct tyto_cman_dims step_small_dims = {
 struct tyto_adamw_hyper step_hyper_of(int t)
 {
     return (struct tyto_adamw_hyper){
-        .rate = 2e-3F,
-        .beta_1 = 0.9F,
-        .beta_2 = 0.999F,
-        .epsilon = 1e-8F,
-        .decay = 0.01F,
+        .rate = 2e-3f,
+        .beta_1 = 0.9f,
+        .beta_2 = 0.999f,
+        .epsilon = 1e-8f,
+        .decay = 0.01f,
         .correct_1 = (float)(1 / (1 - pow(0.9, t))),
         .correct_2 = (float)(1 / (1 - pow(0.999, t))),
         .max_norm = 2,
@@ -51,7 +51,7 @@ float *step_filled_values(const struct tyto_params_layout *layout, float where_s
         const size_t cols = infos[i].cols, num = infos[i].rows * (cols ? cols : 1);
 
         tensors[i] = check_floats(num);
-        golden_fill(infos[i].name, tensors[i], num, cols ? golden_weight_scale(cols) : 0.125F);
+        golden_fill(infos[i].name, tensors[i], num, cols ? golden_weight_scale(cols) : 0.125f);
     }
     tensors[TYTO_CMAN_WHERE_SCALE][0] = where_scale;
     tyto_params_put(layout, tensors, values);

@@ -35,15 +35,15 @@ int main(int argc, char **argv)
         return 2;
     }
     enum tyto_err err = small_visual_write(path_of(argv[1], "visual"));
-    if (err == TYTO_OK)
+    if (!err)
         err = small_audio_write(path_of(argv[1], "audio"));
-    if (err == TYTO_OK)
+    if (!err)
         err = small_tunable_write(path_of(argv[1], "tunable"));
-    if (err == TYTO_OK)
+    if (!err)
         err = small_even_audio_write(path_of(argv[1], "even-audio"));
-    for (unsigned i = 0; err == TYTO_OK && i < sizeof(heads) / sizeof(heads[0]); i++)
+    for (unsigned i = 0; !err && i < sizeof(heads) / sizeof(heads[0]); i++)
         err = small_head_write(path_of(argv[1], heads[i].name), &heads[i].head);
-    if (err != TYTO_OK)
+    if (err)
         fprintf(stderr, "make_small_models: %s\n", tyto_err_text(err));
-    return err != TYTO_OK;
+    return err;
 }

@@ -48,7 +48,7 @@ static enum tyto_err write_and_free(struct tyto_encoder_file *file, const char *
 {
     struct tyto_fault fault = {0};
     const enum tyto_err err = tyto_encoder_file_write(file, path, &fault);
-    if (err != TYTO_OK)
+    if (err)
         fprintf(stderr, "%s: %s: %s\n", path, fault.key, fault.text);
     tyto_encoder_file_destroy(&file);
     return err;
@@ -58,7 +58,7 @@ enum tyto_err small_visual_write(const char *path)
 {
     struct tyto_encoder_file *file = NULL;
     const enum tyto_err err = tyto_encoder_file_create(&file);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     file->kind = TYTO_ENCODER_VISUAL;
     for (int c = 0; c < 3; c++) {
@@ -73,7 +73,7 @@ enum tyto_err small_tunable_write(const char *path)
 {
     struct tyto_encoder_file *file = NULL;
     const enum tyto_err err = tyto_encoder_file_create(&file);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     file->kind = TYTO_ENCODER_VISUAL;
     for (int c = 0; c < 3; c++) {
@@ -104,7 +104,7 @@ static enum tyto_err audio_write(const char *path, uint32_t embedding)
 {
     struct tyto_encoder_file *file = NULL;
     const enum tyto_err err = tyto_encoder_file_create(&file);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     float *window = tyto_encoder_file_alloc(file, WINDOW);
     float *mel = tyto_encoder_file_alloc(file, (FFT / 2 + 1) * BANDS);
@@ -215,7 +215,7 @@ enum tyto_err small_head_write(const char *path, const struct small_head *head)
     num_metas = add_meta(metas, num_metas, "tyto.classes", head->classes);
     num_metas = add_meta(metas, num_metas, "tyto.encoders", head->encoders);
     num_metas = add_meta(metas, num_metas, "tyto.fusion", head->fusion);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_weights_write(path, tensors, TYTO_CMAN_NUM_TENSORS, metas, num_metas, NULL);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++)
         free(values[i]);

@@ -133,7 +133,7 @@ static bool try_swap(long n, bool here)
         /* Else its turn came without a segment in between: nothing was made to fail. */
         const bool was_armed = here || atomic_exchange(&fail_at, -1) < 0;
         num_until_failure = -1;
-        if (err != TYTO_OK) {
+        if (err) {
             assert_refused(n, err, &fault);
             return true;
         }

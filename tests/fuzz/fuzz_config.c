@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&fault, 0, sizeof(fault));
     const enum tyto_err err =
         tyto_config_parse((const char *)data, size, "fuzz.yaml", &config, &fault);
-    if ((err == TYTO_OK) != (config != NULL) || (err != TYTO_OK && !fault.text[0]))
+    if ((!err) != (config != NULL) || (err && !fault.text[0]))
         abort();
     if (config) {
         char shown[TYTO_CONFIG_URI_MAX];

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
         }
         const enum tyto_err err =
             tyto_cache_file_open_memory(bytes, num_bytes, NULL, &file, &fault);
-        if ((err == TYTO_OK) != (file != NULL) || (err && !fault.text[0]))
+        if ((!err) != (file != NULL) || (err && !fault.text[0]))
             abort();
         if (file)
             read_all(file);

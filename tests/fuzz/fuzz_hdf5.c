@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
     struct tyto_hdf5 *hdf5 = NULL;
     struct tyto_fault fault = {0};
     const enum tyto_err err = tyto_hdf5_open(path, NULL, &hdf5, &fault);
-    if ((err == TYTO_OK) != (hdf5 != NULL) || (err != TYTO_OK && !fault.text[0]))
+    if ((!err) != (hdf5 != NULL) || (err && !fault.text[0]))
         abort();
     if (hdf5)
         read_some(hdf5);

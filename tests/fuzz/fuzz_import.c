@@ -14,7 +14,7 @@ static void import(const struct tyto_import_params *params, const uint8_t *data,
     struct tyto_encoder_file *file = NULL;
     struct tyto_fault fault = {0};
     const enum tyto_err err = tyto_import_memory(params, data, num_bytes, &file, &fault);
-    if ((err == TYTO_OK) != (file != NULL) || (err && !fault.text[0]))
+    if ((!err) != (file != NULL) || (err && !fault.text[0]))
         abort();
     if (file && tyto_graph_check(&file->graph, NULL, 0))
         abort();

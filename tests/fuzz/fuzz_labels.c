@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
             tyto_labels_read_memory(&params, "fuzz", data, num_bytes, &labels);
         if ((err == TYTO_ERR_FORMAT) != (num_errors > 0))
             abort();
-        if (err == TYTO_OK)
+        if (!err)
             check(&labels);
         tyto_labels_finish(&labels);
     }

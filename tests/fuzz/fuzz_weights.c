@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes)
 
     fault = (struct tyto_fault){0};
     const enum tyto_err err = tyto_encoder_file_read_memory(data, num_bytes, &file, &fault);
-    if ((err == TYTO_OK) != (file != NULL) || (err && !fault.text[0]))
+    if ((!err) != (file != NULL) || (err && !fault.text[0]))
         abort();
     if (file && tyto_graph_check(&file->graph, NULL, 0))
         abort();

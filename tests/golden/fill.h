@@ -36,17 +36,17 @@ static inline void golden_fill(const char *name, float *out, size_t count, float
     for (size_t i = 0; i < count; i++) {
         const float bits = (float)(golden_splitmix64(seed + i) >> 40);
 
-        out[i] = (bits / 8388608.0F - 1.0F) * scale;
+        out[i] = (bits / 8388608.0f - 1.0f) * scale;
     }
 }
 
 /* Scale of a filled weight: the largest power of two s with s*s*fan_in <= 3. */
 static inline float golden_weight_scale(size_t fan_in)
 {
-    float scale = 2.0F;
+    float scale = 2.0f;
 
-    while (scale * scale * (float)fan_in > 3.0F)
-        scale /= 2.0F;
+    while (scale * scale * (float)fan_in > 3.0f)
+        scale /= 2.0f;
     return scale;
 }
 

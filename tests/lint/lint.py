@@ -208,6 +208,23 @@ def check_options(lint, path, text):
                     "a second default: options/ writes it into help, from the value")
 
 
+# One dialect: the same thing is written the same way everywhere.
+DIALECT = (
+    (
+        re.compile(r"(?<![\w.])(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)F\b"),
+        "a float's suffix is a lower-case f",
+    ),
+    (re.compile(r"\berr\s*[!=]=\s*TYTO_OK\b"), "an error is tested by `if (err)` and `if (!err)`"),
+)
+
+
+def check_dialect(lint, path, text):
+    code = code_only(text)
+    for pattern, better in DIALECT:
+        for match in pattern.finditer(code):
+            lint.breach(path, line_of(code, match.start()), better)
+
+
 def check_text(lint, path, text):
     lines = text.split("\n")
     is_source = path.endswith(SOURCE_SUFFIXES) or lines[0].startswith("#!")
@@ -315,6 +332,7 @@ def main():
         if path.endswith((".c", ".h")):
             check_includes(lint, path, text)
             check_calls(lint, path, text)
+            check_dialect(lint, path, text)
             check_options(lint, path, text)
     check_drawers(lint, files)
     if not args.no_tools:

@@ -82,6 +82,11 @@ class Lint(unittest.TestCase):
         self.passes("cli/a.c", SPDX + 'char *s = "there (default: " TYTO_DEFAULT_ENDPOINT ")";\n')
         self.passes("cli/a.c", SPDX + "/* \"(default 2)\" */\n")
 
+    def test_another_dialect_is_found(self):
+        self.finds("base/a.c", SPDX + "float a = 0.5F;\n", "lower-case f")
+        self.finds("base/a.c", SPDX + "int f(int err) { return err == TYTO_OK; }\n", "`if (err)`")
+        self.passes("base/a.c", SPDX + "int a = 0x1F; float b = 1e-3f; /* err == TYTO_OK, 0.5F */\n")
+
     def test_a_missing_licence_line_is_found(self):
         self.finds("base/a.c", "int a;\n", "no SPDX")
 

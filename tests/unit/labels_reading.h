@@ -77,7 +77,7 @@ static enum tyto_err read_bytes(struct reading *reading, const char *name, const
     reading->params.user = reading;
     const enum tyto_err err =
         tyto_labels_read_memory(&reading->params, name, bytes, num_bytes, &labels);
-    if (err == TYTO_OK)
+    if (!err)
         put_labels(reading, &labels);
     tyto_labels_finish(&labels);
     return err;

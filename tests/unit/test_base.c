@@ -185,9 +185,9 @@ static void a_socket_is_taken_over_from_the_dead_alone_and_a_full_backlog_is_ali
     assert_int_equal(stat_buf.st_mode & 0777, 0660);
     /* Nobody accepts: from here on a connect() that waits would wait for ever. */
     enum tyto_err err = TYTO_OK;
-    while (num < 64 && err == TYTO_OK) {
+    while (num < 64 && !err) {
         err = tyto_local_connect(path, 50 * TYTO_NS_PER_MS, &fds[num], &fault);
-        num += err == TYTO_OK;
+        num += !err;
     }
     assert_int_equal(err, TYTO_ERR_TIMEOUT);
     assert_non_null(strstr(fault.text, "accepts nothing"));

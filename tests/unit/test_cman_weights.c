@@ -66,7 +66,7 @@ static void draft_init(struct draft *draft)
         const size_t num = (size_t)infos[i].rows * (infos[i].cols ? infos[i].cols : 1);
 
         assert_true(num <= MAX_VALUES);
-        golden_fill(infos[i].name, draft->values[i], num, 1.0F);
+        golden_fill(infos[i].name, draft->values[i], num, 1.0f);
         draft->tensors[i] = (struct tyto_tensor){.name = infos[i].name,
                                                  .dtype = TYTO_DTYPE_F32,
                                                  .num_dims = infos[i].cols ? 2 : 1,
@@ -224,7 +224,7 @@ static void a_good_file_is_read_whole(void **state)
     assert_int_equal(weights.dims.num_logits, 6);
     assert_int_equal(weights.dims.look_ahead, 1);
     assert_string_equal(weights.classes[1], "dog_2");
-    assert_true(weights.thresholds[0] == 0.25F && weights.thresholds[1] == 0.75F);
+    assert_true(weights.thresholds[0] == 0.25f && weights.thresholds[1] == 0.75f);
     assert_true(weights.thresholds[2] == 0 && weights.thresholds[3] == 0); /* heard: not said */
     assert_true(weights.thresholds[4] == 0.6f && weights.thresholds[5] == 0.7f);
     assert_string_equal(weights.audio_encoder, "abc");
@@ -253,7 +253,7 @@ static void what_is_optional_may_be_absent(void **state)
     assert_null(weights.tensors[TYTO_CMAN_ADAPT_AUDIO_WEIGHT]);
     assert_null(weights.tensors[TYTO_CMAN_ADAPT_VISUAL_BIAS]);
     assert_true(weights.dims.look_ahead == UINT32_MAX);
-    assert_true(weights.thresholds[1] == 0.5F);
+    assert_true(weights.thresholds[1] == 0.5f);
     assert_string_equal(weights.audio_encoder, "");
     tyto_cman_weights_finish(&weights);
 }

@@ -69,7 +69,7 @@ static void its_gradient_is_that_of_differences(void **state)
         for (int i = 0; i < ROWS * WIDTH; i++)
             largest = fmax(largest, fabs(grads[i]));
         for (int i = 0; i < ROWS * WIDTH; i++) {
-            const float was = rig.x[i], up = was + 1e-3F, down = was - 1e-3F;
+            const float was = rig.x[i], up = was + 1e-3f, down = was - 1e-3f;
 
             rig.x[i] = up;
             const double above = value_of(&rig, num, unused);

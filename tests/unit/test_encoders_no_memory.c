@@ -66,7 +66,7 @@ static enum tyto_err run_graph(enum tyto_exec kind)
     const struct tyto_executor_params params = {
         .graph = &graph, .gpu = gpu, .exec = kind, .max_batch = 2, .num_threads = 1};
     enum tyto_err err = tyto_executor_create(&params, &exec);
-    assert_true((err == TYTO_OK) == (exec != NULL));
+    assert_true((!err) == (exec != NULL));
     if (!err)
         err = tyto_executor_run(exec, 2);
     tyto_executor_destroy(&exec);

@@ -33,7 +33,7 @@ static int open_gpu(void **state)
         printf("SKIP: %s\n", tyto_err_text(err));
         exit(77);
     }
-    return err != TYTO_OK;
+    return err;
 }
 
 static int close_gpu(void **state)

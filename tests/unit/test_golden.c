@@ -18,7 +18,7 @@ static void the_fill_in_c_equals_the_fill_in_python(void **state)
 
     (void)state;
     assert_non_null(want);
-    golden_fill("in.audio", got, GOLDEN_FILLED_AUDIO_NUM, 2.0F);
+    golden_fill("in.audio", got, GOLDEN_FILLED_AUDIO_NUM, 2.0f);
     assert_memory_equal(got, want + GOLDEN_FILLED_AUDIO_AT, sizeof(got));
     golden_fill("head.0.weight", got, GOLDEN_FILLED_WEIGHT_NUM, golden_weight_scale(256));
     assert_memory_equal(got, want + GOLDEN_FILLED_WEIGHT_AT,

@@ -277,7 +277,7 @@ static void encoder_files_that_do_not_fit_are_refused(void **state)
         tyto_weights_close(&weights);
         const enum tyto_err err = tyto_encoder_file_read(changed, &file, &fault);
         unlink(changed);
-        if (err == TYTO_OK || !strstr(fault.text, cases[i].text))
+        if (!err || !strstr(fault.text, cases[i].text))
             fail_msg("case %zu: %s, \"%s\": \"%s\"", i, tyto_err_text(err), fault.key, fault.text);
     }
 }

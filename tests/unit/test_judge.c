@@ -15,7 +15,7 @@
 
 enum { T = 4, K = 2, H = TYTO_TRUTH_HEARD, S = TYTO_TRUTH_SEEN, B = TYTO_TRUTH_BOTH };
 
-static const float thresholds[K] = {0.5F, 0.8F};
+static const float thresholds[K] = {0.5f, 0.8f};
 
 static void nothing(struct tyto_dataset *dataset)
 {
@@ -67,10 +67,10 @@ static const uint8_t two_classes[T * K] = {B, 0, B, B, 0, H, 0, 0};
 static void a_decision_for_any_true_class_is_right(void **state)
 {
     float scores[T * 3 * K] = {
-        0.9F, 0.1F, 0.9F, 0, 0.9F, 0, /* 0: right */
-        0.6F, 0.9F, 0,    0, 0,    0, /* 1, which is true, too */
-        0.4F, 0.7F, 0,    1, 0,    0, /* neither reaches its threshold: right */
-        0.5F, 0.7F, 0,    0, 0,    0, /* 0 does by a hair: wrong */
+        0.9f, 0.1f, 0.9f, 0, 0.9f, 0, /* 0: right */
+        0.6f, 0.9f, 0,    0, 0,    0, /* 1, which is true, too */
+        0.4f, 0.7f, 0,    1, 0,    0, /* neither reaches its threshold: right */
+        0.5f, 0.7f, 0,    0, 0,    0, /* 0 does by a hair: wrong */
     };
     struct tyto_dataset *dataset = make_dataset(two_classes, 1);
     const struct tyto_predictions p = make_predictions(scores, 1, TYTO_HEAD_MULTI_LABEL);
@@ -100,10 +100,10 @@ static void a_decision_for_any_true_class_is_right(void **state)
 static void softmax_follows_the_first_class_with_any_bit(void **state)
 {
     float scores[T * (K + 1)] = {
-        0.6F, 0.3F, 0.1F, /* 0: right */
-        0.3F, 0.6F, 0.1F, /* 1, but 0 comes first: wrong */
-        0.3F, 0.4F, 0.3F, /* 1, which is heard: right */
-        0.2F, 0.2F, 0.6F, /* background: right */
+        0.6f, 0.3f, 0.1f, /* 0: right */
+        0.3f, 0.6f, 0.1f, /* 1, but 0 comes first: wrong */
+        0.3f, 0.4f, 0.3f, /* 1, which is heard: right */
+        0.2f, 0.2f, 0.6f, /* background: right */
     };
     struct tyto_dataset *dataset = make_dataset(two_classes, 1);
     const struct tyto_predictions p = make_predictions(scores, 1, TYTO_HEAD_SOFTMAX);
@@ -136,10 +136,10 @@ static void weak_clips_and_what_is_past_the_end_do_not_count(void **state)
     dataset->clip_truth[0] = B;
     dataset->len[1] = 3;
     dataset->len[2] = 2;
-    scores[0] = 0.4F; /* clip 0, class 0: below clip 1's */
+    scores[0] = 0.4f; /* clip 0, class 0: below clip 1's */
     for (size_t t = 0; t < T; t++)
-        scores[(T + t) * 3 * K] = 0.9F;      /* clip 1: class 0 throughout */
-    scores[(2 * T + 3) * 3 * K + 1] = 0.99F; /* clip 2, past its end */
+        scores[(T + t) * 3 * K] = 0.9f;      /* clip 1: class 0 throughout */
+    scores[(2 * T + 3) * 3 * K + 1] = 0.99f; /* clip 2, past its end */
     assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);
     assert_int_equal(j.num_clips, 2);
     assert_int_equal(j.clip_idx[0], 1);
@@ -161,12 +161,12 @@ static void shifted_sound_is_judged_by_the_picture_and_by_both(void **state)
     struct tyto_shift_point points[2];
 
     (void)state;
-    scores[3 * K] = scores[2 * 3 * K] = 0.9F;
+    scores[3 * K] = scores[2 * 3 * K] = 0.9f;
     assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &points[0]), TYTO_OK);
     assert_equals(points[0].on_video, 1);
     assert_equals(points[0].on_both, 0.75); /* both at 2 only */
     change.audio_shift = 0;
-    scores[0] = 0.9F;
+    scores[0] = 0.9f;
     assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &points[1]), TYTO_OK);
     assert_equals(points[1].on_video, 0.75);
     assert_equals(points[1].on_both, 0.75);
@@ -185,7 +185,7 @@ static void the_edge_of_shifted_sound_repeats_or_is_silent(void **state)
     struct tyto_shift_point point;
 
     (void)state;
-    scores[0] = scores[3 * K] = 0.9F;
+    scores[0] = scores[3 * K] = 0.9f;
     assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &point), TYTO_OK);
     assert_equals(point.on_both, 1);
     change.repeats_edge = false;
@@ -204,7 +204,7 @@ static void a_run_is_found_in_the_other_stream(void **state)
 
     (void)state;
     for (size_t i = 0; i < (size_t)T * T; i++) /* sounds are like the picture before them */
-        match[i] = i / T == i % T + 1 ? 0.1F : 0.7F;
+        match[i] = i / T == i % T + 1 ? 0.1f : 0.7f;
     p.match = match;
     assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);
     assert_int_equal(j.model.cml.num_clips, 1);

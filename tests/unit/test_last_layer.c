@@ -128,18 +128,18 @@ static void a_file_with_another_last_layer_gives_its_features(void **state)
         encode(old_path, false, execs[e], OUT, before);
         apply(&layer, tapped, want);
         for (size_t i = 0; i < FRAMES * PLACES * OUT; i++)
-            assert_true(fabsf(before[i] - want[i]) <= 1e-3F);
+            assert_true(fabsf(before[i] - want[i]) <= 1e-3f);
         for (size_t i = 0; i < OUT * IN; i++)
-            layer.weight[i] = -0.7F * layer.weight[i] + 0.01F * (float)(i % 7);
-        layer.bias[3] += 0.4F;
+            layer.weight[i] = -0.7f * layer.weight[i] + 0.01f * (float)(i % 7);
+        layer.bias[3] += 0.4f;
         assert_int_equal(tyto_last_layer_write(&layer, old_path, new_path, NULL), TYTO_OK);
         encode(new_path, false, execs[e], OUT, got);
         apply(&layer, tapped, want);
         for (size_t i = 0; i < FRAMES * PLACES * OUT; i++) {
-            assert_true(fabsf(got[i] - want[i]) <= 1e-3F);
+            assert_true(fabsf(got[i] - want[i]) <= 1e-3f);
             moved = fmaxf(moved, fabsf(got[i] - before[i]));
         }
-        assert_true(moved > 0.1F);
+        assert_true(moved > 0.1f);
         tyto_last_layer_finish(&layer);
     }
 }

@@ -222,7 +222,7 @@ static void rankings_and_calibration_are_numpys(void **state)
 
 static void a_ranking_without_a_positive_is_not_a_number(void **state)
 {
-    const float scores[] = {0.5F, 0.25F};
+    const float scores[] = {0.5f, 0.25f};
     const bool none[] = {false, false}, all[] = {true, true};
     double value;
 
@@ -352,7 +352,7 @@ static void starts_are_found_as_numpy_finds_them(void **state)
             nums[c] = (uint32_t)(length[c] * 9) + 2;
             begins[c] = (uint32_t)(at[c] * (T - nums[c] + 1));
             for (uint32_t i = 0; i < nums[c] && c % 2 == 1; i++)
-                distances[way][(c * T + begins[c] + i) * T + begins[c] + i] *= 0.25F;
+                distances[way][(c * T + begins[c] + i) * T + begins[c] + i] *= 0.25f;
         }
     }
     tyto_measure_cml(distances[0], distances[1], begins, nums, CLIPS, T, 1, &m);

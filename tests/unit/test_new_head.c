@@ -85,7 +85,7 @@ static void assert_misfit(const struct tyto_head_fit *fit, const struct tyto_cma
 {
     struct tyto_fault fault = {.text = ""};
     assert_int_equal(tyto_head_fit_check(fit, weights, "h.st", &fault), err);
-    if (err == TYTO_OK)
+    if (!err)
         return;
     assert_string_equal(fault.file, "h.st");
     assert_string_equal(fault.key, key);

@@ -27,7 +27,7 @@ static enum tyto_err parse_config(void)
     struct tyto_config *config = NULL;
     struct tyto_fault fault;
     const enum tyto_err err = tyto_config_parse(text, sizeof(text) - 1, "t", &config, &fault);
-    assert_true((err == TYTO_OK) == (config != NULL));
+    assert_true((!err) == (config != NULL));
     tyto_config_destroy(&config);
     return err;
 }
@@ -50,7 +50,7 @@ static enum tyto_err pack_and_unpack(void)
     event->num_segments = 3;
     event->stamps[0].out_ns = 1;
     const enum tyto_err err = tyto_envelope_pack(&envelope, bytes, sizeof(bytes), &num_bytes);
-    return err == TYTO_OK ? tyto_envelope_unpack(bytes, num_bytes, &got) : err;
+    return !err ? tyto_envelope_unpack(bytes, num_bytes, &got) : err;
 }
 
 static enum tyto_err count(void)
@@ -60,9 +60,9 @@ static enum tyto_err count(void)
     uint64_t class_seq = 0;
     enum tyto_err err = tyto_counters_create(&counters);
     static const char *const cameras[] = {"a", "b", "a"};
-    for (int i = 0; err == TYTO_OK && i < 3; i++)
+    for (int i = 0; !err && i < 3; i++)
         err = tyto_counters_next(counters, cameras[i], i == 0 ? NULL : "dog", &cam_seq, &class_seq);
-    assert_true(err != TYTO_OK || (cam_seq == 2 && class_seq == 1));
+    assert_true(err || (cam_seq == 2 && class_seq == 1));
     tyto_counters_destroy(&counters);
     return err;
 }
@@ -78,8 +78,8 @@ static enum tyto_err publish(void)
     struct tyto_fault fault;
     memset(&fault, 0, sizeof(fault));
     enum tyto_err err = tyto_publisher_create(&params, &publisher, &fault);
-    assert_true(err == TYTO_OK || fault.text[0]);
-    if (err == TYTO_OK)
+    assert_true(!err || fault.text[0]);
+    if (!err)
         err = tyto_publisher_camera_state(publisher, &state);
     tyto_publisher_destroy(&publisher);
     return err;
@@ -90,7 +90,7 @@ static enum tyto_err subscribe(void)
     const struct tyto_client_params params = {.endpoint = "ipc:///tmp/tyto-memory-none.sock"};
     struct tyto_client *client = NULL;
     const enum tyto_err err = tyto_client_create(&params, &client);
-    assert_true((err == TYTO_OK) == (client != NULL));
+    assert_true((!err) == (client != NULL));
     tyto_client_destroy(&client);
     return err;
 }

@@ -47,7 +47,7 @@ static struct tyto_publisher *start_publisher(uint32_t send_hwm)
     struct tyto_publisher *publisher = NULL;
     struct tyto_fault fault;
     const enum tyto_err err = tyto_publisher_create(&params, &publisher, &fault);
-    if (err != TYTO_OK)
+    if (err)
         print_error("%s\n", fault.text);
     assert_int_equal(err, TYTO_OK);
     return publisher;
@@ -343,7 +343,7 @@ static void endpoints_that_others_could_reach_are_refused(void **state)
         struct tyto_fault fault;
         memset(&fault, 0, sizeof(fault));
         const enum tyto_err err = tyto_publisher_check_endpoint(cases[i].endpoint, &fault);
-        if ((err == TYTO_OK) != (cases[i].text == NULL))
+        if ((!err) != (cases[i].text == NULL))
             print_error("%s: %s\n", cases[i].endpoint, fault.text);
         assert_int_equal(err, cases[i].text ? TYTO_ERR_INVALID : TYTO_OK);
         if (cases[i].text)

@@ -44,12 +44,12 @@ static void fill_truth(struct tyto_dataset *dataset)
     golden_fill("report.truth", draws, (size_t)CLIPS * 4, 1);
     for (size_t c = 0; c < CLIPS; c++) {
         const float *draw = draws + 4 * c;
-        const size_t class_idx = (size_t)((draw[0] + 1) * 0.5F * K);
+        const size_t class_idx = (size_t)((draw[0] + 1) * 0.5f * K);
         const size_t begin = (size_t)((draw[1] + 1) * 2), num = 3 + (size_t)((draw[2] + 1) * 2);
 
         for (size_t t = begin; t < begin + num && t < T && c % 10 != 9; t++)
             dataset->truth[(c * T + t) * K + class_idx] =
-                draw[3] > 0.7F && t == begin ? TYTO_TRUTH_HEARD : TYTO_TRUTH_BOTH;
+                draw[3] > 0.7f && t == begin ? TYTO_TRUTH_HEARD : TYTO_TRUTH_BOTH;
     }
 }
 
@@ -63,13 +63,13 @@ static void fill_scores(struct page *page)
         const uint8_t truth = page->dataset->truth[i];
         const size_t clip = i / (T * K);
         const float logit =
-            (truth == TYTO_TRUTH_BOTH ? 1.5F : -3.0F) + noise[i] * (float)(2 + clip % 4);
+            (truth == TYTO_TRUTH_BOTH ? 1.5f : -3.0f) + noise[i] * (float)(2 + clip % 4);
         float *scores = page->predictions.scores + i / K * 3 * K + i % K;
 
         scores[0] = 1 / (1 + expf(-logit));
-        scores[K] = 1 / (1 + expf(-logit - ((truth & TYTO_TRUTH_HEARD) ? 1.0F : 0)));
-        scores[2 * K] = 1 / (1 + expf(-logit - ((truth & TYTO_TRUTH_SEEN) ? 1.0F : 0)));
-        page->predictions.weight_audio[i / K] = 0.5F + 0.4F * noise[i / K * K];
+        scores[K] = 1 / (1 + expf(-logit - ((truth & TYTO_TRUTH_HEARD) ? 1.0f : 0)));
+        scores[2 * K] = 1 / (1 + expf(-logit - ((truth & TYTO_TRUTH_SEEN) ? 1.0f : 0)));
+        page->predictions.weight_audio[i / K] = 0.5f + 0.4f * noise[i / K * K];
     }
     free(noise);
 }
@@ -91,7 +91,7 @@ static void make_page(struct page *page)
                                              .num_places = 1,
                                              .visual_in = 1,
                                              .num_classes = K};
-    static const float thresholds[K] = {0.5F, 0.5F, 0.5F, 0.5F, 0.5F, 0.5F, 0.5F, 0.5F};
+    static const float thresholds[K] = {0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f};
 
     *page = (struct page){0};
     assert_int_equal(tyto_dataset_create(&shape, &page->dataset), TYTO_OK);

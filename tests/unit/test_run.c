@@ -22,7 +22,7 @@ enum { HEARD = TYTO_TRUTH_HEARD, SEEN = TYTO_TRUTH_SEEN, BOTH = TYTO_TRUTH_BOTH 
 static void thresholds_are_those_of_the_best_f1(void **state)
 {
     /* joint probabilities 0.3, 0.4, 0.6, 0.7 of which the first two are wrong */
-    const float probs[] = {0.3F, 0.4F, 0.6F, 0.7F};
+    const float probs[] = {0.3f, 0.4f, 0.6f, 0.7f};
     const uint8_t truths[] = {0, HEARD, BOTH, BOTH};
     struct tyto_score score = {0};
     float threshold = 0;
@@ -35,13 +35,13 @@ static void thresholds_are_those_of_the_best_f1(void **state)
 
         tyto_score_add(&score, logits, &truths[i]);
     }
-    tyto_score_choose(&score, 0.2F, 0.9F, &threshold);
-    assert_true(threshold > 0.45F && threshold < 0.55F); /* amidst the gap */
+    tyto_score_choose(&score, 0.2f, 0.9f, &threshold);
+    assert_true(threshold > 0.45f && threshold < 0.55f); /* amidst the gap */
     assert_true(tyto_score_f1(&score, 0, threshold) == 1);
-    assert_true(fabsf(tyto_score_f1(&score, 0, 0.35F) - 0.8F) < 1e-6F);
+    assert_true(fabsf(tyto_score_f1(&score, 0, 0.35f) - 0.8f) < 1e-6f);
     assert_true(tyto_score_accuracy(&score) == 1);
-    tyto_score_choose(&score, 0.65F, 0.9F, &threshold);
-    assert_true(threshold >= 0.65F && threshold <= 0.7F);
+    tyto_score_choose(&score, 0.65f, 0.9f, &threshold);
+    assert_true(threshold >= 0.65f && threshold <= 0.7f);
     tyto_score_finish(&score);
 }
 
@@ -60,10 +60,10 @@ static void average_precision_is_of_ranks(void **state)
     for (int i = 0; i < 4; i++)
         tyto_score_add(&score, logits[i], truths[i]);
     assert_int_equal(tyto_score_map(&score, &map, &num), TYTO_OK);
-    assert_true(fabsf(map - 5.0F / 6) < 1e-6F && num == 1);
+    assert_true(fabsf(map - 5.0f / 6) < 1e-6f && num == 1);
     score.probs[2] = score.probs[0]; /* a tie gains nothing: 1/2 and 2/3 */
     assert_int_equal(tyto_score_map(&score, &map, &num), TYTO_OK);
-    assert_true(fabsf(map - 7.0F / 12) < 1e-6F);
+    assert_true(fabsf(map - 7.0f / 12) < 1e-6f);
     tyto_score_finish(&score);
 }
 
@@ -143,8 +143,8 @@ static void softmax_is_right_by_its_largest_logit(void **state)
     assert_int_equal(tyto_score_init(TYTO_HEAD_SOFTMAX, TYTO_CMAN_JOINT, 2, 3, &score), TYTO_OK);
     for (int i = 0; i < 3; i++)
         tyto_score_add(&score, logits[i], truths[i]);
-    assert_true(fabsf(tyto_score_accuracy(&score) - 2.0F / 3) < 1e-6F);
-    assert_true(fabsf(tyto_score_f1(&score, 0, 0) - 2.0F / 3) < 1e-6F);
+    assert_true(fabsf(tyto_score_accuracy(&score) - 2.0f / 3) < 1e-6f);
+    assert_true(fabsf(tyto_score_f1(&score, 0, 0) - 2.0f / 3) < 1e-6f);
     tyto_score_finish(&score);
 }
 
@@ -235,7 +235,7 @@ static void options_come_back_from_json_and_given_ones_win(void **state)
     json = tyto_run_options_to_json(&one);
     assert_non_null(json);
     assert_int_equal(tyto_run_options_from_json(&two, json, "config.json", &fault), TYTO_OK);
-    assert_true(two.rate == 0.003F && two.seed == 12345678901234567u && two.labels.num == 2);
+    assert_true(two.rate == 0.003f && two.seed == 12345678901234567u && two.labels.num == 2);
     assert_string_equal(two.labels.texts[1], "b.csv");
     assert_true(two.look_ahead == UINT32_MAX && two.basis == 0 && two.epochs == 7);
     assert_int_equal(two.fusion, TYTO_CMAN_FUSION_EARLY);

@@ -222,7 +222,7 @@ static void uris_are_told_apart_before_anything_is_opened(void **state)
         bool is_file = !cases[i].is_file;
         struct tyto_fault fault = {0};
         assert_int_equal(tyto_source_check_uri(cases[i].uri, &is_file, &fault), cases[i].err);
-        if (cases[i].err == TYTO_OK)
+        if (!cases[i].err)
             assert_int_equal(is_file, cases[i].is_file);
         else
             assert_true(strlen(fault.text) > 0);

@@ -76,7 +76,7 @@ static enum tyto_err look(const struct tyto_source_file_params *params, struct s
     struct tyto_source_file *source = NULL;
     *seen = (struct seen){.onset_idx = -1};
     enum tyto_err err = tyto_source_file_open(params, &source, fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tyto_source_segment segment;
     while ((err = tyto_source_file_next(source, &segment, fault)) == TYTO_OK) {
@@ -412,14 +412,14 @@ static void damaged_files_come_to_an_end(void **state)
         struct tyto_source_segment segment;
         struct tyto_fault fault = {0};
         enum tyto_err err = tyto_source_file_open(&params, &source, &fault);
-        for (int i = 0; err == TYTO_OK && i < 100; i++) {
+        for (int i = 0; !err && i < 100; i++) {
             err = tyto_source_file_next(source, &segment, &fault);
-            if (err == TYTO_OK) {
+            if (!err) {
                 num_read++;
                 tyto_source_segment_finish(&segment);
             }
         }
-        if (err != TYTO_OK && err != TYTO_ERR_EMPTY)
+        if (err && err != TYTO_ERR_EMPTY)
             assert_true(fault.text[0] != '\0');
         tyto_source_file_close(&source);
     }

@@ -27,10 +27,10 @@ static void multi_label_targets_are_joint_heard_seen(void **state)
 {
     const struct tyto_targets targets = {TYTO_HEAD_MULTI_LABEL, 2, 6, 8, NULL, 0, 0};
     const uint8_t truth[2][2] = {{BOTH, HEARD}, {0, SEEN}};
-    const float shares[] = {1, 0.5F};
+    const float shares[] = {1, 0.5f};
     float yes[16] = {0}, no[16] = {0};
-    const float want_yes[16] = {1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0.5F};
-    const float want_no[16] = {0, 1, 0, 0, 0, 1, 0, 0, 0.5F, 0.5F, 0.5F, 0.5F, 0.5F, 0};
+    const float want_yes[16] = {1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0.5f};
+    const float want_no[16] = {0, 1, 0, 0, 0, 1, 0, 0, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0};
 
     (void)state;
     tyto_targets_add(&targets, &truth[0][0], 2, NULL, shares, yes, no);
@@ -249,7 +249,7 @@ static void mixup_mixes_features_and_targets_by_one_share(void **state)
         const size_t row = b * T;
 
         tyto_augment_draw(&augment, 1, 0, b, CLIPS, &did);
-        assert_true(did.share >= 0.5F && did.share <= 1 && did.partner < CLIPS);
+        assert_true(did.share >= 0.5f && did.share <= 1 && did.partner < CLIPS);
         num_mixed += did.partner != b;
         const float own = did.partner == b ? 1 : did.share;
         const float is = (b >= 4 ? own : 0) + (did.partner >= 4 ? 1 - own : 0);
@@ -257,9 +257,9 @@ static void mixup_mixes_features_and_targets_by_one_share(void **state)
         const float yes = (float)(batch->yes[row * 8 + 1] * batch->mass);
         const float no = (float)(batch->no[row * 8 + 1] * batch->mass);
 
-        assert_true(fabsf(batch->audio[row * A] - audio) < 0.01F);
-        assert_true(fabsf(batch->visual[row * L * V] + audio) < 0.01F);
-        assert_true(fabsf(yes - is) < 1e-4F && fabsf(no - (1 - is)) < 1e-4F);
+        assert_true(fabsf(batch->audio[row * A] - audio) < 0.01f);
+        assert_true(fabsf(batch->visual[row * L * V] + audio) < 0.01f);
+        assert_true(fabsf(yes - is) < 1e-4f && fabsf(no - (1 - is)) < 1e-4f);
     }
     assert_true(num_mixed > 4);
     tyto_prefetch_destroy(&prefetch);
@@ -267,7 +267,7 @@ static void mixup_mixes_features_and_targets_by_one_share(void **state)
 
 static void mixup_draws_its_share_by_beta(void **state)
 {
-    const struct tyto_augment_params augment = {.mixup = 0.4F};
+    const struct tyto_augment_params augment = {.mixup = 0.4f};
     double sum = 0;
     enum { NUM = 4000 };
 
@@ -284,7 +284,7 @@ static void mixup_draws_its_share_by_beta(void **state)
 
 static void modality_dropout_takes_one_stream_of_its_share(void **state)
 {
-    const struct tyto_augment_params augment = {.modality_dropout = 0.3F};
+    const struct tyto_augment_params augment = {.modality_dropout = 0.3f};
     uint32_t audio = 0, visual = 0;
     enum { NUM = 5000 };
 
@@ -338,7 +338,7 @@ static void early_fusion_puts_the_mean_picture_beside_the_sound(void **state)
 
 static void what_happens_to_a_clip_depends_on_seed_epoch_and_clip_alone(void **state)
 {
-    const struct tyto_augment_params params = {4, 0.5F, 0.2F, 0.2F, 0.1F};
+    const struct tyto_augment_params params = {4, 0.5f, 0.2f, 0.2f, 0.1f};
     struct tyto_augment first, again, other;
 
     (void)state;
@@ -356,7 +356,7 @@ static void what_happens_to_a_clip_depends_on_seed_epoch_and_clip_alone(void **s
 static void noise_has_the_deviation_asked_for(void **state)
 {
     enum { NUM = 20001 };
-    struct tyto_augment augment = {.noise = 0.5F, .noise_state = 3};
+    struct tyto_augment augment = {.noise = 0.5f, .noise_state = 3};
     static float values[NUM];
     double sum = 0, squares = 0;
 
@@ -383,11 +383,11 @@ static void rare_classes_weigh_more_up_to_the_cap(void **state)
         rig->data->truth[(T + i) * K + 1] = HEARD;
     tyto_targets_balance(rig->data, TYTO_HEAD_MULTI_LABEL, false, 10, weights);
     assert_true(weights[0] == 1 && weights[1] == 1); /* joint: class 1 never comes */
-    assert_true(weights[2] == 2 && fabsf(weights[3] - 2.0F / 3) < 1e-6F);
+    assert_true(weights[2] == 2 && fabsf(weights[3] - 2.0f / 3) < 1e-6f);
     tyto_targets_balance(rig->data, TYTO_HEAD_SOFTMAX, false, 10, softmax);
     /* 1, 3 and 36 of 40; the mean is 40 / 3 */
-    assert_true(softmax[0] == 10 && fabsf(softmax[1] - 40.0F / 9) < 1e-5F &&
-                fabsf(softmax[2] - 40.0F / 108) < 1e-5F);
+    assert_true(softmax[0] == 10 && fabsf(softmax[1] - 40.0f / 9) < 1e-5f &&
+                fabsf(softmax[2] - 40.0f / 108) < 1e-5f);
 }
 
 static void folds_keep_recordings_whole_and_classes_even(void **state)
@@ -433,7 +433,7 @@ static void holding_out_leaves_both_sides_something(void **state)
         assert_true(fabs(num - CLIPS * percent / 100.0) <= 1);
     }
     memset(rig->data->groups, 0, sizeof(*rig->data->groups) * CLIPS);
-    assert_int_equal(tyto_folds_hold_out(rig->data, 0.5F, 3, is_val), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_folds_hold_out(rig->data, 0.5f, 3, is_val), TYTO_ERR_INVALID);
 }
 
 int main(void)

@@ -20,7 +20,7 @@ static enum tyto_err convert(const struct tyto_source_picture *picture,
 {
     struct tyto_compose_rgba image;
     enum tyto_err err = tyto_compose_rgba_create(picture->width, picture->height, &image);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const size_t num = (size_t)picture->width * picture->height;
     for (size_t i = 0; i < num; i++) {
@@ -47,7 +47,7 @@ static enum tyto_err read_picture(void *user, uint32_t entry_idx,
     struct tyto_source_picture picture = {0};
     enum tyto_err err =
         tyto_source_file_read_picture(stock->entries[entry_idx].path, &picture, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     err = convert(&picture, ret_image);
     tyto_source_picture_finish(&picture);
@@ -64,7 +64,7 @@ static enum tyto_err read_sound(void *user, uint32_t entry_idx, float **ret_samp
     uint64_t num = 0;
     const enum tyto_err err = tyto_source_file_read_sound(
         stock->entries[entry_idx].path, longest_sound_ns, ret_samples, &num, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         *ret_num_samples = (uint32_t)num;
     return err;
 }
@@ -98,14 +98,14 @@ static enum tyto_err write_all(const struct tyto_compose_clip_params *params,
     const uint32_t num_frames = (uint32_t)llround(options->seconds * options->fps);
     uint32_t num_put = 0;
     enum tyto_err err = TYTO_OK;
-    for (uint32_t i = 0; err == TYTO_OK && i < num_frames; i++) {
+    for (uint32_t i = 0; !err && i < num_frames; i++) {
         tyto_compose_painter_paint(painter, llround(i / options->fps * 1e9), frame);
         if (params->on_frame)
             params->on_frame(params->user, i, num_frames, frame);
         err = tyto_sink_put_frame(sink, frame, ret_fault);
         uint32_t until = (uint32_t)llround((i + 1) / options->fps * TYTO_COMPOSE_RATE_HZ);
         until = until > num_samples || i + 1 == num_frames ? num_samples : until;
-        if (err == TYTO_OK)
+        if (!err)
             err = tyto_sink_put_samples(sink, samples + num_put, until - num_put, ret_fault);
         num_put = until;
     }
@@ -135,19 +135,19 @@ enum tyto_err tyto_compose_clip_make(struct tyto_compose_scene *scene,
     struct tyto_compose_painter *painter = NULL;
     struct tyto_sink *sink = NULL;
     enum tyto_err err = samples && frame ? TYTO_OK : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_compose_motions_init(&motions, scene);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_compose_mix(scene, &params->sounds, &motions, samples, num_samples, ret_gain,
                                ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_compose_painter_create(scene, options, &params->pictures, &motions, &painter,
                                           ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_sink_create(&sink_params, &sink, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = write_all(params, painter, sink, samples, num_samples, frame, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_sink_finish(&sink, ret_fault);
     tyto_sink_destroy(&sink);
     tyto_compose_painter_destroy(&painter);

@@ -77,7 +77,7 @@ static enum tyto_err make_clip(struct job *job, uint32_t clip, struct tyto_compo
     name_clip(clip, name);
     snprintf(path, sizeof(path), "%s/%s", params->folder, name);
     enum tyto_err err = tyto_compose_scene_init(scene, params->options, params->stock, clip);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "options are out of range");
     struct shown shown = {job, clip};
     const struct tyto_compose_clip_params clip_params = {
@@ -89,10 +89,10 @@ static enum tyto_err make_clip(struct job *job, uint32_t clip, struct tyto_compo
         .on_frame = clip < params->num_shown ? show_frame : NULL,
     };
     err = tyto_compose_clip_make(scene, &clip_params, &gain, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_compose_truth_make(scene, params->options, params->stock, name, gain,
                                       &job->truths[clip]);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     for (uint32_t i = 0; i < scene->num_acts; i++)
         job->kinds[clip][i] = (uint8_t)scene->acts[i].kind;
@@ -113,17 +113,17 @@ static void *work(void *user)
     struct tyto_compose_scene *scene = malloc(sizeof(*scene));
     struct tyto_fault fault = {0};
     enum tyto_err err = scene ? TYTO_OK : TYTO_ERR_NOMEM;
-    while (err == TYTO_OK && goes_on(job)) {
+    while (!err && goes_on(job)) {
         const uint32_t clip = atomic_fetch_add(&job->next, 1);
         if (clip >= job->params->num_clips)
             break;
         err = make_clip(job, clip, scene, &fault);
-        if (err == TYTO_OK)
+        if (!err)
             atomic_fetch_add(&job->num_done, 1);
     }
     free(scene);
     pthread_mutex_lock(&job->mutex);
-    if (err != TYTO_OK && job->err == TYTO_OK) {
+    if (err && !job->err) {
         job->err = err;
         job->fault = fault;
         atomic_store(&job->has_failed, true);
@@ -221,7 +221,7 @@ static enum tyto_err text_open(const struct tyto_compose_params *params, const c
     *text = (struct text_file){.name = name};
     snprintf(path, sizeof(path), "%s/%s", params->folder, name);
     const enum tyto_err err = tyto_replace_begin(path, 0666, &text->replace);
-    if (err != TYTO_OK)
+    if (err)
         return err == TYTO_ERR_IO ? fail_io(params, name, ret_fault) : err;
     text->file = tyto_replace_file(text->replace);
     if (text->file)
@@ -268,11 +268,11 @@ static enum tyto_err write_texts(struct job *job, uint32_t num_clips, struct tyt
                                         "compose.json", "labels.csv"};
     const struct tyto_compose_params *params = job->params;
     enum tyto_err err = write_sheet(job, ret_fault);
-    for (int n = 0; err == TYTO_OK && n < 5; n++) { /* the labels last: now it is a data set */
+    for (int n = 0; !err && n < 5; n++) { /* the labels last: now it is a data set */
         struct text_file text;
         char *options = NULL;
         err = text_open(params, names[n], &text, ret_fault);
-        if (err != TYTO_OK)
+        if (err)
             break;
         if (n == 4)
             fputs("file,class,begin_s,end_s,modality\n", text.file);
@@ -333,8 +333,8 @@ enum tyto_err tyto_compose(const struct tyto_compose_params *params,
     enum tyto_err err = tyto_compose_scene_init(first, params->options, params->stock, 0);
     const uint32_t num_acts = first->num_acts;
     free(first);
-    if (err != TYTO_OK || params->num_clips == 0 || params->num_clips > MAX_CLIPS ||
-        params->num_jobs == 0 || params->num_jobs > MAX_JOBS || strlen(params->folder) > MAX_PATH)
+    if (err || params->num_clips == 0 || params->num_clips > MAX_CLIPS || params->num_jobs == 0 ||
+        params->num_jobs > MAX_JOBS || strlen(params->folder) > MAX_PATH)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "options are out of range");
     struct job job = {.params = params, .num_acts = num_acts};
@@ -344,19 +344,19 @@ enum tyto_err tyto_compose(const struct tyto_compose_params *params,
     job.kinds = calloc(params->num_clips, sizeof(*job.kinds));
     job.uses = calloc(params->stock->num_entries + 1, sizeof(*job.uses));
     err = job.truths && job.kinds && job.uses ? TYTO_OK : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_compose_sheet_create(params->options, params->num_shown, &job.sheet);
-    if (err == TYTO_OK)
+    if (!err)
         err = prepare_folder(params, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         run_jobs(&job);
         err = job.err;
-        if (err != TYTO_OK && ret_fault)
+        if (err && ret_fault)
             *ret_fault = job.fault;
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = write_texts(&job, atomic_load(&job.num_done), ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         sum_up(&job, ret_result);
     job_finish(&job);
     return err;

@@ -89,7 +89,7 @@ enum tyto_err tyto_compose_resize(const struct tyto_compose_rgba *from, const do
 {
     struct tyto_compose_rgba image;
     enum tyto_err err = tyto_compose_rgba_create(width_px, height_px, &image);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tap *taps = malloc(((size_t)width_px + height_px) * sizeof(*taps));
     if (!taps) {

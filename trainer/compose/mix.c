@@ -184,7 +184,7 @@ static enum tyto_err add_sound(const struct tyto_compose_scene *scene, uint32_t 
     const uint32_t last = tail < num_samples - end ? end + tail : num_samples;
     const enum tyto_err err = tyto_compose_reverberate(alone + begin, last - begin, sound->room_s,
                                                        sound->wet_db, sound->seed);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const double power = tyto_compose_power(alone + begin, end - begin);
     if (power <= 0)
@@ -240,7 +240,7 @@ static enum tyto_err make_babble(const struct tyto_compose_scene *scene,
         uint32_t num_recorded = 0;
         const enum tyto_err err =
             sounds->read(sounds->user, scene->babble[b], &recording, &num_recorded, ret_fault);
-        if (err != TYTO_OK)
+        if (err)
             return err;
         const uint64_t start = tyto_random_bits(&random);
         num_recorded = tyto_compose_tighten(recording, num_recorded);
@@ -265,23 +265,23 @@ enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
 {
     float *alone = malloc((size_t)num_samples * sizeof(*alone) + 1);
     enum tyto_err err = alone ? TYTO_OK : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK && scene->noise == TYTO_COMPOSE_BABBLE)
+    if (!err && scene->noise == TYTO_COMPOSE_BABBLE)
         err = make_babble(scene, sounds, ret_samples, num_samples, ret_fault);
-    else if (err == TYTO_OK)
+    else if (!err)
         make_noise(scene->noise, scene->seed, ret_samples, num_samples);
     const double noise_power = db_to_power((double)scene->noise_db);
-    if (err == TYTO_OK) {
+    if (!err) {
         const double power = tyto_compose_power(ret_samples, num_samples);
         const float gain = power > 0 ? (float)sqrt(noise_power / power) : 0;
         for (uint32_t i = 0; i < num_samples; i++)
             ret_samples[i] *= gain;
     }
-    for (uint32_t s = 0; err == TYTO_OK && s < scene->num_sounds; s++) {
+    for (uint32_t s = 0; !err && s < scene->num_sounds; s++) {
         float *recording = NULL;
         uint32_t num_recorded = 0;
         err = sounds->read(sounds->user, scene->sounds[s].entry_idx, &recording, &num_recorded,
                            ret_fault);
-        if (err != TYTO_OK)
+        if (err)
             break;
         err =
             add_sound(scene, s, motions, recording, num_recorded, alone, ret_samples, num_samples);
@@ -293,7 +293,7 @@ enum tyto_err tyto_compose_mix(const struct tyto_compose_scene *scene,
                 NULL, "there is nothing to be heard in it: take it out of the manifest");
     }
     free(alone);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     float loudest = 0;
     for (uint32_t i = 0; i < num_samples; i++)

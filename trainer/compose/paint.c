@@ -38,7 +38,7 @@ static enum tyto_err fit(struct tyto_compose_rgba *image, double max_width, doub
     const enum tyto_err err =
         tyto_compose_resize(image, part, (uint32_t)fmax(2, width * scale + 0.5),
                             (uint32_t)fmax(2, height * scale + 0.5), &fitted);
-    if (err == TYTO_OK) {
+    if (!err) {
         tyto_compose_rgba_finish(image);
         *image = fitted;
     }
@@ -57,7 +57,7 @@ static enum tyto_err fill(struct tyto_compose_rgba *image, uint32_t width_px, ui
                             (height + kept_h) / 2};
     struct tyto_compose_rgba filled;
     const enum tyto_err err = tyto_compose_resize(image, part, width_px, height_px, &filled);
-    if (err == TYTO_OK) {
+    if (!err) {
         tyto_compose_rgba_finish(image);
         *image = filled;
     }
@@ -72,7 +72,7 @@ static enum tyto_err shape_object(const struct tyto_compose_painter *painter,
     if (object->look == TYTO_COMPOSE_FILLING)
         return fill(image, painter->width_px, painter->height_px);
     enum tyto_err err = fit(image, frame_w, frame_h);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (object->look == TYTO_COMPOSE_CUT_OUT && !tyto_compose_cut_out(image))
         object->look = TYTO_COMPOSE_OVAL;
@@ -105,10 +105,10 @@ static enum tyto_err load_object(struct tyto_compose_painter *painter,
     struct tyto_compose_object *object = &painter->scene->objects[idx];
     struct tyto_compose_rgba image;
     enum tyto_err err = pictures->read(pictures->user, object->entry_idx, &image, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     err = shape_object(painter, object, &image);
-    if (err == TYTO_OK) {
+    if (!err) {
         if (object->is_mirrored)
             mirror(&image);
         err = tyto_compose_to_planes(&image, &painter->objects[idx]);
@@ -130,21 +130,21 @@ static enum tyto_err load_place(struct tyto_compose_painter *painter,
         err = tyto_compose_make_place(act->seed, width, height, &image);
     } else {
         err = pictures->read(pictures->user, act->place_idx, &image, ret_fault);
-        if (err == TYTO_OK) {
+        if (!err) {
             err = fill(&image, width, height);
-            if (err != TYTO_OK)
+            if (err)
                 tyto_compose_rgba_finish(&image);
         }
     }
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (act->blur > 0.2f) { /* out of focus: made small, and large again */
         const double small = 1 - 0.85 * (double)act->blur;
         err = fit(&image, width * small, height * small);
-        if (err == TYTO_OK)
+        if (!err)
             err = fit(&image, width, height);
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_compose_to_planes(&image, &painter->places[idx]);
     tyto_compose_rgba_finish(&image);
     return err;
@@ -199,13 +199,13 @@ enum tyto_err tyto_compose_painter_create(struct tyto_compose_scene *scene,
     painter->grain = malloc(GRAIN_LEN + (size_t)options->width_px);
     painter->lines = malloc((size_t)options->width_px * 3);
     enum tyto_err err = painter->grain && painter->lines ? TYTO_OK : TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; err == TYTO_OK && i < scene->num_acts; i++)
+    for (uint32_t i = 0; !err && i < scene->num_acts; i++)
         err = load_place(painter, pictures, i, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < scene->num_objects; i++)
+    for (uint32_t i = 0; !err && i < scene->num_objects; i++)
         err = load_object(painter, pictures, i, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = make_lines(painter);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_compose_painter_destroy(&painter);
         return err;
     }

@@ -102,7 +102,7 @@ enum tyto_err tyto_compose_make_place(uint64_t seed, uint32_t width_px, uint32_t
     struct place place;
     uint64_t random = seed;
     const enum tyto_err err = tyto_compose_rgba_create(width_px, height_px, ret_image);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     draw_place(&place, &random);
     uint8_t *to = ret_image->pixels;

@@ -154,7 +154,7 @@ static enum tyto_err add_entry(struct reader *r, const char *const *values)
         .is_audio = strcmp(values[COL_KIND], "audio") == 0,
     };
     enum tyto_err err = add_class(r, values[COL_CLASS], &entry.class_idx);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     entry.path = join(r->folder, values[COL_PATH]);
     entry.name = strdup(values[COL_PATH]);
@@ -212,7 +212,7 @@ static enum tyto_err read_lines(struct reader *r, FILE *file)
     char line[MAX_LINE];
     bool has_header = false;
     enum tyto_err err = TYTO_OK;
-    while (err == TYTO_OK && fgets(line, sizeof(line), file)) {
+    while (!err && fgets(line, sizeof(line), file)) {
         r->line++;
         const size_t len = strlen(line);
         if (len == sizeof(line) - 1 && line[len - 1] != '\n') {
@@ -226,9 +226,9 @@ static enum tyto_err read_lines(struct reader *r, FILE *file)
         char *start = r->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
         err = take_line(r, start, &has_header);
     }
-    if (err == TYTO_OK && ferror(file))
+    if (!err && ferror(file))
         err = TYTO_ERR_IO;
-    if (err == TYTO_OK && !has_header) {
+    if (!err && !has_header) {
         report(r, NULL, "is empty: the first line reads path,kind,class,split[,source]");
         err = TYTO_ERR_FORMAT;
     }
@@ -318,14 +318,14 @@ static enum tyto_err sort_entries(struct reader *r)
 {
     struct tyto_compose_stock *stock = &r->stock;
     enum tyto_err err = sort_classes(stock);
-    for (uint32_t e = 0; err == TYTO_OK && e < stock->num_entries; e++) {
+    for (uint32_t e = 0; !err && e < stock->num_entries; e++) {
         struct tyto_compose_class *class = &stock->classes[stock->entries[e].class_idx];
         if (!list_append(stock->entries[e].is_audio ? &class->sounds : &class->pictures, e))
             err = TYTO_ERR_NOMEM;
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = choose_classes(r);
-    for (uint32_t e = 0; err == TYTO_OK && e < stock->num_entries; e++) {
+    for (uint32_t e = 0; !err && e < stock->num_entries; e++) {
         struct tyto_compose_list *list = other_list(stock, &stock->entries[e]);
         if (list && !list_append(list, e))
             err = TYTO_ERR_NOMEM;
@@ -343,11 +343,11 @@ enum tyto_err tyto_compose_stock_read_stream(const struct tyto_compose_stock_par
         return TYTO_ERR_SHAPE;
     memcpy(r.folder, params->manifest, folder_len);
     enum tyto_err err = read_lines(&r, file);
-    if (err == TYTO_OK && r.num_faults > 0)
+    if (!err && r.num_faults > 0)
         err = r.num_missing == r.num_faults ? TYTO_ERR_NOT_FOUND : TYTO_ERR_FORMAT;
-    if (err == TYTO_OK)
+    if (!err)
         err = sort_entries(&r);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_compose_stock_finish(&r.stock);
         return err;
     }

@@ -132,7 +132,7 @@ static enum tyto_err read_all(struct fit *fit)
         if (params->should_stop && params->should_stop(params->user))
             return TYTO_ERR_CLOSED;
         const enum tyto_err err = tyto_dataset_read(fit->dataset, fit->clips[i], &clip);
-        if (err != TYTO_OK)
+        if (err)
             return err;
         add_audio(fit);
         add_visual(fit);
@@ -170,7 +170,7 @@ static enum tyto_err make_visual(struct fit *fit, struct tyto_basis *basis)
             gram[(size_t)i * v + j] = gram[(size_t)i * v + j] / num - mean[i] * mean[j];
     }
     const enum tyto_err err = tyto_eigen_symmetric(v, gram, fit->values);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const double *values = fit->values;
     double sum = 0, kept = 0, scaled = 0;
@@ -228,13 +228,13 @@ enum tyto_err tyto_basis_fit(struct tyto_dataset *dataset, const struct tyto_bas
     struct fit fit = {.params = params, .dataset = dataset};
     struct tyto_basis basis = {0};
     enum tyto_err err = init(&fit);
-    if (err == TYTO_OK)
+    if (!err)
         err = alloc(&dataset->shape, visual_out, &basis);
-    if (err == TYTO_OK)
+    if (!err)
         err = read_all(&fit);
-    if (err == TYTO_OK)
+    if (!err)
         err = make_visual(&fit, &basis);
-    if (err == TYTO_OK) {
+    if (!err) {
         make_audio(&fit, &basis);
         *ret_basis = basis;
     } else {

@@ -132,11 +132,11 @@ enum tyto_err tyto_dataset_view(struct tyto_dataset *base, const uint32_t *clips
     }
     struct tyto_dataset *dataset;
     enum tyto_err err = tyto_dataset_create(&shape, &dataset);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct view *view = malloc(sizeof(*view) + num_clips * sizeof(*view->clips));
     err = view ? tyto_dataset_copy_truth(dataset, base, clips) : TYTO_ERR_NOMEM;
-    if (err != TYTO_OK) {
+    if (err) {
         free(view);
         tyto_dataset_destroy(&dataset);
         return err;

@@ -65,7 +65,7 @@ static enum tyto_err cached_read(struct tyto_dataset *dataset, uint32_t clip,
         const enum tyto_err err = tyto_cache_file_read(cached->files[cached->clip_files[clip]],
                                                        cached->clip_begin[clip] + t, audio, visual,
                                                        &ret->has_audio[t], &ret->has_visual[t]);
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
     return TYTO_OK;
@@ -116,13 +116,13 @@ static enum tyto_err open_files(struct build *build, struct tyto_cache_shape *re
     struct cached *cached = build->cached;
     uint32_t num_open = 0;
     enum tyto_err err = tyto_features_run(features, NULL, ret_fault);
-    for (uint32_t i = 0; err == TYTO_OK && i < cached->num_files; i++) {
+    for (uint32_t i = 0; !err && i < cached->num_files; i++) {
         const char *path = tyto_features_shard(features, i);
         if (!path)
             continue;
         err = tyto_cache_file_open(path, tyto_features_key(features, i), &cached->files[i],
                                    ret_fault);
-        if (err != TYTO_OK)
+        if (err)
             return err;
         const struct tyto_cache_shape *shape = tyto_cache_file_shape(cached->files[i]);
         if (num_open++ == 0)
@@ -134,7 +134,7 @@ static enum tyto_err open_files(struct build *build, struct tyto_cache_shape *re
                                   "again");
         build->num_clips += (shape->num_segments + build->num_segments - 1) / build->num_segments;
     }
-    if (err == TYTO_OK && build->num_clips == 0)
+    if (!err && build->num_clips == 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, NULL, 0, NULL,
                              "not one of %u recordings could be read", cached->num_files);
     return err;
@@ -203,7 +203,7 @@ static enum tyto_err put_recording(struct build *build, uint32_t file_idx, uint3
     build->covered_ns = calloc(num_covered + 1, sizeof(*build->covered_ns));
     build->until_ns = calloc((size_t)num_classes * NUM_BITS, sizeof(*build->until_ns));
     enum tyto_err err = weak && build->covered_ns && build->until_ns ? TYTO_OK : TYTO_ERR_NOMEM;
-    for (uint32_t i = first; err == TYTO_OK && i < first + num; i++) {
+    for (uint32_t i = first; !err && i < first + num; i++) {
         const struct tyto_label *label = &build->labels->labels[i];
         const uint32_t class_idx = build->class_of[label->class_idx];
         is_weak |= label->is_weak;
@@ -214,7 +214,7 @@ static enum tyto_err put_recording(struct build *build, uint32_t file_idx, uint3
         else
             cover(build, label, class_idx, num_segments);
     }
-    for (uint32_t begin = 0; err == TYTO_OK && begin < num_segments; begin += num_t) {
+    for (uint32_t begin = 0; !err && begin < num_segments; begin += num_t) {
         const uint32_t i = (*clip)++;
         dataset->len[i] = num_segments - begin < num_t ? num_segments - begin : num_t;
         dataset->groups[i] = file_idx;
@@ -250,7 +250,7 @@ static enum tyto_err put_all(struct build *build)
         if (!build->cached->files[file])
             continue;
         const enum tyto_err err = put_recording(build, file, first, label - first, &clip);
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
     return TYTO_OK;
@@ -271,7 +271,7 @@ static enum tyto_err create_dataset(struct build *build, const struct tyto_cache
         .num_classes = build->num_classes,
     };
     enum tyto_err err = tyto_dataset_create(&shape, &build->dataset);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tyto_dataset *dataset = build->dataset;
     dataset->self = build->cached;
@@ -307,25 +307,25 @@ enum tyto_err tyto_dataset_cache_open(const struct tyto_dataset_cache_params *pa
     struct tyto_features *features = NULL;
     struct tyto_cache_shape shape = {0};
     enum tyto_err err = map_classes(&build, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         build.cached = calloc(1, sizeof(*build.cached));
         err = build.cached ? TYTO_OK : TYTO_ERR_NOMEM;
     }
-    if (err == TYTO_OK) {
+    if (!err) {
         build.cached->num_files = labels->num_files;
         build.cached->files = calloc(labels->num_files + 1, sizeof(struct tyto_cache_file *));
         err = build.cached->files ? TYTO_OK : TYTO_ERR_NOMEM;
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_features_create(params->features, (const char *const *)labels->files,
                                    labels->num_files, &features, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = open_files(&build, &shape, features, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = create_dataset(&build, &shape, features);
     tyto_features_destroy(&features);
     free(build.class_of);
-    if (err == TYTO_OK) {
+    if (!err) {
         *ret_dataset = build.dataset;
         return TYTO_OK;
     }

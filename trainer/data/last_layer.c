@@ -101,7 +101,7 @@ static enum tyto_err through_read(struct tyto_dataset *dataset, uint32_t clip,
     const struct through *through = dataset->self;
     const struct tyto_last_layer *layer = through->layer;
     const size_t places = dataset->shape.num_places;
-    const float high = layer->act == TYTO_ACT_RELU6 ? 6.0F : 3.4e38F;
+    const float high = layer->act == TYTO_ACT_RELU6 ? 6.0f : 3.4e38f;
     struct tyto_dataset_clip in = *ret;
     enum tyto_err err = TYTO_OK;
 

@@ -107,10 +107,10 @@ static enum tyto_err projected_create(const struct tyto_dataset_shape *shape,
         p->fd = mkostemp(path, O_CLOEXEC);
         if (p->fd >= 0)
             unlink(path);
-        if (err == TYTO_OK)
+        if (!err)
             err = !p->halves ? TYTO_ERR_NOMEM : p->fd < 0 ? TYTO_ERR_IO : TYTO_OK;
     }
-    if (err != TYTO_OK) {
+    if (err) {
         projected_free(p);
         return err;
     }
@@ -145,7 +145,7 @@ static enum tyto_err project_clip(struct tyto_dataset *dataset, const struct tyt
                                          .has_audio = has,
                                          .has_visual = has + t};
     const enum tyto_err err = tyto_dataset_read(dataset, clip, &in);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     apply(in.audio, in.has_audio, t, 1, basis->audio_in, basis->audio_out, basis->audio_weight,
           basis->audio_bias, p->audio + clip * p->num_audio);
@@ -173,12 +173,12 @@ static enum tyto_err project_all(struct tyto_dataset *dataset, const struct tyto
     };
     float *visual = malloc(p->num_visual * sizeof(float) + 1);
     enum tyto_err err = scratch.audio && scratch.visual && visual ? TYTO_OK : TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; err == TYTO_OK && i < s->num_clips; i++) {
+    for (uint32_t i = 0; !err && i < s->num_clips; i++) {
         if (params->should_stop && params->should_stop(params->user))
             err = TYTO_ERR_CLOSED;
-        if (err == TYTO_OK)
+        if (!err)
             err = project_clip(dataset, basis, i, &scratch, p, visual);
-        if (err == TYTO_OK && params->on_progress)
+        if (!err && params->on_progress)
             params->on_progress(params->user, i + 1, s->num_clips);
     }
     free(scratch.audio);
@@ -201,13 +201,13 @@ enum tyto_err tyto_dataset_project(struct tyto_dataset *dataset, const struct ty
     struct projected *p = NULL;
     struct tyto_dataset *made = NULL;
     enum tyto_err err = tyto_dataset_create(&shape, &made);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_dataset_copy_truth(made, dataset, NULL);
-    if (err == TYTO_OK)
+    if (!err)
         err = projected_create(&shape, params, &p);
-    if (err == TYTO_OK)
+    if (!err)
         err = project_all(dataset, basis, params, p);
-    if (err != TYTO_OK) {
+    if (err) {
         projected_free(p);
         tyto_dataset_destroy(&made);
         return err;
@@ -254,7 +254,7 @@ static enum tyto_err fused_read(struct tyto_dataset *dataset, uint32_t clip,
                                          .has_audio = fused->has_audio,
                                          .has_visual = fused->has_visual};
     const enum tyto_err err = tyto_dataset_read(fused->base, clip, &in);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const size_t num_a = s->audio_in, num_v = s->visual_in, num_places = s->num_places;
     for (size_t t = 0; t < s->num_segments; t++) {
@@ -284,9 +284,9 @@ enum tyto_err tyto_dataset_fuse_early(struct tyto_dataset **dataset,
     struct tyto_dataset *made = NULL;
     struct fused *fused = NULL;
     enum tyto_err err = tyto_dataset_create(&shape, &made);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_dataset_copy_truth(made, *dataset, NULL);
-    if (err == TYTO_OK) {
+    if (!err) {
         const size_t t = s->num_segments;
         fused = calloc(1, sizeof(*fused));
         if (fused) {
@@ -298,7 +298,7 @@ enum tyto_err tyto_dataset_fuse_early(struct tyto_dataset **dataset,
         if (!fused || !fused->audio || !fused->visual || !fused->has_audio || !fused->has_visual)
             err = TYTO_ERR_NOMEM;
     }
-    if (err != TYTO_OK) {
+    if (err) {
         fused_free(fused);
         tyto_dataset_destroy(&made);
         return err;

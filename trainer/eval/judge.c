@@ -7,7 +7,7 @@
 
 #include "trainer/eval/internal.h"
 
-static const float heard_seen_threshold = 0.5F;
+static const float heard_seen_threshold = 0.5f;
 
 static bool is_same(const struct tyto_dataset *dataset, const struct tyto_predictions *p)
 {

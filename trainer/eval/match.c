@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const float least_norm = 1e-12F; /* as cosine_attn */
+static const float least_norm = 1e-12f; /* as cosine_attn */
 
 /* Adapter and map of "where" as one: y = x W + b. */
 struct map {

@@ -271,7 +271,7 @@ static float weigh(float beta_audio, float beta_visual, bool has_audio, bool has
 
     if (audio + visual > 0)
         return audio / (audio + visual);
-    return has_audio == has_visual ? 0.5F : (float)has_audio;
+    return has_audio == has_visual ? 0.5f : (float)has_audio;
 }
 
 static void take_result(const struct tyto_cman_result *result, const bool (*has)[2], size_t clip,
@@ -517,6 +517,6 @@ enum tyto_err tyto_predictions_blend(struct tyto_predictions *predictions,
     for (size_t i = 0; i < rows * predictions->num_logits; i++)
         predictions->scores[i] = (predictions->scores[i] + other->scores[i]) / 2;
     for (size_t i = 0; i < rows; i++)
-        predictions->weight_audio[i] = 0.5F;
+        predictions->weight_audio[i] = 0.5f;
     return TYTO_OK;
 }

@@ -77,16 +77,16 @@ enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char
     struct tyto_replace *replace = NULL;
     snprintf(dir, sizeof(dir), "%.*s", num_dir ? num_dir : 1, num_dir ? path : ".");
     enum tyto_err err = tyto_folder_make_for(path);
-    if (err == TYTO_OK && !realpath(dir, folder))
+    if (!err && !realpath(dir, folder))
         err = TYTO_ERR_IO;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_replace_begin(path, 0644, &replace);
-    FILE *out = err == TYTO_OK ? tyto_replace_file(replace) : NULL;
+    FILE *out = !err ? tyto_replace_file(replace) : NULL;
     if (out)
         put_all(out, labels, folder);
-    if (err == TYTO_OK)
+    if (!err)
         err = out ? tyto_replace_commit(&replace) : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         return TYTO_OK;
     const int reason = errno;
     tyto_replace_abandon(&replace);

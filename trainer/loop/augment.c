@@ -65,7 +65,7 @@ int32_t tyto_augment_sound(const struct tyto_augment *augment, uint32_t t, uint3
 void tyto_augment_add_noise(struct tyto_augment *augment, float *values, uint32_t num)
 {
     /* uniform, which is much cheaper than normal; the same deviation */
-    const float scale = augment->noise * 1.7320508F / 2147483648.0F;
+    const float scale = augment->noise * 1.7320508f / 2147483648.0f;
 
     for (uint32_t i = 0; i < num && augment->noise > 0; i += 2) {
         const uint64_t bits = tyto_random_bits(&augment->noise_state);

@@ -8,7 +8,7 @@
 
 enum { CHOICES = 71 }; /* thresholds tried: steps of 0.01 over the widest range used */
 
-static const float even = 0.5F;
+static const float even = 0.5f;
 
 enum tyto_err tyto_score_init(enum tyto_head_kind head, enum tyto_cman_task task,
                               uint32_t num_classes, uint32_t cap, struct tyto_score *ret_score)
@@ -114,7 +114,7 @@ float tyto_score_f1(const struct tyto_score *score, uint32_t class_idx, float th
         said += says;
         there += is;
     }
-    return hits > 0 ? 2.0F * (float)hits / (float)(said + there) : 0;
+    return hits > 0 ? 2.0f * (float)hits / (float)(said + there) : 0;
 }
 
 static bool ever_comes(const struct tyto_score *score, uint32_t class_idx)
@@ -202,7 +202,7 @@ static float choose_one(const struct tyto_score *score, uint32_t class_idx, floa
 
         if (f1 > best)
             first = last = threshold;
-        else if (f1 == best && last >= threshold - 1.5F * (max - min) / (CHOICES - 1))
+        else if (f1 == best && last >= threshold - 1.5f * (max - min) / (CHOICES - 1))
             last = threshold;
         best = fmaxf(best, f1);
     }

@@ -32,7 +32,7 @@ static void draw_row(uint64_t *state, float *values, size_t num, uint32_t num_in
 {
     for (size_t i = 0; i < num; i++)
         values[i] =
-            ((float)(tyto_random_bits(state) >> 40) / 8388608.0F - 1.0F) / sqrtf((float)num_inputs);
+            ((float)(tyto_random_bits(state) >> 40) / 8388608.0f - 1.0f) / sqrtf((float)num_inputs);
 }
 
 /* Most classes are absent most of the time: a head that begins there need not learn it first. */
@@ -142,9 +142,9 @@ static struct tyto_adamw_hyper hyper_of(const struct tyto_train *train)
 
     return (struct tyto_adamw_hyper){
         .rate = (float)((double)train->params.rate * rise),
-        .beta_1 = 0.9F,
-        .beta_2 = 0.999F,
-        .epsilon = 1e-8F,
+        .beta_1 = 0.9f,
+        .beta_2 = 0.999f,
+        .epsilon = 1e-8f,
         .decay = train->params.decay,
         .correct_1 = (float)(1 / (1 - pow(0.9, t))),
         .correct_2 = (float)(1 / (1 - pow(0.999, t))),

@@ -5,7 +5,7 @@
 #include "trainer/loop/internal.h"
 
 /* Thresholds outside of this are chance on a small validation split. */
-static const float min_threshold = 0.2F, max_threshold = 0.9F;
+static const float min_threshold = 0.2f, max_threshold = 0.9f;
 
 enum tyto_err tyto_train_make_scores(const struct tyto_train *train,
                                      struct tyto_train_scores *ret_scores)

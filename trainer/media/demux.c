@@ -182,7 +182,7 @@ enum tyto_err tyto_demux_open(struct tyto_demux *demux, const char *path,
     memcpy(url + sizeof(scheme) - 1, path, path_bytes);
     const AVInputFormat *input = NULL;
     const enum tyto_err err = probe_format(path, url, &input, ret_fault);
-    if (err != TYTO_OK) {
+    if (err) {
         free(url);
         return err;
     }
@@ -240,7 +240,7 @@ enum tyto_err tyto_demux_choose(struct tyto_demux *demux, bool video, uint32_t n
     const AVCodec *codec = avcodec_find_decoder(par->codec_id);
     const enum tyto_err err =
         codec ? open_decoder(demux, codec, num_threads) : TYTO_ERR_UNSUPPORTED;
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, err, demux->path, 0, video ? "video" : "audio",
                               "codec '%s' cannot be decoded%s%s: convert the file with ffmpeg",
                               avcodec_get_name(par->codec_id), said[0] ? ": " : "", said);

@@ -65,13 +65,13 @@ static enum tyto_err convert(const AVFrame *av, enum AVPixelFormat format, AVFra
     made->color_range = av->color_range;
     enum tyto_err err = av_frame_get_buffer(made, 0) < 0 ? TYTO_ERR_NOMEM : TYTO_OK;
     struct SwsContext *sws = NULL;
-    if (err == TYTO_OK) {
+    if (!err) {
         sws =
             sws_getContext(av->width, av->height, av->format, av->width, av->height, format,
                            SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
         err = sws ? TYTO_OK : TYTO_ERR_UNSUPPORTED;
     }
-    if (err == TYTO_OK) {
+    if (!err) {
         const bool full = av->color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P;
         const bool hd = av->colorspace == AVCOL_SPC_BT709 ||
                         (av->colorspace == AVCOL_SPC_UNSPECIFIED && av->height > SD_MAX_LINES);
@@ -82,7 +82,7 @@ static enum tyto_err convert(const AVFrame *av, enum AVPixelFormat format, AVFra
             err = TYTO_ERR_UNSUPPORTED;
     }
     sws_freeContext(sws);
-    if (err != TYTO_OK)
+    if (err)
         av_frame_free(&made);
     else
         *ret = made;
@@ -148,7 +148,7 @@ enum tyto_err tyto_frame_from_av(const AVFrame *av, enum tyto_turn turn, AVFrame
                                       : full       ? AV_PIX_FMT_YUVJ420P
                                                    : AV_PIX_FMT_YUV420P;
         const enum tyto_err err = convert(av, to, &held);
-        if (err != TYTO_OK)
+        if (err)
             return err;
         if (!describe(held, &frame)) {
             av_frame_free(&held);
@@ -157,7 +157,7 @@ enum tyto_err tyto_frame_from_av(const AVFrame *av, enum tyto_turn turn, AVFrame
     }
     if (turn != TYTO_TURN_NONE) {
         const enum tyto_err err = turn_upright(turn, &held, &frame);
-        if (err != TYTO_OK) {
+        if (err) {
             av_frame_free(&held);
             return err;
         }
@@ -222,22 +222,22 @@ enum tyto_err tyto_picture_from_av(const AVFrame *av, enum tyto_turn turn,
     const bool has_alpha = (from->flags & AV_PIX_FMT_FLAG_ALPHA) || av->format == AV_PIX_FMT_PAL8;
     AVFrame *made = NULL;
     enum tyto_err err = convert(av, has_alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24, &made);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tyto_source_picture picture = {.width = (uint32_t)av->width,
                                           .height = (uint32_t)av->height};
     err = split_alpha(made, has_alpha, &picture);
     av_frame_free(&made);
-    if (err == TYTO_OK && turn != TYTO_TURN_NONE) {
+    if (!err && turn != TYTO_TURN_NONE) {
         err = turn_part(&picture, 3, turn, &picture.rgb);
-        if (err == TYTO_OK)
+        if (!err)
             err = turn_part(&picture, 1, turn, &picture.alpha);
         if (tyto_turn_swaps(turn)) {
             picture.width = (uint32_t)av->height;
             picture.height = (uint32_t)av->width;
         }
     }
-    if (err == TYTO_OK)
+    if (!err)
         *ret_picture = picture;
     else
         tyto_source_picture_finish(&picture);

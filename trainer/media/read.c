@@ -30,7 +30,7 @@ enum tyto_err tyto_source_file_probe(const char *path, struct tyto_source_file_i
 {
     struct tyto_demux demux;
     const enum tyto_err err = tyto_demux_open(&demux, path, ret_info, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         tyto_demux_close(&demux);
     return err;
 }
@@ -39,13 +39,13 @@ static enum tyto_err open_sound(struct tyto_source_file *source, struct tyto_fau
 {
     struct tyto_demux demux;
     enum tyto_err err = tyto_demux_open(&demux, source->params.path, NULL, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     err = tyto_demux_choose(&demux, false, 1, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         source->sound = malloc(sizeof(*source->sound));
         err = source->sound ? tyto_sound_init(source->sound, &demux) : TYTO_ERR_NOMEM;
-        if (err != TYTO_OK) {
+        if (err) {
             free(source->sound);
             source->sound = NULL;
         }
@@ -58,10 +58,10 @@ static enum tyto_err open_video(struct tyto_source_file *source, struct tyto_fau
 {
     struct tyto_demux demux;
     enum tyto_err err = tyto_demux_open(&demux, source->params.path, NULL, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     err = tyto_demux_choose(&demux, true, source->params.num_threads, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         source->video = malloc(sizeof(*source->video));
         err = source->video ? tyto_video_init(source->video, &demux, source->params.pictures)
                             : TYTO_ERR_NOMEM;
@@ -89,15 +89,15 @@ enum tyto_err tyto_source_file_open(const struct tyto_source_file_params *params
     source->num_samples =
         (uint32_t)((p.segment_ns * TYTO_SOURCE_FILE_RATE_HZ + NS_PER_S / 2) / NS_PER_S);
     enum tyto_err err = tyto_source_file_probe(p.path, &source->info, ret_fault);
-    if (err == TYTO_OK && source->info.has_audio && !p.no_audio)
+    if (!err && source->info.has_audio && !p.no_audio)
         err = open_sound(source, ret_fault);
-    if (err == TYTO_OK && source->info.has_video && !p.no_video)
+    if (!err && source->info.has_video && !p.no_video)
         err = open_video(source, ret_fault);
-    if (err == TYTO_OK && !source->sound && !source->video)
+    if (!err && !source->sound && !source->video)
         err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, p.path, 0, NULL,
                              "has neither sound nor picture");
     source->params.path = NULL; /* borrowed until here */
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_source_file_close(&source);
         return err;
     }
@@ -148,8 +148,7 @@ static enum tyto_err get_sound(struct tyto_source_file *source, struct tyto_sour
     uint32_t num;
     const enum tyto_err err = tyto_sound_get(source->sound, sample_idx(segment->begin_ns),
                                              source->num_samples, pcm, &num);
-    if (err == TYTO_OK &&
-        tyto_segment_audio_share(num, source->num_samples) >= TYTO_SEGMENT_MIN_AUDIO_SHARE)
+    if (!err && tyto_segment_audio_share(num, source->num_samples) >= TYTO_SEGMENT_MIN_AUDIO_SHARE)
         segment->pcm = pcm;
     else
         free(pcm);
@@ -167,7 +166,7 @@ static enum tyto_err get_picture(struct tyto_source_file *source,
     enum tyto_err err =
         tyto_video_get(source->video, segment->begin_ns - edge_ns,
                        segment->begin_ns + length_ns / 2, segment->end_ns + edge_ns, &av);
-    if (err != TYTO_OK || !av)
+    if (err || !av)
         return err;
     /* A neighbour's picture alone makes no segment. */
     if (!segment->pcm && (av->pts < segment->begin_ns || av->pts >= segment->end_ns))
@@ -175,7 +174,7 @@ static enum tyto_err get_picture(struct tyto_source_file *source,
     err = tyto_frame_from_av(av, source->video->demux.turn, &held, &segment->frame);
     if (err == TYTO_ERR_NOMEM)
         return err;
-    if (err != TYTO_OK) { /* larger than any encoder takes, or of a strange kind */
+    if (err) { /* larger than any encoder takes, or of a strange kind */
         source->video->demux.num_bad++;
         return TYTO_OK;
     }
@@ -214,9 +213,9 @@ enum tyto_err tyto_source_file_next(struct tyto_source_file *source,
         .end_ns = begin_ns + source->params.segment_ns,
     };
     enum tyto_err err = get_sound(source, &segment);
-    if (err == TYTO_OK)
+    if (!err)
         err = get_picture(source, &segment);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_source_segment_finish(&segment);
         return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
     }
@@ -253,14 +252,14 @@ enum tyto_err tyto_source_file_read_sound(const char *path, int64_t max_ns, floa
     const struct tyto_source_file_params params = {.path = path, .no_video = true};
     struct tyto_source_file *source = NULL;
     enum tyto_err err = tyto_source_file_open(&params, &source, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     if (max_ns > MAX_SOUND_S * NS_PER_S)
         max_ns = MAX_SOUND_S * NS_PER_S;
     const uint64_t max = max_ns > 0 ? (uint64_t)sample_idx(max_ns) : 0;
     float *samples = NULL;
     uint64_t num = 0, cap = 0;
-    while (err == TYTO_OK && num < max && !(source->sound->over && num > 0)) {
+    while (!err && num < max && !(source->sound->over && num > 0)) {
         if (cap - num < SOUND_STEP) {
             cap = cap * 2 + SOUND_STEP;
             float *larger = realloc(samples, cap * sizeof(*samples));
@@ -281,12 +280,12 @@ enum tyto_err tyto_source_file_read_sound(const char *path, int64_t max_ns, floa
             break;
     }
     num = num < max ? num : max;
-    if (err == TYTO_OK && num == 0)
+    if (!err && num == 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL,
                              "its sound could not be decoded%s%s", tyto_demux_said()[0] ? ": " : "",
                              tyto_demux_said());
     tyto_source_file_close(&source);
-    if (err != TYTO_OK) {
+    if (err) {
         free(samples);
         return err;
     }
@@ -302,16 +301,16 @@ enum tyto_err tyto_source_file_read_picture(const char *path,
     const struct tyto_source_file_params params = {.path = path, .no_audio = true};
     struct tyto_source_file *source = NULL;
     enum tyto_err err = tyto_source_file_open(&params, &source, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     AVFrame *av = NULL;
     /* Nearest to long before: the first. */
     err = tyto_video_get(source->video, INT64_MIN / 4, INT64_MIN / 8, INT64_MAX / 4, &av);
-    if (err == TYTO_OK)
+    if (!err)
         err = av ? tyto_picture_from_av(av, tyto_turn_of_av(av, source->video->demux.turn),
                                         ret_picture)
                  : TYTO_ERR_FORMAT;
-    if (err != TYTO_OK)
+    if (err)
         tyto_fault_set(ret_fault, err, path, 0, NULL, "its picture could not be decoded%s%s",
                        tyto_demux_said()[0] ? ": " : "", tyto_demux_said());
     tyto_source_file_close(&source);

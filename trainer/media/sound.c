@@ -164,17 +164,17 @@ static enum tyto_err take_frame(struct tyto_sound *sound)
     enum tyto_err err = TYTO_OK;
     if (!goes_on) {
         err = end_run(sound);
-        if (err == TYTO_OK)
+        if (!err)
             err = begin_run(sound, ns);
         if (err == TYTO_ERR_FORMAT) {
             sound->demux.num_bad++;
             return TYTO_OK;
         }
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = convert(sound, (const uint8_t **)frame->extended_data, frame->nb_samples);
     sound->num_in += frame->nb_samples;
-    sound->any |= err == TYTO_OK;
+    sound->any |= !err;
     return err;
 }
 
@@ -215,7 +215,7 @@ enum tyto_err tyto_sound_get(struct tyto_sound *sound, int64_t from_idx, uint32_
     const int64_t to_idx = from_idx + num;
     while (!sound->over && sound->end_idx < to_idx) {
         const enum tyto_err err = step(sound);
-        if (err != TYTO_OK)
+        if (err)
             return err;
         forget_before(sound, from_idx);
     }

@@ -157,7 +157,7 @@ static enum tyto_err send_next(struct tyto_video *video, int64_t wanted_ns, bool
 {
     if (video->num_queue == 0 && !video->over) {
         const enum tyto_err err = read_packet(video);
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
     if (video->num_queue == 0)
@@ -183,11 +183,11 @@ static enum tyto_err decode_until(struct tyto_video *video, int64_t wanted_ns)
 {
     bool was_wanted = false;
     enum tyto_err err = TYTO_OK;
-    while (err == TYTO_OK) {
+    while (!err) {
         err = receive(video, wanted_ns);
-        if (err == TYTO_OK && find_ready(video, wanted_ns) >= 0)
+        if (!err && find_ready(video, wanted_ns) >= 0)
             return TYTO_OK;
-        if (err == TYTO_OK && was_wanted && video->num_ready > 8)
+        if (!err && was_wanted && video->num_ready > 8)
             break; /* later ones have come, and it has not */
         if (err == TYTO_ERR_EMPTY)
             err = send_next(video, wanted_ns, &was_wanted);
@@ -206,9 +206,9 @@ static enum tyto_err decode_key(struct tyto_video *video, uint32_t queue_idx)
     video->queue[0].is_done = true;
     const int64_t ns = video->queue[0].packet->pts;
     enum tyto_err err = send(video, video->queue[0].packet, false);
-    if (err == TYTO_OK)
+    if (!err)
         err = send(video, NULL, false);
-    while (err == TYTO_OK)
+    while (!err)
         err = receive(video, ns);
     avcodec_flush_buffers(decoder);
     video->drained = false;
@@ -256,7 +256,7 @@ static enum tyto_err choose_certain(struct tyto_video *video, bool only_keys, in
         if (video->over || video->plain || video->read_ns >= limit_ns)
             return TYTO_OK;
         const enum tyto_err err = read_packet(video);
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
 }
@@ -293,7 +293,7 @@ static enum tyto_err decode_plain(struct tyto_video *video, int64_t middle_ns)
 {
     bool was_wanted = true; /* nothing is skipped */
     enum tyto_err err = TYTO_OK;
-    while (err == TYTO_OK) {
+    while (!err) {
         if (video->num_ready > 0 && video->ready[video->num_ready - 1]->pts >= middle_ns)
             return TYTO_OK;
         if (video->num_ready > 2)
@@ -319,13 +319,13 @@ enum tyto_err tyto_video_get(struct tyto_video *video, int64_t from_ns, int64_t 
         err = choose_certain(video, true, from_ns, middle_ns, to_ns, &choice);
     if (choice.distance_ns == INT64_MAX) {
         only_keys = false;
-        if (err == TYTO_OK && !video->plain)
+        if (!err && !video->plain)
             err = choose_certain(video, false, from_ns, middle_ns, to_ns, &choice);
     }
-    if (err == TYTO_OK)
+    if (!err)
         err = video->plain ? decode_plain(video, middle_ns)
                            : decode_choice(video, &choice, only_keys);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     /* What came is what counts: a damaged picture's place is taken by its neighbour. */
     struct choice best = {INT64_MAX, INT64_MAX, -1, -1};

@@ -186,7 +186,7 @@ enum tyto_err tyto_sink_create(const struct tyto_sink_params *params, struct tyt
                                struct tyto_fault *ret_fault)
 {
     enum tyto_err err = check_params(params, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     struct tyto_sink *sink = calloc(1, sizeof(*sink));
     if (!sink)
@@ -199,7 +199,7 @@ enum tyto_err tyto_sink_create(const struct tyto_sink_params *params, struct tyt
     err = tyto_replace_begin(params->path, 0666, &sink->replace);
     if (err == TYTO_ERR_IO)
         code = AVERROR(errno);
-    if (err == TYTO_OK && sink->packet) { /* the muxer reads its file again, by this name */
+    if (!err && sink->packet) { /* the muxer reads its file again, by this name */
         what = "cannot make an encoder for it";
         code = avformat_alloc_output_context2(&sink->format, NULL, "mp4",
                                               tyto_replace_part(sink->replace));
@@ -221,7 +221,7 @@ enum tyto_err tyto_sink_create(const struct tyto_sink_params *params, struct tyt
     } else if (code < 0) {
         err = fail(sink, code, what, ret_fault);
     }
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_sink_destroy(&sink);
         return err;
     }

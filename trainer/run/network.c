@@ -21,7 +21,7 @@ enum tyto_err tyto_run_load_init(struct tyto_run_state *run)
     if (!path || !path[0])
         return TYTO_OK;
     err = tyto_cman_weights_load(path, &run->init, run->fault);
-    run->has_init = err == TYTO_OK;
+    run->has_init = !err;
     return err;
 }
 
@@ -216,7 +216,7 @@ enum tyto_err tyto_run_project(struct tyto_run_state *run)
     if (run->options->basis == 0 && !init_has_basis(run))
         return TYTO_OK;
     err = make_basis(run);
-    run->has_basis = err == TYTO_OK;
+    run->has_basis = !err;
     for (uint32_t i = 0; i < 2 && !err; i++)
         if (data[i] && !run->encoded[0])
             err = tyto_dataset_project(data[i], &run->basis, &params, &run->projected[i]);

@@ -5,7 +5,7 @@
 
 #include "trainer/step/internal.h"
 
-static const float default_temperature = 0.1F;
+static const float default_temperature = 0.1f;
 
 /* --- making ---------------------------------------------------------------------------------- */
 

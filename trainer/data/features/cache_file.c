@@ -146,7 +146,7 @@ enum tyto_err tyto_cache_file_open(const char *path, const char *key,
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
     from.bytes = map;
     const enum tyto_err err = open_bytes(&from, path, key, ret_file, ret_fault);
-    if (err != TYTO_OK)
+    if (err)
         munmap(map, from.num_bytes);
     return err;
 }
@@ -237,7 +237,7 @@ enum tyto_err tyto_cache_writer_create(const char *path, const char *key,
         err = tyto_replace_begin(path, 0644, &writer->replace);
     if (err == TYTO_ERR_IO)
         tyto_fault_set(ret_fault, err, path, 0, NULL, "cannot be written: %s", strerror(errno));
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_cache_writer_destroy(&writer);
         return err;
     }
@@ -305,7 +305,7 @@ enum tyto_err tyto_cache_writer_commit(struct tyto_cache_writer **writer,
     if (write_at(fd, w->flags, w->shape.num_segments, record_offset(w)) &&
         write_at(fd, head, sizeof(head), 0))
         err = tyto_replace_commit(&w->replace);
-    if (err != TYTO_OK)
+    if (err)
         tyto_fault_set(ret_fault, err, w->path, 0, NULL, "cannot be written: %s", strerror(errno));
     tyto_cache_writer_destroy(writer);
     return err;

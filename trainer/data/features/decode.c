@@ -66,7 +66,7 @@ static enum tyto_err hash(struct tyto_features *features, const char *path,
     enum tyto_err err = TYTO_OK;
     if (!memo || !read_memo(memo, ret_hex)) {
         err = tyto_digest_fd(fd, should_stop, features->queue, ret_hex);
-        if (err != TYTO_OK)
+        if (err)
             tyto_fault_set(fault, err, NULL, 0, NULL, "cannot be read: %s",
                            err == TYTO_ERR_IO ? strerror(errno) : tyto_err_text(err));
         else if (memo) /* if it fails the file is hashed again next time */
@@ -83,7 +83,7 @@ static enum tyto_err find_shard(struct tyto_features *features,
 {
     char content[TYTO_DIGEST_HEX_BYTES], text[512];
     const enum tyto_err err = hash(features, recording->path, content, fault);
-    if (err != TYTO_OK)
+    if (err)
         return err;
     const int len = snprintf(text, sizeof(text),
                              "features 1\ncontent %s\naudio %s\nvisual %s\nsegment_ns %lld\n"
@@ -108,13 +108,13 @@ static bool is_cached(const struct tyto_features_recording *recording)
     struct tyto_cache_file *file = NULL;
     const enum tyto_err err = tyto_cache_file_open(recording->shard, recording->key, &file, NULL);
     tyto_cache_file_close(&file);
-    return err == TYTO_OK; /* a bad shard is made again */
+    return !err; /* a bad shard is made again */
 }
 
 static enum tyto_err push(struct tyto_features *features, struct tyto_features_item *item)
 {
     const enum tyto_err err = tyto_features_queue_push(features->queue, item);
-    if (err != TYTO_OK)
+    if (err)
         tyto_features_item_finish(item);
     return err;
 }
@@ -132,17 +132,17 @@ static enum tyto_err decode_one(struct tyto_features *features, uint32_t idx)
     struct tyto_source_file *source = NULL;
     struct tyto_fault fault = {0};
     enum tyto_err err = find_shard(features, recording, &fault);
-    if (err == TYTO_OK && is_cached(recording))
+    if (!err && is_cached(recording))
         return push(features, &item);
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_source_file_open(&params, &source, &fault);
-    while (err == TYTO_OK) {
+    while (!err) {
         item = (struct tyto_features_item){.news = TYTO_FEATURES_SEGMENT, .recording_idx = idx};
         err = tyto_source_file_next(source, &item.segment, &fault);
-        if (err != TYTO_OK)
+        if (err)
             break;
         err = push(features, &item);
-        if (err != TYTO_OK) {
+        if (err) {
             tyto_source_file_close(&source);
             return err;
         }

@@ -10,7 +10,7 @@ static enum tyto_err create_networks(const struct tyto_features_params *params,
 {
     const struct tyto_gpu_params gpu_params = {.device = params->device, .log = params->log};
     enum tyto_err err = tyto_gpu_create(&gpu_params, &encoders->gpu);
-    if (err != TYTO_OK)
+    if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, "device", "%s: %s",
                               params->device ? params->device : "auto", tyto_err_text(err));
     const struct tyto_visual_params visual_params = {.weights_path = params->visual_path,
@@ -30,7 +30,7 @@ static enum tyto_err create_networks(const struct tyto_features_params *params,
             (uint32_t)((params->segment_ns * TYTO_SOURCE_FILE_RATE_HZ + 500000000) / 1000000000),
         .log = params->log};
     err = tyto_visual_create(&visual_params, &encoders->visual, ret_fault);
-    return err == TYTO_OK ? tyto_audio_create(&audio_params, &encoders->audio, ret_fault) : err;
+    return !err ? tyto_audio_create(&audio_params, &encoders->audio, ret_fault) : err;
 }
 
 enum tyto_err tyto_features_encoders_create(const struct tyto_features_params *params,
@@ -39,7 +39,7 @@ enum tyto_err tyto_features_encoders_create(const struct tyto_features_params *p
 {
     struct tyto_features_encoders encoders = {.max_batch = params->max_batch};
     enum tyto_err err = create_networks(params, &encoders, ret_fault);
-    if (err == TYTO_OK) {
+    if (!err) {
         uint32_t rows, cols, channels;
         tyto_visual_shape(encoders.visual, &rows, &cols, &channels);
         encoders.shape = (struct tyto_cache_shape){.audio_in = tyto_audio_channels(encoders.audio),
@@ -55,7 +55,7 @@ enum tyto_err tyto_features_encoders_create(const struct tyto_features_params *p
         if (!encoders.audio_rows || !encoders.visual_rows || !encoders.frames || !encoders.pcms)
             err = TYTO_ERR_NOMEM;
     }
-    if (err != TYTO_OK)
+    if (err)
         tyto_features_encoders_finish(&encoders);
     else
         *ret_encoders = encoders;
@@ -104,15 +104,15 @@ enum tyto_err tyto_features_encode(struct tyto_features_encoders *encoders,
     enum tyto_err err = TYTO_OK;
     if (num_frames > 0)
         err = tyto_visual_run(encoders->visual, encoders->frames, num_frames);
-    if (err == TYTO_OK && num_frames > 0)
+    if (!err && num_frames > 0)
         err = tyto_buf_read(tyto_visual_output(encoders->visual), 0, encoders->visual_rows,
                             num_frames * num_visual * sizeof(float));
-    if (err == TYTO_OK && num_pcms > 0)
+    if (!err && num_pcms > 0)
         err = tyto_audio_run(encoders->audio, encoders->pcms, num_pcms);
-    if (err == TYTO_OK && num_pcms > 0)
+    if (!err && num_pcms > 0)
         err = tyto_buf_read(tyto_audio_output(encoders->audio), 0, encoders->audio_rows,
                             num_pcms * num_audio * sizeof(float));
-    if (err == TYTO_OK) {
+    if (!err) {
         spread(encoders->audio_rows, num_audio, has, num, num_pcms);
         spread(encoders->visual_rows, num_visual, has + num, num, num_frames);
     }

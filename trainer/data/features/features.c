@@ -22,7 +22,7 @@ static enum tyto_err digest_of(const char *path, char ret_hex[TYTO_DIGEST_HEX_BY
 {
     struct tyto_weights *weights = NULL;
     const enum tyto_err err = tyto_weights_open(path, &weights, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         tyto_weights_digest(weights, ret_hex);
     tyto_weights_close(&weights);
     return err;
@@ -31,7 +31,7 @@ static enum tyto_err digest_of(const char *path, char ret_hex[TYTO_DIGEST_HEX_BY
 static enum tyto_err make_cache(const char *dir, struct tyto_fault *ret_fault)
 {
     const enum tyto_err err = tyto_folder_make(dir, 0755);
-    if (err == TYTO_OK || err == TYTO_ERR_NOMEM)
+    if (!err || err == TYTO_ERR_NOMEM)
         return err;
     return tyto_fault_set(ret_fault, TYTO_ERR_IO, dir, 0, NULL,
                           "the cache cannot be made there: %s",
@@ -88,13 +88,13 @@ enum tyto_err tyto_features_create(const struct tyto_features_params *params,
         return TYTO_ERR_NOMEM;
     features->params = *params;
     enum tyto_err err = copy_params(features, paths, num_paths);
-    if (err == TYTO_OK)
+    if (!err)
         err = digest_of(params->visual_path, features->visual_digest, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = digest_of(params->audio_path, features->audio_digest, ret_fault);
-    if (err == TYTO_OK)
+    if (!err)
         err = make_cache(params->cache_dir, ret_fault);
-    if (err != TYTO_OK) {
+    if (err) {
         tyto_features_destroy(&features);
         return err;
     }
@@ -181,26 +181,26 @@ static enum tyto_err encode_batch(struct run *run)
         err = tyto_features_encoders_create(&features->params, encoders, run->ret_fault);
     for (uint32_t i = 0; i < run->num_batch; i++)
         segments[i] = &run->batch[i].segment;
-    if (err == TYTO_OK) {
+    if (!err) {
         err = tyto_features_encode(encoders, segments, run->num_batch);
-        if (err != TYTO_OK)
+        if (err)
             tyto_fault_set(run->ret_fault, err, NULL, 0, NULL, "encoding failed: %s",
                            tyto_err_text(err));
     }
     const size_t num_visual = (size_t)encoders->shape.num_places * encoders->shape.visual_in;
-    for (uint32_t i = 0; err == TYTO_OK && i < run->num_batch; i++) {
+    for (uint32_t i = 0; !err && i < run->num_batch; i++) {
         struct tyto_features_recording *recording =
             &features->recordings[run->batch[i].recording_idx];
         if (!recording->writer)
             err = tyto_cache_writer_create(recording->shard, recording->key, &encoders->shape,
                                            &recording->writer, run->ret_fault);
-        if (err != TYTO_OK)
+        if (err)
             break;
         const float *audio = encoders->audio_rows + i * encoders->shape.audio_in;
         const float *visual = encoders->visual_rows + i * num_visual;
         err = tyto_cache_writer_put(recording->writer, segments[i]->pcm ? audio : NULL,
                                     segments[i]->has_picture ? visual : NULL);
-        if (err != TYTO_OK)
+        if (err)
             tyto_fault_set(run->ret_fault, err, features->cache_dir, 0, NULL,
                            "the cache cannot be written: %s", strerror(errno));
     }
@@ -223,13 +223,13 @@ static enum tyto_err end_recording(struct run *run, struct tyto_features_item *i
     run->bytes_left -= recording->num_bytes;
     if (item->news == TYTO_FEATURES_CACHED) {
         run->progress.num_cached++;
-    } else if (item->news == TYTO_FEATURES_BAD || (err == TYTO_OK && !recording->writer)) {
+    } else if (item->news == TYTO_FEATURES_BAD || (!err && !recording->writer)) {
         recording->is_bad = true;
         run->progress.num_bad++;
         tyto_cache_writer_destroy(&recording->writer);
         if (item->fault && features->params.on_fault)
             features->params.on_fault(features->params.user, item->fault);
-    } else if (err == TYTO_OK) {
+    } else if (!err) {
         err = tyto_cache_writer_commit(&recording->writer, run->ret_fault);
         run->bytes_encoded += recording->num_bytes;
     }
@@ -257,7 +257,7 @@ static enum tyto_err take_items(struct run *run)
         } else {
             err = end_recording(run, &item);
         }
-        if (err != TYTO_OK)
+        if (err)
             return err;
     }
     return TYTO_OK;
@@ -276,7 +276,7 @@ static enum tyto_err run_threads(struct run *run)
         num_threads++;
     if (num_threads == 0 && num_jobs > 0)
         err = TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = take_items(run);
     tyto_features_queue_close(features->queue);
     for (uint32_t i = 0; i < num_threads; i++)
@@ -303,9 +303,9 @@ enum tyto_err tyto_features_run(struct tyto_features *features,
     }
     run.batch = calloc(features->params.max_batch, sizeof(*run.batch));
     enum tyto_err err = run.batch ? TYTO_OK : TYTO_ERR_NOMEM;
-    if (err == TYTO_OK)
+    if (!err)
         err = tyto_features_queue_create(features->params.max_batch, &features->queue);
-    if (err == TYTO_OK)
+    if (!err)
         err = run_threads(&run);
     for (uint32_t i = 0; i < run.num_batch; i++)
         tyto_features_item_finish(&run.batch[i]);

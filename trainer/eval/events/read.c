@@ -134,7 +134,7 @@ static bool read_class(struct reader *reader, const char *name, uint32_t *ret_id
     }
     reader->err =
         tyto_strings_add(&reader->told->classes, plain, TYTO_LABELS_MAX_CLASSES * 2, ret_idx, NULL);
-    return reader->err == TYTO_OK;
+    return !reader->err;
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */
