@@ -227,10 +227,14 @@ static void add_row(float *restrict to, const float *restrict from, float keep)
         to[l] = to[l] * keep + from[l];
 }
 
+/* The number needs less evidence than the belief in it, and a drift leaves it behind: sums are
+ * forgotten sooner than surprises. */
+static const float sums_share = 0.5f;
+
 /* The chunk joins what is remembered, whose curve and scales are made anew. */
 static void remember(struct tyto_sync *sync, float weight)
 {
-    const float keep = expf(-weight * CHUNK / (float)sync->params.memory_s);
+    const float keep = expf(-weight * CHUNK / (sums_share * (float)sync->params.memory_s));
     for (int x = 0; x < NUM_CELLS; x++)
         add_row(sync->memory.cells[x], sync->sums.cells[x], keep);
     for (int s = 0; s < MEASURES; s++)

@@ -15,7 +15,9 @@ static const float recent_price = 1.1f;
 static const float same_lags = 3, step_lags = 5;
 /* Chunks. */
 enum { AGREE_HOLD = 2, AGREE_STEP = 2, DOUBT_LOSE = 12 };
-static const float least_evidence = 8, unrelated_evidence = 50;
+static const float least_evidence = 8, unrelated_evidence = 35;
+/* A step as clear as this is believed at once. */
+static const float clear_score = 3.5f;
 static const int64_t history_ns = 5000000000;
 enum { LEAST_DRIFT_POINTS = 12 };
 /* Standard errors from which on a drift is taken into account. */
@@ -122,7 +124,8 @@ static void judge_held(struct tyto_sync *sync)
     struct sync_surprise step;
     look_for_step(sync, &step);
     const bool moves = step.score >= step_score;
-    if (agree(sync, moves, (float)step.best) >= AGREE_STEP) {
+    const uint32_t needed = step.score >= clear_score ? 1 : AGREE_STEP;
+    if (agree(sync, moves, (float)step.best) >= needed) {
         forget(sync, &step);
         hold(sync, step.best);
         sync->num_steps++;
