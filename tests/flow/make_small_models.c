@@ -45,5 +45,5 @@ int main(int argc, char **argv)
         err = small_head_write(path_of(argv[1], heads[i].name), &heads[i].head);
     if (err)
         fprintf(stderr, "make_small_models: %s\n", tyto_err_text(err));
-    return err;
+    return err ? 1 : 0;
 }

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t num_bytes);
 static void check(const GstSDPMessage *sdp, enum tyto_err err, const char *text)
 {
     const guint num = gst_sdp_message_medias_len(sdp);
-    if ((!err) != (num > 0) || num > TYTO_NUM_STREAMS || (err) != (text[0] != '\0') ||
+    if ((!err) != (num > 0) || num > TYTO_NUM_STREAMS || (!err) != (text[0] == '\0') ||
         gst_sdp_message_attributes_len(sdp) > TYTO_SDP_MAX_ATTRIBUTES)
         abort();
     for (guint i = 0; i < num; i++) {

@@ -33,7 +33,7 @@ static int open_gpu(void **state)
         printf("SKIP: %s\n", tyto_err_text(err));
         exit(77);
     }
-    return err;
+    return err ? 1 : 0;
 }
 
 static int close_gpu(void **state)

@@ -78,7 +78,7 @@ static void too_many_streams_leave_nothing(void **state)
         const enum tyto_err err = tyto_sdp_cut(sdp, both, said, sizeof(said));
         assert_int_equal(err, num > TYTO_SDP_MAX_MEDIA ? TYTO_ERR_UNSUPPORTED : TYTO_OK);
         assert_int_equal(gst_sdp_message_medias_len(sdp), !err ? 1 : 0);
-        assert_int_equal(strstr(said, "17 streams") != NULL, err);
+        assert_int_equal(strstr(said, "17 streams") != NULL, err ? 1 : 0);
         gst_sdp_message_free(sdp);
     }
 }
