@@ -12,6 +12,7 @@ enum { WAIT_MS = 50, TEXT_BYTES = 256 };
 static const int64_t ahead_ns = 4000000000;
 /* Unless nothing else came for so long. */
 static const uint64_t patience_ns = 2000000000;
+static const uint64_t longest_ns = 20000000000;
 #define TEARDOWN_NS (5 * TYTO_NS_PER_S)
 #define SAMPLING_NS 1000000 /* every picture is wanted */
 
@@ -149,6 +150,9 @@ static enum tyto_err run(struct follow *follow, struct tyto_fault *ret_fault)
         const uint64_t now_ns = tyto_clock_mono_ns();
         if (over && !any)
             return TYTO_OK; /* what was in the rings has been taken */
+        if (now_ns - follow->last_ns > longest_ns)
+            return tyto_fault_set(ret_fault, TYTO_ERR_TIMEOUT, NULL, 0, NULL,
+                                  "nothing has come for %.0f s", (double)longest_ns / 1e9);
         if (now_ns - looked_ns > WAIT_MS * 1000000ull) {
             looked_ns = now_ns;
             over = true;

@@ -24,7 +24,8 @@ struct tyto_sync_follow_params {
 };
 
 /* All that was read is in sync then. What opening says; UNSUPPORTED without picture or sound,
- * FORMAT, IO when it broke off, with a fault. Ended by should_stop it is TYTO_OK. */
+ * FORMAT, IO when it broke off, TIMEOUT when nothing came for 20 s, with a fault. Ended by
+ * should_stop it is TYTO_OK. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_sync_follow(const struct tyto_sync_follow_params *params, struct tyto_sync *sync,
                                struct tyto_fault *ret_fault);
