@@ -42,7 +42,7 @@ class GpuCheck(unittest.TestCase):
         self.out = os.path.join(folder.name, "out")
         os.mkdir(self.programs)
         for program in PROGRAMS:
-            os.symlink(program, os.path.join(self.programs, os.path.basename(program)))
+            os.symlink(os.path.abspath(program), os.path.join(self.programs, os.path.basename(program)))
 
     def plant(self, name):
         path = os.path.join(self.programs, name)
