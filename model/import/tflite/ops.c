@@ -138,9 +138,7 @@ static enum tyto_err convert_linear(struct tyto_tflite_converter *conv,
 {
     struct tyto_tflite_state in = {0};
     const uint32_t *dims;
-    enum tyto_err err = tyto_tflite_input(conv, node, 0, &in);
-    if (!err && tyto_tflite_padded(&in))
-        err = tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "PAD before it");
+    enum tyto_err err = tyto_tflite_unpadded_input(conv, node, 0, &in);
     if (!err)
         err = weight_dims(conv, node, 2, &dims);
     if (err)
@@ -220,9 +218,7 @@ static enum tyto_err convert_activation(struct tyto_tflite_converter *conv,
                                         struct tyto_tflite_state *ret_state)
 {
     struct tyto_tflite_state in = {0};
-    enum tyto_err err = tyto_tflite_input(conv, node, 0, &in);
-    if (!err && tyto_tflite_padded(&in))
-        err = tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "PAD before it");
+    enum tyto_err err = tyto_tflite_unpadded_input(conv, node, 0, &in);
     if (err)
         return err;
     struct tyto_layer layer = {.op = TYTO_LAYER_ACTIVATION, .in_idx = {in.value}};

@@ -10,7 +10,12 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_tflite_input(struct tyto_tflite_converter *conv,
                                 const struct tyto_tflite_node *node, uint32_t i,
                                 struct tyto_tflite_state *ret_state);
-/* The same, as a value whose shape is the one the op sees; pads only where wanted. */
+/* The same, where no PAD may stand before the op: TYTO_ERR_UNSUPPORTED if one does. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tflite_unpadded_input(struct tyto_tflite_converter *conv,
+                                         const struct tyto_tflite_node *node, uint32_t i,
+                                         struct tyto_tflite_state *ret_state);
+/* The input as a value whose shape is the one the op sees; pads only where wanted. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_tflite_shaped_input(struct tyto_tflite_converter *conv,
                                        const struct tyto_tflite_node *node, uint32_t i,

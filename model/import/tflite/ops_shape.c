@@ -47,9 +47,7 @@ enum tyto_err tyto_tflite_convert_reshape(struct tyto_tflite_converter *conv,
                                           struct tyto_tflite_state *ret_state)
 {
     struct tyto_tflite_state in = {0};
-    enum tyto_err err = tyto_tflite_input(conv, node, 0, &in);
-    if (!err && tyto_tflite_padded(&in))
-        err = tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "PAD before it");
+    const enum tyto_err err = tyto_tflite_unpadded_input(conv, node, 0, &in);
     if (err)
         return err;
     struct tyto_value view = tyto_tflite_view(&conv->model.tensors[node->out]);

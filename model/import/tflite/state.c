@@ -44,6 +44,18 @@ enum tyto_err tyto_tflite_input(struct tyto_tflite_converter *conv,
     return TYTO_OK;
 }
 
+enum tyto_err tyto_tflite_unpadded_input(struct tyto_tflite_converter *conv,
+                                         const struct tyto_tflite_node *node, uint32_t i,
+                                         struct tyto_tflite_state *ret_state)
+{
+    const enum tyto_err err = tyto_tflite_input(conv, node, i, ret_state);
+    if (err)
+        return err;
+    if (tyto_tflite_padded(ret_state))
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED, "PAD before it");
+    return TYTO_OK;
+}
+
 enum tyto_err tyto_tflite_shaped_input(struct tyto_tflite_converter *conv,
                                        const struct tyto_tflite_node *node, uint32_t i,
                                        bool may_be_padded, struct tyto_tflite_state *ret_state)
