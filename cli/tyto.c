@@ -16,15 +16,20 @@ static const struct subcommand subcommands[] = {
     {"watch", tyto_cmd_watch, &tyto_command_watch},
     {"localize", tyto_cmd_localize, &tyto_command_localize},
     {"sync", tyto_cmd_sync, &tyto_command_sync},
+#if TYTO_HAS_TRAINER
     {"label", tyto_cmd_label, &tyto_command_label},
     {"compose", tyto_cmd_compose, &tyto_command_compose},
     {"features", tyto_cmd_features, &tyto_command_features},
     {"train", tyto_cmd_train, &tyto_command_train},
     {"eval", tyto_cmd_eval, &tyto_command_eval},
+#endif
     {"model", tyto_cmd_model, &tyto_command_model},
     {"status", tyto_cmd_status, &tyto_command_status},
     {"devices", tyto_cmd_devices, &tyto_command_devices},
 };
+
+/* Those that are not in a tyto built without the trainer. */
+static const char *const of_trainer[] = {"label", "compose", "features", "train", "eval"};
 
 enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
@@ -107,10 +112,33 @@ static int run_help(char *name, const struct subcommand *subcommand)
     return subcommand->run(2, help_argv);
 }
 
+/* Nothing is called name; the exit status of wrong usage. */
+static int complain(const char *name)
+{
+    const char *all[NUM_SUBCOMMANDS];
+    for (size_t i = 0; i < sizeof(of_trainer) / sizeof(of_trainer[0]); i++) {
+        if (strcmp(name, of_trainer[i]) == 0) {
+            fprintf(stderr,
+                    "tyto: '%s' needs the trainer, and this tyto was built without it. In tyto's "
+                    "checkout, scripts/setup installs what the trainer needs and builds it in.\n",
+                    name);
+            return 2;
+        }
+    }
+    for (int i = 0; i < NUM_SUBCOMMANDS; i++)
+        all[i] = subcommands[i].name;
+    const char *near = tyto_nearest(name, all, NUM_SUBCOMMANDS);
+    fprintf(stderr, "tyto: there is no command '%s'.%s%s%s See tyto --help.\n", name,
+            near ? " Did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
+#if TYTO_HAS_TRAINER
     tyto_command_train_setup();
+#endif
     list_names();
     if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
         (strcmp(name, "help") == 0 && argc == 2))
@@ -121,16 +149,12 @@ int main(int argc, char **argv)
     }
     if (strcmp(name, "--print") == 0 && argc > 2)
         return print_text(argv[2], argc > 3 ? argv[3] : NULL);
-    const char *all[NUM_SUBCOMMANDS];
+    const bool is_help = strcmp(name, "help") == 0;
+    const char *wanted = is_help ? argv[2] : name;
     for (int i = 0; i < NUM_SUBCOMMANDS; i++) {
-        all[i] = subcommands[i].name;
-        if (strcmp(name, all[i]) == 0)
-            return subcommands[i].run(argc - 1, argv + 1);
-        if (strcmp(name, "help") == 0 && strcmp(argv[2], all[i]) == 0)
-            return run_help(argv[2], &subcommands[i]);
+        if (strcmp(wanted, subcommands[i].name) == 0)
+            return is_help ? run_help(argv[2], &subcommands[i])
+                           : subcommands[i].run(argc - 1, argv + 1);
     }
-    const char *near = tyto_nearest(name, all, NUM_SUBCOMMANDS);
-    fprintf(stderr, "tyto: there is no command '%s'.%s%s%s See tyto --help.\n", name,
-            near ? " Did you mean '" : "", near ? near : "", near ? "'?" : "");
-    return 2;
+    return complain(wanted);
 }
