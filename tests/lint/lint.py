@@ -121,7 +121,8 @@ class Lint:
             dirs[:] = sorted(d for d in dirs if not SKIPPED_DIRS.match(d))
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), self.root)
-                if not os.path.islink(os.path.join(self.root, path)):
+                # A second work tree has a file .git that names the first.
+                if name != ".git" and not os.path.islink(os.path.join(self.root, path)):
                     found.append(path)
         return found
 
