@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/local_socket.h"
 #include "base/thread.h"
+#include "daemon/gate/gate.h"
 
 enum { BACKLOG = 16, POLL_MS = 1000 };
 
@@ -186,7 +187,7 @@ static bool serve(struct tyto_control *control, struct client *client, short eve
 
 static void welcome(struct tyto_control *control)
 {
-    const int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = tyto_gate_accept(control->listen_fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct client *client = fd >= 0 ? calloc(1, sizeof(*client)) : NULL;
     if (!client) {
         /* Who waits goes on waiting, and keeps the descriptor readable: not asked at once again. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "daemon/gate/gate.h"
 #include "daemon/publish/internal.h"
 
 enum {
@@ -242,5 +243,5 @@ void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
     ret_counts->num_dropped = tyto_ring_num_dropped(publisher->debug_ring);
     ret_counts->num_connections = (uint32_t)atomic_load(&publisher->num_connections);
     ret_counts->num_subscriptions = (uint32_t)atomic_load(&publisher->num_subscriptions);
-    ret_counts->num_cut_off = atomic_load(&publisher->num_cut_off);
+    ret_counts->num_cut_off = atomic_load(&publisher->num_cut_off) + tyto_gate_num_closed();
 }

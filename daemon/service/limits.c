@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "daemon/gate/gate.h"
+
 enum {
     MOST = 65536,
     /* Networks, a GPU's driver, sockets, threads' wake-ups: some 40 of them. */
@@ -39,6 +41,9 @@ enum tyto_err tyto_limits_raise(uint32_t num_cameras, uint32_t num_recorded,
             "%u cameras may take %llu file descriptors, and only %llu are allowed: "
             "raise the limit (LimitNOFILE= of the service, ulimit -n of a shell)",
             num_cameras, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+    if (tyto_gate_set((int)(limit.rlim_cur - taken)) != TYTO_OK)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL,
+                              "not even one file descriptor can be kept free: %s", strerror(errno));
     /* Whoever is turned away has been let in first: twice as many are left free. */
     const rlim_t rest = (limit.rlim_cur - taken) / 3;
     *ret_max_connections = rest < MAX_CONNECTIONS ? (uint32_t)rest : MAX_CONNECTIONS;

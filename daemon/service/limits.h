@@ -11,7 +11,8 @@
 
 /* Raises this process's soft limit to the hard one (65,536 at most), and says how many subscribers
  * may connect beside so many cameras and recordings of them, with a reserve for those that come
- * faster than they can be turned away: 16..128. INVALID with *ret_fault: the limit is too low. */
+ * faster than they can be turned away: 16..128. What comes beyond that reserve is closed at once
+ * (see daemon/gate). INVALID with *ret_fault: the limit is too low. IO. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_limits_raise(uint32_t num_cameras, uint32_t num_recorded,
                                 uint32_t *ret_max_connections, struct tyto_fault *ret_fault);

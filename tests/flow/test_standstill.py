@@ -234,7 +234,10 @@ def descriptors_that_idle_peers_take_are_not_those_of_the_cameras(place):
                 idle[number] = peer
             except OSError:
                 peer.close()
+        assert daemon.poll() is None, text_of(daemon)
         assert len(os.listdir(f"/proc/{daemon.pid}/fd")) < limit - 50
+        # The control socket has its own.
+        assert place.run("tyto", "status", "--socket", place.socket).returncode == 0
     assert daemon.poll() is None, text_of(daemon)
     before = place.segments()
     wait_for("segments go on", lambda: place.segments() > before + 1)

@@ -51,10 +51,11 @@ FOLDERS = {
         "compose": {"media", "data"},
     },
     "daemon": {
-        "publish": set(),
-        "control": set(),
+        "gate": set(),
+        "publish": {"gate"},
+        "control": {"gate"},
         "config": {"publish", "control"},
-        "service": {"config", "publish"},
+        "service": {"config", "gate", "publish"},
         ".": {"config", "control", "publish", "service"},
     },
     "cli": {
