@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Prints SciPy's eigenvalues, ascending, of the rows that tests/unit/test_discriminant.c makes."""
+"""Prints SciPy's eigenvalues, ascending, of the rows that tests/unit/trainer/test_discriminant.c makes."""
 import numpy as np
 import scipy.linalg
 

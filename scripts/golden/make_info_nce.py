@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Prints PyTorch's symmetric InfoNCE of the rows that tests/check/check_info_nce.c makes."""
+"""Prints PyTorch's symmetric InfoNCE of the rows that tests/check/loss/check_info_nce.c makes."""
 import torch
 import torch.nn.functional as F
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Golden measures of filled grids, scores and spans (fill.py), written from the definitions in
-NumPy without a look at trainer/eval: tests/unit/test_metrics.c holds the C code against them.
+NumPy without a look at trainer/eval: tests/unit/eval/test_metrics.c holds the C code against them.
     make_metrics.py [--out tests/golden]"""
 import argparse
 import itertools

@@ -61,7 +61,7 @@ class Pages(unittest.TestCase):
         return ["".join(node.itertext()).strip() for node in tree.iter(tag)]
 
     def report(self, edit=None):
-        """The page of tests/unit/test_report.c, its data changed by edit."""
+        """The page of tests/unit/eval/test_report.c, its data changed by edit."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "report.html")
             subprocess.run([test_report, path], check=True, timeout=60)

@@ -249,6 +249,7 @@ def check_drawers(lint, files):
     """A kernel is a whole drawer: shader, shapes, interface, reference and check. What only the
     trainer runs may keep its reference in its check."""
     have = set(files)
+    checks = {os.path.basename(p): p for p in files if p.startswith(os.path.join("tests", "check", ""))}
     for path in files:
         folder, name = os.path.split(path)
         parts = folder.split(os.sep)
@@ -257,15 +258,16 @@ def check_drawers(lint, files):
         if len(parts) != 2 or parts[0] != "shaders" or not name.endswith(".comp"):
             continue
         drawer = parts[1]
+        check = checks.get(f"check_{drawer}.c")
+        truth = re.search(r"\bdouble\b|what the host", lint.read(check) if check else "")
+        if not check:
+            lint.breach(path, 1, f"the drawer lacks tests/check/*/check_{drawer}.c")
         for need in (
             f"{folder}/{drawer}.h",
             f"{folder}/{drawer}.c",
             f"{folder}/{drawer}_ref.c",
             f"{folder}/{drawer}_shape.h",
-            f"tests/check/check_{drawer}.c",
         ):
-            check = f"tests/check/check_{drawer}.c"
-            truth = re.search(r"\bdouble\b|what the host", lint.read(check) if check in have else "")
             if need.endswith("_ref.c") and truth:
                 continue
             if need not in have:

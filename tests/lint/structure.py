@@ -71,7 +71,6 @@ FOLDERS = {
 }
 # Rooms whose folders `ls` must tell: at most this many .c files side by side.
 MAX_SOURCES = 16
-FULL_ROOMS_EXCEPT = {"tests"}
 SKIPPED_DIRS = re.compile(r"^(build.*|dist|node_modules|__pycache__|\..*)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 TOKENS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
@@ -197,7 +196,7 @@ def full_folders(sources):
     return [
         f"{folder}:1: {number} sources side by side (at most {MAX_SOURCES}): make folders"
         for folder, number in sorted(count.items())
-        if number > MAX_SOURCES and folder.split("/")[0] not in FULL_ROOMS_EXCEPT
+        if number > MAX_SOURCES
     ]
 
 

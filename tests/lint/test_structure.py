@@ -83,8 +83,9 @@ class Structure(unittest.TestCase):
         )
 
     def test_a_full_folder_is_found(self):
-        files = {f"base/a{i}.c": "int a;\n" for i in range(structure.MAX_SOURCES + 1)}
-        self.finds(files, "make folders")
+        for folder in ("base", "tests/unit/base"):
+            files = {f"{folder}/a{i}.c": "int a;\n" for i in range(structure.MAX_SOURCES + 1)}
+            self.finds(files, f"{folder}:1: 17 sources side by side")
 
     def test_a_parts_header_is_found(self):
         self.finds({"base/ring_parts.h": "int a;\n"}, "one internal.h")

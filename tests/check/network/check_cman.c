@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/check/check.h"
-#include "tests/check/cman_rig.h"
+#include "tests/check/network/cman_rig.h"
 #include "tests/golden/cman_full.h"
 #include "tests/golden/cman_small.h"
 #include "tests/golden/fill.h"

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tests/check/step_rig.h"
+#include "tests/check/network/step_rig.h"
 
 enum { OTHER_BATCH = 6 };
 

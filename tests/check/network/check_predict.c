@@ -9,7 +9,7 @@
 
 #include "files/safetensors.h"
 #include "tests/check/check.h"
-#include "tests/check/cman_rig.h"
+#include "tests/check/network/cman_rig.h"
 #include "trainer/eval/predict.h"
 #include "trainer/step/step.h"
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "shaders/cosine_attn/cosine_attn_shape.h"
-#include "tests/check/step_rig.h"
+#include "tests/check/network/step_rig.h"
 #include "tests/golden/fill.h"
 #include "tests/golden/train.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/check/step_rig.h"
+#include "tests/check/network/step_rig.h"
 #include "tests/golden/fill.h"
 
 enum { BATCH = 4, IN = 8 };

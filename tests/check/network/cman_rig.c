@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/check/cman_rig.h"
+#include "tests/check/network/cman_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/check/step_rig.h"
+#include "tests/check/network/step_rig.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Label files that are text, and what all formats share: each fault is said with its line. */
-#include "labels_reading.h"
+#include "tests/unit/labels/labels_reading.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Label files that are XML or JSON: ELAN, CVAT, Label Studio, the daemon's own events. */
-#include "labels_reading.h"
+#include "tests/unit/labels/labels_reading.h"
 
 #include "cli/event/json.h"
 #include "files/json.h"

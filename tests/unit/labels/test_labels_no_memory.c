@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation while label files of each format are read fails once, in turn:
  * TYTO_ERR_NOMEM, no leak, and no crash. */
-#include "labels_reading.h"
+#include "tests/unit/labels/labels_reading.h"
 
 #include "tests/unit/fail_alloc.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of labels as other tools and other countries write them, and the names of recordings that
  * came through tools. */
-#include "tests/unit/labels_reading.h"
+#include "tests/unit/labels/labels_reading.h"
 
 #include <dirent.h>
 #include <unistd.h>

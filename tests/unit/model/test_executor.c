@@ -16,7 +16,7 @@
 #include "model/executor/memory.h"
 #include "model/graph/ref.h"
 #include "model/graph/stretch.h"
-#include "tests/unit/random_graph.h"
+#include "tests/unit/model/random_graph.h"
 
 enum { MAX_BATCH = 3, NUM_ROUNDS_OP = 12, NUM_ROUNDS_GRAPH = 40 };
 

@@ -14,7 +14,7 @@
 
 #include "model/executor/xnnpack.h"
 #include "model/graph/ref.h"
-#include "tests/unit/random_graph.h"
+#include "tests/unit/model/random_graph.h"
 
 enum { MAX_BATCH = 3 };
 

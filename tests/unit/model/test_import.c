@@ -19,7 +19,7 @@
 #include "model/graph/ref.h"
 #include "model/import/import.h"
 #include "tests/golden/import.h"
-#include "tests/unit/import_rig.h"
+#include "tests/unit/model/import_rig.h"
 
 static void networks_give_what_pytorch_says(void **state)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/import_rig.h"
+#include "tests/unit/model/import_rig.h"
 
 static const struct tyto_import_detector small_detector = {.names = "???\nDog\nCar\n",
                                                            .side_px = 16,

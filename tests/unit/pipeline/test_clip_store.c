@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "pipeline/record/store.h"
-#include "tests/unit/clip_folder.h"
+#include "tests/unit/pipeline/clip_folder.h"
 
 #define S 1000000000ll
 #define MS 1000000ll

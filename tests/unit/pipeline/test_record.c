@@ -17,7 +17,7 @@
 #include "pipeline/record/clip.h"
 #include "pipeline/record/preroll.h"
 #include "pipeline/record/record.h"
-#include "tests/unit/clip_folder.h"
+#include "tests/unit/pipeline/clip_folder.h"
 
 #define S 1000000000ll
 #define MS 1000000ll

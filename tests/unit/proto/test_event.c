@@ -14,7 +14,7 @@
 #include "event.pb-c.h"
 #include "proto/event.h"
 
-#include "event_golden.h"
+#include "tests/unit/proto/event_golden.h"
 
 static uint8_t packed[TYTO_ENVELOPE_MAX_BYTES];
 

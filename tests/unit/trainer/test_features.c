@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The feature cache: what is in it is what the encoders give for the same picture and sound; it is
  * made once; data sets out of it carry the labels where they belong. */
-#include "made_clip.h"
+#include "tests/unit/made_clip.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Recordings: pictures and sounds come at their times, whatever the container; damaged files come
  * to an end with a reason. */
-#include "made_clip.h"
+#include "tests/unit/made_clip.h"
 
 #include <fcntl.h>
 #include <spawn.h>
