@@ -336,9 +336,8 @@ static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
 {
     const char *id = admin->p.config->cameras[idx].id;
     struct tyto_camera_counts counts = {.num_connects = 0};
-    struct tyto_camera_state state;
     pthread_mutex_lock(&admin->lock);
-    state = admin->states[idx];
+    struct tyto_camera_state state = admin->states[idx];
     pthread_mutex_unlock(&admin->lock);
     (void)!tyto_engine_get_camera_counts(admin->p.engine, id, &counts);
     struct tyto_json *json = tyto_json_new_object();

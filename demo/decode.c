@@ -18,14 +18,12 @@ static enum tyto_err open_pipeline(const char *path, const char *tail, GstElemen
                                    GstElement **ret_sink)
 {
     GError *error = NULL;
-    char *text;
-    GstElement *pipeline, *source;
 
     if (access(path, R_OK) != 0) {
         return TYTO_ERR_NOT_FOUND;
     }
-    text = g_strdup_printf("filesrc name=source ! %s ! appsink name=sink sync=false", tail);
-    pipeline = gst_parse_launch(text, &error);
+    char *text = g_strdup_printf("filesrc name=source ! %s ! appsink name=sink sync=false", tail);
+    GstElement *pipeline = gst_parse_launch(text, &error);
     g_free(text);
     if (error) {
         g_error_free(error);
@@ -34,7 +32,7 @@ static enum tyto_err open_pipeline(const char *path, const char *tail, GstElemen
         }
         return TYTO_ERR_UNSUPPORTED; /* a plugin is missing */
     }
-    source = gst_bin_get_by_name(GST_BIN(pipeline), "source");
+    GstElement *source = gst_bin_get_by_name(GST_BIN(pipeline), "source");
     g_object_set(source, "location", path, NULL);
     gst_object_unref(source);
     *ret_sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
@@ -77,14 +75,13 @@ static enum tyto_err copy_picture(GstSample *frame, struct demo_picture *ret_pic
 enum tyto_err demo_decode_picture(const char *path, struct demo_picture *ret_picture)
 {
     GstElement *pipeline = NULL, *sink = NULL;
-    GstSample *frame;
-    enum tyto_err err;
 
-    err = open_pipeline(path, "pngdec ! videoconvert ! video/x-raw,format=RGBA", &pipeline, &sink);
+    enum tyto_err err =
+        open_pipeline(path, "pngdec ! videoconvert ! video/x-raw,format=RGBA", &pipeline, &sink);
     if (err) {
         return err;
     }
-    frame = gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_SECOND);
+    GstSample *frame = gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_SECOND);
     err = TYTO_ERR_FORMAT;
     if (frame) {
         err = copy_picture(frame, ret_picture);
@@ -151,12 +148,11 @@ enum tyto_err demo_decode_sound(const char *path, struct demo_sound *ret_sound)
     struct demo_sound sound = {NULL, 0};
     GstElement *pipeline = NULL, *sink = NULL;
     GstSample *piece;
-    enum tyto_err err;
 
-    err = open_pipeline(path,
-                        "decodebin ! audioconvert ! audioresample ! "
-                        "audio/x-raw,format=F32LE,channels=1,rate=48000",
-                        &pipeline, &sink);
+    enum tyto_err err = open_pipeline(path,
+                                      "decodebin ! audioconvert ! audioresample ! "
+                                      "audio/x-raw,format=F32LE,channels=1,rate=48000",
+                                      &pipeline, &sink);
     if (err) {
         return err;
     }

@@ -43,18 +43,16 @@ static int load_table(const struct demo_options *options, struct demo_stamp_tabl
 {
     char path[PATH_BYTES];
     uint32_t line = 0;
-    FILE *file;
-    enum tyto_err err;
 
     if (options->table_path ? !format_path(path, ".", options->table_path) : !find_table(path)) {
         return demo_fail("path too long", options->table_path);
     }
     const char *opened = options->table_path ? options->table_path : path;
-    file = fopen(opened, "re");
+    FILE *file = fopen(opened, "re");
     if (!file) {
         return demo_fail(opened, strerror(errno));
     }
-    err = demo_stamp_table_read(file, table, &line);
+    enum tyto_err err = demo_stamp_table_read(file, table, &line);
     fclose(file);
     if (err) {
         fprintf(stderr, "tyto-demo-camera: %s:%" PRIu32 ": expected class,stamp,min,max\n", opened,
@@ -175,12 +173,11 @@ static int render_to(const struct demo_options *options, const struct demo_stamp
         .path = path,
         .progress = options->quiet ? NULL : show_progress,
     };
-    enum tyto_err err;
 
     if (load_sounds(options, table, scene, stamps) != EXIT_SUCCESS) {
         return EXIT_FAILURE;
     }
-    err = demo_render(&params);
+    enum tyto_err err = demo_render(&params);
     if (!options->quiet) {
         fputs("\r\033[K", stderr);
     }
@@ -191,12 +188,11 @@ static int write_truth(const struct demo_scene *scene, const struct demo_stamp_t
                        const char *path)
 {
     FILE *file = fopen(path, "we");
-    enum tyto_err err;
 
     if (!file) {
         return demo_fail(path, strerror(errno));
     }
-    err = demo_scene_write_truth(scene, table, file);
+    enum tyto_err err = demo_scene_write_truth(scene, table, file);
     if (fclose(file) != 0 || err) {
         return demo_fail(path, "cannot be written");
     }

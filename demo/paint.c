@@ -173,13 +173,12 @@ static void paint_background(struct demo_painter *painter, uint64_t seed)
 enum tyto_err demo_painter_create(uint32_t width_px, uint32_t height_px, uint64_t seed,
                                   struct demo_painter **ret_painter)
 {
-    struct demo_painter *painter;
 
     if (width_px < 64 || width_px > 4096 || height_px < 64 || height_px > 4096 ||
         (width_px | height_px) % 2 != 0) {
         return TYTO_ERR_INVALID;
     }
-    painter = calloc(1, sizeof(*painter));
+    struct demo_painter *painter = calloc(1, sizeof(*painter));
     if (!painter) {
         return TYTO_ERR_NOMEM;
     }

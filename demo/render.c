@@ -31,7 +31,6 @@ static enum tyto_err start(struct renderer *r, const char *part_path)
 {
     const struct demo_render_params *params = r->params;
     GError *error = NULL;
-    GstElement *sink;
     char *text = g_strdup_printf(
         "appsrc name=video format=time block=true max-bytes=16777216 "
         "caps=video/x-raw,format=I420,width=%u,height=%u,framerate=%u/1,colorimetry=bt709 ! "
@@ -50,7 +49,7 @@ static enum tyto_err start(struct renderer *r, const char *part_path)
         g_error_free(error);
         return TYTO_ERR_UNSUPPORTED;
     }
-    sink = gst_bin_get_by_name(GST_BIN(r->pipeline), "sink");
+    GstElement *sink = gst_bin_get_by_name(GST_BIN(r->pipeline), "sink");
     g_object_set(sink, "location", part_path, NULL);
     gst_object_unref(sink);
     r->video = GST_APP_SRC(gst_bin_get_by_name(GST_BIN(r->pipeline), "video"));
@@ -142,7 +141,6 @@ static enum tyto_err push_frame(struct renderer *r, uint64_t frame_idx)
     GstBuffer *audio = gst_buffer_new_allocate(NULL, num_samples * sizeof(float), NULL);
     GstBuffer *video = gst_buffer_new_allocate(NULL, r->frame_bytes, NULL);
     GstMapInfo map;
-    enum tyto_err err;
 
     if (!audio || !video) {
         gst_clear_buffer(&audio);
@@ -155,7 +153,7 @@ static enum tyto_err push_frame(struct renderer *r, uint64_t frame_idx)
     gst_buffer_map(video, &map, GST_MAP_WRITE);
     draw_frame(r, (double)begin_ns / 1e9, map.data);
     gst_buffer_unmap(video, &map);
-    err = push(r->audio, audio, begin_ns, end_ns);
+    enum tyto_err err = push(r->audio, audio, begin_ns, end_ns);
     if (err) {
         gst_buffer_unref(video);
         return err;
@@ -167,13 +165,11 @@ static enum tyto_err finish(struct renderer *r)
 {
     GstMessageType wanted = GST_MESSAGE_EOS | GST_MESSAGE_ERROR;
     GstBus *bus = gst_element_get_bus(r->pipeline);
-    GstMessage *message;
-    bool done;
 
     gst_app_src_end_of_stream(r->video);
     gst_app_src_end_of_stream(r->audio);
-    message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, wanted);
-    done = message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, wanted);
+    bool done = message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
     if (message) {
         gst_message_unref(message);
     }
@@ -186,10 +182,10 @@ enum tyto_err demo_render(const struct demo_render_params *params)
     struct renderer r = {.params = params, .random = params->scene->seed + 99};
     uint64_t num_frames = (uint64_t)(params->scene->seconds * params->rate_fps);
     struct tyto_replace *replace = NULL;
-    enum tyto_err err;
 
     r.frame_bytes = (size_t)params->width_px * params->height_px * 3 / 2;
-    err = demo_painter_create(params->width_px, params->height_px, params->scene->seed, &r.painter);
+    enum tyto_err err =
+        demo_painter_create(params->width_px, params->height_px, params->scene->seed, &r.painter);
     if (!err) {
         err = tyto_replace_begin(params->path, 0666, &replace);
     }

@@ -63,7 +63,6 @@ enum tyto_err demo_serve(const struct demo_serve_params *params)
     struct server server = {.params = params};
     GstRTSPServer *rtsp = gst_rtsp_server_new();
     char *service = g_strdup_printf("%u", params->port);
-    guint source_id;
 
     server.loop = g_main_loop_new(NULL, FALSE);
     gst_rtsp_server_set_address(rtsp, "127.0.0.1");
@@ -71,7 +70,7 @@ enum tyto_err demo_serve(const struct demo_serve_params *params)
     g_free(service);
     mount(rtsp, params);
     g_signal_connect(rtsp, "client-connected", G_CALLBACK(on_client), &server);
-    source_id = gst_rtsp_server_attach(rtsp, NULL);
+    guint source_id = gst_rtsp_server_attach(rtsp, NULL);
     if (source_id != 0) {
         g_unix_signal_add(SIGINT, stop, &server);
         g_unix_signal_add(SIGTERM, stop, &server);

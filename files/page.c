@@ -26,7 +26,7 @@ static void put_json(FILE *file, const char *text)
 }
 
 enum tyto_err tyto_page_write(const char *path, const char *page, size_t num_bytes,
-                              struct tyto_json *data, struct tyto_fault *reterr_fault)
+                              struct tyto_json *data, struct tyto_fault *ret_fault)
 {
     char *text = tyto_json_print(data);
     tyto_json_destroy(&data);
@@ -48,7 +48,7 @@ enum tyto_err tyto_page_write(const char *path, const char *page, size_t num_byt
         err = file ? tyto_replace_commit(&replace) : TYTO_ERR_NOMEM;
     tyto_replace_abandon(&replace);
     if (err == TYTO_ERR_IO)
-        return tyto_fault_set(reterr_fault, err, path, 0, NULL, "it cannot be written: %s",
+        return tyto_fault_set(ret_fault, err, path, 0, NULL, "it cannot be written: %s",
                               strerror(errno));
     return err;
 }

@@ -14,10 +14,10 @@
 /* Writes page (num_bytes, without a terminator) to path with data in place of its example; whole or
  * not at all (files/replace.h). data is *taken*; NULL counts as out of memory. The data stay what
  * they are also to a browser that looks for the end of a script in them. NOMEM; IO with
- * *reterr_fault; INTERNAL: the page has no such element. */
+ * *ret_fault; INTERNAL: the page has no such element. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_page_write(const char *path, const char *page, size_t num_bytes,
-                              struct tyto_json *data, struct tyto_fault *reterr_fault);
+                              struct tyto_json *data, struct tyto_fault *ret_fault);
 
 /* A string of any bytes: '?' stands for control characters and for what is not UTF-8. */
 struct tyto_json *tyto_page_text(const char *text);

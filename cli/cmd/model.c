@@ -260,13 +260,13 @@ static void scale_frontend(struct tyto_frontend *front, const struct import_opti
 }
 
 static enum tyto_err complete(struct tyto_encoder_file *file, const struct import_options *options,
-                              struct tyto_fault *fault)
+                              struct tyto_fault *ret_fault)
 {
     file->kind = options->kind;
     snprintf(file->license, sizeof(file->license), "%s", options->license ? options->license : "");
     if (options->kind == TYTO_ENCODER_VISUAL) {
         if (file->graph.values[0].c != (file->fit == TYTO_FIT_LETTERBOX ? 4 : 3))
-            return tyto_fault_set(fault, TYTO_ERR_SHAPE, options->params.path, 0, "--kind",
+            return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, options->params.path, 0, "--kind",
                                   "a visual encoder's input needs 3 channels, this has %u",
                                   file->graph.values[0].c);
         for (int i = 0; i < 3; i++) {
@@ -277,7 +277,7 @@ static enum tyto_err complete(struct tyto_encoder_file *file, const struct impor
     if (!options->frontend)
         return TYTO_OK;
     file->frontend = (struct tyto_frontend){.sample_rate_hz = 16000};
-    const enum tyto_err err = tyto_import_frontend(options->frontend, file, fault);
+    const enum tyto_err err = tyto_import_frontend(options->frontend, file, ret_fault);
     if (!err)
         scale_frontend(&file->frontend, options);
     return err;
@@ -288,17 +288,17 @@ static const struct tyto_import_detector ssd = {
     .side_px = 300, .min_scale = 0.2f, .max_scale = 0.95f, .centre_scale = 10, .size_scale = 5};
 
 static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
-                                struct tyto_fault *fault)
+                                struct tyto_fault *ret_fault)
 {
     FILE *file = fopen(path, "re");
     if (!file)
-        return tyto_fault_set(fault, TYTO_ERR_IO, path, 0, "--detector", "cannot open: %s",
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, "--detector", "cannot open: %s",
                               strerror(errno));
     const size_t num = fread(text, 1, MAX_NAMES_BYTES, file);
     const bool broken = ferror(file) || num == MAX_NAMES_BYTES;
     fclose(file);
     if (broken)
-        return tyto_fault_set(fault, TYTO_ERR_FORMAT, path, 0, "--detector",
+        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, "--detector",
                               "cannot be read, or is longer than %d bytes", MAX_NAMES_BYTES);
     text[num] = '\0';
     return TYTO_OK;

@@ -162,9 +162,8 @@ static void commit(struct change *change, struct tyto_swap_result *result)
 
 static enum tyto_err change_head(struct tyto_engine *engine, struct tyto_swap *swap)
 {
-    struct tyto_camera *first;
     pthread_mutex_lock(&engine->lock);
-    first = engine->cameras; /* nobody links in while the swap holds `heads` */
+    struct tyto_camera *first = engine->cameras; /* nobody links in while the swap holds `heads` */
     pthread_mutex_unlock(&engine->lock);
     struct change change = {.engine = engine, .first = first};
     if (engine->failed)

@@ -207,13 +207,13 @@ static bool find_begin(struct tyto_record_camera *camera,
 }
 
 static enum tyto_err reserve(struct tyto_recorder *recorder, struct tyto_record_camera *camera,
-                             uint64_t num_bytes, struct tyto_fault *fault)
+                             uint64_t num_bytes, struct tyto_fault *ret_fault)
 {
     camera->num_used += num_bytes;
     if (camera->num_used <= camera->num_reserved)
         return TYTO_OK;
     const uint64_t missing = camera->num_used - camera->num_reserved;
-    const enum tyto_err err = tyto_clip_store_reserve(recorder->store, missing, fault);
+    const enum tyto_err err = tyto_clip_store_reserve(recorder->store, missing, ret_fault);
     if (!err)
         camera->num_reserved += missing;
     return err;
@@ -221,17 +221,17 @@ static enum tyto_err reserve(struct tyto_recorder *recorder, struct tyto_record_
 
 static enum tyto_err create_clip(struct tyto_recorder *recorder, struct tyto_record_camera *camera,
                                  const struct tyto_coded first[TYTO_NUM_STREAMS],
-                                 struct tyto_fault *fault)
+                                 struct tyto_fault *ret_fault)
 {
     char path[TYTO_CLIP_PATH_MAX];
     struct tyto_clip_params params = {.path = path, .zero_ns = camera->zero_ns};
     for (int i = 0; i < TYTO_NUM_STREAMS; i++)
         params.first[i] = camera->has[i] ? &first[i] : NULL;
-    enum tyto_err err = reserve(recorder, camera, FILE_OVERHEAD_BYTES, fault);
+    enum tyto_err err = reserve(recorder, camera, FILE_OVERHEAD_BYTES, ret_fault);
     if (!err)
-        err =
-            tyto_clip_store_begin(recorder->store, camera->id, camera->plans[0].name, path, fault);
-    return !err ? tyto_clip_create(&params, &camera->clip, camera->has, fault) : err;
+        err = tyto_clip_store_begin(recorder->store, camera->id, camera->plans[0].name, path,
+                                    ret_fault);
+    return !err ? tyto_clip_create(&params, &camera->clip, camera->has, ret_fault) : err;
 }
 
 /* False: there is nothing to write (yet). */
@@ -267,14 +267,14 @@ static bool begin(struct tyto_recorder *recorder, struct tyto_record_camera *cam
 
 /* What could not be pushed stays in the roll, and is not counted as used. */
 static enum tyto_err push_all(struct tyto_record_camera *camera, struct batch *batch,
-                              struct tyto_fault *fault)
+                              struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
     for (uint32_t i = 0; i < batch->num; i++) {
         struct gathered *item = &batch->items[i];
         const uint64_t num_bytes = item->coded.num_bytes + ITEM_OVERHEAD_BYTES;
         if (!err)
-            err = tyto_clip_push(camera->clip, item->stream, &item->coded, fault);
+            err = tyto_clip_push(camera->clip, item->stream, &item->coded, ret_fault);
         camera->num_pushed += !err ? item->coded.num_bytes : 0;
         if (err) {
             camera->numbers[item->stream]--;

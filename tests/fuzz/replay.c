@@ -80,18 +80,16 @@ static int replay_file(const char *folder, const char *name, uint32_t num_change
 {
     static uint8_t data[MAX_BYTES];
     char path[4096];
-    FILE *file;
-    size_t num_bytes;
 
     if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path)) {
         return -1;
     }
-    file = fopen(path, "rb");
+    FILE *file = fopen(path, "rb");
     if (!file) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
         return -1;
     }
-    num_bytes = fread(data, 1, sizeof(data), file);
+    size_t num_bytes = fread(data, 1, sizeof(data), file);
     fclose(file);
     return replay(data, num_bytes, num_changes);
 }

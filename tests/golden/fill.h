@@ -76,16 +76,13 @@ static inline float *golden_read(const char *file, size_t count)
 {
     const char *folder = getenv("TYTO_GOLDEN_DIR");
     char path[4096];
-    FILE *stream;
-    float *values;
-    size_t num_read;
 
     snprintf(path, sizeof(path), "%s/%s", folder != NULL ? folder : "tests/golden", file);
-    stream = fopen(path, "rb");
+    FILE *stream = fopen(path, "rb");
     if (stream == NULL)
         return NULL;
-    values = calloc(count + 1, sizeof(*values));
-    num_read = values != NULL ? fread(values, sizeof(*values), count + 1, stream) : 0;
+    float *values = calloc(count + 1, sizeof(*values));
+    const size_t num_read = values != NULL ? fread(values, sizeof(*values), count + 1, stream) : 0;
     fclose(stream);
     if (num_read != count) {
         free(values);

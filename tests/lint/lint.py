@@ -216,7 +216,49 @@ DIALECT = (
         "a float's suffix is a lower-case f",
     ),
     (re.compile(r"\berr\s*[!=]=\s*TYTO_OK\b"), "an error is tested by `if (err)` and `if (!err)`"),
+    (
+        re.compile(r"(?<!const )struct tyto_fault \*(?!ret_fault\b)\w+\s*[,)]"),
+        "a fault that is filled for the caller is called ret_fault",
+    ),
 )
+DECLARATION_RE = re.compile(
+    r"^( +)(?:const )?(?:(?:struct|enum|union) \w+|unsigned(?: \w+)?|(?!return|goto|else|case|extern)\w+)"
+    r" ([\w* ,]+);[ ]*$",
+    re.M,
+)
+BLOCK_HEAD_RE = re.compile(r"(?:[):;{}]|\belse|\bdo)\s*$")
+
+
+def enclosing_brace(code, at):
+    """Where the block or struct begins that holds code[at]; -1 at the top of a file."""
+    depth = 0
+    for i in range(at - 1, -1, -1):
+        if code[i] == "}":
+            depth += 1
+        elif code[i] == "{":
+            if depth == 0:
+                return i
+            depth -= 1
+    return -1
+
+
+def late_first_values(code):
+    """(offset, name) of each variable that is declared without a value although the first thing
+    that happens to it, in the same block, is that it gets one."""
+    for match in DECLARATION_RE.finditer(code):
+        brace = enclosing_brace(code, match.start())
+        if brace < 0 or not BLOCK_HEAD_RE.search(code[max(0, brace - 80):brace]):
+            continue
+        rest = code[match.end():]
+        for name in re.findall(r"\w+(?= *(?:,|$))", match.group(2)):
+            use = re.search(r"(?<![\w.>])" + name + r"\b", rest)
+            if not use:
+                continue
+            begin = rest.rfind("\n", 0, use.start()) + 1
+            line = rest[begin:rest.find("\n", use.start())]
+            # A macro's lines end in a backslash: it may give a value again and again.
+            if line.startswith(f"{match.group(1)}{name} = ") and not line.endswith("\\"):
+                yield match.start(), name
 
 
 def check_dialect(lint, path, text):
@@ -224,6 +266,8 @@ def check_dialect(lint, path, text):
     for pattern, better in DIALECT:
         for match in pattern.finditer(code):
             lint.breach(path, line_of(code, match.start()), better)
+    for offset, name in late_first_values(code):
+        lint.breach(path, line_of(code, offset + 1), f"declare {name} where it gets its first value")
 
 
 def check_text(lint, path, text):

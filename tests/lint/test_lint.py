@@ -87,6 +87,17 @@ class Lint(unittest.TestCase):
         self.finds("base/a.c", SPDX + "int f(int err) { return err == TYTO_OK; }\n", "`if (err)`")
         self.passes("base/a.c", SPDX + "int a = 0x1F; float b = 1e-3f; /* err == TYTO_OK, 0.5F */\n")
 
+    def test_a_fault_by_another_name_is_found(self):
+        self.finds("base/a.h", SPDX + "int f(int n, struct tyto_fault *out);\n", "ret_fault")
+        self.passes("base/a.h", SPDX + "int f(const struct tyto_fault *fault, struct tyto_fault *ret_fault);\n")
+
+    def test_a_declaration_before_its_first_value_is_found(self):
+        body = "int f(int n)\n{\n    int a;\n    g(n);\n    %sa = n;\n    return a;\n}\n"
+        self.finds("base/a.c", SPDX + body % "", "declare a where")
+        self.passes("base/a.c", SPDX + body % "if (n)\n        ")
+        self.passes("base/a.c", SPDX + body % "a_set(&a);\n    ")
+        self.passes("base/a.c", SPDX + "struct s {\n    int a;\n};\nint f(int n)\n{\n    int b = n;\n    return b;\n}\n")
+
     def test_a_missing_licence_line_is_found(self):
         self.finds("base/a.c", "int a;\n", "no SPDX")
 

@@ -163,7 +163,7 @@ static struct tyto_json *make_frame(const uint8_t *bytes, size_t num)
 }
 
 enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const char *path,
-                                       struct tyto_fault *reterr_fault)
+                                       struct tyto_fault *ret_fault)
 {
     struct tyto_json *data = tyto_json_new_object(), *clips = tyto_json_new_array();
     bool ok = true;
@@ -183,5 +183,5 @@ enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const c
     ok &= tyto_json_set(data, "clips", clips);
     if (!ok)
         tyto_json_destroy(&data);
-    return tyto_page_write(path, sheet_html, sheet_html_bytes, data, reterr_fault);
+    return tyto_page_write(path, sheet_html, sheet_html_bytes, data, ret_fault);
 }

@@ -22,9 +22,9 @@ void tyto_compose_sheet_put_frame(struct tyto_compose_sheet *sheet, uint32_t cli
 void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t clip, const char *name,
                                   const struct tyto_compose_scene *scene,
                                   const struct tyto_compose_stock *stock);
-/* Once. NOMEM; IO with *reterr_fault. */
+/* Once. NOMEM; IO with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const char *path,
-                                       struct tyto_fault *reterr_fault);
+                                       struct tyto_fault *ret_fault);
 
 #endif

@@ -97,6 +97,6 @@ bool tyto_label_class_name(const char *text, char ret_name[TYTO_DATASET_NAME_BYT
  */
 TYTO_MUST_CHECK
 enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char *path,
-                                    struct tyto_fault *reterr_fault);
+                                    struct tyto_fault *ret_fault);
 
 #endif

@@ -69,7 +69,7 @@ static void put_all(FILE *out, const struct tyto_labels *labels, const char *fol
 }
 
 enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char *path,
-                                    struct tyto_fault *reterr_fault)
+                                    struct tyto_fault *ret_fault)
 {
     char dir[PATH_MAX], folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -90,6 +90,6 @@ enum tyto_err tyto_labels_write_csv(const struct tyto_labels *labels, const char
         return TYTO_OK;
     const int reason = errno;
     tyto_replace_abandon(&replace);
-    return tyto_fault_set(reterr_fault, err, path, 0, NULL, "it cannot be written: %s",
+    return tyto_fault_set(ret_fault, err, path, 0, NULL, "it cannot be written: %s",
                           err == TYTO_ERR_IO ? strerror(reason) : tyto_err_text(err));
 }

@@ -189,11 +189,10 @@ enum tyto_err tyto_run_options_set(struct tyto_run_options *options, const char 
 {
     struct tyto_fault fault = {.text = ""};
     uint32_t group = 0, row = 0;
-    uint64_t given;
 
     if (!find_key(key, &group, &row))
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, key, "no option is called so");
-    given = options->given[group];
+    uint64_t given = options->given[group];
     const enum tyto_err err =
         tyto_option_give(&tyto_run_groups[group], row, options, &given, text, &fault);
     if (err)

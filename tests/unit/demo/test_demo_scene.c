@@ -22,10 +22,9 @@ static const char good_table[] = "# a comment\n"
 static enum tyto_err read_table(const char *text, struct demo_stamp_table *table, uint32_t *line)
 {
     FILE *file = fmemopen((void *)text, strlen(text), "r");
-    enum tyto_err err;
 
     assert_non_null(file);
-    err = demo_stamp_table_read(file, table, line);
+    enum tyto_err err = demo_stamp_table_read(file, table, line);
     fclose(file);
     return err;
 }

@@ -125,13 +125,12 @@ static void weak_clips_and_what_is_past_the_end_do_not_count(void **state)
 {
     uint8_t truth[3 * T * K] = {0};
     float scores[3 * T * 3 * K] = {0};
-    struct tyto_dataset *dataset;
     const struct tyto_predictions p = make_predictions(scores, 3, TYTO_HEAD_MULTI_LABEL);
     struct tyto_judgement j;
 
     (void)state;
     memcpy(truth + T * K, two_classes, sizeof(two_classes));
-    dataset = make_dataset(truth, 3);
+    struct tyto_dataset *dataset = make_dataset(truth, 3);
     dataset->is_weak[0] = true;
     dataset->clip_truth[0] = B;
     dataset->len[1] = 3;

@@ -43,7 +43,8 @@ static struct tyto_tensor tensor(const char *name, enum tyto_dtype dtype, uint64
 }
 
 /* Opens "u64 length, header, data_bytes zeros" from memory. */
-static enum tyto_err open_header(const char *header, size_t data_bytes, struct tyto_fault *fault)
+static enum tyto_err open_header(const char *header, size_t data_bytes,
+                                 struct tyto_fault *ret_fault)
 {
     const size_t length = strlen(header);
     uint8_t *bytes = calloc(1, 8 + length + data_bytes);
@@ -53,7 +54,7 @@ static enum tyto_err open_header(const char *header, size_t data_bytes, struct t
     memcpy(bytes + 8, header, length);
     struct tyto_weights *weights = NULL;
     const enum tyto_err err =
-        tyto_weights_open_memory(bytes, 8 + length + data_bytes, &weights, fault);
+        tyto_weights_open_memory(bytes, 8 + length + data_bytes, &weights, ret_fault);
     if (err)
         assert_null(weights);
     tyto_weights_close(&weights);

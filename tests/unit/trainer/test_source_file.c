@@ -71,15 +71,15 @@ struct seen {
 };
 
 static enum tyto_err look(const struct tyto_source_file_params *params, struct seen *seen,
-                          struct tyto_fault *fault)
+                          struct tyto_fault *ret_fault)
 {
     struct tyto_source_file *source = NULL;
     *seen = (struct seen){.onset_idx = -1};
-    enum tyto_err err = tyto_source_file_open(params, &source, fault);
+    enum tyto_err err = tyto_source_file_open(params, &source, ret_fault);
     if (err)
         return err;
     struct tyto_source_segment segment;
-    while ((err = tyto_source_file_next(source, &segment, fault)) == TYTO_OK) {
+    while ((err = tyto_source_file_next(source, &segment, ret_fault)) == TYTO_OK) {
         const uint32_t i = seen->num++;
         assert_true(i < 64);
         assert_int_equal(segment.idx, i);

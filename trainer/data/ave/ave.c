@@ -248,11 +248,11 @@ static void ave_destroy(struct tyto_dataset *dataset)
 }
 
 enum tyto_err tyto_ave_open(const struct tyto_ave_params *params, struct tyto_dataset **ret_dataset,
-                            struct tyto_fault *reterr_fault)
+                            struct tyto_fault *ret_fault)
 {
     static const struct tyto_dataset_ops ops = {.read = ave_read, .destroy = ave_destroy};
     struct tyto_ave_opening opening = {
-        .params = params, .fault = reterr_fault, .ave = calloc(1, sizeof(*opening.ave))};
+        .params = params, .fault = ret_fault, .ave = calloc(1, sizeof(*opening.ave))};
     struct tyto_dataset *dataset = NULL;
     uint32_t num_noisy = 0;
     if (!opening.ave)

@@ -41,7 +41,7 @@ struct tyto_ave_params {
  * file and dataset. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_ave_open(const struct tyto_ave_params *params, struct tyto_dataset **ret_dataset,
-                            struct tyto_fault *reterr_fault);
+                            struct tyto_fault *ret_fault);
 
 /* --- Annotations.txt, row by row as the feature files count -------------------------- */
 
@@ -59,7 +59,7 @@ struct tyto_ave_rows {
 
 TYTO_MUST_CHECK
 enum tyto_err tyto_ave_rows_read(const char *path, struct tyto_ave_rows *ret_rows,
-                                 struct tyto_fault *reterr_fault);
+                                 struct tyto_fault *ret_fault);
 void tyto_ave_rows_finish(struct tyto_ave_rows *rows);
 
 #endif

@@ -71,18 +71,18 @@ static herr_t look_at_link(hid_t group, const char *name, const H5L_info_t *link
 }
 
 static enum tyto_err find_dataset(struct tyto_hdf5 *hdf5, const char *name,
-                                  struct tyto_fault *reterr_fault)
+                                  struct tyto_fault *ret_fault)
 {
     struct search search = {.wanted = name};
     hsize_t at = 0;
     const herr_t status =
         H5Literate(hdf5->file, H5_INDEX_NAME, H5_ITER_NATIVE, &at, look_at_link, &search);
     if (status < 0)
-        return tyto_fault_set(reterr_fault, TYTO_ERR_FORMAT, hdf5->path, 0, NULL,
+        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, hdf5->path, 0, NULL,
                               "its list of datasets is damaged: copy the file again");
     if (!search.is_exact && (name || search.num != 1)) {
         const enum tyto_err err = search.num ? TYTO_ERR_FORMAT : TYTO_ERR_NOT_FOUND;
-        return tyto_fault_set(reterr_fault, err, hdf5->path, 0, name,
+        return tyto_fault_set(ret_fault, err, hdf5->path, 0, name,
                               search.num == 0 ? "it holds no dataset%.0s"
                               : name          ? "it has no such dataset; it has: %s"
                                               : "it holds several datasets, and none is called "
@@ -96,12 +96,12 @@ static enum tyto_err find_dataset(struct tyto_hdf5 *hdf5, const char *name,
 /* --- what it is like ----------------------------------------------------------------- */
 
 static enum tyto_err refuse(const struct tyto_hdf5 *hdf5, enum tyto_err err,
-                            struct tyto_fault *reterr_fault, const char *text)
+                            struct tyto_fault *ret_fault, const char *text)
 {
-    return tyto_fault_set(reterr_fault, err, hdf5->path, 0, hdf5->info.name, "%s", text);
+    return tyto_fault_set(ret_fault, err, hdf5->path, 0, hdf5->info.name, "%s", text);
 }
 
-static enum tyto_err read_type(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr_fault)
+static enum tyto_err read_type(struct tyto_hdf5 *hdf5, struct tyto_fault *ret_fault)
 {
     const hid_t type = H5Dget_type(hdf5->dataset);
     const H5T_class_t kind = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;
@@ -111,12 +111,12 @@ static enum tyto_err read_type(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr
         H5Tclose(type);
     if ((kind != H5T_FLOAT && kind != H5T_INTEGER) || hdf5->info.item_bytes == 0 ||
         hdf5->info.item_bytes > 8)
-        return refuse(hdf5, TYTO_ERR_UNSUPPORTED, reterr_fault,
+        return refuse(hdf5, TYTO_ERR_UNSUPPORTED, ret_fault,
                       "its values are no numbers of 1 to 8 bytes");
     return TYTO_OK;
 }
 
-static enum tyto_err read_dims(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr_fault)
+static enum tyto_err read_dims(struct tyto_hdf5 *hdf5, struct tyto_fault *ret_fault)
 {
     struct tyto_hdf5_info *info = &hdf5->info;
     hsize_t dims[H5S_MAX_RANK];
@@ -128,14 +128,14 @@ static enum tyto_err read_dims(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr
     if (space >= 0)
         H5Sclose(space);
     if (!is_known)
-        return refuse(hdf5, TYTO_ERR_FORMAT, reterr_fault, "it is no table of 1 to 8 dimensions");
+        return refuse(hdf5, TYTO_ERR_FORMAT, ret_fault, "it is no table of 1 to 8 dimensions");
     uint64_t num_items = 1;
     info->num_dims = (uint32_t)num;
     info->row_items = 1;
     for (int i = 0; i < num; i++) {
         info->dims[i] = dims[i];
         if (dims[i] == 0 || dims[i] > MAX_ITEMS / num_items)
-            return refuse(hdf5, TYTO_ERR_SHAPE, reterr_fault, "it is empty, or too large");
+            return refuse(hdf5, TYTO_ERR_SHAPE, ret_fault, "it is empty, or too large");
         num_items *= dims[i];
         info->row_items *= i > 0 ? dims[i] : 1;
     }
@@ -143,7 +143,7 @@ static enum tyto_err read_dims(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr
 }
 
 static enum tyto_err check_filters(struct tyto_hdf5 *hdf5, hid_t created,
-                                   struct tyto_fault *reterr_fault)
+                                   struct tyto_fault *ret_fault)
 {
     const int num = H5Pget_nfilters(created);
     hdf5->info.is_compressed = num > 0;
@@ -155,8 +155,7 @@ static enum tyto_err check_filters(struct tyto_hdf5 *hdf5, hid_t created,
                                                    sizeof(name), name, &config);
         name[sizeof(name) - 1] = '\0';
         if (num > MAX_FILTERS || filter < 0 || H5Zfilter_avail(filter) <= 0)
-            return tyto_fault_set(reterr_fault, TYTO_ERR_UNSUPPORTED, hdf5->path, 0,
-                                  hdf5->info.name,
+            return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, hdf5->path, 0, hdf5->info.name,
                                   "it is packed by '%.40s', which is not there: repack it by "
                                   "h5repack -f GZIP=1 IN OUT",
                                   name[0] ? name : "an unknown filter");
@@ -175,7 +174,7 @@ static bool chunks_are_sound(const struct tyto_hdf5 *hdf5)
     return ok;
 }
 
-static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr_fault)
+static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *ret_fault)
 {
     struct tyto_hdf5_info *info = &hdf5->info;
     const hid_t created = H5Dget_create_plist(hdf5->dataset);
@@ -183,10 +182,10 @@ static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *rete
     enum tyto_err err = TYTO_OK;
     if ((layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED && layout != H5D_COMPACT) ||
         H5Pget_external_count(created) != 0)
-        err = refuse(hdf5, TYTO_ERR_UNSUPPORTED, reterr_fault,
+        err = refuse(hdf5, TYTO_ERR_UNSUPPORTED, ret_fault,
                      "its values are kept in other files: repack it by h5repack IN OUT");
     if (!err)
-        err = check_filters(hdf5, created, reterr_fault);
+        err = check_filters(hdf5, created, ret_fault);
     if (!err && layout == H5D_CHUNKED) {
         hsize_t chunk[H5S_MAX_RANK];
         uint64_t num_bytes = info->item_bytes;
@@ -196,11 +195,11 @@ static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *rete
             num_bytes *= chunk[i];
         }
         if (num != (int)info->num_dims || num_bytes > MAX_CHUNK_BYTES || num_bytes == 0)
-            err = refuse(hdf5, TYTO_ERR_UNSUPPORTED, reterr_fault,
+            err = refuse(hdf5, TYTO_ERR_UNSUPPORTED, ret_fault,
                          "its chunks are larger than 256 MiB: repack it by h5repack -l "
                          "CHUNK=1x10x7x7x512 IN OUT");
         else if (!chunks_are_sound(hdf5))
-            err = refuse(hdf5, TYTO_ERR_FORMAT, reterr_fault,
+            err = refuse(hdf5, TYTO_ERR_FORMAT, ret_fault,
                          "its list of chunks is damaged: copy the file again");
     }
     if (created >= 0)
@@ -208,7 +207,7 @@ static enum tyto_err read_layout(struct tyto_hdf5 *hdf5, struct tyto_fault *rete
     return err;
 }
 
-static enum tyto_err open_dataset(struct tyto_hdf5 *hdf5, struct tyto_fault *reterr_fault)
+static enum tyto_err open_dataset(struct tyto_hdf5 *hdf5, struct tyto_fault *ret_fault)
 {
     const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     if (access < 0)
@@ -217,13 +216,13 @@ static enum tyto_err open_dataset(struct tyto_hdf5 *hdf5, struct tyto_fault *ret
     hdf5->dataset = H5Dopen2(hdf5->file, hdf5->info.name, access);
     H5Pclose(access);
     if (hdf5->dataset < 0)
-        return refuse(hdf5, TYTO_ERR_FORMAT, reterr_fault,
+        return refuse(hdf5, TYTO_ERR_FORMAT, ret_fault,
                       "the dataset is damaged: copy the file again");
-    enum tyto_err err = read_type(hdf5, reterr_fault);
+    enum tyto_err err = read_type(hdf5, ret_fault);
     if (!err)
-        err = read_dims(hdf5, reterr_fault);
+        err = read_dims(hdf5, ret_fault);
     if (!err)
-        err = read_layout(hdf5, reterr_fault);
+        err = read_layout(hdf5, ret_fault);
     return err;
 }
 
@@ -237,7 +236,7 @@ static void close_all(struct tyto_hdf5 *hdf5)
 }
 
 static enum tyto_err open_all(struct tyto_hdf5 *hdf5, const char *name,
-                              struct tyto_fault *reterr_fault)
+                              struct tyto_fault *ret_fault)
 {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access < 0)
@@ -246,11 +245,11 @@ static enum tyto_err open_all(struct tyto_hdf5 *hdf5, const char *name,
     hdf5->file = H5Fopen(hdf5->path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
     if (hdf5->file < 0)
-        return tyto_fault_set(reterr_fault, TYTO_ERR_FORMAT, hdf5->path, 0, NULL,
+        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, hdf5->path, 0, NULL,
                               "it is no HDF5 file, or is damaged: copy it again");
-    enum tyto_err err = find_dataset(hdf5, name, reterr_fault);
+    enum tyto_err err = find_dataset(hdf5, name, ret_fault);
     if (!err)
-        err = open_dataset(hdf5, reterr_fault);
+        err = open_dataset(hdf5, ret_fault);
     if (err)
         close_all(hdf5);
     return err;
@@ -284,14 +283,13 @@ static bool survives_trial(struct tyto_hdf5 *hdf5, const char *name)
 }
 
 enum tyto_err tyto_hdf5_open(const char *path, const char *name, struct tyto_hdf5 **ret_hdf5,
-                             struct tyto_fault *reterr_fault)
+                             struct tyto_fault *ret_fault)
 {
     if (strlen(path) >= sizeof(((struct tyto_hdf5 *)NULL)->path))
-        return tyto_fault_set(reterr_fault, TYTO_ERR_INVALID, path, 0, NULL,
-                              "its path is too long");
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, path, 0, NULL, "its path is too long");
     if (access(path, R_OK) != 0)
-        return tyto_fault_set(reterr_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO,
-                              path, 0, NULL, "it cannot be read: %s", strerror(errno));
+        return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
+                              0, NULL, "it cannot be read: %s", strerror(errno));
     struct tyto_hdf5 *hdf5 = calloc(1, sizeof(*hdf5));
     if (!hdf5)
         return TYTO_ERR_NOMEM;
@@ -300,8 +298,8 @@ enum tyto_err tyto_hdf5_open(const char *path, const char *name, struct tyto_hdf
     lock_library();
     const enum tyto_err err =
         survives_trial(hdf5, name)
-            ? open_all(hdf5, name, reterr_fault)
-            : tyto_fault_set(reterr_fault, TYTO_ERR_FORMAT, path, 0, NULL,
+            ? open_all(hdf5, name, ret_fault)
+            : tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL,
                              "it is damaged so that the HDF5 library crashes: copy it again");
     pthread_mutex_unlock(&library);
     if (err) {
@@ -355,7 +353,7 @@ static bool read_rows(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num, hid_
 }
 
 static enum tyto_err read_as(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num, bool as_float,
-                             void *ret_values, struct tyto_fault *reterr_fault)
+                             void *ret_values, struct tyto_fault *ret_fault)
 {
     if (num == 0 || begin > hdf5->info.dims[0] || num > hdf5->info.dims[0] - begin)
         return TYTO_ERR_INVALID;
@@ -366,19 +364,19 @@ static enum tyto_err read_as(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t nu
     if (ok)
         return TYTO_OK;
     return tyto_fault_set(
-        reterr_fault, TYTO_ERR_IO, hdf5->path, 0, hdf5->info.name,
+        ret_fault, TYTO_ERR_IO, hdf5->path, 0, hdf5->info.name,
         "row %llu cannot be read: the file is damaged or cut short, copy it again",
         (unsigned long long)begin);
 }
 
 enum tyto_err tyto_hdf5_read_f32(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num,
-                                 float *ret_values, struct tyto_fault *reterr_fault)
+                                 float *ret_values, struct tyto_fault *ret_fault)
 {
-    return read_as(hdf5, begin, num, true, ret_values, reterr_fault);
+    return read_as(hdf5, begin, num, true, ret_values, ret_fault);
 }
 
 enum tyto_err tyto_hdf5_read_i64(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num,
-                                 int64_t *ret_values, struct tyto_fault *reterr_fault)
+                                 int64_t *ret_values, struct tyto_fault *ret_fault)
 {
-    return read_as(hdf5, begin, num, false, ret_values, reterr_fault);
+    return read_as(hdf5, begin, num, false, ret_values, ret_fault);
 }

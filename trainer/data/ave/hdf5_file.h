@@ -35,7 +35,7 @@ struct tyto_hdf5;
  * UNSUPPORTED, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_hdf5_open(const char *path, const char *name, struct tyto_hdf5 **ret_hdf5,
-                             struct tyto_fault *reterr_fault);
+                             struct tyto_fault *ret_fault);
 void tyto_hdf5_close(struct tyto_hdf5 **hdf5);
 const char *tyto_hdf5_get_path(const struct tyto_hdf5 *hdf5);
 const struct tyto_hdf5_info *tyto_hdf5_get_info(const struct tyto_hdf5 *hdf5);
@@ -44,9 +44,9 @@ const struct tyto_hdf5_info *tyto_hdf5_get_info(const struct tyto_hdf5 *hdf5);
  * the file is not what it was, or damaged inside (the fault says it). */
 TYTO_MUST_CHECK
 enum tyto_err tyto_hdf5_read_f32(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num,
-                                 float *ret_values, struct tyto_fault *reterr_fault);
+                                 float *ret_values, struct tyto_fault *ret_fault);
 TYTO_MUST_CHECK
 enum tyto_err tyto_hdf5_read_i64(struct tyto_hdf5 *hdf5, uint64_t begin, uint64_t num,
-                                 int64_t *ret_values, struct tyto_fault *reterr_fault);
+                                 int64_t *ret_values, struct tyto_fault *ret_fault);
 
 #endif

@@ -58,7 +58,7 @@ static bool read_row(struct tyto_ave_rows *rows, char *line)
 }
 
 static enum tyto_err read_lines(FILE *file, const char *path, struct tyto_ave_rows *rows,
-                                struct tyto_fault *reterr_fault)
+                                struct tyto_fault *ret_fault)
 {
     char line[MAX_LINE];
     uint32_t capacity = 0;
@@ -73,27 +73,27 @@ static enum tyto_err read_lines(FILE *file, const char *path, struct tyto_ave_ro
         if (number == 1 && strncmp(line, "Category&", 9) == 0)
             continue;
         if (rows->num_rows == MAX_ROWS || !read_row(rows, line))
-            return tyto_fault_set(reterr_fault, TYTO_ERR_FORMAT, path, number, NULL,
+            return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, number, NULL,
                                   "it is not category&id&quality&begin&end with whole seconds: "
                                   "tyto label check says more");
         rows->num_rows++;
     }
     if (rows->num_rows == 0)
-        return tyto_fault_set(reterr_fault, TYTO_ERR_FORMAT, path, 0, NULL, "it has no rows");
+        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "it has no rows");
     return ferror(file) ? TYTO_ERR_IO : TYTO_OK;
 }
 
 enum tyto_err tyto_ave_rows_read(const char *path, struct tyto_ave_rows *ret_rows,
-                                 struct tyto_fault *reterr_fault)
+                                 struct tyto_fault *ret_fault)
 {
     struct tyto_ave_rows rows = {.categories = calloc(MAX_CATEGORIES, sizeof(*rows.categories))};
     FILE *file = rows.categories ? fopen(path, "re") : NULL;
     enum tyto_err err = TYTO_ERR_NOMEM;
     if (rows.categories && !file)
-        err = tyto_fault_set(reterr_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
-                             0, NULL, "it cannot be read: %s", strerror(errno));
+        err = tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path, 0,
+                             NULL, "it cannot be read: %s", strerror(errno));
     if (file) {
-        err = read_lines(file, path, &rows, reterr_fault);
+        err = read_lines(file, path, &rows, ret_fault);
         fclose(file);
     }
     if (err)

@@ -46,7 +46,7 @@ static bool read_memo(const char *path, char ret_hex[TYTO_DIGEST_HEX_BYTES])
 }
 
 static enum tyto_err hash(struct tyto_features *features, const char *path,
-                          char ret_hex[TYTO_DIGEST_HEX_BYTES], struct tyto_fault *fault)
+                          char ret_hex[TYTO_DIGEST_HEX_BYTES], struct tyto_fault *ret_fault)
 {
     struct stat info;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -54,12 +54,12 @@ static enum tyto_err hash(struct tyto_features *features, const char *path,
         const int error = errno;
         if (fd >= 0)
             close(fd);
-        return tyto_fault_set(fault, error == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, NULL, 0,
-                              NULL, "%s", strerror(error));
+        return tyto_fault_set(ret_fault, error == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, NULL,
+                              0, NULL, "%s", strerror(error));
     }
     if (!S_ISREG(info.st_mode)) {
         close(fd);
-        return tyto_fault_set(fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
+        return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, NULL, 0, NULL,
                               "is not a file: name the recordings themselves");
     }
     char *memo = memo_path(features, &info);
@@ -67,7 +67,7 @@ static enum tyto_err hash(struct tyto_features *features, const char *path,
     if (!memo || !read_memo(memo, ret_hex)) {
         err = tyto_digest_fd(fd, should_stop, features->queue, ret_hex);
         if (err)
-            tyto_fault_set(fault, err, NULL, 0, NULL, "cannot be read: %s",
+            tyto_fault_set(ret_fault, err, NULL, 0, NULL, "cannot be read: %s",
                            err == TYTO_ERR_IO ? strerror(errno) : tyto_err_text(err));
         else if (memo) /* if it fails the file is hashed again next time */
             (void)!tyto_replace_all(memo, 0644, ret_hex, strlen(ret_hex));
@@ -79,10 +79,11 @@ static enum tyto_err hash(struct tyto_features *features, const char *path,
 
 /* Key and shard by content. */
 static enum tyto_err find_shard(struct tyto_features *features,
-                                struct tyto_features_recording *recording, struct tyto_fault *fault)
+                                struct tyto_features_recording *recording,
+                                struct tyto_fault *ret_fault)
 {
     char content[TYTO_DIGEST_HEX_BYTES], text[512];
-    const enum tyto_err err = hash(features, recording->path, content, fault);
+    const enum tyto_err err = hash(features, recording->path, content, ret_fault);
     if (err)
         return err;
     const int len = snprintf(text, sizeof(text),
@@ -95,7 +96,7 @@ static enum tyto_err find_shard(struct tyto_features *features,
     const size_t num_bytes = strlen(features->cache_dir) + sizeof("/.features") + sizeof(content);
     char *shard = malloc(num_bytes);
     if (!shard)
-        return tyto_fault_set(fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     snprintf(shard, num_bytes, "%s/%s.features", features->cache_dir, recording->key);
     recording->shard = shard;
     return TYTO_OK;
