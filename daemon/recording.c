@@ -34,7 +34,7 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
         .pre_ns = config->record.pre_ns,
         .post_ns = config->record.post_ns,
         .max_clip_ns = config->record.max_clip_ns,
-        .roll_max_bytes = config->record.max_memory_bytes,
+        .preroll_max_bytes = config->record.max_memory_bytes,
     };
     const enum tyto_err err = tyto_recorder_create(&params, &recording->recorder);
     if (err) {
@@ -108,5 +108,5 @@ void tyto_recording_summary(struct tyto_recording *recording)
                    "%" PRIu32 " there, %.1f MiB, %" PRIu64 " deleted; %.1f MiB held in memory",
                    status.num_written, status.num_failed, status.num_cut, status.store.num_clips,
                    (double)status.store.num_bytes / (1024.0 * 1024.0), status.store.num_deleted,
-                   (double)status.roll_bytes / (1024.0 * 1024.0));
+                   (double)status.preroll_bytes / (1024.0 * 1024.0));
 }

@@ -23,9 +23,9 @@ enum tyto_err tyto_config_init(struct tyto_config *ret_config)
     ret_config->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
     ret_config->tracker = tyto_tracker_params_default();
     ret_config->heartbeat_ns = TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS * (int64_t)TYTO_NS_PER_MS;
-    ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_ROLL_NS;
+    ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_PREROLL_NS;
     ret_config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
-    ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_ROLL_BYTES;
+    ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_PREROLL_BYTES;
     ret_config->record.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
     ret_config->record.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     ret_config->log_level = TYTO_LOG_INFO;

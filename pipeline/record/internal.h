@@ -43,7 +43,7 @@ struct tyto_record_camera {
 
     pthread_mutex_t
         lock; /* guards the rest but the last block; never held while waiting for a disk */
-    struct tyto_roll roll;
+    struct tyto_preroll preroll;
     bool is_connected;
     struct tyto_record_plan *plans; /* (MAX_PLANS) owned; the first is the one being written */
     uint32_t num_plans;

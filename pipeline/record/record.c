@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events become plans of recordings, cameras fill their rolls. */
+/* Events become plans of recordings, cameras fill their pre-roll buffers. */
 #include "pipeline/record/record.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void on_coded(struct tyto_tap *tap, enum tyto_stream stream, struct tyto_
 {
     struct tyto_record_camera *camera = (struct tyto_record_camera *)tap;
     pthread_mutex_lock(&camera->lock);
-    (void)!tyto_roll_put(&camera->roll, stream, coded);
+    (void)!tyto_preroll_put(&camera->preroll, stream, coded);
     pthread_mutex_unlock(&camera->lock);
 }
 
@@ -31,7 +31,7 @@ static void on_connected(struct tyto_tap *tap, bool is_connected)
     pthread_mutex_lock(&camera->lock);
     camera->is_connected = is_connected;
     if (is_connected)
-        tyto_roll_cut(&camera->roll);
+        tyto_preroll_cut(&camera->preroll);
     pthread_mutex_unlock(&camera->lock);
 }
 
@@ -49,7 +49,7 @@ void tyto_record_camera_unref(struct tyto_record_camera *camera)
 {
     if (atomic_fetch_sub(&camera->num_refs, 1) != 1)
         return;
-    tyto_roll_finish(&camera->roll);
+    tyto_preroll_finish(&camera->preroll);
     pthread_mutex_destroy(&camera->lock);
     free(camera->plans);
     free(camera);
@@ -96,8 +96,8 @@ enum tyto_err tyto_recorder_add_camera(struct tyto_recorder *recorder, const cha
     camera->decide_ns = decide_ns;
     atomic_init(&camera->progress_ns, INT64_MIN / 2);
     pthread_mutex_init(&camera->lock, NULL);
-    tyto_roll_init(&camera->roll, recorder->params.pre_ns + lag_ns + SPARE_NS,
-                   recorder->params.roll_max_bytes);
+    tyto_preroll_init(&camera->preroll, recorder->params.pre_ns + lag_ns + SPARE_NS,
+                      recorder->params.preroll_max_bytes);
     pthread_mutex_lock(&recorder->lock);
     camera->next = recorder->cameras;
     recorder->cameras = camera;
@@ -188,8 +188,8 @@ enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
     recorder->params = *params;
     if (recorder->params.max_clip_ns == 0)
         recorder->params.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
-    if (recorder->params.roll_max_bytes == 0)
-        recorder->params.roll_max_bytes = TYTO_RECORDER_DEFAULT_ROLL_BYTES;
+    if (recorder->params.preroll_max_bytes == 0)
+        recorder->params.preroll_max_bytes = TYTO_RECORDER_DEFAULT_PREROLL_BYTES;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -235,16 +235,16 @@ void tyto_recorder_destroy(struct tyto_recorder **recorder)
 void tyto_recorder_get_status(struct tyto_recorder *recorder,
                               struct tyto_recorder_status *ret_status)
 {
-    uint64_t roll_bytes = 0;
+    uint64_t preroll_bytes = 0;
     pthread_mutex_lock(&recorder->lock);
     *ret_status = recorder->status;
     struct tyto_record_camera *camera = recorder->cameras;
     pthread_mutex_unlock(&recorder->lock);
     for (; camera; camera = camera->next) {
         pthread_mutex_lock(&camera->lock);
-        roll_bytes += camera->roll.num_bytes;
+        preroll_bytes += camera->preroll.num_bytes;
         pthread_mutex_unlock(&camera->lock);
     }
-    ret_status->roll_bytes = roll_bytes;
+    ret_status->preroll_bytes = preroll_bytes;
     ret_status->is_failing = atomic_load(&recorder->is_failing);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Recordings around events. Each camera's last seconds are kept coded (roll.h); when
+/* Recordings around events. Each camera's last seconds are kept coded (preroll.h); when
  * an event begins there, they, the event and some seconds more go into a file
  * (clip.h) in a folder with a quota (clip_store.h), with a row of labels. Events
  * that overlap share a recording.
@@ -18,18 +18,18 @@
 
 enum { TYTO_RECORDER_TEXT_MAX = 384 };
 
-#define TYTO_RECORDER_DEFAULT_ROLL_NS                                                              \
+#define TYTO_RECORDER_DEFAULT_PREROLL_NS                                                           \
     5000000000ll /* of pre_ns and of post_ns, for whoever asks                                     \
                   */
 #define TYTO_RECORDER_DEFAULT_MAX_CLIP_NS 600000000000ll
-#define TYTO_RECORDER_DEFAULT_ROLL_BYTES (64ull << 20)
+#define TYTO_RECORDER_DEFAULT_PREROLL_BYTES (64ull << 20)
 
 /* Zero: the default, but for pre_ns and post_ns. */
 struct tyto_recorder_params {
     struct tyto_clip_store_params store;
-    int64_t pre_ns, post_ns; /* kept before and after an event */
-    int64_t max_clip_ns;     /* longer ones go on in another file */
-    uint64_t roll_max_bytes; /* of each camera's last seconds */
+    int64_t pre_ns, post_ns;    /* kept before and after an event */
+    int64_t max_clip_ns;        /* longer ones go on in another file */
+    uint64_t preroll_max_bytes; /* of each camera's last seconds */
 };
 
 struct tyto_recorder;
@@ -65,7 +65,7 @@ struct tyto_recorder_status {
     uint64_t num_failed;  /* not written, or thrown away */
     uint64_t num_cut;     /* ended early: disk too slow, quota, a camera that changed its coding */
     struct tyto_clip_store_counts store;
-    uint64_t roll_bytes;               /* held of all cameras */
+    uint64_t preroll_bytes;            /* held of all cameras */
     bool is_failing;                   /* the last try failed; until one succeeds */
     char text[TYTO_RECORDER_TEXT_MAX]; /* why */
 };

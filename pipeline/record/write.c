@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The recorder's thread: writes what is planned out of the rolls, camera by camera.
+/* The recorder's thread: writes what is planned out of the pre-roll buffers, camera by camera.
  * While an event is open it stays behind what was evaluated by as long as its END may take, so that
  * a recording ends where it should. Locks are never held while a disk is waited for. */
 #include <stdio.h>
@@ -47,20 +47,21 @@ static int64_t order_of(const struct tyto_coded *coded)
 }
 
 /* The next item of a stream of this recording; NULL: none, and why in *ret_over (for good). */
-static const struct tyto_roll_item *next_of(struct tyto_record_camera *camera,
-                                            enum tyto_stream stream, bool *ret_over,
-                                            struct batch *batch)
+static const struct tyto_preroll_item *next_of(struct tyto_record_camera *camera,
+                                               enum tyto_stream stream, bool *ret_over,
+                                               struct batch *batch)
 {
-    struct tyto_roll *roll = &camera->roll;
+    struct tyto_preroll *preroll = &camera->preroll;
     *ret_over = !camera->has[stream];
     if (*ret_over)
         return NULL;
-    const struct tyto_roll_item *item = tyto_roll_get(roll, stream, camera->numbers[stream]);
-    if (!item && camera->numbers[stream] < tyto_roll_end(roll, stream)) {
+    const struct tyto_preroll_item *item =
+        tyto_preroll_get(preroll, stream, camera->numbers[stream]);
+    if (!item && camera->numbers[stream] < tyto_preroll_end(preroll, stream)) {
         batch->is_evicted = true;
         *ret_over = true;
     } else if (item ? item->epoch != camera->epoch
-                    : !camera->is_connected || roll->epoch != camera->epoch) {
+                    : !camera->is_connected || preroll->epoch != camera->epoch) {
         *ret_over = true;
         item = NULL;
     }
@@ -88,7 +89,7 @@ static int64_t limit_of(const struct tyto_recorder *recorder,
 }
 
 static void take(struct tyto_record_camera *camera, struct batch *batch, enum tyto_stream stream,
-                 const struct tyto_roll_item *item)
+                 const struct tyto_preroll_item *item)
 {
     batch->items[batch->num++] = (struct gathered){.coded = item->coded, .stream = stream};
     batch->num_bytes += item->coded.num_bytes + ITEM_OVERHEAD_BYTES;
@@ -116,7 +117,7 @@ static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_c
     const bool is_decided = atomic_load(&camera->progress_ns) >= plan->end_ns + wait_ns;
     const uint64_t patience_ns = PATIENCE_NS + (uint64_t)(recorder->params.post_ns + wait_ns);
     const bool patient = plan->settled_ns == 0 || now_ns - plan->settled_ns < patience_ns;
-    const bool has_epoch = camera->is_connected && camera->roll.epoch == camera->epoch;
+    const bool has_epoch = camera->is_connected && camera->preroll.epoch == camera->epoch;
     if (plan->num_open == 0) {
         batch->is_done = (all_there && (is_decided || all_over)) || !patient;
     } else if (all_over) {
@@ -138,10 +139,10 @@ static void gather(const struct tyto_recorder *recorder, struct tyto_record_came
     bool is_final, over[TYTO_NUM_STREAMS] = {false}, reached[TYTO_NUM_STREAMS] = {false};
     const int64_t limit_ns = limit_of(recorder, camera, stopping, &is_final);
     while (batch->num < MAX_GATHER && batch->num_bytes < GATHER_BYTES) {
-        const struct tyto_roll_item *best = NULL;
+        const struct tyto_preroll_item *best = NULL;
         enum tyto_stream which = TYTO_STREAM_AUDIO;
         for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
-            const struct tyto_roll_item *item =
+            const struct tyto_preroll_item *item =
                 next_of(camera, (enum tyto_stream)i, &over[i], batch);
             reached[i] = item && order_of(&item->coded) >= limit_ns;
             if (item && !reached[i] && (!best || order_of(&item->coded) < order_of(&best->coded))) {
@@ -154,9 +155,9 @@ static void gather(const struct tyto_recorder *recorder, struct tyto_record_came
         take(camera, batch, which, best);
     }
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
-        const int64_t newest_ns = tyto_roll_newest_of_ns(&camera->roll, (enum tyto_stream)i);
-        batch->silent[i] =
-            !over[i] && !reached[i] && tyto_roll_newest_ns(&camera->roll) - SILENT_NS > newest_ns;
+        const int64_t newest_ns = tyto_preroll_newest_of_ns(&camera->preroll, (enum tyto_stream)i);
+        batch->silent[i] = !over[i] && !reached[i] &&
+                           tyto_preroll_newest_ns(&camera->preroll) - SILENT_NS > newest_ns;
     }
     if (batch->num == 0)
         judge_end(recorder, camera, is_final, over, reached, stopping, batch);
@@ -185,18 +186,18 @@ static bool open_store(struct tyto_recorder *recorder)
     return true;
 }
 
-/* Where in the roll it begins. Locked. False: not yet, or never. */
+/* Where in the pre-roll buffer it begins. Locked. False: not yet, or never. */
 static bool find_begin(struct tyto_record_camera *camera,
                        struct tyto_coded ret_first[TYTO_NUM_STREAMS],
                        bool ret_has[TYTO_NUM_STREAMS])
 {
-    if (!tyto_roll_find(&camera->roll, camera->plans[0].min_epoch, camera->plans[0].begin_ns,
-                        &camera->zero_ns, &camera->epoch, camera->numbers))
+    if (!tyto_preroll_find(&camera->preroll, camera->plans[0].min_epoch, camera->plans[0].begin_ns,
+                           &camera->zero_ns, &camera->epoch, camera->numbers))
         return false;
     camera->last_ns = camera->zero_ns;
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
-        const struct tyto_roll_item *item =
-            tyto_roll_get(&camera->roll, (enum tyto_stream)i, camera->numbers[i]);
+        const struct tyto_preroll_item *item =
+            tyto_preroll_get(&camera->preroll, (enum tyto_stream)i, camera->numbers[i]);
         ret_has[i] = item && item->epoch == camera->epoch;
         if (!ret_has[i])
             continue;
@@ -265,7 +266,7 @@ static bool begin(struct tyto_recorder *recorder, struct tyto_record_camera *cam
 /* --- writing -------------------------------------------------------------------------------------
  */
 
-/* What could not be pushed stays in the roll, and is not counted as used. */
+/* What could not be pushed stays in the pre-roll buffer, and is not counted as used. */
 static enum tyto_err push_all(struct tyto_record_camera *camera, struct batch *batch,
                               struct tyto_fault *ret_fault)
 {

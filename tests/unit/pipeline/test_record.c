@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The roll, and the recorder between it and its folder, with coded
+/* The pre-roll buffer, and the recorder between it and its folder, with coded
  * data that are numbers and clips that only count: no GStreamer, no cameras. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,101 +125,103 @@ static struct tyto_coded make(int64_t pts_ns, int64_t duration_ns, bool is_key, 
                                .is_key = is_key};
 }
 
-/* --- the roll ------------------------------------------------------------------------------- */
+/* --- the pre-roll buffer --------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------- */
 
 /* [from, to) of pictures each 100 ms with a keyframe a second, and of sound each 50 ms. */
-static void fill(struct tyto_roll *roll, int64_t from_ns, int64_t to_ns)
+static void fill(struct tyto_preroll *preroll, int64_t from_ns, int64_t to_ns)
 {
     for (int64_t ns = from_ns; ns < to_ns; ns += 50 * MS) {
         struct tyto_coded sound = make(ns, 50 * MS, true, 20);
-        assert_int_equal(tyto_roll_put(roll, TYTO_STREAM_AUDIO, &sound), TYTO_OK);
+        assert_int_equal(tyto_preroll_put(preroll, TYTO_STREAM_AUDIO, &sound), TYTO_OK);
         if (ns % (100 * MS) != 0)
             continue;
         struct tyto_coded picture = make(ns, 100 * MS, ns % S == 0, 100);
-        assert_int_equal(tyto_roll_put(roll, TYTO_STREAM_VIDEO, &picture), TYTO_OK);
+        assert_int_equal(tyto_preroll_put(preroll, TYTO_STREAM_VIDEO, &picture), TYTO_OK);
     }
 }
 
-static void a_roll_holds_what_it_should_and_begins_with_a_keyframe(void **state)
+static void a_preroll_buffer_holds_what_it_should_and_begins_with_a_keyframe(void **state)
 {
     (void)state;
-    struct tyto_roll roll;
-    tyto_roll_init(&roll, 5 * S, 1 << 20);
-    fill(&roll, 300 * MS, 20 * S);
-    const struct tyto_roll_item *first =
-        tyto_roll_get(&roll, TYTO_STREAM_VIDEO, roll.queues[TYTO_STREAM_VIDEO].first);
+    struct tyto_preroll preroll;
+    tyto_preroll_init(&preroll, 5 * S, 1 << 20);
+    fill(&preroll, 300 * MS, 20 * S);
+    const struct tyto_preroll_item *first =
+        tyto_preroll_get(&preroll, TYTO_STREAM_VIDEO, preroll.queues[TYTO_STREAM_VIDEO].first);
     assert_true(first->coded.is_key);
     assert_int_equal(first->coded.pts_ns, 14 * S); /* the last keyframe before 19.95 - 5 s */
-    first = tyto_roll_get(&roll, TYTO_STREAM_AUDIO, roll.queues[TYTO_STREAM_AUDIO].first);
+    first = tyto_preroll_get(&preroll, TYTO_STREAM_AUDIO, preroll.queues[TYTO_STREAM_AUDIO].first);
     assert_int_equal(first->coded.pts_ns, 14 * S);
     int64_t zero_ns;
     uint32_t epoch;
     uint64_t numbers[TYTO_NUM_STREAMS];
-    assert_true(tyto_roll_find(&roll, 0, 16500 * MS, &zero_ns, &epoch, numbers));
+    assert_true(tyto_preroll_find(&preroll, 0, 16500 * MS, &zero_ns, &epoch, numbers));
     assert_int_equal(zero_ns, 16 * S);
-    assert_true(tyto_roll_find(&roll, 0, 3 * S, &zero_ns, &epoch, numbers));
+    assert_true(tyto_preroll_find(&preroll, 0, 3 * S, &zero_ns, &epoch, numbers));
     assert_int_equal(zero_ns, 14 * S); /* it cannot begin earlier */
-    assert_false(tyto_roll_find(&roll, 1, 3 * S, &zero_ns, &epoch, numbers));
-    tyto_roll_finish(&roll);
+    assert_false(tyto_preroll_find(&preroll, 1, 3 * S, &zero_ns, &epoch, numbers));
+    tyto_preroll_finish(&preroll);
     assert_int_equal(num_refs, 0);
 }
 
-static void a_roll_is_bounded_by_bytes(void **state)
+static void a_preroll_buffer_is_bounded_by_bytes(void **state)
 {
     (void)state;
-    struct tyto_roll roll;
-    tyto_roll_init(&roll, 1000 * S, 5000);
+    struct tyto_preroll preroll;
+    tyto_preroll_init(&preroll, 1000 * S, 5000);
     for (int64_t s = 0; s < 50; s++) {
-        fill(&roll, s * S, (s + 1) * S);
-        assert_true(roll.num_bytes <= 5000);
+        fill(&preroll, s * S, (s + 1) * S);
+        assert_true(preroll.num_bytes <= 5000);
     }
-    assert_true(roll.num_evicted_early > 0);
-    assert_true(tyto_roll_get(&roll, TYTO_STREAM_VIDEO, roll.queues[TYTO_STREAM_VIDEO].first)
-                    ->coded.is_key);
+    assert_true(preroll.num_evicted_early > 0);
+    assert_true(
+        tyto_preroll_get(&preroll, TYTO_STREAM_VIDEO, preroll.queues[TYTO_STREAM_VIDEO].first)
+            ->coded.is_key);
     /* One picture larger than everything: it is not held, and nothing breaks. */
     struct tyto_coded huge = make(50 * S, 0, true, 6000);
-    assert_int_equal(tyto_roll_put(&roll, TYTO_STREAM_VIDEO, &huge), TYTO_OK);
-    assert_true(roll.num_bytes <= 5000);
-    fill(&roll, 50 * S + 100 * MS, 53 * S);
-    assert_true(roll.num_bytes <= 5000);
-    tyto_roll_finish(&roll);
+    assert_int_equal(tyto_preroll_put(&preroll, TYTO_STREAM_VIDEO, &huge), TYTO_OK);
+    assert_true(preroll.num_bytes <= 5000);
+    fill(&preroll, 50 * S + 100 * MS, 53 * S);
+    assert_true(preroll.num_bytes <= 5000);
+    tyto_preroll_finish(&preroll);
     assert_int_equal(num_refs, 0);
 }
 
 static void pictures_that_stop_coming_do_not_hold_the_sound(void **state)
 {
     (void)state;
-    struct tyto_roll roll;
-    tyto_roll_init(&roll, 5 * S, 1 << 20);
-    fill(&roll, 0, 3 * S);
+    struct tyto_preroll preroll;
+    tyto_preroll_init(&preroll, 5 * S, 1 << 20);
+    fill(&preroll, 0, 3 * S);
     for (int64_t ns = 3 * S; ns < 100 * S; ns += 50 * MS) {
         struct tyto_coded sound = make(ns, 50 * MS, true, 20);
-        assert_int_equal(tyto_roll_put(&roll, TYTO_STREAM_AUDIO, &sound), TYTO_OK);
+        assert_int_equal(tyto_preroll_put(&preroll, TYTO_STREAM_AUDIO, &sound), TYTO_OK);
     }
-    assert_int_equal(roll.queues[TYTO_STREAM_VIDEO].num, 0);
-    assert_true(roll.queues[TYTO_STREAM_AUDIO].num < 110);
-    tyto_roll_finish(&roll);
+    assert_int_equal(preroll.queues[TYTO_STREAM_VIDEO].num, 0);
+    assert_true(preroll.queues[TYTO_STREAM_AUDIO].num < 110);
+    tyto_preroll_finish(&preroll);
 }
 
 static void a_picture_in_pieces_begins_with_its_first(void **state)
 {
     (void)state;
-    struct tyto_roll roll;
-    tyto_roll_init(&roll, 5 * S, 1 << 20);
+    struct tyto_preroll preroll;
+    tyto_preroll_init(&preroll, 5 * S, 1 << 20);
     for (int64_t ns = 0; ns < 9 * S; ns += 500 * MS) {
         for (int piece = 0; piece < 3; piece++) { /* parameters, then two slices */
             struct tyto_coded coded = make(ns, 0, ns % S == 0 && (piece > 0 || ns == 0), 10);
-            assert_int_equal(tyto_roll_put(&roll, TYTO_STREAM_VIDEO, &coded), TYTO_OK);
+            assert_int_equal(tyto_preroll_put(&preroll, TYTO_STREAM_VIDEO, &coded), TYTO_OK);
         }
     }
     int64_t zero_ns;
     uint32_t epoch;
     uint64_t numbers[TYTO_NUM_STREAMS];
-    assert_true(tyto_roll_find(&roll, 0, 6200 * MS, &zero_ns, &epoch, numbers));
+    assert_true(tyto_preroll_find(&preroll, 0, 6200 * MS, &zero_ns, &epoch, numbers));
     assert_int_equal(zero_ns, 6 * S);
     assert_int_equal(numbers[TYTO_STREAM_VIDEO] % 3, 0);
-    assert_int_equal(roll.queues[TYTO_STREAM_VIDEO].first % 3, 0);
-    tyto_roll_finish(&roll);
+    assert_int_equal(preroll.queues[TYTO_STREAM_VIDEO].first % 3, 0);
+    tyto_preroll_finish(&preroll);
 }
 
 /* --- the recorder -------------------------------------------------------------------------------
@@ -494,8 +496,8 @@ static int begin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_roll_holds_what_it_should_and_begins_with_a_keyframe),
-        cmocka_unit_test(a_roll_is_bounded_by_bytes),
+        cmocka_unit_test(a_preroll_buffer_holds_what_it_should_and_begins_with_a_keyframe),
+        cmocka_unit_test(a_preroll_buffer_is_bounded_by_bytes),
         cmocka_unit_test(pictures_that_stop_coming_do_not_hold_the_sound),
         cmocka_unit_test(a_picture_in_pieces_begins_with_its_first),
         BEGUN(an_event_is_recorded_from_before_to_after),
