@@ -7,7 +7,7 @@
 #include "files/safetensors.h"
 #include "trainer/run/init.h"
 #include "trainer/run/internal.h"
-#include "trainer/step/crew.h"
+#include "trainer/step/worker_pool.h"
 
 enum { AUDIO = TYTO_CMAN_AUDIO, VISUAL = TYTO_CMAN_VISUAL, MAX_AUTO_WORKERS = 8 };
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/step/crew.h"
 #include "trainer/step/discriminant.h"
 #include "trainer/step/internal.h"
+#include "trainer/step/worker_pool.h"
 
 static const double within_regular = 1e-3; /* as in Deep LDA's published code */
 
@@ -21,7 +21,7 @@ struct worker {
 
 struct tyto_step {
     struct tyto_ranks *ranks; /* borrowed; NULL: alone */
-    struct tyto_crew *crew;
+    struct tyto_worker_pool *worker_pool;
     bool is_split;
     uint32_t batch, begin, end; /* of all ranks; its own */
     uint32_t num_workers;
@@ -33,7 +33,7 @@ struct tyto_step {
     double *feature_grads;
     float *sum;    /* (layout.num + 1) gradients of all, then the loss; split only */
     float *logits; /* of all clips in an evaluation, then the loss; split only */
-    /* What the crew is at. */
+    /* What the worker pool is at. */
     const struct tyto_step_in *in;
     float pair_weight;
     const struct tyto_adamw_hyper *hyper;
@@ -139,7 +139,7 @@ enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyt
     if (!err && params->discriminant > 0)
         err = make_discriminant(step, params);
     if (!err)
-        err = tyto_crew_create(num_workers, &step->crew);
+        err = tyto_worker_pool_create(num_workers, &step->worker_pool);
     if (err) {
         tyto_step_destroy(&step);
         return err;
@@ -155,7 +155,7 @@ void tyto_step_destroy(struct tyto_step **step_ptr)
     if (!step)
         return;
     *step_ptr = NULL;
-    tyto_crew_destroy(&step->crew);
+    tyto_worker_pool_destroy(&step->worker_pool);
     for (uint32_t i = 0; i < step->num_workers; i++) {
         tyto_step_device_destroy(&step->workers[i].device);
         if (i > 0)
@@ -229,7 +229,7 @@ enum tyto_err tyto_step_load(struct tyto_step *step, const struct tyto_step_in *
     step->pair_weight = weigh_pair(step, in);
     if (step->weight > 0)
         find_classes(step, in);
-    return tyto_crew_run(step->crew, load, step);
+    return tyto_worker_pool_run(step->worker_pool, load, step);
 }
 
 void tyto_step_own(const struct tyto_step *step, uint32_t *ret_begin, uint32_t *ret_end)
@@ -308,7 +308,7 @@ static enum tyto_err discriminate(struct tyto_step *step, float *ret_loss)
     enum tyto_err err = TYTO_OK;
 
     memset(step->features, 0, num * sizeof(*step->features));
-    err = tyto_crew_run(step->crew, go_forward, step);
+    err = tyto_worker_pool_run(step->worker_pool, go_forward, step);
     if (!err && step->ranks)
         err = tyto_ranks_sum(step->ranks, step->features, num);
     if (!err)
@@ -379,16 +379,16 @@ static enum tyto_err run_split(struct tyto_step *step, float *ret_loss)
     enum tyto_err err = step->features ? discriminate(step, &extra_loss) : TYTO_OK;
 
     if (!err)
-        err = tyto_crew_run(step->crew, find_grads, step);
+        err = tyto_worker_pool_run(step->worker_pool, find_grads, step);
     if (!err)
-        err = tyto_crew_run(step->crew, add_up, step);
+        err = tyto_worker_pool_run(step->worker_pool, add_up, step);
     if (!err) {
         step->sum[num] = total_loss(step) + extra_loss;
         if (step->ranks)
             err = tyto_ranks_sum(step->ranks, step->sum, num + 1);
     }
     if (!err)
-        err = tyto_crew_run(step->crew, update, step);
+        err = tyto_worker_pool_run(step->worker_pool, update, step);
     if (!err)
         *ret_loss = step->sum[num];
     return err;
@@ -437,7 +437,7 @@ static enum tyto_err eval_split(struct tyto_step *step, float *ret_loss)
     enum tyto_err err = TYTO_OK;
 
     memset(step->logits, 0, num * sizeof(*step->logits));
-    err = tyto_crew_run(step->crew, evaluate, step);
+    err = tyto_worker_pool_run(step->worker_pool, evaluate, step);
     if (err)
         return err;
     step->logits[num] = total_loss(step);

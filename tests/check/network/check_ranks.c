@@ -143,13 +143,13 @@ int main(int argc, char **argv)
     }
     if (check_open(&check, argc, argv, &exit_code)) {
         struct history together = train(&check, ranks, 1);
-        struct history crews = train(&check, ranks, 2), alone = train(&check, NULL, 1);
+        struct history worker_pools = train(&check, ranks, 2), alone = train(&check, NULL, 1);
 
         sums(&check, ranks);
         compare(&check, &together, &alone, "ranks as one process");
-        compare(&check, &crews, &alone, "ranks of two workers as one process");
+        compare(&check, &worker_pools, &alone, "ranks of two workers as one process");
         free(together.values);
-        free(crews.values);
+        free(worker_pools.values);
         free(alone.values);
         exit_code = check_close(&check);
     }

@@ -126,7 +126,6 @@ static struct tyto_coded make(int64_t pts_ns, int64_t duration_ns, bool is_key, 
 }
 
 /* --- the pre-roll buffer --------------------------------------------------------------------- */
- * ------------------------------------------------------------------------------- */
 
 /* [from, to) of pictures each 100 ms with a keyframe a second, and of sound each 50 ms. */
 static void fill(struct tyto_preroll *preroll, int64_t from_ns, int64_t to_ns)

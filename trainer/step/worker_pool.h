@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads that do one task together, again and again: number 0 is the caller's own. */
-#ifndef TYTO_TRAINER_STEP_CREW_H
-#define TYTO_TRAINER_STEP_CREW_H
+#ifndef TYTO_TRAINER_STEP_WORKER_POOL_H
+#define TYTO_TRAINER_STEP_WORKER_POOL_H
 
 #include <stdint.h>
 
 #include "base/err.h"
 
-struct tyto_crew;
+struct tyto_worker_pool;
 
 enum { TYTO_CREW_MAX = 64 };
 
 /* num: 1..TYTO_CREW_MAX, with the caller; it returns after its threads are up. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_crew_create(uint32_t num, struct tyto_crew **ret_crew);
-void tyto_crew_destroy(struct tyto_crew **crew);
+enum tyto_err tyto_worker_pool_create(uint32_t num, struct tyto_worker_pool **ret_worker_pool);
+void tyto_worker_pool_destroy(struct tyto_worker_pool **worker_pool);
 /* Calls task(user, idx) for each idx < num, each idx always on the same thread, and returns when
  * all have: the error of the first by idx that failed. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_crew_run(struct tyto_crew *crew, enum tyto_err (*task)(void *user, uint32_t idx),
-                            void *user);
+enum tyto_err tyto_worker_pool_run(struct tyto_worker_pool *worker_pool,
+                                   enum tyto_err (*task)(void *user, uint32_t idx), void *user);
 
 #endif
