@@ -248,17 +248,17 @@ static void print_result(const struct command *command, const struct tyto_compos
     printf("%u clips of %g s in %s (%.1f s, %.1f x real time), %u labels of %u classes\n",
            result->num_clips, command->options.seconds, command->params.folder, took_s,
            result->num_clips * command->options.seconds / fmax(took_s, 1e-3), result->num_labels,
-           command->params.stock->num_wanted);
+           command->params.assets->num_wanted);
     for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS && num_acts > 0; i++)
         printf("  %-9s %5u  %4.1f %%\n", tyto_compose_kind_names[i], result->num_acts[i],
                100.0 * result->num_acts[i] / num_acts);
 }
 
-static int compose(struct command *command, const struct tyto_compose_stock *stock)
+static int compose(struct command *command, const struct tyto_compose_assets *assets)
 {
     struct tyto_compose_result result;
     struct tyto_fault fault = {0};
-    command->params.stock = stock;
+    command->params.assets = assets;
     tyto_progress_init(&command->progress, !command->without_progress);
     const uint64_t begin_ns = tyto_clock_mono_ns();
     const enum tyto_err err = tyto_compose(&command->params, &result, &fault);
@@ -275,8 +275,8 @@ static int compose(struct command *command, const struct tyto_compose_stock *sto
 
 static int run(struct command *command)
 {
-    struct tyto_compose_stock stock = {0};
-    const struct tyto_compose_stock_params stock_params = {
+    struct tyto_compose_assets assets = {0};
+    const struct tyto_compose_assets_params assets_params = {
         .manifest = command->params.manifest,
         .split = command->params.split,
         .classes = command->num_classes ? command->classes : NULL,
@@ -284,15 +284,15 @@ static int run(struct command *command)
         .user = command,
         .on_fault = on_fault,
     };
-    const enum tyto_err err = tyto_compose_stock_read(&stock_params, &stock);
+    const enum tyto_err err = tyto_compose_assets_read(&assets_params, &assets);
     if (err) {
         if (command->num_faults > MAX_SHOWN_FAULTS)
             fprintf(stderr, "... and %u more\n", command->num_faults - MAX_SHOWN_FAULTS);
         fprintf(stderr, "tyto compose: nothing was made: %s\n", tyto_err_text(err));
         return 1;
     }
-    const int status = compose(command, &stock);
-    tyto_compose_stock_finish(&stock);
+    const int status = compose(command, &assets);
+    tyto_compose_assets_finish(&assets);
     return status;
 }
 

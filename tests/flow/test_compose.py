@@ -51,7 +51,7 @@ def write_tone(path, hz, seconds=3):
         file.writeframes(samples.tobytes())
 
 
-def write_stock(folder):
+def write_assets(folder):
     with open(os.path.join(folder, "manifest.csv"), "w") as file:
         file.write("path,kind,class,split,source\n")
         for name, (colour, hz) in CLASSES.items():
@@ -250,7 +250,7 @@ def an_interrupted_run_labels_what_it_made(folder, manifest):
     assert not [name for name in os.listdir(out) if name.endswith(".part")]
 
 
-def wrong_usage_and_bad_stock_are_told_apart(folder, manifest):
+def wrong_usage_and_bad_assets_are_told_apart(folder, manifest):
     for args in ([], [manifest], [manifest, "--out"], ["--out", folder, manifest, manifest],
                  [manifest, "--out", folder, "--snr", "5:1"], [manifest, "--out", folder, "--nonsense"],
                  [manifest, "--out", folder, "--share", "noise=1"],
@@ -284,11 +284,11 @@ def main():
         print("skipped: no ffmpeg")
         return 77
     with tempfile.TemporaryDirectory() as folder:
-        manifest = write_stock(folder)
+        manifest = write_assets(folder)
         for case in (clips_hold_what_their_labels_say, boxes_lie_on_their_objects,
                      the_same_seed_gives_the_same_clips_on_any_number_of_threads,
                      a_folder_is_replaced_only_when_asked, an_interrupted_run_labels_what_it_made,
-                     wrong_usage_and_bad_stock_are_told_apart):
+                     wrong_usage_and_bad_assets_are_told_apart):
             case(folder, manifest)
             print("ok", case.__name__, flush=True)
     return 0

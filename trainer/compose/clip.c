@@ -43,16 +43,16 @@ static enum tyto_err convert(const struct tyto_source_picture *picture,
 static enum tyto_err read_picture(void *user, uint32_t entry_idx,
                                   struct tyto_compose_rgba *ret_image, struct tyto_fault *ret_fault)
 {
-    const struct tyto_compose_stock *stock = user;
+    const struct tyto_compose_assets *assets = user;
     struct tyto_source_picture picture = {0};
     enum tyto_err err =
-        tyto_source_file_read_picture(stock->entries[entry_idx].path, &picture, ret_fault);
+        tyto_source_file_read_picture(assets->entries[entry_idx].path, &picture, ret_fault);
     if (err)
         return err;
     err = convert(&picture, ret_image);
     tyto_source_picture_finish(&picture);
     return err == TYTO_ERR_SHAPE
-               ? tyto_fault_set(ret_fault, err, stock->entries[entry_idx].path, 0, NULL,
+               ? tyto_fault_set(ret_fault, err, assets->entries[entry_idx].path, 0, NULL,
                                 "is larger than 8192 pixels: make it smaller")
                : err;
 }
@@ -60,10 +60,10 @@ static enum tyto_err read_picture(void *user, uint32_t entry_idx,
 static enum tyto_err read_sound(void *user, uint32_t entry_idx, float **ret_samples,
                                 uint32_t *ret_num_samples, struct tyto_fault *ret_fault)
 {
-    const struct tyto_compose_stock *stock = user;
+    const struct tyto_compose_assets *assets = user;
     uint64_t num = 0;
     const enum tyto_err err = tyto_source_file_read_sound(
-        stock->entries[entry_idx].path, longest_sound_ns, ret_samples, &num, ret_fault);
+        assets->entries[entry_idx].path, longest_sound_ns, ret_samples, &num, ret_fault);
     if (!err)
         *ret_num_samples = (uint32_t)num;
     return err;
@@ -71,19 +71,19 @@ static enum tyto_err read_sound(void *user, uint32_t entry_idx, float **ret_samp
 
 static const char *name_sound(void *user, uint32_t entry_idx)
 {
-    const struct tyto_compose_stock *stock = user;
-    return stock->entries[entry_idx].path;
+    const struct tyto_compose_assets *assets = user;
+    return assets->entries[entry_idx].path;
 }
 
-struct tyto_compose_pictures tyto_compose_pictures_of(const struct tyto_compose_stock *stock)
+struct tyto_compose_pictures tyto_compose_pictures_of(const struct tyto_compose_assets *assets)
 {
-    return (struct tyto_compose_pictures){.user = (void *)(uintptr_t)stock, .read = read_picture};
+    return (struct tyto_compose_pictures){.user = (void *)(uintptr_t)assets, .read = read_picture};
 }
 
-struct tyto_compose_sounds tyto_compose_sounds_of(const struct tyto_compose_stock *stock)
+struct tyto_compose_sounds tyto_compose_sounds_of(const struct tyto_compose_assets *assets)
 {
     return (struct tyto_compose_sounds){
-        .user = (void *)(uintptr_t)stock, .read = read_sound, .name = name_sound};
+        .user = (void *)(uintptr_t)assets, .read = read_sound, .name = name_sound};
 }
 
 /* --- the clip -------------------------------------------------------------------------------- */

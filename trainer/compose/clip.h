@@ -17,9 +17,9 @@ struct tyto_compose_clip_params {
     void (*on_frame)(void *user, uint32_t frame, uint32_t num_frames, const uint8_t *i420);
 };
 
-/* Files of a stock. user: const struct tyto_compose_stock. */
-struct tyto_compose_pictures tyto_compose_pictures_of(const struct tyto_compose_stock *stock);
-struct tyto_compose_sounds tyto_compose_sounds_of(const struct tyto_compose_stock *stock);
+/* Files of an asset list. user: const struct tyto_compose_assets. */
+struct tyto_compose_pictures tyto_compose_pictures_of(const struct tyto_compose_assets *assets);
+struct tyto_compose_sounds tyto_compose_sounds_of(const struct tyto_compose_assets *assets);
 
 /* Sets the objects' aspects in *scene; *ret_gain as tyto_compose_mix says. What painting, mixing
  * and writing say. */

@@ -76,21 +76,21 @@ static enum tyto_err make_clip(struct job *job, uint32_t clip, struct tyto_compo
     float gain = 1;
     name_clip(clip, name);
     snprintf(path, sizeof(path), "%s/%s", params->folder, name);
-    enum tyto_err err = tyto_compose_scene_init(scene, params->options, params->stock, clip);
+    enum tyto_err err = tyto_compose_scene_init(scene, params->options, params->assets, clip);
     if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "options are out of range");
     struct shown shown = {job, clip};
     const struct tyto_compose_clip_params clip_params = {
         .options = params->options,
-        .pictures = tyto_compose_pictures_of(params->stock),
-        .sounds = tyto_compose_sounds_of(params->stock),
+        .pictures = tyto_compose_pictures_of(params->assets),
+        .sounds = tyto_compose_sounds_of(params->assets),
         .path = path,
         .user = &shown,
         .on_frame = clip < params->num_shown ? show_frame : NULL,
     };
     err = tyto_compose_clip_make(scene, &clip_params, &gain, ret_fault);
     if (!err)
-        err = tyto_compose_truth_make(scene, params->options, params->stock, name, gain,
+        err = tyto_compose_truth_make(scene, params->options, params->assets, name, gain,
                                       &job->truths[clip]);
     if (err)
         return err;
@@ -98,7 +98,7 @@ static enum tyto_err make_clip(struct job *job, uint32_t clip, struct tyto_compo
         job->kinds[clip][i] = (uint8_t)scene->acts[i].kind;
     count_uses(job, scene);
     if (clip < params->num_shown)
-        tyto_compose_sheet_put_scene(job->sheet, clip, name, scene, params->stock);
+        tyto_compose_sheet_put_scene(job->sheet, clip, name, scene, params->assets);
     return TYTO_OK;
 }
 
@@ -239,16 +239,16 @@ static enum tyto_err text_close(const struct tyto_compose_params *params, struct
 
 static void put_sources(const struct job *job, FILE *file)
 {
-    const struct tyto_compose_stock *stock = job->params->stock;
+    const struct tyto_compose_assets *assets = job->params->assets;
     fputs("path,kind,class,uses,source\n", file);
-    for (uint32_t i = 0; i < stock->num_entries; i++) {
-        const struct tyto_compose_entry *entry = &stock->entries[i];
+    for (uint32_t i = 0; i < assets->num_entries; i++) {
+        const struct tyto_compose_entry *entry = &assets->entries[i];
         const unsigned uses = atomic_load(&job->uses[i]);
         if (uses == 0)
             continue;
         tyto_text_csv_put(file, entry->name);
         fprintf(file, ",%s,%s,%u,", entry->is_audio ? "audio" : "image",
-                stock->classes[entry->class_idx].name, uses);
+                assets->classes[entry->class_idx].name, uses);
         tyto_text_csv_put(file, entry->source);
         fputc('\n', file);
     }
@@ -288,7 +288,7 @@ static enum tyto_err write_texts(struct job *job, uint32_t num_clips, struct tyt
         if (n == 2)
             put_sources(job, text.file);
         if (n == 3) {
-            options = tyto_compose_options_print(params->options, params->stock, params->manifest,
+            options = tyto_compose_options_print(params->options, params->assets, params->manifest,
                                                  params->split, num_clips);
             fprintf(text.file, "%s\n", options ? options : "");
             free(options);
@@ -330,7 +330,7 @@ enum tyto_err tyto_compose(const struct tyto_compose_params *params,
     struct tyto_compose_scene *first = malloc(sizeof(*first));
     if (!first)
         return TYTO_ERR_NOMEM;
-    enum tyto_err err = tyto_compose_scene_init(first, params->options, params->stock, 0);
+    enum tyto_err err = tyto_compose_scene_init(first, params->options, params->assets, 0);
     const uint32_t num_acts = first->num_acts;
     free(first);
     if (err || params->num_clips == 0 || params->num_clips > MAX_CLIPS || params->num_jobs == 0 ||
@@ -342,7 +342,7 @@ enum tyto_err tyto_compose(const struct tyto_compose_params *params,
     pthread_cond_init(&job.condition, NULL);
     job.truths = calloc(params->num_clips, sizeof(*job.truths));
     job.kinds = calloc(params->num_clips, sizeof(*job.kinds));
-    job.uses = calloc(params->stock->num_entries + 1, sizeof(*job.uses));
+    job.uses = calloc(params->assets->num_entries + 1, sizeof(*job.uses));
     err = job.truths && job.kinds && job.uses ? TYTO_OK : TYTO_ERR_NOMEM;
     if (!err)
         err = tyto_compose_sheet_create(params->options, params->num_shown, &job.sheet);

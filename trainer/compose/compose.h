@@ -16,13 +16,13 @@
 
 struct tyto_compose_params {
     const struct tyto_compose_options *options;
-    const struct tyto_compose_stock *stock; /* borrowed during the call */
-    const char *manifest, *split;           /* for compose.json */
-    const char *folder;                     /* made if it is not there */
-    bool replaces;                          /* clips that lie there are removed */
-    uint32_t num_clips, num_jobs;           /* 1..999999; 1..64 threads */
-    uint32_t num_shown;                     /* clips on sheet.html: frames and truth to look at */
-    const atomic_bool *stop;                /* true: no further clip is begun; may be NULL */
+    const struct tyto_compose_assets *assets; /* borrowed during the call */
+    const char *manifest, *split;             /* for compose.json */
+    const char *folder;                       /* made if it is not there */
+    bool replaces;                            /* clips that lie there are removed */
+    uint32_t num_clips, num_jobs;             /* 1..999999; 1..64 threads */
+    uint32_t num_shown;                       /* clips on sheet.html: frames and truth to look at */
+    const atomic_bool *stop;                  /* true: no further clip is begun; may be NULL */
     void *user;
     /* On the calling thread, now and then. May be NULL. */
     void (*on_progress)(void *user, uint32_t num_done);

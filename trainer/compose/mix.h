@@ -10,8 +10,8 @@
 
 enum { TYTO_COMPOSE_RATE_HZ = 16000 };
 
-/* Reads the sound of an entry of the stock, mono at 16 kHz; *ret_samples is owned by the caller
- * (free). Any thread. */
+/* Reads the sound of an entry of the asset list, mono at 16 kHz; *ret_samples is owned by the
+ * caller (free). Any thread. */
 struct tyto_compose_sounds {
     void *user;
     enum tyto_err (*read)(void *user, uint32_t entry_idx, float **ret_samples,

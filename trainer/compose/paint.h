@@ -8,7 +8,8 @@
 #include "trainer/compose/motion.h"
 #include "trainer/compose/scene.h"
 
-/* Reads the picture of an entry of the stock; *ret_image is owned by the caller. Any thread. */
+/* Reads the picture of an entry of the asset list; *ret_image is owned by the caller. Any thread.
+ */
 struct tyto_compose_pictures {
     void *user;
     enum tyto_err (*read)(void *user, uint32_t entry_idx, struct tyto_compose_rgba *ret_image,

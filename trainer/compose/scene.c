@@ -18,7 +18,7 @@ enum purpose { FOR_CAMERA = 1, FOR_ORDER, FOR_TURN, FOR_ACT, FOR_KIND, FOR_SOUND
 struct draft {
     struct tyto_compose_scene *scene;
     const struct tyto_compose_options *options;
-    const struct tyto_compose_stock *stock;
+    const struct tyto_compose_assets *assets;
     struct tyto_compose_act *act;
     uint64_t act_number; /* over all clips */
     uint64_t random;
@@ -101,7 +101,7 @@ static bool is_in(double value, double min, double max)
 }
 
 static bool are_good(const struct tyto_compose_options *options,
-                     const struct tyto_compose_stock *stock)
+                     const struct tyto_compose_assets *assets)
 {
     double sum = 0;
     for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS; i++) {
@@ -109,7 +109,7 @@ static bool are_good(const struct tyto_compose_options *options,
             return false;
         sum += options->shares[i];
     }
-    return sum > 0 && stock->num_wanted > 0 && is_in(options->seconds, 2, 600) &&
+    return sum > 0 && assets->num_wanted > 0 && is_in(options->seconds, 2, 600) &&
            is_in(options->fps, 1, 60) && is_in(options->min_snr_db, -40, 80) &&
            is_in(options->max_snr_db, options->min_snr_db, 80) &&
            is_in(options->min_height, 0.02, 1) &&
@@ -200,7 +200,7 @@ static void place_object(struct draft *d, struct tyto_compose_object *object, ui
                          uint32_t num_slots)
 {
     uint64_t *random = &d->random;
-    const bool is_small = is_small_picture(&d->stock->entries[object->entry_idx]);
+    const bool is_small = is_small_picture(&d->assets->entries[object->entry_idx]);
     const double slot_width = 1.0 / num_slots, middle = (slot + 0.5) * slot_width;
     const double spread = num_slots == 1 ? 0.28 : 0.12 * slot_width;
     object->is_mirrored = happens(random, 0.5);
@@ -273,12 +273,12 @@ static void add_sound(struct draft *d, uint32_t entry_idx, uint32_t event, struc
         scene->sounds[scene->num_sounds++] = sound;
 }
 
-/* An event of the class, in the streams that the stock has something for. turn: which recording;
- * UINT64_MAX: any. */
+/* An event of the class, in the streams that the asset list has something for. turn: which
+ * recording; UINT64_MAX: any. */
 static void add_event(struct draft *d, uint32_t class_idx, bool is_heard, bool is_seen,
                       uint64_t turn, uint32_t slot, uint32_t num_slots)
 {
-    const struct tyto_compose_class *class = &d->stock->classes[class_idx];
+    const struct tyto_compose_class *class = &d->assets->classes[class_idx];
     const uint64_t seed = d->options->seed;
     const struct span seen = draw_span(d);
     const struct span heard = is_seen && is_heard ? draw_lag(d, seen) : seen;
@@ -325,8 +325,8 @@ static void draw_place(struct draft *d)
     struct tyto_compose_act *act = d->act;
     uint64_t *random = &d->random;
     act->place_idx = TYTO_COMPOSE_NO_ENTRY;
-    if (d->stock->places.num > 0 && happens(random, 0.6))
-        act->place_idx = pick(&d->stock->places, random);
+    if (d->assets->places.num > 0 && happens(random, 0.6))
+        act->place_idx = pick(&d->assets->places, random);
     act->seed = tyto_random_bits(random);
     act->blur = happens(random, 0.4) ? (float)tyto_random_share(random) : 0;
     act->zoom0 = act->zoom1 = (float)between(random, 1.06, 1.5);
@@ -344,7 +344,7 @@ static uint32_t other_class(struct draft *d, const uint32_t * not, uint32_t num_
 {
     uint32_t class_idx = not [0];
     for (int i = 0; i < 64; i++) {
-        class_idx = d->stock->wanted[tyto_random_below(&d->random, d->stock->num_wanted)];
+        class_idx = d->assets->wanted[tyto_random_below(&d->random, d->assets->num_wanted)];
         uint32_t same = 0;
         for (uint32_t j = 0; j < num_not; j++)
             same += not [j] == class_idx;
@@ -358,7 +358,7 @@ static void add_several(struct draft *d, uint32_t first, uint64_t turn)
 {
     uint32_t classes[3] = {first};
     uint32_t num = happens(&d->random, 0.25) ? 3 : 2;
-    num = num > d->stock->num_wanted ? d->stock->num_wanted : num;
+    num = num > d->assets->num_wanted ? d->assets->num_wanted : num;
     const bool turned = happens(&d->random, 0.5);
     for (uint32_t i = 0; i < num; i++) {
         if (i > 0)
@@ -371,29 +371,29 @@ static void add_several(struct draft *d, uint32_t first, uint64_t turn)
 
 static void add_distractors(struct draft *d)
 {
-    const struct tyto_compose_stock *stock = d->stock;
+    const struct tyto_compose_assets *assets = d->assets;
     const uint32_t first = d->scene->num_objects;
-    if (stock->odd_pictures.num > 0 && happens(&d->random, d->options->distractors)) {
+    if (assets->odd_pictures.num > 0 && happens(&d->random, d->options->distractors)) {
         const uint32_t slot = tyto_random_below(&d->random, 2);
-        add_object(d, pick(&stock->odd_pictures, &d->random), TYTO_COMPOSE_NO_EVENT, draw_span(d),
+        add_object(d, pick(&assets->odd_pictures, &d->random), TYTO_COMPOSE_NO_EVENT, draw_span(d),
                    slot, 2);
     }
     for (uint32_t i = first; i < d->scene->num_objects; i++) /* smaller than what has a label */
         d->scene->objects[i].height *= 0.8f;
-    if (stock->odd_sounds.num > 0 && happens(&d->random, d->options->distractors))
-        add_sound(d, pick(&stock->odd_sounds, &d->random), TYTO_COMPOSE_NO_EVENT, draw_span(d));
+    if (assets->odd_sounds.num > 0 && happens(&d->random, d->options->distractors))
+        add_sound(d, pick(&assets->odd_sounds, &d->random), TYTO_COMPOSE_NO_EVENT, draw_span(d));
 }
 
 static void draw_act(struct draft *d)
 {
-    const struct tyto_compose_stock *stock = d->stock;
+    const struct tyto_compose_assets *assets = d->assets;
     const uint64_t seed = d->options->seed, number = d->act_number;
-    const uint32_t num = stock->num_wanted;
+    const uint32_t num = assets->num_wanted;
     d->random = tyto_random_state(seed, FOR_ACT, number);
     d->act->kind = choose_kind(d);
     draw_place(d);
     add_distractors(d); /* behind */
-    const uint32_t first = stock->wanted[take_turn(seed, FOR_ORDER, number, num)];
+    const uint32_t first = assets->wanted[take_turn(seed, FOR_ORDER, number, num)];
     const uint64_t turn = number / num;
     switch (d->act->kind) {
     case TYTO_COMPOSE_BOTH:
@@ -443,16 +443,16 @@ static void draw_camera(struct tyto_compose_camera *camera,
     };
 }
 
-static void draw_noise(struct tyto_compose_scene *scene, const struct tyto_compose_stock *stock,
+static void draw_noise(struct tyto_compose_scene *scene, const struct tyto_compose_assets *assets,
                        uint64_t *random)
 {
     scene->noise = (enum tyto_compose_noise)tyto_random_below(random, TYTO_COMPOSE_NUM_NOISES);
-    if (scene->noise == TYTO_COMPOSE_BABBLE && stock->noises.num == 0)
+    if (scene->noise == TYTO_COMPOSE_BABBLE && assets->noises.num == 0)
         scene->noise = TYTO_COMPOSE_PINK;
     if (scene->noise == TYTO_COMPOSE_BABBLE) {
         scene->num_babble = 1 + tyto_random_below(random, 3);
         for (uint32_t i = 0; i < scene->num_babble; i++)
-            scene->babble[i] = pick(&stock->noises, random);
+            scene->babble[i] = pick(&assets->noises, random);
     }
     /* The loudest event lies between -36 and -12 dB of full scale, and the noise by its SNR below;
      * without one the noise is anything from next to nothing to loud. */
@@ -497,9 +497,9 @@ static void draw_motions(struct tyto_compose_scene *scene,
 
 enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
                                       const struct tyto_compose_options *options,
-                                      const struct tyto_compose_stock *stock, uint64_t clip)
+                                      const struct tyto_compose_assets *assets, uint64_t clip)
 {
-    if (!are_good(options, stock))
+    if (!are_good(options, assets))
         return TYTO_ERR_INVALID;
     const uint32_t per_camera = options->clips_per_camera ? options->clips_per_camera : 1;
     const uint32_t num_acts = (uint32_t)fmax(1, round(options->seconds / act_s));
@@ -510,7 +510,7 @@ enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
     scene->duration_ns = whole_frames_ns(options, options->seconds);
     scene->num_acts = num_acts;
     draw_camera(&scene->camera, options, scene->camera_idx);
-    struct draft draft = {.scene = scene, .options = options, .stock = stock};
+    struct draft draft = {.scene = scene, .options = options, .assets = assets};
     for (uint32_t i = 0; i < num_acts; i++) {
         struct tyto_compose_act *act = draft.act = &scene->acts[i];
         act->begin_ns = whole_frames_ns(options, options->seconds * i / num_acts);
@@ -521,7 +521,7 @@ enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
         draw_act(&draft);
     }
     uint64_t random = scene->seed;
-    draw_noise(scene, stock, &random);
+    draw_noise(scene, assets, &random);
     draw_motions(scene, options);
     return TYTO_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens in a clip: which object appears where and when, what sounds when, before which
- * place, through which camera. A pure function of options, stock, seed and clip number; knows
+ * place, through which camera. A pure function of options, asset list, seed and clip number; knows
  * nothing of pixels and samples. */
 #ifndef TYTO_TRAINER_COMPOSE_SCENE_H
 #define TYTO_TRAINER_COMPOSE_SCENE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "trainer/compose/stock.h"
+#include "trainer/compose/assets.h"
 
 enum {
     TYTO_COMPOSE_MAX_ACTS = 64, /* a clip of ten minutes */
@@ -148,7 +148,7 @@ void tyto_compose_options_default(struct tyto_compose_options *ret_options);
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_scene_init(struct tyto_compose_scene *scene,
                                       const struct tyto_compose_options *options,
-                                      const struct tyto_compose_stock *stock, uint64_t clip);
+                                      const struct tyto_compose_assets *assets, uint64_t clip);
 
 struct tyto_compose_box {
     float x0, y0, x1, y1; /* shares of the picture, y downwards; may lie outside */

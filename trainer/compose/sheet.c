@@ -80,13 +80,13 @@ static struct tyto_json *make_bar(const char *kind, const char *class_name, int6
     return bar;
 }
 
-static const char *class_of(const struct tyto_compose_stock *stock, uint32_t entry_idx)
+static const char *class_of(const struct tyto_compose_assets *assets, uint32_t entry_idx)
 {
-    return stock->classes[stock->entries[entry_idx].class_idx].name;
+    return assets->classes[assets->entries[entry_idx].class_idx].name;
 }
 
 static struct tyto_json *make_bars(const struct tyto_compose_scene *scene,
-                                   const struct tyto_compose_stock *stock)
+                                   const struct tyto_compose_assets *assets)
 {
     struct tyto_json *bars = tyto_json_new_array();
     bool ok = bars != NULL;
@@ -94,13 +94,13 @@ static struct tyto_json *make_bars(const struct tyto_compose_scene *scene,
         const struct tyto_compose_object *object = &scene->objects[i];
         ok = tyto_json_append(
             bars, make_bar(object->event != TYTO_COMPOSE_NO_EVENT ? "seen" : "none",
-                           class_of(stock, object->entry_idx), object->begin_ns, object->end_ns));
+                           class_of(assets, object->entry_idx), object->begin_ns, object->end_ns));
     }
     for (uint32_t i = 0; i < scene->num_sounds && ok; i++) {
         const struct tyto_compose_sound *sound = &scene->sounds[i];
         struct tyto_json *bar =
             make_bar(sound->event != TYTO_COMPOSE_NO_EVENT ? "heard" : "none",
-                     class_of(stock, sound->entry_idx), sound->begin_ns, sound->end_ns);
+                     class_of(assets, sound->entry_idx), sound->begin_ns, sound->end_ns);
         ok = tyto_json_set(bar, "snr_db", tyto_page_number((double)sound->snr_db));
         ok &= tyto_json_append(bars, bar);
     }
@@ -111,7 +111,7 @@ static struct tyto_json *make_bars(const struct tyto_compose_scene *scene,
 
 void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t clip, const char *name,
                                   const struct tyto_compose_scene *scene,
-                                  const struct tyto_compose_stock *stock)
+                                  const struct tyto_compose_assets *assets)
 {
     struct tyto_json *truth = tyto_json_new_object(), *kinds = tyto_json_new_array();
     bool ok = true;
@@ -125,7 +125,7 @@ void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t cli
     ok &= tyto_json_set(truth, "noise_db", tyto_page_number((double)scene->noise_db));
     ok &= tyto_json_set(truth, "offset_s", seconds(scene->camera.offset_ns));
     ok &= tyto_json_set(truth, "duration_s", seconds(scene->duration_ns));
-    ok &= tyto_json_set(truth, "bars", make_bars(scene, stock));
+    ok &= tyto_json_set(truth, "bars", make_bars(scene, assets));
     if (!ok)
         tyto_json_destroy(&truth);
     tyto_json_destroy(&sheet->clips[clip].truth);

@@ -21,7 +21,7 @@ void tyto_compose_sheet_put_frame(struct tyto_compose_sheet *sheet, uint32_t cli
                                   uint32_t num_frames, const uint8_t *i420);
 void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t clip, const char *name,
                                   const struct tyto_compose_scene *scene,
-                                  const struct tyto_compose_stock *stock);
+                                  const struct tyto_compose_assets *assets);
 /* Once. NOMEM; IO with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const char *path,

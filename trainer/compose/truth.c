@@ -19,27 +19,27 @@ struct event_times {
     struct interval seen, heard;
 };
 
-static const char *class_of(const struct tyto_compose_stock *stock, uint32_t entry_idx)
+static const char *class_of(const struct tyto_compose_assets *assets, uint32_t entry_idx)
 {
-    return stock->classes[stock->entries[entry_idx].class_idx].name;
+    return assets->classes[assets->entries[entry_idx].class_idx].name;
 }
 
 static struct event_times find_event(const struct tyto_compose_scene *scene,
-                                     const struct tyto_compose_stock *stock, uint32_t event)
+                                     const struct tyto_compose_assets *assets, uint32_t event)
 {
     struct event_times times = {0};
     for (uint32_t i = 0; i < scene->num_objects; i++) {
         const struct tyto_compose_object *object = &scene->objects[i];
         if (object->event == event) {
             times.seen = (struct interval){object->begin_ns, object->end_ns};
-            times.class_name = class_of(stock, object->entry_idx);
+            times.class_name = class_of(assets, object->entry_idx);
         }
     }
     for (uint32_t i = 0; i < scene->num_sounds; i++) {
         const struct tyto_compose_sound *sound = &scene->sounds[i];
         if (sound->event == event) {
             times.heard = (struct interval){sound->begin_ns, sound->end_ns};
-            times.class_name = class_of(stock, sound->entry_idx);
+            times.class_name = class_of(assets, sound->entry_idx);
         }
     }
     return times;
@@ -56,10 +56,10 @@ static void put_label(FILE *out, const char *file, const char *class_name, struc
 }
 
 static void put_labels(FILE *out, const struct tyto_compose_scene *scene,
-                       const struct tyto_compose_stock *stock, const char *file, uint32_t *num)
+                       const struct tyto_compose_assets *assets, const char *file, uint32_t *num)
 {
     for (uint32_t e = 0; e < scene->num_events; e++) {
-        const struct event_times times = find_event(scene, stock, e);
+        const struct event_times times = find_event(scene, assets, e);
         const bool is_same =
             times.seen.begin_ns == times.heard.begin_ns && times.seen.end_ns == times.heard.end_ns;
         if (!times.class_name)
@@ -77,9 +77,9 @@ static void put_labels(FILE *out, const struct tyto_compose_scene *scene,
 
 /* AVE knows one event a clip, seen and heard at once, in whole seconds. */
 static void put_annotation(FILE *out, const struct tyto_compose_scene *scene,
-                           const struct tyto_compose_stock *stock, const char *file)
+                           const struct tyto_compose_assets *assets, const char *file)
 {
-    const struct event_times times = find_event(scene, stock, 0);
+    const struct event_times times = find_event(scene, assets, 0);
     const int64_t begin_ns =
         times.seen.begin_ns > times.heard.begin_ns ? times.seen.begin_ns : times.heard.begin_ns;
     const int64_t end_ns =
@@ -112,11 +112,11 @@ static void set_times(struct tyto_json *object, int64_t begin_ns, int64_t end_ns
     set_number(object, "end_s", (double)end_ns / ns_per_s, ok);
 }
 
-static void set_entry(struct tyto_json *object, const struct tyto_compose_stock *stock,
+static void set_entry(struct tyto_json *object, const struct tyto_compose_assets *assets,
                       uint32_t entry_idx, uint32_t event, bool *ok)
 {
-    set_text(object, "class", class_of(stock, entry_idx), ok);
-    set_text(object, "path", stock->entries[entry_idx].name, ok);
+    set_text(object, "class", class_of(assets, entry_idx), ok);
+    set_text(object, "path", assets->entries[entry_idx].name, ok);
     *ok &=
         tyto_json_set(object, "is_distractor", tyto_json_new_bool(event == TYTO_COMPOSE_NO_EVENT));
     if (event != TYTO_COMPOSE_NO_EVENT)
@@ -156,10 +156,10 @@ static struct tyto_json *print_boxes(const struct tyto_compose_object *object,
 
 static struct tyto_json *print_object(const struct tyto_compose_object *object,
                                       const struct tyto_compose_options *options,
-                                      const struct tyto_compose_stock *stock, bool *ok)
+                                      const struct tyto_compose_assets *assets, bool *ok)
 {
     struct tyto_json *json = tyto_json_new_object();
-    set_entry(json, stock, object->entry_idx, object->event, ok);
+    set_entry(json, assets, object->entry_idx, object->event, ok);
     set_times(json, object->begin_ns, object->end_ns, ok);
     set_text(json, "look", tyto_compose_look_names[object->look], ok);
     set_text(json, "entrance", tyto_compose_entrance_names[object->entrance], ok);
@@ -169,10 +169,10 @@ static struct tyto_json *print_object(const struct tyto_compose_object *object,
 }
 
 static struct tyto_json *print_sound(const struct tyto_compose_sound *sound,
-                                     const struct tyto_compose_stock *stock, bool *ok)
+                                     const struct tyto_compose_assets *assets, bool *ok)
 {
     struct tyto_json *json = tyto_json_new_object();
-    set_entry(json, stock, sound->entry_idx, sound->event, ok);
+    set_entry(json, assets, sound->entry_idx, sound->event, ok);
     set_times(json, sound->begin_ns, sound->end_ns, ok);
     set_number(json, "snr_db", (double)sound->snr_db, ok);
     set_number(json, "room_s", (double)sound->room_s, ok);
@@ -181,13 +181,13 @@ static struct tyto_json *print_sound(const struct tyto_compose_sound *sound,
 }
 
 static struct tyto_json *print_act(const struct tyto_compose_act *act,
-                                   const struct tyto_compose_stock *stock, bool *ok)
+                                   const struct tyto_compose_assets *assets, bool *ok)
 {
     struct tyto_json *json = tyto_json_new_object();
     set_text(json, "kind", tyto_compose_kind_names[act->kind], ok);
     set_times(json, act->begin_ns, act->end_ns, ok);
     set_text(json, "place",
-             act->place_idx == TYTO_COMPOSE_NO_ENTRY ? "" : stock->entries[act->place_idx].name,
+             act->place_idx == TYTO_COMPOSE_NO_ENTRY ? "" : assets->entries[act->place_idx].name,
              ok);
     return json;
 }
@@ -210,22 +210,22 @@ static struct tyto_json *print_camera(const struct tyto_compose_scene *scene, bo
 
 static char *print_scene(const struct tyto_compose_scene *scene,
                          const struct tyto_compose_options *options,
-                         const struct tyto_compose_stock *stock, const char *file, float gain)
+                         const struct tyto_compose_assets *assets, const char *file, float gain)
 {
     struct tyto_json *json = tyto_json_new_object(), *list = tyto_json_new_array();
     bool ok = true;
     set_text(json, "file", file, &ok);
     set_number(json, "seconds", (double)scene->duration_ns / ns_per_s, &ok);
     for (uint32_t i = 0; i < scene->num_acts; i++)
-        ok &= tyto_json_append(list, print_act(&scene->acts[i], stock, &ok));
+        ok &= tyto_json_append(list, print_act(&scene->acts[i], assets, &ok));
     ok &= tyto_json_set(json, "acts", list);
     list = tyto_json_new_array();
     for (uint32_t i = 0; i < scene->num_objects; i++)
-        ok &= tyto_json_append(list, print_object(&scene->objects[i], options, stock, &ok));
+        ok &= tyto_json_append(list, print_object(&scene->objects[i], options, assets, &ok));
     ok &= tyto_json_set(json, "objects", list);
     list = tyto_json_new_array();
     for (uint32_t i = 0; i < scene->num_sounds; i++)
-        ok &= tyto_json_append(list, print_sound(&scene->sounds[i], stock, &ok));
+        ok &= tyto_json_append(list, print_sound(&scene->sounds[i], assets, &ok));
     ok &= tyto_json_set(json, "sounds", list);
     ok &= tyto_json_set(json, "camera", print_camera(scene, &ok));
     set_text(json, "noise", tyto_compose_noise_names[scene->noise], &ok);
@@ -238,7 +238,7 @@ static char *print_scene(const struct tyto_compose_scene *scene,
 
 enum tyto_err tyto_compose_truth_make(const struct tyto_compose_scene *scene,
                                       const struct tyto_compose_options *options,
-                                      const struct tyto_compose_stock *stock, const char *file,
+                                      const struct tyto_compose_assets *assets, const char *file,
                                       float gain, struct tyto_compose_truth *ret_truth)
 {
     struct tyto_compose_truth truth = {0};
@@ -246,17 +246,17 @@ enum tyto_err tyto_compose_truth_make(const struct tyto_compose_scene *scene,
     FILE *out = open_memstream(&truth.labels, &bytes);
     bool ok = out != NULL;
     if (out) {
-        put_labels(out, scene, stock, file, &truth.num_labels);
+        put_labels(out, scene, assets, file, &truth.num_labels);
         ok = fclose(out) == 0 && truth.labels;
     }
     out = ok ? open_memstream(&truth.annotation, &bytes) : NULL;
     if (out) {
-        put_annotation(out, scene, stock, file);
+        put_annotation(out, scene, assets, file);
         ok = fclose(out) == 0 && truth.annotation;
     } else {
         ok = false;
     }
-    truth.scene = ok ? print_scene(scene, options, stock, file, gain) : NULL;
+    truth.scene = ok ? print_scene(scene, options, assets, file, gain) : NULL;
     if (!truth.scene) {
         tyto_compose_truth_finish(&truth);
         return TYTO_ERR_NOMEM;
@@ -274,7 +274,7 @@ void tyto_compose_truth_finish(struct tyto_compose_truth *truth)
 }
 
 char *tyto_compose_options_print(const struct tyto_compose_options *options,
-                                 const struct tyto_compose_stock *stock, const char *manifest,
+                                 const struct tyto_compose_assets *assets, const char *manifest,
                                  const char *split, uint32_t num_clips)
 {
     struct tyto_json *json = tyto_json_new_object(), *shares = tyto_json_new_object();
@@ -300,9 +300,9 @@ char *tyto_compose_options_print(const struct tyto_compose_options *options,
     for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS; i++)
         set_number(shares, tyto_compose_kind_names[i], options->shares[i], &ok);
     ok &= tyto_json_set(json, "shares", shares);
-    for (uint32_t i = 0; i < stock->num_wanted; i++)
-        ok &=
-            tyto_json_append(classes, tyto_json_new_string(stock->classes[stock->wanted[i]].name));
+    for (uint32_t i = 0; i < assets->num_wanted; i++)
+        ok &= tyto_json_append(classes,
+                               tyto_json_new_string(assets->classes[assets->wanted[i]].name));
     ok &= tyto_json_set(json, "classes", classes);
     char *text = ok ? tyto_json_print(json) : NULL;
     tyto_json_destroy(&json);

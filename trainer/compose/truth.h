@@ -18,13 +18,13 @@ struct tyto_compose_truth {
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_truth_make(const struct tyto_compose_scene *scene,
                                       const struct tyto_compose_options *options,
-                                      const struct tyto_compose_stock *stock, const char *file,
+                                      const struct tyto_compose_assets *assets, const char *file,
                                       float gain, struct tyto_compose_truth *ret_truth);
 void tyto_compose_truth_finish(struct tyto_compose_truth *truth);
 
 /* Options and seed as JSON text, owned; NULL when out of memory. */
 char *tyto_compose_options_print(const struct tyto_compose_options *options,
-                                 const struct tyto_compose_stock *stock, const char *manifest,
+                                 const struct tyto_compose_assets *assets, const char *manifest,
                                  const char *split, uint32_t num_clips);
 
 #endif

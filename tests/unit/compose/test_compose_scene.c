@@ -21,7 +21,7 @@ static const char *const names[] = {"dog", "cat", "cow", "drum"};
 
 struct fixture {
     char folder[64], manifest[96];
-    struct tyto_compose_stock stock;
+    struct tyto_compose_assets assets;
     struct tyto_compose_options options;
     struct tyto_compose_scene scene, other;
     struct tyto_fault faults[NUM_FAULTS];
@@ -62,10 +62,10 @@ static void write_manifest(const struct fixture *f, const char *text)
     fclose(file);
 }
 
-static enum tyto_err read_stock(struct fixture *f, const char *split, const char *const *classes,
-                                uint32_t num_classes, struct tyto_compose_stock *ret_stock)
+static enum tyto_err read_assets(struct fixture *f, const char *split, const char *const *classes,
+                                 uint32_t num_classes, struct tyto_compose_assets *ret_assets)
 {
-    const struct tyto_compose_stock_params params = {
+    const struct tyto_compose_assets_params params = {
         .manifest = f->manifest,
         .split = split,
         .classes = classes,
@@ -74,7 +74,7 @@ static enum tyto_err read_stock(struct fixture *f, const char *split, const char
         .on_fault = on_fault,
     };
     f->num_faults = 0;
-    return tyto_compose_stock_read(&params, ret_stock);
+    return tyto_compose_assets_read(&params, ret_assets);
 }
 
 static int setup(void **state)
@@ -98,7 +98,7 @@ static int setup(void **state)
         put_line(f, manifest, "audio", "other", "train", i);
     }
     fclose(manifest);
-    assert_int_equal(read_stock(f, "train", NULL, 0, &f->stock), TYTO_OK);
+    assert_int_equal(read_assets(f, "train", NULL, 0, &f->assets), TYTO_OK);
     tyto_compose_options_default(&f->options);
     *state = f;
     return 0;
@@ -108,7 +108,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     char command[128];
-    tyto_compose_stock_finish(&f->stock);
+    tyto_compose_assets_finish(&f->assets);
     snprintf(command, sizeof(command), "rm -r '%s'", f->folder);
     FILE *rm = popen(command, "r");
     assert_non_null(rm);
@@ -119,56 +119,57 @@ static int teardown(void **state)
 
 static void make(struct fixture *f, struct tyto_compose_scene *scene, uint64_t clip)
 {
-    assert_int_equal(tyto_compose_scene_init(scene, &f->options, &f->stock, clip), TYTO_OK);
+    assert_int_equal(tyto_compose_scene_init(scene, &f->options, &f->assets, clip), TYTO_OK);
 }
 
-/* --- stock ---------------------------------------------------------------------------------- */
+/* --- asset list ----------------------------------------------------------------------------------
+ */
 
 static void a_manifest_becomes_classes_places_noises_and_distractors(void **state)
 {
     struct fixture *f = *state;
-    const struct tyto_compose_stock *stock = &f->stock;
-    assert_int_equal(stock->num_wanted, 4);
-    assert_string_equal(stock->classes[stock->wanted[0]].name, "cat");
-    assert_int_equal(stock->classes[stock->wanted[0]].pictures.num, PER_CLASS - 1);
-    assert_int_equal(stock->classes[stock->wanted[0]].sounds.num, PER_CLASS - 1);
-    assert_int_equal(stock->places.num, PER_CLASS);
-    assert_int_equal(stock->noises.num, PER_CLASS);
-    assert_int_equal(stock->odd_pictures.num, PER_CLASS);
-    assert_int_equal(stock->odd_sounds.num, PER_CLASS);
-    assert_string_equal(stock->entries[0].source, "here, and there");
-    for (uint32_t i = 0; i < stock->num_entries; i++)
-        assert_null(strstr(stock->entries[i].name, "-val-"));
+    const struct tyto_compose_assets *assets = &f->assets;
+    assert_int_equal(assets->num_wanted, 4);
+    assert_string_equal(assets->classes[assets->wanted[0]].name, "cat");
+    assert_int_equal(assets->classes[assets->wanted[0]].pictures.num, PER_CLASS - 1);
+    assert_int_equal(assets->classes[assets->wanted[0]].sounds.num, PER_CLASS - 1);
+    assert_int_equal(assets->places.num, PER_CLASS);
+    assert_int_equal(assets->noises.num, PER_CLASS);
+    assert_int_equal(assets->odd_pictures.num, PER_CLASS);
+    assert_int_equal(assets->odd_sounds.num, PER_CLASS);
+    assert_string_equal(assets->entries[0].source, "here, and there");
+    for (uint32_t i = 0; i < assets->num_entries; i++)
+        assert_null(strstr(assets->entries[i].name, "-val-"));
 }
 
 static void what_is_not_asked_for_is_a_distractor(void **state)
 {
     struct fixture *f = *state;
     static const char *const two[] = {"dog", "cow"};
-    struct tyto_compose_stock stock;
-    assert_int_equal(read_stock(f, "val", two, 2, &stock), TYTO_OK);
-    assert_int_equal(stock.num_wanted, 2);
-    assert_int_equal(stock.odd_pictures.num, 2);
-    for (uint32_t i = 0; i < stock.num_entries; i++)
-        assert_non_null(strstr(stock.entries[i].name, "-val-"));
-    tyto_compose_stock_finish(&stock);
+    struct tyto_compose_assets assets;
+    assert_int_equal(read_assets(f, "val", two, 2, &assets), TYTO_OK);
+    assert_int_equal(assets.num_wanted, 2);
+    assert_int_equal(assets.odd_pictures.num, 2);
+    for (uint32_t i = 0; i < assets.num_entries; i++)
+        assert_non_null(strstr(assets.entries[i].name, "-val-"));
+    tyto_compose_assets_finish(&assets);
 }
 
 static void an_unknown_class_or_split_is_named(void **state)
 {
     struct fixture *f = *state;
     static const char *const wrong[] = {"dgo"};
-    struct tyto_compose_stock stock;
-    assert_int_equal(read_stock(f, "train", wrong, 1, &stock), TYTO_ERR_NOT_FOUND);
+    struct tyto_compose_assets assets;
+    assert_int_equal(read_assets(f, "train", wrong, 1, &assets), TYTO_ERR_NOT_FOUND);
     assert_non_null(strstr(f->faults[0].text, "'dog'"));
-    assert_int_equal(read_stock(f, "test", NULL, 0, &stock), TYTO_ERR_NOT_FOUND);
+    assert_int_equal(read_assets(f, "test", NULL, 0, &assets), TYTO_ERR_NOT_FOUND);
     assert_non_null(strstr(f->faults[0].text, "'test'"));
 }
 
 static void every_bad_line_is_reported_with_its_number(void **state)
 {
     struct fixture *f = *state;
-    struct tyto_compose_stock stock;
+    struct tyto_compose_assets assets;
     touch(f, "a");
     write_manifest(f, "path,kind,class,split\n"
                       "a,image,dog,train\n"
@@ -178,7 +179,7 @@ static void every_bad_line_is_reported_with_its_number(void **state)
                       "# a comment\n"
                       "\"a,image,dog,train\n" /* 7 */
                       "missing.jpg,image,dog,train" /* 8 */);
-    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+    assert_int_equal(read_assets(f, "train", NULL, 0, &assets), TYTO_ERR_FORMAT);
     assert_int_equal(f->num_faults, 5);
     static const uint32_t lines[] = {3, 4, 5, 7, 8};
     for (int i = 0; i < 5; i++) {
@@ -191,10 +192,10 @@ static void every_bad_line_is_reported_with_its_number(void **state)
 static void files_that_are_not_there_are_all_listed(void **state)
 {
     struct fixture *f = *state;
-    struct tyto_compose_stock stock;
+    struct tyto_compose_assets assets;
     write_manifest(f, "split,class,kind,path\ntrain,dog,image,no.jpg\ntrain,dog,audio,no.flac\n"
                       "val,dog,audio,not-asked-for.flac\n");
-    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_NOT_FOUND);
+    assert_int_equal(read_assets(f, "train", NULL, 0, &assets), TYTO_ERR_NOT_FOUND);
     assert_int_equal(f->num_faults, 2);
     assert_int_equal(f->faults[1].line, 3);
 }
@@ -202,12 +203,12 @@ static void files_that_are_not_there_are_all_listed(void **state)
 static void what_is_no_manifest_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct tyto_compose_stock stock;
+    struct tyto_compose_assets assets;
     static const char *const bad[] = {"", "path,kind,class\na,image,dog\n",
                                       "\xff\xd8\xff\xe0,,,\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         write_manifest(f, bad[i]);
-        assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+        assert_int_equal(read_assets(f, "train", NULL, 0, &assets), TYTO_ERR_FORMAT);
         assert_true(f->num_faults > 0);
     }
     char *line = malloc(20000);
@@ -216,14 +217,14 @@ static void what_is_no_manifest_is_refused(void **state)
     line[19999] = '\0';
     write_manifest(f, line);
     free(line);
-    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+    assert_int_equal(read_assets(f, "train", NULL, 0, &assets), TYTO_ERR_FORMAT);
     FILE *file = fopen(f->manifest, "w");
     assert_non_null(file);
     fwrite("path,kind,class,split\na\0b\nc,d\n", 1, 30, file);
     fclose(file);
-    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_FORMAT);
+    assert_int_equal(read_assets(f, "train", NULL, 0, &assets), TYTO_ERR_FORMAT);
     snprintf(f->manifest, sizeof(f->manifest), "%s/nowhere.csv", f->folder);
-    assert_int_equal(read_stock(f, "train", NULL, 0, &stock), TYTO_ERR_NOT_FOUND);
+    assert_int_equal(read_assets(f, "train", NULL, 0, &assets), TYTO_ERR_NOT_FOUND);
 }
 
 /* --- scenes ------------------------------------------------------------------------------------
@@ -263,7 +264,7 @@ static void classes_and_recordings_take_turns(void **state)
     f->options.shares[TYTO_COMPOSE_BOTH] = 3;
     f->options.distractors = 0;
     uint32_t uses[256] = {0};
-    assert_true(f->stock.num_entries < 256);
+    assert_true(f->assets.num_entries < 256);
     for (uint64_t clip = 0; clip < 4 * (PER_CLASS - 1) * 5; clip++) {
         make(f, &f->scene, clip);
         assert_int_equal(f->scene.num_objects, 1);
@@ -271,8 +272,8 @@ static void classes_and_recordings_take_turns(void **state)
         uses[f->scene.objects[0].entry_idx]++;
         uses[f->scene.sounds[0].entry_idx]++;
     }
-    for (uint32_t c = 0; c < f->stock.num_wanted; c++) {
-        const struct tyto_compose_class *class = &f->stock.classes[f->stock.wanted[c]];
+    for (uint32_t c = 0; c < f->assets.num_wanted; c++) {
+        const struct tyto_compose_class *class = &f->assets.classes[f->assets.wanted[c]];
         for (uint32_t i = 0; i < class->pictures.num; i++) {
             assert_int_equal(uses[class->pictures.idxs[i]], 5);
             assert_int_equal(uses[class->sounds.idxs[i]], 5);
@@ -298,7 +299,7 @@ static void check_bounds(const struct fixture *f, const struct tyto_compose_scen
         assert_true((double)object->height >= least - 1e-6);
         assert_true((double)object->height <= f->options.max_height + 1e-6);
         assert_true(object->event == TYTO_COMPOSE_NO_EVENT || object->event < scene->num_events);
-        assert_false(f->stock.entries[object->entry_idx].is_audio);
+        assert_false(f->assets.entries[object->entry_idx].is_audio);
         const int64_t middle_ns = (object->begin_ns + object->end_ns) / 2;
         const struct tyto_compose_box box = tyto_compose_object_box(object, 4 / 3.0f, middle_ns);
         assert_true(box.opacity > 0.9f);
@@ -312,7 +313,7 @@ static void check_bounds(const struct fixture *f, const struct tyto_compose_scen
         assert_true(sound->end_ns > sound->begin_ns);
         assert_true((double)sound->snr_db >= f->options.min_snr_db - 1e-3 &&
                     (double)sound->snr_db <= f->options.max_snr_db + 1e-3);
-        assert_true(f->stock.entries[sound->entry_idx].is_audio);
+        assert_true(f->assets.entries[sound->entry_idx].is_audio);
     }
 }
 
@@ -383,7 +384,7 @@ static void bad_options_are_refused(void **state)
         default:
             f->options.height_px = 4000;
         }
-        assert_int_equal(tyto_compose_scene_init(&f->scene, &f->options, &f->stock, 0),
+        assert_int_equal(tyto_compose_scene_init(&f->scene, &f->options, &f->assets, 0),
                          TYTO_ERR_INVALID);
     }
 }
@@ -424,7 +425,7 @@ static void labels_say_what_is_in_the_scene(void **state)
         f->options.max_offset_s = clip < 50 ? 0 : 0.3;
         make(f, &f->scene, clip);
         assert_int_equal(
-            tyto_compose_truth_make(&f->scene, &f->options, &f->stock, "c.mp4", 1, &truth),
+            tyto_compose_truth_make(&f->scene, &f->options, &f->assets, "c.mp4", 1, &truth),
             TYTO_OK);
         for (uint32_t i = 0; i < f->scene.num_objects; i++) {
             if (f->scene.objects[i].event != TYTO_COMPOSE_NO_EVENT)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What footage is composed of: the pictures and sounds that a manifest lists, of one split only,
  * sorted into classes that become labels, distractors, backgrounds and noises. */
-#ifndef TYTO_TRAINER_COMPOSE_STOCK_H
-#define TYTO_TRAINER_COMPOSE_STOCK_H
+#ifndef TYTO_TRAINER_COMPOSE_ASSETS_H
+#define TYTO_TRAINER_COMPOSE_ASSETS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@ struct tyto_compose_class {
     struct tyto_compose_list pictures, sounds;
 };
 
-struct tyto_compose_stock {
+struct tyto_compose_assets {
     struct tyto_compose_entry *entries; /* owned, in the order of the manifest */
     uint32_t num_entries;
     struct tyto_compose_class *classes; /* owned, sorted by name */
@@ -44,7 +44,7 @@ struct tyto_compose_stock {
     struct tyto_compose_list places, noises, odd_pictures, odd_sounds;
 };
 
-struct tyto_compose_stock_params {
+struct tyto_compose_assets_params {
     const char *manifest; /* CSV with a header: path,kind,class,split[,source] */
     const char *split;
     const char *const *classes; /* NULL: all that have pictures and sounds in the split */
@@ -56,12 +56,12 @@ struct tyto_compose_stock_params {
 /* All bad lines and files that are not there are reported before FORMAT or NOT_FOUND is returned;
  * NOT_FOUND also when a class or the split is empty; IO, LIMIT as SHAPE, NOMEM. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *params,
-                                      struct tyto_compose_stock *ret_stock);
+enum tyto_err tyto_compose_assets_read(const struct tyto_compose_assets_params *params,
+                                       struct tyto_compose_assets *ret_assets);
 /* The same from a stream; params->manifest is only its name and where paths count from. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_compose_stock_read_stream(const struct tyto_compose_stock_params *params,
-                                             FILE *file, struct tyto_compose_stock *ret_stock);
-void tyto_compose_stock_finish(struct tyto_compose_stock *stock);
+enum tyto_err tyto_compose_assets_read_stream(const struct tyto_compose_assets_params *params,
+                                              FILE *file, struct tyto_compose_assets *ret_assets);
+void tyto_compose_assets_finish(struct tyto_compose_assets *assets);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/compose/stock.h"
+#include "trainer/compose/assets.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -25,8 +25,8 @@ enum column { COL_PATH, COL_KIND, COL_CLASS, COL_SPLIT, COL_SOURCE, NUM_COLUMNS 
 static const char *const column_names[NUM_COLUMNS] = {"path", "kind", "class", "split", "source"};
 
 struct reader {
-    const struct tyto_compose_stock_params *params;
-    struct tyto_compose_stock stock;
+    const struct tyto_compose_assets_params *params;
+    struct tyto_compose_assets assets;
     uint32_t columns[NUM_COLUMNS]; /* where in a row; UINT32_MAX: nowhere */
     uint32_t line, num_faults, num_missing, entry_room, class_room;
     char folder[MAX_PATH]; /* of the manifest, with a slash at its end, or "" */
@@ -63,10 +63,10 @@ static bool list_append(struct tyto_compose_list *list, uint32_t idx)
     return true;
 }
 
-static uint32_t find_class(const struct tyto_compose_stock *stock, const char *name)
+static uint32_t find_class(const struct tyto_compose_assets *assets, const char *name)
 {
     uint32_t i = 0;
-    while (i < stock->num_classes && strcmp(stock->classes[i].name, name) != 0)
+    while (i < assets->num_classes && strcmp(assets->classes[i].name, name) != 0)
         i++;
     return i;
 }
@@ -74,21 +74,21 @@ static uint32_t find_class(const struct tyto_compose_stock *stock, const char *n
 /* NOMEM, SHAPE. */
 static enum tyto_err add_class(struct reader *r, const char *name, uint32_t *ret_idx)
 {
-    struct tyto_compose_stock *stock = &r->stock;
-    *ret_idx = find_class(stock, name);
-    if (*ret_idx < stock->num_classes)
+    struct tyto_compose_assets *assets = &r->assets;
+    *ret_idx = find_class(assets, name);
+    if (*ret_idx < assets->num_classes)
         return TYTO_OK;
-    if (stock->num_classes == MAX_CLASSES)
+    if (assets->num_classes == MAX_CLASSES)
         return TYTO_ERR_SHAPE;
-    if (stock->num_classes == r->class_room) {
+    if (assets->num_classes == r->class_room) {
         const uint32_t room = r->class_room ? r->class_room * 2 : 64;
-        struct tyto_compose_class *classes = realloc(stock->classes, room * sizeof(*classes));
+        struct tyto_compose_class *classes = realloc(assets->classes, room * sizeof(*classes));
         if (!classes)
             return TYTO_ERR_NOMEM;
-        stock->classes = classes;
+        assets->classes = classes;
         r->class_room = room;
     }
-    struct tyto_compose_class *class = &stock->classes[stock->num_classes++];
+    struct tyto_compose_class *class = &assets->classes[assets->num_classes++];
     *class = (struct tyto_compose_class){0};
     snprintf(class->name, sizeof(class->name), "%s", name);
     return TYTO_OK;
@@ -136,17 +136,17 @@ static char *join(const char *folder, const char *name)
 /* A good line becomes an entry, if it is of the split. */
 static enum tyto_err add_entry(struct reader *r, const char *const *values)
 {
-    struct tyto_compose_stock *stock = &r->stock;
+    struct tyto_compose_assets *assets = &r->assets;
     if (strcmp(values[COL_SPLIT], r->params->split) != 0)
         return TYTO_OK;
-    if (stock->num_entries == MAX_ENTRIES)
+    if (assets->num_entries == MAX_ENTRIES)
         return TYTO_ERR_SHAPE;
-    if (stock->num_entries == r->entry_room) {
+    if (assets->num_entries == r->entry_room) {
         const uint32_t room = r->entry_room ? r->entry_room * 2 : 256;
-        struct tyto_compose_entry *entries = realloc(stock->entries, room * sizeof(*entries));
+        struct tyto_compose_entry *entries = realloc(assets->entries, room * sizeof(*entries));
         if (!entries)
             return TYTO_ERR_NOMEM;
-        stock->entries = entries;
+        assets->entries = entries;
         r->entry_room = room;
     }
     struct tyto_compose_entry entry = {
@@ -159,7 +159,7 @@ static enum tyto_err add_entry(struct reader *r, const char *const *values)
     entry.path = join(r->folder, values[COL_PATH]);
     entry.name = strdup(values[COL_PATH]);
     entry.source = strdup(values[COL_SOURCE]);
-    stock->entries[stock->num_entries++] = entry;
+    assets->entries[assets->num_entries++] = entry;
     if (!entry.path || !entry.name || !entry.source)
         return TYTO_ERR_NOMEM;
     if (access(entry.path, R_OK) != 0) {
@@ -244,28 +244,29 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Classes by name; entries follow. */
-static enum tyto_err sort_classes(struct tyto_compose_stock *stock)
+static enum tyto_err sort_classes(struct tyto_compose_assets *assets)
 {
-    char(*names)[TYTO_DATASET_NAME_BYTES] = malloc((size_t)stock->num_classes * sizeof(*names) + 1);
+    char(*names)[TYTO_DATASET_NAME_BYTES] =
+        malloc((size_t)assets->num_classes * sizeof(*names) + 1);
     if (!names)
         return TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; i < stock->num_classes; i++)
-        memcpy(names[i], stock->classes[i].name, sizeof(*names));
-    if (stock->num_classes > 0)
-        qsort(stock->classes, stock->num_classes, sizeof(*stock->classes), by_name);
-    for (uint32_t e = 0; e < stock->num_entries; e++)
-        stock->entries[e].class_idx = find_class(stock, names[stock->entries[e].class_idx]);
+    for (uint32_t i = 0; i < assets->num_classes; i++)
+        memcpy(names[i], assets->classes[i].name, sizeof(*names));
+    if (assets->num_classes > 0)
+        qsort(assets->classes, assets->num_classes, sizeof(*assets->classes), by_name);
+    for (uint32_t e = 0; e < assets->num_entries; e++)
+        assets->entries[e].class_idx = find_class(assets, names[assets->entries[e].class_idx]);
     free(names);
     return TYTO_OK;
 }
 
 static void say_no_class(struct reader *r, const char *name)
 {
-    const struct tyto_compose_stock *stock = &r->stock;
-    const char **names = calloc(stock->num_classes + 1, sizeof(*names));
-    for (uint32_t i = 0; names && i < stock->num_classes; i++)
-        names[i] = stock->classes[i].name;
-    const char *near = names ? tyto_nearest(name, names, stock->num_classes) : NULL;
+    const struct tyto_compose_assets *assets = &r->assets;
+    const char **names = calloc(assets->num_classes + 1, sizeof(*names));
+    for (uint32_t i = 0; names && i < assets->num_classes; i++)
+        names[i] = assets->classes[i].name;
+    const char *near = names ? tyto_nearest(name, names, assets->num_classes) : NULL;
     r->line = 0;
     report(r, name, "split %s has no sound and no picture of this class%s%s%s", r->params->split,
            near ? ". Did you mean '" : "", near ? near : "", near ? "'?" : "");
@@ -274,28 +275,28 @@ static void say_no_class(struct reader *r, const char *name)
 
 static enum tyto_err choose_classes(struct reader *r)
 {
-    struct tyto_compose_stock *stock = &r->stock;
+    struct tyto_compose_assets *assets = &r->assets;
     for (uint32_t i = 0; i < r->params->num_classes; i++) {
-        const uint32_t idx = find_class(stock, r->params->classes[i]);
-        if (idx < stock->num_classes)
-            stock->classes[idx].is_wanted = true;
+        const uint32_t idx = find_class(assets, r->params->classes[i]);
+        if (idx < assets->num_classes)
+            assets->classes[idx].is_wanted = true;
         else
             say_no_class(r, r->params->classes[i]);
     }
-    for (uint32_t i = 0; i < stock->num_classes && r->params->num_classes == 0; i++) {
-        struct tyto_compose_class *class = &stock->classes[i];
+    for (uint32_t i = 0; i < assets->num_classes && r->params->num_classes == 0; i++) {
+        struct tyto_compose_class *class = &assets->classes[i];
         class->is_wanted = class->pictures.num > 0 && class->sounds.num > 0 &&
                            strcmp(class->name, place_class) != 0 &&
                            strcmp(class->name, noise_class) != 0;
     }
-    stock->wanted = calloc(stock->num_classes + 1, sizeof(*stock->wanted));
-    if (!stock->wanted)
+    assets->wanted = calloc(assets->num_classes + 1, sizeof(*assets->wanted));
+    if (!assets->wanted)
         return TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; i < stock->num_classes; i++) {
-        if (stock->classes[i].is_wanted)
-            stock->wanted[stock->num_wanted++] = i;
+    for (uint32_t i = 0; i < assets->num_classes; i++) {
+        if (assets->classes[i].is_wanted)
+            assets->wanted[assets->num_wanted++] = i;
     }
-    if (stock->num_wanted == 0 && r->num_faults == 0) {
+    if (assets->num_wanted == 0 && r->num_faults == 0) {
         r->line = 0;
         report(r, NULL, "split '%s' has no class with both sounds and pictures", r->params->split);
         return TYTO_ERR_NOT_FOUND;
@@ -303,38 +304,38 @@ static enum tyto_err choose_classes(struct reader *r)
     return r->num_faults == 0 ? TYTO_OK : TYTO_ERR_NOT_FOUND;
 }
 
-static struct tyto_compose_list *other_list(struct tyto_compose_stock *stock,
+static struct tyto_compose_list *other_list(struct tyto_compose_assets *assets,
                                             const struct tyto_compose_entry *entry)
 {
-    const struct tyto_compose_class *class = &stock->classes[entry->class_idx];
+    const struct tyto_compose_class *class = &assets->classes[entry->class_idx];
     if (class->is_wanted)
         return NULL;
     if (entry->is_audio)
-        return strcmp(class->name, noise_class) == 0 ? &stock->noises : &stock->odd_sounds;
-    return strcmp(class->name, place_class) == 0 ? &stock->places : &stock->odd_pictures;
+        return strcmp(class->name, noise_class) == 0 ? &assets->noises : &assets->odd_sounds;
+    return strcmp(class->name, place_class) == 0 ? &assets->places : &assets->odd_pictures;
 }
 
 static enum tyto_err sort_entries(struct reader *r)
 {
-    struct tyto_compose_stock *stock = &r->stock;
-    enum tyto_err err = sort_classes(stock);
-    for (uint32_t e = 0; !err && e < stock->num_entries; e++) {
-        struct tyto_compose_class *class = &stock->classes[stock->entries[e].class_idx];
-        if (!list_append(stock->entries[e].is_audio ? &class->sounds : &class->pictures, e))
+    struct tyto_compose_assets *assets = &r->assets;
+    enum tyto_err err = sort_classes(assets);
+    for (uint32_t e = 0; !err && e < assets->num_entries; e++) {
+        struct tyto_compose_class *class = &assets->classes[assets->entries[e].class_idx];
+        if (!list_append(assets->entries[e].is_audio ? &class->sounds : &class->pictures, e))
             err = TYTO_ERR_NOMEM;
     }
     if (!err)
         err = choose_classes(r);
-    for (uint32_t e = 0; !err && e < stock->num_entries; e++) {
-        struct tyto_compose_list *list = other_list(stock, &stock->entries[e]);
+    for (uint32_t e = 0; !err && e < assets->num_entries; e++) {
+        struct tyto_compose_list *list = other_list(assets, &assets->entries[e]);
         if (list && !list_append(list, e))
             err = TYTO_ERR_NOMEM;
     }
     return err;
 }
 
-enum tyto_err tyto_compose_stock_read_stream(const struct tyto_compose_stock_params *params,
-                                             FILE *file, struct tyto_compose_stock *ret_stock)
+enum tyto_err tyto_compose_assets_read_stream(const struct tyto_compose_assets_params *params,
+                                              FILE *file, struct tyto_compose_assets *ret_assets)
 {
     struct reader r = {.params = params};
     const char *slash = strrchr(params->manifest, '/');
@@ -348,15 +349,15 @@ enum tyto_err tyto_compose_stock_read_stream(const struct tyto_compose_stock_par
     if (!err)
         err = sort_entries(&r);
     if (err) {
-        tyto_compose_stock_finish(&r.stock);
+        tyto_compose_assets_finish(&r.assets);
         return err;
     }
-    *ret_stock = r.stock;
+    *ret_assets = r.assets;
     return TYTO_OK;
 }
 
-enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *params,
-                                      struct tyto_compose_stock *ret_stock)
+enum tyto_err tyto_compose_assets_read(const struct tyto_compose_assets_params *params,
+                                       struct tyto_compose_assets *ret_assets)
 {
     FILE *file = fopen(params->manifest, "re");
     if (!file) {
@@ -365,28 +366,28 @@ enum tyto_err tyto_compose_stock_read(const struct tyto_compose_stock_params *pa
         report(&r, NULL, "cannot be opened: %s", strerror(code));
         return code == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
     }
-    const enum tyto_err err = tyto_compose_stock_read_stream(params, file, ret_stock);
+    const enum tyto_err err = tyto_compose_assets_read_stream(params, file, ret_assets);
     fclose(file);
     return err;
 }
 
-void tyto_compose_stock_finish(struct tyto_compose_stock *stock)
+void tyto_compose_assets_finish(struct tyto_compose_assets *assets)
 {
-    for (uint32_t i = 0; i < stock->num_entries; i++) {
-        free(stock->entries[i].path);
-        free(stock->entries[i].name);
-        free(stock->entries[i].source);
+    for (uint32_t i = 0; i < assets->num_entries; i++) {
+        free(assets->entries[i].path);
+        free(assets->entries[i].name);
+        free(assets->entries[i].source);
     }
-    for (uint32_t i = 0; i < stock->num_classes; i++) {
-        free(stock->classes[i].pictures.idxs);
-        free(stock->classes[i].sounds.idxs);
+    for (uint32_t i = 0; i < assets->num_classes; i++) {
+        free(assets->classes[i].pictures.idxs);
+        free(assets->classes[i].sounds.idxs);
     }
-    free(stock->places.idxs);
-    free(stock->noises.idxs);
-    free(stock->odd_pictures.idxs);
-    free(stock->odd_sounds.idxs);
-    free(stock->entries);
-    free(stock->classes);
-    free(stock->wanted);
-    *stock = (struct tyto_compose_stock){0};
+    free(assets->places.idxs);
+    free(assets->noises.idxs);
+    free(assets->odd_pictures.idxs);
+    free(assets->odd_sounds.idxs);
+    free(assets->entries);
+    free(assets->classes);
+    free(assets->wanted);
+    *assets = (struct tyto_compose_assets){0};
 }
