@@ -79,7 +79,7 @@ static const struct tyto_option event_rows[] = {
      .absent = "as far as lines reach", .help = "how long was listened"},
     {.key = "offset_ms", .type = TYTO_OPTION_F64, AT(offset_ms), .min = -60000, .max = 60000,
      .unit = "ms", .absent = "not said",
-     .help = "by how much sound really lags, to judge what was told"},
+     .help = "by how much sound really lags, to measure what was told"},
 };
 static const struct tyto_option output_rows[] = {
     TEXT("report", report, "FILE", "an HTML page with curves, confusions and timelines; with --shift "
@@ -230,7 +230,7 @@ static enum tyto_err write_report(const struct command *command, const struct ty
         .num_pairs = command->late ? 4 : 3,
         .dataset = dataset,
         .predictions = &e->predictions,
-        .judgement = &e->judgement,
+        .measurement = &e->measurement,
         .shifts = e->shifts,
         .num_shifts = e->num_shifts,
         .no_audio = e->has_drops ? &e->no_audio : NULL,

@@ -45,7 +45,7 @@ static void put_shifts(const struct tyto_evaluation *e)
 void tyto_eval_print_table(const struct tyto_eval_print *print)
 {
     const struct tyto_evaluation *e = print->evaluation;
-    const struct tyto_judgement *j = &e->judgement;
+    const struct tyto_measurement *j = &e->measurement;
     struct tyto_figure figures[TYTO_FIGURES_MAX];
     const uint32_t num = tyto_figures_list(j, figures);
     const char *group = "";
@@ -103,8 +103,8 @@ static struct tyto_json *new_figures(const struct tyto_figure *figures, uint32_t
 
 static struct tyto_json *new_class(const struct tyto_eval_print *print, uint32_t k)
 {
-    const struct tyto_class_figures *figures = &print->evaluation->judgement.classes[k];
-    const bool is_background = k == print->evaluation->judgement.num_classes;
+    const struct tyto_class_figures *figures = &print->evaluation->measurement.classes[k];
+    const bool is_background = k == print->evaluation->measurement.num_classes;
     struct tyto_json *json = tyto_json_new_object();
 
     tyto_json_set(
@@ -121,7 +121,7 @@ static struct tyto_json *new_class(const struct tyto_eval_print *print, uint32_t
     return json;
 }
 
-static struct tyto_json *new_confusion(const struct tyto_judgement *j)
+static struct tyto_json *new_confusion(const struct tyto_measurement *j)
 {
     struct tyto_json *rows = tyto_json_new_array();
     const size_t num = (size_t)j->num_classes + 1;
@@ -160,7 +160,7 @@ bool tyto_eval_print_json(const struct tyto_eval_print *print)
 {
     const struct tyto_evaluation *e = print->evaluation;
     struct tyto_figure figures[TYTO_FIGURES_MAX];
-    const uint32_t num = tyto_figures_list(&e->judgement, figures);
+    const uint32_t num = tyto_figures_list(&e->measurement, figures);
     struct tyto_json *json = tyto_json_new_object(), *classes = tyto_json_new_array();
 
     tyto_json_set(json, "type", tyto_json_new_string("evaluation"));
@@ -169,12 +169,12 @@ bool tyto_eval_print_json(const struct tyto_eval_print *print)
         tyto_json_set(json, "late", tyto_json_new_string(print->late));
     tyto_json_set(json, "fusion", tyto_json_new_string(tyto_word_of(fusions, e->fusion)));
     tyto_json_set(json, "num_clips", tyto_json_new_u64(print->dataset->shape.num_clips));
-    tyto_json_set(json, "num_segments", tyto_json_new_u64(e->judgement.model.segments.num));
+    tyto_json_set(json, "num_segments", tyto_json_new_u64(e->measurement.model.segments.num));
     tyto_json_set(json, "figures", new_figures(figures, num, true));
-    for (uint32_t k = 0; k <= e->judgement.num_classes; k++)
+    for (uint32_t k = 0; k <= e->measurement.num_classes; k++)
         tyto_json_append(classes, new_class(print, k));
     tyto_json_set(json, "classes", classes);
-    tyto_json_set(json, "confusion", new_confusion(&e->judgement));
+    tyto_json_set(json, "confusion", new_confusion(&e->measurement));
     set_shifts(json, e);
     return tyto_json_put_line(&json);
 }
@@ -219,7 +219,7 @@ enum tyto_err tyto_eval_print_csv(const struct tyto_eval_print *print, const cha
 {
     const struct tyto_evaluation *e = print->evaluation;
     struct tyto_figure figures[TYTO_FIGURES_MAX];
-    const uint32_t num = tyto_figures_list(&e->judgement, figures);
+    const uint32_t num = tyto_figures_list(&e->measurement, figures);
     const double none = (double)NAN;
     FILE *file;
     const enum tyto_err err = open_csv(path, &file, ret_fault);
@@ -230,11 +230,11 @@ enum tyto_err tyto_eval_print_csv(const struct tyto_eval_print *print, const cha
     for (uint32_t i = 0; i < num; i++)
         put_row(file, figures[i].key, figures[i].model, figures[i].background,
                 figures[i].all_event);
-    for (uint32_t k = 0; k < e->judgement.num_classes; k++) {
+    for (uint32_t k = 0; k < e->measurement.num_classes; k++) {
         char key[TYTO_DATASET_NAME_BYTES + 8];
 
         snprintf(key, sizeof(key), "f1/%s", print->dataset->classes[k]);
-        put_row(file, key, e->judgement.classes[k].measures.f1, none, none);
+        put_row(file, key, e->measurement.classes[k].measures.f1, none, none);
     }
     for (uint32_t i = 0; i < e->num_shifts; i++) {
         char key[32];

@@ -99,7 +99,7 @@ static enum tyto_err measure_change(struct evaluate *e, struct tyto_predict_chan
 
     if (err)
         return err;
-    err = tyto_judge_shift(e->params->dataset, &predictions, e->thresholds, &change, ret_point);
+    err = tyto_measure_shift(e->params->dataset, &predictions, e->thresholds, &change, ret_point);
     tyto_predictions_finish(&predictions);
     return err;
 }
@@ -117,7 +117,7 @@ static enum tyto_err run(struct evaluate *e, struct tyto_evaluation *ret,
     e->num_runs *= params->late_path ? 2 : 1;
     err = predict(e, &none, true, &ret->predictions, ret_fault);
     if (!err)
-        err = tyto_judge(params->dataset, &ret->predictions, e->thresholds, &ret->judgement);
+        err = tyto_measure(params->dataset, &ret->predictions, e->thresholds, &ret->measurement);
     for (int32_t s = params->min_shift; has_curve && s <= params->max_shift && !err; s++)
         err = measure_change(
             e, (struct tyto_predict_change){.audio_shift = s, .repeats_edge = params->repeats_edge},
@@ -162,5 +162,5 @@ enum tyto_err tyto_evaluate(const struct tyto_evaluate_params *params,
 void tyto_evaluation_finish(struct tyto_evaluation *evaluation)
 {
     tyto_predictions_finish(&evaluation->predictions);
-    tyto_judgement_finish(&evaluation->judgement);
+    tyto_measurement_finish(&evaluation->measurement);
 }

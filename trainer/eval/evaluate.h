@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A head on a data set: predictions and their judgement, how accuracy holds when the sound is
+/* A head on a data set: predictions and their measurement, how accuracy holds when the sound is
  * shifted, and what is left without either stream. */
 #ifndef TYTO_TRAINER_EVAL_EVALUATE_H
 #define TYTO_TRAINER_EVAL_EVALUATE_H
 
 #include "base/fault.h"
-#include "trainer/eval/judge.h"
+#include "trainer/eval/measure.h"
 
 enum { TYTO_EVALUATE_MAX_SHIFT = 32 };
 
@@ -24,7 +24,7 @@ struct tyto_evaluate_params {
 
 struct tyto_evaluation {
     struct tyto_predictions predictions; /* all owned */
-    struct tyto_judgement judgement;
+    struct tyto_measurement measurement;
     struct tyto_shift_point shifts[2 * TYTO_EVALUATE_MAX_SHIFT + 1];
     uint32_t num_shifts;
     bool has_drops;

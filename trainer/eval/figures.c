@@ -7,7 +7,7 @@
 struct list {
     struct tyto_figure *rows;
     uint32_t num;
-    const struct tyto_judgement *judgement; /* NULL: spans alone */
+    const struct tyto_measurement *measurement; /* NULL: spans alone */
     const struct tyto_span_measures *spans;
 };
 
@@ -17,9 +17,9 @@ struct list {
                                    .key = (key_),                                                  \
                                    .text = (text_),                                                \
                                    .unit = TYTO_FIGURE_##unit_,                                    \
-                                   .model = (list)->judgement->model.field,                        \
-                                   .background = (list)->judgement->background.field,              \
-                                   .all_event = (list)->judgement->all_event.field})
+                                   .model = (list)->measurement->model.field,                      \
+                                   .background = (list)->measurement->background.field,            \
+                                   .all_event = (list)->measurement->all_event.field})
 
 static void put(struct list *list, struct tyto_figure figure)
 {
@@ -78,10 +78,10 @@ static void list_rankings(struct list *list)
                   .text = (text_),                                                                 \
                   .unit = TYTO_FIGURE_##unit_,                                                     \
                   .model = (list)->spans->field,                                                   \
-                  .background =                                                                    \
-                      (list)->judgement ? (list)->judgement->background.spans.field : (double)NAN, \
-                  .all_event =                                                                     \
-                      (list)->judgement ? (list)->judgement->all_event.spans.field : (double)NAN})
+                  .background = (list)->measurement ? (list)->measurement->background.spans.field  \
+                                                    : (double)NAN,                                 \
+                  .all_event = (list)->measurement ? (list)->measurement->all_event.spans.field    \
+                                                   : (double)NAN})
 
 static void list_spans(struct list *list)
 {
@@ -110,7 +110,7 @@ static void list_spans(struct list *list)
 
 static void list_confidence(struct list *list)
 {
-    const struct tyto_cml_measures *cml = &list->judgement->model.cml;
+    const struct tyto_cml_measures *cml = &list->measurement->model.cml;
     struct tyto_figure figure = {.group = "Sound and picture",
                                  .unit = TYTO_FIGURE_SHARE,
                                  .background = cml->chance,
@@ -143,11 +143,11 @@ static void list_confidence(struct list *list)
     ADD(list, figure.group, "offset_auroc", "in step or not, AUROC", SHARE, offset.auroc);
 }
 
-uint32_t tyto_figures_list(const struct tyto_judgement *judgement,
+uint32_t tyto_figures_list(const struct tyto_measurement *measurement,
                            struct tyto_figure ret_figures[TYTO_FIGURES_MAX])
 {
     struct list list = {
-        .rows = ret_figures, .judgement = judgement, .spans = &judgement->model.spans};
+        .rows = ret_figures, .measurement = measurement, .spans = &measurement->model.spans};
 
     list_segments(&list);
     list_f(&list);

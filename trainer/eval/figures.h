@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The measures of a judgement as rows, the same for the terminal, CSV, JSON and the report. */
+/* The measures of a measurement as rows, the same for the terminal, CSV, JSON and the report. */
 #ifndef TYTO_TRAINER_EVAL_FIGURES_H
 #define TYTO_TRAINER_EVAL_FIGURES_H
 
-#include "trainer/eval/judge.h"
+#include "trainer/eval/measure.h"
 
 enum tyto_figure_unit {
     TYTO_FIGURE_SHARE, /* 0..1, told in per cent */
@@ -23,7 +23,7 @@ struct tyto_figure {
 enum { TYTO_FIGURES_MAX = 80 };
 
 /* Gives the number of rows; rows of measures that the head does not have are left out. */
-uint32_t tyto_figures_list(const struct tyto_judgement *judgement,
+uint32_t tyto_figures_list(const struct tyto_measurement *measurement,
                            struct tyto_figure ret_figures[TYTO_FIGURES_MAX]);
 /* The same for spans alone (the daemon's events); baselines are NAN. */
 uint32_t tyto_figures_list_spans(const struct tyto_span_measures *measures,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What train.c (the loop), train_judge.c (validation) and train_file.c (checkpoints, the head's
+/* What train.c (the loop), validate.c (validation) and checkpoint.c (checkpoints, the head's
  * file) share. Besides them only check_checkpoint includes this. */
 #ifndef TYTO_TRAINER_LOOP_INTERNAL_H
 #define TYTO_TRAINER_LOOP_INTERNAL_H

@@ -107,7 +107,7 @@ struct tyto_train_figures {
     float *f1;         /* (3, K), the caller's: at those thresholds */
 };
 TYTO_MUST_CHECK
-enum tyto_err tyto_train_judge(struct tyto_train *train, struct tyto_train_figures *ret_figures);
+enum tyto_err tyto_train_evaluate(struct tyto_train *train, struct tyto_train_figures *ret_figures);
 
 /* A map that was applied to the features before the trainer saw them and that the file must
  * bring: (width, in) and (width). */

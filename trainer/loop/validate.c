@@ -130,7 +130,7 @@ static void judge(struct tyto_train_scores *scores, struct tyto_train_figures *f
     }
 }
 
-enum tyto_err tyto_train_judge(struct tyto_train *train, struct tyto_train_figures *ret_figures)
+enum tyto_err tyto_train_evaluate(struct tyto_train *train, struct tyto_train_figures *ret_figures)
 {
     const uint64_t num = tyto_step_layout(train->step)->num;
     struct tyto_train_figures figures = *ret_figures;

@@ -302,7 +302,7 @@ static enum tyto_err write_model(struct tyto_run_state *run, bool is_over)
 
     if (tyto_train_best_epoch(run->train) == 0)
         return TYTO_OK;
-    err = tyto_train_judge(run->train, &run->figures);
+    err = tyto_train_evaluate(run->train, &run->figures);
     if (err || !tyto_run_is_first(run))
         return err;
     err = tyto_run_export(run);

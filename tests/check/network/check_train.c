@@ -145,7 +145,7 @@ static void learns(struct check *check, const struct tyto_train_params *params,
     check_that(check, epoch.train_loss < first / 2, "the loss falls: %g to %g", (double)first,
                (double)epoch.train_loss);
     check_that(check, best > 0.9f, "it learns what neither stream tells alone: %g", (double)best);
-    check_must(tyto_train_judge(train, &figures), "judge");
+    check_must(tyto_train_evaluate(train, &figures), "evaluate");
     check_that(check, figures.accuracy == best && figures.num_rows == VAL * T,
                "the best epoch is judged as it was: %g", (double)figures.accuracy);
     exports(check, train, toy, path);

@@ -360,7 +360,7 @@ static void starts_are_found_as_numpy_finds_them(void **state)
     assert_all_near(got, GOLDEN_METRICS_CML_AT, GOLDEN_METRICS_CML_NUM, "figure");
 }
 
-static void offsets_are_judged_as_numpy_judges_them(void **state)
+static void offsets_are_measured_as_numpy_measures_them(void **state)
 {
     double truth[PAIRS], guess[PAIRS], sure[PAIRS];
     float error[PAIRS], confidence[PAIRS];
@@ -392,7 +392,7 @@ int main(void)
         cmocka_unit_test(measures_of_spans_are_numpys),
         cmocka_unit_test(without_any_span_nothing_is_claimed),
         cmocka_unit_test(starts_are_found_as_numpy_finds_them),
-        cmocka_unit_test(offsets_are_judged_as_numpy_judges_them),
+        cmocka_unit_test(offsets_are_measured_as_numpy_measures_them),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -26,7 +26,7 @@ enum { CLIPS = 40, T = 10, K = 8, EPOCHS = 24 };
 struct page {
     struct tyto_dataset *dataset;
     struct tyto_predictions predictions;
-    struct tyto_judgement judgement;
+    struct tyto_measurement measurement;
     struct tyto_shift_point shifts[9], no_audio, no_visual;
     struct tyto_report_epoch epochs[EPOCHS];
 };
@@ -116,8 +116,8 @@ static void make_page(struct page *page)
     assert_non_null(page->predictions.scores);
     assert_non_null(page->predictions.weight_audio);
     fill_scores(page);
-    assert_int_equal(tyto_judge(page->dataset, &page->predictions, thresholds, &page->judgement),
-                     TYTO_OK);
+    assert_int_equal(
+        tyto_measure(page->dataset, &page->predictions, thresholds, &page->measurement), TYTO_OK);
     for (int32_t i = 0; i < 9; i++)
         page->shifts[i] = (struct tyto_shift_point){.shift = i - 4,
                                                     .on_video = 0.82 - 0.01 * abs(i - 4),
@@ -135,7 +135,7 @@ static void make_page(struct page *page)
 
 static void drop_page(struct page *page)
 {
-    tyto_judgement_finish(&page->judgement);
+    tyto_measurement_finish(&page->measurement);
     tyto_predictions_finish(&page->predictions);
     tyto_dataset_destroy(&page->dataset);
 }
@@ -152,7 +152,7 @@ static struct tyto_report report_of(const struct page *page)
                                 .num_epochs = EPOCHS,
                                 .dataset = page->dataset,
                                 .predictions = &page->predictions,
-                                .judgement = &page->judgement,
+                                .measurement = &page->measurement,
                                 .shifts = page->shifts,
                                 .num_shifts = 9,
                                 .no_audio = &page->no_audio,
@@ -249,7 +249,7 @@ static double number_at(const struct tyto_json *array, uint32_t idx, const char 
 
 static void check_data(const struct tyto_json *data, const struct page *page)
 {
-    const struct tyto_judgement *j = &page->judgement;
+    const struct tyto_measurement *j = &page->measurement;
     const struct tyto_json *classes = tyto_json_get(data, "classes");
     const struct tyto_json *epochs = tyto_json_get(data, "epochs");
     const struct tyto_json *figures = tyto_json_get(data, "figures");

@@ -85,13 +85,13 @@ static struct tyto_json *make_shifts(const struct tyto_report *report)
     return array;
 }
 
-static struct tyto_json *make_figures(const struct tyto_judgement *judgement)
+static struct tyto_json *make_figures(const struct tyto_measurement *measurement)
 {
     static const char *const units[] = {[TYTO_FIGURE_SHARE] = "share",
                                         [TYTO_FIGURE_SECONDS] = "seconds",
                                         [TYTO_FIGURE_NUMBER] = "number"};
     struct tyto_figure figures[TYTO_FIGURES_MAX];
-    const uint32_t num = tyto_figures_list(judgement, figures);
+    const uint32_t num = tyto_figures_list(measurement, figures);
     struct tyto_json *array = tyto_json_new_array();
 
     for (uint32_t i = 0; i < num; i++) {
@@ -131,7 +131,7 @@ static struct tyto_json *make_reliability(const struct tyto_reliability *from)
 /* With the background last. */
 static struct tyto_json *make_classes(const struct tyto_report *report)
 {
-    const struct tyto_judgement *j = report->judgement;
+    const struct tyto_measurement *j = report->measurement;
     struct tyto_json *array = tyto_json_new_array();
 
     for (uint32_t k = 0; k <= j->num_classes; k++) {
@@ -150,7 +150,7 @@ static struct tyto_json *make_classes(const struct tyto_report *report)
     return array;
 }
 
-static struct tyto_json *make_confusion(const struct tyto_judgement *j)
+static struct tyto_json *make_confusion(const struct tyto_measurement *j)
 {
     const size_t num = j->num_classes + 1;
     struct tyto_json *rows = tyto_json_new_array();
@@ -167,7 +167,7 @@ static struct tyto_json *make_confusion(const struct tyto_judgement *j)
 
 /* --- clips ----------------------------------------------------------------------------------- */
 
-static bool has_class(const struct tyto_judgement *j, uint32_t clip, uint32_t class_idx)
+static bool has_class(const struct tyto_measurement *j, uint32_t clip, uint32_t class_idx)
 {
     for (uint32_t t = 0; t < j->len[clip]; t++) {
         const size_t row = (size_t)clip * j->num_segments + t;
@@ -182,7 +182,7 @@ static bool has_class(const struct tyto_judgement *j, uint32_t clip, uint32_t cl
 /* What is true and predicted of one class in one clip. */
 static struct tyto_json *make_row(const struct tyto_report *report, uint32_t clip, uint32_t k)
 {
-    const struct tyto_judgement *j = report->judgement;
+    const struct tyto_measurement *j = report->measurement;
     const struct tyto_predictions *p = report->predictions;
     struct tyto_json *truth = tyto_json_new_array(), *said = tyto_json_new_array();
     struct tyto_json *score = tyto_json_new_array();
@@ -205,7 +205,7 @@ static struct tyto_json *make_row(const struct tyto_report *report, uint32_t cli
 
 static struct tyto_json *make_clip(const struct tyto_report *report, uint32_t clip)
 {
-    const struct tyto_judgement *j = report->judgement;
+    const struct tyto_measurement *j = report->measurement;
     const size_t first = (size_t)j->clip_idx[clip] * j->num_segments;
     const char *name = report->dataset->names[j->clip_idx[clip]];
     struct tyto_json *rows = tyto_json_new_array(), *audio = tyto_json_new_array();
@@ -241,7 +241,7 @@ static int compare_ranked(const void *a, const void *b)
 /* Clips with an event only: background all through shows nothing. */
 static void set_clips(const struct tyto_report *report, struct maker *maker)
 {
-    const struct tyto_judgement *j = report->judgement;
+    const struct tyto_measurement *j = report->measurement;
     struct ranked *ranked = calloc((size_t)j->num_clips + 1, sizeof(*ranked));
     struct tyto_json *best = tyto_json_new_array(), *worst = tyto_json_new_array();
     uint32_t num = 0;
@@ -271,7 +271,7 @@ static void set_clips(const struct tyto_report *report, struct maker *maker)
 
 struct tyto_json *tyto_report_data(const struct tyto_report *report)
 {
-    const struct tyto_judgement *j = report->judgement;
+    const struct tyto_measurement *j = report->measurement;
     const double nan = (double)NAN;
     struct maker data = begin();
 

@@ -7,7 +7,7 @@
 #define TYTO_TRAINER_EVAL_REPORT_REPORT_H
 
 #include "base/fault.h"
-#include "trainer/eval/judge.h"
+#include "trainer/eval/measure.h"
 
 struct tyto_report_pair {
     const char *key, *value;
@@ -28,7 +28,7 @@ struct tyto_report {
     uint32_t num_epochs;
     const struct tyto_dataset *dataset; /* these three together */
     const struct tyto_predictions *predictions;
-    const struct tyto_judgement *judgement;
+    const struct tyto_measurement *measurement;
     const struct tyto_shift_point *shifts; /* by rising shift */
     uint32_t num_shifts;
     const struct tyto_shift_point *no_audio, *no_visual;
@@ -39,8 +39,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_report_write(const char *path, const struct tyto_report *report,
                                 struct tyto_fault *ret_fault);
 
-/* A finished training: predicts the clips of dataset (validation, as a rule) with the head, judges,
- * shifts the sound by -4..4 segments, drops either stream, and writes the page. */
+/* A finished training: predicts the clips of dataset (validation, as a rule) with the head,
+ * measures, shifts the sound by -4..4 segments, drops either stream, and writes the page. */
 struct tyto_report_run {
     const char *title;
     const struct tyto_report_pair *pairs;

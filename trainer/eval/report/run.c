@@ -31,7 +31,7 @@ enum tyto_err tyto_report_from_run(const char *path, const struct tyto_report_ru
         .num_epochs = run->num_epochs,
         .dataset = run->dataset,
         .predictions = &evaluation.predictions,
-        .judgement = &evaluation.judgement,
+        .measurement = &evaluation.measurement,
         .shifts = evaluation.shifts,
         .num_shifts = evaluation.num_shifts,
         .no_audio = evaluation.has_drops ? &evaluation.no_audio : NULL,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trainer/eval/judge.h"
+#include "trainer/eval/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -85,12 +85,13 @@ static uint32_t true_class(const uint8_t *cells, uint32_t num_classes, uint32_t 
 
 /* --- the clips -------------------------------------------------------------------------------- */
 
-static enum tyto_err make_judgement(const struct tyto_dataset *dataset, struct tyto_judgement *j)
+static enum tyto_err make_measurement(const struct tyto_dataset *dataset,
+                                      struct tyto_measurement *j)
 {
     const size_t classes = dataset->shape.num_classes;
 
-    *j = (struct tyto_judgement){.num_segments = dataset->shape.num_segments,
-                                 .num_classes = dataset->shape.num_classes};
+    *j = (struct tyto_measurement){.num_segments = dataset->shape.num_segments,
+                                   .num_classes = dataset->shape.num_classes};
     for (uint32_t c = 0; c < dataset->shape.num_clips; c++)
         j->num_clips += !dataset->is_weak[c];
     const size_t rows = (size_t)j->num_clips * j->num_segments;
@@ -110,7 +111,7 @@ static enum tyto_err make_judgement(const struct tyto_dataset *dataset, struct t
 }
 
 static void fill_clip(const struct tyto_dataset *dataset, const struct tyto_predictions *p,
-                      const float *thresholds, uint32_t clip, struct tyto_judgement *j,
+                      const float *thresholds, uint32_t clip, struct tyto_measurement *j,
                       struct tyto_reliability *reliability, uint32_t to)
 {
     const size_t num = j->num_segments, classes = j->num_classes;
@@ -142,7 +143,7 @@ struct trivial {
 };
 
 /* The class with most joint segments in a clip (the first of equals); K: none has any. */
-static uint32_t main_class(const struct tyto_judgement *j, size_t clip)
+static uint32_t main_class(const struct tyto_measurement *j, size_t clip)
 {
     uint32_t best = j->num_classes, best_num = 0;
 
@@ -161,7 +162,7 @@ static uint32_t main_class(const struct tyto_judgement *j, size_t clip)
 }
 
 /* All classes of a clip, in all of its segments, or nothing at all. */
-static void fill_trivial(const struct tyto_judgement *j, bool is_all, struct trivial *ret)
+static void fill_trivial(const struct tyto_measurement *j, bool is_all, struct trivial *ret)
 {
     static const uint8_t bits[] = {TYTO_CELL_JOINT, TYTO_CELL_HEARD, TYTO_CELL_SEEN};
     const size_t num = j->num_segments, classes = j->num_classes;
@@ -190,30 +191,31 @@ static void fill_trivial(const struct tyto_judgement *j, bool is_all, struct tri
     }
 }
 
-static enum tyto_err judge_trivial(const struct tyto_judgement *j, struct tyto_judged judged,
-                                   bool is_all, struct tyto_figures *ret)
+static enum tyto_err measure_trivial(const struct tyto_measurement *j,
+                                     struct tyto_measured measured, bool is_all,
+                                     struct tyto_figures *ret)
 {
     const size_t rows = (size_t)j->num_clips * j->num_segments + 1;
     struct trivial trivial = {.truth = calloc(rows, sizeof(uint32_t)),
                               .pred = calloc(rows, sizeof(uint32_t)),
                               .cells = calloc(rows * j->num_classes, 1),
                               .scores = calloc(rows * j->num_classes * 3, sizeof(float))};
-    struct tyto_judgement same = *j;
+    struct tyto_measurement same = *j;
     enum tyto_err err = TYTO_ERR_NOMEM;
 
     if (trivial.truth && trivial.pred && trivial.cells && trivial.scores) {
         fill_trivial(j, is_all, &trivial);
         same.truth = trivial.truth; /* with several true classes, as this decision has it */
-        judged.judgement = &same;
-        judged.pred = trivial.pred;
-        judged.cells = trivial.cells;
-        judged.scores = trivial.scores;
-        judged.stride = 3 * (size_t)j->num_classes;
-        err = tyto_judge_figures(&judged, ret, NULL, NULL);
+        measured.measurement = &same;
+        measured.pred = trivial.pred;
+        measured.cells = trivial.cells;
+        measured.scores = trivial.scores;
+        measured.stride = 3 * (size_t)j->num_classes;
+        err = tyto_measure_figures(&measured, ret, NULL, NULL);
     }
     ret->clip_map = (double)NAN;
     tyto_reliability_finish(&ret->reliability);
-    tyto_judge_no_sync(ret);
+    tyto_measure_no_sync(ret);
     free(trivial.truth);
     free(trivial.pred);
     free(trivial.cells);
@@ -223,8 +225,8 @@ static enum tyto_err judge_trivial(const struct tyto_judgement *j, struct tyto_j
 
 /* --- whole clips ------------------------------------------------------------------------------ */
 
-static enum tyto_err judge_clips(const struct tyto_dataset *dataset,
-                                 const struct tyto_predictions *p, double *ret_map)
+static enum tyto_err measure_clips(const struct tyto_dataset *dataset,
+                                   const struct tyto_predictions *p, double *ret_map)
 {
     const size_t clips = p->num_clips, classes = p->num_classes;
     float *scores = calloc(clips + 1, sizeof(*scores));
@@ -274,9 +276,10 @@ static void both_truth(const struct tyto_dataset *dataset, uint32_t clip, uint32
     }
 }
 
-enum tyto_err tyto_judge_shift(const struct tyto_dataset *dataset, const struct tyto_predictions *p,
-                               const float *thresholds, const struct tyto_predict_change *change,
-                               struct tyto_shift_point *ret_point)
+enum tyto_err tyto_measure_shift(const struct tyto_dataset *dataset,
+                                 const struct tyto_predictions *p, const float *thresholds,
+                                 const struct tyto_predict_change *change,
+                                 struct tyto_shift_point *ret_point)
 {
     const size_t classes = dataset->shape.num_classes, segments = dataset->shape.num_segments;
     uint64_t num = 0, on_video = 0, on_both = 0;
@@ -325,8 +328,8 @@ double tyto_shift_retention(const struct tyto_shift_point *points, uint32_t num)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-/* Scores of the judged clips, one after the other. */
-static float *gather_scores(const struct tyto_judgement *j, const struct tyto_predictions *p)
+/* Scores of the measured clips, one after the other. */
+static float *gather_scores(const struct tyto_measurement *j, const struct tyto_predictions *p)
 {
     const size_t size = (size_t)p->num_segments * p->num_logits;
     float *scores = calloc(j->num_clips * size + 1, sizeof(*scores));
@@ -336,8 +339,9 @@ static float *gather_scores(const struct tyto_judgement *j, const struct tyto_pr
     return scores;
 }
 
-static enum tyto_err judge_all(const struct tyto_dataset *dataset, const struct tyto_predictions *p,
-                               const float *thresholds, struct tyto_judgement *j)
+static enum tyto_err measure_all(const struct tyto_dataset *dataset,
+                                 const struct tyto_predictions *p, const float *thresholds,
+                                 struct tyto_measurement *j)
 {
     struct tyto_reliability reliability = {0};
     uint32_t to = 0;
@@ -346,61 +350,61 @@ static enum tyto_err judge_all(const struct tyto_dataset *dataset, const struct 
         if (!dataset->is_weak[c])
             fill_clip(dataset, p, thresholds, c, j, &reliability, to++);
     float *scores = gather_scores(j, p);
-    const struct tyto_judged judged = {.judgement = j,
-                                       .pred = j->pred,
-                                       .cells = j->pred_cells,
-                                       .scores = scores,
-                                       .stride = p->num_logits,
-                                       .is_single = p->head == TYTO_HEAD_SOFTMAX,
-                                       .segment_s = (double)dataset->segment_ns / 1e9};
+    const struct tyto_measured measured = {.measurement = j,
+                                           .pred = j->pred,
+                                           .cells = j->pred_cells,
+                                           .scores = scores,
+                                           .stride = p->num_logits,
+                                           .is_single = p->head == TYTO_HEAD_SOFTMAX,
+                                           .segment_s = (double)dataset->segment_ns / 1e9};
     enum tyto_err err = scores ? TYTO_OK : TYTO_ERR_NOMEM;
     if (!err)
-        err = tyto_judge_figures(&judged, &j->model, j->classes, j->confusion);
+        err = tyto_measure_figures(&measured, &j->model, j->classes, j->confusion);
     free(scores);
     tyto_reliability_finish(&reliability);
     j->model.reliability = reliability;
     if (!err)
-        err = tyto_judge_sync(j, p, judged.segment_s, &j->model);
+        err = tyto_measure_sync(j, p, measured.segment_s, &j->model);
     if (!err)
-        err = judge_clips(dataset, p, &j->model.clip_map);
+        err = measure_clips(dataset, p, &j->model.clip_map);
     if (!err)
-        err = judge_trivial(j, judged, false, &j->background);
+        err = measure_trivial(j, measured, false, &j->background);
     if (!err)
-        err = judge_trivial(j, judged, true, &j->all_event);
+        err = measure_trivial(j, measured, true, &j->all_event);
     if (!err && p->match)
-        tyto_judge_never_offset(judged.segment_s, &j->background.offset);
+        tyto_measure_never_offset(measured.segment_s, &j->background.offset);
     return err;
 }
 
-enum tyto_err tyto_judge(const struct tyto_dataset *dataset,
-                         const struct tyto_predictions *predictions, const float *thresholds,
-                         struct tyto_judgement *ret_judgement)
+enum tyto_err tyto_measure(const struct tyto_dataset *dataset,
+                           const struct tyto_predictions *predictions, const float *thresholds,
+                           struct tyto_measurement *ret_measurement)
 {
-    struct tyto_judgement judgement;
+    struct tyto_measurement measurement;
 
     if (!is_same(dataset, predictions))
         return TYTO_ERR_INVALID;
-    enum tyto_err err = make_judgement(dataset, &judgement);
+    enum tyto_err err = make_measurement(dataset, &measurement);
     if (!err)
-        err = judge_all(dataset, predictions, thresholds, &judgement);
+        err = measure_all(dataset, predictions, thresholds, &measurement);
     if (err) {
-        tyto_judgement_finish(&judgement);
+        tyto_measurement_finish(&measurement);
         return err;
     }
-    *ret_judgement = judgement;
+    *ret_measurement = measurement;
     return TYTO_OK;
 }
 
-void tyto_judgement_finish(struct tyto_judgement *judgement)
+void tyto_measurement_finish(struct tyto_measurement *measurement)
 {
-    free(judgement->clip_idx);
-    free(judgement->len);
-    free(judgement->truth);
-    free(judgement->pred);
-    free(judgement->truth_cells);
-    free(judgement->pred_cells);
-    free(judgement->clip_accuracy);
-    free(judgement->confusion);
-    free(judgement->classes);
-    *judgement = (struct tyto_judgement){0};
+    free(measurement->clip_idx);
+    free(measurement->len);
+    free(measurement->truth);
+    free(measurement->pred);
+    free(measurement->truth_cells);
+    free(measurement->pred_cells);
+    free(measurement->clip_accuracy);
+    free(measurement->confusion);
+    free(measurement->classes);
+    *measurement = (struct tyto_measurement){0};
 }

@@ -12,11 +12,11 @@ struct column {
 };
 
 /* Average precision of one class over all valid segments. */
-static enum tyto_err class_ap(const struct tyto_judged *in, struct column *column, uint32_t set,
+static enum tyto_err class_ap(const struct tyto_measured *in, struct column *column, uint32_t set,
                               uint32_t class_idx, double *ret_ap)
 {
     static const uint8_t bits[] = {TYTO_CELL_JOINT, TYTO_CELL_HEARD, TYTO_CELL_SEEN};
-    const struct tyto_judgement *j = in->judgement;
+    const struct tyto_measurement *j = in->measurement;
     size_t num = 0;
 
     for (size_t c = 0; c < j->num_clips; c++)
@@ -29,10 +29,10 @@ static enum tyto_err class_ap(const struct tyto_judged *in, struct column *colum
     return tyto_average_precision(column->scores, column->truth, num, ret_ap);
 }
 
-static enum tyto_err mean_aps(const struct tyto_judged *in, struct tyto_figures *figures,
+static enum tyto_err mean_aps(const struct tyto_measured *in, struct tyto_figures *figures,
                               struct tyto_class_figures *classes)
 {
-    const struct tyto_judgement *j = in->judgement;
+    const struct tyto_measurement *j = in->measurement;
     const size_t rows = (size_t)j->num_clips * j->num_segments;
     struct column column = {.scores = calloc(rows + 1, sizeof(float)),
                             .truth = calloc(rows + 1, sizeof(bool))};
@@ -62,10 +62,10 @@ static enum tyto_err mean_aps(const struct tyto_judged *in, struct tyto_figures 
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* Runs of joint cells; ret_spans NULL: counts only. scores NULL: 1. */
-static size_t find_spans(const struct tyto_judged *in, const uint8_t *cells, const float *scores,
+static size_t find_spans(const struct tyto_measured *in, const uint8_t *cells, const float *scores,
                          struct tyto_span *ret_spans)
 {
-    const struct tyto_judgement *j = in->judgement;
+    const struct tyto_measurement *j = in->measurement;
     size_t num = 0;
 
     for (uint32_t c = 0; c < j->num_clips; c++)
@@ -101,9 +101,9 @@ static size_t find_spans(const struct tyto_judged *in, const uint8_t *cells, con
     return num;
 }
 
-static enum tyto_err measure_events(const struct tyto_judged *in, struct tyto_figures *figures)
+static enum tyto_err measure_events(const struct tyto_measured *in, struct tyto_figures *figures)
 {
-    const struct tyto_judgement *j = in->judgement;
+    const struct tyto_measurement *j = in->measurement;
     const size_t num_truth = find_spans(in, j->truth_cells, NULL, NULL);
     const size_t num_pred = find_spans(in, in->cells, in->scores, NULL);
     struct tyto_span *truth = calloc(num_truth + 1, sizeof(*truth));
@@ -134,10 +134,10 @@ static void forget_parts(struct tyto_f_scores *f)
     f->heard = f->seen = f->type_av = f->event_av = (double)NAN;
 }
 
-enum tyto_err tyto_judge_figures(const struct tyto_judged *in, struct tyto_figures *ret,
-                                 struct tyto_class_figures *ret_classes, uint64_t *ret_confusion)
+enum tyto_err tyto_measure_figures(const struct tyto_measured *in, struct tyto_figures *ret,
+                                   struct tyto_class_figures *ret_classes, uint64_t *ret_confusion)
 {
-    const struct tyto_judgement *j = in->judgement;
+    const struct tyto_measurement *j = in->measurement;
     const struct tyto_segments segments = {.num_clips = j->num_clips,
                                            .num_segments = j->num_segments,
                                            .num_classes = j->num_classes,

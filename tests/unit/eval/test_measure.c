@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/eval/judge.h"
+#include "trainer/eval/measure.h"
 
 enum { T = 4, K = 2, H = TYTO_TRUTH_HEARD, S = TYTO_TRUTH_SEEN, B = TYTO_TRUTH_BOTH };
 
@@ -75,10 +75,10 @@ static void a_decision_for_any_true_class_is_right(void **state)
     struct tyto_dataset *dataset = make_dataset(two_classes, 1);
     const struct tyto_predictions p = make_predictions(scores, 1, TYTO_HEAD_MULTI_LABEL);
     const uint32_t want_pred[] = {0, 1, 2, 0}, want_truth[] = {0, 1, 2, 2};
-    struct tyto_judgement j;
+    struct tyto_measurement j;
 
     (void)state;
-    assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);
+    assert_int_equal(tyto_measure(dataset, &p, thresholds, &j), TYTO_OK);
     assert_memory_equal(j.pred, want_pred, sizeof(want_pred));
     assert_memory_equal(j.truth, want_truth, sizeof(want_truth));
     assert_equals(j.model.segments.accuracy, 0.75);
@@ -93,7 +93,7 @@ static void a_decision_for_any_true_class_is_right(void **state)
     assert_equals(j.classes[1].measures.recall, 1);
     assert_equals(j.model.reliability.brier,
                   (0.01 + 0.01 + 0.7 * 0.7 + 0.25) / 4); /* background: 1 - 0.7 */
-    tyto_judgement_finish(&j);
+    tyto_measurement_finish(&j);
     tyto_dataset_destroy(&dataset);
 }
 
@@ -107,17 +107,17 @@ static void softmax_follows_the_first_class_with_any_bit(void **state)
     };
     struct tyto_dataset *dataset = make_dataset(two_classes, 1);
     const struct tyto_predictions p = make_predictions(scores, 1, TYTO_HEAD_SOFTMAX);
-    struct tyto_judgement j;
+    struct tyto_measurement j;
 
     (void)state;
-    assert_int_equal(tyto_judge(dataset, &p, NULL, &j), TYTO_OK);
+    assert_int_equal(tyto_measure(dataset, &p, NULL, &j), TYTO_OK);
     assert_equals(j.model.segments.accuracy, 0.75);
     assert_equals(j.model.segments.bg_recall, 1);
     assert_equals(j.background.segments.accuracy, 0.25);
     assert_equals(j.all_event.segments.accuracy, 0.5);
     assert_true(isnan(j.model.map_heard) && isnan(j.model.seg_f.seen));
     assert_true(j.model.seg_f.joint >= 0);
-    tyto_judgement_finish(&j);
+    tyto_measurement_finish(&j);
     tyto_dataset_destroy(&dataset);
 }
 
@@ -126,7 +126,7 @@ static void weak_clips_and_what_is_past_the_end_do_not_count(void **state)
     uint8_t truth[3 * T * K] = {0};
     float scores[3 * T * 3 * K] = {0};
     const struct tyto_predictions p = make_predictions(scores, 3, TYTO_HEAD_MULTI_LABEL);
-    struct tyto_judgement j;
+    struct tyto_measurement j;
 
     (void)state;
     memcpy(truth + T * K, two_classes, sizeof(two_classes));
@@ -139,17 +139,17 @@ static void weak_clips_and_what_is_past_the_end_do_not_count(void **state)
     for (size_t t = 0; t < T; t++)
         scores[(T + t) * 3 * K] = 0.9f;      /* clip 1: class 0 throughout */
     scores[(2 * T + 3) * 3 * K + 1] = 0.99f; /* clip 2, past its end */
-    assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);
+    assert_int_equal(tyto_measure(dataset, &p, thresholds, &j), TYTO_OK);
     assert_int_equal(j.num_clips, 2);
     assert_int_equal(j.clip_idx[0], 1);
     assert_int_equal(j.model.segments.num, 5);
     assert_equals(j.model.segments.accuracy, 4.0 / 5);
     assert_equals(j.model.clip_map, (1 + 1.0 / 3) / 2); /* class 1: all alike, one of three */
-    tyto_judgement_finish(&j);
+    tyto_measurement_finish(&j);
     tyto_dataset_destroy(&dataset);
 }
 
-static void shifted_sound_is_judged_by_the_picture_and_by_both(void **state)
+static void shifted_sound_is_measured_by_the_picture_and_by_both(void **state)
 {
     /* class 0 heard and seen in 1 and 2; predicted in 1 and 2 */
     const uint8_t truth[T * K] = {0, 0, B, 0, B, 0, 0, 0};
@@ -161,12 +161,12 @@ static void shifted_sound_is_judged_by_the_picture_and_by_both(void **state)
 
     (void)state;
     scores[3 * K] = scores[2 * 3 * K] = 0.9f;
-    assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &points[0]), TYTO_OK);
+    assert_int_equal(tyto_measure_shift(dataset, &p, thresholds, &change, &points[0]), TYTO_OK);
     assert_equals(points[0].on_video, 1);
     assert_equals(points[0].on_both, 0.75); /* both at 2 only */
     change.audio_shift = 0;
     scores[0] = 0.9f;
-    assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &points[1]), TYTO_OK);
+    assert_int_equal(tyto_measure_shift(dataset, &p, thresholds, &change, &points[1]), TYTO_OK);
     assert_equals(points[1].on_video, 0.75);
     assert_equals(points[1].on_both, 0.75);
     assert_equals(tyto_shift_retention(points, 2), 1 / 0.75);
@@ -185,10 +185,10 @@ static void the_edge_of_shifted_sound_repeats_or_is_silent(void **state)
 
     (void)state;
     scores[0] = scores[3 * K] = 0.9f;
-    assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &point), TYTO_OK);
+    assert_int_equal(tyto_measure_shift(dataset, &p, thresholds, &change, &point), TYTO_OK);
     assert_equals(point.on_both, 1);
     change.repeats_edge = false;
-    assert_int_equal(tyto_judge_shift(dataset, &p, thresholds, &change, &point), TYTO_OK);
+    assert_int_equal(tyto_measure_shift(dataset, &p, thresholds, &change, &point), TYTO_OK);
     assert_equals(point.on_both, 0.75);
     tyto_dataset_destroy(&dataset);
 }
@@ -199,13 +199,13 @@ static void a_run_is_found_in_the_other_stream(void **state)
     float scores[T * 3 * K] = {0}, match[T * T];
     struct tyto_dataset *dataset = make_dataset(truth, 1);
     struct tyto_predictions p = make_predictions(scores, 1, TYTO_HEAD_MULTI_LABEL);
-    struct tyto_judgement j;
+    struct tyto_measurement j;
 
     (void)state;
     for (size_t i = 0; i < (size_t)T * T; i++) /* sounds are like the picture before them */
         match[i] = i / T == i % T + 1 ? 0.1f : 0.7f;
     p.match = match;
-    assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);
+    assert_int_equal(tyto_measure(dataset, &p, thresholds, &j), TYTO_OK);
     assert_int_equal(j.model.cml.num_clips, 1);
     assert_equals(j.model.cml.a2v, 0); /* sounds 1 and 2 belong to pictures 0 and 1 */
     assert_equals(j.model.cml.a2v_error_s, 1);
@@ -213,14 +213,14 @@ static void a_run_is_found_in_the_other_stream(void **state)
     assert_equals(j.model.cml.chance, 1.0 / 3);
     assert_equals(j.model.offset.median_error_ms, 1000); /* and so it says, whatever the shift */
     assert_true(j.model.offset.acc_1 > j.model.offset.acc);
-    tyto_judgement_finish(&j);
+    tyto_measurement_finish(&j);
     match[T + 1] = match[2 * T + 2] = 0; /* now both know better */
-    assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_OK);
+    assert_int_equal(tyto_measure(dataset, &p, thresholds, &j), TYTO_OK);
     assert_equals(j.model.cml.a2v, 1);
     assert_equals(j.model.cml.v2a, 1);
-    tyto_judgement_finish(&j);
+    tyto_measurement_finish(&j);
     p.num_clips = 2;
-    assert_int_equal(tyto_judge(dataset, &p, thresholds, &j), TYTO_ERR_INVALID);
+    assert_int_equal(tyto_measure(dataset, &p, thresholds, &j), TYTO_ERR_INVALID);
     tyto_dataset_destroy(&dataset);
 }
 
@@ -230,7 +230,7 @@ int main(void)
         cmocka_unit_test(a_decision_for_any_true_class_is_right),
         cmocka_unit_test(softmax_follows_the_first_class_with_any_bit),
         cmocka_unit_test(weak_clips_and_what_is_past_the_end_do_not_count),
-        cmocka_unit_test(shifted_sound_is_judged_by_the_picture_and_by_both),
+        cmocka_unit_test(shifted_sound_is_measured_by_the_picture_and_by_both),
         cmocka_unit_test(the_edge_of_shifted_sound_repeats_or_is_silent),
         cmocka_unit_test(a_run_is_found_in_the_other_stream),
     };

@@ -9,8 +9,8 @@
  * grids: joint by the same thresholds, heard and seen by 0.5 (softmax: the decided class is joint,
  * and heard and seen are not measured). Clips without labels of single segments are left out of all
  * measures but clip_map. */
-#ifndef TYTO_TRAINER_EVAL_JUDGE_H
-#define TYTO_TRAINER_EVAL_JUDGE_H
+#ifndef TYTO_TRAINER_EVAL_MEASURE_H
+#define TYTO_TRAINER_EVAL_MEASURE_H
 
 #include "trainer/data/dataset.h"
 #include "trainer/eval/metrics/metrics.h"
@@ -39,7 +39,7 @@ struct tyto_class_figures {
     double ap_joint, ap_heard, ap_seen;  /* NAN: never comes; of background always */
 };
 
-struct tyto_judgement {
+struct tyto_measurement {
     uint32_t num_clips, num_segments, num_classes; /* clips with labels of segments; T; K */
     uint32_t *clip_idx, *len;                      /* owned, (clips): which of the data set */
     uint32_t *truth, *pred;                        /* owned, (clips, T), K: background */
@@ -55,10 +55,10 @@ struct tyto_judgement {
 /* thresholds: (K) of joint scores; not read for softmax. NOMEM; INVALID when both are not of the
  * same clips. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_judge(const struct tyto_dataset *dataset,
-                         const struct tyto_predictions *predictions, const float *thresholds,
-                         struct tyto_judgement *ret_judgement);
-void tyto_judgement_finish(struct tyto_judgement *judgement);
+enum tyto_err tyto_measure(const struct tyto_dataset *dataset,
+                           const struct tyto_predictions *predictions, const float *thresholds,
+                           struct tyto_measurement *ret_measurement);
+void tyto_measurement_finish(struct tyto_measurement *measurement);
 
 /* Accuracy alone of predictions on changed clips: against the labels as they are (the picture's
  * timeline), and against "seen at t, and heard at the sound that is now at t". */
@@ -67,10 +67,10 @@ struct tyto_shift_point {
     double on_video, on_both;
 };
 TYTO_MUST_CHECK
-enum tyto_err tyto_judge_shift(const struct tyto_dataset *dataset,
-                               const struct tyto_predictions *predictions, const float *thresholds,
-                               const struct tyto_predict_change *change,
-                               struct tyto_shift_point *ret_point);
+enum tyto_err tyto_measure_shift(const struct tyto_dataset *dataset,
+                                 const struct tyto_predictions *predictions,
+                                 const float *thresholds, const struct tyto_predict_change *change,
+                                 struct tyto_shift_point *ret_point);
 /* Mean of on_video over shifts other than 0, divided by that at 0: retention. NAN without either.
  */
 double tyto_shift_retention(const struct tyto_shift_point *points, uint32_t num);

@@ -10,7 +10,7 @@ enum { MAX_OFFSET = 4, NUM_OFFSETS = 2 * MAX_OFFSET + 1, MIN_PAIRS = 2 };
 /* --- the start of a run ----------------------------------------------------------------------- */
 
 /* The one run of any event that a clip has; *ret_num 0 where there are none or several. */
-static void find_run(const struct tyto_judgement *j, uint32_t clip, uint32_t *ret_begin,
+static void find_run(const struct tyto_measurement *j, uint32_t clip, uint32_t *ret_begin,
                      uint32_t *ret_num)
 {
     const uint32_t *truth = j->truth + (size_t)clip * j->num_segments;
@@ -29,8 +29,8 @@ static void find_run(const struct tyto_judgement *j, uint32_t clip, uint32_t *re
     *ret_num = num_runs == 1 && j->len[clip] == j->num_segments ? end - begin : 0;
 }
 
-static enum tyto_err judge_cml(const struct tyto_judgement *j, const struct tyto_predictions *p,
-                               double segment_s, struct tyto_cml_measures *ret)
+static enum tyto_err measure_cml(const struct tyto_measurement *j, const struct tyto_predictions *p,
+                                 double segment_s, struct tyto_cml_measures *ret)
 {
     const size_t num = p->num_segments, square = num * num;
     float *distances = calloc((size_t)j->num_clips * square * 2 + 1, sizeof(*distances));
@@ -99,7 +99,7 @@ static double guess_offset(const float *match, uint32_t num_segments, uint32_t l
     return guess;
 }
 
-static bool has_event(const struct tyto_judgement *j, uint32_t clip)
+static bool has_event(const struct tyto_measurement *j, uint32_t clip)
 {
     for (uint32_t t = 0; t < j->len[clip]; t++)
         if (j->truth[(size_t)clip * j->num_segments + t] < j->num_classes)
@@ -107,8 +107,9 @@ static bool has_event(const struct tyto_judgement *j, uint32_t clip)
     return false;
 }
 
-static enum tyto_err judge_offsets(const struct tyto_judgement *j, const struct tyto_predictions *p,
-                                   double segment_s, struct tyto_offset_measures *ret)
+static enum tyto_err measure_offsets(const struct tyto_measurement *j,
+                                     const struct tyto_predictions *p, double segment_s,
+                                     struct tyto_offset_measures *ret)
 {
     const size_t room = (size_t)j->num_clips * NUM_OFFSETS + 1, n = p->num_segments;
     double *values = calloc(2 * room, sizeof(*values));
@@ -133,7 +134,7 @@ static enum tyto_err judge_offsets(const struct tyto_judgement *j, const struct 
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-void tyto_judge_no_sync(struct tyto_figures *figures)
+void tyto_measure_no_sync(struct tyto_figures *figures)
 {
     const double none = (double)NAN;
 
@@ -141,7 +142,7 @@ void tyto_judge_no_sync(struct tyto_figures *figures)
     figures->offset = (struct tyto_offset_measures){none, none, none, none};
 }
 
-void tyto_judge_never_offset(double segment_s, struct tyto_offset_measures *ret_measures)
+void tyto_measure_never_offset(double segment_s, struct tyto_offset_measures *ret_measures)
 {
     *ret_measures =
         (struct tyto_offset_measures){.acc = 1.0 / NUM_OFFSETS,
@@ -150,13 +151,13 @@ void tyto_judge_never_offset(double segment_s, struct tyto_offset_measures *ret_
                                       .auroc = 0.5};
 }
 
-enum tyto_err tyto_judge_sync(const struct tyto_judgement *judgement,
-                              const struct tyto_predictions *predictions, double segment_s,
-                              struct tyto_figures *ret_figures)
+enum tyto_err tyto_measure_sync(const struct tyto_measurement *measurement,
+                                const struct tyto_predictions *predictions, double segment_s,
+                                struct tyto_figures *ret_figures)
 {
-    tyto_judge_no_sync(ret_figures);
+    tyto_measure_no_sync(ret_figures);
     if (!predictions->match)
         return TYTO_OK;
-    const enum tyto_err err = judge_cml(judgement, predictions, segment_s, &ret_figures->cml);
-    return err ? err : judge_offsets(judgement, predictions, segment_s, &ret_figures->offset);
+    const enum tyto_err err = measure_cml(measurement, predictions, segment_s, &ret_figures->cml);
+    return err ? err : measure_offsets(measurement, predictions, segment_s, &ret_figures->offset);
 }
