@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Cameras in, events out. One inference thread owns the gpu and the networks
  * and batches the segments that are ready across all cameras; each camera has
- * its own GStreamer pipeline and a keeper thread that connects, watches and
+ * its own GStreamer pipeline and a connection thread that connects, watches and
  * reconnects it, so that one camera's trouble stays its own.
  *
  * Callbacks come on the inference thread, one at a time; they must not block

@@ -12,8 +12,8 @@
 #include "pipeline/session/camera_clock.h"
 #include "pipeline/source/source.h"
 
-struct tyto_pump {
-    struct tyto_source *source;       /* borrowed until the pump is finished */
+struct tyto_feeder {
+    struct tyto_source *source;       /* borrowed until the feeder is finished */
     struct tyto_segmenter *segmenter; /* likewise */
     struct tyto_align *align;         /* likewise; gets all sound, and every small picture */
     bool is_file;
@@ -24,15 +24,15 @@ struct tyto_pump {
     struct tyto_camera_clock clock;
 };
 
-void tyto_pump_init(struct tyto_pump *pump, struct tyto_source *source,
-                    struct tyto_segmenter *segmenter, struct tyto_align *align, bool is_file,
-                    int64_t base_ns);
+void tyto_feeder_init(struct tyto_feeder *feeder, struct tyto_source *source,
+                      struct tyto_segmenter *segmenter, struct tyto_align *align, bool is_file,
+                      int64_t base_ns);
 /* Lets go of what it holds. */
-void tyto_pump_finish(struct tyto_pump *pump);
+void tyto_feeder_finish(struct tyto_feeder *feeder);
 /* Takes all that is there and fits. Never blocks. */
-void tyto_pump_step(struct tyto_pump *pump, uint64_t now_ns);
+void tyto_feeder_step(struct tyto_feeder *feeder, uint64_t now_ns);
 /* Nothing more will come: everything was popped and both streams are told their
  * end. Only after the source was said to be over. */
-bool tyto_pump_drain(struct tyto_pump *pump, uint64_t now_ns);
+bool tyto_feeder_drain(struct tyto_feeder *feeder, uint64_t now_ns);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a session's two sides share: session.c (owner, inference thread) and keep.c (its keeper
- * thread). Internal. */
+/* What a session's two sides share: session.c (owner, inference thread) and keep.c (its
+ * connection thread). Internal. */
 #ifndef TYTO_PIPELINE_SESSION_INTERNAL_H
 #define TYTO_PIPELINE_SESSION_INTERNAL_H
 
@@ -13,7 +13,7 @@
 #include "pipeline/session/session.h"
 #include "pipeline/source/source.h"
 
-/* A keeper that says nothing for so long beyond what it waits for stands still. */
+/* A connection thread that says nothing for so long beyond what it waits for stands still. */
 #define TYTO_SESSION_KEEPER_NS (10 * TYTO_NS_PER_S)
 
 enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
@@ -32,11 +32,11 @@ struct tyto_session {
     pthread_mutex_t lock;   /* guards the next block */
     pthread_cond_t changed; /* link or stop */
     enum link_state link;
-    struct tyto_source *source; /* the keeper's; the inference thread's while UP or DRAINING */
+    struct tyto_source *source; /* the connector's; the inference thread's while UP or DRAINING */
     int64_t base_ns;            /* of this source */
     int64_t end_ns;             /* of the last segment that was given out, of any connection */
     enum tyto_event_reason over_reason;
-    bool stop, keeper_done;
+    bool stop, connector_done;
     uint64_t stop_ns;
     uint32_t num_owners;
     uint32_t state_rev;
@@ -51,20 +51,20 @@ struct tyto_session {
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
     uint64_t num_skipped, num_skipped_before;
 
-    atomic_uint_fast64_t keeper_due_ns; /* 0: nothing is heard from the keeper any more */
+    atomic_uint_fast64_t connector_due_ns; /* 0: nothing is heard of it any more */
 
     /* The inference thread's. */
     struct tyto_segmenter *segmenter;
     struct tyto_align align;
-    struct tyto_pump pump;
-    bool pumping, over;
+    struct tyto_feeder feeder;
+    bool feeding, over;
     bool has_audio, has_video;
     uint32_t taken_rev;
-    bool is_keeper_late; /* told */
+    bool is_connector_late; /* told */
     int64_t media_ns;
 };
 
-/* keep.c: the keeper thread's body; arg is the session. */
+/* keep.c: the connection thread's body; arg is the session. */
 void *tyto_session_keep(void *arg);
 /* owners.c: one that no thread was started for. */
 void tyto_session_free(struct tyto_session *session);

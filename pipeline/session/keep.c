@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A camera's keeper: connects, watches, tells, and connects again, at the pace of the limiter and
- * of the camera's own back-off. It waits for as long as its camera takes; nobody waits for it. */
+/* A camera's connection thread: connects, watches, tells, and connects again, at the pace of the
+ * limiter and of the camera's own back-off. It waits for as long as its camera takes; nobody waits
+ * for it. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,8 +21,8 @@ enum { TICK_MS = 100, MAX_REDIRECTS = 4, MAX_NEWS = 3, URI_BYTES = 2048, WHY_BYT
 /* Between a connection and the one that it sends us on to. */
 #define REDIRECT_NS (TYTO_NS_PER_S / 2)
 
-/* What a keeper has learnt of its camera. */
-struct keeper {
+/* What a connection thread has learnt of its camera. */
+struct connector {
     struct tyto_session *session;
     struct tyto_watch watch;
     uint32_t num_failures;  /* in a row */
@@ -89,14 +90,15 @@ static void tell_tap(struct tyto_session *session, bool is_connected)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* By then the keeper will have been heard of again: whoever looks at it need not wait for it. */
+/* By then the connection thread will have been heard of again: whoever looks at it need not wait
+ * for it. */
 static void promise(struct tyto_session *session, uint64_t ns)
 {
-    atomic_store(&session->keeper_due_ns, tyto_clock_mono_ns() + ns + TYTO_SESSION_KEEPER_NS);
+    atomic_store(&session->connector_due_ns, tyto_clock_mono_ns() + ns + TYTO_SESSION_KEEPER_NS);
 }
 
 /* Sleeps; false when asked to stop. */
-static bool pause_keeper(struct tyto_session *session, uint64_t ns)
+static bool pause_connector(struct tyto_session *session, uint64_t ns)
 {
     promise(session, ns);
     const uint64_t until_ns = tyto_clock_mono_ns() + ns;
@@ -118,12 +120,12 @@ static bool is_stopping(struct tyto_session *session)
     return stopping;
 }
 
-static uint64_t next_wait_ns(const struct keeper *keeper)
+static uint64_t next_wait_ns(const struct connector *connector)
 {
     uint32_t chance;
     if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
-        chance = (uint32_t)tyto_clock_mono_ns() ^ (uint32_t)(uintptr_t)keeper->session;
-    return tyto_backoff_ns(keeper->num_failures, chance);
+        chance = (uint32_t)tyto_clock_mono_ns() ^ (uint32_t)(uintptr_t)connector->session;
+    return tyto_backoff_ns(connector->num_failures, chance);
 }
 
 /* --- a connection ------------------------------------------------------------------------------
@@ -188,7 +190,7 @@ static enum tyto_err look_at_file(const struct tyto_source *source, uint64_t now
     return TYTO_ERR_FORMAT;
 }
 
-static enum tyto_err look_at_camera(struct keeper *keeper, const struct tyto_source *source,
+static enum tyto_err look_at_camera(struct connector *connector, const struct tyto_source *source,
                                     uint64_t now_ns, char *text, uint32_t text_bytes)
 {
     struct tyto_watch_sight sight = {.now_ns = now_ns};
@@ -197,15 +199,15 @@ static enum tyto_err look_at_camera(struct keeper *keeper, const struct tyto_sou
         sight.expects[i] = tyto_source_expects(source, (enum tyto_stream)i);
         sight.last_data_ns[i] = tyto_source_last_data_ns(source, (enum tyto_stream)i);
     }
-    switch (tyto_watch_judge(&keeper->watch, &sight, missing, text, text_bytes)) {
+    switch (tyto_watch_judge(&connector->watch, &sight, missing, text, text_bytes)) {
     case TYTO_WATCH_CONNECTING:
         return TYTO_OK;
     case TYTO_WATCH_LIVE:
-        tell_live(keeper->session, source, missing);
-        keeper->is_good = now_ns - keeper->watch.begin_ns > GOOD_NS;
+        tell_live(connector->session, source, missing);
+        connector->is_good = now_ns - connector->watch.begin_ns > GOOD_NS;
         return TYTO_OK;
     case TYTO_WATCH_STALLED:
-        set_state(keeper->session, TYTO_CAMERA_STATUS_STALLED, missing, text);
+        set_state(connector->session, TYTO_CAMERA_STATUS_STALLED, missing, text);
         return TYTO_ERR_TIMEOUT;
     case TYTO_WATCH_NO_DATA:
         break;
@@ -230,10 +232,10 @@ static void look_at_container(struct tyto_session *session, const struct tyto_so
 }
 
 /* Watches until the connection is over. Returns why, with text. TYTO_OK: asked to stop. */
-static enum tyto_err watch(struct keeper *keeper, struct tyto_source *source, char *text,
+static enum tyto_err watch(struct connector *connector, struct tyto_source *source, char *text,
                            uint32_t text_bytes)
 {
-    struct tyto_session *session = keeper->session;
+    struct tyto_session *session = connector->session;
     for (;;) {
         promise(session, 0);
         enum tyto_err err = tyto_source_wait(source, TICK_MS, text, text_bytes);
@@ -244,7 +246,7 @@ static enum tyto_err watch(struct keeper *keeper, struct tyto_source *source, ch
         if (is_stopping(session))
             return TYTO_OK;
         err = session->is_file ? look_at_file(source, now_ns, text, text_bytes)
-                               : look_at_camera(keeper, source, now_ns, text, text_bytes);
+                               : look_at_camera(connector, source, now_ns, text, text_bytes);
         if (err)
             return err;
     }
@@ -253,75 +255,75 @@ static enum tyto_err watch(struct keeper *keeper, struct tyto_source *source, ch
 /* --- what comes after it -------------------------------------------------------------------------
  */
 
-static const char *uri_of(const struct keeper *keeper)
+static const char *uri_of(const struct connector *connector)
 {
-    return keeper->num_redirects > 0 ? keeper->trail[keeper->num_redirects - 1]
-                                     : keeper->session->uri;
+    return connector->num_redirects > 0 ? connector->trail[connector->num_redirects - 1]
+                                        : connector->session->uri;
 }
 
 /* Whether to go where the camera sends us; text says why not. */
-static bool follow(struct keeper *keeper, const char *uri, char *text, uint32_t text_bytes)
+static bool follow(struct connector *connector, const char *uri, char *text, uint32_t text_bytes)
 {
-    bool is_circle = strcmp(uri, keeper->session->uri) == 0;
-    for (uint32_t i = 0; i < keeper->num_redirects; i++)
-        is_circle |= strcmp(uri, keeper->trail[i]) == 0;
+    bool is_circle = strcmp(uri, connector->session->uri) == 0;
+    for (uint32_t i = 0; i < connector->num_redirects; i++)
+        is_circle |= strcmp(uri, connector->trail[i]) == 0;
     if (is_circle)
         snprintf(text, text_bytes, "it sends us round in a circle (redirect to itself)");
-    else if (keeper->num_redirects == MAX_REDIRECTS)
+    else if (connector->num_redirects == MAX_REDIRECTS)
         snprintf(text, text_bytes, "it sends us on more than %d times (redirects)", MAX_REDIRECTS);
     else
-        snprintf(keeper->trail[keeper->num_redirects++], URI_BYTES, "%s", uri);
+        snprintf(connector->trail[connector->num_redirects++], URI_BYTES, "%s", uri);
     return !is_circle && text[0] == '\0';
 }
 
 /* Learns from how a connection ended. True: the next one is to another address. */
-static bool learn(struct keeper *keeper, struct tyto_source *source, enum tyto_err err, char *text,
-                  uint32_t text_bytes)
+static bool learn(struct connector *connector, struct tyto_source *source, enum tyto_err err,
+                  char *text, uint32_t text_bytes)
 {
     char uri[URI_BYTES];
-    if (!err || err == TYTO_ERR_CLOSED || keeper->session->is_file)
+    if (!err || err == TYTO_ERR_CLOSED || connector->session->is_file)
         return false;
-    keeper->num_news = tyto_source_has_news(source) ? keeper->num_news + 1 : 0;
+    connector->num_news = tyto_source_has_news(source) ? connector->num_news + 1 : 0;
     if (tyto_source_redirect(source, uri, sizeof(uri))) {
-        keeper->was_redirected = true;
-        keeper->reconnects = false;
+        connector->was_redirected = true;
+        connector->reconnects = false;
         text[0] = '\0';
-        return follow(keeper, uri, text, text_bytes);
+        return follow(connector, uri, text, text_bytes);
     }
-    if (keeper->session->camera.source.transport == TYTO_TRANSPORT_AUTO &&
+    if (connector->session->camera.source.transport == TYTO_TRANSPORT_AUTO &&
         tyto_source_refuses_transport(source)) {
         snprintf(text, text_bytes, "%s",
-                 keeper->uses_udp ? "nothing comes by UDP: TCP is tried next"
-                                  : "it refuses TCP (461): UDP is tried next");
-        keeper->uses_udp = !keeper->uses_udp;
+                 connector->uses_udp ? "nothing comes by UDP: TCP is tried next"
+                                     : "it refuses TCP (461): UDP is tried next");
+        connector->uses_udp = !connector->uses_udp;
     } else if (tyto_source_last_data_ns(source, TYTO_STREAM_AUDIO) == 0 &&
                tyto_source_last_data_ns(source, TYTO_STREAM_VIDEO) == 0) {
-        keeper->reconnects = !keeper->reconnects && !keeper->was_redirected;
+        connector->reconnects = !connector->reconnects && !connector->was_redirected;
     }
     return false;
 }
 
 /* One connection from beginning to end. TYTO_OK: asked to stop. */
-static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text,
+static enum tyto_err run_once(struct connector *connector, bool *ret_moves, char *text,
                               uint32_t text_bytes)
 {
-    struct tyto_session *session = keeper->session;
+    struct tyto_session *session = connector->session;
     struct tyto_source_params params = {
-        .uri = uri_of(keeper),
+        .uri = uri_of(connector),
         .options = session->camera.source,
         .hop_ns = session->hop_ns,
         .length_ns = session->length_ns,
         .tap = session->camera.tap,
         .base_ns = next_base_ns(session),
-        .reconnects = keeper->reconnects,
-        .takes_news = keeper->num_news < MAX_NEWS,
+        .reconnects = connector->reconnects,
+        .takes_news = connector->num_news < MAX_NEWS,
         .log = session->log,
     };
     if (params.options.transport == TYTO_TRANSPORT_AUTO)
-        params.options.transport = keeper->uses_udp ? TYTO_TRANSPORT_UDP : TYTO_TRANSPORT_TCP;
+        params.options.transport = connector->uses_udp ? TYTO_TRANSPORT_UDP : TYTO_TRANSPORT_TCP;
     struct tyto_source *source = NULL;
     struct tyto_fault fault = {0};
-    keeper->is_good = *ret_moves = false;
+    connector->is_good = *ret_moves = false;
     promise(session, 0);
     tell_tap(session, true);
     enum tyto_err err = tyto_source_create(&params, &source, &fault);
@@ -332,78 +334,78 @@ static enum tyto_err run_once(struct keeper *keeper, bool *ret_moves, char *text
         return err;
     }
     hand_over(session, source, params.base_ns);
-    tyto_watch_begin(&keeper->watch, tyto_clock_mono_ns());
-    err = watch(keeper, source, text, text_bytes);
+    tyto_watch_begin(&connector->watch, tyto_clock_mono_ns());
+    err = watch(connector, source, text, text_bytes);
     enum tyto_event_reason reason = TYTO_EVENT_REASON_SOURCE_LOST;
     if (is_stopping(session))
         reason = TYTO_EVENT_REASON_SHUTDOWN;
     else if (err == TYTO_ERR_CLOSED && session->is_file)
         reason = TYTO_EVENT_REASON_SOURCE_ENDED;
-    *ret_moves = learn(keeper, source, err, text, text_bytes);
+    *ret_moves = learn(connector, source, err, text, text_bytes);
     take_back(session, source, reason);
     tell_tap(session, false);
     return is_stopping(session) ? TYTO_OK : err;
 }
 
 /* Says why, and how long to wait before the next connection. */
-static uint64_t tell_loss(struct keeper *keeper, bool moves, const char *why)
+static uint64_t tell_loss(struct connector *connector, bool moves, const char *why)
 {
-    struct tyto_session *session = keeper->session;
+    struct tyto_session *session = connector->session;
     char text[TYTO_STATE_TEXT_MAX + 1];
     pthread_mutex_lock(&session->lock);
-    keeper->was_live |=
+    connector->was_live |=
         session->status == TYTO_CAMERA_STATUS_LIVE || session->status == TYTO_CAMERA_STATUS_STALLED;
-    session->num_losses += keeper->was_live && !moves;
+    session->num_losses += connector->was_live && !moves;
     pthread_mutex_unlock(&session->lock);
     const enum tyto_camera_status status =
-        keeper->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING;
+        connector->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING;
     if (moves) {
         set_status(session, status, "it sends us on to another address");
         return REDIRECT_NS;
     }
-    keeper->num_redirects = 0;
-    if (keeper->is_good)
-        keeper->num_failures = 0;
-    const uint64_t wait_ns = next_wait_ns(keeper);
-    keeper->num_failures++;
+    connector->num_redirects = 0;
+    if (connector->is_good)
+        connector->num_failures = 0;
+    const uint64_t wait_ns = next_wait_ns(connector);
+    connector->num_failures++;
     snprintf(text, sizeof(text), "%s%s; next try in %.1f s",
-             keeper->was_live ? "" : "never connected yet: ", why, (double)wait_ns / 1e9);
+             connector->was_live ? "" : "never connected yet: ", why, (double)wait_ns / 1e9);
     set_status(session, status, text);
     return wait_ns;
 }
 
-static void keep_live(struct keeper *keeper)
+static void keep_live(struct connector *connector)
 {
-    struct tyto_session *session = keeper->session;
-    tyto_watch_init(&keeper->watch, session->camera.stall_ns);
+    struct tyto_session *session = connector->session;
+    tyto_watch_init(&connector->watch, session->camera.stall_ns);
     while (!is_stopping(session)) {
         uint64_t wait_ns;
         while ((wait_ns = tyto_limiter_take(session->limiter, tyto_clock_mono_ns())) > 0) {
-            if (!pause_keeper(session, wait_ns))
+            if (!pause_connector(session, wait_ns))
                 return;
         }
         char why[WHY_BYTES] = "";
         bool moves;
         set_status(session,
-                   keeper->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING,
-                   keeper->was_live ? "connecting again" : "connecting");
-        const enum tyto_err err = run_once(keeper, &moves, why, sizeof(why));
+                   connector->was_live ? TYTO_CAMERA_STATUS_LOST : TYTO_CAMERA_STATUS_CONNECTING,
+                   connector->was_live ? "connecting again" : "connecting");
+        const enum tyto_err err = run_once(connector, &moves, why, sizeof(why));
         if (!err)
             return;
         if (err == TYTO_ERR_CLOSED)
             snprintf(why, sizeof(why), "the camera ended the stream");
-        if (!pause_keeper(session, tell_loss(keeper, moves, why)))
+        if (!pause_connector(session, tell_loss(connector, moves, why)))
             return;
     }
 }
 
-static void keep_file(struct keeper *keeper)
+static void keep_file(struct connector *connector)
 {
-    struct tyto_session *session = keeper->session;
+    struct tyto_session *session = connector->session;
     char text[TYTO_STATE_TEXT_MAX + 1] = "";
     bool moves;
     set_status(session, TYTO_CAMERA_STATUS_CONNECTING, "opening");
-    const enum tyto_err err = run_once(keeper, &moves, text, sizeof(text));
+    const enum tyto_err err = run_once(connector, &moves, text, sizeof(text));
     if (err == TYTO_ERR_CLOSED)
         set_status(session, TYTO_CAMERA_STATUS_ENDED, "end of file");
     else if (err)
@@ -413,15 +415,15 @@ static void keep_file(struct keeper *keeper)
 void *tyto_session_keep(void *arg)
 {
     struct tyto_session *session = arg;
-    struct keeper keeper = {.session = session};
+    struct connector connector = {.session = session};
     pthread_setname_np(pthread_self(), "tyto-keep");
     if (session->is_file)
-        keep_file(&keeper);
+        keep_file(&connector);
     else
-        keep_live(&keeper);
+        keep_live(&connector);
     pthread_mutex_lock(&session->lock);
-    session->keeper_done = true;
-    atomic_store(&session->keeper_due_ns, 0);
+    session->connector_done = true;
+    atomic_store(&session->connector_due_ns, 0);
     tyto_session_give_up(session);
     return NULL;
 }

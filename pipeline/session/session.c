@@ -19,7 +19,7 @@
 
 /* --- owner ----------------------------------------------------------------------------- */
 
-static enum tyto_err start_keeper(struct tyto_session *session)
+static enum tyto_err start_connector(struct tyto_session *session)
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -71,7 +71,7 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
                               params->is_file ? TYTO_ALIGN_OFF : params->camera->align,
                               params->camera->av_offset_ns);
     if (!err)
-        err = start_keeper(session);
+        err = start_connector(session);
     if (err) {
         tyto_session_free(session);
         return err;
@@ -93,7 +93,7 @@ void tyto_session_stop(struct tyto_session *session)
 bool tyto_session_is_stopped(struct tyto_session *session, bool *ret_abandoned)
 {
     pthread_mutex_lock(&session->lock);
-    const bool done = session->keeper_done;
+    const bool done = session->connector_done;
     const bool late = session->stop && session->link == LINK_NONE &&
                       tyto_clock_mono_ns() - session->stop_ns > STOP_NS;
     *ret_abandoned = !done && late;
@@ -108,7 +108,7 @@ void tyto_session_destroy(struct tyto_session **session)
     pthread_mutex_lock(&(*session)->lock);
     (*session)->limiter = NULL;
     (*session)->camera.tap = NULL;
-    (*session)->log = NULL; /* a keeper that hangs must not use what the owner frees now */
+    (*session)->log = NULL; /* a connector that hangs must not use what the owner frees now */
     tyto_session_give_up(*session);
     *session = NULL;
 }
@@ -121,12 +121,12 @@ const char *tyto_session_id(const struct tyto_session *session)
 /* --- the inference thread --------------------------------------------------------------- */
 
 /* A source that was just handed over. */
-static void begin_pumping(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
+static void begin_feeding(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
 {
     tyto_segmenter_reset(session->segmenter);
-    tyto_pump_init(&session->pump, source, session->segmenter, &session->align, session->is_file,
-                   base_ns);
-    session->pumping = true;
+    tyto_feeder_init(&session->feeder, source, session->segmenter, &session->align,
+                     session->is_file, base_ns);
+    session->feeding = true;
     session->over = false;
 }
 
@@ -143,7 +143,7 @@ static void note_state(struct tyto_session *session, const struct tyto_source *s
 {
     bool audio = session->has_audio, video = session->has_video;
     (void)tyto_source_get_streams(source, &audio, &video);
-    const int64_t off_ns = session->pump.clock.off_ns;
+    const int64_t off_ns = session->feeder.clock.off_ns;
     /* Only this thread writes clock_off_ns. */
     const bool is_off = llabs(off_ns - session->clock_off_ns) > CLOCK_OFF_STEP_NS ||
                         (off_ns == 0) != (session->clock_off_ns == 0);
@@ -171,14 +171,14 @@ static bool feed(struct tyto_session *session, uint64_t now_ns, bool *ret_stop, 
     *ret_drained = false;
     if (link == LINK_NONE || session->over)
         return false;
-    if (!session->pumping)
-        begin_pumping(session, source, base_ns);
+    if (!session->feeding)
+        begin_feeding(session, source, base_ns);
     if (*ret_stop)
         *ret_drained = link == LINK_DRAINING; /* what is left does not matter any more */
     else if (link == LINK_DRAINING)
-        *ret_drained = tyto_pump_drain(&session->pump, now_ns);
+        *ret_drained = tyto_feeder_drain(&session->feeder, now_ns);
     else
-        tyto_pump_step(&session->pump, now_ns);
+        tyto_feeder_step(&session->feeder, now_ns);
     if (tyto_align_update(&session->align))
         tyto_segmenter_set_av_offset(session->segmenter, session->align.alignment.applied_ns);
     note_backlog(session, source);
@@ -214,8 +214,8 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
     }
     if (!drained)
         return TYTO_SESSION_NOTHING;
-    tyto_pump_finish(&session->pump);
-    session->pumping = false;
+    tyto_feeder_finish(&session->feeder);
+    session->feeding = false;
     session->over = true;
     return TYTO_SESSION_OVER;
 }
@@ -237,13 +237,13 @@ void tyto_session_release(struct tyto_session *session)
 
 bool tyto_session_can_look(const struct tyto_session *session)
 {
-    return session->align.sync && session->pumping && session->has_audio && session->has_video;
+    return session->align.sync && session->feeding && session->has_audio && session->has_video;
 }
 
 void tyto_session_set_looking(struct tyto_session *session, bool is_looking)
 {
-    if (session->pumping)
-        tyto_source_set_looking(session->pump.source, is_looking);
+    if (session->feeding)
+        tyto_source_set_looking(session->feeder.source, is_looking);
 }
 
 const struct tyto_alignment *tyto_session_alignment(const struct tyto_session *session)
@@ -253,15 +253,15 @@ const struct tyto_alignment *tyto_session_alignment(const struct tyto_session *s
 
 int64_t tyto_session_unix_offset_ns(const struct tyto_session *session)
 {
-    return session->pump.clock.unix_offset_ns;
+    return session->feeder.clock.unix_offset_ns;
 }
 
 enum tyto_clock_quality tyto_session_clock_quality(const struct tyto_session *session)
 {
-    return session->pump.clock.quality;
+    return session->feeder.clock.quality;
 }
 
-/* What the keeper says, and what the data say of the camera's clock. Locked. */
+/* What the connection thread says, and what the data say of the camera's clock. Locked. */
 static void print_text(const struct tyto_session *session, char *ret_text, size_t text_bytes)
 {
     char clock_text[96];
@@ -275,12 +275,12 @@ static void print_text(const struct tyto_session *session, char *ret_text, size_
 
 bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_state *ret_state)
 {
-    const uint64_t due_ns = atomic_load(&session->keeper_due_ns);
+    const uint64_t due_ns = atomic_load(&session->connector_due_ns);
     const bool is_late = due_ns != 0 && tyto_clock_mono_ns() > due_ns;
     pthread_mutex_lock(&session->lock);
     const bool changed =
-        session->state_rev != session->taken_rev || is_late != session->is_keeper_late;
-    session->is_keeper_late = is_late;
+        session->state_rev != session->taken_rev || is_late != session->is_connector_late;
+    session->is_connector_late = is_late;
     if (changed) {
         session->taken_rev = session->state_rev;
         *ret_state = (struct tyto_camera_state){
@@ -289,7 +289,7 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
             .has_video = session->has_video && !session->missing[TYTO_STREAM_VIDEO],
             .since_unix_ns = session->since_unix_ns,
             .num_reconnects = session->num_connects > 0 ? session->num_connects - 1 : 0,
-            .clock_quality = session->pump.clock.quality,
+            .clock_quality = session->feeder.clock.quality,
             .has_av_offset = session->align.alignment.estimate.status == TYTO_SYNC_CONFIDENT,
             .av_offset_ms = (float)session->align.alignment.estimate.offset_ns / 1e6f,
         };
@@ -315,7 +315,7 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
 bool tyto_session_has_ended(struct tyto_session *session)
 {
     pthread_mutex_lock(&session->lock);
-    const bool ended = session->keeper_done && session->taken_rev == session->state_rev &&
+    const bool ended = session->connector_done && session->taken_rev == session->state_rev &&
                        (session->status == TYTO_CAMERA_STATUS_ENDED ||
                         session->status == TYTO_CAMERA_STATUS_FAILED);
     pthread_mutex_unlock(&session->lock);
@@ -328,11 +328,11 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
                                               .alignment = session->align.alignment};
     tyto_segmenter_get_counts(session->segmenter, &ret_counts->segmenter);
     pthread_mutex_lock(&session->lock);
-    for (int i = 0; session->pumping && i < TYTO_NUM_STREAMS; i++)
+    for (int i = 0; session->feeding && i < TYTO_NUM_STREAMS; i++)
         session->num_dropped[i] =
-            tyto_source_num_dropped(session->pump.source, (enum tyto_stream)i);
-    if (session->pumping)
-        session->num_skipped = tyto_source_num_skipped(session->pump.source);
+            tyto_source_num_dropped(session->feeder.source, (enum tyto_stream)i);
+    if (session->feeding)
+        session->num_skipped = tyto_source_num_skipped(session->feeder.source);
     ret_counts->num_skipped = session->num_skipped + session->num_skipped_before;
     ret_counts->num_dropped_audio =
         session->num_dropped[TYTO_STREAM_AUDIO] + session->num_dropped_before[TYTO_STREAM_AUDIO];

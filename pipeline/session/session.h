@@ -98,11 +98,11 @@ struct tyto_session;
 TYTO_MUST_CHECK
 enum tyto_err tyto_session_create(const struct tyto_session_params *params,
                                   struct tyto_session **ret_session);
-/* Asks the keeper to let go. poll() then says OVER once if a connection was up. */
+/* Asks the connection thread to let go. poll() then says OVER once if a connection was up. */
 void tyto_session_stop(struct tyto_session *session);
-/* Whether the keeper is gone after a stop, or had its 10 s. */
+/* Whether the connection thread is gone after a stop, or had its 10 s. */
 bool tyto_session_is_stopped(struct tyto_session *session, bool *ret_abandoned);
-/* After is_stopped(): gives the owner's share up; the keeper's goes with it. */
+/* After is_stopped(): gives the owner's share up; the connection thread's goes with it. */
 void tyto_session_destroy(struct tyto_session **session);
 
 enum tyto_session_poll {

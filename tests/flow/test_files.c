@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole and broken files through source, pump, segmenter and session. */
+/* Whole and broken files through source, feeder, segmenter and session. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
