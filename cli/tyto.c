@@ -17,6 +17,7 @@ static const struct subcommand subcommands[] = {
     {"localize", tyto_cmd_localize, &tyto_command_localize},
     {"sync", tyto_cmd_sync, &tyto_command_sync},
 #if TYTO_HAS_TRAINER
+    {"explain", tyto_cmd_explain, &tyto_command_explain},
     {"label", tyto_cmd_label, &tyto_command_label},
     {"compose", tyto_cmd_compose, &tyto_command_compose},
     {"features", tyto_cmd_features, &tyto_command_features},
@@ -29,7 +30,7 @@ static const struct subcommand subcommands[] = {
 };
 
 /* Those that are not in a tyto built without the trainer. */
-static const char *const of_trainer[] = {"label", "compose", "features", "train", "eval"};
+static const char *const of_trainer[] = {"explain", "label", "compose", "features", "train", "eval"};
 
 enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 

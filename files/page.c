@@ -69,3 +69,27 @@ struct tyto_json *tyto_page_number(double value)
 {
     return isfinite(value) ? tyto_json_new_f64(value) : tyto_json_new_null();
 }
+
+struct tyto_json *tyto_page_data_url(const char *media_type, const uint8_t *bytes, size_t num_bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const size_t max = strlen("data:;base64,") + strlen(media_type) + (num_bytes + 2) / 3 * 4 + 1;
+    char *text = malloc(max);
+    if (!text)
+        return NULL;
+    char *at = text + snprintf(text, max, "data:%s;base64,", media_type);
+    for (size_t i = 0; i < num_bytes; i += 3) {
+        const size_t left = num_bytes - i;
+        const uint32_t bits = (uint32_t)bytes[i] << 16 |
+                              (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
+                              (left > 2 ? bytes[i + 2] : 0u);
+        *at++ = digits[bits >> 18];
+        *at++ = digits[bits >> 12 & 63];
+        *at++ = left > 1 ? digits[bits >> 6 & 63] : '=';
+        *at++ = left > 2 ? digits[bits & 63] : '=';
+    }
+    *at = '\0';
+    struct tyto_json *json = tyto_json_new_string(text);
+    free(text);
+    return json;
+}

@@ -7,6 +7,7 @@
 #define TYTO_FILES_PAGE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/fault.h"
 #include "files/json.h"
@@ -23,5 +24,8 @@ enum tyto_err tyto_page_write(const char *path, const char *page, size_t num_byt
 struct tyto_json *tyto_page_text(const char *text);
 /* A number, or null where it is not finite. */
 struct tyto_json *tyto_page_number(double value);
+/* Bytes as a text that a page shows without loading anything: "data:image/jpeg;base64,...". */
+struct tyto_json *tyto_page_data_url(const char *media_type, const uint8_t *bytes,
+                                     size_t num_bytes);
 
 #endif

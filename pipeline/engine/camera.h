@@ -29,12 +29,13 @@ struct tyto_camera {
     struct tyto_tracker *tracker;
     uint32_t stream_idx;
     bool is_file;
-    bool restart;       /* the next segment is the first of a connection */
-    bool over;          /* poll said so; finish after the batch */
-    bool polled;        /* in this round */
-    bool removing;      /* asked for by another thread */
-    bool ended;         /* told to its listeners */
-    uint64_t looked_ns; /* when all its pictures were looked at last; 0: never */
+    bool is_deaf, is_blind; /* the networks get no sound, no picture */
+    bool restart;           /* the next segment is the first of a connection */
+    bool over;              /* poll said so; finish after the batch */
+    bool polled;            /* in this round */
+    bool removing;          /* asked for by another thread */
+    bool ended;             /* told to its listeners */
+    uint64_t looked_ns;     /* when all its pictures were looked at last; 0: never */
     uint32_t look_ahead, num_waiting;
     struct tyto_waiting *waiting; /* (look_ahead + 1), oldest first */
     struct {                      /* for a head that may take over; NULL at other times */

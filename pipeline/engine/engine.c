@@ -318,6 +318,8 @@ static enum tyto_err add_checked(struct tyto_engine *engine,
             .log = engine->params.log,
         };
         camera->is_file = is_file;
+        camera->is_deaf = params->is_deaf;
+        camera->is_blind = params->is_blind;
         err = link_camera(engine, camera, &session_params);
     }
     if (err) {
@@ -403,6 +405,19 @@ const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t cl
 const char *tyto_engine_digest(const struct tyto_engine *engine)
 {
     return engine->head.digest;
+}
+
+enum tyto_err tyto_engine_get_thresholds(struct tyto_engine *engine, const char *id,
+                                         float *ret_thresholds)
+{
+    pthread_mutex_lock(&engine->heads);
+    pthread_mutex_lock(&engine->lock);
+    const struct tyto_camera *camera = find(engine, id);
+    if (camera)
+        tyto_tracker_get_thresholds(camera->tracker, ret_thresholds);
+    pthread_mutex_unlock(&engine->lock);
+    pthread_mutex_unlock(&engine->heads);
+    return camera ? TYTO_OK : TYTO_ERR_NOT_FOUND;
 }
 
 const char *tyto_engine_device_name(const struct tyto_engine *engine)

@@ -38,6 +38,16 @@ struct tyto_segment_result {
     const struct tyto_detection *found; /* in the segment's picture, highest score first */
 };
 
+/* What one segment consists of, before anything is made of it; borrowed until the callback returns.
+ */
+struct tyto_segment_input {
+    const char *camera;
+    int64_t begin_ns, end_ns; /* media clock */
+    const float *pcm;         /* (num_samples) at 16 kHz; NULL: no sound */
+    uint32_t num_samples;
+    const struct tyto_frame *frame; /* NULL: no picture */
+};
+
 /* The head that serves. */
 struct tyto_engine_head {
     char digest[TYTO_DIGEST_MAX + 1];
@@ -50,6 +60,7 @@ struct tyto_engine_callbacks {
     void (*on_event)(void *user, const struct tyto_event *event);
     void (*on_state)(void *user, const struct tyto_camera_state *state);      /* at each change */
     void (*on_segment)(void *user, const struct tyto_segment_result *result); /* may be NULL */
+    void (*on_input)(void *user, const struct tyto_segment_input *input);     /* may be NULL */
     /* Another head has taken over; what comes from here on is scored by it. May be NULL. */
     void (*on_head)(void *user, const struct tyto_engine_head *head);
     /* The networks failed for good (device lost): nothing will come any more. May be NULL. */
@@ -152,6 +163,11 @@ void tyto_engine_head_finish(struct tyto_engine_head *head);
 uint32_t tyto_engine_num_classes(const struct tyto_engine *engine);
 const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t class_idx);
 const char *tyto_engine_digest(const struct tyto_engine *engine); /* of the head */
+/* What the camera's scores are held against: ret_thresholds (3, K) by enum tyto_cman_task; 2 for a
+ * class that is off. NOT_FOUND. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_get_thresholds(struct tyto_engine *engine, const char *id,
+                                         float *ret_thresholds);
 /* "XNNPACK" or a device's name, for people. Borrowed. */
 const char *tyto_engine_device_name(const struct tyto_engine *engine);
 /* Segments of future that a decision waits for, as the weights or the params say. */

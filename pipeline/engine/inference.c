@@ -14,6 +14,33 @@ enum {
     MAX_FAILURES = 3, /* batches in a row */
 };
 
+static void tell_input(const struct tyto_engine *engine, const struct tyto_camera *camera,
+                       const struct tyto_segment *segment)
+{
+    const struct tyto_segment_input input = {
+        .camera = camera->id,
+        .begin_ns = segment->begin_ns,
+        .end_ns = segment->end_ns,
+        .pcm = segment->has_audio ? segment->pcm : NULL,
+        .num_samples = segment->has_audio ? TYTO_SEGMENT_SAMPLES : 0,
+        .frame = segment->has_video ? &segment->picture->frame : NULL,
+    };
+    engine->params.callbacks.on_input(engine->params.callbacks.user, &input);
+}
+
+/* What the camera's networks are not to have. */
+static void take_away(const struct tyto_camera *camera, struct tyto_segment *segment)
+{
+    if (camera->is_deaf) {
+        segment->has_audio = false;
+        segment->audio_lack = TYTO_LACK_NO_STREAM;
+    }
+    if (camera->is_blind) {
+        segment->has_video = false;
+        segment->video_lack = TYTO_LACK_NO_STREAM;
+    }
+}
+
 /* At most one segment of the camera into the batch. False when it has none now. */
 static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint64_t now_ns)
 {
@@ -23,6 +50,9 @@ static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint
     camera->over = polled == TYTO_SESSION_OVER;
     if (polled != TYTO_SESSION_SEGMENT)
         return false;
+    if (engine->params.callbacks.on_input)
+        tell_input(engine, camera, &entry->segment);
+    take_away(camera, &entry->segment);
     entry->camera = camera;
     entry->stepped = false;
     memset(entry->stamps, 0, sizeof(entry->stamps));

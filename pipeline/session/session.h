@@ -69,6 +69,8 @@ struct tyto_camera_params {
     enum tyto_align_mode align;        /* of live sources; files are read once */
     int64_t skew_ns;                   /* 0: the segmenter's default */
     uint64_t stall_ns;                 /* without data; 0: the default; never for files */
+    /* The networks get nothing of it, as if there were none: to see what it adds. */
+    bool is_deaf, is_blind;
     struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
     const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
 };

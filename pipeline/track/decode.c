@@ -14,12 +14,16 @@
 
 enum tyto_err tyto_reading_init(struct tyto_reading *reading, uint32_t num_classes)
 {
-    *reading = (struct tyto_reading){.scores = calloc(3 * (size_t)num_classes, sizeof(float))};
+    const size_t num = 3 * (size_t)num_classes;
+    *reading = (struct tyto_reading){
+        .scores = calloc(num + 2 * (size_t)TYTO_CMAN_MAX_SEGMENTS, sizeof(float))};
     if (!reading->scores)
         return TYTO_ERR_NOMEM;
     reading->evidence.joint = reading->scores;
     reading->evidence.heard = reading->scores + num_classes;
     reading->evidence.seen = reading->scores + 2 * (size_t)num_classes;
+    reading->evidence.align_audio = reading->scores + num;
+    reading->evidence.align_visual = reading->scores + num + TYTO_CMAN_MAX_SEGMENTS;
     return TYTO_OK;
 }
 
@@ -154,6 +158,18 @@ static bool centre_of(const float *row, uint32_t num, float *ret_centre)
     return true;
 }
 
+static void take_alignment(struct tyto_reading *reading, const struct tyto_cman_dims *dims,
+                           const struct tyto_cman_result *result, uint32_t pos_idx)
+{
+    const size_t row = (size_t)pos_idx * dims->num_segments;
+    const size_t bytes = result->num_valid * sizeof(float);
+    float *audio = reading->scores + 3 * (size_t)dims->num_classes;
+    memcpy(audio, result->align_audio + row, bytes);
+    memcpy(audio + TYTO_CMAN_MAX_SEGMENTS, result->align_visual + row, bytes);
+    reading->evidence.num_align = result->num_valid;
+    reading->evidence.align_own = pos_idx;
+}
+
 void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *reader,
                        const struct tyto_cman_result *result, uint32_t pos_idx, bool has_audio,
                        bool has_video, const struct tyto_sight *sight)
@@ -179,10 +195,12 @@ void tyto_reading_take(struct tyto_reading *reading, const struct tyto_reader *r
     reading->evidence.place = (struct tyto_place_map){0};
     reading->evidence.has_box = false;
     reading->evidence.has_av_offset = false;
+    reading->evidence.num_align = 0;
     if (!has_audio || !has_video) /* where needs a sound to look for */
         return;
     take_place(reading, dims->num_places, result->place + (size_t)pos_idx * dims->num_places,
                sight);
+    take_alignment(reading, dims, result, pos_idx);
     /* Sound that lags finds its picture in earlier segments, the picture its
      * sound in later ones; what both share is the window's edge, not an offset. */
     float from_audio, from_visual;

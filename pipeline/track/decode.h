@@ -14,8 +14,8 @@
 #include "proto/event.h"
 
 struct tyto_reading {
-    float *scores;                 /* (3, K): joint, heard, seen; owned */
-    struct tyto_evidence evidence; /* its scores are those */
+    float *scores;                 /* (3, K): joint, heard, seen; owned, with the alignment */
+    struct tyto_evidence evidence; /* points into them */
 };
 
 /* How the head is to be read. */

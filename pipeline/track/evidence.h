@@ -20,6 +20,11 @@ struct tyto_evidence {
     struct tyto_box box;
     bool has_av_offset;
     float av_offset_ms; /* sound behind picture is positive */
+    /* What this second's sound looked at in the pictures of the window's seconds, and its picture
+     * at their sounds: shares, oldest first, which sum to 1. align_own is this second among them.
+     */
+    uint32_t num_align, align_own;           /* 0: nothing is known */
+    const float *align_audio, *align_visual; /* (num_align), borrowed like the scores */
 };
 
 #endif

@@ -222,6 +222,17 @@ enum tyto_err tyto_tracker_create_like(const struct tyto_tracker *like, uint32_t
     return tyto_tracker_create(&like->params, &context, ret_tracker);
 }
 
+void tyto_tracker_get_thresholds(const struct tyto_tracker *tracker, float *ret_thresholds)
+{
+    const size_t num = tracker->context.num_classes;
+    for (size_t k = 0; k < num; k++) {
+        const struct thresholds *t = &tracker->thresholds[k];
+        ret_thresholds[k] = t->off ? 2 : t->joint;
+        ret_thresholds[num + k] = t->off ? 2 : t->heard;
+        ret_thresholds[2 * num + k] = t->off ? 2 : t->seen;
+    }
+}
+
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker)
 {
     return tracker->num_open;

@@ -103,6 +103,9 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
 /* Ends all open events at the end of their last positive segment, for reason
  * SOURCE_LOST, SOURCE_ENDED, SHUTDOWN or MODEL_CHANGED, and forgets the past. */
 void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reason);
+/* (3, K): what joint, heard alone and seen alone are held against; 2 for a class that is off. They
+ * do not change after create. */
+void tyto_tracker_get_thresholds(const struct tyto_tracker *tracker, float *ret_thresholds);
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker);
 
 #endif

@@ -13,7 +13,7 @@ import sys
 import unittest
 
 TYTOD, TYTO, ROOT, BUILT = sys.argv[1], sys.argv[2], *(pathlib.Path(a).resolve() for a in sys.argv[3:5])
-COMMANDS = ["watch", "localize", "sync", "label", "compose", "features", "train", "eval", "model",
+COMMANDS = ["watch", "localize", "explain", "sync", "label", "compose", "features", "train", "eval", "model",
             "model import", "model info", "model push", "status", "devices"]
 
 

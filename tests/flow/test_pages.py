@@ -30,9 +30,9 @@ console.log(JSON.stringify({title: document.title, html: elements.page.innerHTML
 
 # What loads nothing and runs nothing.
 ELEMENTS = set("""page h1 h2 h3 p div span b small section table tr th td i svg g line rect polyline
-    circle text title img""".split())
+    circle text title img image""".split())
 ATTRIBUTES = set("""class colspan style viewBox width height role aria-label x y x1 x2 y1 y2 cx cy r rx
-    points fill-opacity transform alt src""".split())
+    points fill-opacity transform alt src href preserveAspectRatio""".split())
 
 
 def draw(path):
@@ -53,7 +53,8 @@ class Pages(unittest.TestCase):
         for node in tree.iter():
             self.assertIn(node.tag, ELEMENTS)
             self.assertLessEqual(set(node.attrib), ATTRIBUTES, node.tag)
-            self.assertTrue(node.get("src", "data:").startswith("data:"))
+            for key in ("src", "href"):
+                self.assertTrue(node.get(key, "data:").startswith("data:"))
             self.assertRegex(node.get("style", "background:var(--a)"), r"^background:var\(--\w+\)$")
         return tree
 
@@ -135,6 +136,11 @@ class Pages(unittest.TestCase):
                          ["dog seen", "car seen, no label", "dog heard, 12 dB",
                           "babble heard, 3 dB, no label"])
         self.assertIn("sound +0.12 s", self.texts(sheet, "h2")[0])
+        why = self.check(draw(os.path.join(root, "cli/explain/explain.html")))
+        self.assertEqual(self.texts(why, "h2"), ["Events", "Second by second", "Which second answered which",
+                                                 "When sound or picture is taken away", "What was run"])
+        self.assertIn("where the sound's match is", self.texts(why, "title"))
+        self.assertIn("true, heard and seen", self.texts(why, "title"))
 
 
 if __name__ == "__main__":

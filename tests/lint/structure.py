@@ -65,7 +65,8 @@ FOLDERS = {
         "eval": {"common", "event"},
         "localize": {"event"},
         "sync": {"common", "event"},
-        "cmd": {"common", "event", "train", "eval", "localize", "sync"},
+        "explain": {"event"},
+        "cmd": {"common", "event", "train", "eval", "localize", "sync", "explain"},
         ".": {"cmd", "common"},
     },
 }

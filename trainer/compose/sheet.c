@@ -134,34 +134,6 @@ void tyto_compose_sheet_put_scene(struct tyto_compose_sheet *sheet, uint32_t cli
 
 /* --- the page -------------------------------------------------------------------------------- */
 
-/* "data:image/jpeg;base64,..." */
-static struct tyto_json *make_frame(const uint8_t *bytes, size_t num)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    static const char prefix[] = "data:image/jpeg;base64,";
-    if (!bytes)
-        return tyto_json_new_null();
-    char *text = malloc(sizeof(prefix) + (num + 2) / 3 * 4);
-    if (!text)
-        return NULL;
-    memcpy(text, prefix, sizeof(prefix));
-    char *at = text + sizeof(prefix) - 1;
-    for (size_t i = 0; i < num; i += 3) {
-        const size_t left = num - i;
-        const uint32_t bits = (uint32_t)bytes[i] << 16 |
-                              (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                              (left > 2 ? bytes[i + 2] : 0u);
-        *at++ = digits[bits >> 18];
-        *at++ = digits[bits >> 12 & 63];
-        *at++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-        *at++ = left > 2 ? digits[bits & 63] : '=';
-    }
-    *at = '\0';
-    struct tyto_json *json = tyto_json_new_string(text);
-    free(text);
-    return json;
-}
-
 enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const char *path,
                                        struct tyto_fault *ret_fault)
 {
@@ -176,7 +148,10 @@ enum tyto_err tyto_compose_sheet_write(struct tyto_compose_sheet *sheet, const c
         }
         clip->truth = NULL;
         for (uint32_t f = 0; f < NUM_FRAMES; f++)
-            ok &= tyto_json_append(frames, make_frame(clip->jpegs[f], clip->bytes[f]));
+            ok &= tyto_json_append(
+                frames, clip->jpegs[f]
+                            ? tyto_page_data_url("image/jpeg", clip->jpegs[f], clip->bytes[f])
+                            : tyto_json_new_null());
         ok &= tyto_json_set(truth, "frames", frames);
         ok &= tyto_json_append(clips, truth);
     }

@@ -167,6 +167,15 @@ static void sound_that_lags_has_a_positive_offset(void **state)
     reading = read_at(2, true, true);
     assert_true(reading.evidence.has_av_offset);
     close_to(reading.evidence.av_offset_ms, 1000);
+    assert_int_equal(reading.evidence.num_align, T);
+    assert_int_equal(reading.evidence.align_own, 2);
+    for (int t = 0; t < T; t++) {
+        close_to(reading.evidence.align_audio[t], t == 1);
+        close_to(reading.evidence.align_visual[t], t == 3);
+    }
+    tyto_reading_finish(&reading);
+    reading = read_at(2, false, true);
+    assert_int_equal(reading.evidence.num_align, 0);
     tyto_reading_finish(&reading);
 }
 
