@@ -30,7 +30,8 @@ static const struct subcommand subcommands[] = {
 };
 
 /* Those that are not in a tyto built without the trainer. */
-static const char *const of_trainer[] = {"explain", "label", "compose", "features", "train", "eval"};
+static const char *const of_trainer[] = {"explain",  "label", "compose",
+                                         "features", "train", "eval"};
 
 enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
