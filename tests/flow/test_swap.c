@@ -21,7 +21,15 @@
 #include "tests/flow/rig.h"
 #include "tests/flow/small_models.h"
 
-enum { NUM_SWAPS = 1000, MAX_CAMERAS = 4, MAX_OPEN = 64, MAX_KEPT = 64, WAIT_MS = 120000 };
+enum {
+    MAX_SWAPS = 1000,
+    MIN_SWAPS = 100, /* as many also where they take long */
+    SWAPS_S = 30,
+    MAX_CAMERAS = 4,
+    MAX_OPEN = 64,
+    MAX_KEPT = 128,
+    WAIT_MS = 120000,
+};
 
 static const struct small_head head_a = {
     .seed = "a", .classes = "[\"dog\",\"cat\",\"car\"]", .num_classes = 3};
@@ -54,7 +62,7 @@ struct seen {
     /* Scores of the first camera's segments, and which head they are by. */
     float kept[MAX_KEPT][2];
     uint32_t kept_heads[MAX_KEPT];
-    useconds_t slow_us;
+    uint32_t slow_from; /* until there is another head each segment from here on takes a while */
     atomic_uint num_segments;
 };
 
@@ -141,6 +149,8 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
         seen.kept[camera->num_segments][1] = result->evidence.weight_audio;
         seen.kept_heads[camera->num_segments] = seen.num_heads;
     }
+    const bool is_slow =
+        seen.slow_from && camera->num_segments >= seen.slow_from && seen.num_heads == 1;
     camera->num_segments++;
     seen.num_bad += result->num_classes != seen.num_classes;
     for (uint32_t k = 0; k < result->num_classes; k++)
@@ -148,15 +158,15 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
                         strcmp(result->class_names[k], seen.classes[k]) != 0;
     pthread_mutex_unlock(&seen.lock);
     atomic_fetch_add(&seen.num_segments, 1);
-    if (seen.slow_us)
-        usleep(seen.slow_us);
+    if (is_slow)
+        usleep(200000);
 }
 
 static const struct tyto_tracker_params eager = {
     .threshold = 0.001f, .threshold_single = 0.001f, .onset_num = 1, .onset_window = 1};
 
 static struct tyto_engine *make_engine(const char *head, const struct tyto_tracker_params *tracker,
-                                       useconds_t slow_us)
+                                       uint32_t slow_from)
 {
     struct tyto_fault fault = {0};
     struct tyto_engine *engine = NULL;
@@ -175,7 +185,7 @@ static struct tyto_engine *make_engine(const char *head, const struct tyto_track
     };
     memset(&seen, 0, sizeof(seen));
     pthread_mutex_init(&seen.lock, NULL);
-    seen.slow_us = slow_us;
+    seen.slow_from = slow_from;
     if (tyto_engine_create(&params, &engine, &fault) != TYTO_OK)
         fail_msg("%s: %s: %s", fault.file, fault.key, fault.text);
     assert_int_equal(tyto_engine_get_head(engine, &first), TYTO_OK);
@@ -236,15 +246,18 @@ static void a_thousand_swaps_under_load_lose_no_segment(void **state)
     add(engine, "two", "test://?live=0&seconds=900000&width=32&height=32&fps=2&audio=0");
     add(engine, "three", "test://?live=0&seconds=500&video=0");
     wait_for_segments(100);
-    for (uint32_t i = 0; i < NUM_SWAPS; i++) {
-        swap(engine, heads[i % 3], &result);
+    const uint64_t until_ns = tyto_clock_mono_ns() + SWAPS_S * TYTO_NS_PER_S;
+    uint32_t num_swaps = 0;
+    while (num_swaps < MAX_SWAPS && (num_swaps < MIN_SWAPS || tyto_clock_mono_ns() < until_ns)) {
+        swap(engine, heads[num_swaps++ % 3], &result);
         assert_false(result.is_same);
         sum_ns += result.stop_ns;
         worst_ns = result.stop_ns > worst_ns ? result.stop_ns : worst_ns;
         num_ended += result.num_ended;
         num_went_on += result.num_went_on;
-        if (i == NUM_SWAPS / 5)
+        if (num_swaps == 2 * MIN_SWAPS)
             early_mib = resident_mib();
+        wait_for_segments(atomic_load(&seen.num_segments) + 1);
     }
     const double late_mib = resident_mib();
     const uint32_t during = atomic_load(&seen.num_segments);
@@ -252,10 +265,10 @@ static void a_thousand_swaps_under_load_lose_no_segment(void **state)
     assert_int_equal(tyto_engine_remove_camera(engine, "one"), TYTO_OK);
     assert_int_equal(tyto_engine_remove_camera(engine, "two"), TYTO_OK);
     assert_int_equal(tyto_engine_wait_ended(engine, WAIT_MS), TYTO_OK);
-    printf("%d swaps: batches stopped for %.2f ms each, at most %.2f ms; %u segments came "
+    printf("%u swaps: batches stopped for %.2f ms each, at most %.2f ms; %u segments came "
            "meanwhile; resident %.1f MiB after %d, %.1f at the end\n",
-           NUM_SWAPS, (double)sum_ns / NUM_SWAPS / 1e6, (double)worst_ns / 1e6, during, early_mib,
-           NUM_SWAPS / 5, late_mib);
+           num_swaps, (double)sum_ns / num_swaps / 1e6, (double)worst_ns / 1e6, during, early_mib,
+           2 * MIN_SWAPS, late_mib);
     uint32_t num_told = 0;
     for (uint32_t i = 0; i < 3; i++) {
         const struct seen_camera *camera = &seen.cameras[i];
@@ -274,23 +287,23 @@ static void a_thousand_swaps_under_load_lose_no_segment(void **state)
         usleep(1000);
     }
     assert_int_equal(counts.num_segments, num_told);
-    assert_int_equal(counts.num_heads, 1 + NUM_SWAPS);
-    assert_int_equal(seen.num_heads, 1 + NUM_SWAPS);
-    assert_true(during > NUM_SWAPS);
+    assert_int_equal(counts.num_heads, 1 + num_swaps);
+    assert_int_equal(seen.num_heads, 1 + num_swaps);
+    assert_true(during > num_swaps);
     assert_int_equal(seen.num_bad, 0);
     assert_int_equal(seen.num_open, 0);
     assert_int_equal(seen.num_new, seen.num_end);
     assert_true(seen.num_vanished > 0 && seen.num_went_on > 0);
     assert_int_equal(seen.num_vanished, num_ended);
     assert_int_equal(seen.num_went_on, num_went_on);
-    assert_true(late_mib - early_mib < 4);
+    assert_true(num_swaps < 4 * MIN_SWAPS || late_mib - early_mib < 4);
     tyto_engine_destroy(&engine);
 }
 
 /* --- what the scores are -------------------------------------------------------------------------
  */
 
-static const char *const clip = "test://?live=0&seconds=40&width=32&height=32&fps=2&pattern=18";
+static const char *const clip = "test://?live=0&seconds=100&width=32&height=32&fps=2&pattern=18";
 
 static void assert_scores_go_on(enum tyto_exec with)
 {
@@ -303,14 +316,14 @@ static void assert_scores_go_on(enum tyto_exec with)
     memcpy(want, seen.kept, sizeof(want));
     tyto_engine_destroy(&engine);
 
-    engine = make_engine("a.safetensors", &eager, 10000);
+    engine = make_engine("a.safetensors", &eager, 15);
     add(engine, "one", clip);
     wait_for_segments(15);
     swap(engine, "b.safetensors", &result);
     assert_int_equal(tyto_engine_wait_ended(engine, WAIT_MS), TYTO_OK);
-    assert_int_equal(seen.cameras[0].num_segments, 40);
+    assert_int_equal(seen.cameras[0].num_segments, 100);
     uint32_t num_by_b = 0, num_other = 0;
-    for (uint32_t i = 0; i < 40; i++) {
+    for (uint32_t i = 0; i < 100; i++) {
         num_other += seen.kept_heads[i] == 1 && fabsf(seen.kept[i][0] - want[i][0]) > 1e-3f;
         if (seen.kept_heads[i] == 1)
             continue;
