@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A drawer's pipelines by their specialization: made at first need, then found. */
+/* An op's pipelines by their specialization: made at first need, then found. */
 #ifndef TYTO_SHADERS_VARIANTS_H
 #define TYTO_SHADERS_VARIANTS_H
 

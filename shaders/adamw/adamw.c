@@ -7,7 +7,7 @@
 #include "shaders/adamw_total_spv.h"
 #include "shaders/adamw_update_spv.h"
 #include "shaders/adamw_update_store64_spv.h"
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 
 enum { SQUARES, TOTAL, UPDATE, NUM_KERNELS };
 
@@ -26,7 +26,7 @@ enum tyto_err tyto_adamw_create(struct tyto_gpu *gpu, struct tyto_adamw **ret_op
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
         TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
     const bool pairs = tyto_gpu_get_info(gpu)->int64;
-    const struct tyto_drawer_params params[NUM_KERNELS] = {
+    const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [SQUARES] = {.name = "adamw_squares",
                      .spirv = adamw_squares_spv,
                      .spirv_bytes = sizeof(adamw_squares_spv),
@@ -54,7 +54,7 @@ enum tyto_err tyto_adamw_create(struct tyto_gpu *gpu, struct tyto_adamw **ret_op
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_adamw_destroy(&op);
         return err;
@@ -75,11 +75,10 @@ void tyto_adamw_destroy(struct tyto_adamw **op)
 
 static bool fits(uint32_t num, const struct tyto_adamw_io *io)
 {
-    return num % 4 == 0 && tyto_drawer_fits(&io->params, num, 1, 1) &&
-           tyto_drawer_fits(&io->grads, num, 1, 1) && tyto_drawer_fits(&io->moment_1, num, 1, 1) &&
-           tyto_drawer_fits(&io->moment_2, num, 1, 1) && tyto_drawer_fits(&io->hyper, 8, 1, 1) &&
-           tyto_drawer_fits(&io->parts, TYTO_ADAMW_PARTS, 1, 1) &&
-           tyto_drawer_fits(&io->norm, 2, 1, 1);
+    return num % 4 == 0 && tyto_bind_fits(&io->params, num, 1, 1) &&
+           tyto_bind_fits(&io->grads, num, 1, 1) && tyto_bind_fits(&io->moment_1, num, 1, 1) &&
+           tyto_bind_fits(&io->moment_2, num, 1, 1) && tyto_bind_fits(&io->hyper, 8, 1, 1) &&
+           tyto_bind_fits(&io->parts, TYTO_ADAMW_PARTS, 1, 1) && tyto_bind_fits(&io->norm, 2, 1, 1);
 }
 
 static enum tyto_err record_norm(struct tyto_adamw *op, struct tyto_plan *plan, uint32_t num,
@@ -131,7 +130,7 @@ enum tyto_err tyto_adamw_record_two(struct tyto_adamw *op, struct tyto_plan *pla
     struct tyto_adamw_io later = *io;
     enum tyto_err err = TYTO_OK;
 
-    if (!fits(num, io) || first % 64 != 0 || first >= num || !tyto_drawer_fits(hyper, 8, 1, 1))
+    if (!fits(num, io) || first % 64 != 0 || first >= num || !tyto_bind_fits(hyper, 8, 1, 1))
         return TYTO_ERR_SHAPE;
     later.params = part(io->params, first, num - first);
     later.grads = part(io->grads, first, num - first);

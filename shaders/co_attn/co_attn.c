@@ -1,53 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "shaders/co_attn/co_attn.h"
 
-#include <stdlib.h>
-
 #include "shaders/co_attn/co_attn_shape.h"
 #include "shaders/co_attn_spv.h"
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 
-struct tyto_co_attn {
-    struct tyto_kernel *kernel;
-};
-
-enum tyto_err tyto_co_attn_create(struct tyto_gpu *gpu, struct tyto_co_attn **ret_op)
-{
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
-                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
-                                                TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
-                                                TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
-                                                TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
-    const struct tyto_drawer_params params = {
-        .name = "co_attn",
-        .spirv = co_attn_spv,
-        .spirv_bytes = sizeof(co_attn_spv),
-        .binds = binds,
-        .num_binds = 10,
-        .push_bytes = sizeof(struct tyto_co_attn_push),
-    };
-    struct tyto_co_attn *op = calloc(1, sizeof(*op));
-    enum tyto_err err = TYTO_OK;
-
-    if (!op)
-        return TYTO_ERR_NOMEM;
-    err = tyto_drawer_create(gpu, &params, &op->kernel);
-    if (err) {
-        tyto_co_attn_destroy(&op);
-        return err;
-    }
-    *ret_op = op;
-    return TYTO_OK;
-}
-
-void tyto_co_attn_destroy(struct tyto_co_attn **op)
-{
-    if (!op || !*op)
-        return;
-    tyto_kernel_destroy(&(*op)->kernel);
-    free(*op);
-    *op = NULL;
-}
+TYTO_KERNEL_OP(tyto_co_attn, co_attn, struct tyto_co_attn_push, TYTO_BIND_TEXEL_RGBA32F,
+               TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
+               TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
+               TYTO_BIND_STORAGE, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE)
 
 static bool shape_is_sound(const struct tyto_co_attn_shape *shape)
 {
@@ -79,16 +40,17 @@ enum tyto_err tyto_co_attn_record(struct tyto_co_attn *op, struct tyto_plan *pla
     const struct tyto_bind binds[] = {io->other, io->g,   io->ks,  io->u,    io->h,
                                       io->s,     io->len, io->out, io->beta, io->align};
 
-    if (!shape_is_sound(shape) || !tyto_drawer_fits(&io->other, rows, shape->other_stride, 1) ||
-        !tyto_drawer_fits(&io->g, rows, shape->key_width, 1) ||
-        !tyto_drawer_fits(&io->ks, rows, shape->key_width, 1) ||
-        !tyto_drawer_fits(&io->u, shape->key_width, 1, 1) ||
-        !tyto_drawer_fits(&io->h, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->s, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->len, shape->batch, 1, 1) ||
-        !tyto_drawer_fits(&io->out, rows, shape->out_stride, 1) ||
-        !tyto_drawer_fits(&io->beta, rows, 1, 1) ||
-        !tyto_drawer_fits(&io->align, rows, shape->num_segments, 1))
+    if (!shape_is_sound(shape) || !tyto_bind_fits(&io->other, rows, shape->other_stride, 1) ||
+        !tyto_bind_fits(&io->g, rows, shape->key_width, 1) ||
+        !tyto_bind_fits(&io->ks, rows, shape->key_width, 1) ||
+        !tyto_bind_fits(&io->u, shape->key_width, 1, 1) ||
+        !tyto_bind_fits(&io->h, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->s, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->len, shape->batch, 1, 1) ||
+        !tyto_bind_fits(&io->out, rows, shape->out_stride, 1) ||
+        !tyto_bind_fits(&io->beta, rows, 1, 1) ||
+        !tyto_bind_fits(&io->align, rows, shape->num_segments, 1))
         return TYTO_ERR_SHAPE;
-    return tyto_plan_dispatch(plan, op->kernel, binds, &push, shape->num_segments, shape->batch, 1);
+    return tyto_plan_dispatch(plan, op->one.kernel, binds, &push, shape->num_segments, shape->batch,
+                              1);
 }

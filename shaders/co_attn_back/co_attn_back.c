@@ -5,7 +5,7 @@
 
 #include "shaders/co_attn_back_mix_spv.h"
 #include "shaders/co_attn_back_scores_spv.h"
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 
 enum { SCORES, MIX, NUM_KERNELS };
 
@@ -24,7 +24,7 @@ enum tyto_err tyto_co_attn_back_create(struct tyto_gpu *gpu, struct tyto_co_attn
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_R32F,
         TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
         TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [SCORES] = {.name = "co_attn_back_scores",
                     .spirv = co_attn_back_scores_spv,
                     .spirv_bytes = sizeof(co_attn_back_scores_spv),
@@ -45,7 +45,7 @@ enum tyto_err tyto_co_attn_back_create(struct tyto_gpu *gpu, struct tyto_co_attn
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_co_attn_back_destroy(&op);
         return err;
@@ -82,17 +82,17 @@ static bool io_fits(const struct tyto_co_attn_shape *shape, const struct tyto_co
     const struct tyto_bind *by_key[] = {&io->g, &io->ks, &io->dg, &io->dks, &io->du};
 
     for (size_t i = 0; i < sizeof(by_key) / sizeof(*by_key); i++)
-        if (!tyto_drawer_fits(by_key[i], rows, shape->key_width, 1))
+        if (!tyto_bind_fits(by_key[i], rows, shape->key_width, 1))
             return false;
-    return tyto_drawer_fits(&io->other, rows, shape->other_stride, 1) &&
-           tyto_drawer_fits(&io->dother, rows, shape->other_stride, 1) &&
-           tyto_drawer_fits(&io->u, shape->key_width, 1, 1) &&
-           tyto_drawer_fits(&io->s, rows, shape->width, 1) &&
-           tyto_drawer_fits(&io->ds, rows, shape->width, 1) &&
-           tyto_drawer_fits(&io->beta, rows, 1, 1) &&
-           tyto_drawer_fits(&io->align, rows, shape->num_segments, 1) &&
-           tyto_drawer_fits(&io->dout, rows, shape->out_stride, 1) &&
-           tyto_drawer_fits(&io->scratch, rows, 2 * (uint64_t)shape->num_segments + 2, 1);
+    return tyto_bind_fits(&io->other, rows, shape->other_stride, 1) &&
+           tyto_bind_fits(&io->dother, rows, shape->other_stride, 1) &&
+           tyto_bind_fits(&io->u, shape->key_width, 1, 1) &&
+           tyto_bind_fits(&io->s, rows, shape->width, 1) &&
+           tyto_bind_fits(&io->ds, rows, shape->width, 1) &&
+           tyto_bind_fits(&io->beta, rows, 1, 1) &&
+           tyto_bind_fits(&io->align, rows, shape->num_segments, 1) &&
+           tyto_bind_fits(&io->dout, rows, shape->out_stride, 1) &&
+           tyto_bind_fits(&io->scratch, rows, 2 * (uint64_t)shape->num_segments + 2, 1);
 }
 
 enum tyto_err tyto_co_attn_back_record(struct tyto_co_attn_back *op, struct tyto_plan *plan,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "shaders/col_sum_spv.h"
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 
 enum { X, NUM_KERNELS };
 
@@ -16,7 +16,7 @@ struct tyto_col_sum {
 enum tyto_err tyto_col_sum_create(struct tyto_gpu *gpu, struct tyto_col_sum **ret_op)
 {
     static const enum tyto_bind_kind x_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [X] = {.name = "col_sum",
                .spirv = col_sum_spv,
                .spirv_bytes = sizeof(col_sum_spv),
@@ -31,7 +31,7 @@ enum tyto_err tyto_col_sum_create(struct tyto_gpu *gpu, struct tyto_col_sum **re
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_col_sum_destroy(&op);
         return err;
@@ -61,6 +61,6 @@ enum tyto_err tyto_col_sum_record(struct tyto_col_sum *op, struct tyto_plan *pla
         ((uint64_t)(rows - 1) * stride + cols) * sizeof(float) > tyto_buf_size_bytes(x) ||
         out_at > UINT32_MAX || (out_at + cols) * sizeof(float) > tyto_buf_size_bytes(out))
         return TYTO_ERR_SHAPE;
-    return tyto_plan_dispatch(plan, op->kernels[X], binds, &push,
-                              tyto_drawer_groups(cols, op->lanes), 1, 1);
+    return tyto_plan_dispatch(plan, op->kernels[X], binds, &push, tyto_num_groups(cols, op->lanes),
+                              1, 1);
 }

@@ -5,7 +5,7 @@
 
 #include "shaders/cosine_attn_back_apply_spv.h"
 #include "shaders/cosine_attn_back_share_spv.h"
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 
 enum { SHARE, APPLY, NUM_KERNELS };
 
@@ -24,7 +24,7 @@ enum tyto_err tyto_cosine_attn_back_create(struct tyto_gpu *gpu,
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
         TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,       TYTO_BIND_STORAGE,
         TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [SHARE] = {.name = "cosine_attn_back_share",
                    .spirv = cosine_attn_back_share_spv,
                    .spirv_bytes = sizeof(cosine_attn_back_share_spv),
@@ -45,7 +45,7 @@ enum tyto_err tyto_cosine_attn_back_create(struct tyto_gpu *gpu,
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_cosine_attn_back_destroy(&op);
         return err;
@@ -69,14 +69,14 @@ static bool io_fits(const struct tyto_cosine_attn_shape *shape,
 {
     const uint64_t batch = shape->batch, places = shape->num_places, width = shape->width;
 
-    return width % 4 == 0 && tyto_drawer_fits(&io->query, batch, width, 1) &&
-           tyto_drawer_fits(&io->key, shape->num_rows, places, width) &&
-           tyto_drawer_fits(&io->rows, batch, 1, 1) && tyto_drawer_fits(&io->scale, 1, 1, 1) &&
-           tyto_drawer_fits(&io->dscores, batch, places, 1) &&
-           tyto_drawer_fits(&io->scratch, batch, places, 4) &&
-           tyto_drawer_fits(&io->dquery, batch, width, 1) &&
-           tyto_drawer_fits(&io->dkey, batch, places, width) &&
-           tyto_drawer_fits(&io->dscale, batch, 1, 1);
+    return width % 4 == 0 && tyto_bind_fits(&io->query, batch, width, 1) &&
+           tyto_bind_fits(&io->key, shape->num_rows, places, width) &&
+           tyto_bind_fits(&io->rows, batch, 1, 1) && tyto_bind_fits(&io->scale, 1, 1, 1) &&
+           tyto_bind_fits(&io->dscores, batch, places, 1) &&
+           tyto_bind_fits(&io->scratch, batch, places, 4) &&
+           tyto_bind_fits(&io->dquery, batch, width, 1) &&
+           tyto_bind_fits(&io->dkey, batch, places, width) &&
+           tyto_bind_fits(&io->dscale, batch, 1, 1);
 }
 
 enum tyto_err tyto_cosine_attn_back_record(struct tyto_cosine_attn_back *op, struct tyto_plan *plan,
@@ -89,8 +89,8 @@ enum tyto_err tyto_cosine_attn_back_record(struct tyto_cosine_attn_back *op, str
                                             io->scale, io->dscores, io->scratch};
     const struct tyto_bind apply_binds[] = {io->query,  io->key,  io->scratch, io->rows,
                                             io->dquery, io->dkey, io->dscale};
-    const uint32_t gx = tyto_drawer_groups(shape->num_places, op->lanes);
-    const uint32_t gc = tyto_drawer_groups(shape->width / 4, op->lanes);
+    const uint32_t gx = tyto_num_groups(shape->num_places, op->lanes);
+    const uint32_t gc = tyto_num_groups(shape->width / 4, op->lanes);
     enum tyto_err err = TYTO_OK;
 
     if (!io_fits(shape, io))

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
 #include "shaders/dropout_spv.h"
+#include "shaders/kernel.h"
 
 enum { X, NUM_KERNELS };
 
@@ -17,7 +17,7 @@ enum tyto_err tyto_dropout_create(struct tyto_gpu *gpu, struct tyto_dropout **re
 {
     static const enum tyto_bind_kind x_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
                                                   TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [X] = {.name = "dropout",
                .spirv = dropout_spv,
                .spirv_bytes = sizeof(dropout_spv),
@@ -32,7 +32,7 @@ enum tyto_err tyto_dropout_create(struct tyto_gpu *gpu, struct tyto_dropout **re
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_dropout_destroy(&op);
         return err;
@@ -60,10 +60,10 @@ enum tyto_err tyto_dropout_record(struct tyto_dropout *op, struct tyto_plan *pla
     struct tyto_dropout_push push = {.num4 = num / 4, .first4 = first / 4, .site = site};
 
     if (num % 4 != 0 || first % 4 != 0 || !(rate >= 0 && rate < 1) ||
-        !tyto_drawer_fits(&all, num, 1, 1) || !tyto_drawer_fits(&key_bind, 4, 1, 1))
+        !tyto_bind_fits(&all, num, 1, 1) || !tyto_bind_fits(&key_bind, 4, 1, 1))
         return TYTO_ERR_SHAPE;
     push.threshold = (uint32_t)((double)rate * 4294967296.0);
     push.scale = 1.0f / (1.0f - rate);
     return tyto_plan_dispatch(plan, op->kernels[X], binds, &push,
-                              tyto_drawer_groups(num / 4, op->lanes), 1, 1);
+                              tyto_num_groups(num / 4, op->lanes), 1, 1);
 }

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
 #include "shaders/gemm_back/gemm_back_shape.h"
 #include "shaders/gemm_back_sum_spv.h"
 #include "shaders/gemm_back_w_big_spv.h"
@@ -14,6 +13,7 @@
 #include "shaders/gemm_back_x_group_spv.h"
 #include "shaders/gemm_back_x_spv.h"
 #include "shaders/gemm_back_x_store64_spv.h"
+#include "shaders/kernel.h"
 #include "shaders/variants.h"
 
 enum {
@@ -138,28 +138,28 @@ enum tyto_err tyto_gemm_back_x_record(struct tyto_gemm_back *op, struct tyto_pla
     const struct tyto_bind binds[] = {
         {.buf = dy.buf}, {.buf = w.buf}, {.buf = r.buf ? r.buf : dx.buf}, {.buf = dx.buf}};
     return tyto_plan_dispatch(plan, kernel, binds, &push,
-                              tyto_drawer_groups(args->k, groups ? tile.cols : GEMM_PANEL),
-                              tyto_drawer_groups(args->m, rows), 1);
+                              tyto_num_groups(args->k, groups ? tile.cols : GEMM_PANEL),
+                              tyto_num_groups(args->m, rows), 1);
 }
 
 /* Rows that one group sums, of a product that makes (n, k); a multiple of 4 whatever the sizes. */
 static uint32_t chunk_of(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
 {
     const uint32_t side = GEMM_BIG_PANELS * GEMM_PANEL;
-    const uint32_t tiles = tyto_drawer_groups(n, side) * tyto_drawer_groups(k, side);
+    const uint32_t tiles = tyto_num_groups(n, side) * tyto_num_groups(k, side);
     uint32_t chunk = CHUNK;
 
     if (tyto_gpu_get_info(gpu)->wants_groups && tiles > 0) {
-        chunk = tyto_drawer_groups(m, tyto_drawer_groups(ENOUGH_GROUPS_GPU, tiles));
+        chunk = tyto_num_groups(m, tyto_num_groups(ENOUGH_GROUPS_GPU, tiles));
         chunk = chunk < LEAST_CHUNK_GPU ? LEAST_CHUNK_GPU : chunk;
     }
     chunk = chunk < m ? chunk : m;
-    return chunk > 0 ? tyto_drawer_groups(chunk, 4) * 4 : 4;
+    return chunk > 0 ? tyto_num_groups(chunk, 4) * 4 : 4;
 }
 
 static uint32_t num_parts(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
 {
-    return tyto_drawer_groups(m, chunk_of(gpu, m, n, k));
+    return tyto_num_groups(m, chunk_of(gpu, m, n, k));
 }
 
 uint64_t tyto_gemm_back_scratch(const struct tyto_gpu *gpu, uint32_t m, uint32_t n, uint32_t k)
@@ -199,7 +199,7 @@ static enum tyto_err record_sum(struct tyto_gemm_back *op, struct tyto_plan *pla
 
     if (err)
         return err;
-    return tyto_plan_dispatch(plan, kernel, binds, &push, tyto_drawer_groups(num / 4, lanes), 1, 1);
+    return tyto_plan_dispatch(plan, kernel, binds, &push, tyto_num_groups(num / 4, lanes), 1, 1);
 }
 
 static enum tyto_err get_w_kernel(struct tyto_gemm_back *op, bool bias,
@@ -267,8 +267,8 @@ enum tyto_err tyto_gemm_back_w_record(struct tyto_gemm_back *op, struct tyto_pla
                                       {.buf = to.buf},
                                       {.buf = bias_to.buf ? bias_to.buf : to.buf}};
     err = tyto_plan_dispatch(
-        plan, kernel, binds, &push, tyto_drawer_groups(args->k, groups ? tile.cols : GEMM_PANEL),
-        tyto_drawer_groups(args->n, groups ? tile.rows : GEMM_BACK_W_ROWS), parts);
+        plan, kernel, binds, &push, tyto_num_groups(args->k, groups ? tile.cols : GEMM_PANEL),
+        tyto_num_groups(args->n, groups ? tile.rows : GEMM_BACK_W_ROWS), parts);
     if (!err && parts > 1)
         err = record_sum(op, plan, args->scratch, 0, num, parts, &dw);
     if (!err && parts > 1 && db.buf)

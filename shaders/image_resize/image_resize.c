@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shaders/drawer.h"
 #include "shaders/image_resize/colour.h"
 #include "shaders/image_resize/image_resize_shape.h"
 #include "shaders/image_resize_cols_spv.h"
 #include "shaders/image_resize_rows_spv.h"
+#include "shaders/kernel.h"
 
 enum { TEXEL_BYTES = 4, ROW_ALIGN = TYTO_IMAGE_RESIZE_BLOCK * TEXEL_BYTES };
 
@@ -124,7 +124,7 @@ enum tyto_err tyto_image_resize_create(struct tyto_gpu *gpu,
                                                      TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind cols_binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE,
                                                      TYTO_BIND_STORAGE};
-    const struct tyto_drawer_params rows = {
+    const struct tyto_lane_kernel_params rows = {
         .name = "image_resize_rows",
         .spirv = image_resize_rows_spv,
         .spirv_bytes = sizeof(image_resize_rows_spv),
@@ -132,7 +132,7 @@ enum tyto_err tyto_image_resize_create(struct tyto_gpu *gpu,
         .num_binds = 3,
         .push_bytes = sizeof(struct tyto_image_resize_rows_push),
     };
-    const struct tyto_drawer_params cols = {
+    const struct tyto_lane_kernel_params cols = {
         .name = "image_resize_cols",
         .spirv = image_resize_cols_spv,
         .spirv_bytes = sizeof(image_resize_cols_spv),
@@ -151,9 +151,9 @@ enum tyto_err tyto_image_resize_create(struct tyto_gpu *gpu,
         return TYTO_ERR_NOMEM;
     op->shape = *shape;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
-    enum tyto_err err = tyto_drawer_create(gpu, &rows, &op->rows);
+    enum tyto_err err = tyto_lane_kernel_create(gpu, &rows, &op->rows);
     if (!err)
-        err = tyto_drawer_create(gpu, &cols, &op->cols);
+        err = tyto_lane_kernel_create(gpu, &cols, &op->cols);
     if (err) {
         tyto_image_resize_destroy(&op);
         return err;
@@ -181,12 +181,11 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
     const uint64_t out_floats = (uint64_t)shape->out_h * shape->out_w * channels;
 
     if (num_frames == 0 || num_frames > UINT16_MAX || mixed_texels == 0 ||
-        mixed_texels % TYTO_IMAGE_RESIZE_BLOCK != 0 ||
-        !tyto_drawer_fits(&binds->staging, 1, 1, 1) ||
-        !tyto_drawer_fits(&binds->frames, num_frames,
-                          sizeof(struct tyto_image_resize_frame) / sizeof(float), 1) ||
-        !tyto_drawer_fits(&binds->mixed, num_frames, shape->out_h, 4ull * mixed_texels) ||
-        !tyto_drawer_fits(&binds->out, num_frames, out_floats, 1))
+        mixed_texels % TYTO_IMAGE_RESIZE_BLOCK != 0 || !tyto_bind_fits(&binds->staging, 1, 1, 1) ||
+        !tyto_bind_fits(&binds->frames, num_frames,
+                        sizeof(struct tyto_image_resize_frame) / sizeof(float), 1) ||
+        !tyto_bind_fits(&binds->mixed, num_frames, shape->out_h, 4ull * mixed_texels) ||
+        !tyto_bind_fits(&binds->out, num_frames, out_floats, 1))
         return TYTO_ERR_SHAPE;
 
     const struct tyto_image_resize_rows_push rows_push = {
@@ -203,13 +202,12 @@ enum tyto_err tyto_image_resize_record(struct tyto_image_resize *op, struct tyto
     };
     const struct tyto_bind rows_binds[] = {binds->staging, binds->frames, binds->mixed};
     const struct tyto_bind cols_binds[] = {binds->mixed, binds->frames, binds->out};
-    const uint32_t rows_groups = tyto_drawer_groups(mixed_texels, TYTO_IMAGE_RESIZE_BLOCK);
-    const uint32_t cols_groups = tyto_drawer_groups(shape->out_w, op->lanes);
+    const uint32_t rows_groups = tyto_num_groups(mixed_texels, TYTO_IMAGE_RESIZE_BLOCK);
+    const uint32_t cols_groups = tyto_num_groups(shape->out_w, op->lanes);
     enum tyto_err err = tyto_plan_dispatch(plan, op->rows, rows_binds, &rows_push, rows_groups,
                                            shape->out_h, num_frames);
     if (!err)
         err = tyto_plan_dispatch(plan, op->cols, cols_binds, &cols_push, cols_groups,
-                                 tyto_drawer_groups(shape->out_h, TYTO_IMAGE_RESIZE_ROWS),
-                                 num_frames);
+                                 tyto_num_groups(shape->out_h, TYTO_IMAGE_RESIZE_ROWS), num_frames);
     return err;
 }

@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
 #include "shaders/gemm/gemm.h"
 #include "shaders/gemm_back/gemm_back.h"
 #include "shaders/info_nce_grad_spv.h"
 #include "shaders/info_nce_stats_spv.h"
 #include "shaders/info_nce_unit_back_spv.h"
 #include "shaders/info_nce_unit_spv.h"
+#include "shaders/kernel.h"
 #include "shaders/weights_pack/weights_pack.h"
 
 enum { UNIT, STATS, GRAD, UNIT_BACK, NUM_KERNELS };
@@ -49,7 +49,7 @@ static enum tyto_err make_kernels(struct tyto_gpu *gpu, struct tyto_kernel **ret
     const enum tyto_bind_kind stats[] = {single, single, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
     const enum tyto_bind_kind grad[] = {single, single, single, TYTO_BIND_STORAGE};
     const enum tyto_bind_kind unit_back[] = {texel, single, texel, TYTO_BIND_STORAGE};
-    const struct tyto_drawer_params params[NUM_KERNELS] = {
+    const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [UNIT] = {.name = "info_nce_unit",
                   .spirv = info_nce_unit_spv,
                   .spirv_bytes = sizeof(info_nce_unit_spv),
@@ -74,10 +74,10 @@ static enum tyto_err make_kernels(struct tyto_gpu *gpu, struct tyto_kernel **ret
     enum tyto_err err = TYTO_OK;
 
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++) {
-        struct tyto_drawer_params one = params[i];
+        struct tyto_lane_kernel_params one = params[i];
 
         one.push_bytes = sizeof(struct tyto_info_nce_push);
-        err = tyto_drawer_create(gpu, &one, &ret_kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &one, &ret_kernels[i]);
     }
     return err;
 }
@@ -248,11 +248,10 @@ enum tyto_err tyto_info_nce_record(struct tyto_info_nce *op, struct tyto_plan *p
     const bool back = io->daudio.buf != NULL;
     enum tyto_err err = TYTO_OK;
 
-    if (!tyto_drawer_fits(&io->audio, n, d, 1) || !tyto_drawer_fits(&io->visual, n, d, 1) ||
-        !tyto_drawer_fits(&io->weights, (uint64_t)(n - 1) * op->shape.weight_stride + 1, 1, 1) ||
-        !tyto_drawer_fits(&io->losses, n, 1, 1) ||
-        (back &&
-         (!tyto_drawer_fits(&io->daudio, n, d, 1) || !tyto_drawer_fits(&io->dvisual, n, d, 1))))
+    if (!tyto_bind_fits(&io->audio, n, d, 1) || !tyto_bind_fits(&io->visual, n, d, 1) ||
+        !tyto_bind_fits(&io->weights, (uint64_t)(n - 1) * op->shape.weight_stride + 1, 1, 1) ||
+        !tyto_bind_fits(&io->losses, n, 1, 1) ||
+        (back && (!tyto_bind_fits(&io->daudio, n, d, 1) || !tyto_bind_fits(&io->dvisual, n, d, 1))))
         return TYTO_ERR_SHAPE;
     err = record_losses(op, plan, io);
     return err || !back ? err : record_back(op, plan, io);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/log_mel/log_mel_shape.h"
 #include "shaders/log_mel_bands_spv.h"
 #include "shaders/log_mel_fold_spv.h"
@@ -123,7 +123,7 @@ static enum tyto_err create_kernels(struct tyto_log_mel *mel, struct tyto_gpu *g
     static const enum tyto_bind_kind bands[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
                                                 TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind level[] = {TYTO_BIND_STORAGE};
-    const struct tyto_drawer_params params[NUM_KERNELS] = {
+    const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         {"log_mel_fold", log_mel_fold_spv, sizeof(log_mel_fold_spv), fold, 3,
          sizeof(struct tyto_log_mel_fold_push), 0},
         {"log_mel_power", log_mel_power_spv, sizeof(log_mel_power_spv), power, 4,
@@ -136,7 +136,7 @@ static enum tyto_err create_kernels(struct tyto_log_mel *mel, struct tyto_gpu *g
     enum tyto_err err = TYTO_OK;
 
     for (int i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &mel->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &mel->kernels[i]);
     return err;
 }
 
@@ -219,9 +219,9 @@ static enum tyto_err record_spectrum(struct tyto_log_mel *mel, struct tyto_plan 
         .bins_vec4 = mel->bins_vec4,
         .root = shape->form == TYTO_LOG_FORM_LN_MAGNITUDE,
     };
-    const uint32_t fold_groups = tyto_drawer_groups(mel->folded_vec4, mel->lanes);
-    const uint32_t tiles = tyto_drawer_groups(num_rows, TYTO_LOG_MEL_ROWS);
-    const uint32_t bin_groups = tyto_drawer_groups(mel->bins_vec4, mel->lanes);
+    const uint32_t fold_groups = tyto_num_groups(mel->folded_vec4, mel->lanes);
+    const uint32_t tiles = tyto_num_groups(num_rows, TYTO_LOG_MEL_ROWS);
+    const uint32_t bin_groups = tyto_num_groups(mel->bins_vec4, mel->lanes);
     enum tyto_err err = tyto_plan_dispatch(plan, mel->kernels[KERNEL_FOLD], fold_binds, &fold,
                                            fold_groups, mel->num_frames, num_segments);
     if (!err)
@@ -239,8 +239,8 @@ enum tyto_err tyto_log_mel_record(struct tyto_log_mel *mel, struct tyto_plan *pl
     const bool db = shape->form == TYTO_LOG_FORM_DB_POWER;
 
     if (num_segments == 0 || num_segments > mel->max_segments ||
-        !tyto_drawer_fits(pcm, num_segments, shape->num_samples, 1) ||
-        !tyto_drawer_fits(out, num_segments, mel->num_frames, shape->num_mel))
+        !tyto_bind_fits(pcm, num_segments, shape->num_samples, 1) ||
+        !tyto_bind_fits(out, num_segments, mel->num_frames, shape->num_mel))
         return TYTO_ERR_SHAPE;
     enum tyto_err err = record_spectrum(mel, plan, num_segments, pcm);
     if (err)
@@ -258,8 +258,8 @@ enum tyto_err tyto_log_mel_record(struct tyto_log_mel *mel, struct tyto_plan *pl
         .post_scale = shape->post_scale,
         .post_shift = shape->post_shift,
     };
-    const uint32_t tiles = tyto_drawer_groups(num_rows, TYTO_LOG_MEL_ROWS);
-    const uint32_t quad_groups = tyto_drawer_groups(mel->mel_vec4, mel->lanes);
+    const uint32_t tiles = tyto_num_groups(num_rows, TYTO_LOG_MEL_ROWS);
+    const uint32_t quad_groups = tyto_num_groups(mel->mel_vec4, mel->lanes);
     err = tyto_plan_dispatch(plan, mel->kernels[KERNEL_BANDS], bands_binds, &bands, tiles,
                              quad_groups, 1);
     if (err || !db)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/loss_sigmoid_spv.h"
 #include "shaders/loss_softmax_spv.h"
 
@@ -21,7 +21,7 @@ enum tyto_err tyto_loss_create(struct tyto_gpu *gpu, struct tyto_loss **ret_op)
     static const enum tyto_bind_kind sigmoid_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
                                                         TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE,
                                                         TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [SOFTMAX] = {.name = "loss_softmax",
                      .spirv = loss_softmax_spv,
                      .spirv_bytes = sizeof(loss_softmax_spv),
@@ -42,7 +42,7 @@ enum tyto_err tyto_loss_create(struct tyto_gpu *gpu, struct tyto_loss **ret_op)
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_loss_destroy(&op);
         return err;
@@ -63,10 +63,9 @@ void tyto_loss_destroy(struct tyto_loss **op)
 
 static bool io_fits(uint32_t rows, uint32_t width, uint32_t stride, const struct tyto_loss_io *io)
 {
-    return width > 0 && width <= stride && tyto_drawer_fits(&io->logits, rows, stride, 1) &&
-           tyto_drawer_fits(&io->yes, rows, stride, 1) &&
-           tyto_drawer_fits(&io->dlogits, rows, stride, 1) &&
-           tyto_drawer_fits(&io->losses, rows, 1, 1);
+    return width > 0 && width <= stride && tyto_bind_fits(&io->logits, rows, stride, 1) &&
+           tyto_bind_fits(&io->yes, rows, stride, 1) &&
+           tyto_bind_fits(&io->dlogits, rows, stride, 1) && tyto_bind_fits(&io->losses, rows, 1, 1);
 }
 
 enum tyto_err tyto_loss_record_softmax(struct tyto_loss *op, struct tyto_plan *plan, uint32_t rows,
@@ -88,7 +87,7 @@ enum tyto_err tyto_loss_record_sigmoid(struct tyto_loss *op, struct tyto_plan *p
     const struct tyto_loss_push push = {width, stride};
     const struct tyto_bind binds[] = {io->logits, io->yes, io->no, io->dlogits, io->losses};
 
-    if (!io_fits(rows, width, stride, io) || !tyto_drawer_fits(&io->no, rows, stride, 1))
+    if (!io_fits(rows, width, stride, io) || !tyto_bind_fits(&io->no, rows, stride, 1))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[SIGMOID], binds, &push, rows, 1, 1);
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/lstm_sentinel/lstm_sentinel_shape.h"
 #include "shaders/lstm_sentinel_spv.h"
 
@@ -32,7 +32,7 @@ enum tyto_err tyto_lstm_sentinel_create(struct tyto_gpu *gpu, struct tyto_lstm_s
     op->tiles[ONE] = 1;
     op->tiles[MANY] = op->lanes < TYTO_LSTM_SENTINEL_TILE ? op->lanes : TYTO_LSTM_SENTINEL_TILE;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++) {
-        const struct tyto_drawer_params params = {
+        const struct tyto_lane_kernel_params params = {
             .name = "lstm_sentinel",
             .spirv = lstm_sentinel_spv,
             .spirv_bytes = sizeof(lstm_sentinel_spv),
@@ -42,7 +42,7 @@ enum tyto_err tyto_lstm_sentinel_create(struct tyto_gpu *gpu, struct tyto_lstm_s
             .tile = op->tiles[i],
         };
 
-        err = tyto_drawer_create(gpu, &params, &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params, &op->kernels[i]);
     }
     if (err) {
         tyto_lstm_sentinel_destroy(&op);
@@ -109,8 +109,8 @@ enum tyto_err tyto_lstm_sentinel_record_step(struct tyto_lstm_sentinel *op, stru
     const uint64_t packed_bytes = tyto_lstm_sentinel_packed_bytes(shape->width);
     const uint64_t gate_bytes = gate_offset(shape->width) * sizeof(float);
     const int which = shape->batch > 1 ? MANY : ONE;
-    const uint32_t gx = tyto_drawer_groups(shape->width, op->lanes);
-    const uint32_t gy = tyto_drawer_groups(shape->batch, op->tiles[which]);
+    const uint32_t gx = tyto_num_groups(shape->width, op->lanes);
+    const uint32_t gy = tyto_num_groups(shape->batch, op->tiles[which]);
     const struct tyto_bind gates = {io->weights.buf, io->weights.offset_bytes,
                                     4 * sizeof(float) * shape->width * shape->width};
     const struct tyto_bind gate = {io->weights.buf, io->weights.offset_bytes + gate_bytes,
@@ -126,11 +126,11 @@ enum tyto_err tyto_lstm_sentinel_record_step(struct tyto_lstm_sentinel *op, stru
     };
 
     if (t >= shape->num_segments || !shape_is_sound(shape) ||
-        !tyto_drawer_fits(&io->x, rows, shape->in_stride, 1) ||
-        !tyto_drawer_fits(&io->weights, packed_bytes / sizeof(float), 1, 1) ||
-        !tyto_drawer_fits(&io->cell, shape->batch, shape->width, 1) ||
-        !tyto_drawer_fits(&io->h, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->s, rows, shape->width, 1))
+        !tyto_bind_fits(&io->x, rows, shape->in_stride, 1) ||
+        !tyto_bind_fits(&io->weights, packed_bytes / sizeof(float), 1, 1) ||
+        !tyto_bind_fits(&io->cell, shape->batch, shape->width, 1) ||
+        !tyto_bind_fits(&io->h, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->s, rows, shape->width, 1))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[which], binds, &push, gx, gy, 1);
 }

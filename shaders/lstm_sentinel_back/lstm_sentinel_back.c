@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/lstm_sentinel_back_gates_spv.h"
 #include "shaders/lstm_sentinel_back_step_spv.h"
 
@@ -22,7 +22,7 @@ enum tyto_err tyto_lstm_sentinel_back_create(struct tyto_gpu *gpu,
     static const enum tyto_bind_kind step_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
                                                      TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
                                                      TYTO_BIND_STORAGE,    TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [GATES] = {.name = "lstm_sentinel_back_gates",
                    .spirv = lstm_sentinel_back_gates_spv,
                    .spirv_bytes = sizeof(lstm_sentinel_back_gates_spv),
@@ -43,7 +43,7 @@ enum tyto_err tyto_lstm_sentinel_back_create(struct tyto_gpu *gpu,
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_lstm_sentinel_back_destroy(&op);
         return err;
@@ -67,8 +67,8 @@ static bool fits(const struct tyto_lstm_sentinel_back_shape *shape,
 {
     const uint64_t rows = (uint64_t)shape->batch * shape->num_segments;
 
-    return tyto_drawer_fits(&io->gates, rows, 5, shape->width) &&
-           tyto_drawer_fits(&io->cell, rows, shape->width, 1);
+    return tyto_bind_fits(&io->gates, rows, 5, shape->width) &&
+           tyto_bind_fits(&io->cell, rows, shape->width, 1);
 }
 
 enum tyto_err
@@ -81,10 +81,10 @@ tyto_lstm_sentinel_back_record_gates(struct tyto_lstm_sentinel_back *op, struct 
                                                       .width = shape->width};
     const struct tyto_bind binds[] = {io->pre, io->gates, io->cell};
 
-    if (!fits(shape, io) || !tyto_drawer_fits(&io->pre, rows, 5, shape->width))
+    if (!fits(shape, io) || !tyto_bind_fits(&io->pre, rows, 5, shape->width))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[GATES], binds, &push,
-                              tyto_drawer_groups(shape->width, op->lanes), shape->batch, 1);
+                              tyto_num_groups(shape->width, op->lanes), shape->batch, 1);
 }
 
 enum tyto_err tyto_lstm_sentinel_back_record_step(struct tyto_lstm_sentinel_back *op,
@@ -105,11 +105,11 @@ enum tyto_err tyto_lstm_sentinel_back_record_step(struct tyto_lstm_sentinel_back
 
     if (t >= shape->num_segments || !fits(shape, io) ||
         shape->dx_offset + 5 * (uint64_t)shape->width > shape->dx_stride ||
-        !tyto_drawer_fits(&io->dh, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->ds, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->dcell, shape->batch, shape->width, 1) ||
-        !tyto_drawer_fits(&io->dx, rows, shape->dx_stride, 1))
+        !tyto_bind_fits(&io->dh, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->ds, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->dcell, shape->batch, shape->width, 1) ||
+        !tyto_bind_fits(&io->dx, rows, shape->dx_stride, 1))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[STEP], binds, &push,
-                              tyto_drawer_groups(shape->width, op->lanes), shape->batch, 1);
+                              tyto_num_groups(shape->width, op->lanes), shape->batch, 1);
 }

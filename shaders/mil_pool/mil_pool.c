@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/mil_pool_back_spv.h"
 #include "shaders/mil_pool_there_spv.h"
 
@@ -20,7 +20,7 @@ enum tyto_err tyto_mil_pool_create(struct tyto_gpu *gpu, struct tyto_mil_pool **
                                                       TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind back_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
                                                      TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [THERE] = {.name = "mil_pool_there",
                    .spirv = mil_pool_there_spv,
                    .spirv_bytes = sizeof(mil_pool_there_spv),
@@ -41,7 +41,7 @@ enum tyto_err tyto_mil_pool_create(struct tyto_gpu *gpu, struct tyto_mil_pool **
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_mil_pool_destroy(&op);
         return err;
@@ -63,9 +63,9 @@ void tyto_mil_pool_destroy(struct tyto_mil_pool **op)
 static bool fits(const struct tyto_mil_pool_shape *shape, const struct tyto_mil_pool_io *io)
 {
     return shape->mode <= TYTO_MIL_POOL_MAX &&
-           tyto_drawer_fits(&io->logits, shape->batch, shape->num_segments, shape->stride) &&
-           tyto_drawer_fits(&io->len, shape->batch, 1, 1) &&
-           tyto_drawer_fits(&io->pooled, shape->batch, shape->stride, 1);
+           tyto_bind_fits(&io->logits, shape->batch, shape->num_segments, shape->stride) &&
+           tyto_bind_fits(&io->len, shape->batch, 1, 1) &&
+           tyto_bind_fits(&io->pooled, shape->batch, shape->stride, 1);
 }
 
 enum tyto_err tyto_mil_pool_record_there(struct tyto_mil_pool *op, struct tyto_plan *plan,
@@ -78,7 +78,7 @@ enum tyto_err tyto_mil_pool_record_there(struct tyto_mil_pool *op, struct tyto_p
     if (!fits(shape, io))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[THERE], binds, &push,
-                              tyto_drawer_groups(shape->stride, op->lanes), shape->batch, 1);
+                              tyto_num_groups(shape->stride, op->lanes), shape->batch, 1);
 }
 
 enum tyto_err tyto_mil_pool_record_back(struct tyto_mil_pool *op, struct tyto_plan *plan,
@@ -89,8 +89,8 @@ enum tyto_err tyto_mil_pool_record_back(struct tyto_mil_pool *op, struct tyto_pl
     const struct tyto_bind binds[] = {io->logits, io->pooled, io->len, io->dlogits};
 
     if (!fits(shape, io) ||
-        !tyto_drawer_fits(&io->dlogits, shape->batch, shape->num_segments, shape->stride))
+        !tyto_bind_fits(&io->dlogits, shape->batch, shape->num_segments, shape->stride))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[BACK], binds, &push,
-                              tyto_drawer_groups(shape->stride, op->lanes), shape->batch, 1);
+                              tyto_num_groups(shape->stride, op->lanes), shape->batch, 1);
 }

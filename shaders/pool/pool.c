@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/pool/pool_shape.h"
 #include "shaders/pool_spv.h"
 
@@ -40,7 +40,7 @@ enum tyto_err tyto_pool_create(struct tyto_gpu *gpu, struct tyto_pool **ret_op)
 {
     static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_RGBA32F,
                                                 TYTO_BIND_STORAGE};
-    struct tyto_drawer_params params = {
+    struct tyto_lane_kernel_params params = {
         .name = "pool",
         .spirv = pool_spv,
         .spirv_bytes = sizeof(pool_spv),
@@ -53,10 +53,10 @@ enum tyto_err tyto_pool_create(struct tyto_gpu *gpu, struct tyto_pool **ret_op)
     if (!op)
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
-    enum tyto_err err = tyto_drawer_create(gpu, &params, &op->narrow);
+    enum tyto_err err = tyto_lane_kernel_create(gpu, &params, &op->narrow);
     params.tile = 4;
     if (!err)
-        err = tyto_drawer_create(gpu, &params, &op->wide);
+        err = tyto_lane_kernel_create(gpu, &params, &op->wide);
     if (err) {
         tyto_pool_destroy(&op);
         return err;
@@ -103,9 +103,8 @@ enum tyto_err tyto_pool_record(struct tyto_pool *op, struct tyto_plan *plan,
         .out_item = shape->out_item,
     };
     const uint64_t row_floats = (uint64_t)shape->in_w * shape->channels;
-    if (!tyto_drawer_fits(in, shape->batch, shape->in_h, row_floats) ||
-        !tyto_drawer_fits(out, (uint64_t)shape->out_item + shape->batch, num_places,
-                          push.out_pitch))
+    if (!tyto_bind_fits(in, shape->batch, shape->in_h, row_floats) ||
+        !tyto_bind_fits(out, (uint64_t)shape->out_item + shape->batch, num_places, push.out_pitch))
         return TYTO_ERR_SHAPE;
 
     const bool wide = push.channels % 4 == 0 && push.out_pitch % 4 == 0 && push.out_first % 4 == 0;
@@ -113,7 +112,7 @@ enum tyto_err tyto_pool_record(struct tyto_pool *op, struct tyto_plan *plan,
     if (lanes > UINT32_MAX)
         return TYTO_ERR_SHAPE;
     const struct tyto_bind binds[] = {*in, *in, *out};
-    const uint32_t groups = tyto_drawer_groups((uint32_t)lanes, op->lanes);
+    const uint32_t groups = tyto_num_groups((uint32_t)lanes, op->lanes);
     return tyto_plan_dispatch(plan, wide ? op->wide : op->narrow, binds, &push, groups,
                               shape->batch, 1);
 }

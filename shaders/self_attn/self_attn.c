@@ -1,50 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "shaders/self_attn/self_attn.h"
 
-#include <stdlib.h>
-
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/self_attn/self_attn_shape.h"
 #include "shaders/self_attn_spv.h"
 
-struct tyto_self_attn {
-    struct tyto_kernel *kernel;
-};
-
-enum tyto_err tyto_self_attn_create(struct tyto_gpu *gpu, struct tyto_self_attn **ret_op)
-{
-    static const enum tyto_bind_kind binds[] = {TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F,
-                                                TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
-    const struct tyto_drawer_params params = {
-        .name = "self_attn",
-        .spirv = self_attn_spv,
-        .spirv_bytes = sizeof(self_attn_spv),
-        .binds = binds,
-        .num_binds = 4,
-        .push_bytes = sizeof(struct tyto_self_attn_push),
-    };
-    struct tyto_self_attn *op = calloc(1, sizeof(*op));
-    enum tyto_err err = TYTO_OK;
-
-    if (!op)
-        return TYTO_ERR_NOMEM;
-    err = tyto_drawer_create(gpu, &params, &op->kernel);
-    if (err) {
-        tyto_self_attn_destroy(&op);
-        return err;
-    }
-    *ret_op = op;
-    return TYTO_OK;
-}
-
-void tyto_self_attn_destroy(struct tyto_self_attn **op)
-{
-    if (!op || !*op)
-        return;
-    tyto_kernel_destroy(&(*op)->kernel);
-    free(*op);
-    *op = NULL;
-}
+TYTO_KERNEL_OP(tyto_self_attn, self_attn, struct tyto_self_attn_push, TYTO_BIND_TEXEL_RGBA32F,
+               TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE)
 
 enum tyto_err tyto_self_attn_record(struct tyto_self_attn *op, struct tyto_plan *plan,
                                     const struct tyto_self_attn_shape *shape,
@@ -64,10 +26,11 @@ enum tyto_err tyto_self_attn_record(struct tyto_self_attn *op, struct tyto_plan 
 
     if (shape->num_segments > TYTO_SELF_ATTN_MAX_SEGMENTS || shape->key_width == 0 ||
         shape->key_width % 4 != 0 || shape->width % 4 != 0 ||
-        !tyto_drawer_fits(&io->qkv, rows, stride, 1) ||
-        !tyto_drawer_fits(&io->x, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->len, shape->batch, 1, 1) ||
-        !tyto_drawer_fits(&io->out, rows, shape->width, 1))
+        !tyto_bind_fits(&io->qkv, rows, stride, 1) ||
+        !tyto_bind_fits(&io->x, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->len, shape->batch, 1, 1) ||
+        !tyto_bind_fits(&io->out, rows, shape->width, 1))
         return TYTO_ERR_SHAPE;
-    return tyto_plan_dispatch(plan, op->kernel, binds, &push, shape->num_segments, shape->batch, 1);
+    return tyto_plan_dispatch(plan, op->one.kernel, binds, &push, shape->num_segments, shape->batch,
+                              1);
 }

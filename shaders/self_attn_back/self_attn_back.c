@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/self_attn_back_mix_spv.h"
 #include "shaders/self_attn_back_scores_spv.h"
 
@@ -20,7 +20,7 @@ enum tyto_err tyto_self_attn_back_create(struct tyto_gpu *gpu, struct tyto_self_
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind mix_binds[] = {
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [SCORES] = {.name = "self_attn_back_scores",
                     .spirv = self_attn_back_scores_spv,
                     .spirv_bytes = sizeof(self_attn_back_scores_spv),
@@ -41,7 +41,7 @@ enum tyto_err tyto_self_attn_back_create(struct tyto_gpu *gpu, struct tyto_self_
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_self_attn_back_destroy(&op);
         return err;
@@ -80,11 +80,11 @@ enum tyto_err tyto_self_attn_back_record(struct tyto_self_attn_back *op, struct 
 
     if (shape->num_segments > TYTO_SELF_ATTN_MAX_SEGMENTS || shape->key_width == 0 ||
         shape->key_width % 4 != 0 || shape->width % 4 != 0 ||
-        !tyto_drawer_fits(&io->qkv, rows, stride, 1) ||
-        !tyto_drawer_fits(&io->len, shape->batch, 1, 1) ||
-        !tyto_drawer_fits(&io->dout, rows, shape->width, 1) ||
-        !tyto_drawer_fits(&io->scratch, rows, shape->num_segments, 2) ||
-        !tyto_drawer_fits(&io->dqkv, rows, stride, 1))
+        !tyto_bind_fits(&io->qkv, rows, stride, 1) ||
+        !tyto_bind_fits(&io->len, shape->batch, 1, 1) ||
+        !tyto_bind_fits(&io->dout, rows, shape->width, 1) ||
+        !tyto_bind_fits(&io->scratch, rows, shape->num_segments, 2) ||
+        !tyto_bind_fits(&io->dqkv, rows, stride, 1))
         return TYTO_ERR_SHAPE;
     err = tyto_plan_dispatch(plan, op->kernels[SCORES], scores_binds, &push, shape->num_segments,
                              shape->batch, 1);

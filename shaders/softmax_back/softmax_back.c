@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/softmax_back_spv.h"
 
 enum { ROWS, NUM_KERNELS };
@@ -17,7 +17,7 @@ enum tyto_err tyto_softmax_back_create(struct tyto_gpu *gpu, struct tyto_softmax
 {
     static const enum tyto_bind_kind rows_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_TEXEL_R32F,
                                                      TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [ROWS] = {.name = "softmax_back",
                   .spirv = softmax_back_spv,
                   .spirv_bytes = sizeof(softmax_back_spv),
@@ -32,7 +32,7 @@ enum tyto_err tyto_softmax_back_create(struct tyto_gpu *gpu, struct tyto_softmax
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_softmax_back_destroy(&op);
         return err;
@@ -58,8 +58,8 @@ enum tyto_err tyto_softmax_back_record(struct tyto_softmax_back *op, struct tyto
     const struct tyto_softmax_back_push push = {.width = width};
     const struct tyto_bind binds[] = {*y, *dy, *dx};
 
-    if (!tyto_drawer_fits(y, rows, width, 1) || !tyto_drawer_fits(dy, rows, width, 1) ||
-        !tyto_drawer_fits(dx, rows, width, 1))
+    if (!tyto_bind_fits(y, rows, width, 1) || !tyto_bind_fits(dy, rows, width, 1) ||
+        !tyto_bind_fits(dx, rows, width, 1))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[ROWS], binds, &push, rows, 1, 1);
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 #include "shaders/weights_pack_lstm_spv.h"
 #include "shaders/weights_pack_panels_spv.h"
 
@@ -19,7 +19,7 @@ enum tyto_err tyto_weights_pack_create(struct tyto_gpu *gpu, struct tyto_weights
     static const enum tyto_bind_kind panels_binds[] = {
         TYTO_BIND_TEXEL_RGBA32F, TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE, TYTO_BIND_STORAGE};
     static const enum tyto_bind_kind lstm_binds[] = {TYTO_BIND_TEXEL_R32F, TYTO_BIND_STORAGE};
-    static const struct tyto_drawer_params params[NUM_KERNELS] = {
+    static const struct tyto_lane_kernel_params params[NUM_KERNELS] = {
         [PANELS] = {.name = "weights_pack_panels",
                     .spirv = weights_pack_panels_spv,
                     .spirv_bytes = sizeof(weights_pack_panels_spv),
@@ -40,7 +40,7 @@ enum tyto_err tyto_weights_pack_create(struct tyto_gpu *gpu, struct tyto_weights
         return TYTO_ERR_NOMEM;
     op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     for (uint32_t i = 0; i < NUM_KERNELS && !err; i++)
-        err = tyto_drawer_create(gpu, &params[i], &op->kernels[i]);
+        err = tyto_lane_kernel_create(gpu, &params[i], &op->kernels[i]);
     if (err) {
         tyto_weights_pack_destroy(&op);
         return err;
@@ -87,7 +87,7 @@ enum tyto_err tyto_weights_pack_record_panels(struct tyto_weights_pack *op, stru
         tyto_gemm_weights_bind_kind(weights) != TYTO_BIND_TEXEL_RGBA32F)
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[PANELS], binds, &push,
-                              tyto_drawer_groups(n / 4, op->lanes), k / 4, 1);
+                              tyto_num_groups(n / 4, op->lanes), k / 4, 1);
 }
 
 enum tyto_err tyto_weights_pack_record_lstm(struct tyto_weights_pack *op, struct tyto_plan *plan,
@@ -108,5 +108,5 @@ enum tyto_err tyto_weights_pack_record_lstm(struct tyto_weights_pack *op, struct
         !holds(values, from, 5 * (uint64_t)width * width))
         return TYTO_ERR_SHAPE;
     return tyto_plan_dispatch(plan, op->kernels[LSTM], binds, &push,
-                              tyto_drawer_groups(width, op->lanes), width, 1);
+                              tyto_num_groups(width, op->lanes), width, 1);
 }

@@ -289,8 +289,8 @@ def check_text(lint, path, text):
         lint.warnings.append(f"{path}: {len(lines)} lines (guide: {guide})")
 
 
-def check_drawers(lint, files):
-    """A kernel is a whole drawer: shader, shapes, interface, reference and check. What only the
+def check_kernels(lint, files):
+    """A kernel is a whole folder: shader, shapes, interface, reference and check. What only the
     trainer runs may keep its reference in its check."""
     have = set(files)
     checks = {os.path.basename(p): p for p in files if p.startswith(os.path.join("tests", "check", ""))}
@@ -301,21 +301,21 @@ def check_drawers(lint, files):
             lint.breach(path, 1, "SPIR-V is built, never committed")
         if len(parts) != 2 or parts[0] != "shaders" or not name.endswith(".comp"):
             continue
-        drawer = parts[1]
-        check = checks.get(f"check_{drawer}.c")
+        kernel = parts[1]
+        check = checks.get(f"check_{kernel}.c")
         truth = re.search(r"\bdouble\b|what the host", lint.read(check) if check else "")
         if not check:
-            lint.breach(path, 1, f"the drawer lacks tests/check/*/check_{drawer}.c")
+            lint.breach(path, 1, f"the kernel lacks tests/check/*/check_{kernel}.c")
         for need in (
-            f"{folder}/{drawer}.h",
-            f"{folder}/{drawer}.c",
-            f"{folder}/{drawer}_ref.c",
-            f"{folder}/{drawer}_shape.h",
+            f"{folder}/{kernel}.h",
+            f"{folder}/{kernel}.c",
+            f"{folder}/{kernel}_ref.c",
+            f"{folder}/{kernel}_shape.h",
         ):
             if need.endswith("_ref.c") and truth:
                 continue
             if need not in have:
-                lint.breach(path, 1, f"the drawer lacks {need}")
+                lint.breach(path, 1, f"the kernel lacks {need}")
 
 
 def check_headers_alone(lint, files):
@@ -381,7 +381,7 @@ def main():
             check_calls(lint, path, text)
             check_dialect(lint, path, text)
             check_options(lint, path, text)
-    check_drawers(lint, files)
+    check_kernels(lint, files)
     if not args.no_tools:
         check_headers_alone(lint, files)
         check_format(lint, c_files)

@@ -107,7 +107,7 @@ class Lint(unittest.TestCase):
     def test_a_todo_without_an_issue_is_found(self):
         self.finds("base/a.c", SPDX + "// TO" + "DO later\n", "needs an issue")
 
-    def test_half_a_drawer_is_found(self):
+    def test_half_a_kernel_is_found(self):
         self.finds("shaders/sum/sum.comp", "// SPDX-License-Identifier: MIT\n", "sum_ref.c")
 
     def test_a_header_that_does_not_stand_alone_is_found(self):

@@ -108,7 +108,7 @@ enum tyto_step_linear {
     TYTO_STEP_NUM_LINEARS
 };
 
-/* X(name): a drawer `tyto_NAME`. */
+/* X(name): an op `tyto_NAME`. */
 #define TYTO_STEP_OP_LIST(X)                                                                       \
     X(gemm)                                                                                        \
     X(gemm_back)                                                                                   \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "shaders/drawer.h"
+#include "shaders/kernel.h"
 
-enum tyto_err tyto_drawer_create(struct tyto_gpu *gpu, const struct tyto_drawer_params *params,
-                                 struct tyto_kernel **ret_kernel)
+enum tyto_err tyto_lane_kernel_create(struct tyto_gpu *gpu,
+                                      const struct tyto_lane_kernel_params *params,
+                                      struct tyto_kernel **ret_kernel)
 {
     const uint32_t lanes = tyto_gpu_get_info(gpu)->subgroup_size;
     const uint32_t spec[2] = {lanes, params->tile};
@@ -21,7 +22,21 @@ enum tyto_err tyto_drawer_create(struct tyto_gpu *gpu, const struct tyto_drawer_
     return tyto_kernel_create(gpu, &kernel, ret_kernel);
 }
 
-bool tyto_drawer_fits(const struct tyto_bind *bind, uint64_t n0, uint64_t n1, uint64_t n2)
+enum tyto_err tyto_kernel_op_init(struct tyto_gpu *gpu,
+                                  const struct tyto_lane_kernel_params *params,
+                                  struct tyto_kernel_op *ret_op)
+{
+    ret_op->lanes = tyto_gpu_get_info(gpu)->subgroup_size;
+    ret_op->max_groups_x = tyto_gpu_get_info(gpu)->max_group_count_x;
+    return tyto_lane_kernel_create(gpu, params, &ret_op->kernel);
+}
+
+void tyto_kernel_op_finish(struct tyto_kernel_op *op)
+{
+    tyto_kernel_destroy(&op->kernel);
+}
+
+bool tyto_bind_fits(const struct tyto_bind *bind, uint64_t n0, uint64_t n1, uint64_t n2)
 {
     uint64_t size_bytes = 0;
 
@@ -40,7 +55,7 @@ bool tyto_drawer_fits(const struct tyto_bind *bind, uint64_t n0, uint64_t n1, ui
     return n0 * n1 * n2 * 4 <= size_bytes;
 }
 
-uint32_t tyto_drawer_groups(uint32_t n, uint32_t lanes)
+uint32_t tyto_num_groups(uint32_t n, uint32_t lanes)
 {
     return n / lanes + (n % lanes > 0 ? 1 : 0);
 }
