@@ -138,7 +138,7 @@ static void tell_refused(struct tyto_admin *admin, const struct tyto_fault *faul
     char text[sizeof(fault->text) + sizeof(fault->file) + sizeof(fault->key) + 16];
     tyto_fault_print(fault, text, sizeof(text));
     tyto_log_write(admin->p.log, TYTO_LOG_WARNING, "daemon",
-                   "head refused, the old one goes on: %s", text);
+                   "model refused, the old one goes on: %s", text);
     if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
         return;
     publish(admin, &head, TYTO_MODEL_OUTCOME_REJECTED, text);
@@ -157,11 +157,11 @@ static enum tyto_err swap(struct tyto_admin *admin, const char *path,
     snprintf(admin->head_path, sizeof(admin->head_path), "%s", path);
     pthread_mutex_unlock(&admin->lock);
     if (ret_result->is_same)
-        tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon", "%s is the head that serves already",
+        tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon", "%s is the model that serves already",
                        path);
     else
         tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon",
-                       "head %.12s has taken over from %.12s: %.0f ms to read, %.0f ms without "
+                       "model %.12s has taken over from %.12s: %.0f ms to read, %.0f ms without "
                        "batches; %" PRIu32 " open events go on, %" PRIu32 " ended",
                        ret_result->new_digest, ret_result->old_digest,
                        (double)ret_result->load_ns / 1e6, (double)ret_result->stop_ns / 1e6,

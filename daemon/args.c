@@ -82,7 +82,7 @@ static const struct tyto_command *get_command(void)
             "An endpoint 'ipc' is a socket file in the user's run-time folder. A configuration "
             "file has the same keys, in groups, and those of each camera: tytod.yaml(5). A "
             "file to begin with is share/tyto/tytod.yaml.\n\n"
-            "SIGHUP reads the head again, SIGINT and SIGTERM end open events and exit.\n\n"
+            "SIGHUP reads the model again, SIGINT and SIGTERM end open events and exit.\n\n"
             "Exit status: 0 asked to end, 1 failed, 2 wrong usage.",
         .examples = "tytod rtsp://camera.local/stream            # then, elsewhere: tyto watch\n"
                     "tytod door=rtsp://10.0.0.7/s garden=rtsp://10.0.0.8/s\n"

@@ -56,14 +56,14 @@ static const struct tyto_option data_rows[] = {
     {.key = "format", .type = TYTO_OPTION_WORD, AT(data.format),
      .words = TYTO_WORDS(TYTO_LABEL_FORMAT_LIST), .help = "what the labels are"},
     {.key = "skip_unknown", .type = TYTO_OPTION_FLAG, AT(data.skips_unknown),
-     .help = "labels of classes that the head does not know are background"},
+     .help = "labels of classes that the model does not know are background"},
     TEXT("ave", ave_dir, "DIR", "AVE's HDF5 files instead of labels", NULL),
     {.key = "split", .type = TYTO_OPTION_WORD, AT(data.split),
      .words = TYTO_WORDS(TYTO_AVE_SPLIT_LIST), .help = "of AVE"},
 };
 static const struct tyto_option model_rows[] = {
     TEXT("late", late, "FILE",
-         "late fusion: the mean of the scores of MODEL and of this head", NULL),
+         "late fusion: the mean of the scores of MODEL and of this model", NULL),
     {.key = "shift", .type = TYTO_OPTION_RANGE, AT(shift), .min = -TYTO_EVALUATE_MAX_SHIFT,
      .max = TYTO_EVALUATE_MAX_SHIFT, .value = "A:B",
      .help = "accuracy with the sound shifted by A..B segments, as -4:4; 0:0: not at all"},
@@ -103,7 +103,7 @@ static const struct tyto_option_group groups[] = {
 /* clang-format on */
 
 static const struct tyto_command_argument arguments[] = {
-    {"MODEL", "a head's file, RUN/model.safetensors"}, {NULL, NULL}};
+    {"MODEL", "a model's file, RUN/model.safetensors"}, {NULL, NULL}};
 
 static enum tyto_err init_command(void *target)
 {
@@ -116,7 +116,7 @@ static enum tyto_err init_command(void *target)
 
 const struct tyto_command tyto_command_eval = {
     .name = "tyto eval",
-    .summary = "how good is a head, beside what is trivial; or: what did a daemon tell",
+    .summary = "how good is a model, beside what is trivial; or: what did a daemon tell",
     .usage = "tyto eval MODEL --labels FILE [--media DIR] [OPTION...]\n"
              "tyto eval MODEL --ave DIR [--split test] [OPTION...]\n"
              "tyto eval --events FILE.jsonl --labels FILE [OPTION...]",

@@ -107,7 +107,7 @@ static const struct tyto_option output_rows[] = {
 static const struct tyto_option network_rows[] = {
     TYTO_OPTION_MODELS(struct localize, models_dir),
     {.key = "weights", .type = TYTO_OPTION_TEXT, AT(weights), .value = "FILE",
-     .absent = "head.safetensors beside them", .help = "the head's weights"},
+     .absent = "head.safetensors beside them", .help = "the model's weights"},
     TYTO_OPTION_DEVICE(TYTO_OPTION_TEXT, struct localize, device),
     TYTO_ENGINE_OPTION_EXEC(struct localize, engine_params.exec),
     TYTO_ENGINE_OPTION_HOP(struct localize, engine_params.hop_ns),

@@ -199,7 +199,7 @@ static const struct tyto_option_group info_groups[] = {
 
 const struct tyto_command tyto_command_model_info = {
     .name = "tyto model info",
-    .summary = "what stands in a weights file, of an encoder or a head",
+    .summary = "what stands in a weights file, of an encoder or a model",
     .usage = "tyto model info FILE.safetensors [--layers]",
     .arguments = file_arguments,
     .groups = info_groups,
@@ -212,7 +212,7 @@ const struct tyto_command tyto_command_model_info = {
 static const struct tyto_command_argument verbs[] = {
     {"import", "make an encoder's file of a TFLite or ONNX file (tyto model import --help)"},
     {"info", "say what stands in a weights file (tyto model info --help)"},
-    {"push", "change the head of a running tytod (tyto model push --help)"},
+    {"push", "change the model of a running tytod (tyto model push --help)"},
     {NULL, NULL}};
 
 const struct tyto_command tyto_command_model = {

@@ -37,7 +37,7 @@ static const struct tyto_option_group groups[] = {
     {.rows = status_rows, .num_rows = TYTO_NUM_ROWS(status_rows)},
 };
 static const struct tyto_command_argument push_arguments[] = {
-    {"FILE", "the head; checked here first, then by tytod, which must be able to read it"},
+    {"FILE", "the model; checked here first, then by tytod, which must be able to read it"},
     {NULL, NULL}};
 
 const struct tyto_command tyto_command_status = {
@@ -54,15 +54,15 @@ const struct tyto_command tyto_command_status = {
 
 const struct tyto_command tyto_command_model_push = {
     .name = "tyto model push",
-    .summary = "change the head of a running tytod; no segment is lost",
+    .summary = "change the model of a running tytod; no segment is lost",
     .usage = "tyto model push FILE.safetensors [--socket PATH] [--json]",
     .arguments = push_arguments,
     .groups = groups,
     .num_groups = 1,
     .notes =
-        "tytod checks the head against its encoders and the configuration, tries it beside the "
+        "tytod checks the model against its encoders and the configuration, tries it beside the "
         "old one, and goes on with the old one when anything is wrong. Open events of classes "
-        "that both know go on. At its next start tytod reads the head of its configuration "
+        "that both know go on. At its next start tytod reads the model of its configuration "
         "again.",
     .examples = "tyto model push runs/7/model.safetensors\n"
                 "tyto model push model.safetensors --socket /run/tyto/control.sock --json\n",
@@ -162,11 +162,11 @@ static void print_status(const struct tyto_json *answer)
     const unsigned long long seconds = number_of(answer, "uptime_s");
     printf("tytod %s, process %llu, up %llu:%02llu:%02llu\n", text_of(answer, "version"),
            number_of(answer, "pid"), seconds / 3600, seconds / 60 % 60, seconds % 60);
-    printf("head %.12s (%s), on %s\n", text_of(model, "digest"), text_of(model, "path"),
+    printf("model %.12s (%s), on %s\n", text_of(model, "digest"), text_of(model, "path"),
            text_of(model, "device"));
     print_names("classes: ", tyto_json_get(model, "classes"));
     printf("\n%llu segments in %llu batches, %llu messages of events, %llu published, %llu lost, "
-           "%llu heads so far\n",
+           "%llu models so far\n",
            number_of(answer, "segments"), number_of(answer, "batches"), number_of(answer, "events"),
            number_of(answer, "messages"), number_of(answer, "messages_lost"),
            number_of(answer, "heads"));
@@ -228,7 +228,7 @@ static void print_push(const struct tyto_json *answer, const char *path)
     printf("\n%llu open events go on, %llu ended\n", number_of(answer, "events_went_on"),
            number_of(answer, "events_ended"));
     if (strcmp(text_of(answer, "starts_with"), path) != 0)
-        printf("at its next start tytod reads %s: copy the head there to keep it\n",
+        printf("at its next start tytod reads %s: copy the model there to keep it\n",
                text_of(answer, "starts_with"));
 }
 

@@ -67,12 +67,12 @@ static enum tyto_err init_train(void *target)
 
 const struct tyto_command tyto_command_train = {
     .name = "tyto train",
-    .summary = "learn a head from labelled recordings",
+    .summary = "learn a model from labelled recordings",
     .usage = "tyto train --labels FILE [--labels FILE]... [--media DIR] --out RUN [OPTION...]\n"
              "tyto train --ave DIR --out RUN [OPTION...]\n"
              "tyto train RUN --resume",
-    .text = "Sounds and pictures are encoded once and kept; the head then learns from what the "
-            "encoders say of them. RUN gets config.json, metrics.csv and .json, the head "
+    .text = "Sounds and pictures are encoded once and kept; the model then learns from what the "
+            "encoders say of them. RUN gets config.json, metrics.csv and .json, the model "
             "(model.safetensors), its model card and a checkpoint, from which an interrupted run "
             "goes on to the same result.",
     .arguments = arguments,

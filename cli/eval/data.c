@@ -110,7 +110,7 @@ static enum tyto_err check_labels(const struct tyto_eval_data *data,
         if (!is_known)
             return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, data->label_paths[0], 0,
                                   labels->classes[i],
-                                  "is none of the head's %u classes: with --skip-unknown it is "
+                                  "is none of the model's %u classes: with --skip-unknown it is "
                                   "background",
                                   head->dims.num_classes);
     }
@@ -157,12 +157,12 @@ static enum tyto_err check_classes(const struct tyto_dataset *dataset,
 {
     if (dataset->shape.num_classes != head->dims.num_classes)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, head_path, 0, "tyto.classes",
-                              "the head knows %u classes, the data has %u", head->dims.num_classes,
+                              "the model knows %u classes, the data has %u", head->dims.num_classes,
                               dataset->shape.num_classes);
     for (uint32_t k = 0; k < head->dims.num_classes; k++)
         if (strcmp(head->classes[k], dataset->classes[k]) != 0)
             return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, head_path, 0, "tyto.classes",
-                                  "the head's class %u is %s, the data's is %s", k,
+                                  "the model's class %u is %s, the data's is %s", k,
                                   head->classes[k], dataset->classes[k]);
     return TYTO_OK;
 }

@@ -91,7 +91,7 @@ void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine
                    "batch %.1f, encode %.1f ms, attend %.1f ms; %" PRIu64 " messages, %" PRIu64
                    " lost; %" PRIu64 " dropped before the networks, %" PRIu64
                    " pictures skipped; %" PRIu64 " teardowns abandoned, %" PRIu32
-                   " hang; head %.12s; cpu %.1f s (networks' thread %.1f), resident %.0f MiB",
+                   " hang; model %.12s; cpu %.1f s (networks' thread %.1f), resident %.0f MiB",
                    counts.num_cameras, counts.num_segments, num_segments,
                    (double)(now_ns - summary->last_ns) / (double)TYTO_NS_PER_S,
                    (double)(counts.num_batch_items - last->num_batch_items) / steps,

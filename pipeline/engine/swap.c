@@ -29,11 +29,12 @@ struct change {
 static enum tyto_err explain_rule(const struct change *change, const struct tyto_new_head *head,
                                   const struct tyto_camera *camera, struct tyto_fault *ret_fault)
 {
-    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, head->path, 0, "tyto.classes",
-                          "%s%s has a rule for a class that this head does not know (it knows %u); "
-                          "change the configuration first",
-                          camera ? "camera " : "the configuration", camera ? camera->id : "",
-                          change->head.num_classes);
+    return tyto_fault_set(
+        ret_fault, TYTO_ERR_INVALID, head->path, 0, "tyto.classes",
+        "%s%s has a rule for a class that this model does not know (it knows %u); "
+        "change the configuration first",
+        camera ? "camera " : "the configuration", camera ? camera->id : "",
+        change->head.num_classes);
 }
 
 static enum tyto_err prepare_trackers(struct change *change, const struct tyto_new_head *head,
@@ -236,7 +237,7 @@ static bool ask(struct tyto_engine *engine, struct tyto_swap *swap)
 static enum tyto_err give_up(const char *path, struct tyto_fault *ret_fault)
 {
     return tyto_fault_set(ret_fault, TYTO_ERR_TIMEOUT, path, 0, NULL,
-                          "the inference thread did not get to it within %llu s: the head that "
+                          "the inference thread did not get to it within %llu s: the model that "
                           "serves goes on",
                           (unsigned long long)(SWAP_NS / TYTO_NS_PER_S));
 }

@@ -44,12 +44,12 @@ enum tyto_err tyto_head_fit_check(const struct tyto_head_fit *fit,
                               fit->visual_in, fit->audio_in);
     if (dims->num_segments != fit->num_segments && !fit->any_num_segments)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, path, 0, "tyto.config num_segments",
-                              "looks back on %u segments, the running head on %u: restart to "
+                              "looks back on %u segments, the running model on %u: restart to "
                               "change that, or set inference.segments",
                               dims->num_segments, fit->num_segments);
     if (dims->look_ahead != fit->look_ahead && !fit->any_look_ahead)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, path, 0, "tyto.config look_ahead",
-                              "is not the running head's: restart to change that, or set "
+                              "is not the running model's: restart to change that, or set "
                               "inference.look_ahead");
     const enum tyto_err err =
         check_encoder(weights->audio_encoder, fit->audio.digest, fit->audio.layout, fit->audio.path,

@@ -173,7 +173,7 @@ static void name_device(struct tyto_networks *networks)
     const struct tyto_gpu_info *info = tyto_gpu_get_info(networks->gpu);
     const bool cpu = tyto_networks_exec(networks) == TYTO_EXEC_CPU;
     snprintf(networks->device_name, sizeof(networks->device_name), "%s%s",
-             cpu ? "XNNPACK, head on " : "", info->name);
+             cpu ? "XNNPACK, model on " : "", info->name);
 }
 
 enum tyto_err tyto_networks_create(const struct tyto_networks_params *params,
@@ -484,7 +484,7 @@ enum tyto_err tyto_networks_try_head(struct tyto_networks *networks, struct tyto
     if (err) {
         if (!fault.text[0])
             tyto_fault_set(&fault, err, head->path, 0, NULL,
-                           "the head could not be tried on the device: %s", tyto_err_text(err));
+                           "the model could not be tried on the device: %s", tyto_err_text(err));
         if (ret_fault)
             *ret_fault = fault;
         tyto_cman_destroy(&cman);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Another head for a running tytod: by tyto model push, by its control socket, by SIGHUP. The
+"""Another model for a running tytod: by tyto model push, by its control socket, by SIGHUP. The
 networks are made up by make_small_models, so that this runs anywhere.
 
   test_control.py --bin DIR ... --make PROGRAM [NAME...]"""
@@ -97,9 +97,9 @@ def a_pushed_head_takes_over_and_all_hear_of_it(place):
     assert all(c["status"] == "live" for c in status["cameras"]), status
     for word, arguments in (("serves already", [place.model("other")]),
                             ("3 classes; new: cat, car; gone: owl", [place.model("head")]),
-                            ("copy the head there", [place.model("other")])):
+                            ("copy the model there", [place.model("other")])):
         code, out, err = place.push(*arguments, "--socket", place.socket)
-        if word == "copy the head there":
+        if word == "copy the model there":
             assert code == 0 and word in out, (out, err)
         elif "gone" in word:
             assert code == 0 and "classes; new: dog" not in out and word in out, (out, err)
@@ -116,7 +116,7 @@ def a_pushed_head_takes_over_and_all_hear_of_it(place):
     vanished = {e["class"] for e in ended.values() if e["reason"] == "model_changed"}
     assert vanished == {"cat", "car", "owl"}, vanished
     assert list(begun.values()).count("dog") == 2, "the dogs went on under one id"
-    assert "head " + answer["digest"][:12] in text_of(daemon)
+    assert "model " + answer["digest"][:12] in text_of(daemon)
 
 
 def what_must_not_serve_is_refused_with_file_and_key(place):
@@ -184,14 +184,14 @@ def sighup_reads_the_head_again(place):
         wait_for(words, lambda: words in text_of(daemon))
 
     old = place.digest()
-    hang_up("is the head that serves already")
+    hang_up("is the model that serves already")
     os.replace(place.model("other"), place.model("head"))
     hang_up("has taken over from " + old[:12])
     new = place.digest()
     assert new != old
     with open(place.model("head"), "r+b") as file:
         file.truncate(1000)
-    hang_up("head refused, the old one goes on: " + place.model("head"))
+    hang_up("model refused, the old one goes on: " + place.model("head"))
     assert place.digest() == new
     outcomes = wait_for("three messages", lambda: (
         lambda found: found if len(found) >= 3 else None)([m["outcome"] for m in models_of(watch)]))

@@ -71,7 +71,7 @@ def a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events(a
             running = {thread: place.watched() for thread, place in places.items()}
             for thread, place in places.items():
                 place.hold(running[thread][0], thread)
-            # A camera whose keeper is held is told of, and disturbs nobody else.
+            # A camera whose connection thread is held is told of, and disturbs nobody else.
             daemon, watch = running.pop("tyto-keep")
             wait_for("the cameras are told of", lambda: {"a", "b"} <= {
                 e["camera"] for e in lines_of(watch)

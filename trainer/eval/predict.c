@@ -413,13 +413,13 @@ static enum tyto_err check_fit(const struct tyto_predictor *p, const struct tyto
     if (audio_in != p->dims.audio_in || shape->num_places != p->dims.num_places ||
         shape->visual_in != p->dims.visual_in)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, NULL, 0, NULL,
-                              "the head reads sound of %u and pictures of (%u, %u); the data has "
+                              "the model reads sound of %u and pictures of (%u, %u); the data has "
                               "%u and (%u, %u): use the encoders that it was trained with",
                               p->dims.audio_in, p->dims.num_places, p->dims.visual_in, audio_in,
                               shape->num_places, shape->visual_in);
     if (shape->num_segments != p->dims.num_segments || shape->num_classes != p->dims.num_classes)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, NULL, 0, NULL,
-                              "the head scores %u segments for %u classes; the data has %u and %u",
+                              "the model scores %u segments for %u classes; the data has %u and %u",
                               p->dims.num_segments, p->dims.num_classes, shape->num_segments,
                               shape->num_classes);
     return TYTO_OK;

@@ -400,7 +400,7 @@ static enum tyto_err check_data(const struct tyto_train_params *params,
         s->num_classes != d->num_classes)
         return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, NULL, 0, NULL,
                               "features of %u x %u and %u x %u x %u with %u classes do not fit the "
-                              "head's %u x %u and %u x %u x %u with %u",
+                              "model's %u x %u and %u x %u x %u with %u",
                               s->num_segments, audio, s->num_segments, s->num_places, s->visual_in,
                               s->num_classes, d->num_segments, d->audio_in, d->num_segments,
                               d->num_places, visual, d->num_classes);
@@ -454,7 +454,7 @@ enum tyto_err tyto_train_create(const struct tyto_train_params *params,
     err = tyto_step_create(&params->step, &train->step);
     if (err == TYTO_ERR_SHAPE)
         (void)tyto_fault_set(ret_fault, err, NULL, 0, NULL,
-                             "the kernels cannot run a head of these widths and batches of %u: "
+                             "the kernels cannot run a model of these widths and batches of %u: "
                              "widths of features must be multiples of 4",
                              params->step.batch);
     if (!err)

@@ -220,7 +220,7 @@ static void put_head(FILE *out, const struct tyto_run_state *run, const char *di
         snprintf(ahead, sizeof(ahead), "%u segments", d->look_ahead);
     fprintf(out,
             "# Model card: model.safetensors\n\n"
-            "A head for tyto: per second of video, which of %u classes are %s.\n\n"
+            "A model for tyto: per second of video, which of %u classes are %s.\n\n"
             "- file: SHA-256 `%s`\n"
             "- %llu parameters%s; windows of %u segments, it waits for %s\n"
             "- fusion: %s%s\n\n",
