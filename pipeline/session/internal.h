@@ -14,7 +14,7 @@
 #include "pipeline/source/source.h"
 
 /* A connection thread that says nothing for so long beyond what it waits for stands still. */
-#define TYTO_SESSION_KEEPER_NS (10 * TYTO_NS_PER_S)
+#define TYTO_SESSION_CONNECTOR_NS (10 * TYTO_NS_PER_S)
 
 enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
 

@@ -94,7 +94,7 @@ static void tell_tap(struct tyto_session *session, bool is_connected)
  * for it. */
 static void promise(struct tyto_session *session, uint64_t ns)
 {
-    atomic_store(&session->connector_due_ns, tyto_clock_mono_ns() + ns + TYTO_SESSION_KEEPER_NS);
+    atomic_store(&session->connector_due_ns, tyto_clock_mono_ns() + ns + TYTO_SESSION_CONNECTOR_NS);
 }
 
 /* Sleeps; false when asked to stop. */

@@ -300,7 +300,7 @@ bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_st
         ret_state->status = TYTO_CAMERA_STATUS_STALLED;
         snprintf(ret_state->text, sizeof(ret_state->text),
                  "the thread that looks after it stands still, since %llu s or more",
-                 (unsigned long long)(TYTO_SESSION_KEEPER_NS / TYTO_NS_PER_S));
+                 (unsigned long long)(TYTO_SESSION_CONNECTOR_NS / TYTO_NS_PER_S));
     }
     pthread_mutex_unlock(&session->lock);
     if (changed) {

@@ -270,6 +270,24 @@ def check_dialect(lint, path, text):
         lint.breach(path, line_of(code, offset + 1), f"declare {name} where it gets its first value")
 
 
+# Words that the project had for what has a name in the field; doc/glossary.md has that.
+RETIRED = {
+    "crew": "worker pool", "drawer": "kernel", "judgement": "measurement, evaluation",
+    "keeper": "connection thread", "stock": "asset list",
+}
+RETIRED_RE = re.compile(r"(?<![A-Za-z])(" + "|".join(RETIRED) + r")s?(?![A-Za-z])", re.I)
+
+
+def check_words(lint, path, text):
+    if not path.endswith((".c", ".h", ".comp", ".glsl", ".md", ".py")) or path.startswith(
+        (os.path.join("tests", "lint", ""), "CHANGELOG")
+    ):
+        return
+    for match in RETIRED_RE.finditer(text):
+        word = match.group(1).lower()
+        lint.breach(path, line_of(text, match.start()), f"{match.group(0)}: say {RETIRED[word]}")
+
+
 def check_text(lint, path, text):
     lines = text.split("\n")
     is_source = path.endswith(SOURCE_SUFFIXES) or lines[0].startswith("#!")
@@ -376,6 +394,7 @@ def main():
         if text is None:
             continue
         check_text(lint, path, text)
+        check_words(lint, path, text)
         if path.endswith((".c", ".h")):
             check_includes(lint, path, text)
             check_calls(lint, path, text)

@@ -98,6 +98,11 @@ class Lint(unittest.TestCase):
         self.passes("base/a.c", SPDX + body % "a_set(&a);\n    ")
         self.passes("base/a.c", SPDX + "struct s {\n    int a;\n};\nint f(int n)\n{\n    int b = n;\n    return b;\n}\n")
 
+    def test_a_retired_word_is_found(self):
+        self.finds("base/a.c", SPDX + "/* Wakes the crew. */\n", "crew: say worker pool")
+        self.finds("doc/a.md", "what the keeper_thread does\n", "say connection thread")
+        self.passes("base/a.c", SPDX + "/* Screws and bookkeepers. */\n")
+
     def test_a_missing_licence_line_is_found(self):
         self.finds("base/a.c", "int a;\n", "no SPDX")
 

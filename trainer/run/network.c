@@ -244,8 +244,8 @@ static uint32_t num_workers(const struct tyto_run_state *run)
         return 1;
     if (num == 0 && tyto_gpu_get_info(run->params->gpu)->kind == TYTO_GPU_KIND_CPU && cores > 1)
         num = cores < MAX_AUTO_WORKERS ? (uint32_t)cores : MAX_AUTO_WORKERS;
-    if (num > TYTO_CREW_MAX)
-        num = TYTO_CREW_MAX;
+    if (num > TYTO_WORKER_POOL_MAX)
+        num = TYTO_WORKER_POOL_MAX;
     return num > most ? most : num;
 }
 

@@ -25,7 +25,7 @@ struct tyto_step {
     bool is_split;
     uint32_t batch, begin, end; /* of all ranks; its own */
     uint32_t num_workers;
-    struct worker workers[TYTO_CREW_MAX];
+    struct worker workers[TYTO_WORKER_POOL_MAX];
     struct tyto_discriminant_params discriminant;
     float weight;      /* of the discriminant */
     uint32_t *classes; /* (B T) what load was given */
@@ -121,7 +121,7 @@ enum tyto_err tyto_step_create(const struct tyto_step_params *params, struct tyt
     if (params->tune.in > 0 &&
         (params->objective != TYTO_STEP_LABELS || params->tune.act > TYTO_ACT_RELU6))
         return TYTO_ERR_UNSUPPORTED;
-    if (num_workers > TYTO_CREW_MAX || (num_workers > 1 && !params->gpu_params))
+    if (num_workers > TYTO_WORKER_POOL_MAX || (num_workers > 1 && !params->gpu_params))
         return TYTO_ERR_INVALID;
     step = calloc(1, sizeof(*step));
     if (!step)

@@ -22,7 +22,7 @@ struct tyto_worker_pool {
     uint32_t num_busy; /* members that have not ended this round */
     bool stops;
     uint32_t num;
-    struct member members[TYTO_CREW_MAX];
+    struct member members[TYTO_WORKER_POOL_MAX];
 };
 
 static void *work(void *user)
@@ -52,7 +52,7 @@ enum tyto_err tyto_worker_pool_create(uint32_t num, struct tyto_worker_pool **re
 {
     struct tyto_worker_pool *worker_pool = NULL;
 
-    if (num == 0 || num > TYTO_CREW_MAX)
+    if (num == 0 || num > TYTO_WORKER_POOL_MAX)
         return TYTO_ERR_INVALID;
     worker_pool = calloc(1, sizeof(*worker_pool));
     if (!worker_pool)

@@ -9,9 +9,9 @@
 
 struct tyto_worker_pool;
 
-enum { TYTO_CREW_MAX = 64 };
+enum { TYTO_WORKER_POOL_MAX = 64 };
 
-/* num: 1..TYTO_CREW_MAX, with the caller; it returns after its threads are up. */
+/* num: 1..TYTO_WORKER_POOL_MAX, with the caller; it returns after its threads are up. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_worker_pool_create(uint32_t num, struct tyto_worker_pool **ret_worker_pool);
 void tyto_worker_pool_destroy(struct tyto_worker_pool **worker_pool);
