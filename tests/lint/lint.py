@@ -336,6 +336,32 @@ def check_kernels(lint, files):
                 lint.breach(path, 1, f"the kernel lacks {need}")
 
 
+NAMED_RE = re.compile(r"`([^`\n]+)`")
+PLACEHOLDERS = re.compile(r"NAME|GROUP|ROOM|[*<{]")
+
+
+def check_named(lint, files):
+    """What a text for readers names is there: `tyto_function()`, `folder/file.c`, `file.h`."""
+    ends, words = set(), set()
+    for path in files:
+        parts = path.split(os.sep)
+        ends.update("/".join(parts[i:]) for i in range(len(parts)))
+        if path.endswith((".c", ".h", ".comp", ".py")):
+            words.update(re.findall(r"\w+", lint.read(path) or ""))
+    for path in files:
+        if not path.endswith(".md") or path == "CHANGELOG.md":
+            continue
+        text = lint.read(path)
+        for match in NAMED_RE.finditer(text):
+            named, line = match.group(1), line_of(text, match.start())
+            function = re.fullmatch(r"(\w+)\(\)", named)
+            if function and function.group(1) not in words:
+                lint.breach(path, line, f"there is no {named}")
+            if re.fullmatch(r"[\w/]+\.(?:c|h|comp|py)", named) and not PLACEHOLDERS.search(named):
+                if named not in ends:
+                    lint.breach(path, line, f"there is no {named}")
+
+
 def check_headers_alone(lint, files):
     cc = os.environ.get("CC", "cc").split()
     for path in files:
@@ -401,6 +427,7 @@ def main():
             check_dialect(lint, path, text)
             check_options(lint, path, text)
     check_kernels(lint, files)
+    check_named(lint, files)
     if not args.no_tools:
         check_headers_alone(lint, files)
         check_format(lint, c_files)

@@ -103,6 +103,11 @@ class Lint(unittest.TestCase):
         self.finds("doc/a.md", "what the keeper_thread does\n", "say connection thread")
         self.passes("base/a.c", SPDX + "/* Screws and bookkeepers. */\n")
 
+    def test_a_text_that_names_what_is_not_there_is_found(self):
+        self.finds("doc/a.md", "see `tyto_nothing()`\n", "there is no tyto_nothing()")
+        self.finds("doc/a.md", "see `base/gone.c`\n", "there is no base/gone.c")
+        self.passes("doc/a.md", "see `doc/a.md`, `NAME.c`, `tests/check/*/check_NAME.c`\n")
+
     def test_a_missing_licence_line_is_found(self):
         self.finds("base/a.c", "int a;\n", "no SPDX")
 
