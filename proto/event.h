@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-/* Where tytod publishes, and where subscribers look, when nobody says. */
+/* The default endpoint of tytod and of subscribers. */
 #define TYTO_DEFAULT_ENDPOINT "tcp://127.0.0.1:5571"
 
 enum {

@@ -9,7 +9,8 @@
 
 enum { TYTO_ASK_TIMEOUT_S = 60 };
 
-/* Where tytod's socket is when nobody says: the user's run-time folder, else /run/tyto. Static. */
+/* The default place of tytod's control socket: the user's run-time folder, else /run/tyto. Static.
+ */
 const char *tyto_ask_default_path(void);
 /* Sends request and waits for its answer: an object, owned. path NULL: the default. NOT_FOUND
  * (no daemon there), IO, TIMEOUT, FORMAT, NOMEM with *ret_fault saying what to do. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the networks' files are when nobody says. */
+/* The default places of the networks' files. */
 #ifndef TYTO_MODEL_PATHS_PATHS_H
 #define TYTO_MODEL_PATHS_PATHS_H
 

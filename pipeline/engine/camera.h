@@ -31,14 +31,14 @@ struct tyto_camera {
     bool is_file;
     bool is_deaf, is_blind; /* the networks get no sound, no picture */
     bool restart;           /* the next segment is the first of a connection */
-    bool over;              /* poll said so; finish after the batch */
+    bool over;              /* poll() returned OVER: flush and release after the batch */
     bool polled;            /* in this round */
     bool removing;          /* asked for by another thread */
-    bool ended;             /* told to its listeners */
+    bool ended;             /* its listeners have been told */
     uint64_t looked_ns;     /* when all its pictures were looked at last; 0: never */
     uint32_t look_ahead, num_waiting;
     struct tyto_waiting *waiting; /* (look_ahead + 1), oldest first */
-    struct {                      /* for a head that may take over; NULL at other times */
+    struct {                      /* while another model is being set up; NULL otherwise */
         struct tyto_tracker *tracker;
         struct tyto_reading *readings; /* (look_ahead + 1), of waiting */
     } next_head;
@@ -58,27 +58,29 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_camera_create(const char *id, const struct tyto_camera_context *context,
                                  struct tyto_camera **ret_camera);
 void tyto_camera_destroy(struct tyto_camera **camera);
-/* A segment was stepped: result is the window that ends with it, sight what was found in its
- * picture. Tells what has had its look-ahead. */
+/* Takes the network's result for a segment: result is of the window that ends with it, sight is
+ * what the eye found in its picture. The oldest waiting segment, which has had its look-ahead now,
+ * goes to the tracker and to the callbacks. */
 void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
                          const struct tyto_segment *segment, const struct tyto_sight *sight,
                          const struct tyto_cman_result *result,
                          const struct tyto_stamp stamps[TYTO_NUM_STAGES]);
-/* Tells what waits, with what is known of it. */
+/* Sends all waiting segments to the tracker and the callbacks, without the rest of their
+ * look-ahead. */
 void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_context *context);
 
-/* --- another head ------------------------------------------------------------------------ */
+/* --- another model ----------------------------------------------------------------------- */
 
-/* Makes what the camera will need under a head of num_classes; tracker is *taken*. NOMEM. */
+/* Allocates what the camera will need under a model of num_classes; tracker is *taken*. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_classes,
                                   struct tyto_tracker *tracker);
-/* What that head says of the segments that wait: result is the window that ends with the newest. */
+/* Scores the waiting segments by that model: result is of the window that ends with the newest. */
 void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *reader,
                          const struct tyto_cman_result *result);
-/* That head is the one now. Ends events of classes that it does not know. */
+/* Puts that model in the running one's place. Ends events of classes that it does not know. */
 void tyto_camera_change(struct tyto_camera *camera);
-/* Nothing came of it, or it is done: frees what is not in use. */
+/* After a change, or instead of one: frees what prepare() allocated and is not in use. */
 void tyto_camera_unprepare(struct tyto_camera *camera);
 
 #endif

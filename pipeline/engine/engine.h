@@ -131,21 +131,22 @@ enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_wait_ended(struct tyto_engine *engine, int timeout_ms);
 
-/* --- another head while cameras run ---------------------------------------------------------- */
+/* --- another model while cameras run --------------------------------------------------------- */
 
 struct tyto_swap_result {
     char old_digest[TYTO_DIGEST_MAX + 1], new_digest[TYTO_DIGEST_MAX + 1];
-    bool is_same;         /* it serves already: nothing was done */
+    bool is_same;         /* this model serves already: nothing was done */
     uint64_t load_ns;     /* reading, checking and computing, on the caller's thread */
-    uint64_t stop_ns;     /* that no batch ran for: on the inference thread */
-    uint32_t num_went_on; /* open events that go on under the new head */
-    uint32_t num_ended;   /* open events whose class it does not know: END, MODEL_CHANGED */
+    uint64_t stop_ns;     /* for so long no batch ran: on the inference thread */
+    uint32_t num_went_on; /* open events that go on under the new model */
+    uint32_t
+        num_ended; /* open events whose class the new model does not know: END, MODEL_CHANGED */
 };
 
-/* Swaps the head between two batches. The file is read and checked here; the inference thread
+/* Swaps the model between two batches. The file is read and checked here; the inference thread
  * then sets it up beside the running one, holds it against plain C on made-up features, feeds it
  * the last T segments of every camera, and exchanges the two. No segment is lost or told twice,
- * and windows stay full. On any error the running head goes on as if nothing had been:
+ * and windows stay full. On any error the running model goes on as if nothing had been:
  * NOT_FOUND, IO, FORMAT, SHAPE (does not fit the encoders, T or look-ahead that run), INVALID
  * (a rule of the tracker for a class it does not know; the self-check), NOMEM, DEVICE_LOST;
  * *ret_fault names file and key. Any thread but the inference thread; waits for its turn, TIMEOUT
@@ -159,7 +160,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_engine_get_head(struct tyto_engine *engine, struct tyto_engine_head *ret_head);
 void tyto_engine_head_finish(struct tyto_engine_head *head);
 
-/* The next three are for those who know that nobody swaps meanwhile; others ask get_head. */
+/* Of the running model. The next three are only valid while no swap can happen (before cameras run,
+ * in tests, in `tyto localize`); everybody else calls tyto_engine_get_head(). */
 uint32_t tyto_engine_num_classes(const struct tyto_engine *engine);
 const char *tyto_engine_class_name(const struct tyto_engine *engine, uint32_t class_idx);
 const char *tyto_engine_digest(const struct tyto_engine *engine); /* of the head */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Another head while cameras run: who asks reads and checks the file, the inference
- * thread does the rest between two batches. Everything that may fail comes before
- * anything that runs is touched. */
+/* Another model while cameras run: the caller's thread reads and checks the file, the inference
+ * thread does the rest between two batches. Everything that may fail comes before anything that
+ * runs is touched. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the encoders gave for the last T segments of each stream, kept on the host
- * so that a new head can be fed with it and nobody's window begins anew. Memory is
- * only taken by streams that are used. Internal to the pipeline room; one thread. */
+/* The embeddings of the last T segments of each stream, kept on the host. When another model takes
+ * over it is fed with them, so that its windows are full from the first segment on. Only streams
+ * that are used take memory. Internal to the pipeline room; one thread. */
 #ifndef TYTO_PIPELINE_NETWORKS_HISTORY_H
 #define TYTO_PIPELINE_NETWORKS_HISTORY_H
 

@@ -28,8 +28,8 @@ struct tyto_record_plan {
     bool is_closed;     /* takes no more events */
     bool is_retracted;  /* had events, all were taken back */
     uint64_t made_ns;   /* monotonic */
-    uint64_t
-        settled_ns; /* when nothing was open any more, or its connection was over; 0: neither */
+    /* When the plan's last event had ended or its connection was over; 0: not yet. */
+    uint64_t settled_ns;
 };
 
 struct tyto_record_camera {

@@ -100,40 +100,45 @@ struct tyto_session;
 TYTO_MUST_CHECK
 enum tyto_err tyto_session_create(const struct tyto_session_params *params,
                                   struct tyto_session **ret_session);
-/* Asks the connection thread to let go. poll() then says OVER once if a connection was up. */
+/* Asks the connection thread to disconnect and end. If a connection was up, poll() returns OVER
+ * once more. */
 void tyto_session_stop(struct tyto_session *session);
-/* Whether the connection thread is gone after a stop, or had its 10 s. */
+/* After a stop: true when the connection thread has ended, or has not within 10 s; then
+ * *ret_abandoned is true and its pipeline is left behind. */
 bool tyto_session_is_stopped(struct tyto_session *session, bool *ret_abandoned);
-/* After is_stopped(): gives the owner's share up; the connection thread's goes with it. */
+/* After is_stopped(). The session is freed when its owner and its connection thread have both given
+ * it up. */
 void tyto_session_destroy(struct tyto_session **session);
 
 enum tyto_session_poll {
     TYTO_SESSION_NOTHING,
     TYTO_SESSION_SEGMENT,
-    TYTO_SESSION_OVER, /* nothing more of this connection: finish it, then release */
+    TYTO_SESSION_OVER, /* this connection gives nothing more: end its events, then release it */
 };
 
 /* --- the inference thread's ------------------------------------------------------- */
 
 enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t now_ns,
                                          struct tyto_segment *ret_segment);
-/* Takes what the source holds without giving a segment out. */
+/* Moves data from the source's rings into the segmenter; no segment is given out. */
 void tyto_session_feed(struct tyto_session *session, uint64_t now_ns);
-/* Whether its pictures can be looked at now, all of them: it is live and has sound, too. */
+/* Whether alignment can be measured on this camera now: it is live, connected, and has both sound
+ * and picture. */
 bool tyto_session_can_look(const struct tyto_session *session);
-/* Every picture is decoded while it is true (pipeline/source). */
+/* While true, every picture is decoded, not only one a segment (pipeline/source). */
 void tyto_session_set_looking(struct tyto_session *session, bool is_looking);
 const struct tyto_alignment *tyto_session_alignment(const struct tyto_session *session);
-/* After OVER: what its events end with. */
+/* After OVER: the reason that open events end with. */
 enum tyto_event_reason tyto_session_over_reason(const struct tyto_session *session);
-/* The source may go now. */
+/* After OVER: the inference thread no longer uses the source; the connection thread may destroy it.
+ */
 void tyto_session_release(struct tyto_session *session);
 /* UTC minus media time, and how well it is known. */
 int64_t tyto_session_unix_offset_ns(const struct tyto_session *session);
 enum tyto_clock_quality tyto_session_clock_quality(const struct tyto_session *session);
 /* True when the status changed since it was last taken; fills *ret_state. */
 bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_state *ret_state);
-/* ENDED or FAILED, told by take_state() already. */
+/* True when the camera has ENDED or FAILED and take_state() has reported so. */
 bool tyto_session_has_ended(struct tyto_session *session);
 void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_counts *ret_counts);
 const char *tyto_session_id(const struct tyto_session *session);

@@ -7,7 +7,7 @@
 
 enum { NS_PER_S = 1000000000 };
 
-/* By which senses a segment shows a class; bits. */
+/* The modalities by which a segment shows a class; bits. */
 enum sense { SENSE_JOINT = 1, SENSE_HEARD = 2, SENSE_SEEN = 4 };
 
 struct thresholds {
@@ -254,7 +254,7 @@ static uint32_t senses_of(const struct tyto_tracker *tracker, uint32_t k, float 
     const struct thresholds *t = &tracker->thresholds[k];
     if (t->off)
         return 0;
-    if (!o->evidence.has_heard_seen) /* one score: it is by whatever there was to go by */
+    if (!o->evidence.has_heard_seen) /* a single score: by every stream that was there */
         return s->joint < ratio * t->joint                      ? 0u
                : o->evidence.has_audio && o->evidence.has_video ? SENSE_JOINT
                : o->evidence.has_audio                          ? SENSE_HEARD

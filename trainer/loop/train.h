@@ -12,7 +12,7 @@
 #include "trainer/loop/batch.h"
 #include "trainer/step/step.h"
 
-/* By what the best epoch is told from the others; ties by the loss. */
+/* The figure by which the best epoch is chosen; the loss decides between equals. */
 #define TYTO_TRAIN_BEST_LIST(X)                                                                    \
     X(TYTO_TRAIN_BEST_ACCURACY, "accuracy", NULL)                                                  \
     X(TYTO_TRAIN_BEST_LOSS, "loss", NULL)                                                          \

@@ -65,7 +65,7 @@ struct tyto_run_options {
 /* Over struct tyto_run_options. */
 extern const struct tyto_option_group tyto_run_groups[TYTO_RUN_NUM_GROUPS];
 
-/* Everything as it is when nobody says. NOMEM. */
+/* Sets every option to its default. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_run_options_init(struct tyto_run_options *ret_options);
 void tyto_run_options_finish(struct tyto_run_options *options);

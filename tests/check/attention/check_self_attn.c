@@ -60,7 +60,7 @@ static void run_case(struct check *check, struct tyto_self_attn *op, const struc
 
             finite = finite && isfinite(got[i]);
             if (!valid)
-                got[i] = want[i] = 0; /* nobody's business */
+                got[i] = want[i] = 0; /* undefined: must not be read */
         }
         check_that(check, finite, "%s: rows beyond the window are finite", c->sentence);
         check_close_to(check, got, want, num, tolerance, c->sentence);
