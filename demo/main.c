@@ -216,7 +216,7 @@ static int serve(const struct demo_options *options, const char *path)
 {
     struct demo_serve_params params = {
         .path = path,
-        .port = options->port,
+        .port = (uint16_t)options->port,
         .num_cameras = options->num_cameras,
         .seconds = options->seconds,
         .once = options->once,
@@ -277,23 +277,16 @@ static int run(const struct demo_options *options, struct demo_stamp_table *tabl
 
 int main(int argc, char **argv)
 {
-    struct demo_options options = {
-        .seed = 1,
-        .seconds = 90.0,
-        .fps = 12,
-        .num_cameras = 1,
-        .port = 8554,
-        .stamps_dir = "/usr/share/tuxpaint/stamps",
-    };
-    int parsed = demo_options_parse(argc, argv, &options);
+    struct demo_options options;
+    int status = EXIT_FAILURE;
+    if (!demo_options_read(argc, argv, &options, &status)) {
+        demo_options_finish(&options);
+        return status;
+    }
     struct demo_stamp_table *table = calloc(1, sizeof(*table));
     struct demo_scene *scene = calloc(1, sizeof(*scene));
     struct stamps *stamps = calloc(1, sizeof(*stamps));
-    int status = EXIT_FAILURE;
-
-    if (parsed != 0) {
-        status = parsed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    } else if (!table || !scene || !stamps) {
+    if (!table || !scene || !stamps) {
         status = demo_fail(tyto_err_text(TYTO_ERR_NOMEM), NULL);
     } else {
         options.quiet = options.quiet || !isatty(STDERR_FILENO);
@@ -303,5 +296,6 @@ int main(int argc, char **argv)
     free_stamps(&stamps);
     free(scene);
     free(table);
+    demo_options_finish(&options);
     return status;
 }

@@ -13,6 +13,7 @@ import sys
 import unittest
 
 TYTOD, TYTO, ROOT, BUILT = sys.argv[1], sys.argv[2], *(pathlib.Path(a).resolve() for a in sys.argv[3:5])
+CAMERA = BUILT.parent / "demo" / "tyto-demo-camera"
 COMMANDS = ["watch", "localize", "explain", "sync", "label", "compose", "features", "train", "eval", "model",
             "model import", "model info", "model push", "status", "devices"]
 
@@ -55,6 +56,10 @@ class Written(unittest.TestCase):
             options = options_of(output_of(TYTO, *name.split(), "--help"))
             self.assertTrue("--help" in options, name)
             self.assertEqual([o for o in sorted(options) if f"\\fB{o}\\fR" not in page], [], name)
+        page = (BUILT / "tyto-demo-camera.1").read_text().replace("\\-", "-")
+        options = options_of(output_of(CAMERA, "--help"))
+        self.assertLess({"--seed", "--port", "--stamps-dir"}, options)
+        self.assertEqual([o for o in sorted(options) if f"\\fB{o}\\fR" not in page], [])
         page = (BUILT / "tytod.8").read_text().replace("\\-", "-")
         options = options_of(output_of(TYTOD, "--help"))
         self.assertGreater(len(options), 40)
@@ -62,7 +67,7 @@ class Written(unittest.TestCase):
 
     def test_every_default_of_help_is_a_value_that_is_taken(self):
         num = 0
-        for command in [[TYTOD]] + [[TYTO] + name.split() for name in COMMANDS]:
+        for command in [[TYTOD], [CAMERA]] + [[TYTO] + name.split() for name in COMMANDS]:
             text = re.sub(r"\n {10,}", " ", output_of(*command, "--help"))  # unwrapped
             pairs = re.findall(r"^  (?:-\w, )?(--[a-z0-9-]+)[^\n]* \(default: ([^\s()]+)\)$", text, re.M)
             num += len(pairs)
@@ -72,7 +77,7 @@ class Written(unittest.TestCase):
     @unittest.skipUnless(shutil.which("groff"), "no groff")
     def test_man_pages_render_without_a_warning(self):
         pages = sorted(BUILT.glob("*.[158]"))
-        self.assertEqual(len(pages), len(COMMANDS) + 3, pages)
+        self.assertEqual(len(pages), len(COMMANDS) + 4, pages)
         for page in pages:
             done = run("groff", "-man", "-ww", "-Tutf8", str(page))
             self.assertEqual((done.returncode, done.stderr), (0, ""), page)

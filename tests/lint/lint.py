@@ -27,7 +27,7 @@ DIRECTIONS = {
     "client": {"base", "proto"},
     "trainer": {"base", "files", "options", "shaders", "model"},
     "cli": BELOW_DAEMON | {"client", "trainer"},
-    "demo": {"base", "files"},
+    "demo": {"base", "files", "options"},
     "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer"},
 }
 
@@ -193,7 +193,7 @@ def check_calls(lint, path, text):
 
 
 # Rooms whose knobs are rows of options/: their help, and so their defaults, is written from these.
-TABLED_ROOMS = {"pipeline", "trainer", "daemon", "cli"}
+TABLED_ROOMS = {"pipeline", "trainer", "daemon", "cli", "demo"}
 WRITTEN_DEFAULT_RE = re.compile(r'"(?:\\.|[^"\\\n])*\(default(?!: " TYTO_)')
 
 
