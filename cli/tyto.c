@@ -27,6 +27,9 @@ static const struct subcommand subcommands[] = {
     {"model", tyto_cmd_model, &tyto_command_model},
     {"status", tyto_cmd_status, &tyto_command_status},
     {"devices", tyto_cmd_devices, &tyto_command_devices},
+#if TYTO_HAS_WEB
+    {"serve", tyto_cmd_serve, &tyto_command_serve},
+#endif
 };
 
 /* Those that are not in a tyto built without the trainer. */

@@ -26,16 +26,20 @@ DIRECTIONS = {
     "daemon": BELOW_DAEMON,
     "client": {"base", "proto"},
     "trainer": {"base", "files", "options", "shaders", "model"},
-    "cli": BELOW_DAEMON | {"client", "trainer"},
+    "web": {"base", "files", "proto", "client"},
+    "cli": BELOW_DAEMON | {"client", "trainer", "web"},
     "demo": {"base", "files", "options"},
-    "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer"},
+    "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer", "web"},
 }
 
 # Third-party header -> the files that may include it. Tests may include any of them.
 THIRD_PARTY = {
     "vulkan/*": ["shaders/runtime/*"],
     "gst/*": ["pipeline/source/gst*.c", "pipeline/record/clip_gst.c", "demo/*.c"],
-    "glib*": ["demo/*.c"],
+    "glib*": ["demo/*.c", "web/*.c"],
+    "gio/*": ["web/*.c"],
+    "libsoup/*": ["web/*.c"],
+    "sodium.h": ["web/*.c"],
     "zmq.h": ["daemon/publish/event_socket.c", "daemon/publish/subscribers.c", "client/*.c"],
     "xnnpack.h": ["model/executor/xnnpack.c"],
     "pthreadpool.h": ["model/executor/xnnpack.c"],
@@ -193,7 +197,7 @@ def check_calls(lint, path, text):
 
 
 # Rooms whose knobs are rows of options/: their help, and so their defaults, is written from these.
-TABLED_ROOMS = {"pipeline", "trainer", "daemon", "cli", "demo"}
+TABLED_ROOMS = {"pipeline", "trainer", "daemon", "cli", "demo", "web"}
 WRITTEN_DEFAULT_RE = re.compile(r'"(?:\\.|[^"\\\n])*\(default(?!: " TYTO_)')
 
 

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""tyto serve as a process, over plain HTTP: what it tells, and what it refuses.
+
+test_serve.py TYTO SAY_EVENTS
+"""
+import http.client
+import json
+import random
+import socket
+import subprocess
+import sys
+import unittest
+
+from serving import DEADLINE_S, Serving
+
+TYTO, SAY_EVENTS = sys.argv[1:3]
+NUM_PAST = 40
+
+
+class Serve(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.serving = Serving(TYTO, SAY_EVENTS, NUM_PAST)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.serving.close()
+
+    def test_pages_and_what_keeps_them_safe(self):
+        for path, kind in (("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css"), ("/icon.svg", "image/svg+xml")):
+            status, headers, body = self.serving.request("GET", path)
+            self.assertEqual(status, 200, path)
+            self.assertTrue(headers["content-type"].startswith(kind), path)
+            self.assertIn("default-src 'none'; script-src 'self'", headers["content-security-policy"])
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+            self.assertNotIn(b"http://", body.replace(b"http://www.w3.org/2000/svg", b""), path)
+            tag = headers["etag"]
+            self.assertEqual(self.serving.request("GET", path, headers={"If-None-Match": tag})[0], 304)
+
+    def test_what_is_known(self):
+        now = self.serving.wait("/api/now", lambda now: len(now["cameras"]) == 3 and now["link"]["state"] == "connected")
+        self.assertEqual({camera["id"] for camera in now["cameras"]}, {"yard", "front-door", "workshop"})
+        self.assertEqual(now["link"]["model"]["num_classes"], 5)
+        events = self.serving.wait("/api/events", lambda events: len(events["events"]) >= NUM_PAST)
+        self.assertEqual(sorted(events["classes"]), ["bird", "car", "dog", "drum", "speech"])
+        self.assertFalse(events["more"])
+        first = events["events"][0]
+        some = self.serving.get(f"/api/events?from={first[3]}&to={first[3] + 1}")
+        self.assertEqual([row[0] for row in some["events"]], [first[0]])
+        self.assertTrue(self.serving.get("/api/events?max=3")["more"])
+        whole = self.serving.get(f"/api/event?id={first[0]}")
+        self.assertEqual(len(whole["place"]["cells"]), 49)
+        self.assertEqual(len(whole["segments"]["joint"]), 8)
+        self.assertEqual(self.serving.get("/api/health")["link"]["lost"], 0)
+
+    def test_stream(self):
+        connection = http.client.HTTPConnection(self.serving.host, int(self.serving.port), timeout=DEADLINE_S)
+        connection.request("GET", "/api/stream")
+        answer = connection.getresponse()
+        self.assertEqual(answer.getheader("content-type"), "text/event-stream")
+        told = set()
+        while not {"scores", "event"} <= told:  # scores come only for those who look
+            line = answer.readline().decode()
+            if line.startswith("event: "):
+                told.add(line[7:].strip())
+                data = answer.readline().decode()
+                self.assertTrue(data.startswith("data: {"), data)
+                json.loads(data[6:])
+        connection.close()
+        self.serving.wait("/api/health", lambda health: health["viewers"] == 0)
+
+    def test_who_is_not_served(self):
+        for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::2]"):
+            self.assertIn(self.serving.request("GET", "/", headers={"Host": host})[0], (400, 421), host)
+        for host in ("localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8"):
+            self.assertEqual(self.serving.request("GET", "/", headers={"Host": host})[0], 200, host)
+
+    def test_nonsense(self):
+        for path in ("/nothing", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..%2fmeson.build", "/.hidden", "/app.js/", "/api/", "/api/event",
+                     "/api/event?id=../../etc/passwd", "/api/event?id=%00", "/" + "a" * 4000):
+            self.assertIn(self.serving.request("GET", path)[0], (400, 404), path[:60])
+        for query in ("from=x", "from=1e99", "max=0", "max=-1", "to=99999999999999999999", "from="):
+            self.assertEqual(self.serving.request("GET", "/api/events?" + query)[0], 400, query)
+        for method in ("PUT", "DELETE", "TRACE", "OPTIONS", "NONSENSE"):
+            self.assertGreaterEqual(self.serving.request(method, "/")[0], 400, method)
+
+    def raw(self, *parts, patience_s=DEADLINE_S):
+        with socket.create_connection((self.serving.host, int(self.serving.port)), timeout=patience_s) as one:
+            got = b""
+            try:
+                for part in parts:
+                    one.sendall(part)
+                one.shutdown(socket.SHUT_WR)
+                while len(got) < 1 << 20:
+                    data = one.recv(65536)
+                    if not data:
+                        break
+                    got += data
+            except OSError:
+                pass
+            return got
+
+    def test_too_much(self):
+        head = b"POST /api/login HTTP/1.1\r\nHost: localhost\r\n"
+        self.assertNotIn(b" 200 ", self.raw(head + b"Content-Length: 99999999\r\n\r\n", b"x" * 300000))
+        chunks = [b"8000\r\n" + b"x" * 0x8000 + b"\r\n"] * 8
+        self.assertNotIn(b" 200 ", self.raw(head + b"Transfer-Encoding: chunked\r\n\r\n", *chunks))
+        self.assertNotIn(b" 200 ", self.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\n", *([b"X: " + b"y" * 60000 + b"\r\n"] * 8), b"\r\n"))
+        self.serving.get("/api/me")
+
+    def test_mutations(self):
+        rng = random.Random(10)
+        seeds = [b"GET /api/events?from=1&to=2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                 b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n{\"name\":\"a\",\"pass\":\"b\"}\n"]
+        for _ in range(150):
+            text = bytearray(rng.choice(seeds))
+            for _ in range(rng.randint(1, 6)):
+                at = rng.randrange(len(text))
+                text[at:at + rng.randint(0, 3)] = bytes(rng.randrange(256) for _ in range(rng.randint(0, 4)))
+            # What claims a longer body than it has may be waited for: not here.
+            self.raw(bytes(text), patience_s=0.5)
+        self.serving.get("/api/me")
+        self.assertIsNone(self.serving.page.poll())
+
+
+class Start(unittest.TestCase):
+    def refused(self, *args):
+        done = subprocess.run([TYTO, "serve", *args], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        return done.stderr
+
+    def test_beyond_this_machine(self):
+        self.assertIn("TLS", self.refused("--listen", "0.0.0.0:0"))
+        self.assertIn("TLS", self.refused("--listen", "[::]:0"))
+        self.assertIn("users", self.refused("--listen", "0.0.0.0:0", "--plain"))
+
+    def test_wrong_words(self):
+        for text in ("8080", "localhost", "1.2.3:80", "127.0.0.1:99999", "host.example:80", ":80", "[::1:80"):
+            self.assertIn("ADDRESS:PORT", self.refused("--listen", text), text)
+        self.assertIn("belong together", self.refused("--tls-cert", "x.pem"))
+        self.assertIn("x.pem", self.refused("--tls-cert", "x.pem", "--tls-key", "y.pem"))
+        self.assertIn("cannot watch nonsense", self.refused("nonsense"))
+
+    def test_ends(self):
+        with Serving(TYTO, SAY_EVENTS, 1) as serving:
+            second = self.refused("--listen", serving.address.split("/")[2])
+            self.assertIn("in use", second)
+            self.assertEqual(serving.stop(serving.page), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)

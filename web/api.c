@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/api.h"
+
+#include <libsoup/soup.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "web/view.h"
+
+enum { MAX_RECENT = 60, MAX_ROWS = TYTO_WEB_MAX_EVENTS };
+
+struct request {
+    struct tyto_serving *serving;
+    SoupServerMessage *msg;
+    GHashTable *query;
+};
+
+static void get_me(const struct request *request)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    const struct tyto_serve_params *params = request->serving->params;
+    tyto_json_set(json, "version", tyto_json_new_string(params->version));
+    tyto_json_set(json, "role", tyto_json_new_string("admin"));
+    tyto_json_set(json, "recordings", tyto_json_new_bool(params->recordings != NULL));
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+}
+
+/* Everything that the page begins with; the stream goes on from there. */
+static void get_now(const struct request *request)
+{
+    struct tyto_feed *feed = request->serving->feed;
+    const struct tyto_web_events *events = tyto_feed_events(feed);
+    struct tyto_json *json = tyto_json_new_object();
+    struct tyto_json *cameras = tyto_json_new_array();
+    struct tyto_json *recent = tyto_json_new_array();
+    for (uint32_t i = 0; i < tyto_feed_num_cameras(feed); i++)
+        (void)tyto_json_append(cameras, tyto_view_camera(tyto_feed_camera(feed, i)));
+    const uint32_t num = tyto_web_events_num(events);
+    for (uint32_t i = num > MAX_RECENT ? num - MAX_RECENT : 0; i < num; i++)
+        (void)tyto_json_append(recent, tyto_view_event(events, tyto_web_events_at(events, i)));
+    tyto_json_set(json, "cameras", cameras);
+    tyto_json_set(json, "events", recent);
+    tyto_json_set(json, "link", tyto_view_link(tyto_feed_link(feed)));
+    tyto_json_set(json, "now", tyto_json_new_u64(tyto_clock_unix_ns() / TYTO_NS_PER_MS));
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+}
+
+static void get_stream(const struct request *request)
+{
+    tyto_stream_join(request->serving->stream, request->msg);
+}
+
+static void get_events(const struct request *request)
+{
+    const int64_t far_ms = INT64_MAX / 4;
+    struct tyto_view_filter filter = {0};
+    int64_t max;
+    if (!tyto_http_number(request->query, "from", -far_ms, far_ms, 0, &filter.from_ms) ||
+        !tyto_http_number(request->query, "to", -far_ms, far_ms, far_ms, &filter.to_ms) ||
+        !tyto_http_number(request->query, "max", 1, MAX_ROWS, MAX_ROWS, &max)) {
+        tyto_http_error(request->msg, SOUP_STATUS_BAD_REQUEST,
+                        "from, to and max must be whole numbers");
+        return;
+    }
+    filter.max = (uint32_t)max;
+    tyto_http_json_text(request->msg,
+                        tyto_view_events(tyto_feed_events(request->serving->feed), &filter));
+}
+
+static void get_event(const struct request *request)
+{
+    const char *id = tyto_http_text(request->query, "id");
+    const struct tyto_web_events *events = tyto_feed_events(request->serving->feed);
+    const struct tyto_web_event *event =
+        id && tyto_event_id_is_valid(id) ? tyto_web_events_get(events, id) : NULL;
+    if (event)
+        tyto_http_json(request->msg, SOUP_STATUS_OK, tyto_view_event_whole(events, event));
+    else
+        tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "no such event is known here");
+}
+
+static void get_health(const struct request *request)
+{
+    const struct tyto_serving *serving = request->serving;
+    const struct tyto_web_events *events = tyto_feed_events(serving->feed);
+    struct tyto_json *json = tyto_json_new_object();
+    struct rusage usage = {0};
+    (void)getrusage(RUSAGE_SELF, &usage);
+    tyto_json_set(json, "version", tyto_json_new_string(serving->params->version));
+    tyto_json_set(json, "begin", tyto_json_new_u64((uint64_t)serving->begin_unix_ms));
+    tyto_json_set(json, "viewers", tyto_json_new_u64(tyto_stream_num_viewers(serving->stream)));
+    tyto_json_set(json, "events", tyto_json_new_u64(tyto_web_events_num(events)));
+    tyto_json_set(json, "memory_kib", tyto_json_new_u64((uint64_t)usage.ru_maxrss));
+    tyto_json_set(
+        json, "cpu_s",
+        tyto_json_new_f64((double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6));
+    tyto_json_set(json, "endpoint",
+                  tyto_json_new_name(serving->params->endpoint ? serving->params->endpoint
+                                                               : TYTO_DEFAULT_ENDPOINT));
+    tyto_json_set(json, "link", tyto_view_link(tyto_feed_link(serving->feed)));
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+}
+
+static const struct route {
+    const char *path;
+    void (*answer)(const struct request *request);
+} routes[] = {
+    {"/api/me", get_me},         {"/api/now", get_now},     {"/api/stream", get_stream},
+    {"/api/events", get_events}, {"/api/event", get_event}, {"/api/health", get_health},
+};
+
+void tyto_api_answer(struct tyto_serving *serving, SoupServerMessage *msg, const char *path,
+                     GHashTable *query)
+{
+    const struct request request = {serving, msg, query};
+    for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
+        if (strcmp(path, routes[i].path) == 0) {
+            routes[i].answer(&request);
+            return;
+        }
+    }
+    tyto_http_error(msg, SOUP_STATUS_NOT_FOUND, "there is no such page");
+}

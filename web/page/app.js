@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Which page is shown, and what stands around it.
+import { el, ask, setToken } from "./tools.js";
+import { live, on, follow } from "./live.js";
+import * as nowPage from "./now.js";
+import * as timelinePage from "./timeline.js";
+import * as healthPage from "./health.js";
+
+const pages = [
+  { path: "now", title: "Now", show: nowPage.show },
+  { path: "timeline", title: "Timeline", show: timelinePage.show },
+  { path: "health", title: "Health", show: healthPage.show },
+];
+const main = document.getElementById("main");
+let leave = null;
+
+function route() {
+  const [path, argument] = location.hash.replace(/^#\/?/, "").split("/");
+  const page = pages.find((one) => one.path === path) || pages[0];
+  if (leave) leave();
+  main.replaceChildren();
+  document.title = `${page.title} · tyto`;
+  for (const link of document.querySelectorAll("#nav a")) {
+    if (link.dataset.path === page.path) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  leave = page.show(main, argument ? decodeURIComponent(argument) : "") || null;
+}
+
+function showLink() {
+  const pill = document.getElementById("link");
+  const states = {
+    connected: ["good", "watching"],
+    silent: ["bad", "tytod is silent"],
+    waiting: ["warn", "waiting for tytod"],
+  };
+  const [look, text] = live.isOpen ? states[live.link.state] || states.waiting : ["bad", "no connection"];
+  pill.className = `pill ${look}`;
+  pill.textContent = text;
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+}
+
+function initTheme() {
+  const wish = localStorage.getItem("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  setTheme(wish || (system.matches ? "dark" : "light"));
+  system.addEventListener("change", () => {
+    if (!localStorage.getItem("theme")) setTheme(system.matches ? "dark" : "light");
+  });
+}
+
+function turnTheme() {
+  const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  localStorage.setItem("theme", theme);
+  setTheme(theme);
+  window.dispatchEvent(new Event("resize")); // what is drawn takes its colours anew
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  const at = "1234567".indexOf(event.key);
+  if (at >= 0 && at < pages.length && !pages[at].isHidden) location.hash = `#/${pages[at].path}`;
+  else if (event.key === "d") turnTheme();
+}
+
+async function start() {
+  initTheme();
+  document.getElementById("nav").append(
+    ...pages.filter((page) => !page.isHidden).map((page) => el("a", { href: `#/${page.path}`, "data-path": page.path }, page.title)),
+  );
+  document.getElementById("theme").addEventListener("click", turnTheme);
+  window.addEventListener("hashchange", route);
+  window.addEventListener("keydown", onKey);
+  on("link", showLink);
+  const me = await ask("/api/me");
+  setToken(me.token || "");
+  await follow();
+  route();
+}
+
+start().catch((error) => {
+  main.replaceChildren(el("p", { class: "note bad" }, `The page cannot begin: ${error.message}`));
+});

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// What the server knows, kept up to date: asked for once, then followed by server-sent events.
+import { ask } from "./tools.js";
+
+export const live = {
+  cameras: new Map(), // id -> as /api/now has it
+  recent: [],         // events, the newest first
+  link: { state: "waiting" },
+  isOpen: false,      // the stream from the server
+  skew: 0,            // server's clock less this one's, ms
+};
+
+const MAX_RECENT = 60;
+const listeners = new Map();
+let source = null;
+
+export function on(name, listener) {
+  if (!listeners.has(name)) listeners.set(name, new Set());
+  listeners.get(name).add(listener);
+  return () => listeners.get(name).delete(listener);
+}
+
+function tell(name, data) {
+  for (const listener of listeners.get(name) || []) listener(data);
+}
+
+export const now = () => Date.now() + live.skew;
+
+function takeEvent(event) {
+  const at = live.recent.findIndex((other) => other.id === event.id);
+  const isNew = at < 0;
+  if (isNew) live.recent.unshift(event);
+  else live.recent[at] = event;
+  live.recent.length = Math.min(live.recent.length, MAX_RECENT);
+  if (event.place && live.cameras.has(event.camera)) {
+    live.cameras.get(event.camera).place = event.place;
+    live.cameras.get(event.camera).place_at = now();
+  }
+  tell("event", { event, isNew });
+}
+
+async function refresh() {
+  const state = await ask("/api/now");
+  live.skew = state.now - Date.now();
+  if (Math.abs(live.skew) < 1000) live.skew = 0;
+  live.cameras = new Map(state.cameras.map((camera) => [camera.id, camera]));
+  live.recent = state.events.reverse();
+  live.link = state.link;
+  tell("all");
+  tell("link");
+}
+
+const takers = {
+  camera(camera) {
+    const known = live.cameras.get(camera.id);
+    live.cameras.set(camera.id, { ...known, ...camera });
+    tell(known ? "camera" : "all", camera.id);
+  },
+  scores(scores) {
+    const camera = live.cameras.get(scores.camera);
+    if (camera) camera.scores = scores;
+    tell("scores", scores.camera);
+  },
+  event: takeEvent,
+  gone({ id }) {
+    live.recent = live.recent.filter((event) => event.id !== id);
+    tell("gone", id);
+    tell("all");
+  },
+  link(link) {
+    live.link = link;
+    tell("link");
+  },
+};
+
+export async function follow() {
+  if (source) source.close();
+  await refresh();
+  source = new EventSource("/api/stream");
+  source.onopen = () => {
+    const wasShut = !live.isOpen;
+    live.isOpen = true;
+    tell("link");
+    if (wasShut) refresh().catch(() => {}); // what came in between
+  };
+  source.onerror = () => {
+    live.isOpen = false;
+    tell("link");
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => follow().catch(() => {}), 4000);
+  };
+  for (const [name, take] of Object.entries(takers)) {
+    source.addEventListener(name, (message) => take(JSON.parse(message.data)));
+  }
+}
+
+export function unfollow() {
+  if (source) source.close();
+  source = null;
+  live.isOpen = false;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// Now: a tile per camera, and what happens.
+import { el, ago, classColour, clock, drawPlace, lasting, modalities, offsetText, percent, plain } from "./tools.js";
+import { live, now, on } from "./live.js";
+
+const looks = { live: "good", connecting: "warn", stalled: "warn", lost: "bad", failed: "bad", ended: "", unknown: "" };
+const FADE_MS = 20000; // after an event its place is shown no longer
+
+function best(scores, column) {
+  let top = null;
+  for (const row of scores.top) if (!top || row[column] > top[column]) top = row;
+  return top;
+}
+
+function makeBar(kind, title) {
+  const fill = el("i");
+  const what = el("span", { class: "what" });
+  const bar = el("div", { class: `bar ${kind}`, role: "meter", "aria-label": title, "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+  return {
+    nodes: [el("span", { class: "soft" }, title), bar, what],
+    set(row, column, isThere) {
+      const score = row && isThere ? row[column] : 0;
+      fill.style.transform = `scaleX(${Math.max(0, Math.min(1, score))})`;
+      bar.setAttribute("aria-valuenow", String(Math.round(score * 100)));
+      what.textContent = !isThere ? "none" : !row || score < 0.05 ? "quiet" : `${plain(row[0])} ${percent(score)}`;
+      what.title = what.textContent;
+    },
+  };
+}
+
+function makeTile(id) {
+  const status = el("span", { class: "pill" });
+  const canvas = el("canvas", { "aria-hidden": "true" });
+  const caption = el("div", { class: "caption" });
+  const heard = makeBar("heard", "heard");
+  const seen = makeBar("seen", "seen");
+  const footer = el("footer");
+  const node = el("article", { class: "card tile", "aria-label": `camera ${id}` },
+    el("header", {}, el("b", {}, id), el("span", { class: "grow" }), status),
+    el("div", { class: "stage" }, canvas, caption),
+    el("div", { class: "bars" }, heard.nodes, seen.nodes), footer);
+  let drawn = null;
+
+  function showPlace(camera) {
+    if (camera.place && camera.place !== drawn) {
+      drawn = camera.place;
+      drawPlace(canvas, camera.place);
+    }
+    const isOld = !camera.place_at || now() - camera.place_at > FADE_MS;
+    canvas.style.opacity = isOld ? "0" : "1";
+  }
+
+  function showCaption(camera) {
+    const event = live.recent.find((one) => one.camera === id);
+    if (!event) caption.textContent = camera.status === "live" ? "all quiet" : camera.text || "";
+    else if (!event.end) caption.textContent = `${plain(event.class)}, ${modalities[event.modality] || ""}, for ${lasting(now() - event.begin)}`;
+    else caption.textContent = `${plain(event.class)}, ${modalities[event.modality] || ""}, ${ago(event.end, now())}`;
+  }
+
+  function showScores(camera) {
+    const scores = camera.scores;
+    const isFresh = scores && now() - scores.at < 8000;
+    heard.set(isFresh ? best(scores, 2) : null, 2, camera.audio);
+    seen.set(isFresh ? best(scores, 3) : null, 3, camera.video);
+  }
+
+  function show() {
+    const camera = live.cameras.get(id);
+    status.className = `pill ${looks[camera.status] || ""}`;
+    status.textContent = camera.status;
+    status.title = camera.text;
+    footer.replaceChildren(...[
+      camera.since > 0 && el("span", {}, `since ${clock(camera.since)}`),
+      camera.offset_ms !== undefined && el("span", {}, offsetText(camera.offset_ms)),
+      camera.dropped > 0 && el("span", {}, `${camera.dropped} dropped`),
+      camera.status !== "live" && camera.text && el("span", {}, camera.text),
+    ].filter(Boolean));
+    showScores(camera);
+    showPlace(camera);
+    showCaption(camera);
+  }
+  return { node, show, showScores: () => showScores(live.cameras.get(id)) };
+}
+
+export function eventItem(event, isFresh) {
+  return el("li", { class: isFresh ? "fresh" : "" },
+    el("a", { href: `#/timeline/${event.id}`, class: event.end ? "" : "open" },
+      el("span", { class: "dot", dot: classColour(event.class) }),
+      el("b", {}, plain(event.class)),
+      el("span", { class: "tag" }, modalities[event.modality] || event.modality),
+      el("span", { class: "where" },
+        el("span", {}, event.camera),
+        el("span", { class: "num" }, `${clock(event.begin)} · ${lasting((event.end || now()) - event.begin)}`))));
+}
+
+export function show(main) {
+  const tiles = new Map();
+  const grid = el("section", { class: "tiles", "aria-label": "cameras" });
+  const list = el("ul", { class: "list", "aria-live": "polite" });
+  const happening = el("aside", { class: "card happening" }, el("h2", {}, "Happening"), list);
+  main.append(el("div", { class: "head" }, el("h1", {}, "Now")), el("div", { class: "now" }, grid, happening));
+
+  function showList(freshId) {
+    list.replaceChildren(...live.recent.slice(0, 30).map((event) => eventItem(event, event.id === freshId)));
+    if (live.recent.length === 0) list.append(el("li", { class: "empty" }, "Nothing yet."));
+  }
+
+  function showAll() {
+    const ids = [...live.cameras.keys()].sort();
+    tiles.clear();
+    grid.replaceChildren();
+    for (const id of ids) {
+      const tile = makeTile(id);
+      tiles.set(id, tile);
+      grid.append(tile.node);
+      tile.show();
+    }
+    grid.classList.toggle("few", ids.length < 4);
+    if (ids.length === 0) {
+      grid.append(el("div", { class: "card empty" }, el("img", { src: "icon.svg", width: "64", height: "64", alt: "" }),
+        el("p", {}, live.link.state === "connected" ? "tytod watches no camera." : "Waiting for tytod to tell of its cameras.")));
+    }
+    showList();
+  }
+
+  showAll();
+  const timer = setInterval(() => tiles.forEach((tile) => tile.show()), 2000);
+  const undo = [
+    on("all", showAll),
+    on("camera", (id) => tiles.get(id)?.show()),
+    on("scores", (id) => tiles.get(id)?.showScores()),
+    on("event", ({ event, isNew }) => {
+      showList(isNew ? event.id : "");
+      tiles.get(event.camera)?.show();
+    }),
+  ];
+  return () => {
+    clearInterval(timer);
+    undo.forEach((stop) => stop());
+  };
+}

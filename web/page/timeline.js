@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+// Timeline: a lane per camera; heard above its line, seen below.
+import { el, ask, classColour, clock, colourOf, day, lasting, modalities, percent, plain } from "./tools.js";
+import { now, on } from "./live.js";
+
+const LANE = 78, AXIS = 30, NAME = 6;
+const MODALITY_OF = { 1: "av", 2: "a", 3: "v" };
+const SPANS = [["10 min", 600e3], ["1 h", 3600e3], ["6 h", 6 * 3600e3], ["1 day", 86400e3], ["1 week", 7 * 86400e3]];
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800].map((s) => s * 1000);
+const MIN_SPAN = 10e3, MAX_SPAN = 60 * 86400e3;
+
+// Rows as objects of columns: [id, camera, class, begin, end, modality, joint, heard, seen, clip]
+function fromRow(row, data) {
+  return { id: row[0], camera: data.cameras[row[1]], class: data.classes[row[2]], begin: row[3], end: row[4], modality: MODALITY_OF[row[5]] || "",
+    joint: row[6] === null ? null : row[6] / 1000, heard: row[7] === null ? null : row[7] / 1000, seen: row[8] === null ? null : row[8] / 1000, clip: !!row[9] };
+}
+
+export function show(main, wanted) {
+  let events = []; // by begin
+  let byId = new Map();
+  let shown = []; // after the filters
+  const filter = { classes: new Set(), modality: "", camera: "", score: 0 };
+  const view = { end: now(), span: 3600e3, isLive: true };
+  let picked = null;
+  let drag = null;
+
+  const spans = el("select", { "aria-label": "how much time" }, SPANS.map(([name, ms]) => el("option", { value: String(ms) }, name)), el("option", { value: "0", hidden: true }, "other"));
+  const modality = el("select", { "aria-label": "heard or seen" },
+    [["", "heard or seen"], ["av", "heard and seen"], ["a", "only heard"], ["v", "only seen"]].map(([value, name]) => el("option", { value }, name)));
+  const camera = el("select", { "aria-label": "camera" }, el("option", { value: "" }, "all cameras"));
+  const scoreText = el("span", { class: "num" }, "0 %");
+  const score = el("input", { type: "range", min: "0", max: "100", value: "0", "aria-label": "lowest score" });
+  const toNow = el("button", { type: "button", title: "n" }, "now");
+  const chips = el("div", { class: "chips", role: "group", "aria-label": "classes" });
+  const canvas = el("canvas", { tabindex: "0", role: "application", "aria-label": "timeline; arrows move, plus and minus zoom, brackets step through events" });
+  const tip = el("div", { class: "tip", hidden: true });
+  const count = el("small", { role: "status" });
+  const said = el("div", { class: "soft", "aria-live": "polite" });
+  main.append(
+    el("div", { class: "head" }, el("h1", {}, "Timeline"), count),
+    el("div", { class: "tools" }, spans, camera, modality, el("label", {}, "score from", score, scoreText), toNow),
+    el("div", { class: "tools" }, chips),
+    el("div", { class: "card lanes" }, canvas, tip), said,
+    el("div", { class: "keys" },
+      el("span", {}, "above the line: heard; below: seen"),
+      el("span", {}, el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " move"), el("span", {}, el("kbd", {}, "+"), " ", el("kbd", {}, "−"), " zoom"),
+      el("span", {}, el("kbd", {}, "["), " ", el("kbd", {}, "]"), " event before, after"), el("span", {}, el("kbd", {}, "n"), " now")));
+
+  const lanes = () => [...new Set(events.map((event) => event.camera))].filter((id) => !filter.camera || id === filter.camera).sort();
+  const width = () => canvas.clientWidth;
+  const toX = (ms) => ((ms - (view.end - view.span)) / view.span) * width();
+  const endOf = (event) => event.end || now();
+
+  function isWanted(event) {
+    const top = event.joint === null ? 1 : Math.max(event.joint, event.heard, event.seen);
+    return (!filter.classes.size || filter.classes.has(event.class)) && (!filter.modality || event.modality === filter.modality) &&
+      (!filter.camera || event.camera === filter.camera) && top >= filter.score;
+  }
+
+  function refilter() {
+    shown = events.filter(isWanted);
+    draw();
+  }
+
+  function drawAxis(g, h) {
+    const step = STEPS.find((ms) => (ms / view.span) * width() > 92) || STEPS[STEPS.length - 1];
+    const zone = new Date(view.end).getTimezoneOffset() * 60e3;
+    const begin = view.end - view.span;
+    g.font = "12px system-ui, sans-serif";
+    g.textBaseline = "middle";
+    for (let t = Math.ceil((begin - zone) / step) * step + zone; t < view.end; t += step) {
+      const x = toX(t);
+      const isDay = (t - zone) % 86400e3 === 0;
+      g.fillStyle = colourOf("--line");
+      g.fillRect(Math.round(x), AXIS - 4, 1, h - AXIS + 4);
+      g.fillStyle = colourOf("--soft");
+      const text = step >= 86400e3 || isDay ? day(t) : step >= 60e3 ? clock(t).replace(/:\d\d(?!.*:)/, "") : clock(t);
+      g.fillText(text, x + 5, AXIS / 2);
+    }
+  }
+
+  function drawEvent(g, event, middle) {
+    const x = toX(event.begin);
+    const w = Math.max(2, toX(endOf(event)) - x);
+    const isPicked = picked && picked.id === event.id;
+    const unknown = event.joint === null;
+    const full = LANE / 2 - 10;
+    const up = event.modality === "v" ? 0 : unknown ? full * 0.6 : Math.max(0.08, event.heard) * full;
+    const down = event.modality === "a" ? 0 : unknown ? full * 0.6 : Math.max(0.08, event.seen) * full;
+    g.fillStyle = classColour(event.class);
+    g.globalAlpha = isPicked ? 1 : 0.82;
+    const r = Math.min(3, w / 2);
+    g.beginPath();
+    g.roundRect(x, middle - up, w, up, [r, r, 0, 0]);
+    g.roundRect(x, middle + 1, w, down, [0, 0, r, r]);
+    g.fill();
+    if (isPicked) {
+      g.globalAlpha = 1;
+      g.strokeStyle = colourOf("--ink");
+      g.lineWidth = 1.5;
+      g.strokeRect(x - 2.5, middle - up - 2.5, w + 5, up + down + 6);
+    }
+    if (w > 46) {
+      g.globalAlpha = 1;
+      g.fillStyle = colourOf("--ink");
+      g.font = "12px system-ui, sans-serif";
+      g.textBaseline = "bottom";
+      g.save();
+      g.beginPath();
+      g.rect(x, middle - LANE / 2, w, LANE);
+      g.clip();
+      g.fillText(plain(event.class), x + 1, middle - Math.max(up, 4) - 2);
+      g.restore();
+    }
+    g.globalAlpha = 1;
+  }
+
+  // Where many events fall on a column of pixels, one stands for all.
+  function drawLane(g, id, middle) {
+    const begin = view.end - view.span;
+    const last = new Map();
+    for (const event of shown) {
+      if (event.begin > view.end) break;
+      if (event.camera !== id || endOf(event) < begin) continue;
+      const column = Math.floor(toX(event.begin) / 2) * 2;
+      const isSmall = toX(endOf(event)) - toX(event.begin) < 2;
+      const key = event.class;
+      if (isSmall && last.get(key) === column && !(picked && picked.id === event.id)) continue;
+      last.set(key, column);
+      drawEvent(g, event, middle);
+    }
+  }
+
+  function draw() {
+    if (view.isLive) view.end = now() + view.span * 0.02;
+    const ids = lanes();
+    const h = AXIS + Math.max(1, ids.length) * LANE + 8;
+    const ratio = window.devicePixelRatio || 1;
+    if (canvas.width !== Math.round(width() * ratio) || canvas.height !== Math.round(h * ratio)) {
+      canvas.style.height = `${h}px`;
+      canvas.width = Math.round(width() * ratio);
+      canvas.height = Math.round(h * ratio);
+    }
+    const g = canvas.getContext("2d");
+    g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    g.clearRect(0, 0, width(), h);
+    drawAxis(g, h);
+    ids.forEach((id, i) => {
+      const middle = AXIS + i * LANE + LANE / 2;
+      g.fillStyle = colourOf("--line");
+      g.fillRect(0, Math.round(middle), width(), 1);
+      drawLane(g, id, middle);
+      g.font = "600 12px system-ui, sans-serif";
+      g.textBaseline = "top";
+      const w = g.measureText(id).width;
+      g.globalAlpha = 0.8;
+      g.fillStyle = colourOf("--card");
+      g.fillRect(0, middle - LANE / 2 + 3, w + 2 * NAME, 18);
+      g.globalAlpha = 1;
+      g.fillStyle = colourOf("--soft");
+      g.fillText(id, NAME, middle - LANE / 2 + 6);
+    });
+    if (ids.length === 0) {
+      g.fillStyle = colourOf("--soft");
+      g.font = "14px system-ui, sans-serif";
+      g.textBaseline = "middle";
+      g.fillText("No event is known yet.", 16, AXIS + LANE / 2);
+    }
+    const x = toX(now());
+    if (x < width()) {
+      g.fillStyle = colourOf("--gold");
+      g.fillRect(Math.round(x), AXIS - 6, 1.5, h);
+    }
+    count.textContent = `${shown.length.toLocaleString()} of ${events.length.toLocaleString()} events`;
+  }
+
+  let isDue = false;
+  function redraw() {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      draw();
+    });
+  }
+
+  function showChips() {
+    const names = [...new Set(events.map((event) => event.class))].sort();
+    chips.replaceChildren(...names.map((name) => el("button", { type: "button", class: "chip", dot: classColour(name), "aria-pressed": String(filter.classes.has(name)),
+      onclick: (click) => {
+        if (!filter.classes.delete(name)) filter.classes.add(name);
+        click.currentTarget.setAttribute("aria-pressed", String(filter.classes.has(name)));
+        refilter();
+      } }, plain(name))));
+    const known = new Set([...camera.options].map((option) => option.value));
+    for (const id of new Set(events.map((event) => event.camera))) if (!known.has(id)) camera.append(el("option", { value: id }, id));
+  }
+
+  function describe(event) {
+    return [el("b", {}, plain(event.class)), el("div", { class: "soft" }, `${event.camera}, ${modalities[event.modality] || ""}`),
+      el("div", { class: "num" }, `${day(event.begin)} ${clock(event.begin)}, ${event.end ? lasting(event.end - event.begin) : "still on"}`),
+      event.joint === null ? el("div", { class: "soft" }, "of an earlier run: scores are not known")
+        : el("div", { class: "num soft" }, `heard ${percent(event.heard)} · seen ${percent(event.seen)} · together ${percent(event.joint)}`)];
+  }
+
+  function pick(event, isMoving) {
+    picked = event;
+    if (!event) {
+      tip.hidden = true;
+      redraw();
+      return;
+    }
+    const begin = view.end - view.span;
+    if (isMoving && (event.begin < begin + view.span * 0.05 || event.begin > view.end - view.span * 0.1)) {
+      view.isLive = false;
+      view.end = event.begin + view.span / 2;
+    }
+    draw();
+    const row = lanes().indexOf(event.camera);
+    tip.replaceChildren(...describe(event));
+    tip.hidden = false;
+    const x = Math.max(4, Math.min(width() - tip.offsetWidth - 4, toX(event.begin) - 20));
+    const below = AXIS + (row + 1) * LANE - 6;
+    const height = canvas.clientHeight;
+    tip.style.left = `${x}px`;
+    tip.style.top = `${below + tip.offsetHeight > height ? Math.max(2, AXIS + row * LANE - tip.offsetHeight + 14) : below}px`;
+    said.textContent = "";
+  }
+
+  function at(x, y) {
+    const id = lanes()[Math.floor((y - AXIS) / LANE)];
+    let found = null;
+    for (const event of shown) {
+      if (event.camera === id && toX(event.begin) - 4 <= x && Math.max(toX(endOf(event)), toX(event.begin) + 2) + 4 >= x) found = event;
+    }
+    return found;
+  }
+
+  function zoom(factor, x = width() / 2) {
+    const span = Math.max(MIN_SPAN, Math.min(MAX_SPAN, view.span * factor));
+    const fixed = view.end - view.span + (x / width()) * view.span;
+    if (!view.isLive || x < width() * 0.9) {
+      view.isLive = view.isLive && factor > 1 && fixed > now();
+      view.end = fixed + (1 - x / width()) * span;
+    }
+    view.span = span;
+    spans.value = String(SPANS.find(([, ms]) => ms === span)?.[1] || 0);
+    redraw();
+  }
+
+  function move(share) {
+    view.isLive = false;
+    view.end += view.span * share;
+    if (view.end > now() + view.span * 0.02) view.isLive = true;
+    redraw();
+  }
+
+  function step(by) {
+    if (!shown.length) return;
+    const i = picked ? shown.findIndex((event) => event.id === picked.id) : by > 0 ? -1 : shown.length;
+    pick(shown[Math.max(0, Math.min(shown.length - 1, i + by))], true);
+  }
+
+  function goNow() {
+    view.isLive = true;
+    redraw();
+  }
+
+  function open(event) {
+    if (event && event.clip) location.hash = `#/event/${event.id}`;
+  }
+
+  spans.value = String(view.span);
+  spans.addEventListener("change", () => {
+    view.span = Number(spans.value);
+    redraw();
+  });
+  modality.addEventListener("change", () => { filter.modality = modality.value; refilter(); });
+  camera.addEventListener("change", () => { filter.camera = camera.value; refilter(); });
+  score.addEventListener("input", () => {
+    filter.score = Number(score.value) / 100;
+    scoreText.textContent = `${score.value} %`;
+    refilter();
+  });
+  toNow.addEventListener("click", goNow);
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) move(event.deltaX / width());
+    else zoom(Math.exp(event.deltaY * 0.0015), event.offsetX);
+  }, { passive: false });
+  canvas.addEventListener("pointerdown", (event) => {
+    drag = { x: event.offsetX, end: view.end, isMoved: false };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const dx = event.offsetX - drag.x;
+    if (Math.abs(dx) > 4) drag.isMoved = true;
+    if (!drag.isMoved) return;
+    view.isLive = false;
+    view.end = drag.end - (dx / width()) * view.span;
+    tip.hidden = true;
+    redraw();
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (drag && !drag.isMoved) {
+      const found = at(event.offsetX, event.offsetY);
+      if (found && picked && found.id === picked.id) open(found);
+      else pick(found, false);
+    }
+    drag = null;
+  });
+  canvas.addEventListener("dblclick", (event) => zoom(0.4, event.offsetX));
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    const keys = { ArrowLeft: () => move(-0.15), ArrowRight: () => move(0.15), "+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1.6),
+      "[": () => step(-1), "]": () => step(1), n: goNow, Home: () => { view.isLive = false; view.end = (events[0]?.begin || now()) + view.span * 0.9; redraw(); },
+      End: goNow, Enter: () => open(picked), Escape: () => pick(null) };
+    if (!keys[event.key]) return;
+    keys[event.key]();
+    event.preventDefault();
+  }
+  window.addEventListener("keydown", onKey);
+
+  function take(event) {
+    const known = byId.get(event.id);
+    if (known) {
+      Object.assign(known, event);
+    } else {
+      byId.set(event.id, event);
+      let i = events.length;
+      while (i > 0 && events[i - 1].begin > event.begin) i--;
+      events.splice(i, 0, event);
+    }
+    const isNewName = !known && ![...chips.children].some((chip) => chip.textContent === plain(event.class));
+    if (isNewName) showChips();
+    shown = events.filter(isWanted);
+    redraw();
+  }
+
+  async function load() {
+    const data = await ask("/api/events");
+    events = data.events.map((row) => fromRow(row, data)).sort((a, b) => a.begin - b.begin);
+    byId = new Map(events.map((event) => [event.id, event]));
+    const last = events[events.length - 1];
+    if (last && last.begin < now() - view.span) { // nothing in the last hour: begin where something is
+      view.isLive = false;
+      view.end = endOf(last) + view.span * 0.1;
+    }
+    showChips();
+    shown = events.filter(isWanted);
+    draw();
+    if (wanted && byId.has(wanted)) pick(byId.get(wanted), true);
+    canvas.dataset.ready = String(events.length);
+  }
+
+  load().catch((error) => { said.textContent = `The events cannot be had: ${error.message}`; });
+  const timer = setInterval(() => { if (view.isLive) redraw(); }, 1000);
+  const undo = [on("event", ({ event }) => take(event)), on("gone", (id) => {
+    byId.delete(id);
+    events = events.filter((event) => event.id !== id);
+    refilter();
+  })];
+  window.addEventListener("resize", redraw);
+  return () => {
+    clearInterval(timer);
+    undo.forEach((stop) => stop());
+    window.removeEventListener("resize", redraw);
+    window.removeEventListener("keydown", onKey);
+  };
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/serve.h"
+
+#include <glib-unix.h>
+#include <libsoup/soup.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "web/api.h"
+#include "web/http.h"
+#include "web/pages.h"
+#include "web/serving.h"
+
+enum {
+    MAX_REQUESTS = 256, /* open at once, streams and idle connections included */
+    IDLE_S = 40         /* a connection on which nothing moves */
+};
+
+struct server {
+    const struct tyto_serve_params *params;
+    struct tyto_serving *serving;
+    SoupServer *soup;
+    GMainLoop *loop;
+    uint32_t num_requests;
+    bool is_tls;
+};
+
+/* --- what comes in -------------------------------------------------------------------------- */
+
+static void hang_up(SoupServerMessage *msg)
+{
+    GSocket *socket = soup_server_message_get_socket(msg);
+    if (socket)
+        (void)g_socket_shutdown(socket, TRUE, TRUE, NULL);
+}
+
+/* The length that a request claims is looked at before its body is read. */
+static void on_headers(SoupServerMessage *msg, struct server *server)
+{
+    (void)server;
+    SoupMessageHeaders *headers = soup_server_message_get_request_headers(msg);
+    if (soup_message_headers_get_content_length(headers) > TYTO_HTTP_MAX_BODY)
+        hang_up(msg);
+}
+
+static void on_chunk(SoupServerMessage *msg, GBytes *chunk, struct server *server)
+{
+    (void)server;
+    (void)chunk;
+    if (soup_server_message_get_request_body(msg)->length > TYTO_HTTP_MAX_BODY)
+        hang_up(msg);
+}
+
+static void on_started(SoupServer *soup, SoupServerMessage *msg, struct server *server)
+{
+    (void)soup;
+    GSocket *socket = soup_server_message_get_socket(msg);
+    if (socket)
+        g_socket_set_timeout(socket, IDLE_S);
+    if (++server->num_requests > MAX_REQUESTS)
+        hang_up(msg);
+    g_signal_connect(msg, "got-headers", G_CALLBACK(on_headers), server);
+    g_signal_connect(msg, "got-chunk", G_CALLBACK(on_chunk), server);
+}
+
+static void on_over(SoupServer *soup, SoupServerMessage *msg, struct server *server)
+{
+    (void)soup;
+    (void)msg;
+    server->num_requests--;
+}
+
+static void on_request(SoupServer *soup, SoupServerMessage *msg, const char *path,
+                       GHashTable *query, gpointer user)
+{
+    (void)soup;
+    struct server *server = user;
+    const char *method = soup_server_message_get_method(msg);
+    const bool is_get = method == SOUP_METHOD_GET || method == SOUP_METHOD_HEAD;
+    tyto_http_protect(msg, server->is_tls);
+    if (!tyto_serving_host_is_ok(server->serving, msg))
+        tyto_http_error(msg, SOUP_STATUS_MISDIRECTED_REQUEST, "this server is not called so");
+    else if (!is_get && method != SOUP_METHOD_POST)
+        tyto_http_error(msg, SOUP_STATUS_METHOD_NOT_ALLOWED, "GET, HEAD and POST are known");
+    else if (is_get && tyto_pages_answer(msg, path))
+        return;
+    else
+        tyto_api_answer(server->serving, msg, path, query);
+}
+
+/* --- where it listens ------------------------------------------------------------------------ */
+
+static enum tyto_err fail(struct tyto_fault *ret_fault, enum tyto_err err, const char *key,
+                          const char *text)
+{
+    return tyto_fault_set(ret_fault, err, NULL, 0, key, "%s", text);
+}
+
+/* "127.0.0.1:8571", "[::1]:0" */
+static GSocketAddress *read_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    char host[64];
+    if (!colon || colon == text || (size_t)(colon - text) >= sizeof(host))
+        return NULL;
+    const bool has_brackets = text[0] == '[' && colon[-1] == ']';
+    const size_t len = (size_t)(colon - text) - (has_brackets ? 2 : 0);
+    (void)g_strlcpy(host, text + (has_brackets ? 1 : 0), len + 1);
+    guint64 port = 0;
+    if ((!has_brackets && strchr(host, ':')) ||
+        !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &port, NULL))
+        return NULL;
+    return g_inet_socket_address_new_from_string(
+        g_ascii_strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host, (guint)port);
+}
+
+static bool is_loopback(GSocketAddress *address)
+{
+    return g_inet_address_get_is_loopback(
+        g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
+}
+
+static enum tyto_err listen_at(struct server *server, GSocketAddress *address,
+                               struct tyto_fault *ret_fault)
+{
+    GError *error = NULL;
+    if (soup_server_listen(server->soup, address,
+                           server->is_tls ? SOUP_SERVER_LISTEN_HTTPS : (SoupServerListenOptions)0,
+                           &error))
+        return TYTO_OK;
+    (void)tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, "listen", "%s: %s",
+                         server->params->listen ? server->params->listen
+                                                : TYTO_SERVE_DEFAULT_LISTEN,
+                         error->message);
+    g_error_free(error);
+    return TYTO_ERR_IO;
+}
+
+static enum tyto_err read_tls(struct server *server, struct tyto_fault *ret_fault)
+{
+    const struct tyto_serve_params *params = server->params;
+    if (!params->tls_cert && !params->tls_key)
+        return TYTO_OK;
+    if (!params->tls_cert || !params->tls_key)
+        return fail(ret_fault, TYTO_ERR_INVALID, "tls-cert",
+                    "a certificate and its key belong together: give --tls-cert and --tls-key");
+    GError *error = NULL;
+    GTlsCertificate *cert =
+        g_tls_certificate_new_from_files(params->tls_cert, params->tls_key, &error);
+    if (!cert) {
+        (void)tyto_fault_set(ret_fault, TYTO_ERR_IO, params->tls_cert, 0, NULL, "%s",
+                             error->message);
+        g_error_free(error);
+        return TYTO_ERR_IO;
+    }
+    soup_server_set_tls_certificate(server->soup, cert);
+    g_object_unref(cert);
+    server->is_tls = true;
+    return TYTO_OK;
+}
+
+static enum tyto_err open_server(struct server *server, struct tyto_fault *ret_fault)
+{
+    const struct tyto_serve_params *params = server->params;
+    const char *listen = params->listen ? params->listen : TYTO_SERVE_DEFAULT_LISTEN;
+    GSocketAddress *address = read_address(listen);
+    if (!address)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "listen",
+                              "'%s' must be ADDRESS:PORT, such as 127.0.0.1:8571 or [::1]:8571",
+                              listen);
+    enum tyto_err err = read_tls(server, ret_fault);
+    if (!err && !is_loopback(address)) {
+        if (!server->is_tls && !params->allows_plain)
+            err = fail(ret_fault, TYTO_ERR_INVALID, "listen",
+                       "beyond this machine passwords and pictures would go over the network for "
+                       "all to read: give --tls-cert and --tls-key, or --plain if something in "
+                       "front of it does TLS");
+        else if (!tyto_serving_has_users(server->serving))
+            err = fail(ret_fault, TYTO_ERR_INVALID, "listen",
+                       "beyond this machine there must be users: give --users FILE");
+    }
+    if (!err)
+        err = listen_at(server, address, ret_fault);
+    g_object_unref(address);
+    return err;
+}
+
+static void tell_ready(struct server *server)
+{
+    GSList *uris = soup_server_get_uris(server->soup);
+    if (uris && server->params->ready) {
+        char *text = g_uri_to_string(uris->data);
+        server->params->ready(server->params->user, text);
+        g_free(text);
+    }
+    g_slist_free_full(uris, (GDestroyNotify)g_uri_unref);
+}
+
+static gboolean stop(gpointer user)
+{
+    g_main_loop_quit(user);
+    return G_SOURCE_CONTINUE;
+}
+
+enum tyto_err tyto_serve_run(const struct tyto_serve_params *params, struct tyto_fault *ret_fault)
+{
+    struct server server = {.params = params};
+    enum tyto_err err = tyto_serving_create(params, &server.serving, ret_fault);
+    if (err)
+        return err;
+    server.soup = soup_server_new("server-header", NULL, NULL);
+    server.loop = g_main_loop_new(NULL, FALSE);
+    g_signal_connect(server.soup, "request-started", G_CALLBACK(on_started), &server);
+    g_signal_connect(server.soup, "request-finished", G_CALLBACK(on_over), &server);
+    g_signal_connect(server.soup, "request-aborted", G_CALLBACK(on_over), &server);
+    soup_server_add_handler(server.soup, NULL, on_request, &server, NULL);
+    err = open_server(&server, ret_fault);
+    if (!err) {
+        const guint interrupt = g_unix_signal_add(SIGINT, stop, server.loop);
+        const guint terminate = g_unix_signal_add(SIGTERM, stop, server.loop);
+        tell_ready(&server);
+        g_main_loop_run(server.loop);
+        g_source_remove(interrupt);
+        g_source_remove(terminate);
+    }
+    soup_server_disconnect(server.soup);
+    tyto_serving_destroy(&server.serving);
+    g_object_unref(server.soup);
+    g_main_loop_unref(server.loop);
+    return err;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/serving.h"
+
+#include <glib.h>
+
+#include "base/clock.h"
+#include "web/clips.h"
+#include "web/view.h"
+
+static void on_watched(void *user, bool is_watched)
+{
+    tyto_feed_want_scores(((struct tyto_serving *)user)->feed, is_watched);
+}
+
+static void on_camera(void *user, const struct tyto_web_camera *camera)
+{
+    tyto_stream_send(((struct tyto_serving *)user)->stream, "camera", tyto_view_camera(camera));
+}
+
+static void on_scores(void *user, const struct tyto_web_camera *camera)
+{
+    tyto_stream_send(((struct tyto_serving *)user)->stream, "scores", tyto_view_scores(camera));
+}
+
+static void on_event(void *user, const struct tyto_web_event *event)
+{
+    struct tyto_serving *serving = user;
+    struct tyto_json *json = tyto_view_event(tyto_feed_events(serving->feed), event);
+    if (event->detail && event->detail->place.rows > 0)
+        tyto_json_set(json, "place", tyto_view_place(&event->detail->place));
+    tyto_stream_send(serving->stream, "event", json);
+}
+
+static void on_gone(void *user, const char *id)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    tyto_json_set(json, "id", tyto_json_new_string(id));
+    tyto_stream_send(((struct tyto_serving *)user)->stream, "gone", json);
+}
+
+static void on_link(void *user)
+{
+    struct tyto_serving *serving = user;
+    tyto_stream_send(serving->stream, "link", tyto_view_link(tyto_feed_link(serving->feed)));
+}
+
+enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
+                                  struct tyto_serving **ret_serving, struct tyto_fault *ret_fault)
+{
+    struct tyto_serving *serving = g_new0(struct tyto_serving, 1);
+    serving->params = params;
+    serving->begin_unix_ms = (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_MS);
+    serving->stream = tyto_stream_new(on_watched, serving);
+    const struct tyto_feed_params feed = {.endpoint = params->endpoint,
+                                          .recordings = params->recordings,
+                                          .user = serving,
+                                          .on_camera = on_camera,
+                                          .on_scores = on_scores,
+                                          .on_event = on_event,
+                                          .on_gone = on_gone,
+                                          .on_link = on_link};
+    const enum tyto_err err = tyto_feed_create(&feed, &serving->feed);
+    if (err) {
+        tyto_serving_destroy(&serving);
+        return tyto_fault_set(ret_fault, err, NULL, 0, "endpoint", "cannot watch %s: %s",
+                              params->endpoint ? params->endpoint : TYTO_DEFAULT_ENDPOINT,
+                              tyto_err_text(err));
+    }
+    if (params->recordings)
+        tyto_clips_load(params->recordings, tyto_feed_events(serving->feed));
+    *ret_serving = serving;
+    return TYTO_OK;
+}
+
+void tyto_serving_destroy(struct tyto_serving **serving)
+{
+    if (!serving || !*serving)
+        return;
+    tyto_feed_destroy(&(*serving)->feed);
+    tyto_stream_free((*serving)->stream);
+    g_free(*serving);
+    *serving = NULL;
+}
+
+bool tyto_serving_has_users(const struct tyto_serving *serving)
+{
+    (void)serving;
+    return false;
+}
+
+bool tyto_serving_host_is_ok(const struct tyto_serving *serving, SoupServerMessage *msg)
+{
+    return tyto_serving_has_users(serving) || tyto_http_host_is_local(msg);
+}
