@@ -16,7 +16,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 1,
+    TYTO_SCHEMA_MINOR = 2,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */
@@ -30,6 +30,7 @@ enum {
     TYTO_HEARTBEAT_MAX_CAMERAS = 40, /* in one message */
     TYTO_DEBUG_MAX_TOP = 8,
     TYTO_MODEL_MAX_NAMES = 40, /* class names in one message */
+    TYTO_HELLO_MAX_QUERY_ENDPOINTS = 8,
 };
 
 enum tyto_event_phase {
@@ -236,7 +237,9 @@ struct tyto_hello {
     uint8_t log_id[TYTO_UUID_BYTES];
     uint8_t boot_id[TYTO_UUID_BYTES];
     uint64_t seq;
-    char query_endpoint[256]; /* "": there is none */
+    uint32_t num_query_endpoints; /* 0: nothing can be asked */
+    char query_endpoints[TYTO_HELLO_MAX_QUERY_ENDPOINTS][256];
+    uint64_t oldest_seq; /* that can be replayed; 0: none */
     int64_t server_unix_ns;
     uint32_t heartbeat_ms;
     char version[32];

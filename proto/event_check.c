@@ -125,6 +125,11 @@ bool tyto_envelope_is_sound(const struct tyto_envelope *envelope)
 
 bool tyto_hello_is_sound(const struct tyto_hello *hello)
 {
-    return hello->schema_major != 0 && IS_TERMINATED(hello->query_endpoint) &&
-           IS_TERMINATED(hello->version);
+    if (hello->num_query_endpoints > TYTO_HELLO_MAX_QUERY_ENDPOINTS)
+        return false;
+    for (uint32_t i = 0; i < hello->num_query_endpoints; i++) {
+        if (!IS_TERMINATED(hello->query_endpoints[i]))
+            return false;
+    }
+    return hello->schema_major != 0 && IS_TERMINATED(hello->version);
 }

@@ -302,9 +302,13 @@ enum tyto_err tyto_hello_pack(const struct tyto_hello *hello, uint8_t *buf, size
 {
     if (!tyto_hello_is_sound(hello))
         return TYTO_ERR_INVALID;
-    char query[sizeof(hello->query_endpoint)];
+    char query[TYTO_HELLO_MAX_QUERY_ENDPOINTS][sizeof(hello->query_endpoints[0])] = {""};
+    char *query_ptrs[TYTO_HELLO_MAX_QUERY_ENDPOINTS];
     char version[sizeof(hello->version)];
-    tyto_text_clean(query, sizeof(query), hello->query_endpoint);
+    for (uint32_t i = 0; i < hello->num_query_endpoints; i++) {
+        tyto_text_clean(query[i], sizeof(query[i]), hello->query_endpoints[i]);
+        query_ptrs[i] = query[i];
+    }
     tyto_text_clean(version, sizeof(version), hello->version);
     Tyto__V1__Hello out = TYTO__V1__HELLO__INIT;
     SET(&out, schema_major, hello->schema_major);
@@ -312,7 +316,10 @@ enum tyto_err tyto_hello_pack(const struct tyto_hello *hello, uint8_t *buf, size
     SET(&out, log_id, as_bytes(hello->log_id, TYTO_UUID_BYTES));
     SET(&out, boot_id, as_bytes(hello->boot_id, TYTO_UUID_BYTES));
     SET(&out, seq, hello->seq);
-    out.query_endpoint = query;
+    out.query_endpoint = query[0];
+    out.query_endpoints = query_ptrs;
+    out.n_query_endpoints = hello->num_query_endpoints;
+    SET(&out, oldest_seq, hello->oldest_seq);
     SET(&out, server_unix_ns, hello->server_unix_ns);
     SET(&out, heartbeat_ms, hello->heartbeat_ms);
     out.version = version;

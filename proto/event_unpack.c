@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Untrusted protobuf bytes to plain structs. A message may not make us allocate
  * more than a fixed budget, whatever it claims. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "event.pb-c.h"
+#include "proto/budget.h"
 #include "proto/event_wire.h"
 
 /* 4 KiB of two-byte empty submessages, the worst there is, stay below this. */
 enum { UNPACK_BUDGET_BYTES = 1024 * 1024 };
-
-struct budget {
-    size_t left_bytes;
-    bool is_out_of_memory; /* malloc itself failed, as opposed to the budget */
-};
-
-static void *budget_alloc(void *user, size_t size)
-{
-    struct budget *budget = user;
-    if (size > budget->left_bytes)
-        return NULL;
-    budget->left_bytes -= size;
-    void *memory = malloc(size ? size : 1);
-    if (!memory)
-        budget->is_out_of_memory = true;
-    return memory;
-}
-
-static void budget_free(void *user, void *memory)
-{
-    (void)user;
-    free(memory);
-}
 
 static bool get_string(char *ret_text, size_t text_bytes, const char *text)
 {
@@ -247,8 +224,8 @@ enum tyto_err tyto_envelope_unpack(const uint8_t *bytes, size_t num_bytes,
 {
     if (num_bytes > TYTO_ENVELOPE_MAX_BYTES)
         return TYTO_ERR_FORMAT;
-    struct budget budget = {.left_bytes = UNPACK_BUDGET_BYTES};
-    ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+    struct tyto_budget budget = {.left_bytes = UNPACK_BUDGET_BYTES};
+    ProtobufCAllocator allocator = tyto_budget_allocator(&budget);
     Tyto__V1__Envelope *in = tyto__v1__envelope__unpack(&allocator, num_bytes, bytes);
     if (!in)
         return budget.is_out_of_memory ? TYTO_ERR_NOMEM : TYTO_ERR_FORMAT;
@@ -269,13 +246,25 @@ enum tyto_err tyto_envelope_unpack(const uint8_t *bytes, size_t num_bytes,
     return TYTO_OK;
 }
 
+/* Daemons before 1.2 tell at most one. */
+static void get_query_endpoints(struct tyto_hello *out, const Tyto__V1__Hello *in)
+{
+    const char *one[] = {in->query_endpoint ? in->query_endpoint : ""};
+    const bool has_all = in->n_query_endpoints > 0;
+    const size_t num = has_all ? in->n_query_endpoints : one[0][0] != '\0';
+    for (size_t i = 0; i < num && i < TYTO_HELLO_MAX_QUERY_ENDPOINTS; i++)
+        tyto_text_clean(out->query_endpoints[out->num_query_endpoints++],
+                        sizeof(out->query_endpoints[0]),
+                        has_all ? in->query_endpoints[i] : one[0]);
+}
+
 enum tyto_err tyto_hello_unpack(const uint8_t *bytes, size_t num_bytes,
                                 struct tyto_hello *ret_hello)
 {
     if (num_bytes > TYTO_ENVELOPE_MAX_BYTES)
         return TYTO_ERR_FORMAT;
-    struct budget budget = {.left_bytes = UNPACK_BUDGET_BYTES};
-    ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+    struct tyto_budget budget = {.left_bytes = UNPACK_BUDGET_BYTES};
+    ProtobufCAllocator allocator = tyto_budget_allocator(&budget);
     Tyto__V1__Hello *in = tyto__v1__hello__unpack(&allocator, num_bytes, bytes);
     if (!in)
         return budget.is_out_of_memory ? TYTO_ERR_NOMEM : TYTO_ERR_FORMAT;
@@ -288,8 +277,8 @@ enum tyto_err tyto_hello_unpack(const uint8_t *bytes, size_t num_bytes,
     out.seq = in->seq;
     out.server_unix_ns = in->server_unix_ns;
     out.heartbeat_ms = in->heartbeat_ms;
-    tyto_text_clean(out.query_endpoint, sizeof(out.query_endpoint),
-                    in->query_endpoint ? in->query_endpoint : "");
+    out.oldest_seq = in->oldest_seq;
+    get_query_endpoints(&out, in);
     tyto_text_clean(out.version, sizeof(out.version), in->version ? in->version : "");
     tyto__v1__hello__free_unpacked(in, &allocator);
     if (!ok || !tyto_hello_is_sound(&out))

@@ -97,6 +97,20 @@ enum tyto_err tyto_counters_next(struct tyto_counters *counters, const char *cam
     return TYTO_OK;
 }
 
+enum tyto_err tyto_counters_restore(struct tyto_counters *counters, const char *camera,
+                                    const char *class_name, uint64_t num)
+{
+    struct camera_counter *found = find_camera(counters, camera);
+    struct class_counter *found_class = found && class_name ? find_class(found, class_name) : NULL;
+    if (!found || (class_name && !found_class))
+        return TYTO_ERR_NOMEM;
+    if (found_class)
+        found_class->seq = num;
+    else
+        found->cam_seq = found->camera.cam_seq = num;
+    return TYTO_OK;
+}
+
 uint32_t tyto_counters_num_cameras(const struct tyto_counters *counters)
 {
     return counters->num_cameras;

@@ -21,6 +21,10 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_counters_next(struct tyto_counters *counters, const char *camera,
                                  const char *class_name, uint64_t *ret_cam_seq,
                                  uint64_t *ret_class_seq);
+/* The last number of a camera, or of a class of it, is this one; it counts as sent. NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_counters_restore(struct tyto_counters *counters, const char *camera,
+                                    const char *class_name, uint64_t num);
 uint32_t tyto_counters_num_cameras(const struct tyto_counters *counters);
 /* Up to this number the camera's messages have been sent, or lost. */
 void tyto_counters_note_sent(struct tyto_counters *counters, const char *camera, uint64_t cam_seq);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What publisher.c (life, thread), messages.c (what is sent) and hand_in.c share. Internal. */
+/* What publisher.c (life, thread), messages.c (what is sent) and hand_in.c share. Internal.
+ *
+ * With a journal: ring -> committer's thread -> its ring -> the publisher's thread -> socket.
+ * Without one the publisher's thread takes from ring itself. */
 #ifndef TYTO_DAEMON_PUBLISH_INTERNAL_H
 #define TYTO_DAEMON_PUBLISH_INTERNAL_H
 
@@ -7,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/ring.h"
+#include "daemon/publish/committer.h"
 #include "daemon/publish/event_socket.h"
 #include "daemon/publish/numbering.h"
 #include "daemon/publish/open_events.h"
@@ -23,7 +27,12 @@ struct tyto_publisher {
     atomic_bool is_finishing;
     uint32_t heartbeat_ms;
     char version[32];
-    uint8_t log_id[TYTO_UUID_BYTES], boot_id[TYTO_UUID_BYTES];
+    struct tyto_sender sender;
+    struct tyto_journal *journal;     /* NULL: none */
+    struct tyto_committer *committer; /* NULL: no journal */
+    pthread_mutex_t query_lock;
+    uint32_t num_query_endpoints; /* guarded by query_lock, as are these */
+    char query_endpoints[TYTO_HELLO_MAX_QUERY_ENDPOINTS][256];
 
     /* Of the thread once it runs. */
     struct tyto_event_socket socket;
@@ -43,8 +52,11 @@ struct tyto_publisher {
 
 /* All of the publisher's thread. */
 
-/* Sends one that has its number, or needs none. Takes envelope. */
-void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_envelope *envelope);
+/* Sends one that has its number. Takes the reference. */
+void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_outgoing *outgoing);
+/* Sends one that needs no number. False: it is out of its limits. */
+bool tyto_publisher_send_uncounted(struct tyto_publisher *publisher,
+                                   struct tyto_envelope *envelope);
 /* A heartbeat, and what newcomers are to learn: states as they are, ENDs of the run before. */
 void tyto_publisher_beat(struct tyto_publisher *publisher);
 void tyto_publisher_renew_welcome(struct tyto_publisher *publisher);

@@ -10,13 +10,23 @@
 #define LEFT_AFTER_NS (2 * TYTO_NS_PER_S)
 #define LEFT_UNTIL_NS (60 * TYTO_NS_PER_S)
 
-static bool send_envelope(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+static void send_bytes(struct tyto_publisher *publisher, const char *topic, const uint8_t *bytes,
+                       size_t num_bytes)
+{
+    const enum tyto_err err =
+        tyto_event_socket_send(&publisher->socket, topic, bytes, num_bytes);
+    if (err)
+        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
+                       tyto_err_text(err));
+}
+
+bool tyto_publisher_send_uncounted(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
 {
     uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
     char topic[TYTO_TOPIC_MAX_BYTES];
     size_t num_bytes = 0;
-    memcpy(envelope->log_id, publisher->log_id, TYTO_UUID_BYTES);
-    memcpy(envelope->boot_id, publisher->boot_id, TYTO_UUID_BYTES);
+    memcpy(envelope->log_id, publisher->sender.log_id, TYTO_UUID_BYTES);
+    memcpy(envelope->boot_id, publisher->sender.boot_id, TYTO_UUID_BYTES);
     envelope->publish_unix_ns = (int64_t)tyto_clock_unix_ns();
     envelope->publish_mono_ns = (int64_t)tyto_clock_mono_ns();
     envelope->schema_minor = TYTO_SCHEMA_MINOR;
@@ -30,15 +40,13 @@ static bool send_envelope(struct tyto_publisher *publisher, struct tyto_envelope
                        tyto_err_text(err));
         return false;
     }
-    err = tyto_event_socket_send(&publisher->socket, topic, bytes, num_bytes);
-    if (err)
-        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
-                       tyto_err_text(err));
+    send_bytes(publisher, topic, bytes, num_bytes);
     return true;
 }
 
-void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_outgoing *outgoing)
 {
+    const struct tyto_envelope *envelope = &outgoing->envelope;
     const struct tyto_event *event =
         envelope->kind == TYTO_ENVELOPE_EVENT ? &envelope->body.event : NULL;
     if (envelope->kind == TYTO_ENVELOPE_MODEL_STATE &&
@@ -48,19 +56,36 @@ void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_envelope 
     }
     if (event)
         tyto_open_events_before(publisher->open, event);
-    const bool is_sent = send_envelope(publisher, envelope);
+    if (outgoing->num_bytes > 0)
+        send_bytes(publisher, outgoing->topic, outgoing->bytes, outgoing->num_bytes);
     if (event)
         tyto_open_events_after(publisher->open, event);
-    if (envelope->kind == TYTO_ENVELOPE_DEBUG_SCORES)
-        return;
     tyto_numbering_note_sent(publisher->numbering, envelope);
     atomic_store(&publisher->last_seq, envelope->seq);
-    atomic_fetch_add(&publisher->num_events, is_sent);
+    atomic_fetch_add(outgoing->num_bytes > 0 ? &publisher->num_events : &publisher->num_bad, 1);
+    tyto_outgoing_release(outgoing);
+}
+
+/* Nothing is on its way. The order matters: whatever leaves one place is in the next by then. */
+static bool is_drained(const void *user)
+{
+    const struct tyto_publisher *publisher = user;
+    if (tyto_ring_num_items(publisher->ring) > 0)
+        return false;
+    return !publisher->committer ||
+           (tyto_committer_is_idle(publisher->committer) &&
+            tyto_ring_num_items(tyto_committer_ring(publisher->committer)) == 0);
+}
+
+static uint64_t oldest_seq(const struct tyto_publisher *publisher)
+{
+    return publisher->journal ? tyto_journal_oldest_seq(publisher->journal) : 0;
 }
 
 static void send_heartbeat(struct tyto_publisher *publisher)
 {
-    const uint64_t last_seq = tyto_numbering_last_seq(publisher->numbering, publisher->ring);
+    const uint64_t last_seq = 
+        tyto_numbering_last_seq(publisher->numbering, is_drained, publisher);
     const uint32_t num_cameras = tyto_numbering_num_cameras(publisher->numbering);
     const uint32_t each = TYTO_HEARTBEAT_MAX_CAMERAS;
     const uint32_t num_parts = num_cameras == 0 ? 1 : (num_cameras + each - 1) / each;
@@ -71,6 +96,7 @@ static void send_heartbeat(struct tyto_publisher *publisher)
         struct tyto_heartbeat *heartbeat = &envelope.body.heartbeat;
         heartbeat->last_seq = last_seq;
         heartbeat->num_dropped = tyto_numbering_num_lost(publisher->numbering);
+        heartbeat->oldest_seq = oldest_seq(publisher);
         heartbeat->part = part;
         heartbeat->num_parts = num_parts;
         heartbeat->interval_ms = publisher->heartbeat_ms;
@@ -79,7 +105,7 @@ static void send_heartbeat(struct tyto_publisher *publisher)
             struct tyto_camera_seq *camera = &heartbeat->cameras[heartbeat->num_cameras++];
             tyto_numbering_get_camera(publisher->numbering, i, camera);
         }
-        (void)send_envelope(publisher, &envelope);
+        (void)tyto_publisher_send_uncounted(publisher, &envelope);
     }
     atomic_store(&publisher->last_seq, last_seq);
 }
@@ -93,13 +119,13 @@ static void repeat_states(struct tyto_publisher *publisher)
     if (publisher->has_model) {
         envelope.kind = TYTO_ENVELOPE_MODEL_STATE;
         envelope.body.model_state = publisher->model;
-        (void)send_envelope(publisher, &envelope);
+        (void)tyto_publisher_send_uncounted(publisher, &envelope);
     }
     envelope.kind = TYTO_ENVELOPE_CAMERA_STATE;
     const uint32_t num_cameras = tyto_numbering_num_cameras(publisher->numbering);
     for (uint32_t i = 0; i < num_cameras; i++) {
         if (tyto_numbering_get_state(publisher->numbering, i, &envelope.body.camera_state))
-            (void)send_envelope(publisher, &envelope);
+            (void)tyto_publisher_send_uncounted(publisher, &envelope);
     }
     publisher->is_repeat_due = false;
 }
@@ -125,7 +151,7 @@ static void repeat_left(struct tyto_publisher *publisher)
     envelope.kind = TYTO_ENVELOPE_EVENT;
     for (uint32_t i = 0; i < tyto_open_events_num_left(publisher->open); i++) {
         envelope.body.event = *tyto_open_events_left(publisher->open, i);
-        (void)send_envelope(publisher, &envelope);
+        (void)tyto_publisher_send_uncounted(publisher, &envelope);
     }
     publisher->is_left_due = false;
 }
@@ -145,6 +171,18 @@ static void look_after_left(struct tyto_publisher *publisher)
         tyto_open_events_drop_left(publisher->open);
 }
 
+/* Nobody else commits any more. */
+static void send_last(struct tyto_publisher *publisher, const struct tyto_envelope *envelope)
+{
+    struct tyto_outgoing *outgoing = NULL;
+    (void)!tyto_outgoing_make(&publisher->sender, envelope, &outgoing);
+    if (!outgoing)
+        return;
+    if (publisher->committer)
+        tyto_committer_commit(publisher->committer, outgoing);
+    tyto_publisher_send(publisher, outgoing);
+}
+
 void tyto_publisher_end_open(struct tyto_publisher *publisher)
 {
     struct tyto_envelope envelope;
@@ -155,10 +193,29 @@ void tyto_publisher_end_open(struct tyto_publisher *publisher)
                                    &envelope.body.event))
             break;
         if (tyto_numbering_number(publisher->numbering, &envelope) == TYTO_OK)
-            tyto_publisher_send(publisher, &envelope);
+            send_last(publisher, &envelope);
         tyto_open_events_after(publisher->open, &envelope.body.event);
     }
     send_heartbeat(publisher); /* so that a lost last event is noticed */
+}
+
+void tyto_publisher_get_hello(struct tyto_publisher *publisher, struct tyto_hello *ret_hello)
+{
+    memset(ret_hello, 0, sizeof(*ret_hello));
+    ret_hello->schema_major = TYTO_SCHEMA_MAJOR;
+    ret_hello->schema_minor = TYTO_SCHEMA_MINOR;
+    memcpy(ret_hello->log_id, publisher->sender.log_id, TYTO_UUID_BYTES);
+    memcpy(ret_hello->boot_id, publisher->sender.boot_id, TYTO_UUID_BYTES);
+    ret_hello->seq = atomic_load(&publisher->last_seq);
+    ret_hello->oldest_seq = oldest_seq(publisher);
+    ret_hello->server_unix_ns = (int64_t)tyto_clock_unix_ns();
+    ret_hello->heartbeat_ms = publisher->heartbeat_ms;
+    memcpy(ret_hello->version, publisher->version, sizeof(ret_hello->version));
+    pthread_mutex_lock(&publisher->query_lock);
+    ret_hello->num_query_endpoints = publisher->num_query_endpoints;
+    memcpy(ret_hello->query_endpoints, publisher->query_endpoints,
+           sizeof(ret_hello->query_endpoints));
+    pthread_mutex_unlock(&publisher->query_lock);
 }
 
 /* Each new subscriber gets this at once; renewed with every heartbeat. */
@@ -166,15 +223,7 @@ void tyto_publisher_renew_welcome(struct tyto_publisher *publisher)
 {
     static const char topic[] = "hello/";
     struct tyto_hello hello;
-    memset(&hello, 0, sizeof(hello));
-    hello.schema_major = TYTO_SCHEMA_MAJOR;
-    hello.schema_minor = TYTO_SCHEMA_MINOR;
-    memcpy(hello.log_id, publisher->log_id, TYTO_UUID_BYTES);
-    memcpy(hello.boot_id, publisher->boot_id, TYTO_UUID_BYTES);
-    hello.seq = atomic_load(&publisher->last_seq);
-    hello.server_unix_ns = (int64_t)tyto_clock_unix_ns();
-    hello.heartbeat_ms = publisher->heartbeat_ms;
-    memcpy(hello.version, publisher->version, sizeof(hello.version));
+    tyto_publisher_get_hello(publisher, &hello);
     uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
     size_t num_bytes = 0;
     memcpy(bytes, topic, sizeof(topic) - 1);

@@ -46,6 +46,17 @@ void tyto_numbering_destroy(struct tyto_numbering **numbering)
     *numbering = NULL;
 }
 
+void tyto_numbering_restore(struct tyto_numbering *numbering, uint64_t seq)
+{
+    numbering->seq = numbering->sent_seq = seq;
+}
+
+enum tyto_err tyto_numbering_restore_counter(struct tyto_numbering *numbering, const char *camera,
+                                             const char *class_name, uint64_t num)
+{
+    return tyto_counters_restore(numbering->counters, camera, class_name, num);
+}
+
 /* --- giving ------------------------------------------------------------------------------------
  */
 
@@ -142,13 +153,14 @@ void tyto_numbering_note_sent(struct tyto_numbering *numbering,
     pthread_mutex_unlock(&numbering->lock);
 }
 
-uint64_t tyto_numbering_last_seq(struct tyto_numbering *numbering, struct tyto_ring *ring)
+uint64_t tyto_numbering_last_seq(struct tyto_numbering *numbering,
+                                 bool (*has_none)(const void *user), const void *user)
 {
     /* Who is about to queue holds `order`: then what is given is not sent yet, and is told of with
      * the next heartbeat. */
     const bool is_ordered = pthread_mutex_trylock(&numbering->order) == 0;
     pthread_mutex_lock(&numbering->lock);
-    if (is_ordered && tyto_ring_num_items(ring) == 0) {
+    if (is_ordered && has_none(user)) {
         numbering->sent_seq = numbering->seq;
         tyto_counters_note_all_sent(numbering->counters);
     }

@@ -151,17 +151,24 @@ static struct tyto_event *find_in(struct tyto_event *events, uint32_t num, const
     return NULL;
 }
 
-static enum tyto_err read_opened(struct tyto_open_events *self, const uint8_t *bytes,
-                                 size_t num_bytes)
+/* How far it is known to have gone on. */
+static void set_known_end(struct tyto_event *event)
 {
-    static struct tyto_envelope envelope; /* large; before there are threads */
-    if (tyto_envelope_unpack(bytes, num_bytes, &envelope) != TYTO_OK ||
-        envelope.kind != TYTO_ENVELOPE_EVENT)
-        return TYTO_ERR_FORMAT;
-    const struct tyto_event *event = &envelope.body.event;
+    const int64_t end_ns =
+        event->segments_begin_media_ns + event->num_segments * event->segment_hop_ns;
+    event->has_end = true;
+    event->end_media_ns = end_ns > event->begin_media_ns ? end_ns : event->begin_media_ns;
+    event->end_unix_ns = event->begin_unix_ns + (event->end_media_ns - event->begin_media_ns);
+    event->place.rows = event->place.cols = 0;
+    event->num_segments = 0;
+}
+
+enum tyto_err tyto_open_events_add_left(struct tyto_open_events *self,
+                                        const struct tyto_event *event)
+{
     struct tyto_event *left = find_in(self->left, self->num_left, event->id);
     if (!left && self->num_left == TYTO_OPEN_EVENTS_MAX)
-        return TYTO_OK;
+        return TYTO_ERR_FULL;
     if (!left) {
         struct tyto_event *grown =
             realloc(self->left, ((size_t)self->num_left + 1) * sizeof(*grown));
@@ -171,9 +178,22 @@ static enum tyto_err read_opened(struct tyto_open_events *self, const uint8_t *b
         left = &grown[self->num_left++];
     }
     *left = *event;
+    if (!left->has_end)
+        set_known_end(left);
     if (left->reason != TYTO_EVENT_REASON_RECOVERED) /* else it has been told of before */
         make_end(left, TYTO_EVENT_REASON_RECOVERED);
     return TYTO_OK;
+}
+
+static enum tyto_err read_opened(struct tyto_open_events *self, const uint8_t *bytes,
+                                 size_t num_bytes)
+{
+    static struct tyto_envelope envelope; /* large; before there are threads */
+    if (tyto_envelope_unpack(bytes, num_bytes, &envelope) != TYTO_OK ||
+        envelope.kind != TYTO_ENVELOPE_EVENT)
+        return TYTO_ERR_FORMAT;
+    const enum tyto_err err = tyto_open_events_add_left(self, &envelope.body.event);
+    return err == TYTO_ERR_FULL ? TYTO_OK : err;
 }
 
 static enum tyto_err read_record(struct tyto_open_events *self, int kind, const uint8_t *bytes,
@@ -315,14 +335,8 @@ void tyto_open_events_before(struct tyto_open_events *self, const struct tyto_ev
     if (!kept)
         return;
     uint8_t record[RECORD_BYTES];
-    const int64_t end_ns =
-        event->segments_begin_media_ns + event->num_segments * event->segment_hop_ns;
     *kept = *event;
-    kept->has_end = true;
-    kept->end_media_ns = end_ns > event->begin_media_ns ? end_ns : event->begin_media_ns;
-    kept->end_unix_ns = event->begin_unix_ns + (kept->end_media_ns - event->begin_media_ns);
-    kept->place.rows = kept->place.cols = 0;
-    kept->num_segments = 0;
+    set_known_end(kept);
     append(self, record, make_opened(kept, record));
 }
 

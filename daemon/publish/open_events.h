@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The events that have begun and not ended, in memory and in a small file: what a killed daemon
- * leaves open, the next one ends. With it goes the id of the log. Until there is a
- * journal. Of the publisher's thread, once that runs. */
+/* The events that have begun and not ended, in memory and, where there is no journal, in a small
+ * file: what a killed daemon leaves open, the next one ends. Of the publisher's thread, once that
+ * runs. */
 #ifndef TYTO_DAEMON_PUBLISH_OPEN_EVENTS_H
 #define TYTO_DAEMON_PUBLISH_OPEN_EVENTS_H
 
@@ -37,6 +37,10 @@ void tyto_open_events_after(struct tyto_open_events *self, const struct tyto_eve
 bool tyto_open_events_next(const struct tyto_open_events *self, enum tyto_event_reason reason,
                            struct tyto_event *ret_end);
 
+/* One that the run before left open, by another memory than the file. NOMEM, FULL. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_open_events_add_left(struct tyto_open_events *self,
+                                        const struct tyto_event *event);
 /* Events that the run before left open, as their ENDs. They stay in the file until dropped. */
 uint32_t tyto_open_events_num_left(const struct tyto_open_events *self);
 const struct tyto_event *tyto_open_events_left(const struct tyto_open_events *self, uint32_t idx);

@@ -23,17 +23,49 @@ enum {
 
 /* --- the thread -------------------------------------------------------------------- */
 
-/* CLOSED when the ring is closed and empty. */
-static enum tyto_err publish_waiting(struct tyto_publisher *publisher, struct tyto_ring *ring)
+static void send_debug(struct tyto_publisher *publisher)
+{
+    void *item;
+    for (int i = 0; i < MAX_PER_TURN && tyto_ring_pop(publisher->debug_ring, &item) == TYTO_OK;
+         i++) {
+        (void)tyto_publisher_send_uncounted(publisher, item);
+        free(item);
+    }
+}
+
+/* One that was handed in, without a journal. Takes it. */
+static void make_and_send(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+{
+    struct tyto_outgoing *outgoing = NULL;
+    const enum tyto_err err = tyto_outgoing_make(&publisher->sender, envelope, &outgoing);
+    if (err)
+        tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
+                       "a message of kind %d is not sent: %s", (int)envelope->kind,
+                       tyto_err_text(err));
+    if (outgoing)
+        tyto_publisher_send(publisher, outgoing);
+    else
+        atomic_fetch_add(&publisher->num_bad, 1);
+    free(envelope);
+}
+
+/* What is to be sent, in order. */
+static struct tyto_ring *source(const struct tyto_publisher *publisher)
+{
+    return publisher->committer ? tyto_committer_ring(publisher->committer) : publisher->ring;
+}
+
+/* CLOSED when all has been sent, and there will be no more. */
+static enum tyto_err publish_waiting(struct tyto_publisher *publisher)
 {
     enum tyto_err err = TYTO_OK;
     for (int i = 0; !err && i < MAX_PER_TURN; i++) {
         void *item;
-        err = tyto_ring_pop(ring, &item);
-        if (!err) {
+        err = tyto_ring_pop(source(publisher), &item);
+        if (!err && publisher->committer)
             tyto_publisher_send(publisher, item);
-            free(item);
-        }
+        else if (!err)
+            make_and_send(publisher, item);
     }
     return err;
 }
@@ -79,7 +111,7 @@ static bool wait_for_work(struct tyto_publisher *publisher, uint64_t until_ns)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
     const uint64_t left_ms = until_ns > now_ns ? (until_ns - now_ns) / TYTO_NS_PER_MS + 1 : 0;
-    const int fds[] = {tyto_ring_fd(publisher->ring), tyto_ring_fd(publisher->debug_ring)};
+    const int fds[] = {tyto_ring_fd(source(publisher)), tyto_ring_fd(publisher->debug_ring)};
     return tyto_event_socket_wait(&publisher->socket, fds, 2,
                                   left_ms < MAX_WAIT_MS ? (int)left_ms : MAX_WAIT_MS);
 }
@@ -98,8 +130,8 @@ static void *run(void *user)
         }
         is_going = wait_for_work(publisher, next_beat_ns);
         take_upstream(publisher);
-        (void)publish_waiting(publisher, publisher->debug_ring);
-        is_going &= publish_waiting(publisher, publisher->ring) != TYTO_ERR_CLOSED;
+        send_debug(publisher);
+        is_going &= publish_waiting(publisher) != TYTO_ERR_CLOSED;
         atomic_fetch_add(&publisher->num_turns, 1);
     }
     tyto_publisher_end_open(publisher);
@@ -120,26 +152,70 @@ static enum tyto_err open_socket(struct tyto_publisher *publisher,
     return tyto_event_socket_start(&publisher->socket);
 }
 
+static enum tyto_err restore_counter(void *user, const char *camera, const char *class_name,
+                                     uint64_t num)
+{
+    struct tyto_publisher *publisher = user;
+    return tyto_numbering_restore_counter(publisher->numbering, camera, class_name, num);
+}
+
+static enum tyto_err restore_open(void *user, const struct tyto_event *event)
+{
+    struct tyto_publisher *publisher = user;
+    const enum tyto_err err = tyto_open_events_add_left(publisher->open, event);
+    return err == TYTO_ERR_FULL ? TYTO_OK : err; /* the next run's, then */
+}
+
+/* What the run before has left in the journal. */
+static enum tyto_err restore(struct tyto_publisher *publisher)
+{
+    const uint64_t seq = tyto_journal_first_free(publisher->journal);
+    tyto_numbering_restore(publisher->numbering, seq);
+    atomic_store(&publisher->last_seq, seq);
+    const enum tyto_err err =
+        tyto_journal_each_counter(publisher->journal, restore_counter, publisher);
+    return !err ? tyto_journal_each_open(publisher->journal, restore_open, publisher) : err;
+}
+
+static enum tyto_err start_committer(struct tyto_publisher *publisher)
+{
+    const struct tyto_committer_params params = {
+        .from = publisher->ring,
+        .journal = publisher->journal,
+        .sender = &publisher->sender,
+        .log = &publisher->log,
+    };
+    return tyto_committer_create(&params, &publisher->committer);
+}
+
 static enum tyto_err start(struct tyto_publisher *publisher,
                            const struct tyto_publisher_params *params, struct tyto_fault *ret_fault)
 {
     const uint32_t max_connections =
         params->max_connections ? params->max_connections : DEFAULT_CONNECTIONS;
-    enum tyto_err err = tyto_uuid_make(publisher->boot_id);
+    enum tyto_err err = tyto_uuid_make(publisher->sender.boot_id);
+    publisher->journal = params->journal;
     if (!err)
-        err = tyto_open_events_create(params->state_path, &publisher->log, &publisher->open);
-    if (!err)
-        memcpy(publisher->log_id, tyto_open_events_log_id(publisher->open), TYTO_UUID_BYTES);
+        err = tyto_open_events_create(publisher->journal ? NULL : params->state_path,
+                                      &publisher->log, &publisher->open);
+    /* Without a journal numbers begin anew with each run: they are another log's. */
+    memcpy(publisher->sender.log_id,
+           publisher->journal ? tyto_journal_log_id(publisher->journal) : publisher->sender.boot_id,
+           TYTO_UUID_BYTES);
     if (!err)
         err = tyto_ring_create(params->queue_items ? params->queue_items : 8192, &publisher->ring);
     if (!err)
         err = tyto_ring_create(DEBUG_QUEUE_ITEMS, &publisher->debug_ring);
     if (!err)
         err = tyto_numbering_create(&publisher->numbering);
+    if (!err && publisher->journal)
+        err = restore(publisher);
     if (!err)
         err = tyto_subscribers_create(max_connections, &publisher->log, &publisher->subscribers);
     if (!err)
         err = open_socket(publisher, params, ret_fault);
+    if (!err && publisher->journal)
+        err = start_committer(publisher);
     if (err)
         return err;
     publisher->begin_ns = tyto_clock_mono_ns();
@@ -163,6 +239,7 @@ enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     if (params->log)
         publisher->log = *params->log;
+    pthread_mutex_init(&publisher->query_lock, NULL);
     publisher->heartbeat_ms =
         params->heartbeat_ms ? params->heartbeat_ms : TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS;
     snprintf(publisher->version, sizeof(publisher->version), "%s",
@@ -197,7 +274,16 @@ bool tyto_publisher_finish(struct tyto_publisher *publisher)
     if (!tyto_thread_join(publisher->thread, END_NS))
         return false; /* its own until the process ends */
     publisher->is_running = false;
-    return true;
+    return !publisher->committer || tyto_committer_join(publisher->committer, END_NS);
+}
+
+/* A thread of its own was made, but not the publisher's. */
+static bool end_committer(struct tyto_publisher *publisher)
+{
+    if (!publisher->committer)
+        return true;
+    tyto_ring_close(publisher->ring);
+    return tyto_committer_join(publisher->committer, END_NS);
 }
 
 bool tyto_publisher_destroy(struct tyto_publisher **publisher)
@@ -206,8 +292,9 @@ bool tyto_publisher_destroy(struct tyto_publisher **publisher)
         return true;
     struct tyto_publisher *self = *publisher;
     *publisher = NULL;
-    if (!tyto_publisher_finish(self))
+    if (!tyto_publisher_finish(self) || !end_committer(self))
         return false;
+    tyto_committer_destroy(&self->committer);
     tyto_event_socket_close(&self->socket);
     drain(self->ring);
     drain(self->debug_ring);
@@ -216,6 +303,7 @@ bool tyto_publisher_destroy(struct tyto_publisher **publisher)
     tyto_numbering_destroy(&self->numbering);
     tyto_open_events_destroy(&self->open);
     tyto_subscribers_destroy(&self->subscribers);
+    pthread_mutex_destroy(&self->query_lock);
     free(self);
     return true;
 }
@@ -233,6 +321,25 @@ uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher)
     return atomic_load(&publisher->num_turns);
 }
 
+uint64_t tyto_publisher_num_commit_turns(const struct tyto_publisher *publisher)
+{
+    struct tyto_committer_counts counts = {.num_turns = 0};
+    if (publisher->committer)
+        tyto_committer_get_counts(publisher->committer, &counts);
+    return counts.num_turns;
+}
+
+void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *const *endpoints,
+                              uint32_t num_endpoints)
+{
+    pthread_mutex_lock(&publisher->query_lock);
+    publisher->num_query_endpoints = 0;
+    for (uint32_t i = 0; i < num_endpoints && i < TYTO_HELLO_MAX_QUERY_ENDPOINTS; i++)
+        snprintf(publisher->query_endpoints[publisher->num_query_endpoints++],
+                 sizeof(publisher->query_endpoints[0]), "%s", endpoints[i]);
+    pthread_mutex_unlock(&publisher->query_lock);
+}
+
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
                                struct tyto_publisher_counts *ret_counts)
 {
@@ -244,4 +351,7 @@ void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
     ret_counts->num_connections = (uint32_t)atomic_load(&publisher->num_connections);
     ret_counts->num_subscriptions = (uint32_t)atomic_load(&publisher->num_subscriptions);
     ret_counts->num_cut_off = atomic_load(&publisher->num_cut_off) + tyto_gate_num_closed();
+    memset(&ret_counts->journal, 0, sizeof(ret_counts->journal));
+    if (publisher->committer)
+        tyto_committer_get_counts(publisher->committer, &ret_counts->journal);
 }

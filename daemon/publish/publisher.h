@@ -2,7 +2,8 @@
 /* Puts events on a ZeroMQ XPUB socket. Own thread, the only one that touches
  * the socket. Whoever hands events in never waits for a subscriber: ZeroMQ drops
  * for a subscriber that is 1,000 messages behind, and the sequence numbers show
- * it: they are given before a message is queued. A query socket joins the same loop. */
+ * it: they are given before a message is queued. With a journal each
+ * message is committed to it first, on another thread: nobody waits for the disk. */
 #ifndef TYTO_DAEMON_PUBLISH_PUBLISHER_H
 #define TYTO_DAEMON_PUBLISH_PUBLISHER_H
 
@@ -12,6 +13,8 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/journal/journal.h"
+#include "daemon/publish/committer.h"
 #include "proto/event.h"
 
 enum { TYTO_PUBLISHER_MAX_ENDPOINTS = 8, TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS = 1000 };
@@ -24,7 +27,9 @@ struct tyto_publisher_params {
     uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
     uint32_t max_connections;     /* others are turned away; 0: 128 */
     const char *version;          /* told to subscribers; copied */
-    const char *state_path;       /* file of open events, see open_events.h; NULL: none; copied */
+    struct tyto_journal *journal; /* borrowed until destroy; NULL: nothing is kept */
+    const char *state_path; /* without a journal: file of open events, see open_events.h; NULL: none;
+                               copied */
     const struct tyto_log *log;   /* borrowed until destroy */
 };
 
@@ -70,6 +75,13 @@ void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_de
 /* Whether anyone subscribes to debug scores: spare yourself making them otherwise. */
 bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher);
 
+/* Where what was published can be asked for: told to subscribers with the next heartbeat. At most
+ * TYTO_HELLO_MAX_QUERY_ENDPOINTS; copied. Any thread. */
+void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *const *endpoints,
+                              uint32_t num_endpoints);
+/* What newcomers are told, as of now. Any thread. */
+void tyto_publisher_get_hello(struct tyto_publisher *publisher, struct tyto_hello *ret_hello);
+
 struct tyto_publisher_counts {
     uint64_t last_seq;
     uint64_t num_events;  /* sent, to anyone or no one */
@@ -78,9 +90,12 @@ struct tyto_publisher_counts {
     uint32_t num_connections;
     uint32_t num_subscriptions;
     uint64_t num_cut_off; /* connections that took more than their share, or were too many */
+    struct tyto_committer_counts journal; /* zeroes without one */
 };
 /* Of the thread: it makes one a second at least. Any thread; never waits. */
 uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher);
+/* The same of the thread that commits; 0 without a journal. */
+uint64_t tyto_publisher_num_commit_turns(const struct tyto_publisher *publisher);
 /* Any thread. */
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
                                struct tyto_publisher_counts *ret_counts);

@@ -52,11 +52,13 @@ FOLDERS = {
     },
     "daemon": {
         "gate": set(),
-        "publish": {"gate"},
+        "journal": set(),
+        "publish": {"gate", "journal"},
+        "query": {"journal", "publish"},
         "control": {"gate"},
         "config": {"publish", "control"},
         "service": {"config", "gate", "publish"},
-        ".": {"config", "control", "publish", "service"},
+        ".": {"config", "control", "journal", "publish", "query", "service"},
     },
     "cli": {
         "event": set(),

@@ -435,7 +435,10 @@ static void a_hello_comes_back_as_it_was_sent(void **state)
     memset(sent.log_id, 7, sizeof(sent.log_id));
     memset(sent.boot_id, 8, sizeof(sent.boot_id));
     snprintf(sent.version, sizeof(sent.version), "0.1.0");
-    snprintf(sent.query_endpoint, sizeof(sent.query_endpoint), "tcp://127.0.0.1:5572");
+    snprintf(sent.query_endpoints[0], sizeof(sent.query_endpoints[0]), "tcp://127.0.0.1:5572");
+    snprintf(sent.query_endpoints[1], sizeof(sent.query_endpoints[1]), "ipc:///run/tyto/query.sock");
+    sent.num_query_endpoints = 2;
+    sent.oldest_seq = 17;
     size_t num_bytes = 0;
     assert_int_equal(tyto_hello_pack(&sent, packed, sizeof(packed), &num_bytes), TYTO_OK);
     assert_int_equal(tyto_hello_unpack(packed, num_bytes, &got), TYTO_OK);

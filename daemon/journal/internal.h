@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the journal share. Internal. */
+#ifndef TYTO_DAEMON_JOURNAL_INTERNAL_H
+#define TYTO_DAEMON_JOURNAL_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "daemon/journal/journal.h"
+
+/* --- sql.c: a database and its statements; of one thread at a time -------------------------- */
+
+struct tyto_sql {
+    sqlite3 *db;
+    char path[TYTO_JOURNAL_PATH_MAX];
+};
+
+/* NULL is closed, too. */
+void tyto_sql_close(struct tyto_sql *sql);
+/* flags: of sqlite3_open_v2. IO, NOT_FOUND, NOMEM with *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_open(struct tyto_sql *sql, const char *path, int flags,
+                            struct tyto_fault *ret_fault);
+/* What the last call's result means: OK, FULL, FORMAT (no journal, or a damaged one), NOMEM, IO;
+ * *ret_fault (may be NULL) says it in words. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_result(struct tyto_sql *sql, int rc, struct tyto_fault *ret_fault);
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_run(struct tyto_sql *sql, const char *text, struct tyto_fault *ret_fault);
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_prepare(struct tyto_sql *sql, const char *text, sqlite3_stmt **ret_stmt,
+                               struct tyto_fault *ret_fault);
+/* Steps a statement without rows, and makes it ready for the next time. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_step(struct tyto_sql *sql, sqlite3_stmt *stmt, struct tyto_fault *ret_fault);
+/* One number, 0 when there is no row. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_number(struct tyto_sql *sql, const char *text, int64_t *ret_number,
+                              struct tyto_fault *ret_fault);
+/* Statements for the while between BEGIN and COMMIT; ROLLBACK where err is set. Gives err back, or
+ * what COMMIT met. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sql_end(struct tyto_sql *sql, enum tyto_err err, struct tyto_fault *ret_fault);
+/* The text of a column, "" for none. Borrowed until the next step. */
+const char *tyto_sql_text(sqlite3_stmt *stmt, int column);
+
+/* --- the writer ------------------------------------------------------------------------------ */
+
+enum tyto_journal_statement {
+    TYTO_JOURNAL_PUT_MESSAGE,
+    TYTO_JOURNAL_PUT_COUNTER,
+    TYTO_JOURNAL_PUT_STATE,
+    TYTO_JOURNAL_FIND_EVENT,
+    TYTO_JOURNAL_PUT_EVENT,
+    TYTO_JOURNAL_NUM_STATEMENTS,
+};
+
+struct tyto_journal {
+    struct tyto_sql sql;
+    struct tyto_log log;
+    int64_t max_age_ns;
+    uint64_t max_messages;
+    int lock_fd;          /* PATH.lock: held, and where unwritten numbers are noted */
+    uint64_t noted_seq;   /* what stands there; 0: none */
+    uint64_t first_free;  /* the last number that was ever given, as of open */
+    uint8_t log_id[TYTO_UUID_BYTES];
+    sqlite3_stmt *stmts[TYTO_JOURNAL_NUM_STATEMENTS];
+    bool is_tend_failing; /* told */
+    int num_wal_pages;    /* of the last commit */
+    uint64_t next_prune_ns;
+    atomic_uint_fast64_t last_seq, oldest_seq;
+};
+
+/* setup.c: tables, what is kept of an earlier run, and the pragmas; is_new: an empty database.
+ * FORMAT: it is no journal of ours. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
+                                  struct tyto_fault *ret_fault);
+
+#endif

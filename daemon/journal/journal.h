@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The event log on the disk (SQLite, write-ahead): every event and state that has a number, kept
+ * before it is published. One writer (tyto_journal, of one thread at a time) and any number of
+ * readers (tyto_journal_reader, each of one thread), which never wait for one another.
+ *
+ * A commit survives the death of the process; that of the machine only with is_synced. Built
+ * without SQLite, opening gives UNSUPPORTED. */
+#ifndef TYTO_DAEMON_JOURNAL_JOURNAL_H
+#define TYTO_DAEMON_JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "proto/event.h"
+
+enum {
+    TYTO_JOURNAL_PATH_MAX = 1024,
+    TYTO_JOURNAL_MAX_GROUP = 1024,   /* entries of one commit */
+    TYTO_JOURNAL_MAX_HISTORY = 1024, /* messages that are read about one event: its latest */
+    TYTO_JOURNAL_MAX_NAMES = 64,     /* cameras, and classes, of one filter */
+};
+
+struct tyto_journal_params {
+    const char *path;           /* of the database; others beside it: -wal, -shm, .lock; copied */
+    int64_t max_age_ns;         /* older messages are deleted; 0: unlimited */
+    uint64_t max_messages;      /* the oldest of more are deleted; 0: unlimited */
+    bool is_synced;             /* each commit reaches the disk before anyone hears of it */
+    const struct tyto_log *log; /* borrowed until close */
+};
+
+struct tyto_journal;
+
+/* Opens it or makes it, with its folder. What is no journal is moved aside (PATH.damaged) and told
+ * to the log. IO (in use by another process, no space, no permission), UNSUPPORTED, NOMEM with
+ * *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_open(const struct tyto_journal_params *params,
+                                struct tyto_journal **ret_journal, struct tyto_fault *ret_fault);
+void tyto_journal_close(struct tyto_journal **journal);
+
+const char *tyto_journal_path(const struct tyto_journal *journal);
+/* Of TYTO_UUID_BYTES: whose numbers these are. The same for as long as the file lives. */
+const uint8_t *tyto_journal_log_id(const struct tyto_journal *journal);
+/* Any thread. The oldest number that can be replayed; last + 1 while there is none. */
+uint64_t tyto_journal_oldest_seq(const struct tyto_journal *journal);
+/* Any thread: the last number that is committed. */
+uint64_t tyto_journal_last_seq(const struct tyto_journal *journal);
+
+/* --- what earlier runs have left; before the first commit ------------------------------------ */
+
+/* The last number that an earlier run has given, to anything. Those after it were given to nobody.
+ * It may lie beyond what is in the journal: see tyto_journal_note_unwritten(). */
+uint64_t tyto_journal_first_free(const struct tyto_journal *journal);
+/* Visits the last number of each camera (class_name NULL) and of each class of a camera. IO, NOMEM;
+ * an error of visit ends it and is given back. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_each_counter(struct tyto_journal *journal,
+                                        enum tyto_err (*visit)(void *user, const char *camera,
+                                                               const char *class_name,
+                                                               uint64_t num),
+                                        void *user);
+/* Visits the latest message of each event that has no END. The same errors. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_each_open(struct tyto_journal *journal,
+                                     enum tyto_err (*visit)(void *user,
+                                                            const struct tyto_event *event),
+                                     void *user);
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+struct tyto_journal_entry {
+    const struct tyto_envelope *envelope; /* numbered; an event or a state */
+    const char *topic;
+    const uint8_t *bytes; /* the envelope as it is sent */
+    size_t num_bytes;
+};
+
+/* All of them or none, in the order of their numbers; num <= TYTO_JOURNAL_MAX_GROUP. FULL: no space
+ * on the disk; IO, NOMEM: *ret_fault says what. It may be tried again. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_commit(struct tyto_journal *journal,
+                                  const struct tyto_journal_entry *entries, uint32_t num,
+                                  struct tyto_fault *ret_fault);
+/* A number that was published though it could not be committed: no later run gives it again. Takes
+ * no space on the disk. */
+void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq);
+/* A bounded piece of what has to be done now and then: write the log back, delete what is too old.
+ * True: there is more to do. Errors are told to the log; the next commit will meet them, too. */
+bool tyto_journal_tend(struct tyto_journal *journal);
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+struct tyto_journal_reader;
+
+/* NOT_FOUND: no such journal; IO, UNSUPPORTED, NOMEM with *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_reader_open(const char *path, struct tyto_journal_reader **ret_reader,
+                                       struct tyto_fault *ret_fault);
+void tyto_journal_reader_close(struct tyto_journal_reader **reader);
+
+struct tyto_journal_row {
+    uint64_t seq;
+    const char *topic; /* all borrowed until visit returns */
+    const uint8_t *bytes; /* an Envelope */
+    size_t num_bytes;
+};
+/* False: no more, this one was not taken. */
+typedef bool (*tyto_journal_visit)(void *user, const struct tyto_journal_row *row);
+
+/* Visits messages from from_seq to to_seq in order, looking at max_rows at most. *ret_next_seq is
+ * where to go on: behind to_seq when all are seen, also of what is not there. Every call sees a
+ * moment of its own. IO, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_read(struct tyto_journal_reader *reader, uint64_t from_seq,
+                                uint64_t to_seq, uint32_t max_rows, tyto_journal_visit visit,
+                                void *user, uint64_t *ret_next_seq);
+/* The first number that was committed at unix_ns or later; last + 1 when there is none. By the
+ * clock of the host, which may have been set meanwhile. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_find_time(struct tyto_journal_reader *reader, int64_t unix_ns,
+                                     uint64_t *ret_seq);
+/* What there is now: visits the newest state of each camera, the model's, and the latest message of
+ * each open event, as of *ret_seq. False from visit ends it with FULL. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_snapshot(struct tyto_journal_reader *reader, tyto_journal_visit visit,
+                                    void *user, uint64_t *ret_seq);
+
+/* Where a list goes on: behind the event of this begin and id. */
+struct tyto_journal_cursor {
+    int64_t begin_unix_ns;
+    char id[TYTO_ULID_CHARS + 1]; /* "": from the beginning */
+};
+struct tyto_journal_filter {
+    /* Events that touch this time, and have begun at most 24 h before it; 0: unlimited. */
+    int64_t from_unix_ns, to_unix_ns;
+    uint32_t num_cameras, num_classes; /* 0: all */
+    char cameras[TYTO_JOURNAL_MAX_NAMES][TYTO_ID_MAX + 1];
+    char classes[TYTO_JOURNAL_MAX_NAMES][TYTO_ID_MAX + 1];
+    bool is_newest_first;
+    bool is_open; /* only those without END */
+};
+/* Visits the latest message of each event in the order of their begins, retracted ones left out,
+ * looking at max_rows at most. cursor: where to begin, and afterwards where to go on;
+ * *ret_has_more: whether there may be more. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_list(struct tyto_journal_reader *reader,
+                                const struct tyto_journal_filter *filter, uint32_t max_rows,
+                                tyto_journal_visit visit, void *user,
+                                struct tyto_journal_cursor *reterr_cursor, bool *ret_has_more);
+/* Visits the messages about one event, the latest first. NOT_FOUND. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_get(struct tyto_journal_reader *reader, const char *id,
+                               tyto_journal_visit visit, void *user);
+
+#endif

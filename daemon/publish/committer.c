@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/publish/committer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+
+enum {
+    QUEUE_ITEMS = 2048,
+    MAX_BACKLOG = 8192, /* messages that wait for the journal to be writable again */
+    GROUP = 512,
+    WAIT_MS = 500,
+    MIN_BUSY_MS = 20, /* while there is something to tend */
+};
+#define RETRY_NS TYTO_NS_PER_S
+#define REMIND_NS (600 * TYTO_NS_PER_S)
+
+struct tyto_committer {
+    struct tyto_ring *from, *ring;
+    struct tyto_journal *journal;
+    const struct tyto_sender *sender;
+    const struct tyto_log *log;
+    pthread_t thread;
+    bool is_running;
+    struct tyto_outgoing *group[GROUP];
+    struct tyto_outgoing **backlog; /* a circle of MAX_BACKLOG, by age */
+    uint32_t backlog_begin;
+    uint64_t next_try_ns, next_reminder_ns;
+    bool is_failing;
+
+    /* Read by any thread. */
+    atomic_bool is_busy;
+    atomic_uint_fast64_t num_turns, num_committed, num_commits, num_unwritten;
+    atomic_uint_fast32_t num_waiting; /* in the backlog */
+    atomic_bool tells_failing;
+};
+
+/* --- a message -------------------------------------------------------------------------------- */
+
+enum tyto_err tyto_outgoing_make(const struct tyto_sender *sender,
+                                 const struct tyto_envelope *envelope,
+                                 struct tyto_outgoing **ret_outgoing)
+{
+    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
+    struct tyto_envelope told = *envelope;
+    char topic[TYTO_TOPIC_MAX_BYTES];
+    size_t num_bytes = 0;
+    memcpy(told.log_id, sender->log_id, TYTO_UUID_BYTES);
+    memcpy(told.boot_id, sender->boot_id, TYTO_UUID_BYTES);
+    told.publish_unix_ns = (int64_t)tyto_clock_unix_ns();
+    told.publish_mono_ns = (int64_t)tyto_clock_mono_ns();
+    told.schema_minor = TYTO_SCHEMA_MINOR;
+    enum tyto_err err = tyto_envelope_topic(&told, topic, sizeof(topic));
+    if (!err)
+        err = tyto_envelope_pack(&told, bytes, sizeof(bytes), &num_bytes);
+    if (err)
+        num_bytes = 0;
+    struct tyto_outgoing *outgoing =
+        err != TYTO_ERR_NOMEM ? malloc(sizeof(*outgoing) + num_bytes) : NULL;
+    if (!outgoing)
+        return TYTO_ERR_NOMEM;
+    atomic_init(&outgoing->num_refs, 1);
+    outgoing->envelope = told;
+    memcpy(outgoing->topic, topic, sizeof(topic));
+    outgoing->num_bytes = num_bytes;
+    memcpy(outgoing->bytes, bytes, num_bytes);
+    *ret_outgoing = outgoing;
+    return err;
+}
+
+void tyto_outgoing_release(struct tyto_outgoing *outgoing)
+{
+    if (outgoing && atomic_fetch_sub(&outgoing->num_refs, 1) == 1)
+        free(outgoing);
+}
+
+/* --- the backlog ------------------------------------------------------------------------------ */
+
+static uint32_t backlog_items(const struct tyto_committer *self)
+{
+    return (uint32_t)atomic_load(&self->num_waiting);
+}
+
+static struct tyto_outgoing *drop_oldest(struct tyto_committer *self)
+{
+    struct tyto_outgoing *oldest = self->backlog[self->backlog_begin];
+    self->backlog_begin = (self->backlog_begin + 1) % MAX_BACKLOG;
+    atomic_fetch_sub(&self->num_waiting, 1);
+    return oldest;
+}
+
+/* Shares it. What has no room any more never gets into the journal. */
+static void keep(struct tyto_committer *self, struct tyto_outgoing *outgoing)
+{
+    if (backlog_items(self) == MAX_BACKLOG) {
+        tyto_outgoing_release(drop_oldest(self));
+        atomic_fetch_add(&self->num_unwritten, 1);
+    }
+    atomic_fetch_add(&outgoing->num_refs, 1);
+    self->backlog[(self->backlog_begin + backlog_items(self)) % MAX_BACKLOG] = outgoing;
+    atomic_fetch_add(&self->num_waiting, 1);
+}
+
+/* --- committing ------------------------------------------------------------------------------- */
+
+static void tell_failure(struct tyto_committer *self, enum tyto_err err,
+                         const struct tyto_fault *fault)
+{
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    if (!self->is_failing || now_ns >= self->next_reminder_ns) {
+        tyto_log_write(self->log, TYTO_LOG_ERROR, "journal",
+                       "%s cannot be written: %s%s; events are published all the same, but "
+                       "subscribers cannot fetch them later; tried again every second",
+                       tyto_journal_path(self->journal), fault->text[0] ? fault->text : "",
+                       fault->text[0] ? "" : tyto_err_text(err));
+        self->next_reminder_ns = now_ns + REMIND_NS;
+    }
+    self->is_failing = true;
+    atomic_store(&self->tells_failing, true);
+    self->next_try_ns = now_ns + RETRY_NS;
+}
+
+static void tell_healed(struct tyto_committer *self)
+{
+    tyto_log_write(self->log, TYTO_LOG_INFO, "journal",
+                   "%s is written again; %llu messages so far are missing in it",
+                   tyto_journal_path(self->journal),
+                   (unsigned long long)atomic_load(&self->num_unwritten));
+    self->is_failing = false;
+    atomic_store(&self->tells_failing, false);
+}
+
+static enum tyto_err commit(struct tyto_committer *self, struct tyto_outgoing *const *group,
+                            uint32_t num)
+{
+    static _Thread_local struct tyto_journal_entry entries[GROUP];
+    struct tyto_fault fault = {.text = ""};
+    uint32_t num_entries = 0;
+    for (uint32_t i = 0; i < num; i++) {
+        const struct tyto_outgoing *outgoing = group[i];
+        if (outgoing->num_bytes > 0)
+            entries[num_entries++] = (struct tyto_journal_entry){
+                &outgoing->envelope, outgoing->topic, outgoing->bytes, outgoing->num_bytes};
+    }
+    const enum tyto_err err = tyto_journal_commit(self->journal, entries, num_entries, &fault);
+    if (err) {
+        tell_failure(self, err, &fault);
+        return err;
+    }
+    atomic_fetch_add(&self->num_committed, num_entries);
+    atomic_fetch_add(&self->num_commits, 1);
+    return TYTO_OK;
+}
+
+/* What could not be committed before, as far as that goes now. */
+static enum tyto_err commit_backlog(struct tyto_committer *self)
+{
+    struct tyto_outgoing *group[GROUP];
+    enum tyto_err err = TYTO_OK;
+    while (!err && backlog_items(self) > 0) {
+        uint32_t num = 0;
+        while (num < GROUP && num < backlog_items(self)) {
+            group[num] = self->backlog[(self->backlog_begin + num) % MAX_BACKLOG];
+            num++;
+        }
+        err = commit(self, group, num);
+        for (uint32_t i = 0; !err && i < num; i++)
+            tyto_outgoing_release(drop_oldest(self));
+    }
+    return err;
+}
+
+static void write_group(struct tyto_committer *self, struct tyto_outgoing *const *group,
+                        uint32_t num)
+{
+    if (num == 0 && !self->is_failing)
+        return;
+    enum tyto_err err = TYTO_ERR_IO;
+    if (!self->is_failing || tyto_clock_mono_ns() >= self->next_try_ns) {
+        err = commit_backlog(self);
+        if (!err && num > 0)
+            err = commit(self, group, num);
+        if (!err && self->is_failing)
+            tell_healed(self);
+    }
+    for (uint32_t i = 0; err && i < num; i++)
+        keep(self, group[i]);
+    if (err && num > 0)
+        tyto_journal_note_unwritten(self->journal, group[num - 1]->envelope.seq);
+}
+
+void tyto_committer_commit(struct tyto_committer *self, struct tyto_outgoing *outgoing)
+{
+    self->next_try_ns = 0;
+    write_group(self, &outgoing, 1);
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+/* Takes what waits. CLOSED when the queue is closed and empty. */
+static enum tyto_err take_group(struct tyto_committer *self, uint32_t *ret_num)
+{
+    enum tyto_err err = TYTO_OK;
+    *ret_num = 0;
+    while (!err && *ret_num < GROUP) {
+        void *item = NULL;
+        err = tyto_ring_pop(self->from, &item);
+        if (err)
+            break;
+        struct tyto_outgoing *outgoing = NULL;
+        const enum tyto_err made = tyto_outgoing_make(self->sender, item, &outgoing);
+        if (made)
+            tyto_log_write(self->log, TYTO_LOG_ERROR, "publisher",
+                           "a message of kind %d is not sent: %s",
+                           (int)((struct tyto_envelope *)item)->kind, tyto_err_text(made));
+        free(item);
+        if (outgoing)
+            self->group[(*ret_num)++] = outgoing;
+    }
+    return err;
+}
+
+static void pass_on(struct tyto_committer *self, uint32_t num)
+{
+    const struct timespec one_ms = {0, (long)TYTO_NS_PER_MS};
+    for (uint32_t i = 0; i < num; i++) {
+        while (tyto_ring_push(self->ring, self->group[i]) == TYTO_ERR_FULL)
+            nanosleep(&one_ms, NULL); /* the publisher stands still; it is watched */
+    }
+}
+
+static void *run(void *user)
+{
+    struct tyto_committer *self = user;
+    enum tyto_err err = TYTO_OK;
+    bool has_more = false;
+    pthread_setname_np(pthread_self(), "tyto-journal");
+    while (err != TYTO_ERR_CLOSED) {
+        uint32_t num = 0;
+        (void)!tyto_ring_wait(self->from, has_more ? MIN_BUSY_MS : WAIT_MS);
+        atomic_store(&self->is_busy, true);
+        err = take_group(self, &num);
+        write_group(self, self->group, num);
+        pass_on(self, num);
+        atomic_store(&self->is_busy, false);
+        if (!self->is_failing)
+            has_more = tyto_journal_tend(self->journal);
+        atomic_fetch_add(&self->num_turns, 1);
+    }
+    self->next_try_ns = 0; /* the last chance */
+    write_group(self, self->group, 0);
+    tyto_ring_close(self->ring);
+    return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+enum tyto_err tyto_committer_create(const struct tyto_committer_params *params,
+                                    struct tyto_committer **ret_committer)
+{
+    struct tyto_committer *self = calloc(1, sizeof(*self));
+    if (!self)
+        return TYTO_ERR_NOMEM;
+    self->from = params->from;
+    self->journal = params->journal;
+    self->sender = params->sender;
+    self->log = params->log;
+    self->backlog = calloc(MAX_BACKLOG, sizeof(struct tyto_outgoing *));
+    enum tyto_err err = self->backlog ? tyto_ring_create(QUEUE_ITEMS, &self->ring) : TYTO_ERR_NOMEM;
+    if (!err && pthread_create(&self->thread, NULL, run, self) != 0)
+        err = TYTO_ERR_NOMEM;
+    self->is_running = !err;
+    if (err)
+        tyto_committer_destroy(&self);
+    else
+        *ret_committer = self;
+    return err;
+}
+
+void tyto_committer_destroy(struct tyto_committer **committer)
+{
+    if (!committer || !*committer)
+        return;
+    struct tyto_committer *self = *committer;
+    *committer = NULL;
+    void *item = NULL;
+    while (self->ring && tyto_ring_pop(self->ring, &item) == TYTO_OK)
+        tyto_outgoing_release(item);
+    while (self->backlog && backlog_items(self) > 0)
+        tyto_outgoing_release(drop_oldest(self));
+    tyto_ring_destroy(&self->ring);
+    free(self->backlog);
+    free(self);
+}
+
+struct tyto_ring *tyto_committer_ring(struct tyto_committer *committer)
+{
+    return committer->ring;
+}
+
+bool tyto_committer_is_idle(const struct tyto_committer *committer)
+{
+    return !atomic_load(&committer->is_busy);
+}
+
+bool tyto_committer_join(struct tyto_committer *committer, uint64_t timeout_ns)
+{
+    if (!committer->is_running)
+        return true;
+    committer->is_running = !tyto_thread_join(committer->thread, timeout_ns);
+    return !committer->is_running;
+}
+
+void tyto_committer_get_counts(const struct tyto_committer *committer,
+                               struct tyto_committer_counts *ret_counts)
+{
+    ret_counts->num_turns = atomic_load(&committer->num_turns);
+    ret_counts->num_committed = atomic_load(&committer->num_committed);
+    ret_counts->num_commits = atomic_load(&committer->num_commits);
+    ret_counts->num_unwritten = atomic_load(&committer->num_unwritten);
+    ret_counts->num_waiting = (uint32_t)atomic_load(&committer->num_waiting);
+    ret_counts->is_failing = atomic_load(&committer->tells_failing);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the query server share. Internal. */
+#ifndef TYTO_DAEMON_QUERY_INTERNAL_H
+#define TYTO_DAEMON_QUERY_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/journal/journal.h"
+#include "daemon/query/query.h"
+#include "proto/query.h"
+
+/* --- socket.c: the ROUTER, its connections --------------------------------------------------- */
+
+struct tyto_query_name { /* of a peer, as the socket gives it */
+    uint32_t num_bytes;
+    uint8_t bytes[255];
+};
+
+struct tyto_query_socket {
+    void *context, *router, *monitor;
+    uint32_t num_endpoints;
+    char endpoints[TYTO_HELLO_MAX_QUERY_ENDPOINTS][256]; /* as bound */
+    int listen_fds[TYTO_HELLO_MAX_QUERY_ENDPOINTS];
+    uint32_t num_connections;
+};
+
+/* IO, NOMEM with *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_socket_open(struct tyto_query_socket *self, const char *const *endpoints,
+                                     uint32_t num_endpoints, struct tyto_fault *ret_fault);
+void tyto_query_socket_close(struct tyto_query_socket *self);
+/* Until something comes in, or on end_fd, or timeout_ms are over. */
+void tyto_query_socket_wait(struct tyto_query_socket *self, int end_fd, int timeout_ms);
+/* Counts connections, and cuts off those that are too many. */
+void tyto_query_socket_look_after(struct tyto_query_socket *self);
+/* The next request of at most buf_bytes; false: none. *ret_bytes is larger for one that was cut. */
+bool tyto_query_socket_receive(struct tyto_query_socket *self, struct tyto_query_name *ret_name,
+                               uint8_t *buf, size_t buf_bytes, size_t *ret_bytes);
+/* FULL: the peer does not take what it has got; CLOSED: it is gone. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_socket_send(struct tyto_query_socket *self,
+                                     const struct tyto_query_name *name, const uint8_t *bytes,
+                                     size_t num_bytes);
+
+/* --- the server ------------------------------------------------------------------------------ */
+
+/* A replay, or a snapshot that is told bit by bit. */
+struct tyto_query_job {
+    bool is_there, is_snapshot;
+    uint64_t request_id;
+    uint64_t next_seq, to_seq;  /* of a replay: where it goes on, and its end */
+    uint64_t num_missing;       /* not told yet */
+    uint32_t credit;            /* chunks that may be sent */
+    uint32_t num_prefixes;
+    char (*prefixes)[TYTO_TOPIC_MAX_BYTES]; /* owned */
+    uint8_t *bytes; /* of a snapshot: messages, each behind its length (2 bytes); owned */
+    size_t num_bytes, at_bytes;
+    uint64_t retry_ns; /* the peer was full */
+};
+
+struct tyto_query_peer {
+    struct tyto_query_name name; /* num_bytes 0: free */
+    double tokens, replay_tokens;
+    uint64_t last_ns;
+    struct tyto_query_job job;
+};
+
+enum { TYTO_QUERY_CHUNK_BYTES = 64 * 1024 };
+
+struct tyto_query_server {
+    struct tyto_log log;
+    struct tyto_query_socket socket;
+    char journal_path[TYTO_JOURNAL_PATH_MAX]; /* "": none */
+    struct tyto_journal_reader *reader;       /* NULL: to be opened */
+    void (*hello)(void *user, struct tyto_hello *ret_hello);
+    void *user;
+    pthread_t thread;
+    bool is_running;
+    int end_fd;
+    atomic_bool is_ending;
+    struct tyto_query_peer peers[TYTO_QUERY_SERVER_MAX_PEERS * 2]; /* with those half gone */
+    struct tyto_reply reply; /* being made; its envelopes lie in gathered */
+    uint8_t gathered[TYTO_QUERY_CHUNK_BYTES];
+    size_t num_gathered;
+    uint8_t packed[TYTO_REPLY_MAX_BYTES];
+    atomic_uint_fast64_t num_turns, num_requests, num_refused, num_replays, num_replayed;
+    atomic_uint_fast32_t num_connections;
+};
+
+/* answers.c: what needs one reply. */
+
+/* Empties server->reply, for this request. */
+void tyto_query_begin(struct tyto_query_server *server, uint64_t request_id,
+                      enum tyto_reply_kind kind);
+/* Copies an envelope into the reply. False: it does not fit. */
+bool tyto_query_gather(struct tyto_query_server *server, const uint8_t *bytes, size_t num_bytes);
+/* Packs and sends the reply. As tyto_query_socket_send(). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_send(struct tyto_query_server *server, const struct tyto_query_name *name);
+/* Sends an error. Whoever does not take it has lost it. */
+void tyto_query_refuse(struct tyto_query_server *server, const struct tyto_query_name *name,
+                       uint64_t request_id, enum tyto_query_error error, uint64_t oldest_seq,
+                       const char *text);
+/* The journal, opened where it was not. NULL: refused, told to the peer. */
+struct tyto_journal_reader *tyto_query_reader(struct tyto_query_server *server,
+                                              const struct tyto_query_name *name,
+                                              uint64_t request_id);
+/* What an error of the journal means to who has asked; it is opened anew next time. */
+void tyto_query_fail(struct tyto_query_server *server, const struct tyto_query_name *name,
+                     uint64_t request_id, enum tyto_err err);
+/* hello, list, get, schema, scores. */
+void tyto_query_answer(struct tyto_query_server *server, const struct tyto_query_name *name,
+                       const struct tyto_request *request);
+
+/* jobs.c: replay, snapshot, credit. Takes the request's prefixes. */
+void tyto_query_job_begin(struct tyto_query_server *server, struct tyto_query_peer *peer,
+                          struct tyto_request *request);
+void tyto_query_job_credit(struct tyto_query_peer *peer, const struct tyto_request *request);
+void tyto_query_job_end(struct tyto_query_peer *peer);
+/* One chunk at most for each peer. True: there is more to do at once. */
+bool tyto_query_jobs_run(struct tyto_query_server *server);
+
+#endif

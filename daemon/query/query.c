@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/query/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "daemon/query/internal.h"
+
+enum {
+    REQUESTS_PER_TURN = 64,
+    REQUEST_BURST = 100,
+    REPLAYS_PER_S = 2,
+    REPLAY_BURST = 8,
+    WAIT_MS = 500,
+    BUSY_WAIT_MS = 10,
+};
+#define END_NS (3 * TYTO_NS_PER_S)
+
+/* --- peers ---------------------------------------------------------------------------------------
+ */
+
+static bool is_named(const struct tyto_query_peer *peer, const struct tyto_query_name *name)
+{
+    return peer->name.num_bytes == name->num_bytes && name->num_bytes > 0 &&
+           memcmp(peer->name.bytes, name->bytes, name->num_bytes) == 0;
+}
+
+/* A new one takes the place of who has been silent for longest. */
+static struct tyto_query_peer *find_peer(struct tyto_query_server *server,
+                                         const struct tyto_query_name *name)
+{
+    const size_t num = sizeof(server->peers) / sizeof(server->peers[0]);
+    struct tyto_query_peer *oldest = &server->peers[0];
+    for (size_t i = 0; i < num; i++) {
+        struct tyto_query_peer *peer = &server->peers[i];
+        if (is_named(peer, name))
+            return peer;
+        if (peer->last_ns < oldest->last_ns)
+            oldest = peer;
+    }
+    tyto_query_job_end(oldest);
+    memset(oldest, 0, sizeof(*oldest));
+    oldest->name = *name;
+    oldest->tokens = REQUEST_BURST;
+    oldest->replay_tokens = REPLAY_BURST;
+    oldest->last_ns = tyto_clock_mono_ns();
+    return oldest;
+}
+
+/* Whether the peer may ask that, by what it has asked before. */
+static bool may_ask(struct tyto_query_peer *peer, enum tyto_request_kind kind)
+{
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    const double s = (double)(now_ns - peer->last_ns) / (double)TYTO_NS_PER_S;
+    const bool is_replay = kind == TYTO_REQUEST_REPLAY || kind == TYTO_REQUEST_SNAPSHOT;
+    peer->last_ns = now_ns;
+    peer->tokens += s * TYTO_QUERY_SERVER_REQUESTS_PER_S;
+    if (peer->tokens > REQUEST_BURST)
+        peer->tokens = REQUEST_BURST;
+    peer->replay_tokens += s * REPLAYS_PER_S;
+    if (peer->replay_tokens > REPLAY_BURST)
+        peer->replay_tokens = REPLAY_BURST;
+    if (kind == TYTO_REQUEST_CREDIT && peer->job.is_there)
+        return true; /* bounded by the chunks that it has got */
+    double *tokens = is_replay ? &peer->replay_tokens : &peer->tokens;
+    if (*tokens < 1.0)
+        return false;
+    *tokens -= 1.0;
+    return true;
+}
+
+/* --- the thread ----------------------------------------------------------------------------------
+ */
+
+static void take_request(struct tyto_query_server *server, const struct tyto_query_name *name,
+                         const uint8_t *bytes, size_t num_bytes)
+{
+    static _Thread_local struct tyto_request request;
+    struct tyto_query_peer *peer = find_peer(server, name);
+    uint64_t id = 0;
+    atomic_fetch_add(&server->num_requests, 1);
+    const enum tyto_err err = tyto_request_unpack(bytes, num_bytes, &request, &id);
+    if (!may_ask(peer, err ? TYTO_REQUEST_NONE : request.kind)) {
+        tyto_query_refuse(server, name, id, TYTO_QUERY_RATE_LIMITED, 0,
+                          "too many requests: wait a second");
+    } else if (err) {
+        tyto_query_refuse(server, name, id, TYTO_QUERY_BAD_REQUEST, 0,
+                          "this is no sound request: see query.proto for its limits");
+        return;
+    } else if (request.kind == TYTO_REQUEST_REPLAY || request.kind == TYTO_REQUEST_SNAPSHOT) {
+        tyto_query_job_begin(server, peer, &request);
+    } else if (request.kind == TYTO_REQUEST_CREDIT) {
+        tyto_query_job_credit(peer, &request);
+    } else {
+        tyto_query_answer(server, name, &request);
+    }
+    if (!err)
+        tyto_request_clear(&request);
+}
+
+static void take_requests(struct tyto_query_server *server)
+{
+    uint8_t bytes[TYTO_REQUEST_MAX_BYTES];
+    struct tyto_query_name name;
+    size_t num_bytes = 0;
+    for (int i = 0; i < REQUESTS_PER_TURN; i++) {
+        if (!tyto_query_socket_receive(&server->socket, &name, bytes, sizeof(bytes), &num_bytes))
+            return;
+        take_request(server, &name, bytes, num_bytes <= sizeof(bytes) ? num_bytes : 0);
+    }
+}
+
+static bool has_jobs(const struct tyto_query_server *server)
+{
+    for (size_t i = 0; i < sizeof(server->peers) / sizeof(server->peers[0]); i++) {
+        if (server->peers[i].job.is_there && server->peers[i].job.credit > 0)
+            return true;
+    }
+    return false;
+}
+
+static void *run(void *user)
+{
+    struct tyto_query_server *server = user;
+    bool has_more = false;
+    pthread_setname_np(pthread_self(), "tyto-query");
+    while (!atomic_load(&server->is_ending)) {
+        const int wait_ms = has_jobs(server) ? BUSY_WAIT_MS : WAIT_MS;
+        tyto_query_socket_wait(&server->socket, server->end_fd, has_more ? 0 : wait_ms);
+        tyto_query_socket_look_after(&server->socket);
+        atomic_store(&server->num_connections, server->socket.num_connections);
+        take_requests(server);
+        has_more = tyto_query_jobs_run(server);
+        atomic_fetch_add(&server->num_turns, 1);
+    }
+    return NULL;
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+static enum tyto_err start(struct tyto_query_server *server,
+                           const struct tyto_query_server_params *params,
+                           struct tyto_fault *ret_fault)
+{
+    server->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->end_fd < 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",
+                              strerror(errno));
+    const enum tyto_err err = tyto_query_socket_open(&server->socket, params->endpoints,
+                                                     params->num_endpoints, ret_fault);
+    if (err)
+        return err;
+    if (pthread_create(&server->thread, NULL, run, server) != 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "no thread");
+    server->is_running = true;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_query_server_create(const struct tyto_query_server_params *params,
+                                       struct tyto_query_server **ret_server,
+                                       struct tyto_fault *ret_fault)
+{
+    if (params->num_endpoints < 1 || params->num_endpoints > TYTO_HELLO_MAX_QUERY_ENDPOINTS)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                              "1..%d endpoints are needed", TYTO_HELLO_MAX_QUERY_ENDPOINTS);
+    struct tyto_query_server *server = calloc(1, sizeof(*server));
+    if (!server)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
+    server->end_fd = -1;
+    server->hello = params->hello;
+    server->user = params->user;
+    if (params->log)
+        server->log = *params->log;
+    snprintf(server->journal_path, sizeof(server->journal_path), "%s",
+             params->journal_path ? params->journal_path : "");
+    const enum tyto_err err = start(server, params, ret_fault);
+    if (err)
+        (void)tyto_query_server_destroy(&server);
+    else
+        *ret_server = server;
+    return err;
+}
+
+bool tyto_query_server_destroy(struct tyto_query_server **server)
+{
+    if (!server || !*server)
+        return true;
+    struct tyto_query_server *self = *server;
+    const uint64_t one = 1;
+    *server = NULL;
+    atomic_store(&self->is_ending, true);
+    if (self->end_fd >= 0)
+        (void)!write(self->end_fd, &one, sizeof(one));
+    if (self->is_running && !tyto_thread_join(self->thread, END_NS))
+        return false;
+    for (size_t i = 0; i < sizeof(self->peers) / sizeof(self->peers[0]); i++)
+        tyto_query_job_end(&self->peers[i]);
+    tyto_query_socket_close(&self->socket);
+    tyto_journal_reader_close(&self->reader);
+    if (self->end_fd >= 0)
+        close(self->end_fd);
+    free(self);
+    return true;
+}
+
+const char *tyto_query_server_endpoint(const struct tyto_query_server *server,
+                                       uint32_t endpoint_idx)
+{
+    return server->socket.endpoints[endpoint_idx];
+}
+
+void tyto_query_server_get_counts(const struct tyto_query_server *server,
+                                  struct tyto_query_server_counts *ret_counts)
+{
+    ret_counts->num_turns = atomic_load(&server->num_turns);
+    ret_counts->num_requests = atomic_load(&server->num_requests);
+    ret_counts->num_refused = atomic_load(&server->num_refused);
+    ret_counts->num_replays = atomic_load(&server->num_replays);
+    ret_counts->num_replayed = atomic_load(&server->num_replayed);
+    ret_counts->num_connections = (uint32_t)atomic_load(&server->num_connections);
+}

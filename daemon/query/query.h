@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The query socket: a ZeroMQ ROUTER where subscribers ask for what they have missed, for lists of
+ * events, and for single ones (proto/query.proto, doc/protocol.md). Own thread, own connection to
+ * the journal: what is asked here holds up nobody who publishes.
+ *
+ * What one peer may cost: TYTO_QUERY_SERVER_REQUESTS_PER_S requests on average, two replays or
+ * snapshots a second, one of them at a time, TYTO_QUERY_MAX_CREDIT chunks on their way. */
+#ifndef TYTO_DAEMON_QUERY_QUERY_H
+#define TYTO_DAEMON_QUERY_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "proto/event.h"
+
+enum {
+    TYTO_QUERY_SERVER_MAX_PEERS = 64,
+    TYTO_QUERY_SERVER_REQUESTS_PER_S = 50,
+};
+
+struct tyto_query_server_params {
+    /* Good ones, by tyto_publisher_check_endpoint(); borrowed until create returns. */
+    const char *const *endpoints;
+    uint32_t num_endpoints; /* 1..TYTO_HELLO_MAX_QUERY_ENDPOINTS */
+    const char *journal_path; /* NULL: nothing is kept, and asking for it is refused; copied */
+    /* What newcomers are told, as of now. On the server's thread. */
+    void (*hello)(void *user, struct tyto_hello *ret_hello);
+    void *user;
+    const struct tyto_log *log; /* borrowed until destroy */
+};
+
+struct tyto_query_server;
+
+/* Binds and starts the thread. IO, NOMEM with *ret_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_server_create(const struct tyto_query_server_params *params,
+                                       struct tyto_query_server **ret_server,
+                                       struct tyto_fault *ret_fault);
+/* False when the thread did not end within 3 s: it keeps what it has, and the process should
+ * _exit(). */
+bool tyto_query_server_destroy(struct tyto_query_server **server);
+
+/* Where it listens, a port that was left open filled in. Borrowed. endpoint_idx < num_endpoints. */
+const char *tyto_query_server_endpoint(const struct tyto_query_server *server,
+                                       uint32_t endpoint_idx);
+
+struct tyto_query_server_counts {
+    uint64_t num_turns; /* of the thread: one a second at least */
+    uint64_t num_requests, num_refused;
+    uint64_t num_replays; /* begun, with snapshots */
+    uint64_t num_replayed; /* messages sent in them */
+    uint32_t num_connections;
+};
+/* Any thread. */
+void tyto_query_server_get_counts(const struct tyto_query_server *server,
+                                  struct tyto_query_server_counts *ret_counts);
+
+#endif
