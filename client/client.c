@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "base/clock.h"
+#include "client/ask.h"
 #include "client/gaps.h"
 #include "client/tyto.h"
 
@@ -154,37 +155,13 @@ static bool is_known_repeat(struct tyto_client *client, const struct tyto_envelo
 /* Turns an envelope into the held message, if it is one for the caller. */
 static void hold_message(struct tyto_client *client, const struct tyto_envelope *envelope)
 {
-    struct tyto_message *message = &client->held;
-    memset(message, 0, sizeof(*message));
-    message->seq = envelope->seq;
-    message->cam_seq = envelope->cam_seq;
-    message->class_seq = envelope->class_seq;
-    message->publish_unix_ns = envelope->publish_unix_ns;
-    switch (envelope->kind) {
-    case TYTO_ENVELOPE_EVENT:
-        if (!is_wanted(client, envelope->body.event.class_name)) {
-            client->counts.num_filtered++;
-            return;
-        }
-        message->kind = TYTO_MESSAGE_EVENT;
-        message->u.event = envelope->body.event;
-        break;
-    case TYTO_ENVELOPE_CAMERA_STATE:
-        message->kind = TYTO_MESSAGE_CAMERA_STATE;
-        message->u.camera_state = envelope->body.camera_state;
-        break;
-    case TYTO_ENVELOPE_MODEL_STATE:
-        message->kind = TYTO_MESSAGE_MODEL_STATE;
-        message->u.model_state = envelope->body.model_state;
-        break;
-    case TYTO_ENVELOPE_DEBUG_SCORES:
-        message->kind = TYTO_MESSAGE_DEBUG_SCORES;
-        message->u.debug_scores = envelope->body.debug_scores;
-        break;
-    case TYTO_ENVELOPE_HEARTBEAT:
-    case TYTO_ENVELOPE_NONE:
+    if (envelope->kind == TYTO_ENVELOPE_EVENT &&
+        !is_wanted(client, envelope->body.event.class_name)) {
+        client->counts.num_filtered++;
         return;
     }
+    if (!tyto_message_of(envelope, &client->held))
+        return;
     client->counts.num_received++;
     client->is_held = true;
 }

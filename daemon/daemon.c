@@ -18,6 +18,7 @@
 #include "daemon/admin.h"
 #include "daemon/control/control.h"
 #include "daemon/debug_scores.h"
+#include "daemon/delivery.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
 #include "daemon/service/limits.h"
@@ -36,7 +37,8 @@ enum {
 struct tyto_daemon {
     const struct tyto_config *config;
     const struct tyto_log *log;
-    struct tyto_publisher *publisher;
+    struct tyto_delivery *delivery;
+    struct tyto_publisher *publisher; /* of delivery */
     struct tyto_engine *engine;
     struct tyto_recording *recording; /* NULL: nothing is recorded */
     struct tyto_admin *admin;         /* before the first camera */
@@ -136,41 +138,12 @@ static enum tyto_err raise_limits(struct tyto_daemon *daemon, struct tyto_fault 
                              ret_fault);
 }
 
-/* The file of open events, of the daemon that publishes on the configuration's first endpoint: no
- * two of them can at one time. False: there is no place for it. */
-static bool find_state(const struct tyto_config *config, char *ret_path, size_t path_bytes)
+static enum tyto_err start_delivery(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
-    char name[256];
-    const int num = snprintf(name, sizeof(name), "%.240s.open", config->endpoints.texts[0]);
-    for (char *c = name; *c; c++) {
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
-            *c = '_';
-    }
-    if (strcmp(config->state_dir, "off") == 0)
-        return false;
-    if (!config->state_dir[0])
-        return tyto_paths_state(name, ret_path, path_bytes);
-    const int num_path = snprintf(ret_path, path_bytes, "%s/%s", config->state_dir, name);
-    return num > 0 && num_path > 0 && (size_t)num_path < path_bytes;
-}
-
-static enum tyto_err start_publisher(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
-{
-    char state_path[TYTO_CONFIG_PATH_MAX];
-    struct tyto_publisher_params params;
-    memset(&params, 0, sizeof(params));
-    params.endpoints = (const char *const *)daemon->config->endpoints.texts;
-    params.num_endpoints = daemon->config->endpoints.num;
-    params.heartbeat_ms = (uint32_t)(daemon->config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS);
-    params.version = TYTO_VERSION;
-    params.state_path =
-        find_state(daemon->config, state_path, sizeof(state_path)) ? state_path : NULL;
-    params.max_connections = daemon->max_connections;
-    params.log = daemon->log;
-    const enum tyto_err err = tyto_publisher_create(&params, &daemon->publisher, ret_fault);
-    for (uint32_t i = 0; !err && i < params.num_endpoints; i++)
-        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "publishing on %s",
-                       params.endpoints[i]);
+    const enum tyto_err err = tyto_delivery_create(daemon->config, daemon->max_connections,
+                                                   daemon->log, &daemon->delivery, ret_fault);
+    if (!err)
+        daemon->publisher = tyto_delivery_publisher(daemon->delivery);
     return err;
 }
 
@@ -314,7 +287,7 @@ static enum tyto_err start_recording(struct tyto_daemon *daemon, struct tyto_fau
 static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err (*const steps[])(struct tyto_daemon *, struct tyto_fault *) = {
-        raise_limits, start_publisher, start_recording, start_engine, start_admin, add_cameras};
+        raise_limits, start_delivery, start_recording, start_engine, start_admin, add_cameras};
     daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->failure_fd < 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",
@@ -366,7 +339,7 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_recording_tick(self->recording);
     tyto_recording_destroy(&self->recording);
     tyto_admin_destroy(&self->admin);
-    const bool is_whole = tyto_publisher_destroy(&self->publisher);
+    const bool is_whole = tyto_delivery_destroy(&self->delivery);
     tyto_watch_destroy(&self->watch);
     if (self->failure_fd >= 0)
         close(self->failure_fd);
@@ -407,6 +380,16 @@ static uint64_t publisher_turns(const void *user)
     return tyto_publisher_num_turns(user);
 }
 
+static uint64_t commit_turns(const void *user)
+{
+    return tyto_publisher_num_commit_turns(user);
+}
+
+static uint64_t query_turns(const void *user)
+{
+    return tyto_delivery_num_query_turns(user);
+}
+
 static uint64_t control_turns(const void *user)
 {
     return tyto_control_num_turns(user);
@@ -435,14 +418,23 @@ static enum tyto_err start_watch(struct tyto_daemon *daemon)
     struct tyto_watch_params params = {
         .threads = {{"inference", engine_turns, daemon->engine},
                     {"publisher", publisher_turns, daemon->publisher},
-                    {"main", main_turns, daemon},
-                    {"control", control_turns, daemon->control}},
-        .num_threads = daemon->control ? 4 : 3,
+                    {"main", main_turns, daemon}},
+        .num_threads = 3,
         .on_end = on_standing,
         .user = daemon,
         .feed_every_ns = tyto_notify_watchdog_ns(),
         .log = daemon->log,
     };
+    const struct tyto_watched others[] = {
+        {"control", control_turns, daemon->control},
+        {"journal", commit_turns,
+         tyto_delivery_has_journal(daemon->delivery) ? daemon->publisher : NULL},
+        {"query", query_turns, tyto_delivery_has_query(daemon->delivery) ? daemon->delivery : NULL},
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (others[i].user)
+            params.threads[params.num_threads++] = others[i];
+    }
     return tyto_watch_create(&params, &daemon->watch);
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include <protobuf-c/protobuf-c.h>
+
 static void *budget_alloc(void *user, size_t size)
 {
     struct tyto_budget *budget = user;
@@ -21,7 +23,7 @@ static void budget_free(void *user, void *memory)
     free(memory);
 }
 
-ProtobufCAllocator tyto_budget_allocator(struct tyto_budget *budget)
+struct ProtobufCAllocator tyto_budget_allocator(struct tyto_budget *budget)
 {
     const ProtobufCAllocator allocator = {budget_alloc, budget_free, budget};
     return allocator;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <protobuf-c/protobuf-c.h>
+struct ProtobufCAllocator;
 
 struct tyto_budget {
     size_t left_bytes;
@@ -14,6 +14,6 @@ struct tyto_budget {
 };
 
 /* Gives up to what is left in the budget, which is borrowed; nothing comes back into it. */
-ProtobufCAllocator tyto_budget_allocator(struct tyto_budget *budget);
+struct ProtobufCAllocator tyto_budget_allocator(struct tyto_budget *budget);
 
 #endif

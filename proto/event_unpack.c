@@ -254,8 +254,7 @@ static void get_query_endpoints(struct tyto_hello *out, const Tyto__V1__Hello *i
     const size_t num = has_all ? in->n_query_endpoints : one[0][0] != '\0';
     for (size_t i = 0; i < num && i < TYTO_HELLO_MAX_QUERY_ENDPOINTS; i++)
         tyto_text_clean(out->query_endpoints[out->num_query_endpoints++],
-                        sizeof(out->query_endpoints[0]),
-                        has_all ? in->query_endpoints[i] : one[0]);
+                        sizeof(out->query_endpoints[0]), has_all ? in->query_endpoints[i] : one[0]);
 }
 
 enum tyto_err tyto_hello_unpack(const uint8_t *bytes, size_t num_bytes,

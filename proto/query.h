@@ -35,7 +35,7 @@ enum tyto_request_kind {
     TYTO_REQUEST_SCORES = 9,
 };
 
-struct tyto_cursor { /* opaque to who asks */
+struct tyto_cursor {    /* opaque to who asks */
     uint32_t num_bytes; /* 0: none */
     uint8_t bytes[TYTO_CURSOR_MAX_BYTES];
 };

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "event_proto.h"
 #include "proto/query.h"
 #include "query.pb-c.h"
 #include "query_proto.h"
-#include "event_proto.h"
 
 #define SET(message, field, value) ((message)->has_##field = true, (message)->field = (value))
 
@@ -25,9 +25,9 @@ static ProtobufCBinaryData as_bytes(const void *data, size_t num_bytes)
 
 const char *tyto_query_error_name(enum tyto_query_error error)
 {
-    static const char *const names[] = {NULL,     "bad request", "too old",    "unknown log",
-                                        "too many requests", "denied", "not found", "no journal",
-                                        "internal error"};
+    static const char *const names[] = {NULL,          "bad request",       "too old",
+                                        "unknown log", "too many requests", "denied",
+                                        "not found",   "no journal",        "internal error"};
     const size_t num = sizeof(names) / sizeof(names[0]);
     return error > 0 && (size_t)error < num ? names[error] : "unknown";
 }
@@ -309,8 +309,7 @@ enum tyto_err tyto_reply_pack(const struct tyto_reply *reply, uint8_t *buf, size
     if (!parts)
         return TYTO_ERR_NOMEM;
     for (uint32_t i = 0; i < reply->num_envelopes; i++)
-        parts->envelopes[i] =
-            as_bytes(reply->envelopes[i].bytes, reply->envelopes[i].num_bytes);
+        parts->envelopes[i] = as_bytes(reply->envelopes[i].bytes, reply->envelopes[i].num_bytes);
     tyto__v1__reply__init(&parts->reply);
     SET(&parts->reply, id, reply->id);
     enum tyto_err err = fill_reply(parts, reply);

@@ -250,8 +250,7 @@ enum tyto_err tyto_reply_unpack(const uint8_t *bytes, size_t num_bytes,
     Tyto__V1__Reply *in = tyto__v1__reply__unpack(&allocator, num_bytes, bytes);
     if (!in)
         return budget.is_out_of_memory ? TYTO_ERR_NOMEM : TYTO_ERR_FORMAT;
-    const size_t num =
-        in->what_case == TYTO__V1__REPLY__WHAT_SCORES ? in->scores->n_segments : 0;
+    const size_t num = in->what_case == TYTO__V1__REPLY__WHAT_SCORES ? in->scores->n_segments : 0;
     struct memory *memory = malloc(sizeof(*memory) + num * sizeof(memory->segments[0]));
     if (!memory) {
         tyto__v1__reply__free_unpacked(in, &allocator);

@@ -89,6 +89,11 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
                                   "'%.200s' is an endpoint, too: the two need a path each",
                                   config->control);
     }
+    for (uint32_t i = 0; i < config->query_endpoints.num; i++) {
+        if (strcmp(config->query_endpoints.texts[i], "off") == 0 && config->query_endpoints.num > 1)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.query",
+                                  "'off' stands alone");
+    }
     const bool is_causal = config->look_ahead != TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS;
     if (is_causal && config->num_segments && config->look_ahead >= config->num_segments)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",

@@ -100,6 +100,13 @@ struct tyto_config {
 
     struct tyto_texts endpoints; /* at least 1 after loading */
     int64_t heartbeat_ns;
+    struct tyto_texts query_endpoints; /* none: beside the endpoints; "off" alone: none */
+    struct {
+        char path[TYTO_CONFIG_PATH_MAX]; /* "": in the folder for state; "off": none */
+        int64_t max_age_ns;              /* 0: unlimited, as below */
+        uint64_t max_messages;
+        bool is_synced;
+    } journal;
 
     enum tyto_log_level log_level;
     enum tyto_log_format log_format;

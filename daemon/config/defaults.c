@@ -11,6 +11,8 @@
 #include "pipeline/record/record.h"
 #include "pipeline/segment/segment.h"
 
+#define DEFAULT_JOURNAL_NS (7 * 24 * 3600 * (int64_t)TYTO_NS_PER_S)
+enum { DEFAULT_JOURNAL_MESSAGES = 1000000 };
 #define DEFAULT_SUMMARY_NS (60 * (int64_t)TYTO_NS_PER_S)
 
 enum tyto_err tyto_config_init(struct tyto_config *ret_config)
@@ -23,6 +25,8 @@ enum tyto_err tyto_config_init(struct tyto_config *ret_config)
     ret_config->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
     ret_config->tracker = tyto_tracker_params_default();
     ret_config->heartbeat_ns = TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS * (int64_t)TYTO_NS_PER_MS;
+    ret_config->journal.max_age_ns = DEFAULT_JOURNAL_NS;
+    ret_config->journal.max_messages = DEFAULT_JOURNAL_MESSAGES;
     ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_PREROLL_NS;
     ret_config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
     ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_PREROLL_BYTES;

@@ -66,6 +66,11 @@ static const struct tyto_option inference[] = {
      .help = "Vulkan's validation layers, for developers"},
 };
 
+static enum tyto_err check_query(const char *text, struct tyto_fault *ret_fault)
+{
+    return strcmp(text, "off") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, ret_fault);
+}
+
 static const struct tyto_option publish[] = {
     {.key = "endpoints", .name = "endpoint", .type = TYTO_OPTION_TEXTS, AT(endpoints),
      .max = TYTO_PUBLISHER_MAX_ENDPOINTS, .value = "ENDPOINT", .check = check_endpoint,
@@ -74,6 +79,30 @@ static const struct tyto_option publish[] = {
              "or 'ipc' for a socket in the user's run-time folder; may be several"},
     NUMBER("heartbeat_s", TYTO_OPTION_TIME, heartbeat_ns, 0.1, 60, "s",
            "how often subscribers are told that tytod lives"),
+    {.key = "query", .name = "query", .type = TYTO_OPTION_TEXTS, AT(query_endpoints),
+     .max = TYTO_HELLO_MAX_QUERY_ENDPOINTS, .value = "ENDPOINT", .check = check_query,
+     .is_same = tyto_publisher_is_same_endpoint,
+     .absent = "beside each endpoint: the next port, or PATH.query",
+     .help = "where subscribers fetch what they have missed, and lists of events: tcp:// or ipc:// "
+             "as above; may be several; off: nowhere"},
+};
+
+static const struct tyto_option journal[] = {
+    {.key = "path", .type = TYTO_OPTION_CHARS, AT(journal.path), .value = "PATH",
+     .absent = "in the folder for state, named after the first endpoint",
+     .example = "/var/lib/tyto/events.journal", .check = check_place,
+     .help = "database that keeps what was published, so that nothing is lost to who comes back; "
+             "off: none"},
+    {.key = "max_days", .type = TYTO_OPTION_TIME, AT(journal.max_age_ns), .min = 0.0001,
+     .max = 36500, .unit = "days", .words = TYTO_WORDS(UNLIMITED_LIST),
+     .help = "older messages are deleted"},
+    {.key = "max_messages", .type = TYTO_OPTION_U64, AT(journal.max_messages), .min = 100,
+     .max = 1e12, .words = TYTO_WORDS(UNLIMITED_LIST),
+     .help = "the oldest of more are deleted; an event is a message at its begin, one at its end, "
+             "and some between"},
+    {.key = "sync", .type = TYTO_OPTION_FLAG, AT(journal.is_synced),
+     .help = "whether the disk must have a message before it is published: then a machine that "
+             "loses power loses none, and each takes some milliseconds more"},
 };
 
 static const struct tyto_option record[] = {
@@ -115,8 +144,8 @@ static const struct tyto_option top[] = {
     {.key = "state", .type = TYTO_OPTION_CHARS, AT(state_dir), .value = "DIR",
      .absent = "in the user's or the service's folder for state", .example = "/var/lib/tyto",
      .check = check_place,
-     .help = "folder of a small file of open events, so that the next run ends what a killed one "
-             "left open; off: none"},
+     .help = "folder of the journal; without a journal, of a small file of open events, so that the "
+             "next run ends what a killed one left open; off: none of both"},
     NUMBER("connects_per_s", TYTO_OPTION_U32, connects_per_s, 1, 100, NULL,
            "connections to cameras that are begun in a second, all together"),
 };
@@ -133,6 +162,7 @@ const struct tyto_option_group tyto_config_groups[TYTO_CONFIG_NUM_GROUPS] = {
                              .rows = tyto_tracker_options, .num_rows = TYTO_TRACKER_NUM_OPTIONS,
                              .offset = offsetof(struct tyto_config, tracker)},
     [TYTO_CONFIG_PUBLISH] = GROUP("publish", "Publishing", NULL, publish),
+    [TYTO_CONFIG_JOURNAL] = GROUP("journal", "Journal", "journal", journal),
     [TYTO_CONFIG_RECORD] = GROUP("record", "Recordings around events", "record", record),
     [TYTO_CONFIG_LOG] = GROUP("log", "Log", "log", log_rows),
     [TYTO_CONFIG_TOP] = GROUP(NULL, "Control and connections", NULL, top),

@@ -110,6 +110,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         {.key = "tracker", .group = &tyto_config_groups[TYTO_CONFIG_TRACKER]},
         {.key = "classes", .read = read_classes},
         {.key = "publish", .group = &tyto_config_groups[TYTO_CONFIG_PUBLISH]},
+        {.key = "journal", .group = &tyto_config_groups[TYTO_CONFIG_JOURNAL]},
         {.key = "record", .read = read_record},
         {.key = "log", .group = &tyto_config_groups[TYTO_CONFIG_LOG]},
     };

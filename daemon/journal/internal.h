@@ -7,11 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <sqlite3.h>
-
 #include "base/err.h"
 #include "base/fault.h"
 #include "daemon/journal/journal.h"
+
+/* Of sqlite3.h, which the sources include. */
+typedef struct sqlite3 sqlite3;
+typedef struct sqlite3_stmt sqlite3_stmt;
 
 /* --- sql.c: a database and its statements; of one thread at a time -------------------------- */
 
@@ -65,9 +67,9 @@ struct tyto_journal {
     struct tyto_log log;
     int64_t max_age_ns;
     uint64_t max_messages;
-    int lock_fd;          /* PATH.lock: held, and where unwritten numbers are noted */
-    uint64_t noted_seq;   /* what stands there; 0: none */
-    uint64_t first_free;  /* the last number that was ever given, as of open */
+    int lock_fd;         /* PATH.lock: held, and where unwritten numbers are noted */
+    uint64_t noted_seq;  /* what stands there; 0: none */
+    uint64_t first_free; /* the last number that was ever given, as of open */
     uint8_t log_id[TYTO_UUID_BYTES];
     sqlite3_stmt *stmts[TYTO_JOURNAL_NUM_STATEMENTS];
     bool is_tend_failing; /* told */

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "base/clock.h"
 #include "base/folder.h"
 #include "daemon/journal/internal.h"
@@ -243,8 +245,8 @@ static enum tyto_err put_event(struct tyto_journal *journal, const struct tyto_e
     return tyto_sql_step(&journal->sql, stmt, ret_fault);
 }
 
-static enum tyto_err put_state(struct tyto_journal *journal,
-                               const struct tyto_journal_entry *entry, struct tyto_fault *ret_fault)
+static enum tyto_err put_state(struct tyto_journal *journal, const struct tyto_journal_entry *entry,
+                               struct tyto_fault *ret_fault)
 {
     sqlite3_stmt *stmt = journal->stmts[TYTO_JOURNAL_PUT_STATE];
     const struct tyto_envelope *envelope = entry->envelope;
@@ -393,8 +395,8 @@ bool tyto_journal_tend(struct tyto_journal *journal)
     enum tyto_err err = TYTO_OK;
     if (journal->num_wal_pages >= CHECKPOINT_PAGES) {
         journal->num_wal_pages = 0;
-        const int rc = sqlite3_wal_checkpoint_v2(journal->sql.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                                 NULL, NULL);
+        const int rc =
+            sqlite3_wal_checkpoint_v2(journal->sql.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         err = rc == SQLITE_BUSY ? TYTO_OK : tyto_sql_result(&journal->sql, rc, NULL);
     }
     if (!err && now_ns >= journal->next_prune_ns) {
@@ -407,6 +409,6 @@ bool tyto_journal_tend(struct tyto_journal *journal)
         tyto_log_write(&journal->log, TYTO_LOG_WARNING, "journal",
                        "%s cannot be tidied up: %s; tried again", journal->sql.path,
                        tyto_err_text(err));
-    journal->is_tend_failing = err != TYTO_OK;
+    journal->is_tend_failing = (bool)err;
     return has_more && !err;
 }

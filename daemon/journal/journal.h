@@ -104,7 +104,7 @@ void tyto_journal_reader_close(struct tyto_journal_reader **reader);
 
 struct tyto_journal_row {
     uint64_t seq;
-    const char *topic; /* all borrowed until visit returns */
+    const char *topic;    /* all borrowed until visit returns */
     const uint8_t *bytes; /* an Envelope */
     size_t num_bytes;
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "base/clock.h"
 #include "daemon/journal/internal.h"
 
@@ -116,7 +118,8 @@ enum tyto_err tyto_journal_find_time(struct tyto_journal_reader *reader, int64_t
     enum tyto_err err = tyto_sql_number(
         &reader->sql, "SELECT value FROM meta WHERE key = 'oldest_seq'", &oldest, NULL);
     if (!err)
-        err = tyto_sql_number(&reader->sql, "SELECT num FROM counters WHERE name = ''", &last, NULL);
+        err =
+            tyto_sql_number(&reader->sql, "SELECT num FROM counters WHERE name = ''", &last, NULL);
     uint64_t low = oldest > 0 ? (uint64_t)oldest : 1, high = (uint64_t)last + 1;
     while (!err && low < high) {
         const uint64_t middle = low + (high - low) / 2;

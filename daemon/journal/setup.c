@@ -11,6 +11,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "daemon/journal/internal.h"
 
 enum {
@@ -236,9 +238,8 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
                            ret_fault);
     /* Written back by tyto_journal_tend(), so that no commit takes that long. */
     if (!err)
-        err = tyto_sql_run(sql,
-                           "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216",
-                           ret_fault);
+        err = tyto_sql_run(
+            sql, "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216", ret_fault);
     if (!err)
         err = num_tables == 0 ? make_tables(journal, ret_fault) : check(journal, ret_fault);
     if (!err)

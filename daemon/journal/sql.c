@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "daemon/journal/internal.h"
 
 enum { BUSY_MS = 2000 };

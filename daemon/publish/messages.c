@@ -13,8 +13,7 @@
 static void send_bytes(struct tyto_publisher *publisher, const char *topic, const uint8_t *bytes,
                        size_t num_bytes)
 {
-    const enum tyto_err err =
-        tyto_event_socket_send(&publisher->socket, topic, bytes, num_bytes);
+    const enum tyto_err err = tyto_event_socket_send(&publisher->socket, topic, bytes, num_bytes);
     if (err)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "sending %s failed: %s", topic,
                        tyto_err_text(err));
@@ -84,8 +83,7 @@ static uint64_t oldest_seq(const struct tyto_publisher *publisher)
 
 static void send_heartbeat(struct tyto_publisher *publisher)
 {
-    const uint64_t last_seq = 
-        tyto_numbering_last_seq(publisher->numbering, is_drained, publisher);
+    const uint64_t last_seq = tyto_numbering_last_seq(publisher->numbering, is_drained, publisher);
     const uint32_t num_cameras = tyto_numbering_num_cameras(publisher->numbering);
     const uint32_t each = TYTO_HEARTBEAT_MAX_CAMERAS;
     const uint32_t num_parts = num_cameras == 0 ? 1 : (num_cameras + each - 1) / each;

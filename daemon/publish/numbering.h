@@ -20,8 +20,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_numbering_create(struct tyto_numbering **ret_numbering);
 void tyto_numbering_destroy(struct tyto_numbering **numbering);
 
-/* Before anything has a number: they go on behind these, over all, of a camera (class_name NULL), of
- * a class of a camera. NOMEM. */
+/* Before anything has a number: they go on behind these, over all, of a camera (class_name NULL),
+ * of a class of a camera. NOMEM. */
 void tyto_numbering_restore(struct tyto_numbering *numbering, uint64_t seq);
 TYTO_MUST_CHECK
 enum tyto_err tyto_numbering_restore_counter(struct tyto_numbering *numbering, const char *camera,

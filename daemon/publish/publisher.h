@@ -28,9 +28,9 @@ struct tyto_publisher_params {
     uint32_t max_connections;     /* others are turned away; 0: 128 */
     const char *version;          /* told to subscribers; copied */
     struct tyto_journal *journal; /* borrowed until destroy; NULL: nothing is kept */
-    const char *state_path; /* without a journal: file of open events, see open_events.h; NULL: none;
-                               copied */
-    const struct tyto_log *log;   /* borrowed until destroy */
+    const char *state_path;     /* without a journal: file of open events, see open_events.h; NULL:
+                                   none;     copied */
+    const struct tyto_log *log; /* borrowed until destroy */
 };
 
 struct tyto_publisher;

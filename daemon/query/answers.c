@@ -147,7 +147,8 @@ static void answer_list(struct tyto_query_server *server, const struct tyto_quer
     (void)!tyto_query_send(server, name);
 }
 
-/* --- the others -----------------------------------------------------------------------------------
+/* --- the others
+ * -----------------------------------------------------------------------------------
  */
 
 static void answer_get(struct tyto_query_server *server, const struct tyto_query_name *name,

@@ -51,9 +51,9 @@ enum tyto_err tyto_query_socket_send(struct tyto_query_socket *self,
 struct tyto_query_job {
     bool is_there, is_snapshot;
     uint64_t request_id;
-    uint64_t next_seq, to_seq;  /* of a replay: where it goes on, and its end */
-    uint64_t num_missing;       /* not told yet */
-    uint32_t credit;            /* chunks that may be sent */
+    uint64_t next_seq, to_seq; /* of a replay: where it goes on, and its end */
+    uint64_t num_missing;      /* not told yet */
+    uint32_t credit;           /* chunks that may be sent */
     uint32_t num_prefixes;
     char (*prefixes)[TYTO_TOPIC_MAX_BYTES]; /* owned */
     uint8_t *bytes; /* of a snapshot: messages, each behind its length (2 bytes); owned */

@@ -8,8 +8,8 @@
 
 enum {
     ROWS_PER_TURN = 512,
-    MAX_SNAPSHOTS = 8,              /* at one time, of all peers */
-    MAX_SNAPSHOT_BYTES = 4 << 20,   /* 1,000 open events and more */
+    MAX_SNAPSHOTS = 8,            /* at one time, of all peers */
+    MAX_SNAPSHOT_BYTES = 4 << 20, /* 1,000 open events and more */
 };
 #define FULL_WAIT_NS (10 * TYTO_NS_PER_MS)
 
@@ -200,8 +200,8 @@ static enum tyto_err make_chunk(struct tyto_query_server *server, struct tyto_qu
         gather_snapshot(server, job);
     else
         err = read_chunk(server, job);
-    reply->is_last = job->is_snapshot ? job->at_bytes == job->num_bytes
-                                      : job->next_seq > job->to_seq;
+    reply->is_last =
+        job->is_snapshot ? job->at_bytes == job->num_bytes : job->next_seq > job->to_seq;
     reply->next_seq = job->is_snapshot ? job->to_seq + 1 : job->next_seq;
     reply->num_missing = job->num_missing;
     return err;

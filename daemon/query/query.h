@@ -24,7 +24,7 @@ enum {
 struct tyto_query_server_params {
     /* Good ones, by tyto_publisher_check_endpoint(); borrowed until create returns. */
     const char *const *endpoints;
-    uint32_t num_endpoints; /* 1..TYTO_HELLO_MAX_QUERY_ENDPOINTS */
+    uint32_t num_endpoints;   /* 1..TYTO_HELLO_MAX_QUERY_ENDPOINTS */
     const char *journal_path; /* NULL: nothing is kept, and asking for it is refused; copied */
     /* What newcomers are told, as of now. On the server's thread. */
     void (*hello)(void *user, struct tyto_hello *ret_hello);
@@ -50,7 +50,7 @@ const char *tyto_query_server_endpoint(const struct tyto_query_server *server,
 struct tyto_query_server_counts {
     uint64_t num_turns; /* of the thread: one a second at least */
     uint64_t num_requests, num_refused;
-    uint64_t num_replays; /* begun, with snapshots */
+    uint64_t num_replays;  /* begun, with snapshots */
     uint64_t num_replayed; /* messages sent in them */
     uint32_t num_connections;
 };

@@ -45,6 +45,7 @@ THIRD_PARTY = {
     "pthreadpool.h": ["model/executor/xnnpack.c"],
     "jansson.h": ["files/safetensors.c", "files/json.c"],
     "yaml.h": ["daemon/config/*.c"],
+    "protobuf-c/*": ["proto/budget.c"],
     "sqlite3.h": ["daemon/journal/*"],
     "libav*": ["trainer/media/*.c"],
     "libsw*": ["trainer/media/*.c"],

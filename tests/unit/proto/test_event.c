@@ -436,7 +436,8 @@ static void a_hello_comes_back_as_it_was_sent(void **state)
     memset(sent.boot_id, 8, sizeof(sent.boot_id));
     snprintf(sent.version, sizeof(sent.version), "0.1.0");
     snprintf(sent.query_endpoints[0], sizeof(sent.query_endpoints[0]), "tcp://127.0.0.1:5572");
-    snprintf(sent.query_endpoints[1], sizeof(sent.query_endpoints[1]), "ipc:///run/tyto/query.sock");
+    snprintf(sent.query_endpoints[1], sizeof(sent.query_endpoints[1]),
+             "ipc:///run/tyto/query.sock");
     sent.num_query_endpoints = 2;
     sent.oldest_seq = 17;
     size_t num_bytes = 0;

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#include "base/clock.h"
+#include "client/ask.h"
+
+enum { DEFAULT_TIMEOUT_MS = 5000, MAX_TRIES = 10, RETRY_MS = 500 };
+
+struct tyto_query {
+    void *context;
+    struct tyto_ask ask;
+    int timeout_ms;
+    char text[TYTO_STATE_TEXT_MAX + 1];
+    struct tyto_request request;
+    struct tyto_reply reply;
+    struct tyto_message message;
+};
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+/* What tytod says to who subscribes: one frame, behind its topic. */
+static enum tyto_err take_hello(void *sub, int timeout_ms, struct tyto_hello *ret_hello)
+{
+    static const char topic[] = "hello/";
+    uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
+    zmq_pollitem_t item = {sub, 0, ZMQ_POLLIN, 0};
+    if (zmq_poll(&item, 1, timeout_ms) <= 0)
+        return TYTO_ERR_TIMEOUT;
+    const int num = zmq_recv(sub, bytes, sizeof(bytes), ZMQ_DONTWAIT);
+    const int num_topic = (int)sizeof(topic) - 1;
+    if (num < num_topic || num > (int)sizeof(bytes))
+        return TYTO_ERR_FORMAT;
+    return tyto_hello_unpack(bytes + num_topic, (size_t)(num - num_topic), ret_hello);
+}
+
+static enum tyto_err find_endpoint(struct tyto_query *query, const char *endpoint, char *ret_text,
+                                   size_t text_bytes)
+{
+    const int linger_ms = 0;
+    struct tyto_hello hello;
+    void *sub = zmq_socket(query->context, ZMQ_SUB);
+    if (!sub)
+        return TYTO_ERR_NOMEM;
+    enum tyto_err err = TYTO_ERR_INVALID;
+    if (zmq_setsockopt(sub, ZMQ_LINGER, &linger_ms, sizeof(linger_ms)) == 0 &&
+        zmq_setsockopt(sub, ZMQ_SUBSCRIBE, "hello/", 6) == 0 && zmq_connect(sub, endpoint) == 0)
+        err = take_hello(sub, query->timeout_ms, &hello);
+    if (!err && !tyto_ask_choose(&hello, endpoint, ret_text, text_bytes))
+        err = TYTO_ERR_UNSUPPORTED;
+    zmq_close(sub);
+    return err;
+}
+
+static enum tyto_err start(struct tyto_query *query, const struct tyto_query_params *params)
+{
+    const char *endpoint = params->endpoint ? params->endpoint : TYTO_CLIENT_DEFAULT_ENDPOINT;
+    char found[300];
+    query->timeout_ms = params->timeout_ms > 0 ? params->timeout_ms : DEFAULT_TIMEOUT_MS;
+    query->context = zmq_ctx_new();
+    if (!query->context)
+        return TYTO_ERR_NOMEM;
+    enum tyto_err err = TYTO_OK;
+    if (params->query_endpoint)
+        snprintf(found, sizeof(found), "%s", params->query_endpoint);
+    else
+        err = find_endpoint(query, endpoint, found, sizeof(found));
+    return !err ? tyto_ask_open(&query->ask, query->context, found) : err;
+}
+
+enum tyto_err tyto_query_create(const struct tyto_query_params *params,
+                                struct tyto_query **ret_query)
+{
+    struct tyto_query *query = calloc(1, sizeof(*query));
+    if (!query)
+        return TYTO_ERR_NOMEM;
+    const enum tyto_err err = start(query, params);
+    if (err)
+        tyto_query_destroy(&query);
+    else
+        *ret_query = query;
+    return err;
+}
+
+void tyto_query_destroy(struct tyto_query **query)
+{
+    if (!query || !*query)
+        return;
+    tyto_reply_clear(&(*query)->reply);
+    tyto_ask_close(&(*query)->ask);
+    if ((*query)->context)
+        zmq_ctx_term((*query)->context);
+    free(*query);
+    *query = NULL;
+}
+
+const char *tyto_query_error_text(const struct tyto_query *query)
+{
+    return query->text;
+}
+
+/* --- asking --------------------------------------------------------------------------------------
+ */
+
+static struct tyto_request *begin(struct tyto_query *query, enum tyto_request_kind kind)
+{
+    memset(&query->request, 0, sizeof(query->request));
+    query->text[0] = '\0';
+    query->request.kind = kind;
+    query->request.credit = TYTO_QUERY_MAX_CREDIT;
+    return &query->request;
+}
+
+/* The next reply to the request that was sent; one that is an error is told as such. */
+static enum tyto_err receive(struct tyto_query *query, enum tyto_reply_kind kind)
+{
+    tyto_reply_clear(&query->reply);
+    enum tyto_err err =
+        tyto_ask_receive(&query->ask, query->request.id, query->timeout_ms, &query->reply);
+    if (!err && query->reply.kind == TYTO_REPLY_ERROR) {
+        snprintf(query->text, sizeof(query->text), "%s", query->reply.text);
+        err = tyto_ask_error(&query->reply);
+    } else if (!err && query->reply.kind != kind) {
+        err = TYTO_ERR_FORMAT;
+    }
+    return err;
+}
+
+/* Sends the request and takes the first reply; waits where the daemon says that it is too much. */
+static enum tyto_err ask(struct tyto_query *query, enum tyto_reply_kind kind)
+{
+    enum tyto_err err = TYTO_ERR_FULL;
+    for (int i = 0; err == TYTO_ERR_FULL && i < MAX_TRIES; i++) {
+        if (i > 0)
+            (void)zmq_poll(NULL, 0, RETRY_MS);
+        query->request.id = 0;
+        err = tyto_ask_send(&query->ask, &query->request);
+        if (!err)
+            err = receive(query, kind);
+    }
+    return err;
+}
+
+enum tyto_err tyto_query_hello(struct tyto_query *query, struct tyto_hello *ret_hello)
+{
+    (void)begin(query, TYTO_REQUEST_HELLO);
+    const enum tyto_err err = ask(query, TYTO_REPLY_HELLO);
+    if (!err)
+        *ret_hello = query->reply.hello;
+    return err;
+}
+
+/* Visits what the reply holds, max of them. False: visit wants no more. */
+static bool visit_all(struct tyto_query *query, uint32_t max, tyto_query_visit visit, void *user)
+{
+    bool wants_more = true;
+    for (uint32_t i = 0; wants_more && i < query->reply.num_envelopes && i < max; i++) {
+        if (tyto_ask_message(&query->reply.envelopes[i], &query->message))
+            wants_more = visit(user, &query->message);
+    }
+    return wants_more;
+}
+
+/* --- list, get
+ * ------------------------------------------------------------------------------------
+ */
+
+static bool copy_ids(char (*ret_ids)[TYTO_ID_MAX + 1], const char *const *ids, uint32_t num)
+{
+    if (num > TYTO_REQUEST_MAX_NAMES)
+        return false;
+    for (uint32_t i = 0; i < num; i++) {
+        if (!tyto_id_is_valid(ids[i]))
+            return false;
+        snprintf(ret_ids[i], sizeof(ret_ids[i]), "%s", ids[i]);
+    }
+    return true;
+}
+
+enum tyto_err tyto_query_list(struct tyto_query *query, const struct tyto_query_filter *filter,
+                              struct tyto_cursor *reterr_cursor, tyto_query_visit visit, void *user)
+{
+    struct tyto_request *request = begin(query, TYTO_REQUEST_LIST);
+    uint32_t num_left = filter->limit ? filter->limit : UINT32_MAX;
+    request->from_unix_ns = filter->from_unix_ns;
+    request->to_unix_ns = filter->to_unix_ns;
+    request->is_newest_first = filter->is_newest_first;
+    request->is_open = filter->is_open;
+    if (!copy_ids(request->cameras, filter->cameras, filter->num_cameras) ||
+        !copy_ids(request->classes, filter->classes, filter->num_classes))
+        return TYTO_ERR_INVALID;
+    request->num_cameras = filter->num_cameras;
+    request->num_classes = filter->num_classes;
+    if (reterr_cursor)
+        request->cursor = *reterr_cursor;
+    enum tyto_err err = TYTO_OK;
+    bool wants_more = true;
+    do {
+        request->limit = num_left < TYTO_REPLY_MAX_ENVELOPES ? num_left : TYTO_REPLY_MAX_ENVELOPES;
+        err = ask(query, TYTO_REPLY_PAGE);
+        if (err)
+            return err;
+        request->cursor = query->reply.cursor;
+        wants_more = visit_all(query, num_left, visit, user);
+        num_left -= query->reply.num_envelopes < num_left ? query->reply.num_envelopes : num_left;
+    } while (wants_more && num_left > 0 && request->cursor.num_bytes > 0);
+    if (reterr_cursor)
+        *reterr_cursor = request->cursor;
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_query_get(struct tyto_query *query, const char *event_id, tyto_query_visit visit,
+                             void *user)
+{
+    struct tyto_request *request = begin(query, TYTO_REQUEST_GET);
+    if (!tyto_event_id_is_valid(event_id))
+        return TYTO_ERR_INVALID;
+    snprintf(request->event_id, sizeof(request->event_id), "%s", event_id);
+    const enum tyto_err err = ask(query, TYTO_REPLY_PAGE);
+    if (!err)
+        (void)visit_all(query, UINT32_MAX, visit, user);
+    return err;
+}
+
+/* --- snapshot, replay
+ * -----------------------------------------------------------------------------
+ */
+
+static enum tyto_err give_credit(struct tyto_query *query)
+{
+    struct tyto_request credit = {
+        .id = query->request.id, .kind = TYTO_REQUEST_CREDIT, .credit = 1};
+    return tyto_ask_send(&query->ask, &credit);
+}
+
+/* Chunk by chunk. Where no more is wanted the rest is not asked for: the daemon forgets it. */
+static enum tyto_err take_chunks(struct tyto_query *query, tyto_query_visit visit, void *user,
+                                 uint64_t *ret_next_seq, uint64_t *ret_num_missing)
+{
+    enum tyto_err err = ask(query, TYTO_REPLY_CHUNK);
+    bool wants_more = true;
+    *ret_num_missing = 0;
+    while (!err) {
+        *ret_next_seq = query->reply.next_seq;
+        *ret_num_missing += query->reply.num_missing;
+        wants_more = wants_more && visit_all(query, UINT32_MAX, visit, user);
+        if (query->reply.is_last)
+            return TYTO_OK;
+        err = give_credit(query);
+        if (!err)
+            err = receive(query, TYTO_REPLY_CHUNK);
+    }
+    return err;
+}
+
+enum tyto_err tyto_query_snapshot(struct tyto_query *query, tyto_query_visit visit, void *user,
+                                  uint64_t *ret_seq)
+{
+    uint64_t next_seq = 1, num_missing = 0;
+    (void)begin(query, TYTO_REQUEST_SNAPSHOT);
+    const enum tyto_err err = take_chunks(query, visit, user, &next_seq, &num_missing);
+    *ret_seq = next_seq - 1;
+    return err;
+}
+
+static bool set_prefixes(struct tyto_request *request, const struct tyto_query_range *range)
+{
+    if (range->num_prefixes > TYTO_REQUEST_MAX_PREFIXES)
+        return false;
+    request->prefixes = calloc(range->num_prefixes + 1, sizeof(*request->prefixes));
+    for (uint32_t i = 0; request->prefixes && i < range->num_prefixes; i++)
+        snprintf(request->prefixes[i], sizeof(request->prefixes[i]), "%s", range->prefixes[i]);
+    request->num_prefixes = range->num_prefixes;
+    return request->prefixes != NULL;
+}
+
+enum tyto_err tyto_query_replay(struct tyto_query *query, const struct tyto_query_range *range,
+                                tyto_query_visit visit, void *user, uint64_t *ret_next_seq,
+                                uint64_t *ret_num_missing)
+{
+    struct tyto_request *request = begin(query, TYTO_REQUEST_REPLAY);
+    uint64_t num_before = 0;
+    if (!set_prefixes(request, range))
+        return TYTO_ERR_INVALID;
+    request->from_seq = range->from_seq;
+    request->to_seq = range->to_seq;
+    request->since_unix_ns = range->since_unix_ns;
+    enum tyto_err err = take_chunks(query, visit, user, ret_next_seq, ret_num_missing);
+    /* What is too old is missing; the rest is there. */
+    for (int i = 0;
+         i < MAX_TRIES && err == TYTO_ERR_NOT_FOUND && query->reply.error == TYTO_QUERY_TOO_OLD;
+         i++) {
+        const uint64_t oldest = query->reply.oldest_seq;
+        num_before += request->from_seq > 0 ? oldest - request->from_seq : 0;
+        request->from_seq = oldest;
+        query->text[0] = '\0';
+        err = take_chunks(query, visit, user, ret_next_seq, ret_num_missing);
+    }
+    *ret_num_missing += num_before;
+    tyto_request_clear(request);
+    return err;
+}
+
+enum tyto_err tyto_query_schema(struct tyto_query *query,
+                                void (*take)(void *user, const char *event_proto,
+                                             const char *query_proto),
+                                void *user)
+{
+    (void)begin(query, TYTO_REQUEST_SCHEMA);
+    const enum tyto_err err = ask(query, TYTO_REPLY_SCHEMA);
+    if (!err)
+        take(user, query->reply.schema_event, query->reply.schema_query);
+    return err;
+}

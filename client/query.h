@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* libtyto: ask a tytod for events of the past. Each call asks and waits for the answer; one thread
+ * per handle. It takes a tytod with a query socket (doc/protocol.md) and a journal. Not connected
+ * to a subscription: for that, and for replay after a loss, see tyto.h. */
+#ifndef TYTO_CLIENT_QUERY_H
+#define TYTO_CLIENT_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "client/tyto.h"
+#include "proto/query.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct tyto_query_params {
+    const char *endpoint;       /* where events are published; NULL: TYTO_CLIENT_DEFAULT_ENDPOINT */
+    const char *query_endpoint; /* where to ask; NULL: where tytod says on `endpoint` */
+    int timeout_ms;             /* of each answer; 0: 5000 */
+};
+
+struct tyto_query;
+
+/* Waits for the daemon, at most timeout_ms. TIMEOUT: nobody answers; UNSUPPORTED: it has no query
+ * socket; INVALID (endpoint), IO, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_create(const struct tyto_query_params *params,
+                                struct tyto_query **ret_query);
+void tyto_query_destroy(struct tyto_query **query);
+
+/* Calls below give: TIMEOUT (no answer), NOT_FOUND, UNSUPPORTED (no journal), FULL (too many
+ * requests: wait a second), INVALID (refused as it is), FORMAT (an answer that is not understood),
+ * IO, NOMEM. What the daemon said about it, for people; "" where it said nothing. Borrowed until
+ * the next call. */
+const char *tyto_query_error_text(const struct tyto_query *query);
+
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_hello(struct tyto_query *query, struct tyto_hello *ret_hello);
+
+/* Called for each message, in order: an event, a camera's or the model's state. message is borrowed
+ * until it returns. False: no more, please. */
+typedef bool (*tyto_query_visit)(void *user, const struct tyto_message *message);
+
+/* Which events; all zeroes: all of them, the oldest first. */
+struct tyto_query_filter {
+    int64_t from_unix_ns, to_unix_ns; /* those that touch this time; 0: unlimited */
+    const char *const *cameras;       /* only these; num_cameras 0: all. At most 64 */
+    uint32_t num_cameras;
+    const char *const *classes;
+    uint32_t num_classes;
+    bool is_newest_first; /* by their begins */
+    bool is_open;         /* only those that have no END yet */
+    uint32_t limit;       /* of this call; 0: unlimited */
+};
+
+/* Visits each event once, by its latest message: with its phase UPDATE or NEW while it is open.
+ * cursor (may be NULL) holds where to begin, num_bytes 0: at the beginning; afterwards it holds
+ * where to go on, num_bytes 0: that was all. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_list(struct tyto_query *query, const struct tyto_query_filter *filter,
+                              struct tyto_cursor *reterr_cursor, tyto_query_visit visit,
+                              void *user);
+/* Visits the messages about one event, the latest first. NOT_FOUND. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_get(struct tyto_query *query, const char *event_id, tyto_query_visit visit,
+                             void *user);
+/* Visits the newest states of cameras and model, and the latest message of each open event, as they
+ * were when message *ret_seq had been told. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_snapshot(struct tyto_query *query, tyto_query_visit visit, void *user,
+                                  uint64_t *ret_seq);
+
+/* Which messages. */
+struct tyto_query_range {
+    uint64_t from_seq;     /* 0: the oldest that is kept */
+    int64_t since_unix_ns; /* in place of from_seq: what was committed from then on; 0: not given */
+    uint64_t to_seq;       /* 0: the last one that there is at the moment */
+    const char *const *prefixes; /* of topics, "ev/", "ev/front-door/dog/"; num_prefixes 0: all */
+    uint32_t num_prefixes;       /* at most 512 */
+};
+/* Visits messages as they were published. *ret_next_seq: where to go on; *ret_num_missing: how many
+ * of the range the journal does not have (any more), whatever their topic. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_replay(struct tyto_query *query, const struct tyto_query_range *range,
+                                tyto_query_visit visit, void *user, uint64_t *ret_next_seq,
+                                uint64_t *ret_num_missing);
+/* The texts of event.proto and query.proto, as that daemon has them: visit gets them once. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_schema(struct tyto_query *query,
+                                void (*take)(void *user, const char *event_proto,
+                                             const char *query_proto),
+                                void *user);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
