@@ -101,20 +101,21 @@ static enum tyto_err open_database(struct tyto_journal *journal,
 /* What is there is kept for whoever wants to look at it, and is in nobody's way. */
 static enum tyto_err move_aside(struct tyto_journal *journal,
                                 const struct tyto_journal_params *params,
-                                struct tyto_fault *reterr_fault)
+                                struct tyto_fault *ret_fault)
 {
+    const struct tyto_fault why = *ret_fault; /* what opening it has met */
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     char from[TYTO_JOURNAL_PATH_MAX + 8], to[TYTO_JOURNAL_PATH_MAX + 24];
     tyto_log_write(&journal->log, TYTO_LOG_ERROR, "journal",
                    "%s: %s; it is kept as %s.damaged, and a new one is begun", params->path,
-                   reterr_fault->text, params->path);
+                   why.text, params->path);
     for (int i = 0; i < 3; i++) {
         snprintf(from, sizeof(from), "%s%s", params->path, suffixes[i]);
         snprintf(to, sizeof(to), "%s.damaged%s", params->path, suffixes[i]);
         if (access(from, F_OK) != 0)
             (void)unlink(to);
         else if (tyto_replace_with(to, from) != TYTO_OK)
-            return tyto_fault_set(reterr_fault, TYTO_ERR_IO, from, 0, NULL, "%s", strerror(errno));
+            return tyto_fault_set(ret_fault, TYTO_ERR_IO, from, 0, NULL, "%s", strerror(errno));
     }
     tyto_journal_note_unwritten(journal, 0);
     return TYTO_OK;
