@@ -2,10 +2,13 @@
 #include "web/api.h"
 
 #include <libsoup/soup.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "web/clips.h"
+#include "web/review.h"
 #include "web/view.h"
 
 enum { MAX_RECENT = 60, MAX_ROWS = TYTO_WEB_MAX_EVENTS };
@@ -22,6 +25,8 @@ static void get_me(const struct request *request)
     const struct tyto_serve_params *params = request->serving->params;
     tyto_json_set(json, "version", tyto_json_new_string(params->version));
     tyto_json_set(json, "role", tyto_json_new_string("admin"));
+    tyto_json_set(json, "token", tyto_json_new_string(request->serving->token));
+    tyto_json_set(json, "corrections", tyto_json_new_bool(params->corrections != NULL));
     tyto_json_set(json, "recordings", tyto_json_new_bool(params->recordings != NULL));
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
@@ -103,12 +108,101 @@ static void get_health(const struct request *request)
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
+/* The recording of the event that the query names, or NULL, which has been answered. */
+static const char *clip_of(const struct request *request, const char *id)
+{
+    const struct tyto_web_event *event =
+        id && tyto_event_id_is_valid(id)
+            ? tyto_web_events_get(tyto_feed_events(request->serving->feed), id)
+            : NULL;
+    if (event && event->clip && request->serving->params->recordings)
+        return event->clip;
+    tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "there is no recording of it");
+    return NULL;
+}
+
+static void get_recording(const struct request *request)
+{
+    const char *clip = clip_of(request, tyto_http_text(request->query, "id"));
+    const struct tyto_serve_params *params = request->serving->params;
+    if (!clip)
+        return;
+    struct tyto_json *json = tyto_review_get(params->recordings, params->corrections, clip);
+    tyto_json_set(json, "name", tyto_json_new_string(clip));
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+}
+
+/* Recordings get their name when they are whole and never change after that, so that they can be
+ * mapped; libsoup gives the ranges of it that a player asks for. */
+static void get_media(const struct request *request)
+{
+    const char *clip = clip_of(request, tyto_http_text(request->query, "id"));
+    if (!clip)
+        return;
+    char *path = g_build_filename(request->serving->params->recordings, clip, NULL);
+    GMappedFile *file = g_mapped_file_new(path, FALSE, NULL);
+    g_free(path);
+    if (!file) {
+        tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND,
+                        "its recording is not there, or not yet whole");
+        return;
+    }
+    GBytes *bytes = g_mapped_file_get_bytes(file);
+    SoupMessageHeaders *headers = soup_server_message_get_response_headers(request->msg);
+    soup_message_headers_set_content_type(headers, "video/x-matroska", NULL);
+    soup_message_headers_replace(headers, "Accept-Ranges", "bytes");
+    soup_message_body_append_bytes(soup_server_message_get_response_body(request->msg), bytes);
+    soup_server_message_set_status(request->msg, SOUP_STATUS_OK, NULL);
+    g_bytes_unref(bytes);
+    g_mapped_file_unref(file);
+}
+
+/* --- what changes something -------------------------------------------------------------- */
+
+static bool has_token(const struct request *request)
+{
+    const char *token = soup_message_headers_get_one(
+        soup_server_message_get_request_headers(request->msg), "X-Tyto-Token");
+    const char *own = request->serving->token;
+    return token && strlen(token) == strlen(own) && sodium_memcmp(token, own, strlen(own)) == 0;
+}
+
+static void post_correct(const struct request *request)
+{
+    const struct tyto_serve_params *params = request->serving->params;
+    if (!params->corrections) {
+        tyto_http_error(request->msg, SOUP_STATUS_FORBIDDEN,
+                        "no corrections are taken: tyto serve --corrections DIR");
+        return;
+    }
+    struct tyto_json *body = tyto_http_body(request->msg);
+    const char *clip = body ? clip_of(request, tyto_json_string(tyto_json_get(body, "id"))) : NULL;
+    struct tyto_fault fault = {0};
+    if (clip) {
+        const enum tyto_err err = tyto_review_put(params->recordings, params->corrections, clip,
+                                                  tyto_json_get(body, "labels"), &fault);
+        if (err)
+            tyto_http_error(request->msg,
+                            err == TYTO_ERR_INVALID ? SOUP_STATUS_BAD_REQUEST
+                                                    : SOUP_STATUS_INTERNAL_SERVER_ERROR,
+                            fault.text);
+        else
+            tyto_http_json(request->msg, SOUP_STATUS_OK,
+                           tyto_review_get(params->recordings, params->corrections, clip));
+    }
+    tyto_json_destroy(&body);
+}
+
 static const struct route {
     const char *path;
     void (*answer)(const struct request *request);
+    bool is_post;
 } routes[] = {
-    {"/api/me", get_me},         {"/api/now", get_now},     {"/api/stream", get_stream},
-    {"/api/events", get_events}, {"/api/event", get_event}, {"/api/health", get_health},
+    {"/api/me", get_me, false},         {"/api/now", get_now, false},
+    {"/api/stream", get_stream, false}, {"/api/events", get_events, false},
+    {"/api/event", get_event, false},   {"/api/recording", get_recording, false},
+    {"/media", get_media, false},       {"/api/correct", post_correct, true},
+    {"/api/health", get_health, false},
 };
 
 void tyto_api_answer(struct tyto_serving *serving, SoupServerMessage *msg, const char *path,
@@ -116,10 +210,16 @@ void tyto_api_answer(struct tyto_serving *serving, SoupServerMessage *msg, const
 {
     const struct request request = {serving, msg, query};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
-        if (strcmp(path, routes[i].path) == 0) {
+        if (strcmp(path, routes[i].path) != 0)
+            continue;
+        const bool is_post = soup_server_message_get_method(msg) == SOUP_METHOD_POST;
+        if (is_post != routes[i].is_post)
+            tyto_http_error(msg, SOUP_STATUS_METHOD_NOT_ALLOWED, "that is asked in another way");
+        else if (is_post && !has_token(&request))
+            tyto_http_error(msg, SOUP_STATUS_FORBIDDEN, "only this server's own page may do that");
+        else
             routes[i].answer(&request);
-            return;
-        }
+        return;
     }
     tyto_http_error(msg, SOUP_STATUS_NOT_FOUND, "there is no such page");
 }

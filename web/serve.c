@@ -177,8 +177,10 @@ static enum tyto_err open_server(struct server *server, struct tyto_fault *ret_f
                        "all to read: give --tls-cert and --tls-key, or --plain if something in "
                        "front of it does TLS");
         else if (!tyto_serving_has_users(server->serving))
-            err = fail(ret_fault, TYTO_ERR_INVALID, "listen",
-                       "beyond this machine there must be users: give --users FILE");
+            err = fail(
+                ret_fault, TYTO_ERR_INVALID, "listen",
+                "beyond this machine there would have to be users, which this version does not "
+                "have: reach it by ssh -L 8571:127.0.0.1:8571 HOST");
     }
     if (!err)
         err = listen_at(server, address, ret_fault);

@@ -16,9 +16,10 @@
 #define TYTO_SERVE_DEFAULT_LISTEN "127.0.0.1:8571"
 
 struct tyto_serve_params {
-    const char *endpoint;   /* where tytod publishes; NULL: libtyto's default */
-    const char *listen;     /* "ADDRESS:PORT", "[::1]:PORT"; port 0: any; NULL: the default */
-    const char *recordings; /* tytod's folder of recordings; NULL: none are shown */
+    const char *endpoint;    /* where tytod publishes; NULL: libtyto's default */
+    const char *listen;      /* "ADDRESS:PORT", "[::1]:PORT"; port 0: any; NULL: the default */
+    const char *recordings;  /* tytod's folder of recordings; NULL: none are shown */
+    const char *corrections; /* folder for what people say of them; NULL: none is taken */
     const char *tls_cert, *tls_key; /* PEM; both or neither */
     bool allows_plain;              /* beyond loopback without TLS */
     const char *version;            /* of the program, for people */

@@ -2,6 +2,7 @@
 #include "web/serving.h"
 
 #include <glib.h>
+#include <sodium.h>
 
 #include "base/clock.h"
 #include "web/clips.h"
@@ -48,7 +49,10 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
                                   struct tyto_serving **ret_serving, struct tyto_fault *ret_fault)
 {
     struct tyto_serving *serving = g_new0(struct tyto_serving, 1);
+    uint8_t token[16];
     serving->params = params;
+    randombytes_buf(token, sizeof(token));
+    (void)sodium_bin2hex(serving->token, sizeof(serving->token), token, sizeof(token));
     serving->begin_unix_ms = (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_MS);
     serving->stream = tyto_stream_new(on_watched, serving);
     const struct tyto_feed_params feed = {.endpoint = params->endpoint,

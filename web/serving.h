@@ -14,6 +14,7 @@ struct tyto_serving {
     struct tyto_feed *feed;
     struct tyto_stream *stream;
     int64_t begin_unix_ms; /* of this server */
+    char token[33]; /* that a page must send with what changes something: others cannot read it */
 };
 
 /* params are borrowed until destroy. */

@@ -10,7 +10,7 @@
 #include "web/serve.h"
 
 struct serve {
-    char *listen, *recordings, *tls_cert, *tls_key;
+    char *listen, *recordings, *corrections, *tls_cert, *tls_key;
     bool is_plain;
 };
 
@@ -23,6 +23,10 @@ static const struct tyto_option rows[] = {
     {.key = "recordings", .letter = 'r', .type = TYTO_OPTION_TEXT, AT(recordings), .value = "DIR",
      .is_place = true, .absent = "none are shown",
      .help = "tytod's folder of recordings (record.dir): events are played from it"},
+    {.key = "corrections", .letter = 'c', .type = TYTO_OPTION_TEXT, AT(corrections), .value = "DIR",
+     .is_place = true, .absent = "none are taken",
+     .help = "where corrected recordings and their labels.csv go, for `tyto train --labels`; made if "
+             "it is not there"},
     {.key = "tls_cert", .type = TYTO_OPTION_TEXT, AT(tls_cert), .value = "FILE", .is_place = true,
      .absent = "no TLS", .help = "the server's certificate, PEM"},
     {.key = "tls_key", .type = TYTO_OPTION_TEXT, AT(tls_key), .value = "FILE", .is_place = true,
@@ -46,9 +50,10 @@ const struct tyto_command tyto_command_serve = {
     .num_groups = 1,
     .notes = "It follows tytod as `tyto watch` does; what goes wrong here cannot touch a camera. "
              "Its address is printed once it answers.",
-    .examples = "tyto serve\n"
-                "tyto serve --recordings /var/lib/tyto/clips\n"
-                "tyto serve ipc:///run/tyto/events.sock --listen 127.0.0.1:9000\n",
+    .examples =
+        "tyto serve\n"
+        "tyto serve --recordings /var/lib/tyto/clips --corrections /var/lib/tyto/corrections\n"
+        "tyto serve ipc:///run/tyto/events.sock --listen 127.0.0.1:9000\n",
     .target_bytes = sizeof(struct serve),
 };
 
@@ -65,6 +70,7 @@ static int run(const struct serve *serve, const char *endpoint)
         .endpoint = endpoint,
         .listen = serve->listen,
         .recordings = serve->recordings,
+        .corrections = serve->corrections,
         .tls_cert = serve->tls_cert,
         .tls_key = serve->tls_key,
         .allows_plain = serve->is_plain,

@@ -6,10 +6,13 @@ test_serve.py TYTO SAY_EVENTS
 """
 import http.client
 import json
+import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from serving import DEADLINE_S, Serving
@@ -122,6 +125,67 @@ class Serve(unittest.TestCase):
             self.raw(bytes(text), patience_s=0.5)
         self.serving.get("/api/me")
         self.assertIsNone(self.serving.page.poll())
+
+
+class Review(unittest.TestCase):
+    """A recording, and what a person says of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="tyto-review-")
+        cls.clips, cls.corrections = os.path.join(cls.dir, "clips"), os.path.join(cls.dir, "corrections")
+        cls.clip = "yard/20261123T155715Z-dog-01M84J0DCR3A85TD3GBA6TMY9D.mkv"
+        cls.bytes = bytes(range(256)) * 40
+        os.makedirs(os.path.join(cls.clips, "yard"))
+        with open(os.path.join(cls.clips, cls.clip), "wb") as file:
+            file.write(cls.bytes)
+        with open(os.path.join(cls.clips, "labels.csv"), "w", encoding="ascii") as file:
+            file.write(f"file,class,begin_s,end_s,modality\n{cls.clip},dog,5.000,9.000,both\n{cls.clip},bird,7.000,8.000,heard\n")
+        cls.serving = Serving(TYTO, SAY_EVENTS, 1, ["--recordings", cls.clips, "--corrections", cls.corrections])
+        cls.id = "01M84J0DCR3A85TD3GBA6TMY9D"
+        cls.token = cls.serving.get("/api/me")["token"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.serving.close()
+        shutil.rmtree(cls.dir)
+
+    def correct(self, labels, token=None, **more):
+        body = json.dumps({"id": self.id, "labels": labels, **more}).encode()
+        headers = {"X-Tyto-Token": self.token if token is None else token, "Content-Type": "application/json"}
+        status, _, answer = self.serving.request("POST", "/api/correct", body, headers)
+        return status, json.loads(answer)
+
+    def table(self):
+        with open(os.path.join(self.corrections, "labels.csv"), encoding="ascii") as file:
+            return file.read().split("\n")
+
+    def test_recording(self):
+        self.assertEqual(self.serving.get(f"/api/event?id={self.id}")["class"], "dog")
+        rows = self.serving.get("/api/events")["events"]
+        self.assertEqual(sum(row[9] for row in rows), 2)
+        status, headers, body = self.serving.request("GET", f"/media?id={self.id}")
+        self.assertEqual((status, headers["content-type"], body), (200, "video/x-matroska", self.bytes))
+        status, headers, body = self.serving.request("GET", f"/media?id={self.id}", headers={"Range": "bytes=100-199"})
+        self.assertEqual((status, body, headers["content-range"]), (206, self.bytes[100:200], f"bytes 100-199/{len(self.bytes)}"))
+
+    def test_correction(self):
+        right = [{"class": "cat", "begin": 4.5, "end": 9.25, "modality": "a"}]
+        self.assertEqual(self.correct(right, token="")[0], 403)
+        self.assertEqual(self.correct(right, token="0" * 32)[0], 403)
+        for wrong in ([{"class": "../x", "begin": 1, "end": 2, "modality": "a"}], [{"class": "cat", "begin": 2, "end": 1, "modality": "a"}],
+                      [{"class": "cat", "begin": 1, "end": 2, "modality": "z"}], [{}], ["x"], "x", None, right * 200, [{"class": "a,b", "begin": 1, "end": 2, "modality": "a"}]):
+            self.assertEqual(self.correct(wrong)[0], 400, wrong)
+        self.assertEqual(self.correct(right, id="01M84J0DCR3A85TD3GBA6TMY9X")[0], 404)
+        self.assertEqual(self.correct(right)[0], 200)
+        self.assertEqual(self.table(), ["file,class,begin_s,end_s,modality", f"{self.clip},cat,4.500,9.250,heard", ""])
+        with open(os.path.join(self.corrections, "labels.csv"), "a", encoding="ascii") as file:
+            file.write("other/x.mkv,cow,1,2,both\n")  # a person's own row stays
+        self.assertEqual(self.correct([])[0], 200)
+        self.assertEqual(self.table(), ["file,class,begin_s,end_s,modality", "other/x.mkv,cow,1,2,both", f"{self.clip},,,,", ""])
+        self.assertTrue(self.serving.get(f"/api/recording?id={self.id}")["corrected"])
+        with open(os.path.join(self.corrections, self.clip), "rb") as file:
+            self.assertEqual(file.read(), self.bytes)
 
 
 class Start(unittest.TestCase):

@@ -5,11 +5,13 @@ import { live, on, follow } from "./live.js";
 import * as nowPage from "./now.js";
 import * as timelinePage from "./timeline.js";
 import * as healthPage from "./health.js";
+import * as eventPage from "./event.js";
 
 const pages = [
   { path: "now", title: "Now", show: nowPage.show },
   { path: "timeline", title: "Timeline", show: timelinePage.show },
   { path: "health", title: "Health", show: healthPage.show },
+  { path: "event", title: "Event", show: eventPage.show, isHidden: true },
 ];
 const main = document.getElementById("main");
 let leave = null;
@@ -76,6 +78,7 @@ async function start() {
   window.addEventListener("keydown", onKey);
   on("link", showLink);
   const me = await ask("/api/me");
+  eventPage.setMe(me);
   setToken(me.token || "");
   await follow();
   route();

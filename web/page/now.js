@@ -84,7 +84,7 @@ function makeTile(id) {
 
 export function eventItem(event, isFresh) {
   return el("li", { class: isFresh ? "fresh" : "" },
-    el("a", { href: `#/timeline/${event.id}`, class: event.end ? "" : "open" },
+    el("a", { href: `#/event/${event.id}`, class: event.end ? "" : "open" },
       el("span", { class: "dot", dot: classColour(event.class) }),
       el("b", {}, plain(event.class)),
       el("span", { class: "tag" }, modalities[event.modality] || event.modality),

@@ -44,7 +44,7 @@ export function show(main, wanted) {
     el("div", { class: "keys" },
       el("span", {}, "above the line: heard; below: seen"),
       el("span", {}, el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " move"), el("span", {}, el("kbd", {}, "+"), " ", el("kbd", {}, "−"), " zoom"),
-      el("span", {}, el("kbd", {}, "["), " ", el("kbd", {}, "]"), " event before, after"), el("span", {}, el("kbd", {}, "n"), " now")));
+      el("span", {}, el("kbd", {}, "["), " ", el("kbd", {}, "]"), " event before, after"), el("span", {}, el("kbd", {}, "⏎"), " open"), el("span", {}, el("kbd", {}, "n"), " now")));
 
   const lanes = () => [...new Set(events.map((event) => event.camera))].filter((id) => !filter.camera || id === filter.camera).sort();
   const width = () => canvas.clientWidth;
@@ -267,7 +267,7 @@ export function show(main, wanted) {
   }
 
   function open(event) {
-    if (event && event.clip) location.hash = `#/event/${event.id}`;
+    if (event) location.hash = `#/event/${event.id}`;
   }
 
   spans.value = String(view.span);

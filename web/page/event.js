@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// One event: its recording, why it was said, and what a person says of it.
+import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, plain } from "./tools.js";
+import { live, now } from "./live.js";
+
+let me = {};
+export function setMe(value) {
+  me = value;
+}
+
+const reasons = { onset: "begun", progress: "going on", offset: "it was over", max_duration: "it was too long for one", source_lost: "the camera was lost",
+  source_ended: "the file was over", shutdown: "tytod was ended", recovered: "tytod had been killed", model_changed: "another model took over" };
+
+function facts(rows) {
+  return el("dl", { class: "facts" }, rows.filter((row) => row[1] !== undefined && row[1] !== "" && row[1] !== null)
+    .flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, String(value))]));
+}
+
+// Heard, seen and joint of each second against the threshold.
+function drawCurves(canvas, event) {
+  const { segments } = event;
+  const ratio = window.devicePixelRatio || 1, w = canvas.clientWidth, h = 150, left = 34, bottom = 20;
+  canvas.width = w * ratio;
+  canvas.height = h * ratio;
+  const g = canvas.getContext("2d");
+  g.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const num = segments.joint.length;
+  const x = (i) => left + ((w - left - 8) * (i + 0.5)) / num, y = (v) => 8 + (h - bottom - 8) * (1 - v);
+  const begin = left + ((w - left - 8) * -segments.begin_s) / (segments.hop_s * num);
+  g.font = "11px system-ui, sans-serif";
+  g.fillStyle = colourOf("--sunk");
+  const end = event.end ? begin + ((w - left - 8) * (event.end - event.begin) / 1000) / (segments.hop_s * num) : w - 8;
+  g.fillRect(Math.max(left, begin), 8, Math.min(w - 8, end) - Math.max(left, begin), h - bottom - 8);
+  g.fillStyle = colourOf("--soft");
+  for (const v of [0, 0.5, 1]) g.fillText(`${v * 100} %`, 0, y(v) + 4);
+  for (let i = 0; i < num; i++) g.fillText(`${Math.round(segments.begin_s + i * segments.hop_s)} s`, x(i) - 8, h - 4);
+  g.setLineDash([4, 4]);
+  g.strokeStyle = colourOf("--soft");
+  g.beginPath();
+  g.moveTo(left, y(event.threshold));
+  g.lineTo(w - 8, y(event.threshold));
+  g.stroke();
+  g.setLineDash([]);
+  for (const [kind, width] of [["heard", 2], ["seen", 2], ["joint", 3]]) {
+    g.strokeStyle = colourOf(`--${kind}`);
+    g.lineWidth = width;
+    g.beginPath();
+    segments[kind].forEach((v, i) => (i ? g.lineTo(x(i), y(v)) : g.moveTo(x(i), y(v))));
+    g.stroke();
+  }
+}
+
+function makeReview(event, recording, video, classes) {
+  let labels = recording.labels.map((label) => ({ ...label }));
+  let picked = Math.max(0, labels.findIndex((label) => label.class === event.class));
+  let length = Math.max(10, ...labels.map((label) => label.end + 5));
+  const lane = el("div", { class: "lane" });
+  const said = el("span", { class: "soft", role: "status" }, recording.corrected ? "looked through" : "not looked through yet");
+  const names = el("datalist", { id: "classes" }, classes.map((name) => el("option", { value: name })));
+  const name = el("input", { type: "text", list: "classes", id: "class", "aria-label": "class", maxlength: "64" });
+  const kind = el("select", { "aria-label": "heard or seen" }, Object.entries(modalities).map(([value, text]) => el("option", { value }, text)));
+  const save = el("button", { type: "button", class: "main", id: "save", onclick: () => put() }, "Save");
+
+  function change(what) {
+    if (labels[picked]) Object.assign(labels[picked], what);
+    said.textContent = "changed";
+    draw();
+  }
+
+  function draw() {
+    lane.replaceChildren(...labels.map((label, i) => {
+      const bar = el("button", { type: "button", class: "span", "aria-pressed": String(i === picked), onclick: () => pick(i),
+        title: `${plain(label.class)}, ${label.begin.toFixed(1)} to ${label.end.toFixed(1)} s` }, plain(label.class));
+      bar.style.left = `${(100 * label.begin) / length}%`;
+      bar.style.width = `${(100 * (label.end - label.begin)) / length}%`;
+      for (const side of ["begin", "end"]) {
+        const grip = el("i", { class: `grip ${side}` });
+        grip.addEventListener("pointerdown", (down) => {
+          down.stopPropagation();
+          grip.setPointerCapture(down.pointerId);
+          grip.onpointermove = (move) => {
+            const at = ((move.clientX - lane.getBoundingClientRect().left) / lane.clientWidth) * length;
+            picked = i;
+            const s = Math.round(Math.max(0, Math.min(length, at)) * 20) / 20;
+            label[side] = side === "begin" ? Math.min(s, label.end - 0.1) : Math.max(s, label.begin + 0.1);
+            bar.style.left = `${(100 * label.begin) / length}%`;
+            bar.style.width = `${(100 * (label.end - label.begin)) / length}%`;
+          };
+          grip.onpointerup = () => change({});
+        });
+        bar.append(grip);
+      }
+      return bar;
+    }));
+    const label = labels[picked];
+    name.value = label ? label.class : "";
+    kind.value = label ? label.modality : "av";
+    name.disabled = kind.disabled = !label;
+  }
+
+  function pick(i) {
+    picked = i;
+    if (labels[i]) video.currentTime = labels[i].begin;
+    draw();
+  }
+
+  async function put() {
+    try {
+      await ask("/api/correct", { id: event.id, labels });
+      said.textContent = "saved";
+    } catch (error) {
+      said.textContent = error.message;
+    }
+  }
+
+  const round = (s) => Math.round(s * 20) / 20;
+  const keys = {
+    r: put,
+    x: () => { labels.splice(picked, 1); picked = 0; change({}); },
+    b: () => labels[picked] && change({ begin: round(Math.min(video.currentTime, labels[picked].end - 0.1)) }),
+    e: () => labels[picked] && change({ end: round(Math.max(video.currentTime, labels[picked].begin + 0.1)) }),
+    a: () => { labels.push({ class: event.class, begin: round(video.currentTime), end: round(video.currentTime + 2), modality: "av" }); picked = labels.length - 1; change({}); },
+    c: () => name.select(),
+    m: () => labels[picked] && change({ modality: { av: "a", a: "v", v: "av" }[labels[picked].modality] }),
+    Tab: null,
+    ",": () => pick(Math.max(0, picked - 1)),
+    ".": () => pick(Math.min(labels.length - 1, picked + 1)),
+  };
+  name.addEventListener("change", () => change({ class: name.value.trim().toLowerCase().replace(/[^a-z0-9_-]+/g, "_") }));
+  name.addEventListener("keydown", (key) => { if (key.key === "Enter" || key.key === "Escape") name.blur(); });
+  kind.addEventListener("change", () => change({ modality: kind.value }));
+  video.addEventListener("loadedmetadata", () => { if (Number.isFinite(video.duration)) length = Math.max(length, video.duration); draw(); });
+  draw();
+  const hints = [["r", "right as it is: save"], ["c", "class"], ["b", "begins here"], ["e", "ends here"], ["m", "heard or seen"], ["a", "another"], ["x", "delete"], [", .", "choose"]];
+  return { keys, node: el("section", { class: "card pad" }, el("h2", {}, "What is it?"), lane,
+    el("div", { class: "tools" }, name, names, kind, save, said),
+    el("div", { class: "keys" }, hints.map(([key, text]) => el("span", {}, el("kbd", {}, key), ` ${text}`)))) };
+}
+
+export function show(main, id) {
+  const head = el("div", { class: "head" }, el("h1", {}, "Event"));
+  main.append(head);
+  let keys = {};
+  let curves = null;
+  let isGone = false;
+
+  async function load() {
+    const event = await ask(`/api/event?id=${encodeURIComponent(id)}`);
+    const recording = event.clip ? await ask(`/api/recording?id=${encodeURIComponent(id)}`).catch(() => null) : null;
+    if (isGone) return;
+    document.title = `${plain(event.class)} · tyto`;
+    head.replaceChildren(el("h1", {}, plain(event.class)), el("span", { class: "tag" }, modalities[event.modality] || ""),
+      el("span", { class: "soft" }, `${event.camera}, ${day(event.begin)} ${clock(event.begin)}, ${event.end ? lasting(event.end - event.begin) : `for ${lasting(now() - event.begin)}`}`),
+      el("span", { class: "grow" }), el("a", { class: "button", href: `#/timeline/${event.id}` }, "on the timeline"));
+    const heat = el("canvas", { "aria-label": "where it was" });
+    const video = el("video", { controls: true, preload: "metadata", playsinline: true });
+    const stage = el("div", { class: "stage" });
+    const left = el("div", { class: "column" }, el("section", { class: "card tile" }, stage));
+    const media = `/media?id=${encodeURIComponent(id)}`;
+    if (recording) {
+      video.src = media;
+      video.addEventListener("error", () => left.prepend(el("p", { class: "note" }, "This browser does not play the recording as it is, or it is not whole yet. ",
+        el("a", { href: media, download: recording.name.split("/").pop() }, "Download it."))), { once: true });
+      stage.append(video);
+    } else {
+      stage.append(el("div", { class: "caption" }, "There is no recording of it."));
+    }
+    if (event.place) {
+      drawPlace(heat, event.place, 0.6);
+      heat.classList.add("heat");
+      stage.append(heat);
+    }
+    if (recording && me.corrections) {
+      const known = new Set([...(live.link.model?.classes || []), event.class, ...recording.labels.map((label) => label.class)]);
+      const review = makeReview(event, recording, video, [...known].sort());
+      keys = review.keys;
+      left.append(review.node);
+      const own = recording.labels.find((label) => label.class === event.class);
+      if (own) video.addEventListener("loadedmetadata", () => { video.currentTime = own.begin; }, { once: true });
+    }
+    const right = el("div", { class: "column" });
+    if (event.segments) {
+      const canvas = el("canvas", { class: "curves", role: "img", "aria-label": "scores of each second against the threshold" });
+      right.append(el("section", { class: "card pad" }, el("h2", {}, "Scores, second by second"), canvas,
+        el("div", { class: "keys" }, ["heard", "seen", "joint"].map((kind) => el("span", { class: "legend", dot: `var(--${kind})` }, el("i"), kind)), el("span", {}, "- - threshold"))));
+      curves = () => drawCurves(canvas, event);
+    }
+    right.append(el("section", { class: "card pad" }, el("h2", {}, "Why"), event.rev === undefined ? el("p", { class: "soft" }, "It is of an earlier run: its scores are not known here.") : facts([
+      ["heard", percent(event.heard)], ["seen", percent(event.seen)], ["both together", percent(event.joint)], ["threshold", percent(event.threshold)],
+      ["trusted", `sound ${percent(event.weight_audio)}, picture ${percent(event.weight_visual)}`], ["sure of its begin", percent(event.onset_confidence)],
+      ["sure of its end", event.end ? percent(event.offset_confidence) : ""], ["offset", offsetText(event.offset_ms)], ["last word", reasons[event.reason] || event.reason],
+      ["clock", event.clock], ["model", event.model.slice(0, 12)], ["configuration", `no. ${event.generation}`], ["id", event.id]])));
+    main.append(el("div", { class: "event" }, left, right));
+    if (curves) curves();
+    keys[" "] = () => (video.paused ? video.play() : video.pause());
+    keys.ArrowLeft = () => { video.currentTime -= 1; };
+    keys.ArrowRight = () => { video.currentTime += 1; };
+  }
+
+  function onKey(key) {
+    if (key.ctrlKey || key.metaKey || key.altKey || /^(INPUT|SELECT|TEXTAREA|VIDEO)$/.test(key.target.tagName) || !keys[key.key]) return;
+    keys[key.key]();
+    key.preventDefault();
+  }
+  const onSize = () => curves && curves();
+  load().catch((error) => main.append(el("p", { class: "note" }, error.message)));
+  window.addEventListener("keydown", onKey);
+  window.addEventListener("resize", onSize);
+  return () => {
+    isGone = true;
+    window.removeEventListener("keydown", onKey);
+    window.removeEventListener("resize", onSize);
+  };
+}
