@@ -71,3 +71,12 @@ enum tyto_err tyto_cman_record_linear(struct tyto_gemm *gemm, struct tyto_plan *
 
     return m > UINT32_MAX ? TYTO_ERR_SHAPE : tyto_gemm_record(gemm, plan, weights, &args);
 }
+
+enum tyto_err tyto_cman_record_added(struct tyto_gemm *gemm, struct tyto_plan *plan,
+                                     const struct tyto_gemm_weights *weights, uint64_t m,
+                                     struct tyto_mat x, struct tyto_mat y)
+{
+    const struct tyto_gemm_args args = {.m = (uint32_t)m, .x = x, .y = y, .residual = y};
+
+    return m > UINT32_MAX ? TYTO_ERR_SHAPE : tyto_gemm_record(gemm, plan, weights, &args);
+}

@@ -68,5 +68,10 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_cman_record_linear(struct tyto_gemm *gemm, struct tyto_plan *plan,
                                       const struct tyto_gemm_weights *weights, uint64_t m,
                                       struct tyto_mat x, struct tyto_mat y, enum tyto_act act);
+/* The same, y = weights x + y. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_cman_record_added(struct tyto_gemm *gemm, struct tyto_plan *plan,
+                                     const struct tyto_gemm_weights *weights, uint64_t m,
+                                     struct tyto_mat x, struct tyto_mat y);
 
 #endif

@@ -265,6 +265,17 @@ static enum tyto_err fuse_which(const struct fuser *f, uint32_t stream)
     return err;
 }
 
+/* From a stream's segments to the logits, where there is such a map. */
+static enum tyto_err fuse_skip(const struct fuser *f, uint32_t stream)
+{
+    const float *weight =
+        f->tensors[stream == TYTO_CMAN_AUDIO ? TYTO_CMAN_SKIP_AUDIO : TYTO_CMAN_SKIP_VISUAL];
+    const uint32_t size[2] = {f->d->num_logits, true_width(f, stream)};
+    const uint32_t padded[2] = {f->d->num_logits, f->fused->widths.stream[stream]};
+
+    return weight ? fuse_one(f, weight, NULL, size, padded, &f->fused->skip[stream]) : TYTO_OK;
+}
+
 static enum tyto_err fuse_head(const struct fuser *f)
 {
     const struct tyto_cman_widths *w = &f->fused->widths;
@@ -287,6 +298,8 @@ static enum tyto_err fuse_head(const struct fuser *f)
     if (!err)
         err = fuse_one(f, f->tensors[TYTO_CMAN_HEAD_1_WEIGHT], f->tensors[TYTO_CMAN_HEAD_1_BIAS],
                        size, padded, &f->fused->head[1]);
+    for (uint32_t stream = 0; stream < TYTO_CMAN_NUM_STREAMS && !err; stream++)
+        err = fuse_skip(f, stream);
     return err;
 }
 
@@ -331,6 +344,7 @@ void tyto_cman_fused_finish(struct tyto_cman_fused *fused)
         tyto_gemm_weights_destroy(&fused->state[i]);
         tyto_gemm_weights_destroy(&fused->sentinel[i]);
         tyto_gemm_weights_destroy(&fused->head[i]);
+        tyto_gemm_weights_destroy(&fused->skip[i]);
         tyto_buf_destroy(&fused->lstm[i]);
         tyto_buf_destroy(&fused->score[i]);
     }

@@ -31,7 +31,7 @@ static size_t count_doubles(const struct tyto_cman_dims *d, size_t n)
     const size_t when = 2 * (2 * n * d->when_width + n) + 2 * n * stream_widths;
     const size_t lstm = 2 * (2 * n * d->hidden_width + 12 * (size_t)d->hidden_width);
     const size_t which = 2 * (n * d->hidden_width + 3 * n * d->which_width + 2 * (n + 1));
-    const size_t head = n * (2 * (size_t)d->hidden_width + d->head_width + d->num_logits);
+    const size_t head = n * (2 * (size_t)d->hidden_width + d->head_width + 2 * (size_t)d->num_logits);
 
     return adapted + where + when + lstm + which + head;
 }
@@ -267,12 +267,13 @@ static void which(struct work *work, const struct tyto_cman_weights *weights,
 }
 
 static void head(struct work *work, const struct tyto_cman_weights *weights, size_t n,
-                 const double *y, float *logits)
+                 const double *y, const double *const *x, float *logits)
 {
     const struct tyto_cman_dims *d = &weights->dims;
     float *const *t = weights->tensors;
     double *inner = doubles(work, n * d->head_width);
     double *out = doubles(work, n * d->num_logits);
+    double *more = doubles(work, n * d->num_logits);
 
     linear(n, d->head_width, 2 * (size_t)d->hidden_width, y, t[TYTO_CMAN_HEAD_0_WEIGHT],
            t[TYTO_CMAN_HEAD_0_BIAS], inner);
@@ -280,6 +281,12 @@ static void head(struct work *work, const struct tyto_cman_weights *weights, siz
         inner[i] = fmax(inner[i], 0.0);
     linear(n, d->num_logits, d->head_width, inner, t[TYTO_CMAN_HEAD_1_WEIGHT],
            t[TYTO_CMAN_HEAD_1_BIAS], out);
+    for (uint32_t s = 0; s < 2 && t[TYTO_CMAN_SKIP_AUDIO]; s++) {
+        linear(n, d->num_logits, s == 0 ? d->audio_width : d->visual_width, x[s],
+               t[s == 0 ? TYTO_CMAN_SKIP_AUDIO : TYTO_CMAN_SKIP_VISUAL], NULL, more);
+        for (size_t i = 0; i < n * d->num_logits; i++)
+            out[i] += more[i];
+    }
     for (size_t i = 0; i < n * d->num_logits; i++)
         logits[i] = (float)out[i];
 }
@@ -294,7 +301,8 @@ enum tyto_err tyto_cman_host_run(const struct tyto_cman_weights *weights,
     struct work all = {.num = count_doubles(d, n)};
     struct work *work = &all;
     const size_t width[2] = {d->audio_width, d->visual_width};
-    double *x[2], *mixed[2], *h[2], *s[2];
+    const double *x[2];
+    double *mixed[2], *h[2], *s[2];
 
     all.memory = calloc(all.num, sizeof(*all.memory));
     if (!all.memory)
@@ -322,7 +330,7 @@ enum tyto_err tyto_cman_host_run(const struct tyto_cman_weights *weights,
         which(work, weights, &which_in, y, i == 0 ? out->beta_audio : out->beta_visual,
               i == 0 ? out->align_audio : out->align_visual);
     }
-    head(work, weights, n, y, out->logits);
+    head(work, weights, n, y, x, out->logits);
     assert(all.at == all.num);
     free(all.memory);
     return TYTO_OK;

@@ -238,5 +238,10 @@ enum tyto_err tyto_cman_record_window(struct tyto_cman_net *net, struct tyto_pla
     if (!err)
         err = linear(net, plan, net->fused.head[1], rows, TYTO_ACT_NONE, of(net, TYTO_NET_HEAD),
                      of(net, TYTO_NET_LOGITS));
+    for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && !err; s++)
+        if (net->fused.skip[s])
+            err = tyto_cman_record_added(net->ops->gemm, plan, net->fused.skip[s], rows,
+                                         tyto_cman_mat(of_stream(net, s, TYTO_NET_WINDOW)),
+                                         tyto_cman_mat(of(net, TYTO_NET_LOGITS)));
     return err;
 }

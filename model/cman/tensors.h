@@ -28,7 +28,9 @@
     X(HEAD_0_WEIGHT, "head.0.weight", d->head_width, 2 * d->hidden_width, ALWAYS)                  \
     X(HEAD_0_BIAS,   "head.0.bias",   d->head_width, 0,                   ALWAYS)                  \
     X(HEAD_1_WEIGHT, "head.1.weight", d->num_logits, d->head_width,       ALWAYS)                  \
-    X(HEAD_1_BIAS,   "head.1.bias",   d->num_logits, 0,                   ALWAYS)
+    X(HEAD_1_BIAS,   "head.1.bias",   d->num_logits, 0,                   ALWAYS)                  \
+    X(SKIP_AUDIO,    "skip.audio.weight",  d->num_logits, d->audio_width,  SKIP)                   \
+    X(SKIP_VISUAL,   "skip.visual.weight", d->num_logits, d->visual_width, SKIP)
 
 /* What both streams have: when, LSTM with sentinel (gates i f g o), which. */
 #define TYTO_CMAN_STREAM_LIST(X, NAME, text, width, other_width)                                   \
@@ -62,6 +64,7 @@ enum tyto_cman_part {
     TYTO_CMAN_PART_ALWAYS,
     TYTO_CMAN_PART_ADAPT_AUDIO,
     TYTO_CMAN_PART_ADAPT_VISUAL,
+    TYTO_CMAN_PART_SKIP,
     TYTO_CMAN_NUM_PARTS
 };
 

@@ -177,10 +177,13 @@ static void put_text(char *ret_text, size_t text_bytes, const char *text)
     snprintf(ret_text, text_bytes, "%s", text ? text : "");
 }
 
-/* Calibration is a line over each task's logits, so the last layer can hold it. */
+/* Calibration is a line over each task's logits, so the last layers can hold it. */
 static void bend_logits(const struct tyto_cman_dims *dims, const struct tyto_train_export *what,
                         float *const *tensors)
 {
+    static const enum tyto_cman_tensor skips[TYTO_CMAN_NUM_STREAMS] = {TYTO_CMAN_SKIP_AUDIO,
+                                                                       TYTO_CMAN_SKIP_VISUAL};
+    const uint32_t widths[TYTO_CMAN_NUM_STREAMS] = {dims->audio_width, dims->visual_width};
     float *weight = tensors[TYTO_CMAN_HEAD_1_WEIGHT], *bias = tensors[TYTO_CMAN_HEAD_1_BIAS];
 
     for (uint32_t n = 0; n < dims->num_logits; n++) {
@@ -188,6 +191,9 @@ static void bend_logits(const struct tyto_cman_dims *dims, const struct tyto_tra
 
         for (uint32_t k = 0; k < dims->head_width; k++)
             weight[(size_t)n * dims->head_width + k] *= (float)what->scale[task];
+        for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && tensors[skips[s]]; s++)
+            for (uint32_t k = 0; k < widths[s]; k++)
+                tensors[skips[s]][(size_t)n * widths[s] + k] *= (float)what->scale[task];
         bias[n] = (float)(what->scale[task] * (double)bias[n] + what->shift[task]);
     }
 }

@@ -52,7 +52,7 @@ static enum tyto_err draw_weights(struct tyto_train *train)
 
     tyto_cman_list_tensors(&layout->dims, infos);
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS && !err; i++) {
-        if (infos[i].cols > 0)
+        if (infos[i].cols > 0 && infos[i].part != TYTO_CMAN_PART_SKIP) /* those begin as nothing */
             draw_row(&state, tensors[i], (size_t)layout->slots[i].rows * infos[i].cols,
                      infos[i].cols);
     }

@@ -291,6 +291,7 @@ enum tyto_err tyto_run_choose_dims(struct tyto_run_state *run)
     run->step.ranks = run->params->ranks;
     run->step.num_workers = num_workers(run);
     run->step.adapt[AUDIO] = run->step.adapt[VISUAL] = adapts;
+    run->step.skip = !o->no_skip;
     run->step.batch = o->batch;
     run->step.pool = o->weak;
     run->step.dropout = o->dropout;

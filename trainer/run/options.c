@@ -59,6 +59,8 @@ static const struct tyto_option network[] = {
     WIDTH("hidden", hidden, "width of the LSTMs"),
     WIDTH("which", which, "width of which"),
     WIDTH("head_width", head_width, "width of the last layer"),
+    {.key = "no_skip", .type = TYTO_OPTION_FLAG, AT(no_skip),
+     .help = "no maps from sound and pictures straight to the scores, beside the network"},
     {.key = "look_ahead", .type = TYTO_OPTION_U32, AT(look_ahead), .max = 64,
      .words = TYTO_WORDS(ALL_LIST),
      .help = "segments of future that a decision waits for; all: the whole window"},

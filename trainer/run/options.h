@@ -54,6 +54,7 @@ struct tyto_run_options {
     uint32_t match, when, hidden, which, head_width;
     uint32_t shift;
     uint32_t contrast; /* epochs of it before */
+    bool no_skip;
     bool tune_visual;
     float tune_rate; /* share of rate */
     float discriminant, heard_weight, seen_weight;

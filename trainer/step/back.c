@@ -265,6 +265,22 @@ static enum tyto_err record_when(struct tyto_step_device *step, struct tyto_plan
     return err;
 }
 
+/* The logits' maps straight from a stream's segments; D_WINDOW is there already. */
+static enum tyto_err record_skip(struct tyto_step_device *step, struct tyto_plan *plan, uint32_t s)
+{
+    const struct tyto_step_map map = tyto_step_map(step, TYTO_STEP_LINEAR_SKIP, s);
+    const struct tyto_mat d_logits = tyto_cman_mat(tyto_step_of(step, TYTO_STEP_D_LOGITS));
+    const struct tyto_mat d_window =
+        tyto_cman_mat(tyto_step_of_stream(step, s, TYTO_STEP_D_WINDOW));
+    enum tyto_err err =
+        tyto_step_back_w(step, plan, map, step->rows, d_logits,
+                         tyto_cman_mat(tyto_step_of_stream(step, s, TYTO_STEP_WINDOW)));
+
+    if (!err)
+        err = tyto_step_back_x(step, plan, map, step->rows, d_logits, d_window, d_window, false);
+    return err;
+}
+
 /* From the pooled picture to the cosine of sound and places. */
 static enum tyto_err record_places(struct tyto_step_device *step, struct tyto_plan *plan)
 {
@@ -385,6 +401,8 @@ enum tyto_err tyto_step_record_back(struct tyto_step_device *step, struct tyto_p
             err = record_after(step, plan, s);
         if (!err)
             err = record_when(step, plan, s);
+        if (!err && step->layout.skip)
+            err = record_skip(step, plan, s);
     }
     if (!err)
         err = record_places(step, plan);

@@ -209,7 +209,7 @@ enum tyto_err tyto_step_device_create(const struct tyto_step_params *params, str
     step->contrasts = params->objective == TYTO_STEP_CONTRAST;
     step->discriminates = params->discriminant > 0;
     step->tune = params->tune;
-    err = tyto_params_layout_init(&params->dims, params->adapt, &step->layout);
+    err = tyto_params_layout_init(&params->dims, params->adapt, params->skip, &step->layout);
     if (!err && params->tune.in > 0)
         err = tyto_params_layout_tune(&step->layout, params->tune.in);
     if (!err)

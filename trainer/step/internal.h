@@ -105,6 +105,7 @@ enum tyto_step_linear {
     TYTO_STEP_LINEAR_STATE,    /* which.g */
     TYTO_STEP_LINEAR_SENTINEL, /* which.s */
     TYTO_STEP_LINEAR_AGAIN,    /* the LSTM's hidden and gate_h */
+    TYTO_STEP_LINEAR_SKIP,     /* from the stream's segments to the logits */
     TYTO_STEP_NUM_LINEARS
 };
 

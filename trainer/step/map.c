@@ -59,6 +59,10 @@ struct tyto_step_map tyto_step_map(const struct tyto_step_device *step, enum tyt
     case TYTO_STEP_LINEAR_AGAIN:
         return (struct tyto_step_map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_HIDDEN, s), none,
                                       w->gates, w->hidden};
+    case TYTO_STEP_LINEAR_SKIP:
+        return (struct tyto_step_map){
+            at(step, s == TYTO_CMAN_AUDIO ? TYTO_CMAN_SKIP_AUDIO : TYTO_CMAN_SKIP_VISUAL), none,
+            step->layout.skip ? w->logits : 0, w->stream[s]};
     case TYTO_STEP_LINEAR_TUNE:
         return s == TYTO_CMAN_VISUAL && step->layout.tune_in > 0
                    ? (struct tyto_step_map){step->layout.tune_weight, step->layout.tune_bias,

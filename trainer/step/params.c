@@ -34,7 +34,8 @@ static void describe(struct tyto_params_layout *layout)
         slot->row_block = slot->rows;
         slot->col_block = slot->cols;
         if ((infos[i].part == TYTO_CMAN_PART_ADAPT_AUDIO && !layout->adapt[TYTO_CMAN_AUDIO]) ||
-            (infos[i].part == TYTO_CMAN_PART_ADAPT_VISUAL && !layout->adapt[TYTO_CMAN_VISUAL]))
+            (infos[i].part == TYTO_CMAN_PART_ADAPT_VISUAL && !layout->adapt[TYTO_CMAN_VISUAL]) ||
+            (infos[i].part == TYTO_CMAN_PART_SKIP && !layout->skip))
             slot->rows = 0;
     }
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) {
@@ -74,13 +75,14 @@ static void place_stream(struct tyto_params_layout *layout, uint32_t s)
 }
 
 enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
-                                      const bool adapt[TYTO_CMAN_NUM_STREAMS],
+                                      const bool adapt[TYTO_CMAN_NUM_STREAMS], bool skip,
                                       struct tyto_params_layout *ret_layout)
 {
     struct tyto_params_layout layout = {
         .dims = *dims,
         .widths = tyto_cman_pad_widths(dims),
         .adapt = {adapt[TYTO_CMAN_AUDIO], adapt[TYTO_CMAN_VISUAL]},
+        .skip = skip,
     };
 
     if (dims->audio_in % 4 != 0 || dims->visual_in % 4 != 0 || dims->hidden_width == 0 ||
@@ -92,7 +94,7 @@ enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
         place(&layout, i);
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++)
         place_stream(&layout, s);
-    for (uint32_t i = TYTO_CMAN_HEAD_0_WEIGHT; i <= TYTO_CMAN_HEAD_1_BIAS; i++)
+    for (uint32_t i = TYTO_CMAN_HEAD_0_WEIGHT; i <= TYTO_CMAN_SKIP_VISUAL; i++)
         place(&layout, i);
     layout.tune_weight = layout.tune_bias = layout.num;
     *ret_layout = layout;

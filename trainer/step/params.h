@@ -24,6 +24,7 @@ struct tyto_params_layout {
     struct tyto_cman_dims dims;
     struct tyto_cman_widths widths; /* padded */
     bool adapt[TYTO_CMAN_NUM_STREAMS];
+    bool skip;
     uint64_t num; /* floats altogether, a multiple of 4 */
     /* The picture encoder's last layer, behind all tensors, where it is tuned: (visual_in, tune_in)
      * and (visual_in). tune_in 0: it is not, and both places are num. */
@@ -32,11 +33,12 @@ struct tyto_params_layout {
     struct tyto_params_slot slots[TYTO_CMAN_NUM_TENSORS];
 };
 
-/* adapt: which streams have an adapter. TYTO_ERR_SHAPE when an input's width is no multiple of 4,
+/* adapt: which streams have an adapter; skip: whether there are maps from the streams' segments to
+ * the logits. TYTO_ERR_SHAPE when an input's width is no multiple of 4,
  * or differs from the stream's without an adapter. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_params_layout_init(const struct tyto_cman_dims *dims,
-                                      const bool adapt[TYTO_CMAN_NUM_STREAMS],
+                                      const bool adapt[TYTO_CMAN_NUM_STREAMS], bool skip,
                                       struct tyto_params_layout *ret_layout);
 /* Adds a place for the last layer of `in` inputs. SHAPE when that is no multiple of 4, or the
  * pictures have no adapter. */
