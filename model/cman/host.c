@@ -31,7 +31,8 @@ static size_t count_doubles(const struct tyto_cman_dims *d, size_t n)
     const size_t when = 2 * (2 * n * d->when_width + n) + 2 * n * stream_widths;
     const size_t lstm = 2 * (2 * n * d->hidden_width + 12 * (size_t)d->hidden_width);
     const size_t which = 2 * (n * d->hidden_width + 3 * n * d->which_width + 2 * (n + 1));
-    const size_t head = n * (2 * (size_t)d->hidden_width + d->head_width + 2 * (size_t)d->num_logits);
+    const size_t head =
+        n * (2 * (size_t)d->hidden_width + d->head_width + 2 * (size_t)d->num_logits);
 
     return adapted + where + when + lstm + which + head;
 }

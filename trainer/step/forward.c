@@ -235,10 +235,10 @@ enum tyto_err tyto_step_record_forward(struct tyto_step_device *step, struct tyt
                      tyto_cman_mat(tyto_step_of(step, TYTO_STEP_HEAD)),
                      tyto_cman_mat(tyto_step_of(step, TYTO_STEP_LOGITS)), TYTO_ACT_NONE);
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && step->layout.skip && !err; s++)
-        err = tyto_cman_record_added(
-            step->gemm, plan, step->linears[TYTO_STEP_LINEAR_SKIP][s], step->rows,
-            tyto_cman_mat(tyto_step_of_stream(step, s, TYTO_STEP_WINDOW)),
-            tyto_cman_mat(tyto_step_of(step, TYTO_STEP_LOGITS)));
+        err = tyto_cman_record_added(step->gemm, plan, step->linears[TYTO_STEP_LINEAR_SKIP][s],
+                                     step->rows,
+                                     tyto_cman_mat(tyto_step_of_stream(step, s, TYTO_STEP_WINDOW)),
+                                     tyto_cman_mat(tyto_step_of(step, TYTO_STEP_LOGITS)));
     return err;
 }
 

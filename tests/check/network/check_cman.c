@@ -95,6 +95,26 @@ static const struct cman_spec odd_spec = {
     .where_scale = -2.0f,
 };
 
+/* The same with maps from the streams straight to the logits. */
+static const struct cman_spec skip_spec = {
+    .dims = {.num_segments = 7,
+             .num_places = 5,
+             .audio_in = 13,
+             .visual_in = 11,
+             .audio_width = 13,
+             .visual_width = 11,
+             .match_width = 3,
+             .when_width = 5,
+             .hidden_width = 9,
+             .which_width = 7,
+             .head_width = 1,
+             .num_classes = 3,
+             .look_ahead = 2,
+             .head = TYTO_HEAD_MULTI_LABEL},
+    .skip = true,
+    .where_scale = -2.0f,
+};
+
 static const struct cman_spec tiny_spec = {
     .dims = {.num_segments = 1,
              .num_places = 1,
@@ -225,6 +245,8 @@ static const struct window_case window_cases[] = {
     {"one of everything", &tiny_spec, 0, TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS, 1, 3, 2, 0},
     {"odd widths, no adapters", &odd_spec, 0, TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS, 3, 12, 2, 0},
     {"odd widths, no mask, rows not in front", &odd_spec, 0, UINT32_MAX, 3, 9, 2, 4},
+    {"odd widths, and the short way", &skip_spec, 0, TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS, 3, 12, 2,
+     0},
     {"the house's widths", &house_spec, 0, TYTO_CMAN_LOOK_AHEAD_FROM_WEIGHTS, 3, 13, 2, 0},
     {"a ring of 3", &small_spec, 3, 0, 5, 11, 2, 0},
     {"the longest window", &small_spec, TYTO_CMAN_MAX_SEGMENTS, UINT32_MAX, 2, 70, 2, 0},

@@ -383,6 +383,61 @@ static void cases(struct check *check)
     free(golden);
 }
 
+/* Of the largest of a tensor's gradients: what the loss does when that value moves. */
+static void check_slope(struct check *check, struct tyto_step *step, enum tyto_cman_tensor tensor,
+                        float *values, const float *grads)
+{
+    const struct tyto_params_layout *layout = tyto_step_layout(step);
+    const struct tyto_params_slot *slot = &layout->slots[tensor];
+    const size_t num = (size_t)slot->padded_row_block * slot->padded_cols;
+    const float *logits = NULL, way = 0.02f;
+    float losses[2];
+    size_t at = slot->at;
+
+    for (size_t i = slot->at; i < slot->at + num; i++)
+        if (fabsf(grads[i]) > fabsf(grads[at]))
+            at = i;
+    const float was = values[at];
+    for (int i = 0; i < 2; i++) {
+        values[at] = was + (i == 0 ? way : -way);
+        check_must(tyto_step_write(step, values, NULL, NULL), "values");
+        check_must(tyto_step_eval(step, &logits, &losses[i]), "eval");
+    }
+    values[at] = was;
+    const float slope = (losses[0] - losses[1]) / (2 * way), grad = grads[at];
+    check_close_to(check, &grad, &slope, 1, 1e-2, "the short way: gradients are the loss's slopes");
+}
+
+static void skips(struct check *check)
+{
+    static const enum tyto_cman_tensor tensors[] = {
+        TYTO_CMAN_SKIP_AUDIO, TYTO_CMAN_SKIP_VISUAL, TYTO_CMAN_ADAPT_AUDIO_WEIGHT,
+        TYTO_CMAN_ADAPT_VISUAL_WEIGHT};
+    const struct tyto_gpu_params gpu_params = step_like_first();
+    const struct tyto_step_params params = {.gpu = check->gpu,
+                                            .dims = step_small_dims,
+                                            .adapt = {true, true},
+                                            .skip = true,
+                                            .batch = 2,
+                                            .num_workers = 1,
+                                            .gpu_params = &gpu_params};
+    const struct tyto_dropout_key key = {7, 0, 1, 0};
+    const struct tyto_adamw_hyper hyper = step_hyper_of(1);
+    struct tyto_step_result result;
+    struct tyto_step *step = make_step(&params);
+    const size_t num = tyto_step_layout(step)->num;
+    float *values = check_floats(num), *grads = check_floats(num);
+
+    check_must(tyto_step_read(step, values, NULL, NULL), "read");
+    check_must(tyto_step_run(step, &hyper, &key, &result), "run");
+    check_must(tyto_step_read_grads(step, grads), "gradients");
+    for (size_t i = 0; i < sizeof(tensors) / sizeof(*tensors); i++)
+        check_slope(check, step, tensors[i], values, grads);
+    tyto_step_destroy(&step);
+    free(values);
+    free(grads);
+}
+
 static void refusals(struct check *check)
 {
     struct tyto_step_params params = {.gpu = check->gpu, .dims = step_small_dims, .batch = 2};
@@ -422,6 +477,7 @@ int main(int argc, char **argv)
         benches(&check);
     } else {
         cases(&check);
+        skips(&check);
         refusals(&check);
     }
     return check_close(&check);

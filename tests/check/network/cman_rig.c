@@ -29,7 +29,8 @@ void cman_write_weights(const struct cman_spec *spec, const char *path)
         const size_t count = (size_t)info->rows * (info->cols ? info->cols : 1);
 
         if ((info->part == TYTO_CMAN_PART_ADAPT_AUDIO && !spec->adapt_audio) ||
-            (info->part == TYTO_CMAN_PART_ADAPT_VISUAL && !spec->adapt_visual))
+            (info->part == TYTO_CMAN_PART_ADAPT_VISUAL && !spec->adapt_visual) ||
+            (info->part == TYTO_CMAN_PART_SKIP && !spec->skip))
             continue;
         weights.tensors[i] = check_floats(count);
         golden_fill(info->name, weights.tensors[i], count,

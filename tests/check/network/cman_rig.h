@@ -9,7 +9,7 @@
 
 struct cman_spec {
     struct tyto_cman_dims dims; /* num_logits and look_ahead are set by the rig */
-    bool adapt_audio, adapt_visual;
+    bool adapt_audio, adapt_visual, skip;
     float where_scale;
 };
 

@@ -162,6 +162,8 @@ static void what_was_read_is_written_the_same(void **state)
             replace_in_config(&draft, "multi_label", "softmax");
             draft.tensors[TYTO_CMAN_HEAD_1_WEIGHT].dims[0] = 3;
             draft.tensors[TYTO_CMAN_HEAD_1_BIAS].dims[0] = 3;
+            draft.tensors[TYTO_CMAN_SKIP_AUDIO].dims[0] = 3;
+            draft.tensors[TYTO_CMAN_SKIP_VISUAL].dims[0] = 3;
             set_meta(&draft, "tyto.fusion", "early");
             set_meta(&draft, "tyto.encoders", "{\"visual\":\"a \\\"b\\\"\"}");
             set_meta(&draft, "tyto.thresholds", "[0.123456,0.9]");
