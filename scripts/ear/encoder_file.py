@@ -118,6 +118,8 @@ class Encoder(torch.nn.Module):
                 y = y.mean((2, 3), keepdim=True)
             elif op == "add":
                 y = ins[0] + ins[1]
+            elif op == "concat":
+                y = torch.cat(ins, 1)
             else:
                 raise ValueError(f"layer {i}: no word for {op}")
             act = layer.get("act", "none")

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "head"))
+sys.path[:0] = [os.path.join(HERE, "..", room) for room in ("head", "ear")]
+import encoder_file  # noqa: E402
 import tflite  # noqa: E402
 
 import blob  # noqa: E402
 from make_encoders import picture  # noqa: E402
 
 WIDTH, HEIGHT, TOP = 384, 224, 4
-STRIDE = 16  # of the stored Conv_1 channels
 ANCHOR_STRIDE = 7
 NUM_LEVELS, NUM_COLUMNS = 6, 24
 
@@ -70,6 +70,19 @@ def columns_of(maps):
     return 12 * torch.sigmoid(best)
 
 
+def eye_of(x):
+    """(1880,7,12): what the first network gives -> (17,144): log-odds of classes and the highest of
+    each in the picture, principal components, at every fifth place"""
+    tensors, _ = encoder_file.read(os.path.join(HERE, "..", "..", "weights", "eye.safetensors"))
+    maps = sorted(name for name, value in tensors.items()
+                  if name.endswith(".weight") and value.shape[-1] == x.shape[0])
+    odds, parts = (torch.from_numpy(tensors[name][:, 0, 0]) @ x.reshape(len(x), -1) +
+                   torch.from_numpy(tensors[name.replace("weight", "bias")])[:, None]
+                   for name in maps)
+    highest = odds.amax(1, keepdim=True).expand(-1, odds.shape[1])
+    return torch.cat([odds, highest, parts]).t()[::5].contiguous()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoders", required=True)
@@ -94,14 +107,12 @@ def main():
         return torch.cat([y[0].permute(1, 2, 0).reshape(-1, num) for y in heads[kind]])
 
     finer = named["FeatureExtractor/MobilenetV2/expanded_conv_13/expand/Relu6"]
-    pooled = F.max_pool2d(finer, 2)[0, ::STRIDE]
+    pooled = F.max_pool2d(finer, 2)[0]
     columns = torch.cat([columns_of(heads["ClassPredictor"]), F.avg_pool2d(cover, 32)])
     scores = rows("ClassPredictor", NUM_COLUMNS)[::ANCHOR_STRIDE, 1:]
     blob.write(args.out, "visual_wide", [
-        ("conv1", features[::STRIDE].permute(1, 2, 0).numpy(),
-         "Conv_1 of golden_picture(640,360) at 384x224, channels 0,16,..."),
-        ("pooled", pooled.permute(1, 2, 0).numpy(),
-         "highest values of expanded_conv_13/expand at each place, channels 0,16,..."),
+        ("eye", eye_of(torch.cat([features, pooled, columns])).numpy(),
+         "what weights/eye.safetensors adds behind that, at places 0,5,... of golden_picture(640,360)"),
         ("columns", columns.permute(1, 2, 0).numpy(), "the classes' columns, and the cover's"),
         ("scores", scores.numpy(), "logits of anchors 0,7,... without the background"),
         ("boxes", rows("BoxEncodingPredictor", 4)[::ANCHOR_STRIDE].numpy(), "their boxes"),

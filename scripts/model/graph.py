@@ -43,6 +43,15 @@ class Longer:
             self.tensors[f"layer.{number:03d}.bias"] = np.asarray(bias, np.float16)
         return value
 
+    def drop_classes(self):
+        """Takes away what sound_head.py added before: a hidden layer, log-odds, both together."""
+        layers = self.graph["layers"]
+        for number in range(len(layers) - 3, len(layers)):
+            for part in ("weight", "bias"):
+                self.tensors.pop(f"layer.{number:03d}.{part}", None)
+        self.graph["out"][0] = layers[-1]["in"][0]
+        del layers[-3:], self.graph["values"][-3:]
+
     def end(self, value):
         """-> the graph's text, with that value as its first output"""
         outs = self.graph["out"]

@@ -4,7 +4,7 @@
 
   scripts/model/sound_head.py --assets assets.csv --ear EAR.safetensors -o audio.safetensors
 
-EAR is what scripts/ear/export.py wrote. Windows of 0.975 s are mixed out of labelled recordings: up
+EAR is what scripts/ear/export.py wrote, or what this wrote before. Windows of 0.975 s are mixed out of labelled recordings: up
 to three of them at random loudness and speed, in rooms, through microphones, over noise. A class
 counts as heard where its recording is loud at that moment (within 14 dB of what it has at its
 loudest) and no more than 9 dB below everything else; where it can hardly be heard the window says
@@ -28,6 +28,7 @@ import mixtures
 
 NUM, TENTH = mixtures.NUM, 1600
 SCALE = 1 / 3  # of log-odds: about the deviation of the numbers beside them
+WIDTH = 256  # numbers of the ear itself
 HIDDEN, BATCH, EPOCHS, RATE = 256, 512, 8, 2e-3
 LOUD, AUDIBLE, SILENT, DROWNED = -14.0, -9.0, -30.0, -22.0  # dB
 
@@ -192,6 +193,8 @@ def layers_of(net, mean, scale):
 def write(ear_path, path, first, last, classes):
     tensors, meta = graph.read(ear_path)
     longer = graph.Longer(meta["tyto.graph"], tensors)
+    if "tyto.class_columns" in meta:
+        longer.drop_classes()
     numbers, width = longer.out(), longer.shape(longer.out())[2]
     hidden = longer.add("linear", [numbers], (1, 1, HIDDEN), *first, act="relu")
     odds = longer.add("linear", [hidden], (1, 1, len(last[0])), *last)
@@ -213,8 +216,7 @@ def main():
     torch.manual_seed(args.seed)
     classes = clips.classes_of(args.assets, "audio")
     ear = encoder_file.Encoder(args.ear).eval()
-    ear.width = graph.Longer(ear.meta["tyto.graph"], {}).shape(
-        graph.Longer(ear.meta["tyto.graph"], {}).out())[2]
+    ear.width = WIDTH
     train = windows(Recordings(args.assets, "train", classes), ear, args.windows, "training")
     net, mean, scale = learn(*train)
     features, heard, known = windows(Recordings(args.assets, "val", classes), ear,
