@@ -3,16 +3,14 @@
     make_cman.py [--out tests/golden]"""
 import argparse
 import os
-import sys
 
 import torch
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "head"))
-import cman  # noqa: E402
+import blob
+import cman
+from fill import fill, weight_scale
 
-import blob  # noqa: E402
-from fill import fill, weight_scale  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 SMALL = dict(num_segments=6, num_places=9, audio_in=12, visual_in=20, audio_width=8,
              visual_width=16, match_width=10, when_width=8, hidden_width=12, which_width=6,

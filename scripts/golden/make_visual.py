@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Golden values of the visual encoder with its detector, from PyTorch and PIL.
     make_visual.py --encoders DIR [--out tests/golden]
-DIR holds ssd.tflite, which scripts/setup fetches. The picture is golden_picture(640,360),
+DIR holds ssd.tflite, which scripts/setup --test fetches. The picture is golden_picture(640,360),
 letterboxed to 384x224."""
 import argparse
 import os
@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", room) for room in ("head", "ear")]
+sys.path.insert(0, os.path.join(HERE, "..", "ear"))
 import encoder_file  # noqa: E402
-import tflite  # noqa: E402
 
 import blob  # noqa: E402
+import tflite  # noqa: E402
 from make_encoders import picture  # noqa: E402
 
 WIDTH, HEIGHT, TOP = 384, 224, 4

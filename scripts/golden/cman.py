@@ -97,7 +97,7 @@ class Cman(nn.Module):
     has_visual (B,T) of 0/1, None meaning all there. A missing modality enters as zeros
     after the adapter."""
 
-    def __init__(self, config, num_classes, adapters=True):
+    def __init__(self, config, num_classes, adapters=True, skip=False):
         super().__init__()
         c = self.config = dict(config)
         da, dv, dh = c["audio_width"], c["visual_width"], c["hidden_width"]
@@ -113,6 +113,10 @@ class Cman(nn.Module):
                                     "visual": Which(dh, da, c["which_width"])})
         self.head = nn.ModuleList([nn.Linear(2 * dh, c["head_width"]),
                                    nn.Linear(c["head_width"], num_logits(c, num_classes))])
+        if skip:
+            self.skip = nn.ModuleDict({
+                "audio": nn.Linear(da, num_logits(c, num_classes), bias=False),
+                "visual": nn.Linear(dv, num_logits(c, num_classes), bias=False)})
         self.dropout = 0.0
 
     def adapt(self, audio, visual, has_audio=None, has_visual=None):
@@ -137,12 +141,13 @@ class Cman(nn.Module):
         a, v = F.dropout(a, drop), F.dropout(v, drop)
         scores_mask = mask(a.shape[1], look_ahead)
         pooled, place = self.where(a, v)
+        direct = self.skip["audio"](a) + self.skip["visual"](pooled) if hasattr(self, "skip") else 0
         a, v = self.when["audio"](a, scores_mask), self.when["visual"](pooled, scores_mask)
         ha, sa = self.lstm["audio"](a)
         hv, sv = self.lstm["visual"](v)
         ya, beta_a, align_a = self.which["audio"](ha, sa, v, scores_mask)
         yv, beta_v, align_v = self.which["visual"](hv, sv, a, scores_mask)
         y = F.relu(self.head[0](F.dropout(torch.cat([ya, yv], -1), drop)))
-        return {"logits": self.head[1](F.dropout(y, drop)), "place": place,
+        return {"logits": self.head[1](F.dropout(y, drop)) + direct, "place": place,
                 "beta_audio": beta_a, "beta_visual": beta_v,
                 "align_audio": align_a, "align_visual": align_v}
