@@ -193,7 +193,7 @@ def layers_of(net, mean, scale):
 def write(ear_path, path, first, last, classes):
     tensors, meta = graph.read(ear_path)
     longer = graph.Longer(meta["tyto.graph"], tensors)
-    if "tyto.class_columns" in meta:
+    if longer.graph["layers"][-1]["op"] == "concat":
         longer.drop_classes()
     numbers, width = longer.out(), longer.shape(longer.out())[2]
     hidden = longer.add("linear", [numbers], (1, 1, HIDDEN), *first, act="relu")
