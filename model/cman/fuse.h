@@ -21,9 +21,9 @@ struct tyto_cman_fused {
     struct tyto_gemm_weights *sentinel[TYTO_CMAN_NUM_STREAMS]; /* which.s */
     struct tyto_gemm_weights *head[2];
     struct tyto_gemm_weights *skip[TYTO_CMAN_NUM_STREAMS]; /* NULL: there is none */
-    struct tyto_buf *lstm[TYTO_CMAN_NUM_STREAMS];  /* packed for lstm_sentinel */
-    struct tyto_buf *score[TYTO_CMAN_NUM_STREAMS]; /* which.h */
-    struct tyto_buf *scale;                        /* where.scale */
+    struct tyto_buf *lstm[TYTO_CMAN_NUM_STREAMS];          /* packed for lstm_sentinel */
+    struct tyto_buf *score[TYTO_CMAN_NUM_STREAMS];         /* which.h */
+    struct tyto_buf *scale;                                /* where.scale */
 };
 
 /* Uploads; weights are borrowed until the call returns. On error *ret_fused is empty. */

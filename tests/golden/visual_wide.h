@@ -4,7 +4,8 @@
 #define TYTO_GOLDEN_VISUAL_WIDE_H
 
 enum {
-    /* what weights/eye.safetensors adds behind that, at places 0,5,... of golden_picture(640,360): 17x144 */
+    /* what weights/eye.safetensors adds behind that, at places 0,5,... of golden_picture(640,360):
+       17x144 */
     GOLDEN_VISUAL_WIDE_EYE_AT = 0,
     GOLDEN_VISUAL_WIDE_EYE_NUM = 2448,
     /* the classes' columns, and the cover's: 7x12x24 */

@@ -103,8 +103,9 @@ struct tyto_train_figures {
     /* Of each task of a multi-label head, in the order of enum tyto_cman_task; softmax: the first.
      */
     double scale[TYTO_CMAN_NUM_TASKS], shift[TYTO_CMAN_NUM_TASKS]; /* calibration of log-odds */
-    float *thresholds; /* (3, K), the caller's: of the best F 0.5 within 0.2..0.9; 0.5 for softmax */
-    float *f1;         /* (3, K), the caller's: at those thresholds */
+    float
+        *thresholds; /* (3, K), the caller's: of the best F 0.5 within 0.2..0.9; 0.5 for softmax */
+    float *f1;       /* (3, K), the caller's: at those thresholds */
 };
 TYTO_MUST_CHECK
 enum tyto_err tyto_train_evaluate(struct tyto_train *train, struct tyto_train_figures *ret_figures);

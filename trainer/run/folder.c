@@ -224,6 +224,9 @@ enum tyto_err tyto_run_read_config(const char *path, struct tyto_run_options *op
                              "must be \"%s\": give the config.json of a run", config_format);
     if (!err)
         err = tyto_run_options_from_json(options, tyto_json_get(json, "options"), path, ret_fault);
+    /* A run from before there were such maps has none, and its checkpoint no place for them. */
+    if (!err && !tyto_json_get(tyto_json_get(json, "options"), "no_skip"))
+        options->no_skip = true;
     tyto_json_destroy(&json);
     return err;
 }

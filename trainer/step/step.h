@@ -43,8 +43,8 @@ struct tyto_step_params {
     struct tyto_gpu *gpu;
     struct tyto_cman_dims dims;
     bool adapt[TYTO_CMAN_NUM_STREAMS]; /* which streams have an adapter */
-    bool skip; /* maps from the streams' segments straight to the logits, beside the network */
-    uint32_t batch;                    /* B: of all ranks together */
+    bool skip;      /* maps from the streams' segments straight to the logits, beside the network */
+    uint32_t batch; /* B: of all ranks together */
     struct tyto_step_tune tune; /* wants a picture adapter and labels; values behind all tensors */
     enum tyto_step_objective objective;
     float temperature; /* of the contrast; 0: 0.1 */

@@ -410,9 +410,9 @@ static void check_slope(struct check *check, struct tyto_step *step, enum tyto_c
 
 static void skips(struct check *check)
 {
-    static const enum tyto_cman_tensor tensors[] = {
-        TYTO_CMAN_SKIP_AUDIO, TYTO_CMAN_SKIP_VISUAL, TYTO_CMAN_ADAPT_AUDIO_WEIGHT,
-        TYTO_CMAN_ADAPT_VISUAL_WEIGHT};
+    static const enum tyto_cman_tensor tensors[] = {TYTO_CMAN_SKIP_AUDIO, TYTO_CMAN_SKIP_VISUAL,
+                                                    TYTO_CMAN_ADAPT_AUDIO_WEIGHT,
+                                                    TYTO_CMAN_ADAPT_VISUAL_WEIGHT};
     const struct tyto_gpu_params gpu_params = step_like_first();
     const struct tyto_step_params params = {.gpu = check->gpu,
                                             .dims = step_small_dims,

@@ -109,8 +109,8 @@ static float *read_rows(const struct tyto_buf *buf, size_t num)
 
 /* --- visual -------------------------------------------------------------------------- */
 
-/* Which of two forms a file has: squashed to 224x224, or, as the shipped eye, letterboxed to 384x224
- * with a detector. */
+/* Which of two forms a file has: squashed to 224x224, or, as the shipped eye, letterboxed to
+ * 384x224 with a detector. */
 struct form {
     uint32_t places, channels;
     bool is_wide;
