@@ -14,8 +14,6 @@ import unittest
 
 TYTOD, TYTO, ROOT, BUILT = sys.argv[1], sys.argv[2], *(pathlib.Path(a).resolve() for a in sys.argv[3:5])
 CAMERA = BUILT.parent / "demo" / "tyto-demo-camera"
-COMMANDS = ["watch", "localize", "explain", "sync", "label", "compose", "features", "train", "eval", "model",
-            "model import", "model info", "model push", "status", "devices"]
 
 
 def run(*command):
@@ -31,6 +29,22 @@ def output_of(*command):
 def options_of(help_text):
     """The long options that begin a line of --help."""
     return set(re.findall(r"^  (?:-\w, )?(--[a-z0-9-]+)", help_text, re.M))
+
+
+def commands_of(*command):
+    """The words that begin a line of --help's list of commands."""
+    text = output_of(*command, "--help")
+    return re.findall(r"^  ([a-z]+)  ", text.split("examples:")[0], re.M)
+
+
+def subcommands_of(first):
+    usage = output_of(TYTO, first, "--help").split("usage:")[1].split("\n\n")[0]
+    return re.findall(rf"tyto {first} ([a-z]+) [A-Z]", usage)
+
+
+# As this build has them: what it leaves out is not there.
+COMMANDS = [name for first in commands_of(TYTO) for name in
+            [first] + [f"{first} {more}" for more in subcommands_of(first)]]
 
 
 class Written(unittest.TestCase):
@@ -51,6 +65,7 @@ class Written(unittest.TestCase):
             self.assert_fresh("README.md", TYTOD, "--print", "example")
 
     def test_every_option_of_help_is_in_its_man_page(self):
+        self.assertLess({"watch", "localize", "status"}, set(COMMANDS))
         for name in COMMANDS:
             page = (BUILT / f"tyto-{name.replace(' ', '-')}.1").read_text().replace("\\-", "-")
             options = options_of(output_of(TYTO, *name.split(), "--help"))
