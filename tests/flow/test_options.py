@@ -38,8 +38,9 @@ def commands_of(*command):
 
 
 def subcommands_of(first):
-    usage = output_of(TYTO, first, "--help").split("usage:")[1].split("\n\n")[0]
-    return re.findall(rf"tyto {first} ([a-z]+) [A-Z]", usage)
+    """Those that have a help of their own, as the first one's says."""
+    text = " ".join(output_of(TYTO, first, "--help").split())
+    return re.findall(rf"\(tyto {first} ([a-z]+) --help\)", text)
 
 
 # As this build has them: what it leaves out is not there.
