@@ -159,6 +159,44 @@ const struct tyto_web_event *tyto_web_events_put(struct tyto_web_events *events,
     return known;
 }
 
+void tyto_web_events_put_past(struct tyto_web_events *events, const struct tyto_event *event,
+                              const char *clip, bool keeps_detail)
+{
+    struct tyto_web_event *known = g_hash_table_lookup(events->by_id, event->id);
+    if (event->phase == TYTO_EVENT_PHASE_RETRACTED || (known && known->detail) ||
+        !tyto_web_events_put(events, event, clip) || keeps_detail)
+        return;
+    known = g_hash_table_lookup(events->by_id, event->id);
+    (void)g_queue_pop_tail(&events->details); /* it was put there just now */
+    g_clear_pointer(&known->detail, g_free);
+}
+
+static gint by_begin(gconstpointer a, gconstpointer b)
+{
+    const struct tyto_web_event *left = *(struct tyto_web_event *const *)a;
+    const struct tyto_web_event *right = *(struct tyto_web_event *const *)b;
+    return left->begin_ms < right->begin_ms ? -1 : left->begin_ms > right->begin_ms;
+}
+
+void tyto_web_events_settle(struct tyto_web_events *events)
+{
+    GHashTable *clips = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < events->list->len; i++) {
+        const struct tyto_web_event *event = g_ptr_array_index(events->list, i);
+        if (event->clip && isfinite(event->joint))
+            (void)g_hash_table_add(clips, event->clip);
+    }
+    for (guint i = events->list->len; i-- > 0;) {
+        struct tyto_web_event *event = g_ptr_array_index(events->list, i);
+        if (!isfinite(event->joint) && event->clip && g_hash_table_contains(clips, event->clip)) {
+            (void)g_hash_table_remove(events->by_id, event->id);
+            (void)g_ptr_array_remove_index_fast(events->list, i);
+        }
+    }
+    g_hash_table_destroy(clips);
+    g_ptr_array_sort(events->list, by_begin);
+}
+
 void tyto_web_events_put_label(struct tyto_web_events *events, const char *id, const char *camera,
                                const char *class_name, enum tyto_modality modality,
                                int64_t begin_ms, int64_t end_ms, const char *clip)

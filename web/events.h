@@ -35,6 +35,12 @@ void tyto_web_events_free(struct tyto_web_events *events);
  * there are too many names. Borrowed until the next put. */
 const struct tyto_web_event *tyto_web_events_put(struct tyto_web_events *events,
                                                  const struct tyto_event *event, const char *clip);
+/* The same of the journal: what is known stays as it is. keeps_detail: with map and segments. */
+void tyto_web_events_put_past(struct tyto_web_events *events, const struct tyto_event *event,
+                              const char *clip, bool keeps_detail);
+/* After these: puts all in the order of their begins, and takes out labels of recordings that other
+ * events tell of. */
+void tyto_web_events_settle(struct tyto_web_events *events);
 /* Puts in one that only a recording's label tells of; one that is there already stays. */
 void tyto_web_events_put_label(struct tyto_web_events *events, const char *id, const char *camera,
                                const char *class_name, enum tyto_modality modality,

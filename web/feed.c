@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "client/tyto.h"
 #include "web/clips.h"
+#include "web/past.h"
 
 enum {
     LOOK_MS = 250,    /* how often silence is looked for */
@@ -27,7 +28,8 @@ struct tyto_feed {
     struct listener all, scores;
     struct tyto_web_link link;
     struct tyto_web_events *events;
-    GPtrArray *cameras; /* of struct tyto_web_camera */
+    GPtrArray *cameras;     /* of struct tyto_web_camera */
+    struct tyto_past *past; /* NULL: not asked for yet */
 };
 
 static int64_t now_ms(void)
@@ -100,6 +102,25 @@ static void take_model(struct tyto_feed *feed, const struct tyto_model_state *mo
     feed->link.has_model = true;
 }
 
+static void take_past(void *user, const struct tyto_event *event, uint32_t num_before)
+{
+    struct tyto_feed *feed = user;
+    char clip[TYTO_WEB_CLIP_MAX];
+    const bool has_clip =
+        tyto_clip_of_uri(feed->params.recordings, event->clip_uri, clip, sizeof(clip));
+    /* The live ones want details, too. */
+    tyto_web_events_put_past(feed->events, event, has_clip ? clip : NULL,
+                             num_before < TYTO_WEB_MAX_DETAILS / 2);
+}
+
+static void end_past(void *user, uint32_t num_events)
+{
+    struct tyto_feed *feed = user;
+    if (num_events > 0)
+        tyto_web_events_settle(feed->events);
+    feed->params.on_link(feed->params.user);
+}
+
 static void take(struct tyto_feed *feed, const struct tyto_message *message)
 {
     struct tyto_web_link *link = &feed->link;
@@ -118,6 +139,9 @@ static void take(struct tyto_feed *feed, const struct tyto_message *message)
         break;
     case TYTO_MESSAGE_CONNECTED:
         link->was_heard = true;
+        if (!feed->past)
+            feed->past = tyto_past_new(feed->params.endpoint, TYTO_WEB_MAX_EVENTS / 2, take_past,
+                                       end_past, feed);
         if (message->has_hello)
             (void)g_strlcpy(link->version, message->u.hello.version, sizeof(link->version));
         break;
@@ -223,6 +247,7 @@ void tyto_feed_destroy(struct tyto_feed **feed)
         return;
     stop(&(*feed)->all);
     stop(&(*feed)->scores);
+    tyto_past_free((*feed)->past);
     tyto_web_events_free((*feed)->events);
     g_ptr_array_free((*feed)->cameras, TRUE);
     g_free(*feed);
