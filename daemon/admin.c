@@ -332,27 +332,43 @@ static struct tyto_json *json_of_alignment(const struct tyto_alignment *alignmen
     return json;
 }
 
-static struct tyto_json *json_of_camera(struct tyto_admin *admin, uint32_t idx)
+enum tyto_err tyto_admin_get_cameras(struct tyto_admin *admin,
+                                     struct tyto_admin_camera **ret_cameras, uint32_t *ret_num)
 {
-    const char *id = admin->p.config->cameras[idx].id;
-    struct tyto_camera_counts counts = {.num_connects = 0};
-    pthread_mutex_lock(&admin->lock);
-    struct tyto_camera_state state = admin->states[idx];
-    pthread_mutex_unlock(&admin->lock);
-    (void)!tyto_engine_get_camera_counts(admin->p.engine, id, &counts);
+    const uint32_t num = admin->p.config->num_cameras;
+    struct tyto_admin_camera *cameras = calloc((size_t)num + 1, sizeof(*cameras));
+    if (!cameras)
+        return TYTO_ERR_NOMEM;
+    for (uint32_t i = 0; i < num; i++) {
+        const char *id = admin->p.config->cameras[i].id;
+        memcpy(cameras[i].id, id, sizeof(cameras[i].id));
+        pthread_mutex_lock(&admin->lock);
+        cameras[i].state = admin->states[i];
+        pthread_mutex_unlock(&admin->lock);
+        (void)!tyto_engine_get_camera_counts(admin->p.engine, id, &cameras[i].counts);
+    }
+    *ret_cameras = cameras;
+    *ret_num = num;
+    return TYTO_OK;
+}
+
+static struct tyto_json *json_of_camera(const struct tyto_admin_camera *camera)
+{
+    const struct tyto_camera_counts *counts = &camera->counts;
+    const enum tyto_camera_status status = camera->state.status;
     struct tyto_json *json = tyto_json_new_object();
-    (void)tyto_json_set(json, "id", tyto_json_new_string(id));
+    (void)tyto_json_set(json, "id", tyto_json_new_string(camera->id));
     (void)tyto_json_set(
         json, "status",
-        tyto_json_new_string(state.status ? tyto_camera_status_name(state.status) : "connecting"));
-    (void)tyto_json_set(json, "text", tyto_json_new_string(state.text));
-    (void)tyto_json_set(json, "segments", tyto_json_new_u64(counts.segmenter.num_segments));
+        tyto_json_new_string(status ? tyto_camera_status_name(status) : "connecting"));
+    (void)tyto_json_set(json, "text", tyto_json_new_string(camera->state.text));
+    (void)tyto_json_set(json, "segments", tyto_json_new_u64(counts->segmenter.num_segments));
     (void)tyto_json_set(json, "dropped",
-                        tyto_json_new_u64(counts.num_dropped_audio + counts.num_dropped_video +
-                                          counts.segmenter.num_overrun));
-    (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts.num_losses));
-    (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts.num_abandoned));
-    (void)tyto_json_set(json, "alignment", json_of_alignment(&counts.alignment));
+                        tyto_json_new_u64(counts->num_dropped_audio + counts->num_dropped_video +
+                                          counts->segmenter.num_overrun));
+    (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts->num_losses));
+    (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts->num_abandoned));
+    (void)tyto_json_set(json, "alignment", json_of_alignment(&counts->alignment));
     return json;
 }
 
@@ -364,8 +380,13 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
     tyto_publisher_get_counts(admin->p.publisher, &published);
     struct tyto_json *json = tyto_json_new_object();
     struct tyto_json *cameras = tyto_json_new_array();
-    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++)
-        (void)tyto_json_append(cameras, json_of_camera(admin, i));
+    struct tyto_admin_camera *items = NULL;
+    uint32_t num_cameras = 0;
+    if (tyto_admin_get_cameras(admin, &items, &num_cameras) != TYTO_OK)
+        num_cameras = 0;
+    for (uint32_t i = 0; i < num_cameras; i++)
+        (void)tyto_json_append(cameras, json_of_camera(&items[i]));
+    free(items);
     (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
     (void)tyto_json_set(json, "version", tyto_json_new_string(TYTO_VERSION));
     (void)tyto_json_set(json, "pid", tyto_json_new_u64((uint64_t)getpid()));
@@ -393,6 +414,7 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
 #define COMMAND_LIST(X)                                                                            \
     X(COMMAND_STATUS, "status", NULL)                                                              \
     X(COMMAND_CONFIG, "config", NULL)                                                              \
+    X(COMMAND_METRICS, "metrics", NULL)                                                            \
     X(COMMAND_SWAP, "swap", NULL)                                                                  \
     X(COMMAND_RELOAD, "reload", NULL)
 enum command { COMMAND_LIST(TYTO_WORD_ENUM) };
@@ -451,6 +473,23 @@ static struct tyto_json *answer_config(const struct tyto_admin *admin)
     return json;
 }
 
+static struct tyto_json *answer_metrics(const struct tyto_admin *admin)
+{
+    char *text = NULL;
+    size_t num_bytes = 0;
+    struct tyto_fault fault = {.text = ""};
+    const enum tyto_err err = tyto_metrics_print(admin->p.metrics, &text, &num_bytes);
+    if (err) {
+        (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "the figures cannot be told");
+        return tyto_control_refuse(err, &fault);
+    }
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
+    (void)tyto_json_set(json, "metrics", tyto_json_new_string(text));
+    free(text);
+    return json;
+}
+
 struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
 {
     struct tyto_admin *admin = user;
@@ -464,6 +503,8 @@ struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
         return answer_status(admin);
     case COMMAND_CONFIG:
         return answer_config(admin);
+    case COMMAND_METRICS:
+        return answer_metrics(admin);
     case COMMAND_SWAP:
         return answer_swap(admin, request.path);
     case COMMAND_RELOAD:

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "daemon/config/config.h"
+#include "daemon/monitor/metrics.h"
 #include "daemon/publish/publisher.h"
 #include "files/json.h"
 #include "pipeline/engine/engine.h"
@@ -20,6 +21,7 @@ struct tyto_admin_params {
     const struct tyto_log *log;
     struct tyto_engine *engine;
     struct tyto_publisher *publisher;
+    struct tyto_metrics *metrics;
 };
 
 struct tyto_admin;
@@ -34,7 +36,8 @@ enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
 bool tyto_admin_finish(struct tyto_admin *admin);
 void tyto_admin_destroy(struct tyto_admin **admin);
 
-/* {"command": "status"}, {"command": "config"}, {"command": "swap", "path": "/..."},
+/* {"command": "status"}, {"command": "config"}, {"command": "metrics"}, {"command": "swap", "path":
+ * "/..."},
  * {"command": "reload"}; other keys are refused. Answers have "ok". As tyto_control_params.answer:
  * user is the admin. Any thread but the inference thread; a swap holds up those that ask meanwhile,
  * not the cameras. */
@@ -45,6 +48,18 @@ void tyto_admin_reload(struct tyto_admin *admin);
 
 /* How many cameras have failed for good; each is logged with where it is and why. */
 uint32_t tyto_admin_tell_failed(struct tyto_admin *admin);
+
+/* A camera as it is now. */
+struct tyto_admin_camera {
+    char id[TYTO_ID_MAX + 1];
+    struct tyto_camera_state state; /* status 0: nothing was told of it yet */
+    struct tyto_camera_counts counts;
+};
+/* Of all cameras, as the configuration orders them. *ret_cameras is owned: free(). NOMEM. Any
+ * thread. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_admin_get_cameras(struct tyto_admin *admin,
+                                     struct tyto_admin_camera **ret_cameras, uint32_t *ret_num);
 
 /* From the engine's callbacks. */
 void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_state *state);

@@ -19,11 +19,15 @@
 #include "daemon/control/control.h"
 #include "daemon/debug_scores.h"
 #include "daemon/delivery.h"
+#include "daemon/figures.h"
+#include "daemon/monitor/http.h"
+#include "daemon/monitor/metrics.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
 #include "daemon/service/limits.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/notify.h"
+#include "daemon/service/process.h"
 #include "daemon/service/summary.h"
 #include "daemon/service/watch.h"
 #include "pipeline/engine/engine.h"
@@ -32,6 +36,7 @@ enum {
     TICK_MS = 500,
     MAX_HANGING = 32, /* pipelines: each keeps threads, descriptors and memory */
     END_S = 25,       /* below what the service manager allows */
+    TRIM_EVERY_S = 30,
 };
 
 struct tyto_daemon {
@@ -44,13 +49,19 @@ struct tyto_daemon {
     struct tyto_admin *admin;         /* before the first camera */
     struct tyto_control *control;     /* NULL: there is no socket */
     struct tyto_summary summary;
-    uint32_t max_connections; /* of subscribers */
+    struct tyto_metrics *metrics;
+    struct tyto_figures figures;
+    struct tyto_http *http;          /* NULL: nobody is told by HTTP */
+    _Atomic(const char *) not_ready; /* why; static. NULL: ready */
+    uint32_t max_connections;        /* of subscribers */
     int signal_fd;
     int failure_fd; /* readable when the engine has failed */
     atomic_int failure;
-    struct tyto_watch *watch;       /* while it runs */
-    atomic_uint_fast64_t num_turns; /* of the main thread */
-    bool is_asked;                  /* to end, while it starts */
+    _Atomic(struct tyto_watch *) watch; /* while it runs */
+    atomic_uint_fast64_t num_turns;     /* of the main thread */
+    uint64_t trimmed_ns, num_losses;    /* of the main thread: when memory was given back, and after
+                                           how many lost connections */
+    bool is_asked;                      /* to end, while it starts */
 };
 
 /* --- what the engine tells us, on its thread -------------------------------------------- */
@@ -147,6 +158,49 @@ static enum tyto_err start_delivery(struct tyto_daemon *daemon, struct tyto_faul
     return err;
 }
 
+static const char *why_ill(void *user)
+{
+    const struct tyto_daemon *daemon = user;
+    const struct tyto_watch *watch = atomic_load(&daemon->watch);
+    return tyto_watch_standing(watch) ? "a thread stands still" : NULL;
+}
+
+static const char *why_not_ready(void *user)
+{
+    struct tyto_daemon *daemon = user;
+    return atomic_load(&daemon->not_ready);
+}
+
+static enum tyto_err start_monitor(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    const char *listen = daemon->config->metrics.listen;
+    daemon->figures = (struct tyto_figures){
+        .publisher = daemon->publisher,
+        .recording = daemon->recording,
+        .sink = daemon->log->user,
+        .begin_unix_s = (double)tyto_clock_unix_ns() / 1e9,
+    };
+    enum tyto_err err = tyto_metrics_create(&daemon->metrics);
+    if (!err)
+        err = tyto_metrics_add(daemon->metrics, tyto_figures_put_base, &daemon->figures);
+    if (err)
+        return tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
+    if (!listen[0] || strcmp(listen, "off") == 0)
+        return TYTO_OK;
+    const struct tyto_http_params params = {
+        .address = listen,
+        .metrics = daemon->metrics,
+        .why_ill = why_ill,
+        .why_not_ready = why_not_ready,
+        .user = daemon,
+    };
+    err = tyto_http_create(&params, &daemon->http, ret_fault);
+    if (!err)
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "metrics on http://%s/metrics",
+                       tyto_http_address(daemon->http));
+    return err;
+}
+
 static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     const struct tyto_config *config = daemon->config;
@@ -179,6 +233,7 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.log = daemon->log;
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "loading the networks");
     tyto_notify("STATUS=loading the networks");
+    atomic_store(&daemon->not_ready, "the networks are being loaded");
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = tyto_config_make_tracker(config, NULL, &params.tracker);
     if (!err)
@@ -229,6 +284,7 @@ static enum tyto_err start_admin(struct tyto_daemon *daemon, struct tyto_fault *
         .log = daemon->log,
         .engine = daemon->engine,
         .publisher = daemon->publisher,
+        .metrics = daemon->metrics,
     };
     const enum tyto_err err = tyto_admin_create(&params, &daemon->admin);
     return !err ? start_control(daemon, ret_fault) : err;
@@ -270,6 +326,15 @@ static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_co
     return err;
 }
 
+static enum tyto_err show_figures(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    daemon->figures.engine = daemon->engine;
+    daemon->figures.admin = daemon->admin;
+    const enum tyto_err err =
+        tyto_metrics_add(daemon->metrics, tyto_figures_put_engine, &daemon->figures);
+    return !err ? TYTO_OK : tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
+}
+
 static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
@@ -287,7 +352,8 @@ static enum tyto_err start_recording(struct tyto_daemon *daemon, struct tyto_fau
 static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err (*const steps[])(struct tyto_daemon *, struct tyto_fault *) = {
-        raise_limits, start_delivery, start_recording, start_engine, start_admin, add_cameras};
+        raise_limits, start_delivery, start_recording, start_monitor,
+        start_engine, start_admin,    show_figures,    add_cameras};
     daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->failure_fd < 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",
@@ -309,6 +375,7 @@ enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct 
     daemon->config = config;
     daemon->log = log;
     daemon->signal_fd = signal_fd;
+    atomic_store(&daemon->not_ready, "starting");
     const enum tyto_err err = start_all(daemon, ret_fault);
     if (!err) {
         *ret_daemon = daemon;
@@ -328,8 +395,9 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     *daemon = NULL;
     tyto_watch_expect_end(self->watch, END_S);
     /* Nobody asks for anything any more. What is left behind goes on using what it was given. */
-    if (!tyto_control_destroy(&self->control) || !tyto_admin_finish(self->admin) ||
-        !tyto_engine_destroy(&self->engine)) {
+    tyto_metrics_stop(self->metrics);
+    if (!tyto_http_destroy(&self->http) || !tyto_control_destroy(&self->control) ||
+        !tyto_admin_finish(self->admin) || !tyto_engine_destroy(&self->engine)) {
         tyto_log_write(self->log, TYTO_LOG_ERROR, "daemon",
                        "a thread does not end: subscribers are told, and it is left behind");
         (void)tyto_publisher_finish(self->publisher);
@@ -339,8 +407,10 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_recording_tick(self->recording);
     tyto_recording_destroy(&self->recording);
     tyto_admin_destroy(&self->admin);
+    tyto_metrics_destroy(&self->metrics);
     const bool is_whole = tyto_delivery_destroy(&self->delivery);
-    tyto_watch_destroy(&self->watch);
+    struct tyto_watch *watch = atomic_load(&self->watch);
+    tyto_watch_destroy(&watch);
     if (self->failure_fd >= 0)
         close(self->failure_fd);
     if (is_whole)
@@ -435,7 +505,23 @@ static enum tyto_err start_watch(struct tyto_daemon *daemon)
         if (others[i].user)
             params.threads[params.num_threads++] = others[i];
     }
-    return tyto_watch_create(&params, &daemon->watch);
+    struct tyto_watch *watch = NULL;
+    const enum tyto_err err = tyto_watch_create(&params, &watch);
+    atomic_store(&daemon->watch, watch);
+    return err;
+}
+
+/* What pipelines that are gone have freed goes back to the system, now and then. */
+static void settle(struct tyto_daemon *daemon, uint64_t now_ns)
+{
+    struct tyto_engine_counts counts;
+    if (now_ns - daemon->trimmed_ns < TRIM_EVERY_S * TYTO_NS_PER_S)
+        return;
+    daemon->trimmed_ns = now_ns;
+    tyto_engine_get_counts(daemon->engine, &counts);
+    if (counts.num_losses != daemon->num_losses)
+        tyto_process_trim();
+    daemon->num_losses = counts.num_losses;
 }
 
 enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
@@ -445,6 +531,7 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
         return err;
     tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
     tyto_notify("READY=1");
+    atomic_store(&daemon->not_ready, NULL);
     bool is_ending = daemon->is_asked;
     uint32_t num_failed = 0;
     while (!is_ending) {
@@ -476,7 +563,9 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
             continue; /* figures of what stands still say nothing */
         tyto_summary_tick(&daemon->summary, daemon->engine, daemon->publisher, now_ns);
         tyto_recording_tick(daemon->recording);
+        settle(daemon, now_ns);
     }
+    atomic_store(&daemon->not_ready, "ending");
     tyto_notify("STOPPING=1\nSTATUS=ending open events");
     if (tyto_watch_standing(daemon->watch))
         return TYTO_ERR_TIMEOUT;

@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/models.h"
 #include "daemon/service/log_sink.h"
+#include "daemon/service/process.h"
 #include "daemon/service/signals.h"
 
 static void complain(const struct tyto_fault *fault)
@@ -76,6 +77,7 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
 int main(int argc, char **argv)
 {
     static struct tyto_args args;
+    tyto_process_settle();
     const enum tyto_command_result result = tyto_args_read(argc, argv, &args);
     if (result != TYTO_COMMAND_RUN)
         return result == TYTO_COMMAND_DONE ? 0 : 2;

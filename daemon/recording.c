@@ -97,6 +97,17 @@ void tyto_recording_tick(struct tyto_recording *recording)
     recording->num_failed = status.num_failed;
 }
 
+void tyto_recording_get_status(const struct tyto_recording *recording,
+                               struct tyto_recorder_status *ret_status)
+{
+    tyto_recorder_get_status(recording->recorder, ret_status);
+}
+
+const char *tyto_recording_dir(const struct tyto_recording *recording)
+{
+    return recording->config->record.dir;
+}
+
 void tyto_recording_summary(struct tyto_recording *recording)
 {
     if (!recording)

@@ -34,6 +34,10 @@ void tyto_recording_progress(struct tyto_recording *recording, const char *camer
                              int64_t end_media_ns);
 /* Says once when recording begins to fail, and when it works again. Main thread. */
 void tyto_recording_tick(struct tyto_recording *recording);
+/* Not NULL. Any thread. */
+void tyto_recording_get_status(const struct tyto_recording *recording,
+                               struct tyto_recorder_status *ret_status);
+const char *tyto_recording_dir(const struct tyto_recording *recording);
 /* One line of figures for the log. Main thread. */
 void tyto_recording_summary(struct tyto_recording *recording);
 

@@ -13,7 +13,7 @@
 
 struct ask_options {
     char *socket;
-    bool is_json, wants_config;
+    bool is_json, wants_config, wants_metrics;
 };
 
 #define AT(field) TYTO_OPTION_AT(struct ask_options, field)
@@ -31,6 +31,10 @@ static const struct tyto_option status_rows[] = {
      .type = TYTO_OPTION_FLAG,
      AT(wants_config),
      .help = "the configuration that it runs with instead, defaults included, as JSON"},
+    {.key = "metrics",
+     .type = TYTO_OPTION_FLAG,
+     AT(wants_metrics),
+     .help = "its figures instead, as Prometheus reads them"},
 };
 static const struct tyto_option_group groups[] = {
     {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
@@ -43,7 +47,7 @@ static const struct tyto_command_argument push_arguments[] = {
 const struct tyto_command tyto_command_status = {
     .name = "tyto status",
     .summary = "how a running tytod is",
-    .usage = "tyto status [--socket PATH] [--json] [--config]",
+    .usage = "tyto status [--socket PATH] [--json] [--config|--metrics]",
     .groups = groups,
     .num_groups = 2,
     .examples = "tyto status\n"
@@ -190,17 +194,26 @@ int tyto_cmd_status(int argc, char **argv)
     if (tyto_options_read(&tyto_command_status, argc, argv, &options, &num_arguments, &status)) {
         struct tyto_json *request = tyto_json_new_object();
         options.is_json |= options.wants_config;
-        (void)tyto_json_set(request, "command",
-                            tyto_json_new_string(options.wants_config ? "config" : "status"));
-        status = num_arguments > 0 ? tyto_options_complain(&tyto_command_status, "takes no file")
-                                   : GO_ON;
+        const char *command = options.wants_config ? "config" : "status";
+        if (options.wants_metrics)
+            command = "metrics";
+        (void)tyto_json_set(request, "command", tyto_json_new_string(command));
+        status = GO_ON;
+        if (num_arguments > 0)
+            status = tyto_options_complain(&tyto_command_status, "takes no file");
+        else if (options.wants_metrics && options.wants_config)
+            status = tyto_options_complain(&tyto_command_status,
+                                           "--config and --metrics are two questions");
         if (status == GO_ON)
             status = ask("status", &options, request, &answer);
         else
             tyto_json_destroy(&request);
     }
     if (status == GO_ON) {
-        print_status(answer);
+        if (options.wants_metrics)
+            fputs(text_of(answer, "metrics"), stdout);
+        else
+            print_status(answer);
         status = 0;
     }
     tyto_json_destroy(&answer);

@@ -72,6 +72,22 @@ static enum tyto_err check_record(const struct tyto_config *config, struct tyto_
     return TYTO_OK;
 }
 
+static enum tyto_err check_metrics(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    const char *listen = config->metrics.listen;
+    bool is_loopback = true;
+    if (!listen[0] || strcmp(listen, "off") == 0)
+        return TYTO_OK;
+    const enum tyto_err err = tyto_http_check_address(listen, &is_loopback, ret_fault);
+    if (err || is_loopback || config->metrics.may_leave_loopback)
+        return err;
+    return tyto_fault_set(
+        ret_fault, TYTO_ERR_INVALID, config->file, 0, "metrics.listen",
+        "other hosts could reach %s, and nothing is encrypted: bind 127.0.0.1, or "
+        "say metrics.beyond_loopback: true",
+        listen);
+}
+
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
@@ -99,7 +115,9 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "inference.look_ahead",
                               "%u must be below inference.segments (%u)", config->look_ahead,
                               config->num_segments);
-    err = check_record(config, ret_fault);
+    err = check_metrics(config, ret_fault);
+    if (!err)
+        err = check_record(config, ret_fault);
     if (!err)
         err = check_tracker(config, NULL, ret_fault);
     for (uint32_t i = 0; !err && i < config->num_cameras; i++) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/words.h"
 #include "daemon/control/control.h"
+#include "daemon/monitor/http.h"
 #include "daemon/publish/publisher.h"
 #include "options/options.h"
 #include "pipeline/engine/engine.h"
@@ -107,6 +108,11 @@ struct tyto_config {
         uint64_t max_messages;
         bool is_synced;
     } journal;
+
+    struct {
+        char listen[TYTO_HTTP_ADDRESS_MAX]; /* "" and "off": nowhere */
+        bool may_leave_loopback;
+    } metrics;
 
     enum tyto_log_level log_level;
     enum tyto_log_format log_format;

@@ -23,6 +23,11 @@ static enum tyto_err check_place(const char *text, struct tyto_fault *ret_fault)
                           "'%.60s' is neither an absolute path nor 'off'", text);
 }
 
+static enum tyto_err check_listen(const char *text, struct tyto_fault *ret_fault)
+{
+    return strcmp(text, "off") == 0 ? TYTO_OK : tyto_http_check_address(text, NULL, ret_fault);
+}
+
 static enum tyto_err check_endpoint(const char *text, struct tyto_fault *ret_fault)
 {
     return strcmp(text, "ipc") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, ret_fault);
@@ -136,6 +141,17 @@ static const struct tyto_option log_rows[] = {
            "from one line of figures to the next"),
 };
 
+static const struct tyto_option metrics[] = {
+    {.key = "listen", .name = "metrics", .type = TYTO_OPTION_CHARS, AT(metrics.listen),
+     .value = "[ADDRESS:]PORT", .absent = "off", .example = "127.0.0.1:9466", .check = check_listen,
+     .help = "where /metrics (for Prometheus), /healthz and /readyz are told by HTTP: a port, of "
+             "127.0.0.1 unless an address stands before it; off: nowhere. `tyto status --metrics` has "
+             "the figures without it"},
+    {.key = "beyond_loopback", .type = TYTO_OPTION_FLAG, AT(metrics.may_leave_loopback),
+     .help = "whether listen may be an address that other hosts reach: whoever reaches it reads "
+             "names and figures of cameras, unencrypted, and can change nothing"},
+};
+
 static const struct tyto_option top[] = {
     {.key = "control", .type = TYTO_OPTION_CHARS, AT(control), .value = "PATH",
      .absent = "in the user's or the service's run-time folder",
@@ -165,6 +181,7 @@ const struct tyto_option_group tyto_config_groups[TYTO_CONFIG_NUM_GROUPS] = {
     [TYTO_CONFIG_JOURNAL] = GROUP("journal", "Journal", "journal", journal),
     [TYTO_CONFIG_RECORD] = GROUP("record", "Recordings around events", "record", record),
     [TYTO_CONFIG_LOG] = GROUP("log", "Log", "log", log_rows),
+    [TYTO_CONFIG_METRICS] = GROUP("metrics", "Figures for monitors", "metrics", metrics),
     [TYTO_CONFIG_TOP] = GROUP(NULL, "Control and connections", NULL, top),
 };
 

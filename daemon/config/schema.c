@@ -113,6 +113,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         {.key = "journal", .group = &tyto_config_groups[TYTO_CONFIG_JOURNAL]},
         {.key = "record", .read = read_record},
         {.key = "log", .group = &tyto_config_groups[TYTO_CONFIG_LOG]},
+        {.key = "metrics", .group = &tyto_config_groups[TYTO_CONFIG_METRICS]},
     };
     return tyto_yaml_mapping(yaml, node, &tyto_config_groups[TYTO_CONFIG_TOP], parts, COUNT(parts),
                              target);

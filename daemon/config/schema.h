@@ -17,6 +17,7 @@ enum tyto_config_group {
     TYTO_CONFIG_JOURNAL,
     TYTO_CONFIG_RECORD,
     TYTO_CONFIG_LOG,
+    TYTO_CONFIG_METRICS,
     TYTO_CONFIG_TOP, /* keys that stand at the top of the file */
     TYTO_CONFIG_NUM_GROUPS,
 };

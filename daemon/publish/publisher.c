@@ -347,6 +347,7 @@ void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
     ret_counts->num_events = atomic_load(&publisher->num_events);
     ret_counts->num_lost =
         tyto_numbering_num_lost(publisher->numbering) + atomic_load(&publisher->num_bad);
+    ret_counts->num_queued = tyto_ring_num_items(publisher->ring);
     ret_counts->num_dropped = tyto_ring_num_dropped(publisher->debug_ring);
     ret_counts->num_connections = (uint32_t)atomic_load(&publisher->num_connections);
     ret_counts->num_subscriptions = (uint32_t)atomic_load(&publisher->num_subscriptions);

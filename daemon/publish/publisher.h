@@ -87,6 +87,7 @@ struct tyto_publisher_counts {
     uint64_t num_events;  /* sent, to anyone or no one */
     uint64_t num_lost;    /* never sent: queue full, or out of limits */
     uint64_t num_dropped; /* debug scores dropped */
+    uint32_t num_queued;  /* that wait for the thread */
     uint32_t num_connections;
     uint32_t num_subscriptions;
     uint64_t num_cut_off; /* connections that took more than their share, or were too many */

@@ -40,10 +40,11 @@ struct tyto_log_sink {
     pthread_mutex_t lock; /* guards all below; held for copies only */
     pthread_cond_t changed;
     bool stop, is_writing;
-    bool is_left;         /* whoever had the sink is gone: it is the thread's */
-    bool is_over;         /* the thread touches nothing any more, unless it is left */
-    size_t at, num_bytes; /* of the lines that wait, in buffer */
-    uint64_t num_left_out;
+    bool is_left;          /* whoever had the sink is gone: it is the thread's */
+    bool is_over;          /* the thread touches nothing any more, unless it is left */
+    size_t at, num_bytes;  /* of the lines that wait, in buffer */
+    uint64_t num_left_out; /* not told yet */
+    uint64_t num_left_out_ever;
     struct shape shapes[NUM_SHAPES];
     char buffer[TYTO_LOG_SINK_BYTES]; /* round */
 };
@@ -82,8 +83,10 @@ static void put(struct tyto_log_sink *sink, enum tyto_log_level level, const cha
         sink->num_left_out = 0;
         (void)put_line(sink, TYTO_LOG_WARNING, "log", told);
     }
-    if (sink->num_left_out > 0 || !put_line(sink, level, room, text))
+    if (sink->num_left_out > 0 || !put_line(sink, level, room, text)) {
         sink->num_left_out++;
+        sink->num_left_out_ever++;
+    }
 }
 
 /* --- floods: locked ------------------------------------------------------------------------- */
@@ -285,6 +288,14 @@ enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
 struct tyto_log tyto_log_sink_log(struct tyto_log_sink *sink)
 {
     return (struct tyto_log){.sink = write_line, .user = sink, .max_level = sink->level};
+}
+
+uint64_t tyto_log_sink_num_left_out(struct tyto_log_sink *sink)
+{
+    pthread_mutex_lock(&sink->lock);
+    const uint64_t num = sink->num_left_out_ever;
+    pthread_mutex_unlock(&sink->lock);
+    return num;
 }
 
 void tyto_log_sink_flush(struct tyto_log_sink *sink)

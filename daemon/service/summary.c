@@ -3,13 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/service/notify.h"
+#include "daemon/service/process.h"
 
 enum { STATUS_EVERY_S = 10 };
 
@@ -23,67 +21,24 @@ void tyto_summary_init(struct tyto_summary *summary, const struct tyto_config *c
     summary->begin_ns = summary->last_ns = tyto_clock_mono_ns();
 }
 
-static double resident_mib(void)
-{
-    /* The second number of /proc/self/statm: resident pages. */
-    FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long long size = 0;
-    unsigned long long resident = 0;
-    char line[128];
-    if (file && fgets(line, sizeof(line), file)) {
-        char *end;
-        size = strtoull(line, &end, 10);
-        resident = strtoull(end, NULL, 10);
-    }
-    if (file)
-        (void)fclose(file);
-    return size ? (double)resident * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0) : 0.0;
-}
-
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) != 0)
-        return 0.0;
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-}
-
-static uint64_t dropped_by_cameras(const struct tyto_summary *summary, struct tyto_engine *engine,
-                                   uint64_t *ret_skipped)
-{
-    uint64_t num = 0;
-    *ret_skipped = 0;
-    for (uint32_t i = 0; i < summary->config->num_cameras; i++) {
-        struct tyto_camera_counts counts;
-        if (tyto_engine_get_camera_counts(engine, summary->config->cameras[i].id, &counts) ==
-            TYTO_OK) {
-            num +=
-                counts.num_dropped_audio + counts.num_dropped_video + counts.segmenter.num_overrun;
-            *ret_skipped += counts.num_skipped;
-        }
-    }
-    return num;
-}
-
 void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine,
                         const struct tyto_publisher *publisher, uint64_t now_ns)
 {
     struct tyto_engine_counts counts;
     struct tyto_publisher_counts published;
+    struct tyto_process process;
     struct tyto_engine_head head = {.num_classes = 0};
+    tyto_process_look(&process);
     (void)!tyto_engine_get_head(engine, &head);
     tyto_engine_get_counts(engine, &counts);
     tyto_publisher_get_counts(publisher, &published);
-    uint64_t num_skipped;
-    const uint64_t num_dropped = dropped_by_cameras(summary, engine, &num_skipped);
     const struct tyto_engine_counts *last = &summary->last;
     const uint64_t num_segments = counts.num_segments - last->num_segments;
     const uint64_t num_steps = counts.num_steps - last->num_steps;
     const uint64_t encode_ns =
-        counts.stage_ns[TYTO_STAGE_ENCODE] - last->stage_ns[TYTO_STAGE_ENCODE];
+        counts.stages[TYTO_STAGE_ENCODE].sum_ns - last->stages[TYTO_STAGE_ENCODE].sum_ns;
     const uint64_t attend_ns =
-        counts.stage_ns[TYTO_STAGE_ATTEND] - last->stage_ns[TYTO_STAGE_ATTEND];
+        counts.stages[TYTO_STAGE_ATTEND].sum_ns - last->stages[TYTO_STAGE_ATTEND].sum_ns;
     const double ms = (double)TYTO_NS_PER_MS;
     const double steps = num_steps ? (double)num_steps : 1.0;
     tyto_log_write(summary->log, TYTO_LOG_INFO, "summary",
@@ -96,9 +51,10 @@ void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine
                    (double)(now_ns - summary->last_ns) / (double)TYTO_NS_PER_S,
                    (double)(counts.num_batch_items - last->num_batch_items) / steps,
                    (double)encode_ns / ms / steps, (double)attend_ns / ms / steps,
-                   published.num_events, published.num_lost, num_dropped, num_skipped,
-                   counts.num_abandoned, counts.num_hanging, head.digest, cpu_seconds(),
-                   (double)counts.cpu_ns / (double)TYTO_NS_PER_S, resident_mib());
+                   published.num_events, published.num_lost, counts.num_dropped, counts.num_skipped,
+                   counts.num_abandoned, counts.num_hanging, head.digest, process.cpu_s,
+                   (double)counts.cpu_ns / (double)TYTO_NS_PER_S,
+                   (double)process.resident_bytes / (1024.0 * 1024.0));
     tyto_engine_head_finish(&head);
     summary->last = counts;
     summary->last_ns = now_ns;

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "model/cman/cman.h"
 #include "model/encoder/encoder.h"
@@ -181,11 +182,13 @@ struct tyto_engine_counts {
     uint64_t num_segments, num_events;
     uint64_t num_steps, num_batch_items; /* batches run, segments in them */
     uint32_t max_batch_seen;
-    uint64_t stage_ns[TYTO_NUM_STAGES]; /* summed over segments (ENCODE, ATTEND: over batches) */
-    uint64_t cpu_ns;                    /* of the inference thread */
-    uint32_t num_heads;                 /* that have served: 1 + swaps */
-    uint64_t num_abandoned;             /* pipelines that did not stop in time */
-    uint32_t num_hanging;               /* those of them that have not stopped since */
+    struct tyto_histogram stages[TYTO_NUM_STAGES]; /* of segments; ENCODE, ATTEND, TRACK: batches */
+    struct tyto_histogram latency; /* from when a segment was whole to its evaluation */
+    uint64_t num_dropped, num_skipped, num_losses; /* by the cameras there are */
+    uint64_t cpu_ns;                               /* of the inference thread */
+    uint32_t num_heads;                            /* that have served: 1 + swaps */
+    uint64_t num_abandoned;                        /* pipelines that did not stop in time */
+    uint32_t num_hanging;                          /* those of them that have not stopped since */
 };
 
 /* Grows as long as the inference thread does its work, whether there is any or not; within a

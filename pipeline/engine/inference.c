@@ -143,8 +143,12 @@ static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
                             tyto_networks_sight(engine->networks, engine->idxs[i]),
                             &engine->results[i], entry->stamps);
     }
-    engine->counts.stage_ns[TYTO_STAGE_ATTEND] += end_ns - begin_ns;
-    engine->counts.stage_ns[TYTO_STAGE_TRACK] += tyto_clock_mono_ns() - end_ns;
+    const uint64_t told_ns = tyto_clock_mono_ns();
+    tyto_histogram_add(&engine->counts.stages[TYTO_STAGE_ATTEND], end_ns - begin_ns);
+    tyto_histogram_add(&engine->counts.stages[TYTO_STAGE_TRACK], told_ns - end_ns);
+    for (uint32_t i = 0; i < num; i++)
+        tyto_histogram_add(&engine->counts.latency,
+                           told_ns - engine->batch[engine->idxs[i]].segment.closed_ns);
     return TYTO_OK;
 }
 
@@ -160,7 +164,7 @@ static enum tyto_err evaluate(struct tyto_engine *engine)
     while (!err && num > 0)
         err = attend_round(engine, &num);
     struct tyto_engine_counts *counts = &engine->counts;
-    counts->stage_ns[TYTO_STAGE_ENCODE] += end_ns - begin_ns;
+    tyto_histogram_add(&counts->stages[TYTO_STAGE_ENCODE], end_ns - begin_ns);
     counts->num_steps++;
     counts->num_batch_items += engine->num_batch;
     if (engine->num_batch > counts->max_batch_seen)
@@ -168,8 +172,9 @@ static enum tyto_err evaluate(struct tyto_engine *engine)
     for (uint32_t i = 0; i < engine->num_batch; i++) {
         const struct tyto_stamp *stamps = engine->batch[i].stamps;
         for (int s = TYTO_STAGE_CAPTURE; s <= TYTO_STAGE_SEGMENT; s++)
-            counts->stage_ns[s] +=
-                stamps[s].out_ns > stamps[s].in_ns ? stamps[s].out_ns - stamps[s].in_ns : 0;
+            tyto_histogram_add(&counts->stages[s], stamps[s].out_ns > stamps[s].in_ns
+                                                       ? stamps[s].out_ns - stamps[s].in_ns
+                                                       : 0);
         tyto_picture_unref(&engine->batch[i].segment.picture);
     }
     counts->num_segments += engine->num_batch;
@@ -294,9 +299,16 @@ static void publish_counts(struct tyto_engine *engine)
     engine->counts.cpu_ns = tyto_clock_cpu_ns();
     engine->counts.num_hanging = tyto_source_num_hanging();
     engine->counts.num_abandoned = engine->num_abandoned_before;
+    engine->counts.num_dropped = engine->counts.num_skipped = engine->counts.num_losses = 0;
     pthread_mutex_lock(&engine->lock);
-    for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next)
-        engine->counts.num_abandoned += camera->counts.num_abandoned;
+    for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next) {
+        const struct tyto_camera_counts *counts = &camera->counts;
+        engine->counts.num_abandoned += counts->num_abandoned;
+        engine->counts.num_dropped +=
+            counts->num_dropped_audio + counts->num_dropped_video + counts->segmenter.num_overrun;
+        engine->counts.num_skipped += counts->num_skipped;
+        engine->counts.num_losses += counts->num_losses;
+    }
     engine->counts.num_cameras = engine->num_cameras;
     engine->published = engine->counts;
     pthread_mutex_unlock(&engine->lock);

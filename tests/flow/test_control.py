@@ -206,8 +206,8 @@ def the_socket_bears_all_sorts_of_clients(place):
     mode = os.stat(place.socket).st_mode
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660, oct(mode)
     client, stream = place.connect()
-    for line, said in (("not json", ""), ("[1]", "JSON object"), ("{}", "status, config, swap, reload"),
-                       ('{"command": 7}', "status, config, swap, reload"),
+    for line, said in (("not json", ""), ("[1]", "JSON object"), ("{}", "status, config, metrics, swap, reload"),
+                       ('{"command": 7}', "status, config, metrics, swap, reload"),
                        ('{"command": "swap"}', "absolute path"),
                        ('{"command": "swap", "path": "head.safetensors"}', "absolute path"),
                        ('{"command": "swap", "path": "/%s"}' % ("x" * 2000), "absolute path"),

@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "xnnpack.h": ["model/executor/xnnpack.c"],
     "pthreadpool.h": ["model/executor/xnnpack.c"],
     "jansson.h": ["files/safetensors.c", "files/json.c"],
+    "microhttpd.h": ["daemon/monitor/http.c"],
     "yaml.h": ["daemon/config/*.c"],
     "protobuf-c/*": ["proto/budget.c"],
     "sqlite3.h": ["daemon/journal/*"],

@@ -53,12 +53,13 @@ FOLDERS = {
     "daemon": {
         "gate": set(),
         "journal": set(),
+        "monitor": set(),
         "publish": {"gate", "journal"},
         "query": {"journal", "publish"},
         "control": {"gate"},
-        "config": {"publish", "control"},
+        "config": {"publish", "control", "monitor"},
         "service": {"config", "gate", "publish"},
-        ".": {"config", "control", "journal", "publish", "query", "service"},
+        ".": {"config", "control", "journal", "monitor", "publish", "query", "service"},
     },
     "cli": {
         "event": set(),

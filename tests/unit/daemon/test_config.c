@@ -241,7 +241,7 @@ static const struct {
      "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s"},
     {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
     {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
-                   "publish, journal, record, log, control, state, connects_per_s"},
+                   "publish, journal, record, log, metrics, control, state, connects_per_s"},
     {CAM "record: {pre_s: 3}\n",
      "2: record.dir: is missing: name the folder that recordings go to"},
     {CAM "record:\n  dir: clips\n  cameras: [a, b]\n",

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service/process.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { MAX_ARENAS = 2 };
+
+static uint32_t count_entries(const char *dir)
+{
+    uint32_t num = 0;
+    DIR *list = opendir(dir);
+    for (const struct dirent *entry = list ? readdir(list) : NULL; entry; entry = readdir(list))
+        num += entry->d_name[0] != '.';
+    if (list)
+        closedir(list);
+    return num;
+}
+
+static uint64_t resident_bytes(void)
+{
+    /* The second number of statm: resident pages. */
+    FILE *file = fopen("/proc/self/statm", "re");
+    char line[128] = "";
+    char *end = line;
+    if (file && fgets(line, sizeof(line), file))
+        (void)strtoull(line, &end, 10);
+    if (file)
+        (void)fclose(file);
+    return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void tyto_process_look(struct tyto_process *ret_process)
+{
+    struct rusage usage;
+    struct rlimit limit;
+    const struct mallinfo2 heap = mallinfo2();
+    const uint32_t num_fds = count_entries("/proc/self/fd");
+    *ret_process = (struct tyto_process){
+        .resident_bytes = resident_bytes(),
+        .heap_bytes = heap.arena + heap.hblkhd,
+        .heap_used_bytes = heap.uordblks + heap.hblkhd,
+        .num_fds = num_fds > 0 ? num_fds - 1 : 0, /* the folder's own is no more */
+        .num_threads = count_entries("/proc/self/task"),
+    };
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        ret_process->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                             (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        ret_process->max_fds = limit.rlim_cur;
+}
+
+void tyto_process_settle(void)
+{
+    if (!getenv("MALLOC_ARENA_MAX"))
+        (void)mallopt(M_ARENA_MAX, MAX_ARENAS);
+}
+
+void tyto_process_trim(void)
+{
+    (void)malloc_trim(0);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the process itself takes, as the kernel and the allocator say. */
+#ifndef TYTO_DAEMON_SERVICE_PROCESS_H
+#define TYTO_DAEMON_SERVICE_PROCESS_H
+
+#include <stdint.h>
+
+struct tyto_process {
+    double cpu_s; /* user and system */
+    uint64_t resident_bytes;
+    uint64_t heap_bytes, heap_used_bytes; /* held by the allocator, and in use of it */
+    uint32_t num_fds, num_threads;
+    uint64_t max_fds;
+};
+
+/* What cannot be read is 0. Any thread. */
+void tyto_process_look(struct tyto_process *ret_process);
+
+/* The allocator keeps at most two arenas, unless MALLOC_ARENA_MAX says otherwise: threads that live
+ * for one connection leave their memory to the next. Before the first thread. */
+void tyto_process_settle(void);
+/* Gives back to the system what has been freed. Takes milliseconds. */
+void tyto_process_trim(void);
+
+#endif
