@@ -150,6 +150,11 @@ static const struct tyto_metric publisher_rows[] = {
     ROW("tyto_subscribers", GAUGE, U32, PUBLISHED, num_connections, "Connections of subscribers."),
     ROW("tyto_subscriptions", GAUGE, U32, PUBLISHED, num_subscriptions, "Their subscriptions."),
     ROW("tyto_subscribers_cut_off_total", COUNTER, U64, PUBLISHED, num_cut_off, "Connections that took more than their share, or were too many."),
+    ROW("tyto_journal_committed_total", COUNTER, U64, PUBLISHED, journal.num_committed, "Messages committed to the journal."),
+    ROW("tyto_journal_commits_total", COUNTER, U64, PUBLISHED, journal.num_commits, "Commits that they came in."),
+    ROW("tyto_journal_unwritten_total", COUNTER, U64, PUBLISHED, journal.num_unwritten, "Messages that are not in the journal, and are not going to be."),
+    ROW("tyto_journal_waiting", GAUGE, U32, PUBLISHED, journal.num_waiting, "Messages published, to be committed yet."),
+    ROW("tyto_journal_failing", GAUGE, BOOL, PUBLISHED, journal.is_failing, "Whether the journal cannot be written now."),
 };
 
 /* --- recordings ------------------------------------------------------------------------------- */
