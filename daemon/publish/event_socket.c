@@ -142,6 +142,14 @@ enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char 
     return TYTO_OK;
 }
 
+enum tyto_err tyto_event_socket_send_frame(struct tyto_event_socket *self, const uint8_t *bytes,
+                                           size_t num_bytes)
+{
+    if (self->xpub && zmq_send(self->xpub, bytes, num_bytes, ZMQ_DONTWAIT) < 0)
+        return TYTO_ERR_IO;
+    return TYTO_OK;
+}
+
 bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint32_t num_fds,
                             int timeout_ms)
 {

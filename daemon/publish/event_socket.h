@@ -47,6 +47,10 @@ enum tyto_err tyto_event_socket_welcome(struct tyto_event_socket *self, const ui
 TYTO_MUST_CHECK
 enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char *topic,
                                      const uint8_t *bytes, size_t num_bytes);
+/* The same in one frame, the topic in front of the bytes. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_event_socket_send_frame(struct tyto_event_socket *self, const uint8_t *bytes,
+                                           size_t num_bytes);
 /* Until something has come in, here or on one of the num_fds (at most 4) descriptors, or timeout_ms
  * are over. False: it cannot be waited any more. */
 bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint32_t num_fds,

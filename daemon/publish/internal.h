@@ -33,6 +33,7 @@ struct tyto_publisher {
     pthread_mutex_t query_lock;
     uint32_t num_query_endpoints; /* guarded by query_lock, as are these */
     char query_endpoints[TYTO_HELLO_MAX_QUERY_ENDPOINTS][256];
+    atomic_bool is_hello_due; /* they have changed: those who are there are told, too */
 
     /* Of the thread once it runs. */
     struct tyto_event_socket socket;

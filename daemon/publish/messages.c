@@ -220,6 +220,7 @@ void tyto_publisher_get_hello(struct tyto_publisher *publisher, struct tyto_hell
 void tyto_publisher_renew_welcome(struct tyto_publisher *publisher)
 {
     static const char topic[] = "hello/";
+    const bool is_due = atomic_exchange(&publisher->is_hello_due, false);
     struct tyto_hello hello;
     tyto_publisher_get_hello(publisher, &hello);
     uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
@@ -229,6 +230,9 @@ void tyto_publisher_renew_welcome(struct tyto_publisher *publisher)
         tyto_hello_pack(&hello, bytes + sizeof(topic) - 1, TYTO_ENVELOPE_MAX_BYTES, &num_bytes);
     if (!err)
         err = tyto_event_socket_welcome(&publisher->socket, bytes, sizeof(topic) - 1 + num_bytes);
+    if (!err && is_due)
+        err =
+            tyto_event_socket_send_frame(&publisher->socket, bytes, sizeof(topic) - 1 + num_bytes);
     if (err)
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher", "no welcome message: %s",
                        tyto_err_text(err));

@@ -338,6 +338,7 @@ void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *cons
         snprintf(publisher->query_endpoints[publisher->num_query_endpoints++],
                  sizeof(publisher->query_endpoints[0]), "%s", endpoints[i]);
     pthread_mutex_unlock(&publisher->query_lock);
+    atomic_store(&publisher->is_hello_due, true);
 }
 
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What delivers events in tytod, without cameras: publish_events JOURNAL ENDPOINT QUERY EVERY_US
+ * publishes an event's NEW and END every so many microseconds (0: nothing) until SIGTERM. To be
+ * killed. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/journal/journal.h"
+#include "daemon/publish/publisher.h"
+#include "daemon/query/query.h"
+
+static volatile sig_atomic_t is_ending;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_ending = 1;
+}
+
+static void tell_hello(void *user, struct tyto_hello *ret_hello)
+{
+    tyto_publisher_get_hello(user, ret_hello);
+}
+
+static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us)
+{
+    static const char *const classes[] = {"dog", "cat", "owl"};
+    struct tyto_event event = {.modality = TYTO_MODALITY_AV};
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t i = 0; !err && !is_ending; i++) {
+        const struct timespec nap = {0, every_us ? every_us * 500L : 100000000L};
+        nanosleep(&nap, NULL);
+        if (!every_us)
+            continue;
+        if (i % 2 == 0) {
+            snprintf(event.camera, sizeof(event.camera), "cam%u", i / 2 % 2);
+            snprintf(event.class_name, sizeof(event.class_name), "%s", classes[i / 2 % 3]);
+            err = tyto_event_id_make(tyto_clock_unix_ns(), event.id);
+            event.begin_unix_ns = (int64_t)tyto_clock_unix_ns();
+        }
+        event.phase = i % 2 ? TYTO_EVENT_PHASE_END : TYTO_EVENT_PHASE_NEW;
+        event.reason = i % 2 ? TYTO_EVENT_REASON_OFFSET : TYTO_EVENT_REASON_ONSET;
+        event.rev = i % 2;
+        event.has_end = i % 2;
+        event.end_unix_ns = (int64_t)tyto_clock_unix_ns();
+        if (!err)
+            err = tyto_publisher_event(publisher, &event);
+    }
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5)
+        return 2;
+    const struct tyto_log log = {tyto_log_stderr, NULL, TYTO_LOG_INFO};
+    const struct tyto_journal_params kept = {.path = argv[1], .log = &log};
+    const char *endpoints[] = {argv[2]}, *query_endpoints[] = {argv[3]};
+    struct tyto_journal *journal = NULL;
+    struct tyto_publisher *publisher = NULL;
+    struct tyto_query_server *server = NULL;
+    struct tyto_fault fault = {.text = ""};
+    const struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGTERM, &action, NULL);
+    enum tyto_err err = tyto_journal_open(&kept, &journal, &fault);
+    const struct tyto_publisher_params published = {.endpoints = endpoints,
+                                                    .num_endpoints = 1,
+                                                    .heartbeat_ms = 200,
+                                                    .journal = journal,
+                                                    .version = "test",
+                                                    .log = &log};
+    if (!err)
+        err = tyto_publisher_create(&published, &publisher, &fault);
+    const struct tyto_query_server_params asked = {.endpoints = query_endpoints,
+                                                   .num_endpoints = 1,
+                                                   .journal_path = argv[1],
+                                                   .hello = tell_hello,
+                                                   .user = publisher,
+                                                   .log = &log};
+    if (!err)
+        err = tyto_query_server_create(&asked, &server, &fault);
+    if (!err) {
+        tyto_publisher_set_query(publisher, query_endpoints, 1);
+        err = publish(publisher, (uint32_t)strtoul(argv[4], NULL, 10));
+    }
+    if (err)
+        fprintf(stderr, "%s: %s\n", tyto_err_text(err), fault.text);
+    (void)tyto_query_server_destroy(&server);
+    (void)tyto_publisher_destroy(&publisher);
+    tyto_journal_close(&journal);
+    return !err ? 0 : 1;
+}
