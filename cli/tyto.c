@@ -40,7 +40,8 @@ enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
 /* Those of a second level, which run from tyto_cmd_model. */
 static const struct tyto_command *const second[] = {
-    &tyto_command_model_import, &tyto_command_model_info, &tyto_command_model_push};
+    &tyto_command_model_import, &tyto_command_model_fetch, &tyto_command_model_info,
+    &tyto_command_model_push};
 
 enum {
     NUM_SECOND = sizeof(second) / sizeof(second[0]),

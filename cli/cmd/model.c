@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/cmd/cmd.h"
+#include "cli/cmd/model_fetch.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
 #include "files/safetensors.h"
@@ -211,6 +213,7 @@ const struct tyto_command tyto_command_model_info = {
 
 static const struct tyto_command_argument verbs[] = {
     {"import", "make an encoder's file of a TFLite or ONNX file (tyto model import --help)"},
+    {"fetch", "make an encoder of a network at its public address (tyto model fetch --help)"},
     {"info", "say what stands in a weights file (tyto model info --help)"},
     {"push", "change the model of a running tytod (tyto model push --help)"},
     {NULL, NULL}};
@@ -219,6 +222,7 @@ const struct tyto_command tyto_command_model = {
     .name = "tyto model",
     .summary = "bring networks in, look into weights files, change a running tytod's",
     .usage = "tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]\n"
+             "tyto model fetch yamnet [-o OUT.safetensors]\n"
              "tyto model info FILE.safetensors [--layers]\n"
              "tyto model push FILE.safetensors",
     .arguments = verbs,
@@ -365,6 +369,27 @@ static int run_import(int argc, char **argv)
     return status;
 }
 
+/* --- fetch ----------------------------------------------------------------------------- */
+
+/* As `tyto model import FILE --kind audio --frontend FILE --output reduce_mean`: the output is what
+ * the network's scores are made of. */
+static int run_fetch(int argc, char **argv)
+{
+    struct tyto_model_fetched fetched;
+    int status = tyto_model_fetch(argc, argv, &fetched);
+    if (status != 0 || !fetched.is_there)
+        return status;
+    char name[] = "tyto model import", kind[] = "--kind=audio", output[] = "--output=reduce_mean";
+    char frontend[] = "--frontend", out[] = "--out", license[] = "--license", text[32];
+    snprintf(text, sizeof(text), "%s", fetched.license);
+    char *args[] = {name, fetched.path, kind,    output, frontend, fetched.path,
+                    out,  fetched.out,  license, text,   NULL};
+    status = run_import((int)(sizeof(args) / sizeof(*args)) - 1, args);
+    if (status == 0)
+        unlink(fetched.path);
+    return status;
+}
+
 /* --- info ------------------------------------------------------------------------------ */
 
 static void print_tensor(const struct tyto_tensor *tensor)
@@ -460,11 +485,13 @@ int tyto_cmd_model(int argc, char **argv)
     int num_arguments = 0, status = 0;
     if (strcmp(verb, "import") == 0)
         return run_import(argc - 1, argv + 1);
+    if (strcmp(verb, "fetch") == 0)
+        return run_fetch(argc - 1, argv + 1);
     if (strcmp(verb, "info") == 0)
         return run_info(argc - 1, argv + 1);
     if (strcmp(verb, "push") == 0)
         return tyto_cmd_model_push(argc - 1, argv + 1);
     if (!tyto_options_read(&tyto_command_model, argc, argv, NULL, &num_arguments, &status))
         return status;
-    return tyto_options_complain(&tyto_command_model, "import, info or push?");
+    return tyto_options_complain(&tyto_command_model, "import, fetch, info or push?");
 }

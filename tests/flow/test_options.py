@@ -110,7 +110,7 @@ class Completed(unittest.TestCase):
 
     def test_bash_offers_commands(self):
         self.assertEqual(self.bash("tyto", "tr"), ["train"])
-        self.assertEqual(self.bash("tyto", "model", ""), ["import", "info", "push", "--help"])
+        self.assertEqual(self.bash("tyto", "model", ""), ["import", "fetch", "info", "push", "--help"])
         self.assertIn("localize", self.bash("tyto", ""))
 
     def test_bash_offers_every_option_of_help(self):

@@ -53,6 +53,7 @@ THIRD_PARTY = {
     "libxml/*": ["trainer/labels/xml.c"],
     "hdf5.h": ["trainer/data/ave/hdf5_file.c"],
     "lapacke.h": ["trainer/data/eigen.c"],
+    "curl/*": ["cli/fetch/fetch.c"],
     "mpi.h": ["trainer/step/ranks_mpi.c"],
     "nettle/*": ["files/digest.c"],
     "cblas.h": ["trainer/data/eigen.c"],

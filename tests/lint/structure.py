@@ -69,7 +69,8 @@ FOLDERS = {
         "localize": {"event"},
         "sync": {"common", "event"},
         "explain": {"event"},
-        "cmd": {"common", "event", "train", "eval", "localize", "sync", "explain"},
+        "fetch": set(),
+        "cmd": {"common", "event", "train", "eval", "localize", "sync", "explain", "fetch"},
         ".": {"cmd", "common"},
     },
 }
