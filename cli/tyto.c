@@ -22,6 +22,7 @@ static const struct subcommand subcommands[] = {
     {"compose", tyto_cmd_compose, &tyto_command_compose},
     {"features", tyto_cmd_features, &tyto_command_features},
     {"train", tyto_cmd_train, &tyto_command_train},
+    {"adapt", tyto_cmd_adapt, &tyto_command_adapt},
     {"eval", tyto_cmd_eval, &tyto_command_eval},
 #endif
     {"model", tyto_cmd_model, &tyto_command_model},
@@ -33,8 +34,8 @@ static const struct subcommand subcommands[] = {
 };
 
 /* Those that are not in a tyto built without the trainer. */
-static const char *const of_trainer[] = {"explain",  "label", "compose",
-                                         "features", "train", "eval"};
+static const char *const of_trainer[] = {"adapt",    "explain", "label", "compose",
+                                         "features", "train",   "eval"};
 
 enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 

@@ -9,7 +9,7 @@ import sys
 import unittest
 
 FULL, SMALL = sys.argv[1:3]
-OF_TRAINER = {"explain", "label", "compose", "features", "train", "eval"}
+OF_TRAINER = {"adapt", "explain", "label", "compose", "features", "train", "eval"}
 
 
 def run(program, *args):

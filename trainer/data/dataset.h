@@ -77,5 +77,11 @@ enum tyto_err tyto_dataset_copy_truth(struct tyto_dataset *to, const struct tyto
 TYTO_MUST_CHECK
 enum tyto_err tyto_dataset_view(struct tyto_dataset *base, const uint32_t *clips,
                                 uint32_t num_clips, struct tyto_dataset **ret_view);
+/* The clips of all parts, one part after the other, whose shapes and classes are the same but for
+ * the number of clips; the parts are borrowed until it is destroyed. Encoders' names are the first
+ * part's. SHAPE, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_dataset_join(struct tyto_dataset *const *parts, uint32_t num_parts,
+                                struct tyto_dataset **ret_joined);
 
 #endif

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/* tyto adapt: the head learns a camera's own clips, new classes too, and keeps what it knew. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/folder.h"
+#include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/media.h"
+#include "cli/common/options.h"
+#include "cli/common/progress.h"
+#include "options/common.h"
+#include "trainer/adapt/adapt.h"
+#include "trainer/data/dataset_cache.h"
+#include "trainer/data/kept.h"
+#include "trainer/run/run.h"
+
+enum {
+    INTERRUPTED = 130,
+    MAX_SHOWN_FAULTS = 20,
+    KEPT_VAL_EVERY = 4,   /* of kept clips one in so many is measured on, not learnt from */
+    CAMERA_VAL_EVERY = 5, /* of the camera's recordings, where there are MIN_RECORDINGS */
+    MIN_RECORDINGS = 10,
+    MAX_REPEATS = 12, /* of the camera's clips in an epoch */
+};
+
+struct adapt {
+    struct tyto_texts labels; /* owned, like the next ones */
+    char *media_dir, *out, *head, *kept, *keep;
+    struct tyto_media_options media;
+    uint32_t epochs;
+    uint64_t seed;
+    double rate, share, keep_mib;
+    bool overwrites, without_progress;
+    struct tyto_progress progress;
+    uint32_t num_faults;
+    struct tyto_cman_weights weights; /* of the head */
+    char head_path[4096], kept_path[4096];
+    struct tyto_gpu *gpu;
+    struct tyto_gpu_params gpu_params;
+    char (*classes)[TYTO_DATASET_NAME_BYTES]; /* owned: the head's, then the new ones */
+    uint32_t num_classes;
+};
+
+/* Clips, whole and in two parts; all owned. */
+struct parts {
+    struct tyto_dataset *all, *train, *val; /* val NULL: none */
+};
+
+/* --- options --------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define AT(field) TYTO_OPTION_AT(struct adapt, field)
+static const struct tyto_option own_rows[] = {
+    {.key = "labels", .type = TYTO_OPTION_TEXTS, AT(labels), .max = 64, .is_place = true,
+     .value = "FILE", .is_needed = true,
+     .help = "what is true of the camera's clips; may be given again"},
+    {.key = "media", .type = TYTO_OPTION_TEXT, AT(media_dir), .is_place = true, .value = "DIR",
+     .absent = "beside the labels", .help = "where the clips are"},
+    {.key = "out", .type = TYTO_OPTION_TEXT, AT(out), .is_place = true, .value = "RUN",
+     .help = "the folder of the new head"},
+    {.key = "head", .type = TYTO_OPTION_TEXT, AT(head), .is_place = true, .value = "FILE",
+     .absent = "the installed one", .help = "the head to begin with"},
+    {.key = "kept", .type = TYTO_OPTION_TEXT, AT(kept), .is_place = true, .value = "FILE",
+     .absent = "kept.safetensors beside the head", .help = "clips of what the head knows"},
+};
+static const struct tyto_option learning_rows[] = {
+    {.key = "epochs", .type = TYTO_OPTION_U32, AT(epochs), .min = 1, .max = 1000,
+     .help = "how often everything is gone through"},
+    {.key = "rate", .type = TYTO_OPTION_F64, AT(rate), .min = 1e-7, .max = 1, .help = "of learning"},
+    {.key = "share", .type = TYTO_OPTION_F64, AT(share), .min = 0.1, .max = 0.9,
+     .help = "of an epoch's clips that are the camera's, repeated where need be"},
+    {.key = "seed", .type = TYTO_OPTION_U64, AT(seed), .max = 1e18, .help = "of all that is drawn"},
+    {.key = "overwrite", .type = TYTO_OPTION_FLAG, AT(overwrites),
+     .help = "begin anew in a folder that holds a run"},
+    TYTO_OPTION_NO_PROGRESS(struct adapt, without_progress),
+};
+static const struct tyto_option keep_rows[] = {
+    {.key = "keep", .type = TYTO_OPTION_TEXT, AT(keep), .is_place = true, .value = "FILE",
+     .help = "instead: choose clips of these labels, on which the head was trained, and write them "
+             "to FILE, for --kept"},
+    {.key = "keep_mib", .type = TYTO_OPTION_F64, AT(keep_mib), .min = 0.01, .max = 1024,
+     .unit = "MiB", .help = "so large"},
+};
+#undef AT
+/* clang-format on */
+
+static const struct tyto_option_group groups[] = {
+    {.title = "Options", .rows = own_rows, .num_rows = TYTO_NUM_ROWS(own_rows)},
+    {.title = "Learning", .rows = learning_rows, .num_rows = TYTO_NUM_ROWS(learning_rows)},
+    {.title = "Features",
+     .rows = tyto_media_rows,
+     .num_rows = TYTO_MEDIA_NUM_OPTIONS,
+     .offset = offsetof(struct adapt, media)},
+    {.title = "What the head knows", .rows = keep_rows, .num_rows = TYTO_NUM_ROWS(keep_rows)},
+};
+
+static enum tyto_err init_adapt(void *target)
+{
+    struct adapt *adapt = target;
+    adapt->media.num_jobs = TYTO_FEATURES_DEFAULT_JOBS;
+    adapt->epochs = 12;
+    adapt->rate = 3e-4;
+    adapt->share = 0.5;
+    adapt->seed = 1;
+    adapt->keep_mib = 4;
+    return TYTO_OK;
+}
+
+const struct tyto_command tyto_command_adapt = {
+    .name = "tyto adapt",
+    .summary = "teach the head a camera of your own, new classes too",
+    .usage = "tyto adapt --labels FILE --out RUN [OPTION...]\n"
+             "tyto adapt --labels FILE --keep KEPT [OPTION...]",
+    .text = "Some twenty corrected clips do. The head goes on learning from where it stands, from "
+            "these clips and from a small set of what it knew, so that it does not forget; the "
+            "scores of the classes it had are then put back on the scale they had, and their "
+            "thresholds stay.",
+    .groups = groups,
+    .num_groups = TYTO_NUM_ROWS(groups),
+    .notes = "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
+    .examples =
+        "tyto adapt --labels corrected.csv --media clips/ --out yard\n"
+        "tyto model push yard/model.safetensors\n"
+        "tyto adapt --head run/model.safetensors --labels train.csv --keep kept.safetensors\n",
+    .target_bytes = sizeof(struct adapt),
+    .init = init_adapt,
+};
+
+/* --- what is printed ------------------------------------------------------------------------- */
+
+static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_error)
+{
+    struct adapt *adapt = user;
+    if (adapt->num_faults++ < MAX_SHOWN_FAULTS)
+        tyto_fault_list(is_error ? "" : "note: ", fault);
+}
+
+static void on_media_fault(void *user, const struct tyto_fault *fault)
+{
+    struct adapt *adapt = user;
+    tyto_progress_clear(&adapt->progress);
+    tyto_fault_list("left out: ", fault);
+}
+
+static void on_features(void *user, const struct tyto_features_progress *progress)
+{
+    struct adapt *adapt = user;
+    tyto_progress_put(&adapt->progress, progress->done_s, progress->total_s, "features", NULL);
+}
+
+static void on_note(void *user, const char *text)
+{
+    struct adapt *adapt = user;
+    tyto_progress_clear(&adapt->progress);
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static void on_step(void *user, const struct tyto_train_progress *progress)
+{
+    struct adapt *adapt = user;
+    const double steps = (double)(progress->epoch - 1) * progress->num_steps + progress->step;
+    tyto_progress_put(&adapt->progress, steps, (double)adapt->epochs * progress->num_steps,
+                      "learning", NULL);
+}
+
+/* --- data ------------------------------------------------------------------------------------- */
+
+/* The head's classes, and those of the labels that it does not have. */
+static enum tyto_err name_classes(struct adapt *adapt, const struct tyto_labels *labels)
+{
+    const uint32_t olds = adapt->weights.dims.num_classes;
+    adapt->classes = calloc((size_t)olds + labels->num_classes, sizeof(*adapt->classes));
+    if (!adapt->classes)
+        return TYTO_ERR_NOMEM;
+    for (uint32_t k = 0; k < olds; k++)
+        memcpy(adapt->classes[k], adapt->weights.classes[k], sizeof(*adapt->classes));
+    adapt->num_classes = olds;
+    for (uint32_t i = 0; i < labels->num_classes; i++) {
+        uint32_t k = 0;
+        while (k < adapt->num_classes && strcmp(adapt->classes[k], labels->classes[i]) != 0)
+            k++;
+        if (k == adapt->num_classes) {
+            printf("new class: %s\n", labels->classes[i]);
+            memcpy(adapt->classes[adapt->num_classes++], labels->classes[i],
+                   sizeof(*adapt->classes));
+        }
+    }
+    return TYTO_OK;
+}
+
+static enum tyto_err read_labels(struct adapt *adapt, struct tyto_labels *ret_labels,
+                                 struct tyto_fault *ret_fault)
+{
+    const struct tyto_labels_params params = {
+        .paths = (const char *const *)adapt->labels.texts,
+        .num_paths = adapt->labels.num,
+        .media_dir = adapt->media_dir,
+        .needs_media = true,
+        .user = adapt,
+        .on_fault = on_label_fault,
+    };
+    const enum tyto_err err = tyto_labels_read(&params, ret_labels);
+    if (err)
+        return tyto_fault_set(ret_fault, err, adapt->labels.texts[0], 0, NULL,
+                              "the labels cannot be used: %s (tyto label check shows all)",
+                              tyto_err_text(err));
+    return TYTO_OK;
+}
+
+static enum tyto_err open_camera(struct adapt *adapt, struct tyto_dataset **ret_data,
+                                 struct tyto_fault *ret_fault)
+{
+    const struct tyto_cman_dims *dims = &adapt->weights.dims;
+    struct tyto_features_params features;
+    struct tyto_labels labels = {0};
+    enum tyto_err err = tyto_media_options_get(&adapt->media, &features, ret_fault);
+    if (!err)
+        err = read_labels(adapt, &labels, ret_fault);
+    if (!err)
+        err = name_classes(adapt, &labels);
+    if (err) {
+        tyto_labels_finish(&labels);
+        return err;
+    }
+    features.user = adapt;
+    features.on_progress = on_features;
+    features.on_fault = on_media_fault;
+    features.should_stop = tyto_interrupt_should_stop;
+    const struct tyto_dataset_cache_params params = {
+        .labels = &labels,
+        .features = &features,
+        .num_segments = dims->num_segments,
+        .classes = (const char(*)[TYTO_DATASET_NAME_BYTES])adapt->classes,
+        .num_classes = adapt->num_classes,
+    };
+    err = tyto_dataset_cache_open(&params, ret_data, ret_fault);
+    tyto_progress_clear(&adapt->progress);
+    tyto_labels_finish(&labels);
+    if (err)
+        return err;
+    const struct tyto_dataset_shape *shape = &(*ret_data)->shape;
+    if (shape->audio_in != dims->audio_in || shape->visual_in != dims->visual_in ||
+        shape->num_places != dims->num_places)
+        return tyto_fault_set(ret_fault, TYTO_ERR_SHAPE, adapt->head_path, 0, NULL,
+                              "was trained with other encoders: name its own by --models");
+    return TYTO_OK;
+}
+
+/* Every one in val_every groups is for measuring; 0: none is. */
+static enum tyto_err split(struct parts *parts, uint32_t val_every)
+{
+    const uint32_t num = parts->all->shape.num_clips;
+    uint32_t *clips = calloc(2 * (size_t)num, sizeof(*clips)), counts[2] = {0, 0};
+    enum tyto_err err = clips ? TYTO_OK : TYTO_ERR_NOMEM;
+    for (uint32_t i = 0; i < num && !err; i++) {
+        const size_t side =
+            val_every > 0 && parts->all->groups[i] % val_every == val_every - 1 ? 1 : 0;
+        clips[side * num + counts[side]++] = i;
+    }
+    if (!err)
+        err = tyto_dataset_view(parts->all, clips, counts[0], &parts->train);
+    if (!err && counts[1] > 0)
+        err = tyto_dataset_view(parts->all, clips + num, counts[1], &parts->val);
+    free(clips);
+    return err;
+}
+
+static void close_parts(struct parts *parts)
+{
+    tyto_dataset_destroy(&parts->train);
+    tyto_dataset_destroy(&parts->val);
+    tyto_dataset_destroy(&parts->all);
+}
+
+static uint32_t num_groups(const struct tyto_dataset *data)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < data->shape.num_clips; i++)
+        most = data->groups[i] > most ? data->groups[i] : most;
+    return most + 1;
+}
+
+/* What an epoch goes through: the kept clips, and the camera's as often as gives their share. */
+static enum tyto_err mix(const struct adapt *adapt, const struct parts *camera,
+                         const struct parts *kept, struct tyto_dataset **ret_train,
+                         struct tyto_dataset **ret_val)
+{
+    struct tyto_dataset *all[MAX_REPEATS + 1] = {kept->train};
+    struct tyto_dataset *val[] = {kept->val, camera->val};
+    const double own = camera->train->shape.num_clips, other = kept->train->shape.num_clips;
+    const double wanted = round(other * adapt->share / (1 - adapt->share) / own);
+    const uint32_t repeats = wanted < 1 ? 1 : wanted > MAX_REPEATS ? MAX_REPEATS : (uint32_t)wanted;
+    for (uint32_t i = 0; i < repeats; i++)
+        all[1 + i] = camera->train;
+    printf("learning from %.0f clips %u times, and %.0f kept ones\n", own, repeats, other);
+    const enum tyto_err err = tyto_dataset_join(all, 1 + repeats, ret_train);
+    if (err || !kept->val)
+        return err;
+    return tyto_dataset_join(val, camera->val ? 2 : 1, ret_val);
+}
+
+/* --- learning --------------------------------------------------------------------------------- */
+
+static enum tyto_err set_options(const struct adapt *adapt, struct tyto_run_options *options,
+                                 struct tyto_fault *ret_fault)
+{
+    char epochs[24], rate[32], seed[32];
+    snprintf(epochs, sizeof(epochs), "%u", adapt->epochs);
+    snprintf(rate, sizeof(rate), "%.9g", adapt->rate);
+    snprintf(seed, sizeof(seed), "%llu", (unsigned long long)adapt->seed);
+    const char *const pairs[][2] = {
+        {"out", adapt->out}, {"init", adapt->head_path},
+        {"epochs", epochs},  {"rate", rate},
+        {"seed", seed},      {"batch", "32"},
+        {"report", "none"},  {"best", "map"},
+        {"patience", "0"},
+    };
+    enum tyto_err err = TYTO_OK;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs) && !err; i++)
+        err = tyto_run_options_set(options, pairs[i][0], pairs[i][1], ret_fault);
+    return err;
+}
+
+static enum tyto_err learn(struct adapt *adapt, struct tyto_dataset *train,
+                           struct tyto_dataset *val, struct tyto_fault *ret_fault)
+{
+    struct tyto_run_options options;
+    struct tyto_run_result result = {0};
+    enum tyto_err err = tyto_run_options_init(&options);
+    if (err)
+        return err;
+    const struct tyto_run_params params = {
+        .options = &options,
+        .gpu = adapt->gpu,
+        .gpu_params = &adapt->gpu_params,
+        .train = train,
+        .val = val,
+        .dir = adapt->out,
+        .user = adapt,
+        .on_note = on_note,
+        .on_step = on_step,
+        .should_stop = tyto_interrupt_should_stop,
+    };
+    err = set_options(adapt, &options, ret_fault);
+    if (!err)
+        err = tyto_run(&params, &result, ret_fault);
+    tyto_progress_clear(&adapt->progress);
+    tyto_run_options_finish(&options);
+    return err;
+}
+
+static void print_figures(const char *name, const double f1[2])
+{
+    if (!isnan(f1[0]))
+        printf("%s: F1 of segments %.3f before, %.3f after\n", name, f1[0], f1[1]);
+}
+
+static enum tyto_err adapt_head(struct adapt *adapt, struct parts *camera, struct parts *kept,
+                                struct tyto_fault *ret_fault)
+{
+    struct tyto_dataset *train = NULL, *val = NULL;
+    char path[TYTO_RUN_PATH_MAX];
+    struct tyto_adapt_figures figures;
+    const bool is_split = num_groups(camera->all) >= MIN_RECORDINGS;
+    enum tyto_err err = split(camera, is_split ? CAMERA_VAL_EVERY : 0);
+    if (!err)
+        err = split(kept, KEPT_VAL_EVERY);
+    if (!err)
+        err = mix(adapt, camera, kept, &train, &val);
+    if (!err)
+        err = learn(adapt, train, val, ret_fault);
+    snprintf(path, sizeof(path), "%s/model.safetensors", adapt->out);
+    const struct tyto_adapt_params params = {
+        .old_path = adapt->head_path,
+        .new_path = path,
+        .gpu = adapt->gpu,
+        .kept = kept->all,
+        .camera = camera->all,
+        .kept_val = kept->val,
+        .camera_val = camera->val,
+    };
+    if (!err)
+        err = tyto_adapt_finish(&params, &figures, ret_fault);
+    if (!err) {
+        print_figures("clips of the camera that were not learnt from", figures.camera);
+        print_figures("kept clips that were not learnt from", figures.kept);
+        printf("%s is written; tyto model push brings it into a running tytod\n", path);
+    }
+    tyto_dataset_destroy(&train);
+    tyto_dataset_destroy(&val);
+    return err;
+}
+
+/* --- running -----------------------------------------------------------------------------------
+ */
+
+static enum tyto_err find_head(struct adapt *adapt, struct tyto_fault *ret_fault)
+{
+    struct tyto_model_paths *paths = calloc(1, sizeof(*paths)); /* big */
+    enum tyto_err err = paths ? TYTO_OK : TYTO_ERR_NOMEM;
+    if (!err && adapt->head)
+        snprintf(paths->head, sizeof(paths->head), "%s", adapt->head);
+    if (!err)
+        err = tyto_model_paths_find(adapt->media.models_dir, paths, ret_fault);
+    if (!err) {
+        snprintf(adapt->head_path, sizeof(adapt->head_path), "%s", paths->head);
+        const char *slash = strrchr(adapt->head_path, '/');
+        if (adapt->kept)
+            snprintf(adapt->kept_path, sizeof(adapt->kept_path), "%s", adapt->kept);
+        else if ((size_t)snprintf(adapt->kept_path, sizeof(adapt->kept_path),
+                                  "%.*skept.safetensors",
+                                  slash ? (int)(slash + 1 - adapt->head_path) : 0,
+                                  adapt->head_path) >= sizeof(adapt->kept_path))
+            err = TYTO_ERR_INVALID;
+    }
+    free(paths);
+    return err ? err : tyto_cman_weights_load(adapt->head_path, &adapt->weights, ret_fault);
+}
+
+static enum tyto_err keep(struct adapt *adapt, struct tyto_dataset *data,
+                          struct tyto_fault *ret_fault)
+{
+    const struct tyto_kept_params params = {
+        .head = &adapt->weights,
+        .dataset = data,
+        .max_bytes = (uint64_t)(adapt->keep_mib * 1048576),
+        .should_stop = tyto_interrupt_should_stop,
+    };
+    uint32_t num = 0;
+    const enum tyto_err err = tyto_kept_write(adapt->keep, &params, &num, ret_fault);
+    if (!err)
+        printf("%s: %u of %u clips\n", adapt->keep, num, data->shape.num_clips);
+    return err;
+}
+
+static enum tyto_err make_dir(const struct adapt *adapt, struct tyto_fault *ret_fault)
+{
+    char path[TYTO_RUN_PATH_MAX + 32];
+    snprintf(path, sizeof(path), "%s/config.json", adapt->out);
+    if (!adapt->overwrites && access(path, F_OK) == 0)
+        return tyto_fault_set(
+            ret_fault, TYTO_ERR_EXISTS, adapt->out, 0, NULL,
+            "holds a run already: --overwrite begins anew, or give another --out");
+    if (tyto_folder_make(adapt->out, 0777) != TYTO_OK)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, adapt->out, 0, NULL, "cannot be made");
+    return TYTO_OK;
+}
+
+static enum tyto_err run(struct adapt *adapt, struct tyto_fault *ret_fault)
+{
+    struct parts camera = {0}, kept = {0};
+    enum tyto_err err = find_head(adapt, ret_fault);
+    if (!err && adapt->weights.dims.head != TYTO_HEAD_MULTI_LABEL)
+        err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, adapt->head_path, 0, "head",
+                             "only a head that tells heard, seen and both can be adapted");
+    if (!err && !adapt->keep)
+        err = make_dir(adapt, ret_fault);
+    if (!err)
+        err = open_camera(adapt, &camera.all, ret_fault);
+    if (!err && adapt->keep && adapt->num_classes > adapt->weights.dims.num_classes)
+        err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, adapt->labels.texts[0], 0,
+                             adapt->classes[adapt->weights.dims.num_classes],
+                             "is none of the head's classes: keep what it was trained on");
+    if (!err && adapt->keep) {
+        err = keep(adapt, camera.all, ret_fault);
+        close_parts(&camera);
+        return err;
+    }
+    if (!err)
+        err = tyto_kept_open(adapt->kept_path, &adapt->weights,
+                             (const char(*)[TYTO_DATASET_NAME_BYTES])adapt->classes,
+                             adapt->num_classes, &kept.all, ret_fault);
+    adapt->gpu_params = (struct tyto_gpu_params){.device = adapt->media.device};
+    if (!err)
+        err = tyto_gpu_create(&adapt->gpu_params, &adapt->gpu);
+    if (!err)
+        err = adapt_head(adapt, &camera, &kept, ret_fault);
+    close_parts(&camera);
+    close_parts(&kept);
+    tyto_gpu_destroy(&adapt->gpu);
+    return err;
+}
+
+int tyto_cmd_adapt(int argc, char **argv)
+{
+    static struct adapt adapt; /* big: paths */
+    struct tyto_fault fault = {0};
+    int status = 0, num_arguments = 0;
+    if (tyto_options_read(&tyto_command_adapt, argc, argv, &adapt, &num_arguments, &status)) {
+        if (num_arguments > 0 || adapt.labels.num == 0 || !adapt.out == !adapt.keep) {
+            status = tyto_options_complain(&tyto_command_adapt,
+                                           "needs --labels FILE, and --out RUN or --keep FILE");
+        } else {
+            tyto_interrupt_catch(INTERRUPTED);
+            tyto_progress_init(&adapt.progress, !adapt.without_progress);
+            const enum tyto_err err = run(&adapt, &fault);
+            tyto_progress_clear(&adapt.progress);
+            if (err && err != TYTO_ERR_CLOSED)
+                tyto_fault_tell("adapt", &fault, err);
+            status = !err ? 0 : err == TYTO_ERR_CLOSED ? INTERRUPTED : 1;
+        }
+    }
+    if (adapt.weights.dims.num_classes > 0)
+        tyto_cman_weights_finish(&adapt.weights);
+    free(adapt.classes);
+    tyto_command_finish(&tyto_command_adapt, &adapt);
+    return status;
+}
