@@ -124,13 +124,19 @@ static void fit_line(const struct tyto_dataset *kept, const struct tyto_predicti
     *ret_shift = y_mean - *ret_scale * x_mean;
 }
 
+/* All that a logit is the sum of, beside the streams' short way to it where there is one. */
 static void bend(struct tyto_cman_weights *head, size_t logit, double scale, double shift)
 {
-    const size_t width = head->dims.head_width;
-    float *row = head->tensors[TYTO_CMAN_HEAD_1_WEIGHT] + logit * width;
+    static const enum tyto_cman_tensor parts[] = {TYTO_CMAN_HEAD_1_WEIGHT, TYTO_CMAN_SKIP_AUDIO,
+                                                  TYTO_CMAN_SKIP_VISUAL};
+    const size_t widths[] = {head->dims.head_width, head->dims.audio_width,
+                             head->dims.visual_width};
     float *bias = head->tensors[TYTO_CMAN_HEAD_1_BIAS] + logit;
-    for (size_t i = 0; i < width; i++)
-        row[i] = (float)(scale * (double)row[i]);
+    for (size_t p = 0; p < sizeof(parts) / sizeof(*parts); p++) {
+        float *row = head->tensors[parts[p]];
+        for (size_t i = 0; row && i < widths[p]; i++)
+            row[logit * widths[p] + i] = (float)(scale * (double)row[logit * widths[p] + i]);
+    }
     *bias = (float)(scale * (double)*bias + shift);
 }
 
