@@ -31,6 +31,7 @@ static const struct subcommand subcommands[] = {
 #if TYTO_HAS_WEB
     {"serve", tyto_cmd_serve, &tyto_command_serve},
 #endif
+    {"keygen", tyto_cmd_keygen, &tyto_command_keygen},
 };
 
 /* Those that are not in a tyto built without the trainer. */

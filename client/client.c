@@ -345,6 +345,28 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
 }
 
+enum tyto_err tyto_client_make_keys(char ret_public[TYTO_CLIENT_KEY_BYTES],
+                                    char ret_secret[TYTO_CLIENT_KEY_BYTES])
+{
+    return zmq_curve_keypair(ret_public, ret_secret) == 0 ? TYTO_OK : TYTO_ERR_UNSUPPORTED;
+}
+
+static bool set_keys(void *socket, const struct tyto_client_params *params)
+{
+    char public_key[TYTO_CLIENT_KEY_BYTES];
+    if (!params->server_key && !params->secret_key)
+        return true;
+    return params->server_key && params->secret_key &&
+           strlen(params->server_key) + 1 == TYTO_CLIENT_KEY_BYTES &&
+           strlen(params->secret_key) + 1 == TYTO_CLIENT_KEY_BYTES &&
+           zmq_curve_public(public_key, params->secret_key) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, params->server_key, TYTO_CLIENT_KEY_BYTES) ==
+               0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, sizeof(public_key)) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, params->secret_key, TYTO_CLIENT_KEY_BYTES) ==
+               0;
+}
+
 static enum tyto_err open_socket(struct tyto_client *client,
                                  const struct tyto_client_params *params)
 {
@@ -362,6 +384,8 @@ static enum tyto_err open_socket(struct tyto_client *client,
         !set_int(client->socket, ZMQ_IPV6, 1) ||
         zmq_setsockopt(client->socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) != 0)
         return TYTO_ERR_IO;
+    if (!set_keys(client->socket, params))
+        return TYTO_ERR_INVALID;
     /* First subscribe, then connect: otherwise the welcome message is filtered away. */
     if (!subscribe_all(client, params->debug))
         return TYTO_ERR_IO;

@@ -27,6 +27,10 @@ struct tyto_client_params {
     uint32_t num_classes;
     bool debug;        /* debug scores as well */
     uint32_t recv_hwm; /* messages kept while nobody calls next; 0: 10000 */
+    /* Keys as 40 characters of Z85, both or none: tytod's public one and the caller's secret one.
+     * With keys whose secret half tytod does not have, or that it does not know, no message comes.
+     */
+    const char *server_key, *secret_key;
 };
 
 enum tyto_message_kind {
@@ -58,8 +62,14 @@ struct tyto_message {
 
 struct tyto_client;
 
+enum { TYTO_CLIENT_KEY_BYTES = 41 }; /* with the terminator */
+/* A new pair of keys. UNSUPPORTED: this libzmq has none. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_client_make_keys(char ret_public[TYTO_CLIENT_KEY_BYTES],
+                                    char ret_secret[TYTO_CLIENT_KEY_BYTES]);
+
 /* Does not wait for the daemon: it may start later. TYTO_ERR_INVALID for a bad
- * endpoint or id or for too many filters (cameras x classes), NOMEM, IO. */
+ * endpoint, id or key or for too many filters (cameras x classes), NOMEM, IO. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_client_create(const struct tyto_client_params *params,
                                  struct tyto_client **ret_client);

@@ -196,9 +196,23 @@ static void *reload(void *user)
     return NULL;
 }
 
+static void reload_clients(struct tyto_admin *admin)
+{
+    struct tyto_fault fault = {.text = ""};
+    char text[1024];
+    if (!admin->p.access)
+        return;
+    const enum tyto_err err = tyto_access_reload(admin->p.access, &fault);
+    tyto_fault_print(&fault, text, sizeof(text));
+    tyto_log_write(admin->p.log, err ? TYTO_LOG_ERROR : TYTO_LOG_INFO, "access", "%s%s",
+                   err ? "the clients stay as they were: " : "the file of clients was read again",
+                   err ? text : "");
+}
+
 void tyto_admin_reload(struct tyto_admin *admin)
 {
     pthread_t thread;
+    reload_clients(admin);
     pthread_mutex_lock(&admin->lock);
     const bool is_first = admin->num_reloads == 0;
     if (admin->num_reloads < 2) /* the one under way may have read the file already */

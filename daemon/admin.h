@@ -22,6 +22,7 @@ struct tyto_admin_params {
     struct tyto_engine *engine;
     struct tyto_publisher *publisher;
     struct tyto_metrics *metrics;
+    struct tyto_access *access; /* NULL: no keys */
 };
 
 struct tyto_admin;
@@ -42,8 +43,8 @@ void tyto_admin_destroy(struct tyto_admin **admin);
  * user is the admin. Any thread but the inference thread; a swap holds up those that ask meanwhile,
  * not the cameras. */
 struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *request);
-/* Reads the head's file of the configuration again, as SIGHUP asks, and tells systemd; on a thread
- * of its own. Asked for meanwhile, it is done once more. */
+/* Reads the file of clients again at once, and the head's file of the configuration, as SIGHUP
+ * asks, and tells systemd; on a thread of its own. Asked for meanwhile, it is done once more. */
 void tyto_admin_reload(struct tyto_admin *admin);
 
 /* How many cameras have failed for good; each is logged with where it is and why. */

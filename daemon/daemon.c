@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "base/secret.h"
+#include "daemon/access/access.h"
 #include "daemon/admin.h"
 #include "daemon/control/control.h"
 #include "daemon/debug_scores.h"
@@ -42,6 +43,7 @@ enum {
 struct tyto_daemon {
     const struct tyto_config *config;
     const struct tyto_log *log;
+    struct tyto_access *access; /* NULL: no keys */
     struct tyto_delivery *delivery;
     struct tyto_publisher *publisher; /* of delivery */
     struct tyto_engine *engine;
@@ -151,8 +153,13 @@ static enum tyto_err raise_limits(struct tyto_daemon *daemon, struct tyto_fault 
 
 static enum tyto_err start_delivery(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
-    const enum tyto_err err = tyto_delivery_create(daemon->config, daemon->max_connections,
-                                                   daemon->log, &daemon->delivery, ret_fault);
+    enum tyto_err err = TYTO_OK;
+    if (daemon->config->server_key[0])
+        err = tyto_access_create(daemon->config->server_key, daemon->config->clients, daemon->log,
+                                 &daemon->access, ret_fault);
+    if (!err)
+        err = tyto_delivery_create(daemon->config, daemon->max_connections, daemon->access,
+                                   daemon->log, &daemon->delivery, ret_fault);
     if (!err)
         daemon->publisher = tyto_delivery_publisher(daemon->delivery);
     return err;
@@ -285,6 +292,7 @@ static enum tyto_err start_admin(struct tyto_daemon *daemon, struct tyto_fault *
         .engine = daemon->engine,
         .publisher = daemon->publisher,
         .metrics = daemon->metrics,
+        .access = daemon->access,
     };
     const enum tyto_err err = tyto_admin_create(&params, &daemon->admin);
     return !err ? start_control(daemon, ret_fault) : err;
@@ -413,8 +421,10 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_watch_destroy(&watch);
     if (self->failure_fd >= 0)
         close(self->failure_fd);
-    if (is_whole)
+    if (is_whole) {
+        tyto_access_destroy(&self->access);
         free(self);
+    }
     return is_whole;
 }
 
@@ -429,9 +439,10 @@ static bool take_signal(struct tyto_daemon *daemon)
         return false;
     if (info.ssi_signo == SIGHUP) {
         tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
-                       "SIGHUP: reading %s again; anything else in the configuration takes a "
+                       "SIGHUP: reading %s again%s; anything else in the configuration takes a "
                        "restart",
-                       daemon->config->models.head);
+                       daemon->config->models.head,
+                       daemon->access ? " and the file of clients" : "");
         tyto_admin_reload(daemon->admin);
         return false;
     }

@@ -14,6 +14,7 @@ enum { MAX_QUERY = TYTO_HELLO_MAX_QUERY_ENDPOINTS };
 struct tyto_delivery {
     const struct tyto_config *config;
     const struct tyto_log *log;
+    struct tyto_access *access;   /* NULL: no keys */
     struct tyto_journal *journal; /* NULL: nothing is kept */
     struct tyto_publisher *publisher;
     struct tyto_query_server *query; /* NULL: nothing can be asked */
@@ -88,11 +89,14 @@ static enum tyto_err start_publisher(struct tyto_delivery *self, uint32_t max_co
         .state_path =
             find_state(config, "open", state_path, sizeof(state_path)) ? state_path : NULL,
         .max_connections = max_connections,
+        .max_users = config->max_users,
+        .access = self->access,
         .log = self->log,
     };
     const enum tyto_err err = tyto_publisher_create(&params, &self->publisher, ret_fault);
     for (uint32_t i = 0; !err && i < params.num_endpoints; i++)
-        tyto_log_write(self->log, TYTO_LOG_INFO, "daemon", "publishing on %s", params.endpoints[i]);
+        tyto_log_write(self->log, TYTO_LOG_INFO, "daemon", "publishing on %s%s",
+                       params.endpoints[i], self->access ? ", to whom has a key" : "");
     return err;
 }
 
@@ -111,7 +115,7 @@ static bool query_beside(const char *endpoint, char *ret_text, size_t text_bytes
     else
         snprintf(ret_text, text_bytes, "%.*s:%ld", (int)(colon - endpoint), endpoint,
                  strtol(colon + 1, NULL, 10) + 1);
-    return tyto_publisher_check_endpoint(ret_text, &fault) == TYTO_OK;
+    return tyto_publisher_check_endpoint(ret_text, false, &fault) == TYTO_OK;
 }
 
 static void tell_hello(void *user, struct tyto_hello *ret_hello)
@@ -134,6 +138,11 @@ static enum tyto_err start_query(struct tyto_delivery *self, struct tyto_fault *
     };
     if (is_said && strcmp(config->query_endpoints.texts[0], "off") == 0)
         return TYTO_OK;
+    if (self->access) { /* it would tell everybody what the event socket tells some */
+        tyto_log_write(self->log, TYTO_LOG_WARNING, "daemon",
+                       "no query socket: it has no keys yet, and the event socket has");
+        return TYTO_OK;
+    }
     for (uint32_t i = 0; is_said && i < config->query_endpoints.num; i++)
         endpoints[params.num_endpoints++] = config->query_endpoints.texts[i];
     for (uint32_t i = 0; !is_said && i < config->endpoints.num && i < MAX_QUERY; i++) {
@@ -159,7 +168,8 @@ static enum tyto_err start_query(struct tyto_delivery *self, struct tyto_fault *
  */
 
 enum tyto_err tyto_delivery_create(const struct tyto_config *config, uint32_t max_connections,
-                                   const struct tyto_log *log, struct tyto_delivery **ret_delivery,
+                                   struct tyto_access *access, const struct tyto_log *log,
+                                   struct tyto_delivery **ret_delivery,
                                    struct tyto_fault *ret_fault)
 {
     struct tyto_delivery *self = calloc(1, sizeof(*self));
@@ -167,6 +177,7 @@ enum tyto_err tyto_delivery_create(const struct tyto_config *config, uint32_t ma
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     self->config = config;
     self->log = log;
+    self->access = access;
     open_journal(self);
     enum tyto_err err = start_publisher(self, max_connections, ret_fault);
     if (!err)

@@ -20,7 +20,8 @@ struct tyto_delivery;
  * IO (an endpoint that was asked for cannot be had), NOMEM with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_delivery_create(const struct tyto_config *config, uint32_t max_connections,
-                                   const struct tyto_log *log, struct tyto_delivery **ret_delivery,
+                                   struct tyto_access *access, const struct tyto_log *log,
+                                   struct tyto_delivery **ret_delivery,
                                    struct tyto_fault *ret_fault);
 /* False: a thread does not end; it keeps what it has, and the process should _exit(). */
 bool tyto_delivery_destroy(struct tyto_delivery **delivery);

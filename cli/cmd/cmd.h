@@ -12,6 +12,7 @@ int tyto_cmd_compose(int argc, char **argv);
 int tyto_cmd_eval(int argc, char **argv);
 int tyto_cmd_explain(int argc, char **argv);
 int tyto_cmd_features(int argc, char **argv);
+int tyto_cmd_keygen(int argc, char **argv);
 int tyto_cmd_localize(int argc, char **argv);
 int tyto_cmd_label(int argc, char **argv);
 int tyto_cmd_devices(int argc, char **argv);
@@ -25,9 +26,10 @@ int tyto_cmd_train(int argc, char **argv);
 /* What each can be told. */
 extern const struct tyto_command tyto_command_adapt, tyto_command_watch, tyto_command_compose,
     tyto_command_eval, tyto_command_explain, tyto_command_features, tyto_command_localize,
-    tyto_command_label, tyto_command_devices, tyto_command_model, tyto_command_model_fetch,
-    tyto_command_model_import, tyto_command_model_info, tyto_command_model_push, tyto_command_serve,
-    tyto_command_status, tyto_command_sync, tyto_command_train;
+    tyto_command_label, tyto_command_devices, tyto_command_keygen, tyto_command_model,
+    tyto_command_model_fetch, tyto_command_model_import, tyto_command_model_info,
+    tyto_command_model_push, tyto_command_serve, tyto_command_status, tyto_command_sync,
+    tyto_command_train;
 /* Once, before anything is asked of tyto_command_train. */
 void tyto_command_train_setup(void);
 

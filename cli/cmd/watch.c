@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "cli/cmd/cmd.h"
+#include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/event/json.h"
 #include "cli/event/line.h"
 #include "client/tyto.h"
+#include "files/key_file.h"
 #include "pipeline/track/options.h"
 
 struct watch {
@@ -20,6 +22,7 @@ struct watch {
     struct tyto_texts cameras, classes;
     struct tyto_line_style style;
     enum tyto_color color;
+    char *server_key, *key; /* files */
     bool is_json, with_segments, with_updates;
     uint64_t max_count;    /* 0: no end */
     int64_t exit_after_ns; /* 0: never */
@@ -49,6 +52,10 @@ static const struct tyto_option rows[] = {
     {.key = "exit_after", .type = TYTO_OPTION_TIME, AT(exit_after_ns), .min = 1e-3, .max = 1e9,
      .unit = "s", .words = TYTO_WORDS(NEVER_LIST),
      .help = "exit after so many seconds (status 1 if --count was not reached)"},
+    {.key = "server_key", .type = TYTO_OPTION_TEXT, AT(server_key), .value = "FILE",
+     .absent = "no keys", .help = "tytod's public key, where it asks for keys"},
+    {.key = "key", .type = TYTO_OPTION_TEXT, AT(key), .value = "FILE", .absent = "no keys",
+     .help = "your secret key; tytod knows you by the public one (tyto keygen)"},
     {.key = "color", .type = TYTO_OPTION_WORD, AT(color), .words = TYTO_WORDS(TYTO_COLOR_LIST),
      .help = "coloured lines"},
     {.key = "ascii", .type = TYTO_OPTION_FLAG, AT(style.ascii), .help = "no block characters"},
@@ -261,6 +268,30 @@ static const char *expand_endpoint(const char *endpoint)
     return text;
 }
 
+/* False: told why. */
+static bool read_keys(struct watch *watch)
+{
+    static char server_key[TYTO_KEY_CHARS + 1], key[TYTO_KEY_CHARS + 1];
+    struct tyto_fault fault = {.text = ""};
+    if (!watch->server_key && !watch->key)
+        return true;
+    enum tyto_err err = TYTO_OK;
+    if (!watch->server_key || !watch->key)
+        err = tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                             "--server-key and --key belong together");
+    if (!err)
+        err = tyto_key_file_read(watch->server_key, false, server_key, &fault);
+    if (!err)
+        err = tyto_key_file_read(watch->key, true, key, &fault);
+    if (err) {
+        tyto_fault_tell("watch", &fault, err);
+        return false;
+    }
+    watch->params.server_key = server_key;
+    watch->params.secret_key = key;
+    return true;
+}
+
 int tyto_cmd_watch(int argc, char **argv)
 {
     static struct watch watch;
@@ -272,9 +303,10 @@ int tyto_cmd_watch(int argc, char **argv)
         watch.params.num_cameras = watch.cameras.num;
         watch.params.classes = (const char *const *)watch.classes.texts;
         watch.params.num_classes = watch.classes.num;
-        status = num_arguments > 1
-                     ? tyto_options_complain(&tyto_command_watch, "one endpoint is enough")
-                     : run(&watch);
+        if (num_arguments > 1)
+            status = tyto_options_complain(&tyto_command_watch, "one endpoint is enough");
+        else
+            status = read_keys(&watch) ? run(&watch) : 1;
     }
     tyto_command_finish(&tyto_command_watch, &watch);
     return status;

@@ -88,6 +88,31 @@ static enum tyto_err check_metrics(const struct tyto_config *config, struct tyto
         listen);
 }
 
+static enum tyto_err check_keys(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    const bool has_key = config->server_key[0], has_clients = config->clients[0];
+    if (has_key != has_clients)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0,
+                              has_key ? "publish.clients" : "publish.server_key",
+                              "is missing: tytod's key and the file of clients belong together");
+    if (has_key && config->query_endpoints.num > 0 &&
+        strcmp(config->query_endpoints.texts[0], "off") != 0)
+        return tyto_fault_set(
+            ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.query",
+            "cannot be had together with keys yet: leave it out, or set it to off");
+    enum tyto_err err = TYTO_OK;
+    for (uint32_t i = 0; !err && i < config->endpoints.num; i++) {
+        struct tyto_fault fault = {.text = ""};
+        const char *endpoint = config->endpoints.texts[i];
+        if (strcmp(endpoint, "ipc") != 0)
+            err = tyto_publisher_check_endpoint(endpoint, has_key, &fault);
+        if (err)
+            (void)tyto_fault_set(ret_fault, err, config->file, config->endpoints_line,
+                                 "publish.endpoints", "%s", fault.text);
+    }
+    return err;
+}
+
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
@@ -116,6 +141,8 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
                               "%u must be below inference.segments (%u)", config->look_ahead,
                               config->num_segments);
     err = check_metrics(config, ret_fault);
+    if (!err)
+        err = check_keys(config, ret_fault);
     if (!err)
         err = check_record(config, ret_fault);
     if (!err)

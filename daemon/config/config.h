@@ -23,6 +23,8 @@ enum {
     TYTO_CONFIG_PATH_MAX = 1024,
     TYTO_CONFIG_MAX_RULES = 512,
     TYTO_CONFIG_FILE_MAX_BYTES = 256 * 1024,
+    TYTO_CONFIG_DEFAULT_USERS = 64,
+    TYTO_CONFIG_MAX_USERS = 128,
 };
 
 /* What is said about one class; what is not marked is as for all cameras, or classes. */
@@ -100,7 +102,11 @@ struct tyto_config {
     } record;
 
     struct tyto_texts endpoints; /* at least 1 after loading */
+    uint32_t endpoints_line;     /* where the file names them; 0: it does not */
     int64_t heartbeat_ns;
+    char server_key[TYTO_CONFIG_PATH_MAX]; /* with clients; "": no keys */
+    char clients[TYTO_CONFIG_PATH_MAX];
+    uint32_t max_users;
     struct tyto_texts query_endpoints; /* none: beside the endpoints; "off" alone: none */
     struct {
         char path[TYTO_CONFIG_PATH_MAX]; /* "": in the folder for state; "off": none */

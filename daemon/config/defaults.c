@@ -25,6 +25,7 @@ enum tyto_err tyto_config_init(struct tyto_config *ret_config)
     ret_config->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
     ret_config->tracker = tyto_tracker_params_default();
     ret_config->heartbeat_ns = TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS * (int64_t)TYTO_NS_PER_MS;
+    ret_config->max_users = TYTO_CONFIG_DEFAULT_USERS;
     ret_config->journal.max_age_ns = DEFAULT_JOURNAL_NS;
     ret_config->journal.max_messages = DEFAULT_JOURNAL_MESSAGES;
     ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_PREROLL_NS;

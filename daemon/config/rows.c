@@ -30,7 +30,9 @@ static enum tyto_err check_listen(const char *text, struct tyto_fault *ret_fault
 
 static enum tyto_err check_endpoint(const char *text, struct tyto_fault *ret_fault)
 {
-    return strcmp(text, "ipc") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, ret_fault);
+    /* Whether other hosts can reach it is looked at when it is known whether there are keys. */
+    return strcmp(text, "ipc") == 0 ? TYTO_OK
+                                    : tyto_publisher_check_endpoint(text, true, ret_fault);
 }
 
 /* clang-format off */
@@ -73,7 +75,7 @@ static const struct tyto_option inference[] = {
 
 static enum tyto_err check_query(const char *text, struct tyto_fault *ret_fault)
 {
-    return strcmp(text, "off") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, ret_fault);
+    return strcmp(text, "off") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, false, ret_fault);
 }
 
 static const struct tyto_option publish[] = {
@@ -82,6 +84,14 @@ static const struct tyto_option publish[] = {
      .is_same = tyto_publisher_is_same_endpoint,
      .help = "where events are published: tcp:// with an address of this machine, ipc:// with a path, "
              "or 'ipc' for a socket in the user's run-time folder; may be several"},
+    PATH("server_key", server_key, "there are no keys: who reaches an endpoint reads it",
+         "/etc/tyto/server.key",
+         "file of tytod's secret key, written by `tyto keygen`; with clients, only they may connect"),
+    PATH("clients", clients, "there are no keys", "/etc/tyto/clients",
+         "file of who may connect, read again at SIGHUP; on each line NAME ROLE PUBLIC-KEY "
+         "[TOPIC-PREFIX...], ROLE is viewer or admin"),
+    NUMBER("max_users", TYTO_OPTION_U32, max_users, 1, TYTO_CONFIG_MAX_USERS, NULL,
+           "subscribers at a time, each of whom may make tytod hold 1000 messages"),
     NUMBER("heartbeat_s", TYTO_OPTION_TIME, heartbeat_ns, 0.1, 60, "s",
            "how often subscribers are told that tytod lives"),
     {.key = "query", .name = "query", .type = TYTO_OPTION_TEXTS, AT(query_endpoints),

@@ -100,6 +100,14 @@ static enum tyto_err read_record(struct tyto_yaml *yaml, const struct yaml_node_
     return tyto_yaml_mapping(yaml, node, &tyto_config_groups[TYTO_CONFIG_RECORD], NULL, 0, target);
 }
 
+static enum tyto_err read_publish(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                  void *target)
+{
+    struct tyto_config *config = target;
+    config->endpoints_line = tyto_yaml_key_line(yaml, node, "endpoints");
+    return tyto_yaml_mapping(yaml, node, &tyto_config_groups[TYTO_CONFIG_PUBLISH], NULL, 0, target);
+}
+
 enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_node_s *node,
                                     void *target)
 {
@@ -109,7 +117,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         {.key = "inference", .group = &tyto_config_groups[TYTO_CONFIG_INFERENCE]},
         {.key = "tracker", .group = &tyto_config_groups[TYTO_CONFIG_TRACKER]},
         {.key = "classes", .read = read_classes},
-        {.key = "publish", .group = &tyto_config_groups[TYTO_CONFIG_PUBLISH]},
+        {.key = "publish", .read = read_publish},
         {.key = "journal", .group = &tyto_config_groups[TYTO_CONFIG_JOURNAL]},
         {.key = "record", .read = read_record},
         {.key = "log", .group = &tyto_config_groups[TYTO_CONFIG_LOG]},

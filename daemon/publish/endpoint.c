@@ -33,7 +33,7 @@ static bool is_loopback(const char *host)
     return inet_pton(AF_INET, host, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127;
 }
 
-static enum tyto_err check_tcp(const char *endpoint, const char *address,
+static enum tyto_err check_tcp(const char *endpoint, const char *address, bool has_keys,
                                struct tyto_fault *ret_fault)
 {
     const char *colon = strrchr(address, ':');
@@ -46,20 +46,22 @@ static enum tyto_err check_tcp(const char *endpoint, const char *address,
     const long port = strtol(colon + 1, &end, 10);
     if (strcmp(colon + 1, "*") != 0 && (end == colon + 1 || *end || port < 1 || port > 65535))
         return refuse(ret_fault, endpoint, "the port must be 1..65535");
-    if (!is_loopback(host))
+    if (!has_keys && !is_loopback(host))
         return refuse(
             ret_fault, endpoint,
-            "other hosts could reach this address and nothing is encrypted: "
-            "bind 127.0.0.1 (or ipc://) and tunnel, e.g. with ssh -L 5571:127.0.0.1:5571");
+            "other hosts could reach this address and nothing is encrypted: give "
+            "publish.server_key and publish.clients (tyto keygen --help), or bind 127.0.0.1 (or "
+            "ipc://) and tunnel, e.g. with ssh -L 5571:127.0.0.1:5571");
     return TYTO_OK;
 }
 
-enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fault *ret_fault)
+enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, bool has_keys,
+                                            struct tyto_fault *ret_fault)
 {
     if (strlen(endpoint) > 200)
         return refuse(ret_fault, endpoint, "longer than 200 characters");
     if (strncmp(endpoint, "tcp://", 6) == 0)
-        return check_tcp(endpoint, endpoint + 6, ret_fault);
+        return check_tcp(endpoint, endpoint + 6, has_keys, ret_fault);
     if (strncmp(endpoint, "ipc://", 6) == 0) {
         /* sun_path holds 108 bytes */
         if (endpoint[6] != '/' || strlen(endpoint + 6) > 100)

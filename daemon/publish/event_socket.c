@@ -18,6 +18,8 @@ enum {
     /* Messages of one peer that libzmq takes in before we have looked at them. It reads a pipe
      * until that is empty: with a longer one a flood keeps it there, and us out, for good. */
     RECV_HWM = 1,
+    /* libzmq puts a note of who has been let in before them, and never counts it as taken. */
+    RECV_HWM_WITH_KEYS = 2,
     MAX_FDS = 4,
     HANDSHAKE_MS = 5000,
     /* A peer whose machine is gone. Not by ZMTP's own heartbeats: when their timer meets a peer
@@ -33,10 +35,11 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
 }
 
-static bool set_options(void *socket, uint32_t send_hwm)
+static bool set_options(void *socket, uint32_t send_hwm, bool has_keys)
 {
     const int64_t max_bytes = MAX_INBOUND_BYTES;
-    return set_int(socket, ZMQ_SNDHWM, (int)send_hwm) && set_int(socket, ZMQ_RCVHWM, RECV_HWM) &&
+    return set_int(socket, ZMQ_SNDHWM, (int)send_hwm) &&
+           set_int(socket, ZMQ_RCVHWM, has_keys ? RECV_HWM_WITH_KEYS : RECV_HWM) &&
            set_int(socket, ZMQ_XPUB_VERBOSER, 1) && set_int(socket, ZMQ_XPUB_MANUAL, 1) &&
            set_int(socket, ZMQ_XPUB_NODROP, 0) &&
            set_int(socket, ZMQ_LINGER, TYTO_EVENT_SOCKET_LINGER_MS) &&
@@ -58,7 +61,10 @@ static enum tyto_err make_socket(struct tyto_event_socket *self)
     self->monitor = self->xpub ? zmq_socket(self->context, ZMQ_PAIR) : NULL;
     if (!self->xpub || !self->monitor)
         return TYTO_ERR_NOMEM;
-    if (!set_options(self->xpub, self->send_hwm) || !set_int(self->monitor, ZMQ_LINGER, 0) ||
+    if (self->access && tyto_access_protect(self->access, self->xpub) != TYTO_OK)
+        return TYTO_ERR_IO;
+    if (!set_options(self->xpub, self->send_hwm, self->access != NULL) ||
+        !set_int(self->monitor, ZMQ_LINGER, 0) ||
         zmq_socket_monitor(self->xpub, address, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0 ||
         zmq_connect(self->monitor, address) != 0)
         return TYTO_ERR_IO;
@@ -81,13 +87,19 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
                                      struct tyto_fault *ret_fault)
 {
     self->send_hwm = params->send_hwm ? params->send_hwm : 1000;
+    self->access = params->access;
     self->context = zmq_ctx_new();
-    const enum tyto_err err = self->context ? make_socket(self) : TYTO_ERR_NOMEM;
+    enum tyto_err err = self->context ? TYTO_OK : TYTO_ERR_NOMEM;
+    if (!err && self->access)
+        err = tyto_access_guard(self->access, self->context);
+    if (!err)
+        err = make_socket(self);
     if (err)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
                               zmq_strerror(errno));
     for (uint32_t i = 0; i < params->num_endpoints; i++) {
-        enum tyto_err listen_err = tyto_publisher_check_endpoint(params->endpoints[i], ret_fault);
+        enum tyto_err listen_err =
+            tyto_publisher_check_endpoint(params->endpoints[i], self->access != NULL, ret_fault);
         if (!listen_err)
             listen_err =
                 tyto_endpoint_listen(params->endpoints[i], &self->listen_fds[i], ret_fault);
@@ -111,6 +123,18 @@ enum tyto_err tyto_event_socket_start(struct tyto_event_socket *self)
         }
     }
     return TYTO_OK;
+}
+
+enum tyto_err tyto_event_socket_check_closed(const struct tyto_event_socket *self,
+                                             struct tyto_fault *ret_fault)
+{
+    char endpoint[256]; /* with the port that was free */
+    size_t num_bytes = sizeof(endpoint);
+    if (!self->access)
+        return TYTO_OK;
+    if (zmq_getsockopt(self->xpub, ZMQ_LAST_ENDPOINT, endpoint, &num_bytes) != 0)
+        return TYTO_ERR_IO;
+    return tyto_access_check_closed(self->access, self->context, endpoint, ret_fault);
 }
 
 enum tyto_err tyto_event_socket_remake(struct tyto_event_socket *self)

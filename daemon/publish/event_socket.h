@@ -17,8 +17,9 @@ enum { TYTO_EVENT_SOCKET_LINGER_MS = 1000 };
 
 struct tyto_event_socket {
     void *context;
-    void *xpub;    /* NULL while it cannot be had: see remake */
-    void *monitor; /* tells of connections that come and go */
+    void *xpub;                 /* NULL while it cannot be had: see remake */
+    void *monitor;              /* tells of connections that come and go */
+    struct tyto_access *access; /* NULL: anybody may connect */
     uint32_t send_hwm, num_made;
     uint32_t num_endpoints;
     char endpoints[TYTO_PUBLISHER_MAX_ENDPOINTS][256];
@@ -33,6 +34,10 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
 /* Serves whom listen_fds hear of. IO. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_event_socket_start(struct tyto_event_socket *self);
+/* Once started: INVALID with *ret_fault when there are keys and a stranger is not refused. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_event_socket_check_closed(const struct tyto_event_socket *self,
+                                             struct tyto_fault *ret_fault);
 /* Closes the socket, all connections and all that libzmq holds of them; the new one is not started
  * yet. Those who connect anew, as libzmq does by itself, go on. On an error xpub is NULL: to be
  * tried again. IO, NOMEM. */

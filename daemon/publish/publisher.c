@@ -149,7 +149,10 @@ static enum tyto_err open_socket(struct tyto_publisher *publisher,
     if (err)
         return err;
     tyto_publisher_renew_welcome(publisher); /* before anyone is served */
-    return tyto_event_socket_start(&publisher->socket);
+    enum tyto_err start_err = tyto_event_socket_start(&publisher->socket);
+    if (!start_err)
+        start_err = tyto_event_socket_check_closed(&publisher->socket, ret_fault);
+    return start_err;
 }
 
 static enum tyto_err restore_counter(void *user, const char *camera, const char *class_name,
@@ -212,8 +215,10 @@ static enum tyto_err start(struct tyto_publisher *publisher,
         err = restore(publisher);
     if (!err)
         err = tyto_subscribers_create(max_connections, &publisher->log, &publisher->subscribers);
-    if (!err)
+    if (!err) {
+        tyto_subscribers_admit(publisher->subscribers, params->access, params->max_users);
         err = open_socket(publisher, params, ret_fault);
+    }
     if (!err && publisher->journal)
         err = start_committer(publisher);
     if (err)

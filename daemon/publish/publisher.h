@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/access/access.h"
 #include "daemon/journal/journal.h"
 #include "daemon/publish/committer.h"
 #include "proto/event.h"
@@ -26,6 +27,8 @@ struct tyto_publisher_params {
     uint32_t queue_items;         /* events that may wait for the thread; 0: 8192 */
     uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
     uint32_t max_connections;     /* others are turned away; 0: 128 */
+    uint32_t max_users;           /* of those connections that may subscribe to anything; 0: all */
+    struct tyto_access *access;   /* who may; NULL: anybody; borrowed until destroy */
     const char *version;          /* told to subscribers; copied */
     struct tyto_journal *journal; /* borrowed until destroy; NULL: nothing is kept */
     const char *state_path;     /* without a journal: file of open events, see open_events.h; NULL:
@@ -35,11 +38,11 @@ struct tyto_publisher_params {
 
 struct tyto_publisher;
 
-/* Whether we may bind it: TYTO_ERR_INVALID with *ret_fault for a malformed
- * endpoint and for a tcp address that other hosts can reach (there is no
- * encryption yet). */
+/* Whether it is an endpoint: TYTO_ERR_INVALID with *ret_fault for a malformed one, and without keys
+ * for a tcp address that other hosts can reach, where anybody could read everything. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, struct tyto_fault *ret_fault);
+enum tyto_err tyto_publisher_check_endpoint(const char *endpoint, bool has_keys,
+                                            struct tyto_fault *ret_fault);
 
 /* Whether two endpoints, good ones, are one place: both cannot be bound. */
 bool tyto_publisher_is_same_endpoint(const char *endpoint, const char *other);

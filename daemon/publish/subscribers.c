@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <search.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include <zmq.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "proto/event.h"
 
 enum {
@@ -38,14 +40,19 @@ struct connection {
     uint32_t num_topics, num_refused, num_bytes;
     double tokens; /* messages that it may send */
     uint64_t begin_ns, last_ns;
-    bool has_spoken; /* it has sent a message, after its handshake */
+    bool has_spoken;  /* it has sent a message, after its handshake */
+    uint64_t version; /* of its user's rights */
+    char user[TYTO_ACCESS_NAME_MAX + 1];
 };
 
 struct tyto_subscribers {
     struct tyto_log log;
     uint32_t max_connections;
-    void *topics;       /* tree of struct topic, owned */
-    uint32_t num_bytes; /* of all topics */
+    struct tyto_access *access; /* NULL: everybody may everything */
+    uint64_t generation;        /* of access, that the connections are by */
+    uint32_t max_users;         /* 0: as many as connect */
+    void *topics;               /* tree of struct topic, owned */
+    uint32_t num_bytes;         /* of all topics */
     struct connection connections[MAX_RECORDS];
     struct tyto_subscribers_counts counts;
 };
@@ -63,6 +70,14 @@ enum tyto_err tyto_subscribers_create(uint32_t max_connections, const struct tyt
         subscribers->log = *log;
     *ret_subscribers = subscribers;
     return TYTO_OK;
+}
+
+void tyto_subscribers_admit(struct tyto_subscribers *subscribers, struct tyto_access *access,
+                            uint32_t max_users)
+{
+    subscribers->access = access;
+    subscribers->max_users = max_users;
+    subscribers->generation = access ? tyto_access_generation(access) : 0;
 }
 
 void tyto_subscribers_forget(struct tyto_subscribers *subscribers)
@@ -322,23 +337,76 @@ static bool is_about(const struct topic *topic, const char *prefix)
     return memcmp(topic->bytes, prefix, num) == 0;
 }
 
-/* With XPUB_MANUAL nothing is subscribed unless we say so: the place where roles will be
- * checked. Takes topic. */
+/* Whoever speaks for the first time has shaken hands. */
+static void greet(struct tyto_subscribers *subscribers, const struct tyto_event_socket *socket,
+                  struct connection *connection, const char *user)
+{
+    uint32_t num_users = 0;
+    for (uint32_t i = 0; i < subscribers->counts.num_connections; i++)
+        num_users += subscribers->connections[i].has_spoken && !subscribers->connections[i].is_cut;
+    connection->has_spoken = true;
+    if (subscribers->access) {
+        snprintf(connection->user, sizeof(connection->user), "%s", user ? user : "");
+        connection->version = tyto_access_version(subscribers->access, connection->user);
+        if (!connection->version)
+            cut_off(subscribers, socket, connection, "is nobody who is known");
+    }
+    if (subscribers->max_users && num_users >= subscribers->max_users)
+        cut_off(subscribers, socket, connection, "is one more than publish.max_users");
+}
+
+/* Whose rights have changed must come again. */
+static void check_rights(struct tyto_subscribers *subscribers,
+                         const struct tyto_event_socket *socket)
+{
+    const uint64_t generation = tyto_access_generation(subscribers->access);
+    if (generation == subscribers->generation)
+        return;
+    subscribers->generation = generation;
+    for (uint32_t i = 0; i < subscribers->counts.num_connections; i++) {
+        struct connection *connection = &subscribers->connections[i];
+        if (connection->has_spoken &&
+            tyto_access_version(subscribers->access, connection->user) != connection->version)
+            cut_off(subscribers, socket, connection, "has other rights now, or none");
+    }
+}
+
+static bool may_read(const struct tyto_subscribers *subscribers,
+                     const struct connection *connection, const struct topic *topic)
+{
+    if (!subscribers->access ||
+        tyto_access_may_read(subscribers->access, connection->user, topic->bytes, topic->num_bytes))
+        return true;
+    char shown[64];
+    snprintf(shown, sizeof(shown), "%.*s",
+             (int)(topic->num_bytes < sizeof(shown) ? topic->num_bytes : sizeof(shown) - 1),
+             (const char *)topic->bytes);
+    tyto_text_make_printable(shown);
+    tyto_log_write(&subscribers->log, TYTO_LOG_WARNING, "publisher",
+                   "%s may not subscribe to '%s': it is beyond what the file of clients allows",
+                   connection->user, shown);
+    return false;
+}
+
+/* With XPUB_MANUAL nothing is subscribed unless we say so: here rights are checked. Takes topic. */
 static void subscribe(struct tyto_subscribers *subscribers, const struct tyto_event_socket *socket,
                       struct connection *connection, struct topic *topic,
                       struct tyto_subscribers_news *news)
 {
-    if (topic->num_bytes > TYTO_TOPIC_MAX_BYTES) {
+    const bool is_long = topic->num_bytes > TYTO_TOPIC_MAX_BYTES;
+    const bool is_refused = is_long || !may_read(subscribers, connection, topic);
+    if (is_refused) {
         /* libzmq keeps it nevertheless, until the connection ends. */
         connection->num_refused++;
         connection->num_bytes += topic->num_bytes;
+    }
+    if (is_long)
         tyto_log_write(&subscribers->log, TYTO_LOG_WARNING, "publisher",
                        "a subscription was refused: its topic is longer than any topic");
-    }
     if (connection->num_topics + connection->num_refused >= TYTO_SUBSCRIBER_MAX_SUBSCRIPTIONS ||
         connection->num_bytes >= TYTO_SUBSCRIBER_MAX_BYTES)
         cut_off(subscribers, socket, connection, "has subscribed too often");
-    if (topic->num_bytes > TYTO_TOPIC_MAX_BYTES || connection->is_cut) {
+    if (is_refused || connection->is_cut) {
         free(topic);
         return;
     }
@@ -353,15 +421,19 @@ static void subscribe(struct tyto_subscribers *subscribers, const struct tyto_ev
     news->for_events |= for_events;
 }
 
-/* fd: of the peer; -1 for what a peer that is gone leaves behind, which take_news() sees to. */
+/* Its descriptor is -1 for what a peer that is gone leaves behind, which take_news() sees to. */
 static void take_message(struct tyto_subscribers *subscribers,
-                         const struct tyto_event_socket *socket, int fd, const uint8_t *bytes,
-                         size_t num_bytes, struct tyto_subscribers_news *news)
+                         const struct tyto_event_socket *socket, zmq_msg_t *message,
+                         struct tyto_subscribers_news *news)
 {
+    const int fd = zmq_msg_get(message, ZMQ_SRCFD);
+    const uint8_t *bytes = zmq_msg_data(message);
+    const size_t num_bytes = zmq_msg_size(message);
     struct connection *connection = fd >= 0 ? find_connection(subscribers, fd) : NULL;
     if (!connection) /* gone, or turned away */
         return;
-    connection->has_spoken = true;
+    if (!connection->has_spoken)
+        greet(subscribers, socket, connection, zmq_msg_gets(message, "User-Id"));
     if (!spend(connection))
         cut_off(subscribers, socket, connection, "subscribes and unsubscribes without pause");
     if (num_bytes < 1 || bytes[0] > 1) /* the first byte says subscribe (1) or not (0) */
@@ -388,8 +460,7 @@ static bool take_one(struct tyto_subscribers *subscribers, const struct tyto_eve
     for (int i = 0; i < MAX_NEWS_PER_TURN && is_there && take_news(subscribers, socket); i++)
         ;
     if (is_there)
-        take_message(subscribers, socket, zmq_msg_get(&message, ZMQ_SRCFD), zmq_msg_data(&message),
-                     zmq_msg_size(&message), news);
+        take_message(subscribers, socket, &message, news);
     zmq_msg_close(&message);
     return is_there;
 }
@@ -399,6 +470,8 @@ void tyto_subscribers_take(struct tyto_subscribers *subscribers,
                            struct tyto_subscribers_news *ret_news)
 {
     *ret_news = (struct tyto_subscribers_news){.for_states = false};
+    if (subscribers->access)
+        check_rights(subscribers, socket);
     for (int i = 0; i < MAX_NEWS_PER_TURN && take_news(subscribers, socket); i++)
         ;
     for (int i = 0; i < MAX_PER_TURN && take_one(subscribers, socket, ret_news); i++)

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "daemon/access/access.h"
 #include "daemon/publish/event_socket.h"
 
 enum {
@@ -27,6 +28,10 @@ struct tyto_subscribers;
 TYTO_MUST_CHECK
 enum tyto_err tyto_subscribers_create(uint32_t max_connections, const struct tyto_log *log,
                                       struct tyto_subscribers **ret_subscribers);
+/* From now on only what access (borrowed; NULL: everything) allows is subscribed, by at most
+ * max_users (0: no such limit) of the connections. */
+void tyto_subscribers_admit(struct tyto_subscribers *subscribers, struct tyto_access *access,
+                            uint32_t max_users);
 void tyto_subscribers_destroy(struct tyto_subscribers **subscribers);
 
 struct tyto_subscribers_news {

@@ -40,7 +40,7 @@ THIRD_PARTY = {
     "gio/*": ["web/*.c"],
     "libsoup/*": ["web/*.c"],
     "sodium.h": ["web/*.c"],
-    "zmq.h": ["daemon/publish/event_socket.c", "daemon/publish/subscribers.c", "daemon/query/*.c", "client/*.c"],
+    "zmq.h": ["daemon/access/*.c", "daemon/publish/event_socket.c", "daemon/publish/subscribers.c", "daemon/query/*.c", "client/*.c"],
     "xnnpack.h": ["model/executor/xnnpack.c"],
     "pthreadpool.h": ["model/executor/xnnpack.c"],
     "jansson.h": ["files/safetensors.c", "files/json.c"],

@@ -52,15 +52,16 @@ FOLDERS = {
         "compose": {"media", "data"},
     },
     "daemon": {
+        "access": set(),
         "gate": set(),
         "journal": set(),
         "monitor": set(),
-        "publish": {"gate", "journal"},
+        "publish": {"access", "gate", "journal"},
         "query": {"journal", "publish"},
         "control": {"gate"},
         "config": {"publish", "control", "monitor"},
         "service": {"config", "gate", "publish"},
-        ".": {"config", "control", "journal", "monitor", "publish", "query", "service"},
+        ".": {"access", "config", "control", "journal", "monitor", "publish", "query", "service"},
     },
     "cli": {
         "event": set(),

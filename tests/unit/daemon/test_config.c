@@ -306,7 +306,10 @@ static const struct {
      "4: classes.dog.treshold: unknown key; did you mean 'threshold'?"},
     {CAM "publish:\n  endpoints: tcp://0.0.0.0:5571\n",
      "3: publish.endpoints: tcp://0.0.0.0:5571: other hosts could reach this address and nothing "
-     "is encrypted: bind 127.0.0.1 (or ipc://) and tunnel, e.g. with ssh -L 5571:127.0.0.1:5571"},
+     "is encrypted: give publish.server_key and publish.clients (tyto keygen --help), or bind "
+     "127.0.0.1 (or ipc://) and tunnel, e.g. with ssh -L 5571:127.0.0.1:5571"},
+    {CAM "publish: {server_key: /etc/tyto/server.key}\n",
+     " publish.clients: is missing: tytod's key and the file of clients belong together"},
     {CAM "publish:\n  endpoints:\n    - tcp://127.0.0.1:5571\n    - nonsense\n",
      "5: publish.endpoints[2]: nonsense: is no endpoint: write tcp://127.0.0.1:PORT or "
      "ipc:///absolute/path"},

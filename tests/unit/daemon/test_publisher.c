@@ -342,7 +342,7 @@ static void endpoints_that_others_could_reach_are_refused(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tyto_fault fault;
         memset(&fault, 0, sizeof(fault));
-        const enum tyto_err err = tyto_publisher_check_endpoint(cases[i].endpoint, &fault);
+        const enum tyto_err err = tyto_publisher_check_endpoint(cases[i].endpoint, false, &fault);
         if ((!err) != (cases[i].text == NULL))
             print_error("%s: %s\n", cases[i].endpoint, fault.text);
         assert_int_equal(err, cases[i].text ? TYTO_ERR_INVALID : TYTO_OK);
