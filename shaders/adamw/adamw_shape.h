@@ -6,11 +6,7 @@
 #define TYTO_ADAMW_PARTS 64   /* groups that sum squares */
 #define TYTO_ADAMW_GROUPS 512 /* groups that update */
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_adamw_push {
     uint32_t num4;      /* parameters / 4 */

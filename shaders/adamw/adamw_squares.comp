@@ -5,6 +5,7 @@
 // grid     x: PARTS groups of one subgroup
 // limits   num4 / (PARTS * LANES) < 65535
 // numerics f32 sums
+// source   Loshchilov & Hutter, ICLR 2019; one step of three, see adamw_update
 #include "shaders/include/tyto.glsl"
 #include "shaders/adamw/adamw_shape.h"
 

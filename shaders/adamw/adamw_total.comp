@@ -5,6 +5,7 @@
 //   norm = sqrt(sum parts);  by = max_norm > 0 ? min(1, max_norm / (norm + 1e-6)) : 1
 // grid     one group of one subgroup
 // numerics f32 sums; as torch.nn.utils.clip_grad_norm_
+// source   torch.nn.utils.clip_grad_norm_
 #include "shaders/include/tyto.glsl"
 #include "shaders/adamw/adamw_shape.h"
 

@@ -3,11 +3,7 @@
 #ifndef TYTO_ATTN_POOL_SHAPE_H
 #define TYTO_ATTN_POOL_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_attn_pool_push {
     uint32_t num_places; /* L */

@@ -7,6 +7,7 @@
 // grid     x: groups of one subgroup, a lane per 4 columns; y: b
 // limits   C a multiple of 4; B <= maxComputeWorkGroupCount[1]
 // numerics one product
+// source   derived: the chain rule on attn_pool
 #include "shaders/include/tyto.glsl"
 #include "shaders/attn_pool_back/attn_pool_back_shape.h"
 

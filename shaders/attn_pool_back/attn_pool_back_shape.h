@@ -3,16 +3,9 @@
 #ifndef TYTO_ATTN_POOL_BACK_SHAPE_H
 #define TYTO_ATTN_POOL_BACK_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/attn_pool/attn_pool_shape.h"
 
-struct tyto_attn_pool_back_push {
-    uint32_t num_places; /* L */
-    uint32_t width;      /* C, a multiple of 4 */
-    uint32_t num_rows;   /* rows of feats */
-};
+/* The same as the way there. */
+#define tyto_attn_pool_back_push tyto_attn_pool_push
 
 #endif

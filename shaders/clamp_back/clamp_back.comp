@@ -5,6 +5,7 @@
 //   dx[i] = low < y[i] && y[i] < high ? dy[i] : 0
 // grid     x, y: groups of one subgroup, a lane per 4 values
 // numerics exact; at the corners, where there is no gradient, 0 as PyTorch's ReLU6
+// source   derived; the corners as PyTorch's ReLU6
 #include "shaders/include/tyto.glsl"
 #include "shaders/clamp_back/clamp_back_shape.h"
 

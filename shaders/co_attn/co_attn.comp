@@ -9,7 +9,7 @@
 // other (B, T, other_stride) f32 holds o (C columns) and key (D columns); g, ks (B, T, D) f32;
 // u (D) f32; h, s (B, T, C) f32; len (B) u32; out (B, T, out_stride) f32 gets C columns;
 // beta (B, T) f32; align (B, T, T) f32
-// Rows t >= len[b] see every key: finite, and nobody's business.
+// Rows t >= len[b] see every key: their results are finite but undefined, and must not be read.
 // grid     one subgroup of LANES lanes per (t, b); a lane scores the keys lane, lane + LANES, ...
 //          while g and u are handed round; then a lane mixes 4 columns
 // limits   1 <= T <= MAX_SEGMENTS; 1 <= len <= T (held to it otherwise); C, D, strides and offsets

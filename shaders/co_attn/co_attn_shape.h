@@ -5,11 +5,7 @@
 
 #define TYTO_CO_ATTN_MAX_SEGMENTS 64
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_co_attn_push {
     uint32_t num_segments; /* T */

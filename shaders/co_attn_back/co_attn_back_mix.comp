@@ -11,6 +11,7 @@
 // grid     one subgroup of LANES lanes per (t, b); a lane mixes 4 columns
 // limits   as co_attn_back_scores
 // numerics tanh by exp, f32 sums; within 1e-4 relative
+// source   derived: the chain rule on co_attn
 #include "shaders/include/tyto.glsl"
 #include "shaders/co_attn_back/co_attn_back_shape.h"
 

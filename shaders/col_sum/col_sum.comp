@@ -5,6 +5,7 @@
 // grid     x: groups of one subgroup, a lane per column
 // limits   rows <= MAX_ROWS
 // numerics f32 sums in order of r
+// source   plain sums
 #include "shaders/include/tyto.glsl"
 #include "shaders/col_sum/col_sum_shape.h"
 

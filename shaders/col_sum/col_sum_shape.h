@@ -5,11 +5,7 @@
 
 #define TYTO_COL_SUM_MAX_ROWS 65000 /* lavapipe ends a lane after 65535 loop turns */
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_col_sum_push {
     uint32_t rows;

@@ -10,6 +10,7 @@
 // limits   IC and N multiples of 4; otherwise X_SCALAR reads x, SCALAR writes y float by float; KH, KW <= CONV_MAX_KERNEL; dims <= CONV_MAX_DIM;
 //          KH KW IC / 4 + KH KW + KH <= GEMM_MAX_ROUNDS
 // numerics f32 sums in order of k; within 1e-6 * sqrt(KH*KW*IC) relative to the sum of magnitudes
+// source   direct convolution as a product (im2col without the copy); layers of TFLite and ONNX
 #if defined(STORE64) || defined(WIDE_STORE64)
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif

@@ -6,11 +6,7 @@
 /* A row number that stands for "this modality is missing". */
 #define TYTO_ROW_NONE 0xffffffffu
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_cosine_attn_push {
     uint32_t num_places; /* L */

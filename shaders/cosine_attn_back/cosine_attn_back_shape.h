@@ -3,16 +3,9 @@
 #ifndef TYTO_COSINE_ATTN_BACK_SHAPE_H
 #define TYTO_COSINE_ATTN_BACK_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/cosine_attn/cosine_attn_shape.h"
 
-struct tyto_cosine_attn_back_push {
-    uint32_t num_places; /* L */
-    uint32_t width;      /* D, a multiple of 4 */
-    uint32_t num_rows;   /* rows of keys */
-};
+/* The same as the way there. */
+#define tyto_cosine_attn_back_push tyto_cosine_attn_push
 
 #endif

@@ -3,11 +3,7 @@
 #ifndef TYTO_DROPOUT_SHAPE_H
 #define TYTO_DROPOUT_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_dropout_push {
     uint32_t num4;      /* values / 4 */

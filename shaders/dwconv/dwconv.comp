@@ -8,6 +8,7 @@
 // grid     x: 8 lanes (GROUP: 64) over (ox, c / 4), y: bands of p.rows output rows, z: B
 // limits   C a multiple of 4, or the scalar variant runs; KH, KW <= CONV_MAX_KERNEL
 // numerics f32 sums in order of (i, j), fused; within 1e-6 * sqrt(KH*KW) of the sum of magnitudes
+// source   direct convolution; layers of TFLite and ONNX
 #include "shaders/include/tyto.glsl"
 #include "shaders/dwconv/dwconv_shape.h"
 

@@ -9,6 +9,7 @@
 // limits   C a multiple of 4 TEXELS; KH = KW = 3; stride STRIDE
 // TEXELS 2 with STORE64 halves the rounds of lavapipe's store loop once more
 // numerics f32 sums in order of (i, j); within 3e-6 of the sum of magnitudes
+// source   direct convolution, rows carried along
 #ifdef STORE64
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif

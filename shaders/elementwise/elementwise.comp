@@ -9,6 +9,7 @@
 // limits   num < 2^31
 // numerics one rounding a step; sigmoid and tanh within 2e-6 absolute; NaN stays NaN or becomes
 //          a bound of act
+// source   layers of TFLite and ONNX
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/include/tyto.glsl"

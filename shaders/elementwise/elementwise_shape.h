@@ -3,11 +3,7 @@
 #ifndef TYTO_ELEMENTWISE_SHAPE_H
 #define TYTO_ELEMENTWISE_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 /* Each lane makes so many times four values. */
 #define TYTO_ELEMENTWISE_QUADS 4

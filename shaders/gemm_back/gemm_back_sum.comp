@@ -5,6 +5,7 @@
 // grid     x: groups of one subgroup, a lane per 4 values
 // limits   counts and offsets multiples of 4 floats
 // numerics f32 sums
+// source   plain sums
 #include "shaders/include/tyto.glsl"
 #include "shaders/gemm_back/gemm_back_shape.h"
 

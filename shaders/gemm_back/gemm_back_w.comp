@@ -9,6 +9,7 @@
 //          in shared memory; BIG: for 64 rows of dw and 2 panels
 // limits   O, I, offsets and rows multiples of 4; chunk <= GEMM_MAX_K, a multiple of 4
 // numerics f32 sums in order of m; within 1e-6 * sqrt(M) relative to the sum of magnitudes
+// source   derived: dW = dY^T X
 #ifdef STORE64
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif

@@ -9,6 +9,7 @@
 //          lanes for 32 rows and a panel; BIG: for 64 rows and 2 panels
 // limits   O, I, offsets and rows multiples of 4; 1 <= M, I <= GEMM_MAX_DIM, O <= GEMM_MAX_K
 // numerics f32 sums in order of o; within 1e-6 * sqrt(O) relative to the sum of magnitudes
+// source   derived: dX = dY W
 #ifdef STORE64
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif

@@ -4,11 +4,7 @@
 #ifndef TYTO_IMAGE_RESIZE_SHAPE_H
 #define TYTO_IMAGE_RESIZE_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 /* Texels of 4 bytes that one group of image_resize_rows works on; rows are padded to it. */
 #define TYTO_IMAGE_RESIZE_BLOCK 64

@@ -5,11 +5,7 @@
 
 #define TYTO_INFO_NCE_MAX_ROWS 8192
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_info_nce_push {
     uint32_t rows, row_stride; /* N; its next multiple of 4: the length of a row of scores */

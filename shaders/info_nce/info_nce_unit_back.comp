@@ -6,6 +6,7 @@
 // grid     x: rows; one subgroup each, lanes stride over the columns
 // limits   D a multiple of 4
 // numerics f32 sums
+// source   derived: the chain rule on info_nce_unit
 #include "shaders/include/tyto.glsl"
 #include "shaders/info_nce/info_nce_shape.h"
 

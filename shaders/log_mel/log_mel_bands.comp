@@ -8,6 +8,7 @@
 // limits   LANES >= ROWS; M <= MAX_BANDS
 // numerics f32 sums of values >= 0: 1e-6 relative before the logarithm, whose error GPUs
 //          may double: 1e-5 absolute in nepers
+// source   librosa and HTK filter banks, as the encoder brings them
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/include/tyto.glsl"

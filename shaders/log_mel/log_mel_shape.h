@@ -3,11 +3,7 @@
 #ifndef TYTO_LOG_MEL_SHAPE_H
 #define TYTO_LOG_MEL_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 /* Frames that one subgroup of power and bands works on. */
 #define TYTO_LOG_MEL_ROWS 8

@@ -3,11 +3,7 @@
 #ifndef TYTO_LOSS_SHAPE_H
 #define TYTO_LOSS_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_loss_push {
     uint32_t width;  /* N */

@@ -7,6 +7,7 @@
 // grid     one subgroup of LANES lanes per row
 // limits   rows <= maxComputeWorkGroupCount[0]
 // numerics max subtracted before exp; f32 sums; within 1e-5 relative
+// source   torch.nn.CrossEntropyLoss with class probabilities
 #include "shaders/include/tyto.glsl"
 #include "shaders/loss/loss_shape.h"
 

@@ -8,11 +8,7 @@
 /* Batch rows that one group handles, sharing each weight it has read. */
 #define TYTO_LSTM_SENTINEL_TILE 8
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_lstm_sentinel_push {
     uint32_t batch;        /* B */

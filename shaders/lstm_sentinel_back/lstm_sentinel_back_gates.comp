@@ -7,6 +7,7 @@
 // grid     x: ceil(D / LANES) groups of one subgroup, a lane per unit; y: b
 // limits   B <= maxComputeWorkGroupCount[1]
 // numerics f32, sigmoid and tanh by exp, as lstm_sentinel
+// source   derived: the forward step again, see lstm_sentinel
 #include "shaders/include/tyto.glsl"
 #include "shaders/lstm_sentinel_back/lstm_sentinel_back_shape.h"
 

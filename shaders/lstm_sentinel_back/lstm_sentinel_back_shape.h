@@ -3,11 +3,7 @@
 #ifndef TYTO_LSTM_SENTINEL_BACK_SHAPE_H
 #define TYTO_LSTM_SENTINEL_BACK_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_lstm_sentinel_back_push {
     uint32_t num_segments; /* T */

@@ -7,6 +7,7 @@
 // grid     x: groups of one subgroup, a lane per n; y: b
 // limits   as mil_pool_there
 // numerics one product
+// source   derived: the chain rule on mil_pool_there
 #include "shaders/include/tyto.glsl"
 #include "shaders/mil_pool/mil_pool_shape.h"
 

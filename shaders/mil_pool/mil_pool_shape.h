@@ -6,11 +6,7 @@
 #define TYTO_MIL_POOL_MEAN 0
 #define TYTO_MIL_POOL_MAX 1
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_mil_pool_push {
     uint32_t num_segments; /* T */

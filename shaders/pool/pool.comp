@@ -10,6 +10,7 @@
 //          MAX_WINDOW values, because lavapipe ends a kernel's loops after 65535 rounds in all
 // numerics max exact; f32 sums: avg within 1e-6 of the largest magnitude, std (two passes)
 //          within 2e-6 of it
+// source   layers of TFLite and ONNX; std: statistics pooling
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/include/tyto.glsl"

@@ -3,11 +3,7 @@
 #ifndef TYTO_POOL_SHAPE_H
 #define TYTO_POOL_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 /* Values of a window. */
 #define TYTO_POOL_MAX_WINDOW 30000

@@ -8,6 +8,7 @@
 // grid     x: floats of an item's output in groups of LANES, y: b
 // limits   groups and B <= maxComputeWorkGroupCount[0, 1]; sides below 2^16
 // numerics nearest exact; else weights within 2e-4 of a place for sides up to 1024
+// source   TFLite RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/include/tyto.glsl"

@@ -3,11 +3,7 @@
 #ifndef TYTO_RESIZE_SHAPE_H
 #define TYTO_RESIZE_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 #define TYTO_RESIZE_PLACE_NEAREST 0
 #define TYTO_RESIZE_PLACE_BILINEAR 1

@@ -7,6 +7,7 @@
 // grid     x: groups of LANES lanes, a lane per column c; y: b
 // limits   1 <= W <= C; B <= maxComputeWorkGroupCount[1]
 // numerics exact
+// source   a copy
 #include "shaders/include/tyto.glsl"
 #include "shaders/row_gather/row_gather_shape.h"
 

@@ -3,11 +3,7 @@
 #ifndef TYTO_ROW_GATHER_SHAPE_H
 #define TYTO_ROW_GATHER_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_row_gather_push {
     uint32_t num_rows;  /* rows of in */

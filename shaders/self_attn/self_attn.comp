@@ -5,7 +5,7 @@
 //   w[b,t,:] = softmax_k(scale * <q[b,t], k[b,k]>) over k < len[b], k <= t + look_ahead
 //   out[b,t] = x[b,t] + sum_k w[b,t,k] v[b,k]
 // qkv (B, T, qkv_stride) f32: columns [q (D) | k (D) | v (C)]; x, out (B, T, C) f32; len (B) u32
-// Rows t >= len[b] see every key: finite, and nobody's business.
+// Rows t >= len[b] see every key: their results are finite but undefined, and must not be read.
 // grid     one subgroup of LANES lanes per (t, b); a lane scores the keys lane, lane + LANES, ...
 //          while q is handed round; then a lane mixes 4 columns
 // limits   1 <= T <= MAX_SEGMENTS; 1 <= len <= T (held to it otherwise); C, D multiples of 4;

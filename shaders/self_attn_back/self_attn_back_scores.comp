@@ -8,6 +8,7 @@
 // grid     one subgroup of LANES lanes per (t, b); a lane has the keys lane, lane + LANES, ...
 // limits   as self_attn
 // numerics f32 sums; the gradients within 1e-4 relative
+// source   derived: the chain rule on self_attn
 #include "shaders/include/tyto.glsl"
 #include "shaders/self_attn/self_attn_shape.h"
 #include "shaders/self_attn_back/self_attn_back_shape.h"

@@ -3,19 +3,9 @@
 #ifndef TYTO_SELF_ATTN_BACK_SHAPE_H
 #define TYTO_SELF_ATTN_BACK_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/self_attn/self_attn_shape.h"
 
-struct tyto_self_attn_back_push {
-    uint32_t num_segments; /* T */
-    uint32_t key_width;    /* D */
-    uint32_t width;        /* C */
-    uint32_t qkv_stride;   /* elements from one row of qkv to the next */
-    uint32_t look_ahead;   /* 0xffffffff: no mask */
-    float scale;           /* of the scores */
-};
+/* The same as the way there. */
+#define tyto_self_attn_back_push tyto_self_attn_push
 
 #endif

@@ -7,6 +7,7 @@
 // grid     one subgroup of LANES lanes per row; lanes stride over width
 // limits   1 <= width <= MAX_WIDTH; rows <= maxComputeWorkGroupCount[0]; one finite value a row
 // numerics max subtracted before exp; f32 sums, within 2e-6 absolute of the reference
+// source   the usual one, shifted by its maximum
 #include "shaders/include/tyto.glsl"
 #include "shaders/softmax/softmax_shape.h"
 

@@ -6,11 +6,7 @@
 /* lavapipe ends a lane after 65535 loop turns, all its loops together: 3 * width / lanes here. */
 #define TYTO_SOFTMAX_MAX_WIDTH 65536
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_softmax_push {
     uint32_t width;

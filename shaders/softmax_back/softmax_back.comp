@@ -7,6 +7,7 @@
 // grid     one subgroup of LANES lanes per row
 // limits   R <= maxComputeWorkGroupCount[0]
 // numerics f32 sums; within 1e-5 relative of the true gradient
+// source   derived: the chain rule on softmax
 #include "shaders/include/tyto.glsl"
 #include "shaders/softmax_back/softmax_back_shape.h"
 

@@ -6,6 +6,7 @@
 // grid     x: groups of one subgroup, a lane per unit of `to`; y: `from`
 // limits   D <= maxComputeWorkGroupCount[1]
 // numerics a copy
+// source   a copy; the order is what lstm_sentinel reads
 #include "shaders/include/tyto.glsl"
 #include "shaders/weights_pack/weights_pack_shape.h"
 

@@ -6,6 +6,7 @@
 // grid     x: groups of one subgroup, a lane per 4 rows; y: 4 columns
 // limits   n, k, offsets multiples of 4; k / 4 <= maxComputeWorkGroupCount[1]
 // numerics a copy
+// source   a copy; gemm's panels
 #include "shaders/include/tyto.glsl"
 #include "shaders/weights_pack/weights_pack_shape.h"
 

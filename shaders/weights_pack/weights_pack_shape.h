@@ -3,11 +3,7 @@
 #ifndef TYTO_WEIGHTS_PACK_SHAPE_H
 #define TYTO_WEIGHTS_PACK_SHAPE_H
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 struct tyto_weights_pack_push {
     uint32_t from;      /* float of the first weight, a multiple of 4 */

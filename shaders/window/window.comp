@@ -11,6 +11,7 @@
 // limits   W <= MAX_WIDTH; T, B <= maxComputeWorkGroupCount; slot < T; 1 <= len <= T (held to it
 //          otherwise)
 // numerics exact
+// source   a ring buffer
 #include "shaders/include/tyto.glsl"
 #include "shaders/window/window_shape.h"
 

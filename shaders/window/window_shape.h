@@ -9,11 +9,7 @@
 /* A stream that has no ring: the window is the newest row alone, nothing is kept. */
 #define TYTO_WINDOW_NO_STREAM 0xffffffffu
 
-#ifdef VULKAN
-#define uint32_t uint
-#else
-#include <stdint.h>
-#endif
+#include "shaders/include/types.h"
 
 /* One item of a batch. */
 struct tyto_window_item {

@@ -326,6 +326,8 @@ def check_kernels(lint, files):
             lint.breach(path, 1, "SPIR-V is built, never committed")
         if len(parts) != 2 or parts[0] != "shaders" or not name.endswith(".comp"):
             continue
+        if not re.search(r"^// .*\bsource\b", lint.read(path) or "", re.M):
+            lint.breach(path, 1, "no line `// source   ...`: where the formula is from")
         kernel = parts[1]
         check = checks.get(f"check_{kernel}.c")
         truth = re.search(r"\bdouble\b|what the host", lint.read(check) if check else "")

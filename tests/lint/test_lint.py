@@ -119,6 +119,7 @@ class Lint(unittest.TestCase):
 
     def test_half_a_kernel_is_found(self):
         self.finds("shaders/sum/sum.comp", "// SPDX-License-Identifier: MIT\n", "sum_ref.c")
+        self.finds("shaders/sum/sum.comp", "// SPDX-License-Identifier: MIT\n", "no line `// source")
 
     def test_a_header_that_does_not_stand_alone_is_found(self):
         self.finds("base/a.h", SPDX + "size_t f(void);\n", "does not stand alone", tools=True)
