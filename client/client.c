@@ -46,6 +46,8 @@ struct tyto_client {
     uint8_t boot_id[TYTO_UUID_BYTES];
     uint32_t beat_ms;
     uint64_t last_heard_ns; /* anything from the daemon */
+    uint64_t last_look_ns;  /* for silence */
+    bool has_slept;         /* since something was heard */
     uint64_t last_reconnect_ns;
     struct tyto_message notices[MAX_NOTICES];
     uint32_t num_notices;
@@ -71,6 +73,7 @@ static void note_life(struct tyto_client *client, const struct tyto_hello *hello
                       const uint8_t boot_id[TYTO_UUID_BYTES])
 {
     client->last_heard_ns = tyto_clock_mono_ns();
+    client->has_slept = false;
     if (!client->is_connected) {
         client->is_connected = true;
         struct tyto_message *notice = add_notice(client, TYTO_MESSAGE_CONNECTED);
@@ -240,6 +243,14 @@ static void look_for_silence(struct tyto_client *client)
         return;
     const uint64_t now_ns = tyto_clock_mono_ns();
     const uint64_t beat_ns = client->beat_ms * TYTO_NS_PER_MS;
+    /* Who did not look for a while (a process that was stopped, a machine that slept) cannot say
+     * that it was quiet: what came meanwhile waits in the socket, and is not to go with a new
+     * connection. */
+    if (now_ns - client->last_look_ns > 2 * beat_ns && !client->has_slept) {
+        client->has_slept = true;
+        client->last_heard_ns = now_ns;
+    }
+    client->last_look_ns = now_ns;
     const uint64_t quiet_ns = now_ns - client->last_heard_ns;
     if (quiet_ns > SILENT_BEATS * beat_ns && !client->is_silent) {
         client->is_silent = true;
