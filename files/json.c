@@ -190,6 +190,18 @@ bool tyto_json_append(struct tyto_json *array, struct tyto_json *value)
     return json_array_append_new(unwrap(array), unwrap(value)) == 0;
 }
 
+void tyto_json_put(struct tyto_json **object, const char *key, struct tyto_json *value)
+{
+    if (!tyto_json_set(*object, key, value))
+        tyto_json_destroy(object);
+}
+
+void tyto_json_push(struct tyto_json **array, struct tyto_json *value)
+{
+    if (!tyto_json_append(*array, value))
+        tyto_json_destroy(array);
+}
+
 char *tyto_json_print(const struct tyto_json *json)
 {
     return json_dumps(unwrap(json), JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));

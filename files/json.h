@@ -66,6 +66,10 @@ struct tyto_json *tyto_json_new_bool(bool value);
 struct tyto_json *tyto_json_new_null(void);
 bool tyto_json_set(struct tyto_json *object, const char *key, struct tyto_json *value);
 bool tyto_json_append(struct tyto_json *array, struct tyto_json *value);
+/* The same where nobody is asked between the first step and the last: what cannot be added takes
+ * the whole with it, and *object or *array is NULL from then on. */
+void tyto_json_put(struct tyto_json **object, const char *key, struct tyto_json *value);
+void tyto_json_push(struct tyto_json **array, struct tyto_json *value);
 /* Compact text, owned by the caller (free()); NULL when out of memory. Floats keep 9 digits:
  * an f32 comes back unchanged. */
 char *tyto_json_print(const struct tyto_json *json);

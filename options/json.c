@@ -14,10 +14,8 @@ enum { MAX_GROUPS = 16, MAX_KEYS = 160 };
 static struct tyto_json *texts_to_json(const struct tyto_texts *texts)
 {
     struct tyto_json *array = tyto_json_new_array();
-    for (uint32_t i = 0; i < texts->num; i++) {
-        if (!tyto_json_append(array, tyto_json_new_string(texts->texts[i])))
-            tyto_json_destroy(&array);
-    }
+    for (uint32_t i = 0; i < texts->num; i++)
+        tyto_json_push(&array, tyto_json_new_string(texts->texts[i]));
     return array;
 }
 

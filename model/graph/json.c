@@ -40,8 +40,7 @@ static struct tyto_json *numbers(uint32_t num, const uint32_t *values)
 {
     struct tyto_json *json = tyto_json_new_array();
     for (uint32_t i = 0; i < num; i++)
-        if (!tyto_json_append(json, tyto_json_new_u64(values[i])))
-            tyto_json_destroy(&json);
+        tyto_json_push(&json, tyto_json_new_u64(values[i]));
     return json;
 }
 

@@ -94,8 +94,7 @@ static struct tyto_json *floats(const float values[3])
 {
     struct tyto_json *json = tyto_json_new_array();
     for (int i = 0; i < 3; i++)
-        if (!tyto_json_append(json, tyto_json_new_f64((double)values[i])))
-            tyto_json_destroy(&json);
+        tyto_json_push(&json, tyto_json_new_f64((double)values[i]));
     return json;
 }
 

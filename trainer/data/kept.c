@@ -199,8 +199,7 @@ static char *print_classes(const struct tyto_dataset *data)
 {
     struct tyto_json *json = tyto_json_new_array();
     for (uint32_t k = 0; k < data->shape.num_classes; k++)
-        if (!tyto_json_append(json, tyto_json_new_string(data->classes[k])))
-            tyto_json_destroy(&json);
+        tyto_json_push(&json, tyto_json_new_string(data->classes[k]));
     char *text = tyto_json_print(json);
     tyto_json_destroy(&json);
     return text;

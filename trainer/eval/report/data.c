@@ -10,31 +10,6 @@
 
 enum { MAX_CLIPS = 6 };
 
-/* An object in the making; json is NULL once anything could not be made. */
-struct maker {
-    struct tyto_json *json;
-};
-
-static struct maker begin(void)
-{
-    return (struct maker){tyto_json_new_object()};
-}
-
-/* value is *taken*. */
-static void set(struct maker *maker, const char *key, struct tyto_json *value)
-{
-    if (!tyto_json_set(maker->json, key, value))
-        tyto_json_destroy(&maker->json);
-}
-
-/* The same for arrays; both are *taken*, and the array comes back, or NULL. */
-static struct tyto_json *append(struct tyto_json *array, struct tyto_json *value)
-{
-    if (!tyto_json_append(array, value))
-        tyto_json_destroy(&array);
-    return array;
-}
-
 /* --- parts ----------------------------------------------------------------------------------- */
 
 static struct tyto_json *make_pairs(const struct tyto_report *report)
@@ -42,11 +17,11 @@ static struct tyto_json *make_pairs(const struct tyto_report *report)
     struct tyto_json *array = tyto_json_new_array();
 
     for (uint32_t i = 0; i < report->num_pairs; i++) {
-        struct maker pair = begin();
+        struct tyto_json *pair = tyto_json_new_object();
 
-        set(&pair, "key", tyto_page_text(report->pairs[i].key));
-        set(&pair, "value", tyto_page_text(report->pairs[i].value));
-        array = append(array, pair.json);
+        tyto_json_put(&pair, "key", tyto_page_text(report->pairs[i].key));
+        tyto_json_put(&pair, "value", tyto_page_text(report->pairs[i].value));
+        tyto_json_push(&array, pair);
     }
     return array;
 }
@@ -57,14 +32,14 @@ static struct tyto_json *make_epochs(const struct tyto_report *report)
 
     for (uint32_t i = 0; i < report->num_epochs; i++) {
         const struct tyto_report_epoch *from = &report->epochs[i];
-        struct maker epoch = begin();
+        struct tyto_json *epoch = tyto_json_new_object();
 
-        set(&epoch, "epoch", tyto_json_new_u64(from->epoch));
-        set(&epoch, "train_loss", tyto_page_number(from->train_loss));
-        set(&epoch, "val_loss", tyto_page_number(from->val_loss));
-        set(&epoch, "val_accuracy", tyto_page_number(from->val_accuracy));
-        set(&epoch, "is_best", tyto_json_new_bool(from->is_best));
-        array = append(array, epoch.json);
+        tyto_json_put(&epoch, "epoch", tyto_json_new_u64(from->epoch));
+        tyto_json_put(&epoch, "train_loss", tyto_page_number(from->train_loss));
+        tyto_json_put(&epoch, "val_loss", tyto_page_number(from->val_loss));
+        tyto_json_put(&epoch, "val_accuracy", tyto_page_number(from->val_accuracy));
+        tyto_json_put(&epoch, "is_best", tyto_json_new_bool(from->is_best));
+        tyto_json_push(&array, epoch);
     }
     return array;
 }
@@ -75,12 +50,12 @@ static struct tyto_json *make_shifts(const struct tyto_report *report)
 
     for (uint32_t i = 0; i < report->num_shifts; i++) {
         const struct tyto_shift_point *from = &report->shifts[i];
-        struct maker point = begin();
+        struct tyto_json *point = tyto_json_new_object();
 
-        set(&point, "shift", tyto_json_new_f64(from->shift));
-        set(&point, "on_video", tyto_page_number(from->on_video));
-        set(&point, "on_both", tyto_page_number(from->on_both));
-        array = append(array, point.json);
+        tyto_json_put(&point, "shift", tyto_json_new_f64(from->shift));
+        tyto_json_put(&point, "on_video", tyto_page_number(from->on_video));
+        tyto_json_put(&point, "on_both", tyto_page_number(from->on_both));
+        tyto_json_push(&array, point);
     }
     return array;
 }
@@ -95,16 +70,16 @@ static struct tyto_json *make_figures(const struct tyto_measurement *measurement
     struct tyto_json *array = tyto_json_new_array();
 
     for (uint32_t i = 0; i < num; i++) {
-        struct maker figure = begin();
+        struct tyto_json *figure = tyto_json_new_object();
 
-        set(&figure, "group", tyto_page_text(figures[i].group));
-        set(&figure, "key", tyto_page_text(figures[i].key));
-        set(&figure, "text", tyto_page_text(figures[i].text));
-        set(&figure, "unit", tyto_json_new_string(units[figures[i].unit]));
-        set(&figure, "model", tyto_page_number(figures[i].model));
-        set(&figure, "nothing", tyto_page_number(figures[i].background));
-        set(&figure, "all_the_time", tyto_page_number(figures[i].all_event));
-        array = append(array, figure.json);
+        tyto_json_put(&figure, "group", tyto_page_text(figures[i].group));
+        tyto_json_put(&figure, "key", tyto_page_text(figures[i].key));
+        tyto_json_put(&figure, "text", tyto_page_text(figures[i].text));
+        tyto_json_put(&figure, "unit", tyto_json_new_string(units[figures[i].unit]));
+        tyto_json_put(&figure, "model", tyto_page_number(figures[i].model));
+        tyto_json_put(&figure, "nothing", tyto_page_number(figures[i].background));
+        tyto_json_put(&figure, "all_the_time", tyto_page_number(figures[i].all_event));
+        tyto_json_push(&array, figure);
     }
     return array;
 }
@@ -112,20 +87,20 @@ static struct tyto_json *make_figures(const struct tyto_measurement *measurement
 static struct tyto_json *make_reliability(const struct tyto_reliability *from)
 {
     struct tyto_json *bins = tyto_json_new_array();
-    struct maker reliability = begin();
+    struct tyto_json *reliability = tyto_json_new_object();
 
     for (int i = 0; i < TYTO_RELIABILITY_BINS; i++) {
-        struct maker bin = begin();
+        struct tyto_json *bin = tyto_json_new_object();
 
-        set(&bin, "num", tyto_json_new_u64(from->bins[i].num));
-        set(&bin, "confidence", tyto_page_number(from->bins[i].confidence));
-        set(&bin, "accuracy", tyto_page_number(from->bins[i].accuracy));
-        bins = append(bins, bin.json);
+        tyto_json_put(&bin, "num", tyto_json_new_u64(from->bins[i].num));
+        tyto_json_put(&bin, "confidence", tyto_page_number(from->bins[i].confidence));
+        tyto_json_put(&bin, "accuracy", tyto_page_number(from->bins[i].accuracy));
+        tyto_json_push(&bins, bin);
     }
-    set(&reliability, "num", tyto_json_new_u64(from->num));
-    set(&reliability, "ece", tyto_page_number(from->ece));
-    set(&reliability, "bins", bins);
-    return reliability.json;
+    tyto_json_put(&reliability, "num", tyto_json_new_u64(from->num));
+    tyto_json_put(&reliability, "ece", tyto_page_number(from->ece));
+    tyto_json_put(&reliability, "bins", bins);
+    return reliability;
 }
 
 /* With the background last. */
@@ -136,16 +111,17 @@ static struct tyto_json *make_classes(const struct tyto_report *report)
 
     for (uint32_t k = 0; k <= j->num_classes; k++) {
         const struct tyto_class_measures *m = &j->classes[k].measures;
-        struct maker class = begin();
+        struct tyto_json *class = tyto_json_new_object();
 
-        set(&class, "name",
+        tyto_json_put(
+            &class, "name",
             tyto_page_text(k < j->num_classes ? report->dataset->classes[k] : "(background)"));
-        set(&class, "f1", tyto_page_number(m->f1));
-        set(&class, "precision", tyto_page_number(m->precision));
-        set(&class, "recall", tyto_page_number(m->recall));
-        set(&class, "num_true", tyto_json_new_u64(m->num_true));
-        set(&class, "num_pred", tyto_json_new_u64(m->num_pred));
-        array = append(array, class.json);
+        tyto_json_put(&class, "f1", tyto_page_number(m->f1));
+        tyto_json_put(&class, "precision", tyto_page_number(m->precision));
+        tyto_json_put(&class, "recall", tyto_page_number(m->recall));
+        tyto_json_put(&class, "num_true", tyto_json_new_u64(m->num_true));
+        tyto_json_put(&class, "num_pred", tyto_json_new_u64(m->num_pred));
+        tyto_json_push(&array, class);
     }
     return array;
 }
@@ -159,8 +135,8 @@ static struct tyto_json *make_confusion(const struct tyto_measurement *j)
         struct tyto_json *row = tyto_json_new_array();
 
         for (size_t c = 0; c < num; c++)
-            row = append(row, tyto_json_new_u64(j->confusion[r * num + c]));
-        rows = append(rows, row);
+            tyto_json_push(&row, tyto_json_new_u64(j->confusion[r * num + c]));
+        tyto_json_push(&rows, row);
     }
     return rows;
 }
@@ -186,21 +162,21 @@ static struct tyto_json *make_row(const struct tyto_report *report, uint32_t cli
     const struct tyto_predictions *p = report->predictions;
     struct tyto_json *truth = tyto_json_new_array(), *said = tyto_json_new_array();
     struct tyto_json *score = tyto_json_new_array();
-    struct maker row = begin();
+    struct tyto_json *row = tyto_json_new_object();
 
     for (uint32_t t = 0; t < j->len[clip]; t++) {
         const size_t cell = ((size_t)clip * j->num_segments + t) * j->num_classes + k;
         const size_t from = (size_t)j->clip_idx[clip] * j->num_segments + t;
 
-        truth = append(truth, tyto_json_new_u64(j->truth_cells[cell]));
-        said = append(said, tyto_json_new_u64((j->pred_cells[cell] & TYTO_CELL_JOINT) != 0));
-        score = append(score, tyto_page_number((double)p->scores[from * p->num_logits + k]));
+        tyto_json_push(&truth, tyto_json_new_u64(j->truth_cells[cell]));
+        tyto_json_push(&said, tyto_json_new_u64((j->pred_cells[cell] & TYTO_CELL_JOINT) != 0));
+        tyto_json_push(&score, tyto_page_number((double)p->scores[from * p->num_logits + k]));
     }
-    set(&row, "class", tyto_json_new_u64(k));
-    set(&row, "truth", truth);
-    set(&row, "said", said);
-    set(&row, "score", score);
-    return row.json;
+    tyto_json_put(&row, "class", tyto_json_new_u64(k));
+    tyto_json_put(&row, "truth", truth);
+    tyto_json_put(&row, "said", said);
+    tyto_json_put(&row, "score", score);
+    return row;
 }
 
 static struct tyto_json *make_clip(const struct tyto_report *report, uint32_t clip)
@@ -209,19 +185,19 @@ static struct tyto_json *make_clip(const struct tyto_report *report, uint32_t cl
     const size_t first = (size_t)j->clip_idx[clip] * j->num_segments;
     const char *name = report->dataset->names[j->clip_idx[clip]];
     struct tyto_json *rows = tyto_json_new_array(), *audio = tyto_json_new_array();
-    struct maker made = begin();
+    struct tyto_json *made = tyto_json_new_object();
 
     for (uint32_t k = 0; k < j->num_classes; k++)
         if (has_class(j, clip, k))
-            rows = append(rows, make_row(report, clip, k));
+            tyto_json_push(&rows, make_row(report, clip, k));
     for (uint32_t t = 0; t < j->len[clip]; t++)
-        audio =
-            append(audio, tyto_page_number((double)report->predictions->weight_audio[first + t]));
-    set(&made, "name", tyto_page_text(name ? name : ""));
-    set(&made, "accuracy", tyto_page_number(j->clip_accuracy[clip]));
-    set(&made, "audio", audio);
-    set(&made, "rows", rows);
-    return made.json;
+        tyto_json_push(&audio,
+                       tyto_page_number((double)report->predictions->weight_audio[first + t]));
+    tyto_json_put(&made, "name", tyto_page_text(name ? name : ""));
+    tyto_json_put(&made, "accuracy", tyto_page_number(j->clip_accuracy[clip]));
+    tyto_json_put(&made, "audio", audio);
+    tyto_json_put(&made, "rows", rows);
+    return made;
 }
 
 struct ranked {
@@ -239,7 +215,7 @@ static int compare_ranked(const void *a, const void *b)
 }
 
 /* Clips with an event only: background all through shows nothing. */
-static void set_clips(const struct tyto_report *report, struct maker *maker)
+static void set_clips(const struct tyto_report *report, struct tyto_json **json)
 {
     const struct tyto_measurement *j = report->measurement;
     struct ranked *ranked = calloc((size_t)j->num_clips + 1, sizeof(*ranked));
@@ -259,11 +235,11 @@ static void set_clips(const struct tyto_report *report, struct maker *maker)
     if (num > 0)
         qsort(ranked, num, sizeof(*ranked), compare_ranked);
     for (uint32_t i = 0; i < num && i < MAX_CLIPS; i++) {
-        best = append(best, make_clip(report, ranked[num - 1 - i].clip));
-        worst = append(worst, make_clip(report, ranked[i].clip));
+        tyto_json_push(&best, make_clip(report, ranked[num - 1 - i].clip));
+        tyto_json_push(&worst, make_clip(report, ranked[i].clip));
     }
-    set(maker, "best", best);
-    set(maker, "worst", worst);
+    tyto_json_put(json, "best", best);
+    tyto_json_put(json, "worst", worst);
     free(ranked);
 }
 
@@ -273,25 +249,25 @@ struct tyto_json *tyto_report_data(const struct tyto_report *report)
 {
     const struct tyto_measurement *j = report->measurement;
     const double nan = (double)NAN;
-    struct maker data = begin();
+    struct tyto_json *data = tyto_json_new_object();
 
-    set(&data, "title", tyto_page_text(report->title ? report->title : "tyto"));
-    set(&data, "pairs", make_pairs(report));
-    set(&data, "epochs", make_epochs(report));
+    tyto_json_put(&data, "title", tyto_page_text(report->title ? report->title : "tyto"));
+    tyto_json_put(&data, "pairs", make_pairs(report));
+    tyto_json_put(&data, "epochs", make_epochs(report));
     if (!j)
-        return data.json;
-    set(&data, "shifts", make_shifts(report));
-    set(&data, "shift_retention",
-        tyto_page_number(tyto_shift_retention(report->shifts, report->num_shifts)));
-    set(&data, "without_sound",
-        tyto_page_number(report->no_audio ? report->no_audio->on_video : nan));
-    set(&data, "without_picture",
-        tyto_page_number(report->no_visual ? report->no_visual->on_video : nan));
-    set(&data, "figures", make_figures(j));
-    set(&data, "reliability", make_reliability(&j->model.reliability));
-    set(&data, "classes", make_classes(report));
-    set(&data, "confusion", make_confusion(j));
-    set(&data, "num_segments", tyto_json_new_u64(j->num_segments));
+        return data;
+    tyto_json_put(&data, "shifts", make_shifts(report));
+    tyto_json_put(&data, "shift_retention",
+                  tyto_page_number(tyto_shift_retention(report->shifts, report->num_shifts)));
+    tyto_json_put(&data, "without_sound",
+                  tyto_page_number(report->no_audio ? report->no_audio->on_video : nan));
+    tyto_json_put(&data, "without_picture",
+                  tyto_page_number(report->no_visual ? report->no_visual->on_video : nan));
+    tyto_json_put(&data, "figures", make_figures(j));
+    tyto_json_put(&data, "reliability", make_reliability(&j->model.reliability));
+    tyto_json_put(&data, "classes", make_classes(report));
+    tyto_json_put(&data, "confusion", make_confusion(j));
+    tyto_json_put(&data, "num_segments", tyto_json_new_u64(j->num_segments));
     set_clips(report, &data);
-    return data.json;
+    return data;
 }
