@@ -103,11 +103,7 @@ static enum tyto_err check_labels(const struct tyto_eval_data *data,
                                   const struct tyto_labels *labels, struct tyto_fault *ret_fault)
 {
     for (uint32_t i = 0; i < labels->num_classes && !data->skips_unknown; i++) {
-        bool is_known = false;
-
-        for (uint32_t k = 0; k < head->dims.num_classes && !is_known; k++)
-            is_known = strcmp(head->classes[k], labels->classes[i]) == 0;
-        if (!is_known)
+        if (tyto_cman_find_class(head, labels->classes[i]) == UINT32_MAX)
             return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, data->label_paths[0], 0,
                                   labels->classes[i],
                                   "is none of the model's %u classes: with --skip-unknown it is "

@@ -31,6 +31,14 @@ enum tyto_cman_task {
     TYTO_CMAN_NUM_TASKS,
 };
 
+/* How far towards certainty a single sense has to go beyond the joint threshold, where nobody says.
+ */
+#define TYTO_CMAN_SINGLE_SHARE 0.6
+static inline float tyto_cman_single_threshold(float joint)
+{
+    return joint + (1 - joint) * (float)TYTO_CMAN_SINGLE_SHARE;
+}
+
 static inline uint32_t tyto_head_num_logits(enum tyto_head_kind head, uint32_t num_classes)
 {
     return head == TYTO_HEAD_SOFTMAX ? num_classes + 1 : 3 * num_classes;

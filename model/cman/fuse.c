@@ -268,8 +268,7 @@ static enum tyto_err fuse_which(const struct fuser *f, uint32_t stream)
 /* From a stream's segments to the logits, where there is such a map. */
 static enum tyto_err fuse_skip(const struct fuser *f, uint32_t stream)
 {
-    const float *weight =
-        f->tensors[stream == TYTO_CMAN_AUDIO ? TYTO_CMAN_SKIP_AUDIO : TYTO_CMAN_SKIP_VISUAL];
+    const float *weight = f->tensors[tyto_cman_skip_of(stream)];
     const uint32_t size[2] = {f->d->num_logits, true_width(f, stream)};
     const uint32_t padded[2] = {f->d->num_logits, f->fused->widths.stream[stream]};
 

@@ -282,9 +282,9 @@ static void head(struct work *work, const struct tyto_cman_weights *weights, siz
         inner[i] = fmax(inner[i], 0.0);
     linear(n, d->num_logits, d->head_width, inner, t[TYTO_CMAN_HEAD_1_WEIGHT],
            t[TYTO_CMAN_HEAD_1_BIAS], out);
-    for (uint32_t s = 0; s < 2 && t[TYTO_CMAN_SKIP_AUDIO]; s++) {
+    for (uint32_t s = 0; s < 2 && t[tyto_cman_skip_of(s)]; s++) {
         linear(n, d->num_logits, s == 0 ? d->audio_width : d->visual_width, x[s],
-               t[s == 0 ? TYTO_CMAN_SKIP_AUDIO : TYTO_CMAN_SKIP_VISUAL], NULL, more);
+               t[tyto_cman_skip_of(s)], NULL, more);
         for (size_t i = 0; i < n * d->num_logits; i++)
             out[i] += more[i];
     }

@@ -83,6 +83,12 @@ static inline enum tyto_cman_tensor tyto_cman_tensor_of(enum tyto_cman_tensor au
         (uint32_t)audio + stream * (uint32_t)(TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q));
 }
 
+/* A stream's map straight to the logits. */
+static inline enum tyto_cman_tensor tyto_cman_skip_of(uint32_t stream)
+{
+    return (enum tyto_cman_tensor)((uint32_t)TYTO_CMAN_SKIP_AUDIO + stream);
+}
+
 /* The list for given dims; infos has TYTO_CMAN_NUM_TENSORS places. */
 void tyto_cman_list_tensors(const struct tyto_cman_dims *dims,
                             struct tyto_cman_tensor_info *ret_infos);

@@ -405,6 +405,31 @@ enum tyto_err tyto_cman_weights_load_memory(const void *bytes, size_t num_bytes,
     return err;
 }
 
+static void scale_row(float *rows, uint32_t row, uint32_t width, double scale)
+{
+    for (size_t i = 0; rows && i < width; i++)
+        rows[(size_t)row * width + i] = (float)(scale * (double)rows[(size_t)row * width + i]);
+}
+
+void tyto_cman_bend_logit(const struct tyto_cman_dims *dims, float *const *tensors, uint32_t logit,
+                          double scale, double shift)
+{
+    float *bias = tensors[TYTO_CMAN_HEAD_1_BIAS] + logit;
+
+    scale_row(tensors[TYTO_CMAN_HEAD_1_WEIGHT], logit, dims->head_width, scale);
+    scale_row(tensors[TYTO_CMAN_SKIP_AUDIO], logit, dims->audio_width, scale);
+    scale_row(tensors[TYTO_CMAN_SKIP_VISUAL], logit, dims->visual_width, scale);
+    *bias = (float)(scale * (double)*bias + shift);
+}
+
+uint32_t tyto_cman_find_class(const struct tyto_cman_weights *weights, const char *name)
+{
+    for (uint32_t k = 0; k < weights->dims.num_classes; k++)
+        if (strcmp(weights->classes[k], name) == 0)
+            return k;
+    return UINT32_MAX;
+}
+
 void tyto_cman_weights_drop_tensors(struct tyto_cman_weights *weights)
 {
     for (uint32_t i = 0; i < TYTO_CMAN_NUM_TENSORS; i++) {

@@ -71,6 +71,12 @@ enum tyto_err tyto_cman_weights_load_memory(const void *bytes, size_t num_bytes,
 TYTO_MUST_CHECK
 enum tyto_err tyto_cman_weights_write(const char *path, const struct tyto_cman_weights *weights,
                                       const char *provenance, struct tyto_fault *ret_fault);
+/* Puts a logit on a line: scale x + shift. All that it is the sum of is bent, the streams' short
+ * way where tensors has one. tensors are of these dims. */
+void tyto_cman_bend_logit(const struct tyto_cman_dims *dims, float *const *tensors, uint32_t logit,
+                          double scale, double shift);
+/* Number of the class of that name; UINT32_MAX: the weights do not know it. */
+uint32_t tyto_cman_find_class(const struct tyto_cman_weights *weights, const char *name);
 /* Frees the tensors alone, once they are on the device. */
 void tyto_cman_weights_drop_tensors(struct tyto_cman_weights *weights);
 void tyto_cman_weights_finish(struct tyto_cman_weights *weights);

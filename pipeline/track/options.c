@@ -2,6 +2,7 @@
 #include "pipeline/track/options.h"
 
 #include "base/clock.h"
+#include "model/cman/cman.h"
 
 #define AT(field) TYTO_OPTION_AT(struct tyto_tracker_params, field)
 #define STRING_OF(number) #number
@@ -27,7 +28,7 @@ const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS] = {
      .max = 1,
      .words = TYTO_WORDS(AUTO_LIST),
      .help = "the same for a class that is heard or seen alone; auto: " STRING(
-         TYTO_TRACKER_SINGLE_SHARE) " of the way from the class's threshold to 1"},
+         TYTO_CMAN_SINGLE_SHARE) " of the way from the class's threshold to 1"},
     {.key = "off_ratio",
      .type = TYTO_OPTION_F32,
      AT(off_ratio),

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/cman/cman.h"
+
 enum { NS_PER_S = 1000000000 };
 
 /* The modalities by which a segment shows a class; bits. */
@@ -122,7 +124,7 @@ static float single_threshold(const struct tyto_tracker *tracker, uint32_t k, fl
         return tracker->params.threshold_single;
     if (!is_set && of_weights && of_weights[k] > 0 && of_weights[k] <= 1)
         return of_weights[k];
-    return joint + (1 - joint) * (float)TYTO_TRACKER_SINGLE_SHARE;
+    return tyto_cman_single_threshold(joint);
 }
 
 static enum tyto_err set_thresholds(struct tyto_tracker *tracker)

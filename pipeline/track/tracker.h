@@ -24,10 +24,8 @@ struct tyto_class_rule {
     bool off; /* never publish this class */
 };
 
-/* The joint threshold of a class that neither the params nor the weights have one for, and how far
- * towards certainty a single sense has to go beyond the joint threshold. */
+/* The joint threshold of a class that neither the params nor the weights have one for. */
 #define TYTO_TRACKER_THRESHOLD 0.5
-#define TYTO_TRACKER_SINGLE_SHARE 0.6
 
 struct tyto_tracker_params {
     float threshold;         /* joint, for all classes; 0: what the weights say */

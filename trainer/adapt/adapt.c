@@ -20,13 +20,6 @@ struct heads {
     uint32_t *olds; /* (K new): number in the old head; UINT32_MAX: a new class */
 };
 
-static bool is_true(uint8_t truth, int task)
-{
-    return task == TYTO_CMAN_JOINT   ? truth == TYTO_TRUTH_BOTH
-           : task == TYTO_CMAN_HEARD ? (truth & TYTO_TRUTH_HEARD) != 0
-                                     : (truth & TYTO_TRUTH_SEEN) != 0;
-}
-
 static double log_odds(float score)
 {
     const double p = fmin(1 - 1e-6, fmax(1e-6, (double)score));
@@ -124,33 +117,18 @@ static void fit_line(const struct tyto_dataset *kept, const struct tyto_predicti
     *ret_shift = y_mean - *ret_scale * x_mean;
 }
 
-/* All that a logit is the sum of, beside the streams' short way to it where there is one. */
-static void bend(struct tyto_cman_weights *head, size_t logit, double scale, double shift)
-{
-    static const enum tyto_cman_tensor parts[] = {TYTO_CMAN_HEAD_1_WEIGHT, TYTO_CMAN_SKIP_AUDIO,
-                                                  TYTO_CMAN_SKIP_VISUAL};
-    const size_t widths[] = {head->dims.head_width, head->dims.audio_width,
-                             head->dims.visual_width};
-    float *bias = head->tensors[TYTO_CMAN_HEAD_1_BIAS] + logit;
-    for (size_t p = 0; p < sizeof(parts) / sizeof(*parts); p++) {
-        float *row = head->tensors[parts[p]];
-        for (size_t i = 0; row && i < widths[p]; i++)
-            row[logit * widths[p] + i] = (float)(scale * (double)row[logit * widths[p] + i]);
-    }
-    *bias = (float)(scale * (double)*bias + shift);
-}
-
 /* --- thresholds of new classes ------------------------------------------------------------------
  */
 
-static void count(const struct tyto_dataset *data, const struct tyto_predictions *said, int task,
-                  size_t k, float threshold, double *hits, double *told, double *wanted)
+static void count(const struct tyto_dataset *data, const struct tyto_predictions *said,
+                  enum tyto_cman_task task, size_t k, float threshold, double *hits, double *told,
+                  double *wanted)
 {
     const size_t classes = data->shape.num_classes, t_all = data->shape.num_segments;
     for (size_t clip = 0; clip < data->shape.num_clips; clip++) {
         for (size_t t = 0; t < data->len[clip]; t++) {
             const size_t row = clip * t_all + t;
-            const bool is = is_true(data->truth[row * classes + k], task);
+            const bool is = tyto_truth_is(data->truth[row * classes + k], task);
             const bool says =
                 said->scores[row * said->num_logits + (size_t)task * said->num_classes + k] >=
                 threshold;
@@ -168,7 +146,8 @@ static double f1_of(double hits, double told, double wanted)
 
 /* Of the best F1 on the camera's clips and the kept ones together; 0.5 where it never comes. */
 static float choose_threshold(const struct tyto_adapt_params *params,
-                              const struct tyto_predictions said[2], int task, size_t k)
+                              const struct tyto_predictions said[2], enum tyto_cman_task task,
+                              size_t k)
 {
     float best = 0.5f;
     double best_f1 = 0;
@@ -199,7 +178,7 @@ static enum tyto_err anchor(const struct tyto_adapt_params *params, struct heads
     if (!err)
         err = predict(params->new_path, params->gpu, params->camera, &new[1], ret_fault);
     for (size_t logit = 0; logit < TASKS * news && !err; logit++) {
-        const int task = (int)(logit / news);
+        const enum tyto_cman_task task = (enum tyto_cman_task)(logit / news);
         const size_t k = logit % news, from = heads->olds[k];
         if (from == UINT32_MAX) {
             heads->new.thresholds[logit] = choose_threshold(params, new, task, k);
@@ -208,11 +187,11 @@ static enum tyto_err anchor(const struct tyto_adapt_params *params, struct heads
         const size_t old_at = (size_t)task * olds + from;
         double scale, shift;
         fit_line(params->kept, &old, old_at, &new[0], logit, &scale, &shift);
-        bend(&heads->new, logit, scale, shift);
+        tyto_cman_bend_logit(&heads->new.dims, heads->new.tensors, (uint32_t)logit, scale, shift);
         /* A task that the old head says no threshold of follows from joint's, as in the daemon. */
         const float threshold = heads->old.thresholds[old_at];
-        const float joint = heads->old.thresholds[from];
-        heads->new.thresholds[logit] = threshold > 0 ? threshold : joint + (1 - joint) * 0.6f;
+        heads->new.thresholds[logit] =
+            threshold > 0 ? threshold : tyto_cman_single_threshold(heads->old.thresholds[from]);
     }
     tyto_predictions_finish(&old);
     tyto_predictions_finish(&new[0]);
@@ -231,17 +210,16 @@ static enum tyto_err measure(const char *path, const struct tyto_cman_weights *h
     double hits = 0, told = 0, wanted = 0;
     const enum tyto_err err = predict(path, gpu, clips, &said, ret_fault);
     for (size_t k = 0; k < classes && !err; k++) {
-        size_t at = 0;
-        while (at < own && strcmp(head->classes[at], clips->classes[k]) != 0)
-            at++;
+        const size_t at = tyto_cman_find_class(head, clips->classes[k]);
         for (size_t i = 0; i < clips->shape.num_clips * t_all * TASKS; i++) {
             const size_t row = i / TASKS, task = i % TASKS;
             if (row % t_all >= clips->len[row / t_all])
                 continue;
-            const bool is = is_true(clips->truth[row * classes + k], (int)task);
+            const bool is =
+                tyto_truth_is(clips->truth[row * classes + k], (enum tyto_cman_task)task);
             float threshold = at < own ? head->thresholds[task * own + at] : 2;
             if (at < own && threshold <= 0)
-                threshold = head->thresholds[at] + (1 - head->thresholds[at]) * 0.6f;
+                threshold = tyto_cman_single_threshold(head->thresholds[at]);
             const bool says =
                 at < own && said.scores[row * said.num_logits + task * own + at] >= threshold;
             hits += is && says;
@@ -267,12 +245,8 @@ static enum tyto_err load(const struct tyto_adapt_params *params, struct heads *
         return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, params->old_path, 0, "head",
                               "only a head that tells heard, seen and both can be adapted");
     heads->olds = calloc(heads->new.dims.num_classes, sizeof(*heads->olds));
-    for (uint32_t k = 0; heads->olds && k < heads->new.dims.num_classes; k++) {
-        heads->olds[k] = UINT32_MAX;
-        for (uint32_t from = 0; from < heads->old.dims.num_classes; from++)
-            if (strcmp(heads->old.classes[from], heads->new.classes[k]) == 0)
-                heads->olds[k] = from;
-    }
+    for (uint32_t k = 0; heads->olds && k < heads->new.dims.num_classes; k++)
+        heads->olds[k] = tyto_cman_find_class(&heads->old, heads->new.classes[k]);
     return heads->olds ? TYTO_OK : TYTO_ERR_NOMEM;
 }
 

@@ -10,7 +10,16 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "model/cman/cman.h"
 #include "trainer/labels/truth.h"
+
+/* Whether a segment of this truth is one of the task's. */
+static inline bool tyto_truth_is(uint8_t truth, enum tyto_cman_task task)
+{
+    static const uint8_t bits[TYTO_CMAN_NUM_TASKS] = {TYTO_TRUTH_BOTH, TYTO_TRUTH_HEARD,
+                                                      TYTO_TRUTH_SEEN};
+    return (truth & bits[task]) == bits[task];
+}
 
 struct tyto_dataset_shape {
     uint32_t num_clips;

@@ -177,27 +177,6 @@ static void put_text(char *ret_text, size_t text_bytes, const char *text)
     snprintf(ret_text, text_bytes, "%s", text ? text : "");
 }
 
-/* Calibration is a line over each task's logits, so the last layers can hold it. */
-static void bend_logits(const struct tyto_cman_dims *dims, const struct tyto_train_export *what,
-                        float *const *tensors)
-{
-    static const enum tyto_cman_tensor skips[TYTO_CMAN_NUM_STREAMS] = {TYTO_CMAN_SKIP_AUDIO,
-                                                                       TYTO_CMAN_SKIP_VISUAL};
-    const uint32_t widths[TYTO_CMAN_NUM_STREAMS] = {dims->audio_width, dims->visual_width};
-    float *weight = tensors[TYTO_CMAN_HEAD_1_WEIGHT], *bias = tensors[TYTO_CMAN_HEAD_1_BIAS];
-
-    for (uint32_t n = 0; n < dims->num_logits; n++) {
-        const uint32_t task = n / dims->num_classes;
-
-        for (uint32_t k = 0; k < dims->head_width; k++)
-            weight[(size_t)n * dims->head_width + k] *= (float)what->scale[task];
-        for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS && tensors[skips[s]]; s++)
-            for (uint32_t k = 0; k < widths[s]; k++)
-                tensors[skips[s]][(size_t)n * widths[s] + k] *= (float)what->scale[task];
-        bias[n] = (float)(what->scale[task] * (double)bias[n] + what->shift[task]);
-    }
-}
-
 enum tyto_err tyto_train_export(const struct tyto_train *train,
                                 const struct tyto_train_export *what, struct tyto_fault *ret_fault)
 {
@@ -221,8 +200,12 @@ enum tyto_err tyto_train_export(const struct tyto_train *train,
     err = tyto_params_make_tensors(layout, trained);
     if (!err)
         tyto_params_take(layout, train->best, trained);
-    if (!err && what->scale)
-        bend_logits(&layout->dims, what, trained);
+    /* Calibration is a line over each task's logits, so the last layers can hold it. */
+    for (uint32_t n = 0; n < layout->dims.num_logits && what->scale && !err; n++) {
+        const uint32_t task = n / layout->dims.num_classes;
+
+        tyto_cman_bend_logit(&layout->dims, trained, n, what->scale[task], what->shift[task]);
+    }
     memcpy(weights.tensors, trained, sizeof(trained));
     for (uint32_t s = 0; s < TYTO_CMAN_NUM_STREAMS; s++) { /* the maps that were applied before */
         if (!what->adapt[s].weight)

@@ -67,17 +67,14 @@ static void add_sigmoid(struct tyto_score *score, const float *logits, float *pr
 
 void tyto_score_add(struct tyto_score *score, const float *logits, const uint8_t *truth)
 {
-    static const uint8_t bits_of[TYTO_CMAN_NUM_TASKS] = {TYTO_TRUTH_BOTH, TYTO_TRUTH_HEARD,
-                                                         TYTO_TRUTH_SEEN};
     const size_t classes = score->num_classes, at = score->num_rows * classes;
-    const uint8_t bits = bits_of[score->task];
     const bool is_softmax = score->head == TYTO_HEAD_SOFTMAX;
     const uint32_t wanted = tyto_targets_class(truth, score->num_classes);
 
     if (score->num_rows >= score->cap)
         return;
     for (uint32_t k = 0; k < classes; k++)
-        score->truths[at + k] = is_softmax ? k == wanted : (truth[k] & bits) == bits;
+        score->truths[at + k] = is_softmax ? k == wanted : tyto_truth_is(truth[k], score->task);
     if (is_softmax)
         add_softmax(score, logits, score->probs + at);
     else

@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-static uint32_t find_class(const struct tyto_cman_weights *from, const char *name)
-{
-    for (uint32_t k = 0; k < from->dims.num_classes; k++)
-        if (strcmp(from->classes[k], name) == 0)
-            return k;
-    return UINT32_MAX;
-}
-
 /* Tensors with a row for each logit: those go by the classes' names. */
 static bool is_of_classes(uint32_t tensor)
 {
@@ -50,7 +42,7 @@ static void copy_classes(const struct tyto_cman_weights *from, const struct tyto
     if (report->other_head || from->dims.head_width != dims->head_width)
         return;
     for (uint32_t k = 0; k < news; k++) {
-        const uint32_t old = find_class(from, classes[k]);
+        const uint32_t old = tyto_cman_find_class(from, classes[k]);
 
         if (old == UINT32_MAX)
             continue;

@@ -60,9 +60,8 @@ struct tyto_step_map tyto_step_map(const struct tyto_step_device *step, enum tyt
         return (struct tyto_step_map){tyto_step_slot(step, TYTO_CMAN_LSTM_AUDIO_HIDDEN, s), none,
                                       w->gates, w->hidden};
     case TYTO_STEP_LINEAR_SKIP:
-        return (struct tyto_step_map){
-            at(step, s == TYTO_CMAN_AUDIO ? TYTO_CMAN_SKIP_AUDIO : TYTO_CMAN_SKIP_VISUAL), none,
-            step->layout.skip ? w->logits : 0, w->stream[s]};
+        return (struct tyto_step_map){at(step, tyto_cman_skip_of(s)), none,
+                                      step->layout.skip ? w->logits : 0, w->stream[s]};
     case TYTO_STEP_LINEAR_TUNE:
         return s == TYTO_CMAN_VISUAL && step->layout.tune_in > 0
                    ? (struct tyto_step_map){step->layout.tune_weight, step->layout.tune_bias,
