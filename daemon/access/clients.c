@@ -37,8 +37,7 @@ static enum tyto_err no_memory(const struct reading *reading)
 
 static char *next_word(char **rest)
 {
-    char *word = strtok_r(NULL, " \t\r", rest);
-    return word;
+    return strtok_r(NULL, " \t\r", rest);
 }
 
 static enum tyto_err add_prefix(const struct reading *reading, struct tyto_access_client *client,

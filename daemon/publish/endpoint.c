@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -12,11 +13,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <zmq.h>
+
 #include "base/clock.h"
 #include "base/local_socket.h"
 #include "daemon/publish/publisher.h"
 
-enum { BACKLOG = 64 };
+enum {
+    BACKLOG = 64,
+    HANDSHAKE_MS = 5000,
+    /* A peer whose machine is gone. Not by ZMTP's own heartbeats: when their timer meets a peer
+     * that has closed while libzmq was not reading from it, libzmq 4.3 aborts the process. */
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_EVERY_S = 5,
+    KEEPALIVE_NUM = 3,
+    UNANSWERED_MS = 30000,
+};
 
 #define PATIENCE_NS (2 * TYTO_NS_PER_S)
 
@@ -189,7 +201,8 @@ enum tyto_err tyto_endpoint_listen(const char *endpoint, int *ret_fd, struct tyt
                           fault.text);
 }
 
-bool tyto_endpoint_is_of(int listen_fd, int fd)
+/* Whether fd is a connection that listen_fd has accepted. */
+static bool is_of(int listen_fd, int fd)
 {
     struct sockaddr_storage ours, theirs;
     socklen_t our_bytes = sizeof(ours), their_bytes = sizeof(theirs);
@@ -198,4 +211,59 @@ bool tyto_endpoint_is_of(int listen_fd, int fd)
     return getsockname(listen_fd, (struct sockaddr *)&ours, &our_bytes) == 0 &&
            getsockname(fd, (struct sockaddr *)&theirs, &their_bytes) == 0 &&
            our_bytes == their_bytes && memcmp(&ours, &theirs, our_bytes) == 0;
+}
+
+/* A duplicate is looked at and shut down: nobody can put something else in its place meanwhile. */
+bool tyto_endpoint_cut_off(const int *listen_fds, uint32_t num, int fd)
+{
+    const int held_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    bool is_ours = false;
+    if (held_fd < 0)
+        return false;
+    for (uint32_t i = 0; i < num && !is_ours; i++)
+        is_ours = is_of(listen_fds[i], held_fd);
+    if (is_ours)
+        (void)shutdown(held_fd, SHUT_RDWR);
+    close(held_fd);
+    return is_ours;
+}
+
+void tyto_endpoint_close(const char (*endpoints)[256], const int *listen_fds, uint32_t num)
+{
+    for (uint32_t i = 0; i < num; i++) {
+        const char *path = tyto_endpoint_path(endpoints[i]);
+        if (path)
+            (void)unlink(path);
+        close(listen_fds[i]);
+    }
+}
+
+/* --- serving ------------------------------------------------------------------------------- */
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
+}
+
+bool tyto_endpoint_limit_peers(void *socket, int64_t max_bytes)
+{
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0 &&
+           set_int(socket, ZMQ_IPV6, 1) && set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_NUM) &&
+           set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS);
+}
+
+bool tyto_endpoint_serve(void *socket, const char *endpoint, int listen_fd)
+{
+    const int fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0 && set_int(socket, ZMQ_USE_FD, fd) && zmq_bind(socket, endpoint) == 0)
+        return true;
+    const int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return false;
 }

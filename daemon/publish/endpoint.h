@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which endpoints the daemon may bind, and listening there. Between the files of this folder; what
- * others need is in publisher.h. */
+/* Which endpoints the daemon may bind, listening there, and a ZeroMQ socket that serves who is
+ * heard of. For the sockets of events and of queries; what others need is in publisher.h. */
 #ifndef TYTO_DAEMON_PUBLISH_ENDPOINT_H
 #define TYTO_DAEMON_PUBLISH_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/fault.h"
@@ -14,8 +15,18 @@
  * IO with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_endpoint_listen(const char *endpoint, int *ret_fd, struct tyto_fault *ret_fault);
-/* Whether fd is a connection that listen_fd has accepted. */
-bool tyto_endpoint_is_of(int listen_fd, int fd);
+/* What every socket asks of its peers: frames of max_bytes at most, a handshake in time, and a sign
+ * of life. Before it binds. False: errno says why. */
+bool tyto_endpoint_limit_peers(void *socket, int64_t max_bytes);
+/* The socket serves whom listen_fd hears of, on a duplicate. endpoint: with its port. False: errno
+ * says why. */
+bool tyto_endpoint_serve(void *socket, const char *endpoint, int listen_fd);
+/* Shuts fd down where it is a connection that one of listen_fds (num) has accepted. libzmq tells
+ * numbers of descriptors, which may be someone else's by now; false then. */
+bool tyto_endpoint_cut_off(const int *listen_fds, uint32_t num, int fd);
+/* Nobody is listened to any more; the files of ipc:// go first: who looks for them from here on
+ * must not find them. */
+void tyto_endpoint_close(const char (*endpoints)[256], const int *listen_fds, uint32_t num);
 /* The path of an ipc:// endpoint, else NULL. Borrowed from endpoint. */
 const char *tyto_endpoint_path(const char *endpoint);
 

@@ -2,10 +2,8 @@
 #include "daemon/publish/event_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <zmq.h>
 
@@ -21,13 +19,6 @@ enum {
     /* libzmq puts a note of who has been let in before them, and never counts it as taken. */
     RECV_HWM_WITH_KEYS = 2,
     MAX_FDS = 4,
-    HANDSHAKE_MS = 5000,
-    /* A peer whose machine is gone. Not by ZMTP's own heartbeats: when their timer meets a peer
-     * that has closed while libzmq was not reading from it, libzmq 4.3 aborts the process. */
-    KEEPALIVE_IDLE_S = 10,
-    KEEPALIVE_EVERY_S = 5,
-    KEEPALIVE_NUM = 3,
-    UNANSWERED_MS = 30000,
 };
 
 static bool set_int(void *socket, int option, int value)
@@ -37,20 +28,12 @@ static bool set_int(void *socket, int option, int value)
 
 static bool set_options(void *socket, uint32_t send_hwm, bool has_keys)
 {
-    const int64_t max_bytes = MAX_INBOUND_BYTES;
     return set_int(socket, ZMQ_SNDHWM, (int)send_hwm) &&
            set_int(socket, ZMQ_RCVHWM, has_keys ? RECV_HWM_WITH_KEYS : RECV_HWM) &&
            set_int(socket, ZMQ_XPUB_VERBOSER, 1) && set_int(socket, ZMQ_XPUB_MANUAL, 1) &&
            set_int(socket, ZMQ_XPUB_NODROP, 0) &&
            set_int(socket, ZMQ_LINGER, TYTO_EVENT_SOCKET_LINGER_MS) &&
-           set_int(socket, ZMQ_IPV6, 1) &&
-           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0 &&
-           set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_NUM) &&
-           set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS);
+           tyto_endpoint_limit_peers(socket, MAX_INBOUND_BYTES);
 }
 
 static enum tyto_err make_socket(struct tyto_event_socket *self)
@@ -113,15 +96,9 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
 
 enum tyto_err tyto_event_socket_start(struct tyto_event_socket *self)
 {
-    for (uint32_t i = 0; i < self->num_endpoints; i++) {
-        const int fd = fcntl(self->listen_fds[i], F_DUPFD_CLOEXEC, 0);
-        if (fd < 0)
+    for (uint32_t i = 0; i < self->num_endpoints; i++)
+        if (!tyto_endpoint_serve(self->xpub, self->endpoints[i], self->listen_fds[i]))
             return TYTO_ERR_IO;
-        if (!set_int(self->xpub, ZMQ_USE_FD, fd) || zmq_bind(self->xpub, self->endpoints[i]) != 0) {
-            close(fd);
-            return TYTO_ERR_IO;
-        }
-    }
     return TYTO_OK;
 }
 
@@ -190,24 +167,10 @@ bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint
 
 void tyto_event_socket_close(struct tyto_event_socket *self)
 {
-    /* First the files: who looks for us from here on must not find us. */
-    for (uint32_t i = 0; i < self->num_endpoints; i++) {
-        const char *path = tyto_endpoint_path(self->endpoints[i]);
-        if (path)
-            (void)unlink(path);
-        close(self->listen_fds[i]);
-    }
+    tyto_endpoint_close((const char(*)[256])self->endpoints, self->listen_fds, self->num_endpoints);
     self->num_endpoints = 0;
     drop_socket(self);
     if (self->context)
         zmq_ctx_term(self->context); /* waits for what lingers */
     self->context = NULL;
-}
-
-bool tyto_event_socket_owns(const struct tyto_event_socket *self, int fd)
-{
-    bool is_ours = false;
-    for (uint32_t i = 0; i < self->num_endpoints && !is_ours; i++)
-        is_ours = tyto_endpoint_is_of(self->listen_fds[i], fd);
-    return is_ours;
 }

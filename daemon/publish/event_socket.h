@@ -62,8 +62,5 @@ bool tyto_event_socket_wait(struct tyto_event_socket *self, const int *fds, uint
                             int timeout_ms);
 /* Lets subscribers fetch what waits for them, for TYTO_EVENT_SOCKET_LINGER_MS at most. */
 void tyto_event_socket_close(struct tyto_event_socket *self);
-/* Whether fd is a connection to one of our endpoints: libzmq tells numbers of descriptors, which
- * may be someone else's by now. */
-bool tyto_event_socket_owns(const struct tyto_event_socket *self, int fd);
 
 #endif

@@ -12,13 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <zmq.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "daemon/publish/endpoint.h"
 #include "proto/event.h"
 
 enum {
@@ -211,18 +210,11 @@ static struct connection *find_connection(struct tyto_subscribers *subscribers, 
     return NULL;
 }
 
-/* A duplicate is looked at and shut down: nobody can put something else in its place meanwhile. */
 static void shut_down(struct tyto_subscribers *subscribers, const struct tyto_event_socket *socket,
                       int fd)
 {
-    const int held_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (held_fd < 0)
-        return;
-    if (tyto_event_socket_owns(socket, held_fd)) {
-        (void)shutdown(held_fd, SHUT_RDWR);
-        subscribers->counts.num_cut_off++;
-    }
-    close(held_fd);
+    subscribers->counts.num_cut_off +=
+        tyto_endpoint_cut_off(socket->listen_fds, socket->num_endpoints, fd);
 }
 
 static void cut_off(struct tyto_subscribers *subscribers, const struct tyto_event_socket *socket,

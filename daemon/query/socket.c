@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <zmq.h>
 
@@ -15,11 +13,6 @@
 enum {
     SEND_HWM = 16, /* replies that wait for one peer */
     RECV_HWM = 8,
-    HANDSHAKE_MS = 5000,
-    KEEPALIVE_IDLE_S = 10,
-    KEEPALIVE_EVERY_S = 5,
-    KEEPALIVE_NUM = 3,
-    UNANSWERED_MS = 30000,
     MAX_NEWS = 256,
 };
 
@@ -30,17 +23,9 @@ static bool set_int(void *socket, int option, int value)
 
 static bool set_options(void *router)
 {
-    const int64_t max_bytes = TYTO_REQUEST_MAX_BYTES;
     return set_int(router, ZMQ_ROUTER_MANDATORY, 1) && set_int(router, ZMQ_SNDHWM, SEND_HWM) &&
            set_int(router, ZMQ_RCVHWM, RECV_HWM) && set_int(router, ZMQ_LINGER, 0) &&
-           set_int(router, ZMQ_IPV6, 1) &&
-           zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0 &&
-           set_int(router, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
-           set_int(router, ZMQ_TCP_KEEPALIVE, 1) &&
-           set_int(router, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
-           set_int(router, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
-           set_int(router, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_NUM) &&
-           set_int(router, ZMQ_TCP_MAXRT, UNANSWERED_MS);
+           tyto_endpoint_limit_peers(router, TYTO_REQUEST_MAX_BYTES);
 }
 
 static bool make_sockets(struct tyto_query_socket *self)
@@ -85,12 +70,8 @@ static enum tyto_err bind_one(struct tyto_query_socket *self, uint32_t idx, cons
         return err;
     name_endpoint(self, idx, endpoint);
     self->num_endpoints = idx + 1;
-    const int fd = fcntl(self->listen_fds[idx], F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0 && set_int(self->router, ZMQ_USE_FD, fd) &&
-        zmq_bind(self->router, self->endpoints[idx]) == 0)
+    if (tyto_endpoint_serve(self->router, self->endpoints[idx], self->listen_fds[idx]))
         return TYTO_OK;
-    if (fd >= 0)
-        close(fd);
     return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind %.200s: %s", endpoint,
                           zmq_strerror(errno));
 }
@@ -109,12 +90,7 @@ enum tyto_err tyto_query_socket_open(struct tyto_query_socket *self, const char 
 
 void tyto_query_socket_close(struct tyto_query_socket *self)
 {
-    for (uint32_t i = 0; i < self->num_endpoints; i++) {
-        const char *path = tyto_endpoint_path(self->endpoints[i]);
-        if (path)
-            (void)unlink(path);
-        close(self->listen_fds[i]);
-    }
+    tyto_endpoint_close((const char(*)[256])self->endpoints, self->listen_fds, self->num_endpoints);
     self->num_endpoints = 0;
     if (self->router)
         (void)zmq_socket_monitor(self->router, NULL, 0);
@@ -135,17 +111,6 @@ void tyto_query_socket_wait(struct tyto_query_socket *self, int end_fd, int time
     (void)zmq_poll(items, 3, timeout_ms);
 }
 
-/* libzmq tells numbers of descriptors, which may be someone else's by now. */
-static void cut_off(const struct tyto_query_socket *self, int fd)
-{
-    for (uint32_t i = 0; i < self->num_endpoints; i++) {
-        if (tyto_endpoint_is_of(self->listen_fds[i], fd)) {
-            (void)shutdown(fd, SHUT_RDWR);
-            return;
-        }
-    }
-}
-
 void tyto_query_socket_look_after(struct tyto_query_socket *self)
 {
     for (int i = 0; i < MAX_NEWS; i++) {
@@ -158,7 +123,7 @@ void tyto_query_socket_look_after(struct tyto_query_socket *self)
         memcpy(&event, news, sizeof(event));
         memcpy(&fd, news + 2, sizeof(fd));
         if (event == ZMQ_EVENT_ACCEPTED && self->num_connections++ >= TYTO_QUERY_SERVER_MAX_PEERS)
-            cut_off(self, fd);
+            (void)tyto_endpoint_cut_off(self->listen_fds, self->num_endpoints, fd);
         else if (event == ZMQ_EVENT_DISCONNECTED && self->num_connections > 0)
             self->num_connections--;
     }
