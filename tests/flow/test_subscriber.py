@@ -28,9 +28,13 @@ def messages_of(journal):
         database.close()
 
 
-def told_by(path):
-    with open(path, encoding="ascii") as file:
-        lines = [line.split() for line in file]
+def told_by(paths):
+    """What each subscriber said, one after the other. A line that its end cut short was not said: its
+    message is said again by the next one."""
+    lines = []
+    for path in paths:
+        with open(path, encoding="ascii") as file:
+            lines += [line.split() for line in file.read().split("\n")[:-1]]
     return lines
 
 
@@ -59,7 +63,7 @@ def follow(args, folder, chance):
     proto = os.path.join(args.root, "proto")
     subprocess.run(["protoc", f"--proto_path={proto}", f"--python_out={folder}", "event.proto",
                     "query.proto"], check=True)
-    journal, told = os.path.join(folder, "journal"), os.path.join(folder, "told")
+    journal, told = os.path.join(folder, "journal"), []
     endpoint = f"ipc://{folder}/events"
     processes = []
 
@@ -71,10 +75,11 @@ def follow(args, folder, chance):
         return process
 
     def subscribe(seconds):
+        told.append(os.path.join(folder, f"told-{len(told)}"))
         process = subprocess.Popen(
             [sys.executable, os.path.join(args.root, "client/example_subscriber.py"), endpoint,
              os.path.join(folder, "position"), str(seconds)],
-            stdout=open(told, "a", encoding="ascii"), env={**os.environ, "PYTHONPATH": folder})
+            stdout=open(told[-1], "w", encoding="ascii"), env={**os.environ, "PYTHONPATH": folder})
         processes.append(process)
         return process
 
