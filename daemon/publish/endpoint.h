@@ -15,12 +15,6 @@
  * IO with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_endpoint_listen(const char *endpoint, int *ret_fd, struct tyto_fault *ret_fault);
-/* What every socket asks of its peers: frames of max_bytes at most, a handshake in time, and a sign
- * of life. Before it binds. False: errno says why. */
-bool tyto_endpoint_limit_peers(void *socket, int64_t max_bytes);
-/* The socket serves whom listen_fd hears of, on a duplicate. endpoint: with its port. False: errno
- * says why. */
-bool tyto_endpoint_serve(void *socket, const char *endpoint, int listen_fd);
 /* Shuts fd down where it is a connection that one of listen_fds (num) has accepted. libzmq tells
  * numbers of descriptors, which may be someone else's by now; false then. */
 bool tyto_endpoint_cut_off(const int *listen_fds, uint32_t num, int fd);

@@ -7,6 +7,7 @@
 
 #include <zmq.h>
 
+#include "daemon/access/peers.h"
 #include "daemon/publish/endpoint.h"
 
 enum {
@@ -33,7 +34,7 @@ static bool set_options(void *socket, uint32_t send_hwm, bool has_keys)
            set_int(socket, ZMQ_XPUB_VERBOSER, 1) && set_int(socket, ZMQ_XPUB_MANUAL, 1) &&
            set_int(socket, ZMQ_XPUB_NODROP, 0) &&
            set_int(socket, ZMQ_LINGER, TYTO_EVENT_SOCKET_LINGER_MS) &&
-           tyto_endpoint_limit_peers(socket, MAX_INBOUND_BYTES);
+           tyto_peers_limit(socket, MAX_INBOUND_BYTES);
 }
 
 static enum tyto_err make_socket(struct tyto_event_socket *self)
@@ -97,7 +98,7 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
 enum tyto_err tyto_event_socket_start(struct tyto_event_socket *self)
 {
     for (uint32_t i = 0; i < self->num_endpoints; i++)
-        if (!tyto_endpoint_serve(self->xpub, self->endpoints[i], self->listen_fds[i]))
+        if (!tyto_peers_serve(self->xpub, self->endpoints[i], self->listen_fds[i]))
             return TYTO_ERR_IO;
     return TYTO_OK;
 }

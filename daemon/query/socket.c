@@ -7,6 +7,7 @@
 
 #include <zmq.h>
 
+#include "daemon/access/peers.h"
 #include "daemon/publish/endpoint.h"
 #include "daemon/query/internal.h"
 
@@ -25,7 +26,7 @@ static bool set_options(void *router)
 {
     return set_int(router, ZMQ_ROUTER_MANDATORY, 1) && set_int(router, ZMQ_SNDHWM, SEND_HWM) &&
            set_int(router, ZMQ_RCVHWM, RECV_HWM) && set_int(router, ZMQ_LINGER, 0) &&
-           tyto_endpoint_limit_peers(router, TYTO_REQUEST_MAX_BYTES);
+           tyto_peers_limit(router, TYTO_REQUEST_MAX_BYTES);
 }
 
 static bool make_sockets(struct tyto_query_socket *self)
@@ -70,7 +71,7 @@ static enum tyto_err bind_one(struct tyto_query_socket *self, uint32_t idx, cons
         return err;
     name_endpoint(self, idx, endpoint);
     self->num_endpoints = idx + 1;
-    if (tyto_endpoint_serve(self->router, self->endpoints[idx], self->listen_fds[idx]))
+    if (tyto_peers_serve(self->router, self->endpoints[idx], self->listen_fds[idx]))
         return TYTO_OK;
     return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "cannot bind %.200s: %s", endpoint,
                           zmq_strerror(errno));

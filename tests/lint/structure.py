@@ -57,7 +57,7 @@ FOLDERS = {
         "journal": set(),
         "monitor": set(),
         "publish": {"access", "gate", "journal"},
-        "query": {"journal", "publish"},
+        "query": {"access", "journal", "publish"},
         "control": {"gate"},
         "config": {"publish", "control", "monitor"},
         "service": {"config", "gate", "publish"},
