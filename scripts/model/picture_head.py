@@ -18,18 +18,17 @@ log-odds and highest divided by 3, components of what is standardised first, hal
 highest are the same at every place: whatever the sound makes the fusion network look at, it
 knows what else is there."""
 import argparse
-import math
 import os
-import sys
 
 import numpy as np
 import torch
 
 import clips
 import graph
+import learning
 
 SCALE = 1 / 3
-PLACES, BATCH, EPOCHS, RATE = 5, 1024, 4, 1e-3
+PLACES = 5
 COVERED, HOLDS, TOUCHED = 0.5, 0.34, 0.02
 DETECTOR = 24  # columns at the end: classes of the detector, and the share that is picture
 
@@ -78,19 +77,8 @@ def learn(features, there, known, mean, scale):
     net = torch.nn.Sequential(torch.nn.Dropout(0.5),
                               torch.nn.Linear(features.shape[1], there.shape[1]))
     torch.nn.init.constant_(net[1].bias, -4)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.1)
-    steps = EPOCHS * len(features) // BATCH
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
-        rows = torch.randint(0, len(features), (BATCH,))
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            net((features[rows].float() - mean) / scale), there[rows].float(), reduction="none")
-        loss = (loss * known[rows]).sum(1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step % 50 == 0 and sys.stderr.isatty():
-            print(f"\r{step} of {steps} steps", end="", file=sys.stderr)
+    learning.learn(net, (features, there, known), (mean, scale), epochs=4, batch=1024, rate=1e-3,
+                   decay=0.1)
     return net[1].weight.detach().double() / scale, net[1].bias.detach().double()
 
 
@@ -153,7 +141,6 @@ def main():
         detector = graph.json.loads(meta[key])
         detector["first_column"] = 2 * num + args.components
         meta[key] = graph.json.dumps(detector, **graph.COMPACT)
-    meta["tyto.class_columns"] = graph.json.dumps(classes, **graph.COMPACT)
     graph.write(args.out, tensors, meta)
 
 

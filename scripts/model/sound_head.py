@@ -22,6 +22,7 @@ from scipy.signal import resample_poly
 
 import clips
 import graph
+import learning
 
 import encoder_file  # in scripts/ear, which graph.py made known
 import mixtures
@@ -29,7 +30,7 @@ import mixtures
 NUM, TENTH = mixtures.NUM, 1600
 SCALE = 1 / 3  # of log-odds: about the deviation of the numbers beside them
 WIDTH = 256  # numbers of the ear itself
-HIDDEN, BATCH, EPOCHS, RATE = 256, 512, 8, 2e-3
+HIDDEN = 256
 LOUD, AUDIBLE, SILENT, DROWNED = -14.0, -9.0, -30.0, -22.0  # dB
 
 
@@ -165,18 +166,9 @@ def learn(features, heard, known):
     scale = features.float().std(0) + 1e-3
     net = torch.nn.Sequential(torch.nn.Linear(features.shape[1], HIDDEN), torch.nn.ReLU(),
                               torch.nn.Dropout(0.3), torch.nn.Linear(HIDDEN, heard.shape[1]))
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-2)
-    steps = EPOCHS * len(features) // BATCH
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
-        rows = torch.randint(0, len(features), (BATCH,))
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            net((features[rows].float() - mean) / scale), heard[rows].float(), reduction="none")
-        loss = (loss * known[rows]).sum(1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return net.eval(), mean, scale
+    learning.learn(net, (features, heard, known), (mean, scale), epochs=8, batch=512, rate=2e-3,
+                   decay=1e-2)
+    return net, mean, scale
 
 
 def layers_of(net, mean, scale):
@@ -190,7 +182,7 @@ def layers_of(net, mean, scale):
     return (first.numpy(), first_bias.numpy()), (last.numpy(), last_bias.numpy())
 
 
-def write(ear_path, path, first, last, classes):
+def write(ear_path, path, first, last):
     tensors, meta = graph.read(ear_path)
     longer = graph.Longer(meta["tyto.graph"], tensors)
     if longer.graph["layers"][-1]["op"] == "concat":
@@ -200,7 +192,6 @@ def write(ear_path, path, first, last, classes):
     odds = longer.add("linear", [hidden], (1, 1, len(last[0])), *last)
     meta["tyto.graph"] = longer.end(
         longer.add("concat", [numbers, odds], (1, 1, width + len(last[0]))))
-    meta["tyto.class_columns"] = graph.json.dumps(classes, **graph.COMPACT)
     graph.write(path, tensors, meta)
 
 
@@ -232,7 +223,7 @@ def main():
           f"{np.mean(list(precision.values())):.3f}")
     for name, value in sorted(precision.items(), key=lambda item: item[1]):
         print(f"  {name:14} {value:.2f}")
-    write(args.ear, args.out, *layers_of(net, mean, scale), classes)
+    write(args.ear, args.out, *layers_of(net, mean, scale))
 
 
 if __name__ == "__main__":
