@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "cli/cmd/cmd.h"
+#include "cli/events/events.h"
+#include "cli/learn/learn.h"
+#include "cli/look/look.h"
+#include "cli/model/model.h"
 
 struct subcommand {
     const char *name;

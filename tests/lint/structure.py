@@ -72,8 +72,11 @@ FOLDERS = {
         "sync": {"common", "event"},
         "explain": {"event"},
         "fetch": set(),
-        "cmd": {"common", "event", "train", "eval", "localize", "sync", "explain", "fetch"},
-        ".": {"cmd", "common"},
+        "learn": {"common", "event", "train", "eval", "explain"},
+        "look": {"common", "localize", "sync"},
+        "events": {"common", "event"},
+        "model": {"common", "events", "fetch"},
+        ".": {"learn", "look", "events", "model", "common"},
     },
 }
 # Rooms whose folders `ls` must tell: at most this many .c files side by side.

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
+#include "cli/learn/learn.h"
 #include "options/common.h"
 #include "trainer/compose/compose.h"
 

@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/cmd/cmd.h"
-#include "cli/cmd/model_fetch.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
+#include "cli/events/events.h"
+#include "cli/model/internal.h"
+#include "cli/model/model.h"
 #include "files/safetensors.h"
 #include "model/graph/file.h"
 #include "model/import/import.h"

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/media.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
+#include "cli/learn/learn.h"
 #include "options/common.h"
 #include "trainer/data/features/features.h"
 #include "trainer/labels/labels.h"

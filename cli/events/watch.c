@@ -7,12 +7,12 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/event/json.h"
 #include "cli/event/line.h"
+#include "cli/events/events.h"
 #include "client/tyto.h"
 #include "files/key_file.h"
 #include "pipeline/track/options.h"

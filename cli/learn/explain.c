@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
 #include "cli/explain/data.h"
+#include "cli/learn/learn.h"
 #include "model/paths/paths.h"
 #include "options/common.h"
 #include "pipeline/engine/options.h"

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "base/folder.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/media.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
+#include "cli/learn/learn.h"
 #include "options/common.h"
 #include "trainer/adapt/adapt.h"
 #include "trainer/data/dataset_cache.h"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd/cmd.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/progress.h"
+#include "cli/look/look.h"
 #include "cli/sync/follow.h"
 #include "cli/sync/plot.h"
 #include "files/json.h"

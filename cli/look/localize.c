@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
 #include "cli/localize/print.h"
+#include "cli/look/look.h"
 #include "model/paths/paths.h"
 #include "options/common.h"
 #include "pipeline/engine/options.h"

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd/model_fetch.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
 #include "cli/fetch/fetch.h"
+#include "cli/model/internal.h"
 #include "options/common.h"
 
 enum { INTERRUPTED = 130 };

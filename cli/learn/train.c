@@ -8,10 +8,10 @@
 
 #include "base/clock.h"
 #include "base/folder.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
+#include "cli/learn/learn.h"
 #include "cli/train/data.h"
 #include "cli/train/folds.h"
 #include "options/common.h"

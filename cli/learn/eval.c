@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 #include "cli/eval/data.h"
 #include "cli/eval/print.h"
+#include "cli/learn/learn.h"
 #include "options/common.h"
 #include "trainer/eval/report/report.h"
 

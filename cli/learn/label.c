@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
 #include "cli/event/json.h"
+#include "cli/learn/learn.h"
 #include "options/common.h"
 #include "trainer/labels/labels.h"
 #include "trainer/media/read.h"

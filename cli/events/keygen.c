@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
+#include "cli/events/events.h"
 #include "client/tyto.h"
 #include "files/key_file.h"
 

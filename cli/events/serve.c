@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "base/paths.h"
-#include "cli/cmd/cmd.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
+#include "cli/events/events.h"
 #include "client/tyto.h"
 #include "web/serve.h"
 

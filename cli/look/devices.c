@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cmd/cmd.h"
 #include "cli/common/options.h"
+#include "cli/look/look.h"
 #include "files/json.h"
 #include "shaders/runtime/gpu.h"
 

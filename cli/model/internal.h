@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What tyto model fetch hands to tyto model import. */
-#ifndef TYTO_CLI_CMD_MODEL_FETCH_H
-#define TYTO_CLI_CMD_MODEL_FETCH_H
+#ifndef TYTO_CLI_MODEL_INTERNAL_H
+#define TYTO_CLI_MODEL_INTERNAL_H
 
 #include <stdbool.h>
 
