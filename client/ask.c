@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "base/clock.h"
+#include "client/keys.h"
 
 enum { SEND_HWM = 64, RECV_HWM = 64 };
 
@@ -17,7 +18,8 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
 }
 
-enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *endpoint)
+enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *endpoint,
+                            const char *server_key, const char *secret_key)
 {
     const int64_t max_bytes = TYTO_REPLY_MAX_BYTES;
     self->dealer = zmq_socket(context, ZMQ_DEALER);
@@ -30,7 +32,10 @@ enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *en
         set_int(self->dealer, ZMQ_RECONNECT_IVL_MAX, 8000) &&
         set_int(self->dealer, ZMQ_CONNECT_TIMEOUT, 3000) &&
         zmq_setsockopt(self->dealer, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0)
-        err = zmq_connect(self->dealer, endpoint) == 0 ? TYTO_OK : TYTO_ERR_INVALID;
+        err = tyto_keys_set(self->dealer, server_key, secret_key) &&
+                      zmq_connect(self->dealer, endpoint) == 0
+                  ? TYTO_OK
+                  : TYTO_ERR_INVALID;
     if (err)
         tyto_ask_close(self);
     return err;

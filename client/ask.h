@@ -15,9 +15,11 @@ struct tyto_ask {
     uint64_t last_id;
 };
 
-/* Does not wait for the other end. INVALID (endpoint), IO, NOMEM. context: of libzmq, borrowed. */
+/* Does not wait for the other end. INVALID (endpoint, keys), IO, NOMEM. context: of libzmq,
+ * borrowed. Keys as of tyto_client_params. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *endpoint);
+enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *endpoint,
+                            const char *server_key, const char *secret_key);
 void tyto_ask_close(struct tyto_ask *self);
 /* Sends it, with a new id where it has none (0). FULL: nobody takes it at the moment; INVALID, IO,
  * NOMEM. */

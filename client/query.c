@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "client/ask.h"
+#include "client/sub.h"
 
 enum { DEFAULT_TIMEOUT_MS = 5000, MAX_TRIES = 10, RETRY_MS = 500 };
 
@@ -26,36 +27,40 @@ struct tyto_query {
 /* --- life ----------------------------------------------------------------------------------------
  */
 
-/* What tytod says to who subscribes: one frame, behind its topic. */
-static enum tyto_err take_hello(void *sub, int timeout_ms, struct tyto_hello *ret_hello)
+/* What tytod says to who subscribes, taken from its event socket. */
+static enum tyto_err listen_for_hello(struct tyto_query *query, const char *endpoint,
+                                      const struct tyto_query_params *params,
+                                      struct tyto_sub_frame *ret_frame)
 {
-    static const char topic[] = "hello/";
-    uint8_t bytes[sizeof(topic) - 1 + TYTO_ENVELOPE_MAX_BYTES];
-    zmq_pollitem_t item = {sub, 0, ZMQ_POLLIN, 0};
-    if (zmq_poll(&item, 1, timeout_ms) <= 0)
-        return TYTO_ERR_TIMEOUT;
-    const int num = zmq_recv(sub, bytes, sizeof(bytes), ZMQ_DONTWAIT);
-    const int num_topic = (int)sizeof(topic) - 1;
-    if (num < num_topic || num > (int)sizeof(bytes))
-        return TYTO_ERR_FORMAT;
-    return tyto_hello_unpack(bytes + num_topic, (size_t)(num - num_topic), ret_hello);
+    struct tyto_sub sub;
+    enum tyto_err err =
+        tyto_sub_open(&sub, query->context, endpoint, 1, params->server_key, params->secret_key);
+    if (err)
+        return err;
+    if (!tyto_sub_subscribe(&sub, "hello/"))
+        err = TYTO_ERR_IO;
+    if (!err)
+        err = tyto_sub_connect(&sub);
+    zmq_pollitem_t item = {sub.socket, 0, ZMQ_POLLIN, 0};
+    if (!err && zmq_poll(&item, 1, query->timeout_ms) <= 0)
+        err = TYTO_ERR_TIMEOUT;
+    if (!err && tyto_sub_receive(&sub, ret_frame) != TYTO_SUB_HELLO)
+        err = TYTO_ERR_FORMAT;
+    tyto_sub_close(&sub);
+    return err;
 }
 
-static enum tyto_err find_endpoint(struct tyto_query *query, const char *endpoint, char *ret_text,
+static enum tyto_err find_endpoint(struct tyto_query *query, const char *endpoint,
+                                   const struct tyto_query_params *params, char *ret_text,
                                    size_t text_bytes)
 {
-    const int linger_ms = 0;
-    struct tyto_hello hello;
-    void *sub = zmq_socket(query->context, ZMQ_SUB);
-    if (!sub)
+    struct tyto_sub_frame *frame = malloc(sizeof(*frame));
+    if (!frame)
         return TYTO_ERR_NOMEM;
-    enum tyto_err err = TYTO_ERR_INVALID;
-    if (zmq_setsockopt(sub, ZMQ_LINGER, &linger_ms, sizeof(linger_ms)) == 0 &&
-        zmq_setsockopt(sub, ZMQ_SUBSCRIBE, "hello/", 6) == 0 && zmq_connect(sub, endpoint) == 0)
-        err = take_hello(sub, query->timeout_ms, &hello);
-    if (!err && !tyto_ask_choose(&hello, endpoint, ret_text, text_bytes))
+    enum tyto_err err = listen_for_hello(query, endpoint, params, frame);
+    if (!err && !tyto_ask_choose(&frame->u.hello, endpoint, ret_text, text_bytes))
         err = TYTO_ERR_UNSUPPORTED;
-    zmq_close(sub);
+    free(frame);
     return err;
 }
 
@@ -71,8 +76,11 @@ static enum tyto_err start(struct tyto_query *query, const struct tyto_query_par
     if (params->query_endpoint)
         snprintf(found, sizeof(found), "%s", params->query_endpoint);
     else
-        err = find_endpoint(query, endpoint, found, sizeof(found));
-    return !err ? tyto_ask_open(&query->ask, query->context, found) : err;
+        err = find_endpoint(query, endpoint, params, found, sizeof(found));
+    if (!err)
+        err = tyto_ask_open(&query->ask, query->context, found, params->server_key,
+                            params->secret_key);
+    return err;
 }
 
 enum tyto_err tyto_query_create(const struct tyto_query_params *params,

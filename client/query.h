@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libtyto: ask a tytod for events of the past. Each call asks and waits for the answer; one thread
  * per handle. It takes a tytod with a query socket (doc/protocol.md) and a journal. Not connected
- * to a subscription: for that, and for replay after a loss, see tyto.h. */
+ * to a subscription: for that see tyto.h, and feed.h for what goes on after a loss by itself. */
 #ifndef TYTO_CLIENT_QUERY_H
 #define TYTO_CLIENT_QUERY_H
 
@@ -20,12 +20,13 @@ struct tyto_query_params {
     const char *endpoint;       /* where events are published; NULL: TYTO_CLIENT_DEFAULT_ENDPOINT */
     const char *query_endpoint; /* where to ask; NULL: where tytod says on `endpoint` */
     int timeout_ms;             /* of each answer; 0: 5000 */
+    const char *server_key, *secret_key; /* as of tyto_client_params */
 };
 
 struct tyto_query;
 
 /* Waits for the daemon, at most timeout_ms. TIMEOUT: nobody answers; UNSUPPORTED: it has no query
- * socket; INVALID (endpoint), IO, NOMEM. */
+ * socket; INVALID (endpoint, keys), IO, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_create(const struct tyto_query_params *params,
                                 struct tyto_query **ret_query);

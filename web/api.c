@@ -34,19 +34,19 @@ static void get_me(const struct request *request)
 /* Everything that the page begins with; the stream goes on from there. */
 static void get_now(const struct request *request)
 {
-    struct tyto_feed *feed = request->serving->feed;
-    const struct tyto_web_events *events = tyto_feed_events(feed);
+    struct tyto_web_feed *feed = request->serving->feed;
+    const struct tyto_web_events *events = tyto_web_feed_events(feed);
     struct tyto_json *json = tyto_json_new_object();
     struct tyto_json *cameras = tyto_json_new_array();
     struct tyto_json *recent = tyto_json_new_array();
-    for (uint32_t i = 0; i < tyto_feed_num_cameras(feed); i++)
-        (void)tyto_json_append(cameras, tyto_view_camera(tyto_feed_camera(feed, i)));
+    for (uint32_t i = 0; i < tyto_web_feed_num_cameras(feed); i++)
+        (void)tyto_json_append(cameras, tyto_view_camera(tyto_web_feed_camera(feed, i)));
     const uint32_t num = tyto_web_events_num(events);
     for (uint32_t i = num > MAX_RECENT ? num - MAX_RECENT : 0; i < num; i++)
         (void)tyto_json_append(recent, tyto_view_event(events, tyto_web_events_at(events, i)));
     tyto_json_set(json, "cameras", cameras);
     tyto_json_set(json, "events", recent);
-    tyto_json_set(json, "link", tyto_view_link(tyto_feed_link(feed)));
+    tyto_json_set(json, "link", tyto_view_link(tyto_web_feed_link(feed)));
     tyto_json_set(json, "now", tyto_json_new_u64(tyto_clock_unix_ns() / TYTO_NS_PER_MS));
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
@@ -70,13 +70,13 @@ static void get_events(const struct request *request)
     }
     filter.max = (uint32_t)max;
     tyto_http_json_text(request->msg,
-                        tyto_view_events(tyto_feed_events(request->serving->feed), &filter));
+                        tyto_view_events(tyto_web_feed_events(request->serving->feed), &filter));
 }
 
 static void get_event(const struct request *request)
 {
     const char *id = tyto_http_text(request->query, "id");
-    const struct tyto_web_events *events = tyto_feed_events(request->serving->feed);
+    const struct tyto_web_events *events = tyto_web_feed_events(request->serving->feed);
     const struct tyto_web_event *event =
         id && tyto_event_id_is_valid(id) ? tyto_web_events_get(events, id) : NULL;
     if (event)
@@ -88,7 +88,7 @@ static void get_event(const struct request *request)
 static void get_health(const struct request *request)
 {
     const struct tyto_serving *serving = request->serving;
-    const struct tyto_web_events *events = tyto_feed_events(serving->feed);
+    const struct tyto_web_events *events = tyto_web_feed_events(serving->feed);
     struct tyto_json *json = tyto_json_new_object();
     struct rusage usage = {0};
     (void)getrusage(RUSAGE_SELF, &usage);
@@ -104,7 +104,7 @@ static void get_health(const struct request *request)
     tyto_json_set(json, "endpoint",
                   tyto_json_new_name(serving->params->endpoint ? serving->params->endpoint
                                                                : TYTO_DEFAULT_ENDPOINT));
-    tyto_json_set(json, "link", tyto_view_link(tyto_feed_link(serving->feed)));
+    tyto_json_set(json, "link", tyto_view_link(tyto_web_feed_link(serving->feed)));
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
@@ -113,7 +113,7 @@ static const char *clip_of(const struct request *request, const char *id)
 {
     const struct tyto_web_event *event =
         id && tyto_event_id_is_valid(id)
-            ? tyto_web_events_get(tyto_feed_events(request->serving->feed), id)
+            ? tyto_web_events_get(tyto_web_feed_events(request->serving->feed), id)
             : NULL;
     if (event && event->clip && request->serving->params->recordings)
         return event->clip;

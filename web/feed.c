@@ -17,14 +17,14 @@ enum {
 };
 
 struct listener {
-    struct tyto_feed *feed;
+    struct tyto_web_feed *feed;
     struct tyto_client *client;
     guint fd_source, timer_source;
     bool is_scores;
 };
 
-struct tyto_feed {
-    struct tyto_feed_params params;
+struct tyto_web_feed {
+    struct tyto_web_feed_params params;
     struct listener all, scores;
     struct tyto_web_link link;
     struct tyto_web_events *events;
@@ -38,7 +38,7 @@ static int64_t now_ms(void)
 }
 
 /* NULL: there are too many. */
-static struct tyto_web_camera *camera_of(struct tyto_feed *feed, const char *id)
+static struct tyto_web_camera *camera_of(struct tyto_web_feed *feed, const char *id)
 {
     for (guint i = 0; i < feed->cameras->len; i++) {
         struct tyto_web_camera *camera = g_ptr_array_index(feed->cameras, i);
@@ -53,7 +53,7 @@ static struct tyto_web_camera *camera_of(struct tyto_feed *feed, const char *id)
     return camera;
 }
 
-static void take_event(struct tyto_feed *feed, const struct tyto_event *event)
+static void take_event(struct tyto_web_feed *feed, const struct tyto_event *event)
 {
     char clip[TYTO_WEB_CLIP_MAX];
     const bool has_clip =
@@ -72,7 +72,7 @@ static void take_event(struct tyto_feed *feed, const struct tyto_event *event)
         feed->params.on_gone(feed->params.user, event->id);
 }
 
-static void take_state(struct tyto_feed *feed, const struct tyto_camera_state *state)
+static void take_state(struct tyto_web_feed *feed, const struct tyto_camera_state *state)
 {
     struct tyto_web_camera *camera = camera_of(feed, state->camera);
     if (!camera)
@@ -82,7 +82,7 @@ static void take_state(struct tyto_feed *feed, const struct tyto_camera_state *s
     feed->params.on_camera(feed->params.user, camera);
 }
 
-static void take_scores(struct tyto_feed *feed, const struct tyto_debug_scores *scores)
+static void take_scores(struct tyto_web_feed *feed, const struct tyto_debug_scores *scores)
 {
     struct tyto_web_camera *camera = camera_of(feed, scores->camera);
     if (!camera)
@@ -93,7 +93,7 @@ static void take_scores(struct tyto_feed *feed, const struct tyto_debug_scores *
     feed->params.on_scores(feed->params.user, camera);
 }
 
-static void take_model(struct tyto_feed *feed, const struct tyto_model_state *model)
+static void take_model(struct tyto_web_feed *feed, const struct tyto_model_state *model)
 {
     const bool is_refused = model->outcome == TYTO_MODEL_OUTCOME_REJECTED;
     (void)g_strlcpy(feed->link.refused, is_refused ? model->text : "", sizeof(feed->link.refused));
@@ -104,7 +104,7 @@ static void take_model(struct tyto_feed *feed, const struct tyto_model_state *mo
 
 static void take_past(void *user, const struct tyto_event *event, uint32_t num_before)
 {
-    struct tyto_feed *feed = user;
+    struct tyto_web_feed *feed = user;
     char clip[TYTO_WEB_CLIP_MAX];
     const bool has_clip =
         tyto_clip_of_uri(feed->params.recordings, event->clip_uri, clip, sizeof(clip));
@@ -115,13 +115,13 @@ static void take_past(void *user, const struct tyto_event *event, uint32_t num_b
 
 static void end_past(void *user, uint32_t num_events)
 {
-    struct tyto_feed *feed = user;
+    struct tyto_web_feed *feed = user;
     if (num_events > 0)
         tyto_web_events_settle(feed->events);
     feed->params.on_link(feed->params.user);
 }
 
-static void take(struct tyto_feed *feed, const struct tyto_message *message)
+static void take(struct tyto_web_feed *feed, const struct tyto_message *message)
 {
     struct tyto_web_link *link = &feed->link;
     link->heard_unix_ms = now_ms();
@@ -202,7 +202,7 @@ static gboolean on_timer(gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-static enum tyto_err start(struct listener *listener, struct tyto_feed *feed, bool is_scores)
+static enum tyto_err start(struct listener *listener, struct tyto_web_feed *feed, bool is_scores)
 {
     const struct tyto_client_params params = {.endpoint = feed->params.endpoint,
                                               .debug = is_scores};
@@ -227,21 +227,22 @@ static void stop(struct listener *listener)
     tyto_client_destroy(&listener->client);
 }
 
-enum tyto_err tyto_feed_create(const struct tyto_feed_params *params, struct tyto_feed **ret_feed)
+enum tyto_err tyto_web_feed_create(const struct tyto_web_feed_params *params,
+                                   struct tyto_web_feed **ret_feed)
 {
-    struct tyto_feed *feed = g_new0(struct tyto_feed, 1);
+    struct tyto_web_feed *feed = g_new0(struct tyto_web_feed, 1);
     feed->params = *params;
     feed->events = tyto_web_events_new();
     feed->cameras = g_ptr_array_new_with_free_func(g_free);
     const enum tyto_err err = start(&feed->all, feed, false);
     if (err)
-        tyto_feed_destroy(&feed);
+        tyto_web_feed_destroy(&feed);
     else
         *ret_feed = feed;
     return err;
 }
 
-void tyto_feed_destroy(struct tyto_feed **feed)
+void tyto_web_feed_destroy(struct tyto_web_feed **feed)
 {
     if (!feed || !*feed)
         return;
@@ -254,7 +255,7 @@ void tyto_feed_destroy(struct tyto_feed **feed)
     *feed = NULL;
 }
 
-void tyto_feed_want_scores(struct tyto_feed *feed, bool wants)
+void tyto_web_feed_want_scores(struct tyto_web_feed *feed, bool wants)
 {
     if (wants && !feed->scores.client)
         (void)start(&feed->scores, feed, true); /* without it the page has no bars, no more */
@@ -262,22 +263,22 @@ void tyto_feed_want_scores(struct tyto_feed *feed, bool wants)
         stop(&feed->scores);
 }
 
-const struct tyto_web_link *tyto_feed_link(const struct tyto_feed *feed)
+const struct tyto_web_link *tyto_web_feed_link(const struct tyto_web_feed *feed)
 {
     return &feed->link;
 }
 
-struct tyto_web_events *tyto_feed_events(struct tyto_feed *feed)
+struct tyto_web_events *tyto_web_feed_events(struct tyto_web_feed *feed)
 {
     return feed->events;
 }
 
-uint32_t tyto_feed_num_cameras(const struct tyto_feed *feed)
+uint32_t tyto_web_feed_num_cameras(const struct tyto_web_feed *feed)
 {
     return feed->cameras->len;
 }
 
-const struct tyto_web_camera *tyto_feed_camera(const struct tyto_feed *feed, uint32_t idx)
+const struct tyto_web_camera *tyto_web_feed_camera(const struct tyto_web_feed *feed, uint32_t idx)
 {
     return g_ptr_array_index(feed->cameras, idx);
 }

@@ -36,7 +36,7 @@ struct tyto_web_link {
     char refused[TYTO_STATE_TEXT_MAX + 1]; /* why the last model was; "": none was */
 };
 
-struct tyto_feed_params {
+struct tyto_web_feed_params {
     const char *endpoint;   /* NULL: libtyto's default; borrowed for good */
     const char *recordings; /* folder, or NULL; borrowed for good */
     void *user;
@@ -48,19 +48,20 @@ struct tyto_feed_params {
     void (*on_link)(void *user);
 };
 
-struct tyto_feed;
+struct tyto_web_feed;
 
 /* INVALID for a bad endpoint, NOMEM, IO. Does not wait for tytod. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_feed_create(const struct tyto_feed_params *params, struct tyto_feed **ret_feed);
-void tyto_feed_destroy(struct tyto_feed **feed);
+enum tyto_err tyto_web_feed_create(const struct tyto_web_feed_params *params,
+                                   struct tyto_web_feed **ret_feed);
+void tyto_web_feed_destroy(struct tyto_web_feed **feed);
 /* Whether scores of each second are wanted: tytod makes them only for those who ask. */
-void tyto_feed_want_scores(struct tyto_feed *feed, bool wants);
+void tyto_web_feed_want_scores(struct tyto_web_feed *feed, bool wants);
 
 /* Borrowed; they change with the main loop's next turn. */
-const struct tyto_web_link *tyto_feed_link(const struct tyto_feed *feed);
-struct tyto_web_events *tyto_feed_events(struct tyto_feed *feed);
-uint32_t tyto_feed_num_cameras(const struct tyto_feed *feed);
-const struct tyto_web_camera *tyto_feed_camera(const struct tyto_feed *feed, uint32_t idx);
+const struct tyto_web_link *tyto_web_feed_link(const struct tyto_web_feed *feed);
+struct tyto_web_events *tyto_web_feed_events(struct tyto_web_feed *feed);
+uint32_t tyto_web_feed_num_cameras(const struct tyto_web_feed *feed);
+const struct tyto_web_camera *tyto_web_feed_camera(const struct tyto_web_feed *feed, uint32_t idx);
 
 #endif

@@ -10,7 +10,7 @@
 
 static void on_watched(void *user, bool is_watched)
 {
-    tyto_feed_want_scores(((struct tyto_serving *)user)->feed, is_watched);
+    tyto_web_feed_want_scores(((struct tyto_serving *)user)->feed, is_watched);
 }
 
 static void on_camera(void *user, const struct tyto_web_camera *camera)
@@ -26,7 +26,7 @@ static void on_scores(void *user, const struct tyto_web_camera *camera)
 static void on_event(void *user, const struct tyto_web_event *event)
 {
     struct tyto_serving *serving = user;
-    struct tyto_json *json = tyto_view_event(tyto_feed_events(serving->feed), event);
+    struct tyto_json *json = tyto_view_event(tyto_web_feed_events(serving->feed), event);
     if (event->detail && event->detail->place.rows > 0)
         tyto_json_set(json, "place", tyto_view_place(&event->detail->place));
     tyto_stream_send(serving->stream, "event", json);
@@ -42,7 +42,7 @@ static void on_gone(void *user, const char *id)
 static void on_link(void *user)
 {
     struct tyto_serving *serving = user;
-    tyto_stream_send(serving->stream, "link", tyto_view_link(tyto_feed_link(serving->feed)));
+    tyto_stream_send(serving->stream, "link", tyto_view_link(tyto_web_feed_link(serving->feed)));
 }
 
 enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
@@ -55,15 +55,15 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
     (void)sodium_bin2hex(serving->token, sizeof(serving->token), token, sizeof(token));
     serving->begin_unix_ms = (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_MS);
     serving->stream = tyto_stream_new(on_watched, serving);
-    const struct tyto_feed_params feed = {.endpoint = params->endpoint,
-                                          .recordings = params->recordings,
-                                          .user = serving,
-                                          .on_camera = on_camera,
-                                          .on_scores = on_scores,
-                                          .on_event = on_event,
-                                          .on_gone = on_gone,
-                                          .on_link = on_link};
-    const enum tyto_err err = tyto_feed_create(&feed, &serving->feed);
+    const struct tyto_web_feed_params feed = {.endpoint = params->endpoint,
+                                              .recordings = params->recordings,
+                                              .user = serving,
+                                              .on_camera = on_camera,
+                                              .on_scores = on_scores,
+                                              .on_event = on_event,
+                                              .on_gone = on_gone,
+                                              .on_link = on_link};
+    const enum tyto_err err = tyto_web_feed_create(&feed, &serving->feed);
     if (err) {
         tyto_serving_destroy(&serving);
         return tyto_fault_set(ret_fault, err, NULL, 0, "endpoint", "cannot watch %s: %s",
@@ -71,7 +71,7 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
                               tyto_err_text(err));
     }
     if (params->recordings)
-        tyto_clips_load(params->recordings, tyto_feed_events(serving->feed));
+        tyto_clips_load(params->recordings, tyto_web_feed_events(serving->feed));
     *ret_serving = serving;
     return TYTO_OK;
 }
@@ -80,7 +80,7 @@ void tyto_serving_destroy(struct tyto_serving **serving)
 {
     if (!serving || !*serving)
         return;
-    tyto_feed_destroy(&(*serving)->feed);
+    tyto_web_feed_destroy(&(*serving)->feed);
     tyto_stream_free((*serving)->stream);
     g_free(*serving);
     *serving = NULL;

@@ -11,7 +11,7 @@
 
 struct tyto_serving {
     const struct tyto_serve_params *params;
-    struct tyto_feed *feed;
+    struct tyto_web_feed *feed;
     struct tyto_stream *stream;
     int64_t begin_unix_ms; /* of this server */
     char token[33]; /* that a page must send with what changes something: others cannot read it */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* A SUB socket to a daemon's event socket: what comes in, checked and unpacked. Of client/ alone.
+ */
+#ifndef TYTO_CLIENT_SUB_H
+#define TYTO_CLIENT_SUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "proto/event.h"
+
+struct tyto_sub {
+    void *socket;  /* NULL: closed */
+    void *monitor; /* tells of handshakes that failed; NULL: it was not asked for */
+    char endpoint[256];
+};
+
+/* Makes the socket, not connected yet. context: of libzmq, borrowed. recv_hwm: messages that wait
+ * here at most. INVALID (keys, endpoint too long), IO, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sub_open(struct tyto_sub *self, void *context, const char *endpoint,
+                            int recv_hwm, const char *server_key, const char *secret_key);
+void tyto_sub_close(struct tyto_sub *self);
+/* Before connecting: otherwise the welcome message is filtered away. */
+bool tyto_sub_subscribe(struct tyto_sub *self, const char *prefix);
+/* Has refusals told, at tyto_sub_refusal(). Before connecting. False: out of descriptors. */
+bool tyto_sub_watch(struct tyto_sub *self, void *context);
+/* Does not wait for the other end. INVALID: no endpoint. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_sub_connect(struct tyto_sub *self);
+/* A new connection in place of the one there is. */
+void tyto_sub_reconnect(struct tyto_sub *self);
+
+enum tyto_sub_kind {
+    TYTO_SUB_NONE, /* nothing waits */
+    TYTO_SUB_HELLO,
+    TYTO_SUB_ENVELOPE,
+    TYTO_SUB_MALFORMED,
+};
+struct tyto_sub_frame {
+    union {
+        struct tyto_hello hello;
+        struct tyto_envelope envelope;
+    } u;
+    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES]; /* of an envelope, as it came */
+    size_t num_bytes;
+};
+/* Takes one whole message, without waiting. */
+enum tyto_sub_kind tyto_sub_receive(struct tyto_sub *self, struct tyto_sub_frame *ret_frame);
+
+enum tyto_sub_refusal {
+    TYTO_SUB_NOT_REFUSED,
+    TYTO_SUB_KEY_UNKNOWN, /* the other side knows our key, and not as one that may come */
+    TYTO_SUB_NO_HANDSHAKE /* keys on one side alone, or not those of the other side */
+};
+/* What has been noticed since the last call, the worst of it. *ret_is_connected: a handshake came
+ * to a good end after that. */
+enum tyto_sub_refusal tyto_sub_refusal(struct tyto_sub *self, bool *ret_is_connected);
+
+#endif
