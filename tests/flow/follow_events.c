@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A durable consumer by libtyto: follow_events ENDPOINT POSITION_FILE SECONDS [PREFIX...]. Says each
- * message in a line, and what is lost; its position is in the file. To be killed. */
+/* A durable consumer by libtyto: follow_events ENDPOINT POSITION_FILE SECONDS [PREFIX...]. Says
+ * each message in a line, and what is lost; its position is in the file. To be killed. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,17 +23,17 @@ static void read_position(const char *path, struct tyto_feed_params *params)
         (void)fclose(file);
 }
 
-static bool write_position(const char *path, const struct tyto_feed *feed)
+/* In place: whoever is killed has written all of it or nothing. */
+static bool write_position(int fd, const struct tyto_feed *feed)
 {
-    char text[TYTO_FEED_POSITION_CHARS + 1], beside[1024];
+    char text[TYTO_FEED_POSITION_CHARS + 2];
     struct tyto_feed_position position;
     if (tyto_feed_get_position(feed, &position) != TYTO_OK)
         return true;
     tyto_feed_position_format(&position, text);
-    snprintf(beside, sizeof(beside), "%s.new", path);
-    FILE *file = fopen(beside, "w");
-    const bool is_written = file && fprintf(file, "%s\n", text) > 0;
-    return file && fclose(file) == 0 && is_written && rename(beside, path) == 0;
+    const size_t num = strlen(text);
+    text[num] = '\n';
+    return pwrite(fd, text, num + 1, 0) == (ssize_t)num + 1;
 }
 
 static void say(const struct tyto_feed_item *item)
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
     struct tyto_feed *feed = NULL;
     const struct tyto_feed_item *item = NULL;
     read_position(argv[2], &params);
+    const int fd = open(argv[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     enum tyto_err err = tyto_feed_open(&params, &feed);
     const uint64_t end_ns =
         tyto_clock_mono_ns() + (uint64_t)(strtod(argv[3], NULL) * (double)TYTO_NS_PER_S);
@@ -70,7 +72,7 @@ int main(int argc, char **argv)
         err = tyto_feed_next(feed, 100, &item);
         if (!err)
             say(item);
-        if (!write_position(argv[2], feed))
+        if (!write_position(fd, feed))
             err = TYTO_ERR_IO;
     }
     struct tyto_feed_counts counts;
@@ -82,5 +84,6 @@ int main(int argc, char **argv)
                 (unsigned long long)counts.num_lost, counts.num_replays);
     }
     tyto_feed_close(&feed);
+    (void)close(fd);
     return !err || err == TYTO_ERR_TIMEOUT ? 0 : 1;
 }
