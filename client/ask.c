@@ -32,10 +32,11 @@ enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *en
         set_int(self->dealer, ZMQ_RECONNECT_IVL_MAX, 8000) &&
         set_int(self->dealer, ZMQ_CONNECT_TIMEOUT, 3000) &&
         zmq_setsockopt(self->dealer, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) == 0)
-        err = tyto_keys_set(self->dealer, server_key, secret_key) &&
-                      zmq_connect(self->dealer, endpoint) == 0
-                  ? TYTO_OK
-                  : TYTO_ERR_INVALID;
+        err = tyto_keys_set(self->dealer, server_key, secret_key) ? TYTO_OK : TYTO_ERR_INVALID;
+    if (!err)
+        err = tyto_handshakes_watch(&self->handshakes, context, self->dealer, server_key != NULL);
+    if (!err && zmq_connect(self->dealer, endpoint) != 0)
+        err = TYTO_ERR_INVALID;
     if (err)
         tyto_ask_close(self);
     return err;
@@ -43,6 +44,7 @@ enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *en
 
 void tyto_ask_close(struct tyto_ask *self)
 {
+    tyto_handshakes_forget(&self->handshakes);
     if (self->dealer)
         zmq_close(self->dealer);
     self->dealer = NULL;
@@ -93,8 +95,11 @@ enum tyto_err tyto_ask_receive(struct tyto_ask *self, uint64_t id, int timeout_m
         const uint64_t spent_ms = (tyto_clock_mono_ns() - begin_ns) / TYTO_NS_PER_MS;
         if (spent_ms >= (uint64_t)timeout_ms)
             return TYTO_ERR_TIMEOUT;
-        zmq_pollitem_t item = {self->dealer, 0, ZMQ_POLLIN, 0};
-        if (zmq_poll(&item, 1, timeout_ms - (long)spent_ms) < 0)
+        if (tyto_handshakes_look(&self->handshakes))
+            return TYTO_ERR_CLOSED;
+        zmq_pollitem_t items[] = {{self->dealer, 0, ZMQ_POLLIN, 0},
+                                  {self->handshakes.monitor, 0, ZMQ_POLLIN, 0}};
+        if (zmq_poll(items, 2, timeout_ms - (long)spent_ms) < 0)
             return errno == EINTR ? TYTO_ERR_TIMEOUT : TYTO_ERR_IO;
     }
 }
@@ -112,8 +117,9 @@ enum tyto_err tyto_ask_error(const struct tyto_reply *reply)
         return TYTO_ERR_FULL;
     case TYTO_QUERY_INTERNAL:
         return TYTO_ERR_IO;
-    case TYTO_QUERY_BAD_REQUEST:
     case TYTO_QUERY_DENIED:
+        return TYTO_ERR_CLOSED;
+    case TYTO_QUERY_BAD_REQUEST:
         break;
     }
     return TYTO_ERR_INVALID;

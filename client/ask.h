@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/handshakes.h"
 #include "client/tyto.h"
 #include "proto/query.h"
 
 struct tyto_ask {
     void *dealer; /* NULL: closed */
+    struct tyto_handshakes handshakes;
     uint64_t last_id;
 };
 
@@ -26,7 +28,8 @@ void tyto_ask_close(struct tyto_ask *self);
 TYTO_MUST_CHECK
 enum tyto_err tyto_ask_send(struct tyto_ask *self, struct tyto_request *request);
 /* The next reply to request `id`, others are dropped; waits timeout_ms at most. To be cleared.
- * FORMAT: one that is not understood; TIMEOUT; IO. */
+ * FORMAT: one that is not understood; CLOSED: no hands are shaken, self->handshakes says why;
+ * TIMEOUT; IO. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_ask_receive(struct tyto_ask *self, uint64_t id, int timeout_ms,
                                struct tyto_reply *ret_reply);

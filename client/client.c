@@ -159,6 +159,13 @@ static void look_for_silence(struct tyto_client *client)
     }
 }
 
+static void look_for_refusal(struct tyto_client *client)
+{
+    const enum tyto_refusal refusal = tyto_sub_look(&client->sub, tyto_clock_mono_ns());
+    if (refusal)
+        add_notice(client, TYTO_MESSAGE_REFUSED)->refusal = refusal;
+}
+
 static bool give_next(struct tyto_client *client, struct tyto_message *ret_message)
 {
     if (client->num_notices > 0) {
@@ -200,13 +207,15 @@ enum tyto_err tyto_client_next(struct tyto_client *client, int timeout_ms,
         if (!is_late && receive(client))
             continue;
         look_for_silence(client);
+        look_for_refusal(client);
         if (client->num_notices > 0)
             continue;
         const long wait_ms = poll_time_ms(client, begin_ns, timeout_ms);
         if (wait_ms == 0)
             return TYTO_ERR_TIMEOUT;
-        zmq_pollitem_t item = {client->sub.socket, 0, ZMQ_POLLIN, 0};
-        if (zmq_poll(&item, 1, wait_ms) < 0)
+        zmq_pollitem_t items[] = {{client->sub.socket, 0, ZMQ_POLLIN, 0},
+                                  {client->sub.handshakes.monitor, 0, ZMQ_POLLIN, 0}};
+        if (zmq_poll(items, 2, wait_ms) < 0)
             return errno == EINTR ? TYTO_ERR_TIMEOUT : TYTO_ERR_IO;
     }
 }

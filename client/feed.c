@@ -22,9 +22,7 @@ enum {
     BUSY_WAIT_MS = 50,
     ANSWER_MS = 5000,
     PATIENCE_MS = 30000,
-    MIN_FAILURES = 2, /* handshakes; one also fails when the other side is killed */
 };
-#define REFUSED_NS (60 * TYTO_NS_PER_S)
 
 struct tyto_feed {
     void *context;
@@ -44,8 +42,6 @@ struct tyto_feed {
     struct tyto_feed_item item;
     char version[32];
     bool is_silent_due, is_alive_due, is_refused_due;
-    uint32_t num_failures; /* handshakes, one after the other */
-    uint64_t refused_ns;   /* when it was told; 0: never */
     char text[512];
 };
 
@@ -148,7 +144,7 @@ static enum tyto_err start(struct tyto_feed *feed, const struct tyto_feed_params
         return TYTO_ERR_NOMEM;
     err = tyto_sub_open(&feed->sub, feed->context, endpoint, RECV_HWM, params->server_key,
                         params->secret_key);
-    if (!err && (!tyto_sub_watch(&feed->sub, feed->context) || !subscribe_all(feed)))
+    if (!err && !subscribe_all(feed))
         err = TYTO_ERR_IO;
     if (!err)
         err = tyto_sub_connect(&feed->sub);
@@ -190,7 +186,6 @@ static void note_life(struct tyto_feed *feed, uint64_t now_ns)
 {
     feed->is_alive_due |= tyto_pulse_heard(&feed->pulse, now_ns) == TYTO_PULSE_ALIVE;
     tyto_follow_set_silent(&feed->follow, false);
-    feed->num_failures = 0;
 }
 
 static void take_hello(struct tyto_feed *feed, uint64_t now_ns, const struct tyto_hello *hello)
@@ -272,24 +267,12 @@ static bool take_answer(struct tyto_feed *feed)
 
 static void look_for_refusal(struct tyto_feed *feed, uint64_t now_ns)
 {
-    bool is_connected = false;
-    const enum tyto_sub_refusal refusal = tyto_sub_refusal(&feed->sub, &is_connected);
-    if (refusal != TYTO_SUB_NOT_REFUSED)
-        feed->num_failures++;
-    if (is_connected)
-        feed->num_failures = 0;
-    const bool is_sure = refusal == TYTO_SUB_KEY_UNKNOWN || feed->num_failures >= MIN_FAILURES;
-    const bool is_told = feed->refused_ns > 0 && now_ns - feed->refused_ns < REFUSED_NS;
-    if (refusal == TYTO_SUB_NOT_REFUSED || is_connected || !is_sure || is_told)
+    const enum tyto_refusal refusal = tyto_sub_look(&feed->sub, now_ns);
+    if (!refusal)
         return;
     feed->is_refused_due = true;
-    feed->refused_ns = now_ns;
-    const char *why = "it asks for keys (none are given), or it is no tytod";
-    if (refusal == TYTO_SUB_KEY_UNKNOWN)
-        why = "it does not know the public key of this secret key";
-    else if (feed->has_keys)
-        why = "it has another key than the server key given, or none, or it is no tytod";
-    snprintf(feed->text, sizeof(feed->text), "%s refuses: %s", feed->sub.endpoint, why);
+    snprintf(feed->text, sizeof(feed->text), "%s: %s", feed->sub.endpoint,
+             tyto_refusal_text(refusal));
 }
 
 /* --- what goes out -------------------------------------------------------------------------------
@@ -386,7 +369,7 @@ static long wait_ms(const struct tyto_feed *feed, uint64_t begin_ns, int timeout
 static bool wait(struct tyto_feed *feed, long ms)
 {
     zmq_pollitem_t items[3] = {{feed->sub.socket, 0, ZMQ_POLLIN, 0},
-                               {feed->sub.monitor, 0, ZMQ_POLLIN, 0},
+                               {feed->sub.handshakes.monitor, 0, ZMQ_POLLIN, 0},
                                {feed->ask.dealer, 0, ZMQ_POLLIN, 0}};
     return zmq_poll(items, feed->ask.dealer ? 3 : 2, ms) >= 0;
 }

@@ -18,6 +18,7 @@ struct tyto_query {
     void *context;
     struct tyto_ask ask;
     int timeout_ms;
+    uint64_t num_withheld;
     char text[TYTO_STATE_TEXT_MAX + 1];
     struct tyto_request request;
     struct tyto_reply reply;
@@ -41,11 +42,22 @@ static enum tyto_err listen_for_hello(struct tyto_query *query, const char *endp
         err = TYTO_ERR_IO;
     if (!err)
         err = tyto_sub_connect(&sub);
-    zmq_pollitem_t item = {sub.socket, 0, ZMQ_POLLIN, 0};
-    if (!err && zmq_poll(&item, 1, query->timeout_ms) <= 0)
-        err = TYTO_ERR_TIMEOUT;
-    if (!err && tyto_sub_receive(&sub, ret_frame) != TYTO_SUB_HELLO)
+    const int64_t begin_ns = (int64_t)tyto_clock_mono_ns();
+    enum tyto_sub_kind kind = TYTO_SUB_NONE;
+    while (!err && (kind = tyto_sub_receive(&sub, ret_frame)) == TYTO_SUB_NONE) {
+        zmq_pollitem_t items[] = {{sub.socket, 0, ZMQ_POLLIN, 0},
+                                  {sub.handshakes.monitor, 0, ZMQ_POLLIN, 0}};
+        const int64_t spent_ns = (int64_t)tyto_clock_mono_ns() - begin_ns;
+        const long left_ms = query->timeout_ms - (long)(spent_ns / (int64_t)TYTO_NS_PER_MS);
+        if (tyto_handshakes_look(&sub.handshakes))
+            err = TYTO_ERR_CLOSED;
+        else if (left_ms <= 0 || zmq_poll(items, 2, left_ms) < 0)
+            err = TYTO_ERR_TIMEOUT;
+    }
+    if (!err && kind != TYTO_SUB_HELLO)
         err = TYTO_ERR_FORMAT;
+    if (err == TYTO_ERR_CLOSED && params->ret_refusal)
+        *params->ret_refusal = sub.handshakes.refusal;
     tyto_sub_close(&sub);
     return err;
 }
@@ -135,6 +147,9 @@ static enum tyto_err receive(struct tyto_query *query, enum tyto_reply_kind kind
     if (!err && query->reply.kind == TYTO_REPLY_ERROR) {
         snprintf(query->text, sizeof(query->text), "%s", query->reply.text);
         err = tyto_ask_error(&query->reply);
+    } else if (err == TYTO_ERR_CLOSED) {
+        snprintf(query->text, sizeof(query->text), "%s",
+                 tyto_refusal_text(query->ask.handshakes.refusal));
     } else if (!err && query->reply.kind != kind) {
         err = TYTO_ERR_FORMAT;
     }
@@ -254,10 +269,11 @@ static enum tyto_err take_chunks(struct tyto_query *query, tyto_query_visit visi
 {
     enum tyto_err err = ask(query, TYTO_REPLY_CHUNK);
     bool wants_more = true;
-    *ret_num_missing = 0;
+    *ret_num_missing = query->num_withheld = 0;
     while (!err) {
         *ret_next_seq = query->reply.next_seq;
         *ret_num_missing += query->reply.num_missing;
+        query->num_withheld += query->reply.num_withheld;
         wants_more = wants_more && visit_all(query, UINT32_MAX, visit, user);
         if (query->reply.is_last)
             return TYTO_OK;
@@ -314,6 +330,11 @@ enum tyto_err tyto_query_replay(struct tyto_query *query, const struct tyto_quer
     *ret_num_missing += num_before;
     tyto_request_clear(request);
     return err;
+}
+
+uint64_t tyto_query_num_withheld(const struct tyto_query *query)
+{
+    return query->num_withheld;
 }
 
 enum tyto_err tyto_query_schema(struct tyto_query *query,

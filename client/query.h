@@ -21,21 +21,22 @@ struct tyto_query_params {
     const char *query_endpoint; /* where to ask; NULL: where tytod says on `endpoint` */
     int timeout_ms;             /* of each answer; 0: 5000 */
     const char *server_key, *secret_key; /* as of tyto_client_params */
+    enum tyto_refusal *ret_refusal;      /* why create gives CLOSED; may be NULL */
 };
 
 struct tyto_query;
 
 /* Waits for the daemon, at most timeout_ms. TIMEOUT: nobody answers; UNSUPPORTED: it has no query
- * socket; INVALID (endpoint, keys), IO, NOMEM. */
+ * socket; CLOSED: no hands are shaken with these keys; INVALID (endpoint, keys), IO, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_create(const struct tyto_query_params *params,
                                 struct tyto_query **ret_query);
 void tyto_query_destroy(struct tyto_query **query);
 
 /* Calls below give: TIMEOUT (no answer), NOT_FOUND, UNSUPPORTED (no journal), FULL (too many
- * requests: wait a second), INVALID (refused as it is), FORMAT (an answer that is not understood),
- * IO, NOMEM. What the daemon said about it, for people; "" where it said nothing. Borrowed until
- * the next call. */
+ * requests: wait a second), INVALID (refused as it is), CLOSED (to this key: not allowed, or no
+ * hands are shaken), FORMAT (an answer that is not understood), IO, NOMEM. What the daemon said
+ * about it, for people; "" where it said nothing. Borrowed until the next call. */
 const char *tyto_query_error_text(const struct tyto_query *query);
 
 TYTO_MUST_CHECK
@@ -83,11 +84,14 @@ struct tyto_query_range {
     uint32_t num_prefixes;       /* at most 512 */
 };
 /* Visits messages as they were published. *ret_next_seq: where to go on; *ret_num_missing: how many
- * of the range the journal does not have (any more), whatever their topic. */
+ * of the range the journal does not have (any more), whatever their topic. Those that are there and
+ * that this key may not read count in tyto_query_num_withheld(). */
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_replay(struct tyto_query *query, const struct tyto_query_range *range,
                                 tyto_query_visit visit, void *user, uint64_t *ret_next_seq,
                                 uint64_t *ret_num_missing);
+/* Of the last replay: messages that were asked for, and that this key may not read. */
+uint64_t tyto_query_num_withheld(const struct tyto_query *query);
 /* The texts of event.proto and query.proto, as that daemon has them: visit gets them once. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_schema(struct tyto_query *query,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/sub.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +39,8 @@ enum tyto_err tyto_sub_open(struct tyto_sub *self, void *context, const char *en
         err = TYTO_ERR_IO;
     else if (!tyto_keys_set(self->socket, server_key, secret_key))
         err = TYTO_ERR_INVALID;
+    if (!err)
+        err = tyto_handshakes_watch(&self->handshakes, context, self->socket, server_key != NULL);
     if (err)
         tyto_sub_close(self);
     return err;
@@ -47,13 +48,10 @@ enum tyto_err tyto_sub_open(struct tyto_sub *self, void *context, const char *en
 
 void tyto_sub_close(struct tyto_sub *self)
 {
-    if (self->monitor) {
-        (void)zmq_socket_monitor(self->socket, NULL, 0);
-        zmq_close(self->monitor);
-    }
+    tyto_handshakes_forget(&self->handshakes);
     if (self->socket)
         zmq_close(self->socket);
-    self->monitor = self->socket = NULL;
+    self->socket = NULL;
 }
 
 bool tyto_sub_subscribe(struct tyto_sub *self, const char *prefix)
@@ -118,44 +116,10 @@ enum tyto_sub_kind tyto_sub_receive(struct tyto_sub *self, struct tyto_sub_frame
     return TYTO_SUB_ENVELOPE;
 }
 
-/* --- who is refused ------------------------------------------------------------------------------
- */
-
-bool tyto_sub_watch(struct tyto_sub *self, void *context)
+enum tyto_refusal tyto_sub_look(struct tyto_sub *self, uint64_t now_ns)
 {
-    static atomic_uint number;
-    char address[64];
-    snprintf(address, sizeof(address), "inproc://tyto-sub-%u", atomic_fetch_add(&number, 1));
-    if (zmq_socket_monitor(
-            self->socket, address,
-            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0)
-        return false;
-    self->monitor = zmq_socket(context, ZMQ_PAIR);
-    if (self->monitor && set_int(self->monitor, ZMQ_LINGER, 0) &&
-        zmq_connect(self->monitor, address) == 0)
-        return true;
-    (void)zmq_socket_monitor(self->socket, NULL, 0);
-    if (self->monitor)
-        zmq_close(self->monitor);
-    self->monitor = NULL;
-    return false;
-}
-
-enum tyto_sub_refusal tyto_sub_refusal(struct tyto_sub *self, bool *ret_is_connected)
-{
-    enum tyto_sub_refusal refusal = TYTO_SUB_NOT_REFUSED;
-    uint8_t event[6], address[256];
-    *ret_is_connected = false;
-    while (self->monitor &&
-           zmq_recv(self->monitor, event, sizeof(event), ZMQ_DONTWAIT) == sizeof(event)) {
-        const uint16_t kind = (uint16_t)(event[0] | event[1] << 8);
-        (void)zmq_recv(self->monitor, address, sizeof(address), ZMQ_DONTWAIT);
-        *ret_is_connected = kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-        if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-            refusal = TYTO_SUB_KEY_UNKNOWN;
-        else if (kind != ZMQ_EVENT_HANDSHAKE_SUCCEEDED && refusal == TYTO_SUB_NOT_REFUSED)
-            refusal = TYTO_SUB_NO_HANDSHAKE;
-    }
+    const enum tyto_refusal refusal = tyto_handshakes_news(&self->handshakes, now_ns);
+    if (tyto_handshakes_want_retry(&self->handshakes, now_ns))
+        tyto_sub_reconnect(self);
     return refusal;
 }

@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/handshakes.h"
 #include "proto/event.h"
 
 struct tyto_sub {
-    void *socket;  /* NULL: closed */
-    void *monitor; /* tells of handshakes that failed; NULL: it was not asked for */
+    void *socket; /* NULL: closed */
+    struct tyto_handshakes handshakes;
     char endpoint[256];
 };
 
@@ -25,8 +26,6 @@ enum tyto_err tyto_sub_open(struct tyto_sub *self, void *context, const char *en
 void tyto_sub_close(struct tyto_sub *self);
 /* Before connecting: otherwise the welcome message is filtered away. */
 bool tyto_sub_subscribe(struct tyto_sub *self, const char *prefix);
-/* Has refusals told, at tyto_sub_refusal(). Before connecting. False: out of descriptors. */
-bool tyto_sub_watch(struct tyto_sub *self, void *context);
 /* Does not wait for the other end. INVALID: no endpoint. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_sub_connect(struct tyto_sub *self);
@@ -50,13 +49,7 @@ struct tyto_sub_frame {
 /* Takes one whole message, without waiting. */
 enum tyto_sub_kind tyto_sub_receive(struct tyto_sub *self, struct tyto_sub_frame *ret_frame);
 
-enum tyto_sub_refusal {
-    TYTO_SUB_NOT_REFUSED,
-    TYTO_SUB_KEY_UNKNOWN, /* the other side knows our key, and not as one that may come */
-    TYTO_SUB_NO_HANDSHAKE /* keys on one side alone, or not those of the other side */
-};
-/* What has been noticed since the last call, the worst of it. *ret_is_connected: a handshake came
- * to a good end after that. */
-enum tyto_sub_refusal tyto_sub_refusal(struct tyto_sub *self, bool *ret_is_connected);
+/* A refusal that is to be told; tries again after one when it is time to. NONE: nothing new. */
+enum tyto_refusal tyto_sub_look(struct tyto_sub *self, uint64_t now_ns);
 
 #endif

@@ -28,10 +28,19 @@ struct tyto_client_params {
     bool debug;        /* debug scores as well */
     uint32_t recv_hwm; /* messages kept while nobody calls next; 0: 10000 */
     /* Keys as 40 characters of Z85, both or none: tytod's public one and the caller's secret one.
-     * With keys whose secret half tytod does not have, or that it does not know, no message comes.
-     */
+     * With others than tytod asks for, TYTO_MESSAGE_REFUSED comes. */
     const char *server_key, *secret_key;
 };
+
+enum tyto_refusal { /* why no hands are shaken */
+                    TYTO_REFUSAL_NONE,
+                    TYTO_REFUSAL_UNKNOWN_KEY, /* tytod does not know the caller's */
+                    TYTO_REFUSAL_OTHER_KEY,   /* the other end has not the key that was given as its
+                                                 own */
+                    TYTO_REFUSAL_WANTS_KEYS,  /* and none were given */
+};
+/* For people; "" for NONE. Static. */
+const char *tyto_refusal_text(enum tyto_refusal refusal);
 
 enum tyto_message_kind {
     TYTO_MESSAGE_CONNECTED,    /* first sign of life: u.hello where has_hello */
@@ -43,14 +52,16 @@ enum tyto_message_kind {
     TYTO_MESSAGE_SILENT,       /* no heartbeat for three intervals; sent once */
     TYTO_MESSAGE_ALIVE,        /* heartbeats again after SILENT */
     TYTO_MESSAGE_RESTARTED,    /* another run of the daemon: numbers start anew */
+    TYTO_MESSAGE_REFUSED,      /* refusal says why nothing comes; once, it is tried again */
 };
 
 struct tyto_message {
     enum tyto_message_kind kind;
     uint64_t seq, cam_seq, class_seq; /* of EVENT and the states; 0: a state told to newcomers */
     int64_t publish_unix_ns;
-    uint64_t num_lost; /* of LOST */
-    bool has_hello;    /* of CONNECTED */
+    uint64_t num_lost;         /* of LOST */
+    bool has_hello;            /* of CONNECTED */
+    enum tyto_refusal refusal; /* of REFUSED */
     union {
         struct tyto_hello hello;
         struct tyto_event event;

@@ -104,7 +104,7 @@ static enum tyto_err start_publisher(struct tyto_delivery *self, uint32_t max_co
  */
 
 /* Beside an endpoint for events: the next port, or PATH.query. False: there is none. */
-static bool query_beside(const char *endpoint, char *ret_text, size_t text_bytes)
+static bool query_beside(const char *endpoint, bool has_keys, char *ret_text, size_t text_bytes)
 {
     struct tyto_fault fault;
     const char *colon = strrchr(endpoint, ':');
@@ -115,7 +115,7 @@ static bool query_beside(const char *endpoint, char *ret_text, size_t text_bytes
     else
         snprintf(ret_text, text_bytes, "%.*s:%ld", (int)(colon - endpoint), endpoint,
                  strtol(colon + 1, NULL, 10) + 1);
-    return tyto_publisher_check_endpoint(ret_text, false, &fault) == TYTO_OK;
+    return tyto_publisher_check_endpoint(ret_text, has_keys, &fault) == TYTO_OK;
 }
 
 static void tell_hello(void *user, struct tyto_hello *ret_hello)
@@ -134,29 +134,27 @@ static enum tyto_err start_query(struct tyto_delivery *self, struct tyto_fault *
         .journal_path = self->journal ? tyto_journal_path(self->journal) : NULL,
         .hello = tell_hello,
         .user = self->publisher,
+        .access = self->access,
         .log = self->log,
     };
     if (is_said && strcmp(config->query_endpoints.texts[0], "off") == 0)
         return TYTO_OK;
-    if (self->access) { /* it would tell everybody what the event socket tells some */
-        tyto_log_write(self->log, TYTO_LOG_WARNING, "daemon",
-                       "no query socket: it has no keys yet, and the event socket has");
-        return TYTO_OK;
-    }
     for (uint32_t i = 0; is_said && i < config->query_endpoints.num; i++)
         endpoints[params.num_endpoints++] = config->query_endpoints.texts[i];
     for (uint32_t i = 0; !is_said && i < config->endpoints.num && i < MAX_QUERY; i++) {
-        if (query_beside(config->endpoints.texts[i], beside[i], sizeof(beside[i])))
+        if (query_beside(config->endpoints.texts[i], self->access != NULL, beside[i],
+                         sizeof(beside[i])))
             endpoints[params.num_endpoints++] = beside[i];
     }
     const enum tyto_err err = tyto_query_server_create(&params, &self->query, ret_fault);
     for (uint32_t i = 0; !err && i < params.num_endpoints; i++) {
         endpoints[i] = tyto_query_server_endpoint(self->query, i);
-        tyto_log_write(self->log, TYTO_LOG_INFO, "daemon", "queries on %s", endpoints[i]);
+        tyto_log_write(self->log, TYTO_LOG_INFO, "daemon", "queries on %s%s", endpoints[i],
+                       self->access ? ", of whom has a key" : "");
     }
     if (!err)
         tyto_publisher_set_query(self->publisher, endpoints, params.num_endpoints);
-    if (!err || is_said)
+    if (!err || is_said || err == TYTO_ERR_INVALID) /* a stranger was let in */
         return err;
     /* Nobody asked for it: watching goes before being asked. */
     tyto_log_write(self->log, TYTO_LOG_WARNING, "daemon", "no query socket: %s; --query names one",

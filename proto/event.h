@@ -16,7 +16,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 2,
+    TYTO_SCHEMA_MINOR = 3,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */

@@ -19,6 +19,7 @@ enum {
     TYTO_REPLY_MAX_ENVELOPES = 64,
     TYTO_REPLY_MAX_SEGMENTS = 1024,
     TYTO_REPLY_MAX_CLASSES = 256,
+    TYTO_REPLY_MAX_READABLE = 32,
     TYTO_CURSOR_MAX_BYTES = 64,
     TYTO_QUERY_MAX_CREDIT = 8, /* chunks on their way */
 };
@@ -101,9 +102,11 @@ struct tyto_reply {
     char text[TYTO_STATE_TEXT_MAX + 1]; /* of an error, for people */
     uint64_t oldest_seq;                /* of TOO_OLD */
     struct tyto_hello hello;
+    uint32_t num_readable; /* of a hello: topic prefixes; 0: there are no keys */
+    const char *readable[TYTO_REPLY_MAX_READABLE];
     uint32_t num_envelopes; /* of a chunk or page */
     struct tyto_bytes envelopes[TYTO_REPLY_MAX_ENVELOPES];
-    uint64_t next_seq, num_missing; /* of a chunk */
+    uint64_t next_seq, num_missing, num_withheld; /* of a chunk */
     bool is_last;
     struct tyto_cursor cursor; /* of a page or scores */
     const char *schema_event, *schema_query;

@@ -197,6 +197,7 @@ struct reply_parts {
     char *class_names[TYTO_REPLY_MAX_CLASSES];
     Tyto__V1__SegmentScores segments[TYTO_REPLY_MAX_SEGMENTS];
     Tyto__V1__SegmentScores *segment_ptrs[TYTO_REPLY_MAX_SEGMENTS];
+    char *readable[TYTO_REPLY_MAX_READABLE];
     char text[TYTO_STATE_TEXT_MAX + 1];
 };
 
@@ -208,6 +209,8 @@ static void fill_chunk(struct reply_parts *parts, const struct tyto_reply *in)
     chunk->n_envelopes = in->num_envelopes;
     SET(chunk, next_seq, in->next_seq);
     SET(chunk, num_missing, in->num_missing);
+    if (in->num_withheld)
+        SET(chunk, num_withheld, in->num_withheld);
     SET(chunk, is_last, in->is_last);
     parts->reply.chunk = chunk;
 }
@@ -275,6 +278,10 @@ static enum tyto_err fill_reply(struct reply_parts *parts, const struct tyto_rep
     case TYTO_REPLY_HELLO:
         err = tyto_hello_pack(&in->hello, parts->hello, sizeof(parts->hello), &num_bytes);
         out->hello = as_bytes(parts->hello, num_bytes);
+        for (uint32_t i = 0; i < in->num_readable; i++)
+            parts->readable[i] = as_string(in->readable[i]);
+        out->readable = parts->readable;
+        out->n_readable = in->num_readable;
         break;
     case TYTO_REPLY_CHUNK:
         fill_chunk(parts, in);
@@ -303,6 +310,7 @@ enum tyto_err tyto_reply_pack(const struct tyto_reply *reply, uint8_t *buf, size
 {
     if (reply->num_envelopes > TYTO_REPLY_MAX_ENVELOPES ||
         reply->num_classes > TYTO_REPLY_MAX_CLASSES ||
+        reply->num_readable > TYTO_REPLY_MAX_READABLE ||
         reply->num_segments > TYTO_REPLY_MAX_SEGMENTS)
         return TYTO_ERR_INVALID;
     struct reply_parts *parts = malloc(sizeof(*parts));

@@ -175,6 +175,19 @@ static bool get_envelopes(struct tyto_reply *out, const ProtobufCBinaryData *env
     return true;
 }
 
+static bool get_readable(struct tyto_reply *out, char *const *prefixes, size_t num)
+{
+    if (num > TYTO_REPLY_MAX_READABLE)
+        return false;
+    for (size_t i = 0; i < num; i++) {
+        if (strnlen(prefixes[i], TYTO_TOPIC_MAX_BYTES) == TYTO_TOPIC_MAX_BYTES)
+            return false;
+        out->readable[i] = prefixes[i];
+    }
+    out->num_readable = (uint32_t)num;
+    return true;
+}
+
 static bool get_scores_page(struct tyto_reply *out, struct memory *memory,
                             const Tyto__V1__ScoresPage *in)
 {
@@ -218,10 +231,12 @@ static bool get_reply(struct tyto_reply *out, struct memory *memory, const Tyto_
         tyto_text_clean(out->text, sizeof(out->text), in->error->text ? in->error->text : "");
         return true;
     case TYTO__V1__REPLY__WHAT_HELLO:
-        return tyto_hello_unpack(in->hello.data, in->hello.len, &out->hello) == TYTO_OK;
+        return get_readable(out, in->readable, in->n_readable) &&
+               tyto_hello_unpack(in->hello.data, in->hello.len, &out->hello) == TYTO_OK;
     case TYTO__V1__REPLY__WHAT_CHUNK:
         out->next_seq = in->chunk->next_seq;
         out->num_missing = in->chunk->num_missing;
+        out->num_withheld = in->chunk->num_withheld;
         out->is_last = in->chunk->is_last;
         return get_envelopes(out, in->chunk->envelopes, in->chunk->n_envelopes);
     case TYTO__V1__REPLY__WHAT_PAGE:

@@ -154,6 +154,9 @@ static void take(struct tyto_web_feed *feed, const struct tyto_message *message)
     case TYTO_MESSAGE_RESTARTED:
         link->num_restarts++;
         break;
+    case TYTO_MESSAGE_REFUSED:
+        g_warning("%s: %s", feed->params.endpoint, tyto_refusal_text(message->refusal));
+        break;
     case TYTO_MESSAGE_LOST:
         break;
     }

@@ -109,6 +109,8 @@ static void put_json_notice(const char *type, const struct tyto_message *message
     tyto_json_set(json, "utc", tyto_json_new_string(utc));
     if (message->kind == TYTO_MESSAGE_LOST)
         tyto_json_set(json, "num", tyto_json_new_u64(message->num_lost));
+    if (message->kind == TYTO_MESSAGE_REFUSED)
+        tyto_json_set(json, "text", tyto_json_new_string(tyto_refusal_text(message->refusal)));
     if (message->kind == TYTO_MESSAGE_CONNECTED && message->has_hello)
         tyto_json_set(json, "version", tyto_json_new_string(message->u.hello.version));
     if (message->kind == TYTO_MESSAGE_MODEL_STATE)
@@ -159,6 +161,11 @@ static void put_notice(const struct watch *watch, const struct tyto_message *mes
     case TYTO_MESSAGE_RESTARTED:
         type = "restarted";
         snprintf(text, sizeof(text), "tytod was restarted; events in between are not known");
+        break;
+    case TYTO_MESSAGE_REFUSED:
+        type = "refused";
+        is_bad = true;
+        snprintf(text, sizeof(text), "%s; tried again", tyto_refusal_text(message->refusal));
         break;
     case TYTO_MESSAGE_MODEL_STATE:
         type = "model";

@@ -34,11 +34,14 @@ struct tyto_access {
     struct tyto_access_clients clients;
     uint64_t version;
     atomic_uint_fast64_t generation, num_refused;
-    atomic_bool is_checking; /* the stranger is ours */
-    void *zap;               /* the thread's */
-    pthread_t thread;
-    bool is_running;
-    uint64_t told_ns; /* the thread's: when a refusal was logged */
+    atomic_bool is_checking;           /* the stranger is ours */
+    atomic_uint_fast64_t next_tell_ns; /* when a refusal is logged again */
+    struct guard {
+        struct tyto_access *access;
+        void *zap; /* the thread's */
+        pthread_t thread;
+    } guards[TYTO_ACCESS_MAX_CONTEXTS];
+    uint32_t num_guards;
 };
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -74,9 +77,9 @@ static bool is_text(const struct frame *frame, const char *text)
     return frame->num == strlen(text) && memcmp(frame->bytes, text, frame->num) == 0;
 }
 
-/* Whether the key of these frames is a client's; its name then. */
+/* Whether the key of these frames is a client's; who he is then. */
 static bool is_known(struct tyto_access *access, const struct frame *frames, uint32_t num,
-                     char ret_name[TYTO_ACCESS_NAME_MAX + 1])
+                     char ret_user[TYTO_ACCESS_USER_MAX + 1])
 {
     /* version, request, domain, address, identity, mechanism, key */
     if (num != 7 || !is_text(&frames[2], DOMAIN) || !is_text(&frames[5], "CURVE") ||
@@ -86,7 +89,8 @@ static bool is_known(struct tyto_access *access, const struct frame *frames, uin
     const struct tyto_access_client *client =
         tyto_access_clients_keyed(&access->clients, (const uint8_t *)frames[6].bytes);
     if (client)
-        memcpy(ret_name, client->name, sizeof(client->name));
+        snprintf(ret_user, TYTO_ACCESS_USER_MAX + 1, "%s#%llu", client->name,
+                 (unsigned long long)client->version);
     pthread_mutex_unlock(&access->lock);
     return client != NULL;
 }
@@ -97,9 +101,10 @@ static void note_refusal(struct tyto_access *access)
     if (atomic_load(&access->is_checking))
         return;
     atomic_fetch_add(&access->num_refused, 1);
-    if (access->told_ns && now_ns - access->told_ns < LOG_EVERY_S * TYTO_NS_PER_S)
+    uint64_t next_ns = atomic_load(&access->next_tell_ns);
+    if (now_ns < next_ns || !atomic_compare_exchange_strong(&access->next_tell_ns, &next_ns,
+                                                            now_ns + LOG_EVERY_S * TYTO_NS_PER_S))
         return;
-    access->told_ns = now_ns;
     tyto_log_write(&access->log, TYTO_LOG_WARNING, "access",
                    "a peer without a known key was refused, %llu so far",
                    (unsigned long long)atomic_load(&access->num_refused));
@@ -107,48 +112,50 @@ static void note_refusal(struct tyto_access *access)
 
 static void *answer_all(void *user)
 {
-    struct tyto_access *access = user;
+    struct guard *guard = user;
+    struct tyto_access *access = guard->access;
+    void *zap = guard->zap;
     static const int more = ZMQ_SNDMORE;
     struct frame *frames = calloc(MAX_FRAMES, sizeof(*frames));
     pthread_setname_np(pthread_self(), "tyto-access");
-    for (uint32_t num = frames ? receive(access->zap, frames) : 0; num > 0;
-         num = receive(access->zap, frames)) {
-        char name[TYTO_ACCESS_NAME_MAX + 1] = "";
+    for (uint32_t num = frames ? receive(zap, frames) : 0; num > 0; num = receive(zap, frames)) {
+        char name[TYTO_ACCESS_USER_MAX + 1] = "";
         const bool is_good = is_known(access, frames, num, name);
         if (!is_good)
             note_refusal(access);
         const struct frame *request = num > 1 ? &frames[1] : &frames[0];
-        const bool is_sent = zmq_send(access->zap, "1.0", 3, more) >= 0 &&
-                             zmq_send(access->zap, request->bytes, request->num, more) >= 0 &&
-                             zmq_send(access->zap, is_good ? "200" : "400", 3, more) >= 0 &&
-                             zmq_send(access->zap, is_good ? "OK" : "no", 2, more) >= 0 &&
-                             zmq_send(access->zap, name, strlen(name), more) >= 0 &&
-                             zmq_send(access->zap, "", 0, 0) >= 0;
+        const bool is_sent = zmq_send(zap, "1.0", 3, more) >= 0 &&
+                             zmq_send(zap, request->bytes, request->num, more) >= 0 &&
+                             zmq_send(zap, is_good ? "200" : "400", 3, more) >= 0 &&
+                             zmq_send(zap, is_good ? "OK" : "no", 2, more) >= 0 &&
+                             zmq_send(zap, name, strlen(name), more) >= 0 &&
+                             zmq_send(zap, "", 0, 0) >= 0;
         if (!is_sent && errno == ETERM)
             break;
     }
     free(frames);
-    zmq_close(access->zap);
+    zmq_close(zap);
     return NULL;
 }
 
 enum tyto_err tyto_access_guard(struct tyto_access *access, void *context)
 {
     const int no_wait = 0;
-    if (access->is_running)
-        return TYTO_ERR_EXISTS;
-    access->zap = zmq_socket(context, ZMQ_REP);
-    if (!access->zap)
+    if (access->num_guards == TYTO_ACCESS_MAX_CONTEXTS)
+        return TYTO_ERR_FULL;
+    struct guard *guard = &access->guards[access->num_guards];
+    *guard = (struct guard){.access = access, .zap = zmq_socket(context, ZMQ_REP)};
+    if (!guard->zap)
         return TYTO_ERR_NOMEM;
     enum tyto_err err = TYTO_OK;
-    if (zmq_setsockopt(access->zap, ZMQ_LINGER, &no_wait, sizeof(no_wait)) != 0 ||
-        zmq_bind(access->zap, "inproc://zeromq.zap.01") != 0)
+    if (zmq_setsockopt(guard->zap, ZMQ_LINGER, &no_wait, sizeof(no_wait)) != 0 ||
+        zmq_bind(guard->zap, "inproc://zeromq.zap.01") != 0)
         err = TYTO_ERR_IO;
-    if (!err && pthread_create(&access->thread, NULL, answer_all, access) != 0)
+    if (!err && pthread_create(&guard->thread, NULL, answer_all, guard) != 0)
         err = TYTO_ERR_NOMEM;
-    access->is_running = !err;
+    access->num_guards += !err;
     if (err)
-        zmq_close(access->zap);
+        zmq_close(guard->zap);
     return err;
 }
 
@@ -204,11 +211,11 @@ static int try_key(void *socket, void *monitor, const char *server_public, const
     return wait_for_handshake(monitor);
 }
 
-enum tyto_err tyto_access_check_closed(struct tyto_access *access, void *context,
+enum tyto_err tyto_access_check_closed(struct tyto_access *access, void *context, int type,
                                        const char *endpoint, struct tyto_fault *ret_fault)
 {
     char server_public[TYTO_KEY_CHARS + 1];
-    void *socket = zmq_socket(context, ZMQ_SUB);
+    void *socket = zmq_socket(context, type);
     void *monitor = zmq_socket(context, ZMQ_PAIR);
     int event = 0;
     atomic_store(&access->is_checking, true);
@@ -263,8 +270,8 @@ void tyto_access_destroy(struct tyto_access **access)
 {
     if (!access || !*access)
         return;
-    if ((*access)->is_running)
-        pthread_join((*access)->thread, NULL);
+    for (uint32_t i = 0; i < (*access)->num_guards; i++)
+        pthread_join((*access)->guards[i].thread, NULL);
     tyto_access_clients_finish(&(*access)->clients);
     explicit_bzero((*access)->server_key, sizeof((*access)->server_key));
     pthread_mutex_destroy(&(*access)->lock);
@@ -301,29 +308,58 @@ uint64_t tyto_access_num_refused(const struct tyto_access *access)
     return atomic_load(&access->num_refused);
 }
 
-uint64_t tyto_access_version(struct tyto_access *access, const char *user)
+/* Under the lock; NULL: nobody. */
+static const struct tyto_access_client *find(const struct tyto_access *access, const char *user)
+{
+    char name[TYTO_ACCESS_NAME_MAX + 1], as_is[TYTO_ACCESS_USER_MAX + 1];
+    const size_t num = user ? strcspn(user, "#") : sizeof(name);
+    if (num >= sizeof(name))
+        return NULL;
+    memcpy(name, user, num);
+    name[num] = '\0';
+    const struct tyto_access_client *client = tyto_access_clients_named(&access->clients, name);
+    if (!client)
+        return NULL;
+    snprintf(as_is, sizeof(as_is), "%s#%llu", name, (unsigned long long)client->version);
+    return strcmp(as_is, user) == 0 ? client : NULL;
+}
+
+bool tyto_access_knows(struct tyto_access *access, const char *user)
 {
     pthread_mutex_lock(&access->lock);
-    const struct tyto_access_client *client = tyto_access_clients_named(&access->clients, user);
-    const uint64_t version = client ? client->version : 0;
+    const bool is_known = find(access, user) != NULL;
     pthread_mutex_unlock(&access->lock);
-    return version;
+    return is_known;
+}
+
+bool tyto_access_get_rights(struct tyto_access *access, const char *user,
+                            struct tyto_rights *ret_rights)
+{
+    memset(ret_rights, 0, sizeof(*ret_rights));
+    pthread_mutex_lock(&access->lock);
+    const struct tyto_access_client *client = find(access, user);
+    if (client)
+        tyto_access_client_rights(client, ret_rights);
+    pthread_mutex_unlock(&access->lock);
+    return client != NULL;
 }
 
 bool tyto_access_may_read(struct tyto_access *access, const char *user, const void *topic,
                           size_t num_bytes)
 {
-    pthread_mutex_lock(&access->lock);
-    const struct tyto_access_client *client = tyto_access_clients_named(&access->clients, user);
-    const bool may = client && tyto_access_client_may_read(client, topic, num_bytes);
-    pthread_mutex_unlock(&access->lock);
-    return may;
+    struct tyto_rights rights;
+    char text[TYTO_RIGHTS_PREFIX_BYTES +
+              1]; /* what lies behind the longest prefix does not matter */
+    const size_t num = num_bytes < sizeof(text) ? num_bytes : sizeof(text) - 1;
+    memcpy(text, topic, num);
+    text[num] = '\0';
+    return tyto_access_get_rights(access, user, &rights) && tyto_rights_allow(&rights, text);
 }
 
 bool tyto_access_is_admin(struct tyto_access *access, const char *user)
 {
     pthread_mutex_lock(&access->lock);
-    const struct tyto_access_client *client = tyto_access_clients_named(&access->clients, user);
+    const struct tyto_access_client *client = find(access, user);
     const bool is_admin = client && client->is_admin;
     pthread_mutex_unlock(&access->lock);
     return is_admin;

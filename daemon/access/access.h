@@ -16,9 +16,12 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/access/rights.h"
 
 enum {
     TYTO_ACCESS_NAME_MAX = 31,
+    TYTO_ACCESS_USER_MAX = TYTO_ACCESS_NAME_MAX + 21, /* NAME#VERSION */
+    TYTO_ACCESS_MAX_CONTEXTS = 4,
     TYTO_ACCESS_MAX_CLIENTS = 1024,
     TYTO_ACCESS_MAX_PREFIXES = 16, /* of one client */
     TYTO_ACCESS_FILE_MAX_BYTES = 256 * 1024,
@@ -40,24 +43,30 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_access_reload(struct tyto_access *access, struct tyto_fault *ret_fault);
 
 /* Answers for all sockets of this context (void * of zmq_ctx_new), before the first of them binds,
- * until the context ends; once only. IO, NOMEM. */
+ * until the context ends; for TYTO_ACCESS_MAX_CONTEXTS of them, one after the other. IO, NOMEM,
+ * FULL. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_access_guard(struct tyto_access *access, void *context);
 /* Puts a socket of that context under it, before it binds. IO. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_access_protect(const struct tyto_access *access, void *socket);
-/* Connects to a protected socket with a key made up on the spot. INVALID when that is let in, or is
- * not refused within 20 s: nobody should be served then. *ret_fault. */
+/* Connects to a protected socket with a key made up on the spot, by a socket of type (of libzmq)
+ * that goes with it. INVALID when that is let in, or is not refused within 20 s: nobody should be
+ * served then. *ret_fault. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_access_check_closed(struct tyto_access *access, void *context,
+enum tyto_err tyto_access_check_closed(struct tyto_access *access, void *context, int type,
                                        const char *endpoint, struct tyto_fault *ret_fault);
 
-/* Any thread, all of them. user is what a message says of its sender ("User-Id"), NULL: nothing. */
+/* Any thread, all of them. user is what a message says of its sender ("User-Id"): NAME#VERSION, as
+ * it was when he shook hands; NULL: nothing. Who has another key or other rights by now is nobody.
+ */
 
 /* Another number after each reload that changed anything. */
 uint64_t tyto_access_generation(const struct tyto_access *access);
-/* A number that stays while the user's key and rights are the same; 0: no such user. */
-uint64_t tyto_access_version(struct tyto_access *access, const char *user);
+bool tyto_access_knows(struct tyto_access *access, const char *user);
+/* False: nobody, with no rights. */
+bool tyto_access_get_rights(struct tyto_access *access, const char *user,
+                            struct tyto_rights *ret_rights);
 bool tyto_access_may_read(struct tyto_access *access, const char *user, const void *topic,
                           size_t num_bytes);
 bool tyto_access_is_admin(struct tyto_access *access, const char *user);

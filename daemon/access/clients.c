@@ -14,8 +14,6 @@
 #include "base/text.h"
 #include "files/key_file.h"
 
-enum { MAX_PREFIX_BYTES = 160 };
-
 struct reading {
     const char *path;
     uint32_t line;
@@ -46,7 +44,7 @@ static enum tyto_err add_prefix(const struct reading *reading, struct tyto_acces
     const size_t num = strlen(prefix) + 1;
     if (client->num_prefixes == TYTO_ACCESS_MAX_PREFIXES)
         return refuse(reading, client->name, "has more than 16 topic prefixes");
-    if (num > MAX_PREFIX_BYTES ||
+    if (num > TYTO_RIGHTS_PREFIX_BYTES ||
         (strncmp(prefix, "ev/", 3) != 0 && strncmp(prefix, "st/", 3) != 0 &&
          strncmp(prefix, "dbg/", 4) != 0))
         return refuse(reading, client->name,
@@ -220,24 +218,27 @@ tyto_access_clients_keyed(const struct tyto_access_clients *clients,
     return NULL;
 }
 
-static bool begins_with(const void *topic, size_t num_bytes, const char *prefix)
+static void add_right(struct tyto_rights *rights, const char *prefix)
 {
-    const size_t num = strlen(prefix);
-    return num_bytes >= num && memcmp(topic, prefix, num) == 0;
+    snprintf(rights->prefixes[rights->num++], TYTO_RIGHTS_PREFIX_BYTES, "%s", prefix);
 }
 
-bool tyto_access_client_may_read(const struct tyto_access_client *client, const void *topic,
-                                 size_t num_bytes)
+void tyto_access_client_rights(const struct tyto_access_client *client,
+                               struct tyto_rights *ret_rights)
 {
-    static const char *const everyones[] = {"hello/", "hb/", "md/"};
-    static const char *const viewers[] = {"ev/", "st/"};
-    bool may = client->is_admin && client->num_prefixes == 0;
-    for (int i = 0; i < 3; i++)
-        may |= begins_with(topic, num_bytes, everyones[i]);
-    for (int i = 0; i < 2 && client->num_prefixes == 0; i++)
-        may |= begins_with(topic, num_bytes, viewers[i]);
+    if (client->is_admin && client->num_prefixes == 0) {
+        tyto_rights_of_all(ret_rights);
+        return;
+    }
+    memset(ret_rights, 0, sizeof(*ret_rights));
+    add_right(ret_rights, "hello/");
+    add_right(ret_rights, "hb/");
+    add_right(ret_rights, "md/");
+    if (client->num_prefixes == 0) {
+        add_right(ret_rights, "ev/");
+        add_right(ret_rights, "st/");
+    }
     const char *prefix = client->prefixes;
     for (uint32_t i = 0; i < client->num_prefixes; i++, prefix += strlen(prefix) + 1)
-        may |= begins_with(topic, num_bytes, prefix);
-    return may;
+        add_right(ret_rights, prefix);
 }

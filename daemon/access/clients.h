@@ -43,7 +43,7 @@ tyto_access_clients_named(const struct tyto_access_clients *clients, const char 
 const struct tyto_access_client *
 tyto_access_clients_keyed(const struct tyto_access_clients *clients,
                           const uint8_t key[TYTO_ACCESS_KEY_BYTES]);
-bool tyto_access_client_may_read(const struct tyto_access_client *client, const void *topic,
-                                 size_t num_bytes);
+void tyto_access_client_rights(const struct tyto_access_client *client,
+                               struct tyto_rights *ret_rights);
 
 #endif

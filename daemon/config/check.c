@@ -95,11 +95,6 @@ static enum tyto_err check_keys(const struct tyto_config *config, struct tyto_fa
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0,
                               has_key ? "publish.clients" : "publish.server_key",
                               "is missing: tytod's key and the file of clients belong together");
-    if (has_key && config->query_endpoints.num > 0 &&
-        strcmp(config->query_endpoints.texts[0], "off") != 0)
-        return tyto_fault_set(
-            ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.query",
-            "cannot be had together with keys yet: leave it out, or set it to off");
     enum tyto_err err = TYTO_OK;
     for (uint32_t i = 0; !err && i < config->endpoints.num; i++) {
         struct tyto_fault fault = {.text = ""};
@@ -109,6 +104,15 @@ static enum tyto_err check_keys(const struct tyto_config *config, struct tyto_fa
         if (err)
             (void)tyto_fault_set(ret_fault, err, config->file, config->endpoints_line,
                                  "publish.endpoints", "%s", fault.text);
+    }
+    for (uint32_t i = 0; !err && i < config->query_endpoints.num; i++) {
+        struct tyto_fault fault = {.text = ""};
+        const char *endpoint = config->query_endpoints.texts[i];
+        if (strcmp(endpoint, "off") != 0)
+            err = tyto_publisher_check_endpoint(endpoint, has_key, &fault);
+        if (err)
+            (void)tyto_fault_set(ret_fault, err, config->file, 0, "publish.query", "%s",
+                                 fault.text);
     }
     return err;
 }

@@ -75,7 +75,7 @@ static const struct tyto_option inference[] = {
 
 static enum tyto_err check_query(const char *text, struct tyto_fault *ret_fault)
 {
-    return strcmp(text, "off") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, false, ret_fault);
+    return strcmp(text, "off") == 0 ? TYTO_OK : tyto_publisher_check_endpoint(text, true, ret_fault);
 }
 
 static const struct tyto_option publish[] = {

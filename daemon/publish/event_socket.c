@@ -112,7 +112,7 @@ enum tyto_err tyto_event_socket_check_closed(const struct tyto_event_socket *sel
         return TYTO_OK;
     if (zmq_getsockopt(self->xpub, ZMQ_LAST_ENDPOINT, endpoint, &num_bytes) != 0)
         return TYTO_ERR_IO;
-    return tyto_access_check_closed(self->access, self->context, endpoint, ret_fault);
+    return tyto_access_check_closed(self->access, self->context, ZMQ_SUB, endpoint, ret_fault);
 }
 
 enum tyto_err tyto_event_socket_remake(struct tyto_event_socket *self)

@@ -39,9 +39,8 @@ struct connection {
     uint32_t num_topics, num_refused, num_bytes;
     double tokens; /* messages that it may send */
     uint64_t begin_ns, last_ns;
-    bool has_spoken;  /* it has sent a message, after its handshake */
-    uint64_t version; /* of its user's rights */
-    char user[TYTO_ACCESS_NAME_MAX + 1];
+    bool has_spoken; /* it has sent a message, after its handshake */
+    char user[TYTO_ACCESS_USER_MAX + 1];
 };
 
 struct tyto_subscribers {
@@ -339,8 +338,7 @@ static void greet(struct tyto_subscribers *subscribers, const struct tyto_event_
     connection->has_spoken = true;
     if (subscribers->access) {
         snprintf(connection->user, sizeof(connection->user), "%s", user ? user : "");
-        connection->version = tyto_access_version(subscribers->access, connection->user);
-        if (!connection->version)
+        if (!tyto_access_knows(subscribers->access, connection->user))
             cut_off(subscribers, socket, connection, "is nobody who is known");
     }
     if (subscribers->max_users && num_users >= subscribers->max_users)
@@ -357,8 +355,7 @@ static void check_rights(struct tyto_subscribers *subscribers,
     subscribers->generation = generation;
     for (uint32_t i = 0; i < subscribers->counts.num_connections; i++) {
         struct connection *connection = &subscribers->connections[i];
-        if (connection->has_spoken &&
-            tyto_access_version(subscribers->access, connection->user) != connection->version)
+        if (connection->has_spoken && !tyto_access_knows(subscribers->access, connection->user))
             cut_off(subscribers, socket, connection, "has other rights now, or none");
     }
 }
@@ -375,8 +372,8 @@ static bool may_read(const struct tyto_subscribers *subscribers,
              (const char *)topic->bytes);
     tyto_text_make_printable(shown);
     tyto_log_write(&subscribers->log, TYTO_LOG_WARNING, "publisher",
-                   "%s may not subscribe to '%s': it is beyond what the file of clients allows",
-                   connection->user, shown);
+                   "%.*s may not subscribe to '%s': it is beyond what the file of clients allows",
+                   (int)strcspn(connection->user, "#"), connection->user, shown);
     return false;
 }
 

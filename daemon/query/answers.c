@@ -65,6 +65,14 @@ struct tyto_journal_reader *tyto_query_reader(struct tyto_query_server *server,
     return server->reader;
 }
 
+bool tyto_query_take_rights(struct tyto_query_server *server, const char *user)
+{
+    if (server->access)
+        return tyto_access_get_rights(server->access, user, &server->rights);
+    tyto_rights_of_all(&server->rights);
+    return true;
+}
+
 void tyto_query_fail(struct tyto_query_server *server, const struct tyto_query_name *name,
                      uint64_t request_id, enum tyto_err err)
 {
@@ -86,8 +94,24 @@ struct gathering {
 static bool gather_row(void *user, const struct tyto_journal_row *row)
 {
     const struct gathering *gathering = user;
+    if (!tyto_rights_allow(&gathering->server->rights, row->topic))
+        return true;
     return gathering->server->reply.num_envelopes < gathering->limit &&
            tyto_query_gather(gathering->server, row->bytes, row->num_bytes);
+}
+
+/* The first camera that is asked for by name and may not be read; NULL: there is none. Whether
+ * there is such a camera makes no difference. */
+static const char *find_denied(const struct tyto_query_server *server,
+                               const struct tyto_request *request)
+{
+    char prefix[TYTO_TOPIC_MAX_BYTES];
+    for (uint32_t i = 0; i < request->num_cameras; i++) {
+        snprintf(prefix, sizeof(prefix), "ev/%s/", request->cameras[i]);
+        if (!tyto_rights_reach(&server->rights, prefix))
+            return request->cameras[i];
+    }
+    return NULL;
 }
 
 /* A cursor's bytes are a journal's cursor: its begin, then its id. */
@@ -132,6 +156,13 @@ static void answer_list(struct tyto_query_server *server, const struct tyto_quer
                           "this cursor is not of a list");
         return;
     }
+    const char *denied = find_denied(server, request);
+    if (denied) {
+        char text[TYTO_STATE_TEXT_MAX];
+        snprintf(text, sizeof(text), "you may not read events of camera %s", denied);
+        tyto_query_refuse(server, name, request->id, TYTO_QUERY_DENIED, 0, text);
+        return;
+    }
     struct tyto_journal_reader *reader = tyto_query_reader(server, name, request->id);
     if (!reader)
         return;
@@ -160,7 +191,8 @@ static void answer_get(struct tyto_query_server *server, const struct tyto_query
         return;
     tyto_query_begin(server, request->id, TYTO_REPLY_PAGE);
     const enum tyto_err err = tyto_journal_get(reader, request->event_id, gather_row, &gathering);
-    if (err == TYTO_ERR_NOT_FOUND)
+    /* One that may not be read is as one that is not there. */
+    if (err == TYTO_ERR_NOT_FOUND || (!err && server->reply.num_envelopes == 0))
         tyto_query_refuse(server, name, request->id, TYTO_QUERY_NOT_FOUND, 0,
                           "there is no event of this id, or not any more");
     else if (err)
@@ -183,6 +215,10 @@ static void answer_hello(struct tyto_query_server *server, const struct tyto_que
 {
     tyto_query_begin(server, request->id, TYTO_REPLY_HELLO);
     server->hello(server->user, &server->reply.hello);
+    if (server->access)
+        server->reply.num_readable = server->rights.num;
+    for (uint32_t i = 0; i < server->reply.num_readable; i++)
+        server->reply.readable[i] = server->rights.prefixes[i];
     (void)!tyto_query_send(server, name);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/access/access.h"
 #include "daemon/journal/journal.h"
 #include "daemon/query/query.h"
 #include "proto/query.h"
@@ -19,25 +20,48 @@ struct tyto_query_name { /* of a peer, as the socket gives it */
     uint8_t bytes[255];
 };
 
+struct tyto_query_sender {
+    struct tyto_query_name name;
+    int fd;                              /* of its connection; -1: not known any more */
+    char user[TYTO_ACCESS_USER_MAX + 1]; /* with keys: who has shaken hands */
+};
+
+struct tyto_query_connection {
+    int fd;
+    bool has_asked, is_cut; /* shut down; its end has not been told yet */
+    uint64_t begin_ns;
+};
+
+enum { TYTO_QUERY_MAX_CONNECTIONS = 2 * TYTO_QUERY_SERVER_MAX_PEERS };
+
 struct tyto_query_socket {
     void *context, *router, *monitor;
+    struct tyto_access *access; /* NULL: anybody may connect */
     uint32_t num_endpoints;
     char endpoints[TYTO_HELLO_MAX_QUERY_ENDPOINTS][256]; /* as bound */
     int listen_fds[TYTO_HELLO_MAX_QUERY_ENDPOINTS];
     uint32_t num_connections;
+    struct tyto_query_connection connections[TYTO_QUERY_MAX_CONNECTIONS];
 };
 
-/* IO, NOMEM with *ret_fault. */
+/* With keys, a stranger is tried at each endpoint: nobody is answered before. IO, NOMEM, INVALID
+ * (he was let in) with *ret_fault. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_query_socket_open(struct tyto_query_socket *self, const char *const *endpoints,
-                                     uint32_t num_endpoints, struct tyto_fault *ret_fault);
+enum tyto_err tyto_query_socket_open(struct tyto_query_socket *self, struct tyto_access *access,
+                                     const char *const *endpoints, uint32_t num_endpoints,
+                                     struct tyto_fault *ret_fault);
 void tyto_query_socket_close(struct tyto_query_socket *self);
 /* Until something comes in, or on end_fd, or timeout_ms are over. */
 void tyto_query_socket_wait(struct tyto_query_socket *self, int end_fd, int timeout_ms);
-/* Counts connections, and cuts off those that are too many. */
-void tyto_query_socket_look_after(struct tyto_query_socket *self);
+/* Follows connections, and cuts off those that are too many: who has not asked for the longest time
+ * makes room. gone is called with the descriptor of each that has ended. */
+void tyto_query_socket_look_after(struct tyto_query_socket *self, void (*gone)(void *user, int fd),
+                                  void *user);
+void tyto_query_socket_cut_off(struct tyto_query_socket *self, int fd);
+/* Of whom nothing is known yet: whoever has not asked. */
+void tyto_query_socket_cut_silent(struct tyto_query_socket *self);
 /* The next request of at most buf_bytes; false: none. *ret_bytes is larger for one that was cut. */
-bool tyto_query_socket_receive(struct tyto_query_socket *self, struct tyto_query_name *ret_name,
+bool tyto_query_socket_receive(struct tyto_query_socket *self, struct tyto_query_sender *ret_sender,
                                uint8_t *buf, size_t buf_bytes, size_t *ret_bytes);
 /* FULL: the peer does not take what it has got; CLOSED: it is gone. */
 TYTO_MUST_CHECK
@@ -51,9 +75,9 @@ enum tyto_err tyto_query_socket_send(struct tyto_query_socket *self,
 struct tyto_query_job {
     bool is_there, is_snapshot;
     uint64_t request_id;
-    uint64_t next_seq, to_seq; /* of a replay: where it goes on, and its end */
-    uint64_t num_missing;      /* not told yet */
-    uint32_t credit;           /* chunks that may be sent */
+    uint64_t next_seq, to_seq;          /* of a replay: where it goes on, and its end */
+    uint64_t num_missing, num_withheld; /* not told yet */
+    uint32_t credit;                    /* chunks that may be sent */
     uint32_t num_prefixes;
     char (*prefixes)[TYTO_TOPIC_MAX_BYTES]; /* owned */
     uint8_t *bytes; /* of a snapshot: messages, each behind its length (2 bytes); owned */
@@ -63,6 +87,8 @@ struct tyto_query_job {
 
 struct tyto_query_peer {
     struct tyto_query_name name; /* num_bytes 0: free */
+    int fd;                      /* of its connection, when it last asked */
+    char user[TYTO_ACCESS_USER_MAX + 1];
     double tokens, replay_tokens;
     uint64_t last_ns;
     struct tyto_query_job job;
@@ -73,6 +99,9 @@ enum { TYTO_QUERY_CHUNK_BYTES = 64 * 1024 };
 struct tyto_query_server {
     struct tyto_log log;
     struct tyto_query_socket socket;
+    struct tyto_access *access;               /* NULL: no keys */
+    struct tyto_rights rights;                /* of whom is being answered */
+    uint64_t generation;                      /* of the file of clients */
     char journal_path[TYTO_JOURNAL_PATH_MAX]; /* "": none */
     struct tyto_journal_reader *reader;       /* NULL: to be opened */
     void (*hello)(void *user, struct tyto_hello *ret_hello);
@@ -108,6 +137,8 @@ void tyto_query_refuse(struct tyto_query_server *server, const struct tyto_query
 struct tyto_journal_reader *tyto_query_reader(struct tyto_query_server *server,
                                               const struct tyto_query_name *name,
                                               uint64_t request_id);
+/* Takes the rights of whom is to be answered, as they are now. False: nobody's. */
+bool tyto_query_take_rights(struct tyto_query_server *server, const char *user);
 /* What an error of the journal means to who has asked; it is opened anew next time. */
 void tyto_query_fail(struct tyto_query_server *server, const struct tyto_query_name *name,
                      uint64_t request_id, enum tyto_err err);
@@ -120,6 +151,8 @@ void tyto_query_job_begin(struct tyto_query_server *server, struct tyto_query_pe
                           struct tyto_request *request);
 void tyto_query_job_credit(struct tyto_query_peer *peer, const struct tyto_request *request);
 void tyto_query_job_end(struct tyto_query_peer *peer);
+/* This connection has ended, and with it what it has begun. user: a struct tyto_query_server. */
+void tyto_query_jobs_forget(void *user, int fd);
 /* One chunk at most for each peer. True: there is more to do at once. */
 bool tyto_query_jobs_run(struct tyto_query_server *server);
 

@@ -20,6 +20,17 @@ void tyto_query_job_end(struct tyto_query_peer *peer)
     memset(&peer->job, 0, sizeof(peer->job));
 }
 
+void tyto_query_jobs_forget(void *user, int fd)
+{
+    struct tyto_query_server *server = user;
+    for (size_t i = 0; i < sizeof(server->peers) / sizeof(server->peers[0]); i++) {
+        if (server->peers[i].name.num_bytes > 0 && server->peers[i].fd == fd) {
+            tyto_query_job_end(&server->peers[i]);
+            server->peers[i].fd = -1;
+        }
+    }
+}
+
 static bool is_wanted(const struct tyto_query_job *job, const char *topic)
 {
     for (uint32_t i = 0; i < job->num_prefixes; i++) {
@@ -27,6 +38,16 @@ static bool is_wanted(const struct tyto_query_job *job, const char *topic)
             return true;
     }
     return job->num_prefixes == 0;
+}
+
+/* Whether anything of what is asked may be read. */
+static bool reaches_any(const struct tyto_query_server *server, const struct tyto_request *request)
+{
+    for (uint32_t i = 0; i < request->num_prefixes; i++) {
+        if (tyto_rights_reach(&server->rights, request->prefixes[i]))
+            return true;
+    }
+    return request->num_prefixes == 0;
 }
 
 /* --- beginning -----------------------------------------------------------------------------------
@@ -64,10 +85,18 @@ static bool begin_replay(struct tyto_query_server *server, struct tyto_query_pee
     return true;
 }
 
+struct reading {
+    struct tyto_query_server *server;
+    struct tyto_query_job *job;
+    uint64_t expected_seq; /* of a replay */
+};
+
 static bool keep_row(void *user, const struct tyto_journal_row *row)
 {
-    struct tyto_query_job *job = user;
-    if (!is_wanted(job, row->topic) || row->num_bytes > TYTO_ENVELOPE_MAX_BYTES)
+    const struct reading *reading = user;
+    struct tyto_query_job *job = reading->job;
+    if (!is_wanted(job, row->topic) || row->num_bytes > TYTO_ENVELOPE_MAX_BYTES ||
+        !tyto_rights_allow(&reading->server->rights, row->topic))
         return true;
     const size_t num = job->num_bytes + 2 + row->num_bytes;
     uint8_t *grown = num <= MAX_SNAPSHOT_BYTES ? realloc(job->bytes, num) : NULL;
@@ -101,9 +130,10 @@ static bool begin_snapshot(struct tyto_query_server *server, struct tyto_query_p
     struct tyto_journal_reader *reader = tyto_query_reader(server, &peer->name, request->id);
     if (!reader)
         return false;
+    struct reading reading = {server, job, 0};
     job->is_snapshot = true;
     /* One that is too large is cut: its rest comes with the next messages of these events. */
-    const enum tyto_err err = tyto_journal_snapshot(reader, keep_row, job, &job->to_seq);
+    const enum tyto_err err = tyto_journal_snapshot(reader, keep_row, &reading, &job->to_seq);
     if (err && err != TYTO_ERR_FULL) {
         tyto_query_fail(server, &peer->name, request->id, err);
         return false;
@@ -118,6 +148,11 @@ void tyto_query_job_begin(struct tyto_query_server *server, struct tyto_query_pe
     if (job->is_there) {
         tyto_query_refuse(server, &peer->name, request->id, TYTO_QUERY_RATE_LIMITED, 0,
                           "one replay or snapshot at a time");
+        return;
+    }
+    if (!reaches_any(server, request)) {
+        tyto_query_refuse(server, &peer->name, request->id, TYTO_QUERY_DENIED, 0,
+                          "you may read none of these topics");
         return;
     }
     job->request_id = request->id;
@@ -147,18 +182,15 @@ void tyto_query_job_credit(struct tyto_query_peer *peer, const struct tyto_reque
 /* --- going on ------------------------------------------------------------------------------------
  */
 
-struct reading {
-    struct tyto_query_server *server;
-    struct tyto_query_job *job;
-    uint64_t expected_seq;
-};
-
 static bool take_row(void *user, const struct tyto_journal_row *row)
 {
     struct reading *reading = user;
-    if (is_wanted(reading->job, row->topic) &&
+    const bool is_wanted_one = is_wanted(reading->job, row->topic);
+    const bool may_read = tyto_rights_allow(&reading->server->rights, row->topic);
+    if (is_wanted_one && may_read &&
         !tyto_query_gather(reading->server, row->bytes, row->num_bytes))
         return false;
+    reading->job->num_withheld += is_wanted_one && !may_read;
     reading->job->num_missing += row->seq - reading->expected_seq;
     reading->expected_seq = row->seq + 1;
     return true;
@@ -204,6 +236,7 @@ static enum tyto_err make_chunk(struct tyto_query_server *server, struct tyto_qu
         job->is_snapshot ? job->at_bytes == job->num_bytes : job->next_seq > job->to_seq;
     reply->next_seq = job->is_snapshot ? job->to_seq + 1 : job->next_seq;
     reply->num_missing = job->num_missing;
+    reply->num_withheld = job->num_withheld;
     return err;
 }
 
@@ -213,6 +246,10 @@ static bool run_job(struct tyto_query_server *server, struct tyto_query_peer *pe
     struct tyto_query_job *job = &peer->job;
     const struct tyto_query_job before = *job;
     enum tyto_err err = TYTO_OK;
+    if (!tyto_query_take_rights(server, peer->user)) {
+        tyto_query_job_end(peer);
+        return false;
+    }
     if (!job->is_snapshot && !tyto_query_reader(server, &peer->name, job->request_id)) {
         tyto_query_job_end(peer);
         return false;
@@ -226,6 +263,10 @@ static bool run_job(struct tyto_query_server *server, struct tyto_query_peer *pe
     if (server->reply.num_envelopes == 0 && !server->reply.is_last)
         return true; /* nothing in these rows is wanted: no chunk for them */
     const bool is_last = server->reply.is_last;
+    /* Its name may be another connection's from the moment on at which it ends. */
+    tyto_query_socket_look_after(&server->socket, tyto_query_jobs_forget, server);
+    if (!job->is_there)
+        return false;
     err = tyto_query_send(server, &peer->name);
     if (err == TYTO_ERR_FULL) {
         *job = before;
@@ -233,7 +274,7 @@ static bool run_job(struct tyto_query_server *server, struct tyto_query_peer *pe
         return false;
     }
     job->credit--;
-    job->num_missing = 0;
+    job->num_missing = job->num_withheld = 0;
     atomic_fetch_add(&server->num_replayed, server->reply.num_envelopes);
     if (err || is_last) {
         tyto_query_job_end(peer);

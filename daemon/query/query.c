@@ -47,6 +47,7 @@ static struct tyto_query_peer *find_peer(struct tyto_query_server *server,
     tyto_query_job_end(oldest);
     memset(oldest, 0, sizeof(*oldest));
     oldest->name = *name;
+    oldest->fd = -1;
     oldest->tokens = REQUEST_BURST;
     oldest->replay_tokens = REPLAY_BURST;
     oldest->last_ns = tyto_clock_mono_ns();
@@ -78,15 +79,32 @@ static bool may_ask(struct tyto_query_peer *peer, enum tyto_request_kind kind)
 /* --- the thread ----------------------------------------------------------------------------------
  */
 
-static void take_request(struct tyto_query_server *server, const struct tyto_query_name *name,
+/* A name may be another connection's by now: what that one has begun is not this one's. */
+static struct tyto_query_peer *greet(struct tyto_query_server *server,
+                                     const struct tyto_query_sender *sender)
+{
+    struct tyto_query_peer *peer = find_peer(server, &sender->name);
+    if (peer->fd != sender->fd || strcmp(peer->user, sender->user) != 0)
+        tyto_query_job_end(peer);
+    peer->fd = sender->fd;
+    memcpy(peer->user, sender->user, sizeof(peer->user));
+    return peer;
+}
+
+static void take_request(struct tyto_query_server *server, const struct tyto_query_sender *sender,
                          const uint8_t *bytes, size_t num_bytes)
 {
     static _Thread_local struct tyto_request request;
-    struct tyto_query_peer *peer = find_peer(server, name);
+    const struct tyto_query_name *name = &sender->name;
+    struct tyto_query_peer *peer = greet(server, sender);
     uint64_t id = 0;
     atomic_fetch_add(&server->num_requests, 1);
     const enum tyto_err err = tyto_request_unpack(bytes, num_bytes, &request, &id);
-    if (!may_ask(peer, err ? TYTO_REQUEST_NONE : request.kind)) {
+    if (!tyto_query_take_rights(server, sender->user)) {
+        tyto_query_refuse(server, name, id, TYTO_QUERY_RATE_LIMITED, 0,
+                          "your rights have changed meanwhile: ask again");
+        tyto_query_socket_cut_off(&server->socket, sender->fd);
+    } else if (!may_ask(peer, err ? TYTO_REQUEST_NONE : request.kind)) {
         tyto_query_refuse(server, name, id, TYTO_QUERY_RATE_LIMITED, 0,
                           "too many requests: wait a second");
     } else if (err) {
@@ -107,12 +125,14 @@ static void take_request(struct tyto_query_server *server, const struct tyto_que
 static void take_requests(struct tyto_query_server *server)
 {
     uint8_t bytes[TYTO_REQUEST_MAX_BYTES];
-    struct tyto_query_name name;
+    struct tyto_query_sender sender;
     size_t num_bytes = 0;
     for (int i = 0; i < REQUESTS_PER_TURN; i++) {
-        if (!tyto_query_socket_receive(&server->socket, &name, bytes, sizeof(bytes), &num_bytes))
+        if (!tyto_query_socket_receive(&server->socket, &sender, bytes, sizeof(bytes), &num_bytes))
             return;
-        take_request(server, &name, bytes, num_bytes <= sizeof(bytes) ? num_bytes : 0);
+        /* Libzmq tells of a connection before it gives its first message. */
+        tyto_query_socket_look_after(&server->socket, tyto_query_jobs_forget, server);
+        take_request(server, &sender, bytes, num_bytes <= sizeof(bytes) ? num_bytes : 0);
     }
 }
 
@@ -125,6 +145,24 @@ static bool has_jobs(const struct tyto_query_server *server)
     return false;
 }
 
+/* Whose rights have changed must come again; what he has begun ends here. */
+static void check_rights(struct tyto_query_server *server)
+{
+    const uint64_t generation = server->access ? tyto_access_generation(server->access) : 0;
+    if (generation == server->generation)
+        return;
+    server->generation = generation;
+    tyto_query_socket_cut_silent(&server->socket);
+    for (size_t i = 0; i < sizeof(server->peers) / sizeof(server->peers[0]); i++) {
+        struct tyto_query_peer *peer = &server->peers[i];
+        if (peer->name.num_bytes == 0 || peer->fd < 0 ||
+            tyto_access_knows(server->access, peer->user))
+            continue;
+        tyto_query_job_end(peer);
+        tyto_query_socket_cut_off(&server->socket, peer->fd);
+    }
+}
+
 static void *run(void *user)
 {
     struct tyto_query_server *server = user;
@@ -133,7 +171,8 @@ static void *run(void *user)
     while (!atomic_load(&server->is_ending)) {
         const int wait_ms = has_jobs(server) ? BUSY_WAIT_MS : WAIT_MS;
         tyto_query_socket_wait(&server->socket, server->end_fd, has_more ? 0 : wait_ms);
-        tyto_query_socket_look_after(&server->socket);
+        tyto_query_socket_look_after(&server->socket, tyto_query_jobs_forget, server);
+        check_rights(server);
         atomic_store(&server->num_connections, server->socket.num_connections);
         take_requests(server);
         has_more = tyto_query_jobs_run(server);
@@ -153,8 +192,8 @@ static enum tyto_err start(struct tyto_query_server *server,
     if (server->end_fd < 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no eventfd: %s",
                               strerror(errno));
-    const enum tyto_err err = tyto_query_socket_open(&server->socket, params->endpoints,
-                                                     params->num_endpoints, ret_fault);
+    const enum tyto_err err = tyto_query_socket_open(
+        &server->socket, params->access, params->endpoints, params->num_endpoints, ret_fault);
     if (err)
         return err;
     if (pthread_create(&server->thread, NULL, run, server) != 0)
@@ -174,6 +213,7 @@ enum tyto_err tyto_query_server_create(const struct tyto_query_server_params *pa
     if (!server)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     server->end_fd = -1;
+    server->access = params->access;
     server->hello = params->hello;
     server->user = params->user;
     if (params->log)

@@ -3,6 +3,9 @@
  * events, and for single ones (proto/query.proto, doc/protocol.md). Own thread, own connection to
  * the journal: what is asked here holds up nobody who publishes.
  *
+ * With keys a peer is told of what its client may read, and nothing of the rest: not its messages,
+ * not whether it is there. Numbers that it does not get for that are counted as withheld.
+ *
  * What one peer may cost: TYTO_QUERY_SERVER_REQUESTS_PER_S requests on average, two replays or
  * snapshots a second, one of them at a time, TYTO_QUERY_MAX_CREDIT chunks on their way. */
 #ifndef TYTO_DAEMON_QUERY_QUERY_H
@@ -14,6 +17,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/access/access.h"
 #include "proto/event.h"
 
 enum {
@@ -26,6 +30,8 @@ struct tyto_query_server_params {
     const char *const *endpoints;
     uint32_t num_endpoints;   /* 1..TYTO_HELLO_MAX_QUERY_ENDPOINTS */
     const char *journal_path; /* NULL: nothing is kept, and asking for it is refused; copied */
+    /* Who may connect, and is told what; NULL: everybody, everything. Borrowed until destroy. */
+    struct tyto_access *access;
     /* What newcomers are told, as of now. On the server's thread. */
     void (*hello)(void *user, struct tyto_hello *ret_hello);
     void *user;
@@ -34,7 +40,8 @@ struct tyto_query_server_params {
 
 struct tyto_query_server;
 
-/* Binds and starts the thread. IO, NOMEM with *ret_fault. */
+/* Binds and starts the thread. IO, NOMEM with *ret_fault; INVALID: with keys, and a stranger is let
+ * in nevertheless. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_server_create(const struct tyto_query_server_params *params,
                                        struct tyto_query_server **ret_server,
