@@ -56,6 +56,21 @@ static void exchange_tables(struct tyto_source *source, GstElement *element, con
     gst_object_unref(pad);
 }
 
+/* GStreamer shows the first picture of a moving PNG and says nothing of the others. The chunk that
+ * makes it one comes before the picture's data. */
+static bool is_moving_png(const char *path)
+{
+    static const char mark[] = "\x89PNG\r\n\x1A\n", moves[] = "acTL", data[] = "IDAT";
+    char head[4096];
+    FILE *file = fopen(path, "rbe");
+    const size_t num = file ? fread(head, 1, sizeof(head), file) : 0;
+    if (file)
+        fclose(file);
+    const char *at = num > 8 && memcmp(head, mark, 8) == 0 ? memmem(head, num, moves, 4) : NULL;
+    const char *first = at ? memmem(head, num, data, 4) : NULL;
+    return at && (!first || at < first);
+}
+
 static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *ret_fault)
 {
     char *path = NULL;
@@ -81,6 +96,10 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "the file is empty");
     else if (access(path, R_OK) != 0)
         err = tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
+    else if (is_moving_png(path))
+        err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, NULL,
+                             "nothing installed that reads a moving PNG: convert it, as with "
+                             "ffmpeg -i IN OUT.mp4");
     if (!err) {
         /* Tags of what is in it may say more, and later. */
         atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));

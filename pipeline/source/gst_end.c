@@ -98,7 +98,29 @@ static bool is_transport(const struct tyto_source *source, const GError *error)
            !atomic_load(&source->no_more_pads);
 }
 
-/* GStreamer's words, where there are none better. */
+/* Of an error that says nothing by itself: the last line of what is meant for programmers does,
+ * unless it only says that an element above stopped. Of a file alone: of a camera it may hold its
+ * URI. */
+static void say_plainly(const struct tyto_source *source, const GError *error, const char *debug,
+                        char *text, uint32_t text_bytes)
+{
+    const char *line = debug ? strrchr(debug, '\n') : NULL;
+    const bool is_telling = line && line[1] != '\0' && !strstr(line, "streaming stopped");
+    const bool is_vague =
+        error->domain == GST_STREAM_ERROR &&
+        (error->code == GST_STREAM_ERROR_FAILED || error->code == GST_STREAM_ERROR_FORMAT ||
+         error->code == GST_STREAM_ERROR_DECODE);
+    if (!is_vague)
+        snprintf(text, text_bytes, "%s", error->message);
+    else if (!source->is_file)
+        snprintf(text, text_bytes, "its stream broke off, or cannot be decoded");
+    else
+        snprintf(text, text_bytes,
+                 "it cannot be read%s%.60s: convert it, as with ffmpeg -i IN OUT.mp4",
+                 is_telling ? ": " : "", is_telling ? line + 1 : "");
+}
+
+/* NULL: there are none better than GStreamer's. */
 static const char *words_of(const struct tyto_source *source, const GError *error)
 {
     if (source->refuses_transport)
@@ -110,10 +132,9 @@ static const char *words_of(const struct tyto_source *source, const GError *erro
     if (error->domain == GST_STREAM_ERROR && (error->code == GST_STREAM_ERROR_TYPE_NOT_FOUND ||
                                               error->code == GST_STREAM_ERROR_WRONG_TYPE))
         return "not a kind of media that can be read";
-    const char *words = NULL;
-    if (error->domain == GST_RESOURCE_ERROR && !source->is_file)
-        words = words_of_resource(source, error);
-    return words ? words : error->message;
+    return error->domain == GST_RESOURCE_ERROR && !source->is_file
+               ? words_of_resource(source, error)
+               : NULL;
 }
 
 /* The parser of a stream that is of no use says so in an error of its own; the other one goes on.
@@ -138,12 +159,17 @@ static enum tyto_err explain(struct tyto_source *source, GstMessage *message, ch
                              uint32_t text_bytes)
 {
     GError *error = NULL;
-    gst_message_parse_error(message, &error, NULL);
+    gchar *debug = NULL;
+    gst_message_parse_error(message, &error, &debug);
     const enum tyto_err err = err_of(error);
     source->has_failed = true;
     source->refuses_transport = is_transport(source, error);
-    /* The message names no URI; the debug text, left out here, may. */
-    snprintf(text, text_bytes, "%s", words_of(source, error));
+    const char *words = words_of(source, error);
+    if (words)
+        snprintf(text, text_bytes, "%s", words);
+    else
+        say_plainly(source, error, debug, text, text_bytes);
+    g_free(debug);
     g_error_free(error);
     return err;
 }
@@ -168,17 +194,27 @@ static bool settled_without_streams(const struct tyto_source *source)
     return tyto_source_get_streams(source, &audio, &video) && !audio && !video;
 }
 
+/* A file's end is an error when something of it was left out. */
 static enum tyto_err end_of(const struct tyto_source *source, char *text, uint32_t text_bytes)
 {
-    bool lacks = false;
-    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
+    const struct tyto_source_stream *video = &source->streams[TYTO_STREAM_VIDEO];
+    bool lacks = false, any = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         lacks |= source->heard_of[i] && !atomic_load(&source->streams[i].linked);
-    if (!source->is_in_part || !lacks)
+        any |= atomic_load(&source->streams[i].last_data_ns) != 0;
+    }
+    if (source->is_in_part && lacks)
+        snprintf(text, text_bytes,
+                 "read in part: a stream that it names later than at its begin was left out; "
+                 "convert it, as with ffmpeg -i IN -c copy OUT.mp4");
+    else if (source->is_file && atomic_load(&video->num_untimed) > atomic_load(&video->num_timed))
+        snprintf(text, text_bytes,
+                 "read in part: its pictures do not say when they are; convert it, as with "
+                 "ffmpeg -i IN OUT.mp4");
+    else if (source->is_file && !any)
+        snprintf(text, text_bytes, "it ends before any sound or picture");
+    else
         return TYTO_ERR_CLOSED;
-    snprintf(
-        text, text_bytes,
-        "read in part: a stream that it names later than at its begin was left out; convert it, "
-        "as with ffmpeg -i IN -c copy OUT.mp4");
     return TYTO_ERR_FORMAT;
 }
 

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "pipeline/source/internal.h"
 
-enum { MAX_CHAIN = 8 };
+/* audioconvert crashes with more channels than it can mix. */
+enum { MAX_CHAIN = 8, MAX_CHANNELS = 63 };
 
 /* Coded data waiting in front of a decoder. In files it evens out interleaving. */
 enum { FILE_QUEUE_BYTES = 16 << 20, LIVE_QUEUE_BYTES = 2 << 20 };
@@ -109,7 +110,9 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
 {
     struct tyto_source_stream *stream = user;
     int64_t ns;
-    if (!running_time(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns))
+    const bool has_time = running_time(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns);
+    atomic_fetch_add(has_time ? &stream->num_timed : &stream->num_untimed, 1);
+    if (!has_time)
         return GST_PAD_PROBE_DROP;
     if (stream->is_raw)
         stream->looking = atomic_load(&stream->source->looking);
@@ -149,27 +152,48 @@ static void mix_evenly(GstElement *convert, gint num_channels)
     g_value_unset(&matrix);
 }
 
+/* False, with the note set: more than can be mixed. */
+static bool can_mix(struct tyto_source *source, const GstStructure *structure)
+{
+    char text[TYTO_SOURCE_NOTE_MAX];
+    gint num_channels = 0;
+    if (!gst_structure_get_int(structure, "channels", &num_channels) ||
+        num_channels <= MAX_CHANNELS)
+        return true;
+    snprintf(text, sizeof(text),
+             "its sound has %d channels, more than %d: take fewer, as with ffmpeg -i IN -ac 1 "
+             "OUT.wav",
+             num_channels, MAX_CHANNELS);
+    tyto_source_set_note(source, text);
+    return false;
+}
+
 /* A field recorder's channels have no places (or more of them than there are names for):
  * audioconvert cannot mix what it does not know, and takes no caps that do not even say so. */
 static GstPadProbeReturn on_sound_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
-    GstElement *convert = user;
+    struct tyto_source_stream *stream = user;
     GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
     GstCaps *caps;
     gint num_channels = 0;
     guint64 mask = 0;
-    (void)pad;
     if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
         return GST_PAD_PROBE_OK;
     gst_event_parse_caps(event, &caps);
     const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    if (!can_mix(stream->source, structure))
+        return GST_PAD_PROBE_DROP; /* without caps no sound passes */
     if (!gst_structure_get_int(structure, "channels", &num_channels) || num_channels < 2)
         return GST_PAD_PROBE_OK;
     const bool has_mask =
         gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &mask, NULL);
     if (mask != 0 || (!has_mask && num_channels == 2))
         return GST_PAD_PROBE_OK;
+    GstElement *convert = gst_pad_get_parent_element(pad);
+    if (!convert)
+        return GST_PAD_PROBE_OK;
     mix_evenly(convert, num_channels);
+    gst_object_unref(convert);
     if (!has_mask) {
         GstCaps *whole = gst_caps_copy(caps);
         gst_caps_set_simple(whole, "channel-mask", GST_TYPE_BITMASK, (guint64)0, NULL);
@@ -180,10 +204,10 @@ static GstPadProbeReturn on_sound_caps(GstPad *pad, GstPadProbeInfo *info, gpoin
     return GST_PAD_PROBE_OK;
 }
 
-static void watch_channels(GstElement *convert)
+static void watch_channels(struct tyto_source_stream *stream, GstElement *convert)
 {
     GstPad *pad = gst_element_get_static_pad(convert, "sink");
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sound_caps, convert, NULL);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sound_caps, stream, NULL);
     gst_object_unref(pad);
 }
 
@@ -297,6 +321,8 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
     const char *name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
     const bool is_raw = g_str_has_suffix(name, "/x-raw");
     struct chain chain = {.num = 0};
+    if (!is_video && !can_mix(source, gst_caps_get_structure(caps, 0)))
+        return false;
     stream->is_raw = is_raw;
     if (source->kind != TYTO_URI_RTSP && source->kind != TYTO_URI_TEST)
         append_queue(source, &chain);
@@ -321,7 +347,7 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
     if (is_video && convert)
         add_probe(convert, "sink", on_decoded, stream);
     if (!is_video && convert)
-        watch_channels(convert);
+        watch_channels(stream, convert);
     if (!is_video)
         append(&chain, tyto_source_make(source, "audioresample"));
     append_sink(stream, &chain, is_video ? video_caps : audio_caps);

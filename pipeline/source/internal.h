@@ -48,7 +48,8 @@ struct tyto_source_stream {
     bool looking;                  /* likewise: see source->looking */
     bool is_raw;                   /* nothing has to be decoded */
     _Atomic uint64_t num_skipped;
-    atomic_int turn; /* enum tyto_turn: of what comes from the decoder now */
+    atomic_uint num_timed, num_untimed; /* decoded pictures that say when they are, and others */
+    atomic_int turn;                    /* enum tyto_turn: of what comes from the decoder now */
 };
 
 struct tyto_source {

@@ -230,6 +230,14 @@ static void what_is_no_media_fails_with_a_reason(void **state)
     assert_int_equal(remove(rig_path("folder.mp4")), 0);
 }
 
+static void write_bytes(const char *name, const void *bytes, size_t num_bytes)
+{
+    FILE *file = fopen(rig_path(name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, num_bytes, file), num_bytes);
+    fclose(file);
+}
+
 /* GStreamer's demuxer never comes back from the end of a GIF. */
 static void a_moving_gif_is_refused_at_once_with_what_to_do(void **state)
 {
@@ -239,16 +247,82 @@ static void a_moving_gif_is_refused_at_once_with_what_to_do(void **state)
         255, 255, 0x21, 0xF9, 4,   0,    20, 0, 0,    0,    0x2C, 0,    0,  0, 0,   1, 0,
         1,   0,   0,    2,    2,   0x44, 1,  0, 0x21, 0xF9, 4,    0,    20, 0, 0,   0, 0x2C,
         0,   0,   0,    0,    1,   0,    1,  0, 0,    2,    2,    0x44, 1,  0, 0x3B};
-    FILE *file = fopen(rig_path("moving.gif"), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(gif, 1, sizeof(gif), file), sizeof(gif));
-    fclose(file);
+    write_bytes("moving.gif", gif, sizeof(gif));
     struct rig rig;
     const uint64_t begin_ns = tyto_clock_mono_ns();
     run_whole(&rig, "moving.gif");
     assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_FAILED);
     assert_non_null(strstr(rig_state(&rig)->text, "reads image/gif: convert it"));
     assert_true(tyto_clock_mono_ns() - begin_ns < 15 * TYTO_NS_PER_S);
+}
+
+static void assert_fails(const char *name, const char *text)
+{
+    struct rig rig;
+    run_whole(&rig, name);
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_FAILED);
+    if (!strstr(rig_state(&rig)->text, text))
+        fail_msg("%s: '%s'", name, rig_state(&rig)->text);
+}
+
+/* GStreamer reads the first of them and says nothing of the others. */
+static void moving_pictures_that_are_not_read_are_told(void **state)
+{
+    (void)state;
+    static const char png[] = "\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x8\6\0\0\0\0\0\0\0"
+                              "\0\0\0\x8"
+                              "acTL\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0IDAT";
+    write_bytes("moving.png", png, sizeof(png) - 1);
+    assert_fails("moving.png", "moving PNG: convert it");
+    rig_make("many.jpg", "videotestsrc num-buffers=20 ! jpegenc");
+    assert_fails("many.jpg", "do not say when they are; convert it");
+    rig_make("one.jpg", "videotestsrc num-buffers=1 ! jpegenc");
+    struct rig rig;
+    run_whole(&rig, "one.jpg");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+}
+
+/* num_samples of each channel, of 16 bits, at 8 kHz. */
+static void write_wav(const char *name, uint16_t num_channels, uint16_t num_samples)
+{
+    enum { HEAD_BYTES = 44, MAX_BYTES = HEAD_BYTES + 2 * 100 * 800 };
+    static uint8_t wav[MAX_BYTES];
+    const uint32_t num_data = 2u * num_channels * num_samples, rate = 8000;
+    const uint32_t fields[] = {36 + num_data,
+                               16,
+                               1u | (uint32_t)num_channels << 16,
+                               rate,
+                               2 * rate * num_channels,
+                               2u * num_channels | 16u << 16,
+                               num_data};
+    assert_true(num_data + HEAD_BYTES <= MAX_BYTES);
+    memset(wav, 1, sizeof(wav));
+    static const uint8_t at[] = {4, 16, 20, 24, 28, 32, 40};
+    memcpy(wav, "RIFF....WAVEfmt ", 16);
+    memcpy(wav + 36, "data", 4);
+    for (size_t i = 0; i < sizeof(at); i++)
+        memcpy(wav + at[i], &fields[i], 4);
+    write_bytes(name, wav, HEAD_BYTES + num_data);
+}
+
+/* audioconvert ends the process when it is to mix 64 channels or more. */
+static void channels_are_mixed_or_there_are_too_many_of_them(void **state)
+{
+    (void)state;
+    static const uint16_t mixed[] = {9, 10, 32, 63};
+    for (size_t i = 0; i < sizeof(mixed) / sizeof(mixed[0]); i++) {
+        struct rig rig;
+        write_wav("mixed.wav", mixed[i], 800);
+        run_whole(&rig, "mixed.wav");
+        assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+        assert_true(rig_state(&rig)->has_audio);
+    }
+    write_wav("many.wav", 64, 800);
+    assert_fails("many.wav", "has 64 channels, more than 63");
+    write_wav("none.wav", 0, 800);
+    assert_fails("none.wav", "no channels");
+    write_wav("nothing.wav", 10, 0);
+    assert_fails("nothing.wav", "ends before any sound or picture");
 }
 
 static void what_is_no_regular_file_is_not_opened(void **state)
@@ -345,6 +419,8 @@ int main(void)
         cmocka_unit_test(a_codec_without_decoder_leaves_the_other_stream),
         cmocka_unit_test(what_is_no_media_fails_with_a_reason),
         cmocka_unit_test(a_moving_gif_is_refused_at_once_with_what_to_do),
+        cmocka_unit_test(moving_pictures_that_are_not_read_are_told),
+        cmocka_unit_test(channels_are_mixed_or_there_are_too_many_of_them),
         cmocka_unit_test(what_is_no_regular_file_is_not_opened),
         cmocka_unit_test(a_name_may_have_anything_in_it),
         cmocka_unit_test(sound_that_is_named_later_is_heard_from_there_on),

@@ -14,7 +14,6 @@ struct table {
     struct tyto_label_reader *reader;
     struct tyto_csv_columns columns;
     char separator;
-    bool is_checked; /* whether what is not read are times */
 };
 
 static bool split(struct table *table, char *text, struct tyto_csv_row *row)
@@ -93,27 +92,42 @@ static void read_background(struct tyto_label_reader *reader, const struct tyto_
         tyto_label_background(reader, file_idx, row->line);
 }
 
-/* A table without times, but with columns of numbers that are not read: they are times that are
- * called otherwise, and no label is to lose them in silence. */
+/* 3, 3,5, 0:03, 1:02:03.5, 3s: a time of some kind. */
+static bool may_be_time(const char *text)
+{
+    text += strspn(text, " \t");
+    return text[0] >= '0' && text[0] <= '9' && !text[strspn(text, "0123456789.,:+eEms ")];
+}
+
+/* A table without times, but with columns of what may be some that are not read: they are called
+ * otherwise, and no label is to lose them in silence. */
 static bool has_hidden_times(struct table *table, const struct tyto_csv_row *row)
 {
     const struct tyto_csv_columns *columns = &table->columns;
-    uint32_t others[2] = {0}, num = 0;
-    double value;
-    if (table->is_checked || columns->at[TYTO_CSV_BEGIN] >= 0)
+    const char *others[2] = {NULL, NULL};
+    uint32_t num = 0;
+    bool is_called_so = false;
+    if (columns->at[TYTO_CSV_BEGIN] >= 0)
         return false;
-    table->is_checked = true;
-    for (uint32_t i = 0; i < row->num && num < 2; i++) {
-        if (columns->is_other[i] && read_number(table, row->fields[i], &value))
-            others[num++] = i;
+    for (uint32_t i = 0; i < row->num && i < columns->num && num < 2; i++) {
+        const char *text = row->fields[i];
+        const bool is_time = columns->is_other[i] && tyto_csv_names_time(columns->names[i]) &&
+                             text[0] >= '0' && text[0] <= '9'; /* 3-6.6, too */
+        if (is_time || (columns->is_other[i] && may_be_time(text)))
+            others[num++] = columns->names[i];
+        is_called_so |= is_time;
     }
     if (num == 2)
-        tyto_label_error(
-            table->reader, row->line, NULL,
-            "the columns '%.40s' and '%.40s' hold numbers, and none is read as a time: "
-            "call those of times begin_s and end_s (in seconds)",
-            columns->names[others[0]], columns->names[others[1]]);
-    return num == 2;
+        tyto_label_error(table->reader, row->line, NULL,
+                         "the columns '%.40s' and '%.40s' hold numbers, and none is read as a "
+                         "time: call those of times begin_s and end_s (in seconds)",
+                         others[0], others[1]);
+    else if (is_called_so)
+        tyto_label_error(table->reader, row->line, NULL,
+                         "the column '%.40s' holds times that are not read: write them to two, "
+                         "begin_s and end_s (in seconds)",
+                         others[0]);
+    return num == 2 || is_called_so;
 }
 
 /* Of a table that names none, the recording is the one that is called like it. */
@@ -207,7 +221,6 @@ static bool read_first(struct table *table, const struct tyto_csv_row *row)
     if (tyto_csv_is_header(row))
         return tyto_csv_read_header(table->reader, row, &table->columns);
     table->columns = guess_columns(table, row);
-    table->is_checked = true;
     read_row(table, row);
     return true;
 }

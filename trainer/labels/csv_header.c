@@ -11,9 +11,9 @@
 enum { NAME_BYTES = 48 };
 
 static const char *const file_names[] = {
-    "file",  "filename", "filepath",  "path",      "recording",     "clip",      "clipname",
-    "video", "audio",    "videofile", "videoid",   "audiofilename", "audiofile", "audiopath",
-    "media", "wav",      "fname",     "mediafile", "beginfile",     NULL};
+    "file",  "filename",      "filepath",  "path",    "recording",     "clip",      "clipname",
+    "video", "audio",         "videofile", "videoid", "audiofilename", "audiofile", "audiopath",
+    "media", "slicefilename", "wav",       "fname",   "mediafile",     "beginfile", NULL};
 static const char *const class_names[] = {
     "class",      "classname", "label",     "event",      "category",   "tag", "eventlabel",
     "eventclass", "sound",     "eventtype", "annotation", "soundclass", NULL};
@@ -77,6 +77,15 @@ static bool is_time(const char *name, const char *const names[], double *ret_sec
     return false;
 }
 
+bool tyto_csv_names_time(const char *text)
+{
+    static const char *const names[] = {"time",  "times",   "timestamp", "timestamps", "timerange",
+                                        "range", "seconds", "interval",  NULL};
+    char name[NAME_BYTES];
+    make_plain(text, name);
+    return is_among(name, strlen(name), names);
+}
+
 /* NUM_COLUMNS: none of them. */
 static enum tyto_csv_column column_of(const char *text, double *ret_seconds, bool *ret_many)
 {
@@ -111,11 +120,18 @@ bool tyto_csv_is_header(const struct tyto_csv_row *row)
            (has[TYTO_CSV_CLASS] && has_time);
 }
 
-static void note_other(struct tyto_label_reader *reader, const struct tyto_csv_row *row, uint32_t i)
+/* A name that is nearly one of ours is an error, unless the table has that column anyway. */
+static void note_other(struct tyto_label_reader *reader, const struct tyto_csv_row *row, uint32_t i,
+                       const struct tyto_csv_columns *columns)
 {
     static const char *const known[] = {"file", "class", "begin_s", "end_s", "modality"};
+    static const enum tyto_csv_column kinds[] = {TYTO_CSV_FILE, TYTO_CSV_CLASS, TYTO_CSV_BEGIN,
+                                                 TYTO_CSV_END, TYTO_CSV_MODALITY};
     const char *near = tyto_nearest(row->fields[i], known, 5);
-    if (near)
+    bool is_there = false;
+    for (int k = 0; near && k < 5; k++)
+        is_there |= near == known[k] && columns->at[kinds[k]] >= 0;
+    if (near && !is_there)
         tyto_label_error(reader, row->line, row->fields[i],
                          "there is no such column: did you mean '%s'?", near);
     else if (row->fields[i][0])
@@ -170,7 +186,6 @@ bool tyto_csv_read_header(struct tyto_label_reader *reader, const struct tyto_cs
         snprintf(columns.names[i], sizeof(columns.names[i]), "%s", row->fields[i]);
         if (column == TYTO_CSV_NUM_COLUMNS) {
             columns.is_other[i] = true;
-            note_other(reader, row, i);
         } else if (columns.at[column] >= 0) {
             tyto_label_error(reader, row->line, row->fields[i],
                              "the column is there twice%s%.40s%s", is_same ? "" : ", also as '",
@@ -180,6 +195,10 @@ bool tyto_csv_read_header(struct tyto_label_reader *reader, const struct tyto_cs
             columns.seconds[column] = seconds;
             columns.has_many_classes |= many;
         }
+    }
+    for (uint32_t i = 0; i < row->num; i++) {
+        if (columns.is_other[i])
+            note_other(reader, row, i, &columns);
     }
     read_offset_as_begin(row, &columns);
     *ret_columns = columns;

@@ -36,6 +36,8 @@ struct tyto_csv_columns {
 struct tyto_csv_columns tyto_csv_plain_columns(void);
 /* Whether the first row of a file holds names. */
 bool tyto_csv_is_header(const struct tyto_csv_row *row);
+/* Whether a column of that name is one of times, though not of begins or ends. */
+bool tyto_csv_names_time(const char *text);
 /* False: the file cannot be read by it, which has been reported. */
 bool tyto_csv_read_header(struct tyto_label_reader *reader, const struct tyto_csv_row *row,
                           struct tyto_csv_columns *ret_columns);

@@ -89,8 +89,8 @@ static void wrong_headers_say_what_to_do(void **state)
 {
     (void)state;
     assert_faults("x.csv", "file,class,begn_s,file\n",
-                  "x.csv:1: begn_s: there is no such column: did you mean 'begin_s'?\n"
-                  "x.csv:1: file: the column is there twice\n");
+                  "x.csv:1: file: the column is there twice\n"
+                  "x.csv:1: begn_s: there is no such column: did you mean 'begin_s'?\n");
     assert_faults("x.csv", "file,class,onset,Start (s)\n",
                   "x.csv:1: Start (s): the column is there twice, also as 'onset'\n"
                   "x.csv:1: onset: there is a column of begins and none of ends: call it end_s\n");

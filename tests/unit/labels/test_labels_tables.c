@@ -72,6 +72,38 @@ static void times_under_other_names_are_not_lost_in_silence(void **state)
     assert_reads("x.csv", "file,class,score,who\na.wav,dog,0.5,me\n", "a.wav dog weak both @2\n",
                  "x.csv:1: score: the column is not read (note)\n"
                  "x.csv:1: who: the column is not read (note)\n");
+    /* In minutes, with a unit, behind a row of background, in one column. */
+    static const char *const rows[] = {"a.wav,dog,0:03,0:06.5", "a.wav,dog,3s,6.5s",
+                                       "b.wav,,,\na.wav,dog,3,6.5"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[128], faults[512];
+        snprintf(text, sizeof(text), "file,class,in,out\n%s\n", rows[i]);
+        snprintf(faults, sizeof(faults),
+                 "x.csv:1: in: the column is not read (note)\n"
+                 "x.csv:1: out: the column is not read (note)\n"
+                 "x.csv:%zu: the columns 'in' and 'out' hold numbers, and none is read as a "
+                 "time: call those of times begin_s and end_s (in seconds)\n",
+                 i == 2 ? (size_t)3 : (size_t)2);
+        assert_faults("x.csv", text, faults);
+    }
+    assert_faults("x.csv", "file,class,time\na.wav,dog,3-6.5\n",
+                  "x.csv:1: time: the column is not read (note)\n"
+                  "x.csv:2: the column 'time' holds times that are not read: write them to two, "
+                  "begin_s and end_s (in seconds)\n");
+}
+
+/* UrbanSound8K's: what is nearly one of our names stands beside the real one. */
+static void a_name_that_is_near_is_no_error_beside_the_one_that_is_meant(void **state)
+{
+    (void)state;
+    assert_reads("x.csv",
+                 "slice_file_name,fsID,start,end,salience,fold,classID,class\n"
+                 "a.wav,7,3,6.6,1,5,3,dog\n",
+                 "a.wav dog 3..6.6 both @2\n",
+                 "x.csv:1: fsID: the column is not read (note)\n"
+                 "x.csv:1: salience: the column is not read (note)\n"
+                 "x.csv:1: fold: the column is not read (note)\n"
+                 "x.csv:1: classID: the column is not read (note)\n");
 }
 
 /* --- names of recordings ----------------------------------------------------------------- */
@@ -168,6 +200,7 @@ int main(void)
         cmocka_unit_test(dcases_and_deseds_tables_are_read),
         cmocka_unit_test(semicolons_tabs_and_decimal_commas_are_read),
         cmocka_unit_test(times_under_other_names_are_not_lost_in_silence),
+        cmocka_unit_test(a_name_that_is_near_is_no_error_beside_the_one_that_is_meant),
         cmocka_unit_test(names_of_other_machines_are_found),
         cmocka_unit_test(names_that_tools_have_changed_are_found_with_a_note),
         cmocka_unit_test(names_that_are_nearly_right_are_asked_for),
