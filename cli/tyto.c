@@ -17,6 +17,9 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"watch", tyto_cmd_watch, &tyto_command_watch},
+    {"replay", tyto_cmd_replay, &tyto_command_replay},
+    {"list", tyto_cmd_list, &tyto_command_list},
+    {"show", tyto_cmd_show, &tyto_command_show},
     {"localize", tyto_cmd_localize, &tyto_command_localize},
     {"sync", tyto_cmd_sync, &tyto_command_sync},
 #if TYTO_HAS_TRAINER
@@ -63,6 +66,7 @@ static const struct tyto_command tyto = {
     .notes = "tyto COMMAND --help explains a command.",
     .examples = "tytod rtsp://camera.local/stream &   # watch a camera (tytod --help)\n"
                 "tyto watch                           # and see its events\n"
+                "tyto list --since 2h                 # what has been\n"
                 "tyto localize clip.mp4 --json        # events of a file, as JSON lines\n"
                 "tyto devices                         # what --device may name\n",
     .version = TYTO_VERSION,

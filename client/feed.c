@@ -40,7 +40,8 @@ struct tyto_feed {
     struct tyto_request request;
     struct tyto_reply reply;
     struct tyto_feed_item item;
-    char version[32];
+    struct tyto_hello hello;
+    bool has_hello;
     bool is_silent_due, is_alive_due, is_refused_due;
     char text[512];
 };
@@ -193,7 +194,8 @@ static void take_hello(struct tyto_feed *feed, uint64_t now_ns, const struct tyt
     struct tyto_follow_log log = {.last_seq = hello->seq, .oldest_seq = hello->oldest_seq};
     char found[sizeof(feed->query_endpoint)];
     memcpy(log.log_id, hello->log_id, TYTO_UUID_BYTES);
-    memcpy(feed->version, hello->version, sizeof(feed->version));
+    feed->hello = *hello;
+    feed->has_hello = true;
     tyto_pulse_set_beat(&feed->pulse, hello->heartbeat_ms);
     note_life(feed, now_ns);
     tyto_follow_heard(&feed->follow, now_ns, hello->boot_id, &log, false);
@@ -347,8 +349,8 @@ static bool give(struct tyto_feed *feed, const struct tyto_feed_item **ret_item)
     if (tyto_follow_next(&feed->follow, &feed->item) != TYTO_OK)
         return false;
     if (feed->item.kind == TYTO_FEED_CONNECTED || feed->item.kind == TYTO_FEED_RESTARTED) {
-        snprintf(feed->text, sizeof(feed->text), "tytod %s", feed->version);
-        feed->item.text = feed->text;
+        feed->item.message.has_hello = feed->has_hello;
+        feed->item.message.u.hello = feed->hello;
     }
     return true;
 }

@@ -98,9 +98,11 @@ enum tyto_feed_loss {
 
 struct tyto_feed_item {
     enum tyto_feed_kind kind;
-    struct tyto_message message; /* of MESSAGE; seq 0: a repeat, from a tytod without journal */
-    bool is_snapshot;            /* of MESSAGE: how it stands, not what has just happened */
-    enum tyto_feed_loss why;     /* of LOST */
+    /* Of MESSAGE; seq 0: a repeat, from a tytod without journal. Of CONNECTED and RESTARTED:
+     * has_hello, u.hello, the last one that came. */
+    struct tyto_message message;
+    bool is_snapshot;        /* of MESSAGE: how it stands, not what has just happened */
+    enum tyto_feed_loss why; /* of LOST */
     /* Numbers between which something is lost, both included. 0: not known, or without end. */
     uint64_t from_seq, to_seq;
     uint64_t num_lost; /* of these; 0: not known. Other topics may be counted */

@@ -1,72 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* tyto watch: what a running tytod publishes, live. */
-#include <errno.h>
+/* tyto watch: what a running tytod publishes, from now on or from where it stopped. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/paths.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
-#include "cli/common/options.h"
-#include "cli/event/json.h"
-#include "cli/event/line.h"
+#include "cli/common/position.h"
+#include "cli/common/when.h"
 #include "cli/events/events.h"
-#include "client/tyto.h"
-#include "files/key_file.h"
-#include "pipeline/track/options.h"
+#include "cli/events/internal.h"
+#include "client/feed.h"
+#include "files/json.h"
+
+/* Storing syncs the disk: what comes without a pause is stored so often. */
+#define STORE_NS (500 * TYTO_NS_PER_MS)
+enum { TURN_MS = 100 };
 
 struct watch {
-    struct tyto_client_params params;
-    struct tyto_texts cameras, classes;
-    struct tyto_line_style style;
-    enum tyto_color color;
-    char *server_key, *key; /* files */
-    bool is_json, with_segments, with_updates;
+    struct tyto_tell_filter filter;
+    struct tyto_tell tell;
+    struct tyto_link link;
+    int64_t since_unix_ns;
+    bool wants_all;
+    char *position;        /* file */
     uint64_t max_count;    /* 0: no end */
     int64_t exit_after_ns; /* 0: never */
     uint64_t num_ended;
+    bool was_connected, is_refused, is_to_store;
+    uint64_t stored_ns;
 };
 
 #define NEVER_LIST(X) X(0, "never", NULL)
 /* clang-format off */
 #define AT(field) TYTO_OPTION_AT(struct watch, field)
-static const struct tyto_option rows[] = {
-    {.key = "camera", .letter = 'c', .type = TYTO_OPTION_TEXTS, AT(cameras),
-     .max = TYTO_CLIENT_MAX_CAMERAS, .value = "ID", .absent = "all", .check = tyto_option_check_id,
-     .help = "only this camera; may be given again"},
-    {.key = "class", .letter = 'k', .type = TYTO_OPTION_TEXTS, AT(classes),
-     .max = TYTO_CLIENT_MAX_CLASSES, .value = "NAME", .absent = "all", .check = tyto_option_check_id,
-     .help = "only this class; may be given again"},
-    {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
-     .help = "JSON lines instead of readable ones"},
-    {.key = "segments", .type = TYTO_OPTION_FLAG, AT(with_segments),
-     .help = "with --json: the scores of each segment of an event"},
-    {.key = "map", .type = TYTO_OPTION_FLAG, AT(style.map),
-     .help = "the place map below NEW and END"},
-    {.key = "updates", .type = TYTO_OPTION_FLAG, AT(with_updates),
-     .help = "show UPDATE messages, too"},
+static const struct tyto_option begin_rows[] = {
+    {.key = "since", .letter = 's', .type = TYTO_OPTION_OTHER, AT(since_unix_ns), .value = TYTO_WHEN_VALUE,
+     .set = tyto_when_set, .print = tyto_when_print, .absent = "from now on",
+     .help = "what was told from then on, out of tytod's journal, and then what happens: " TYTO_WHEN_HELP},
+    {.key = "all", .letter = 'a', .type = TYTO_OPTION_FLAG, AT(wants_all),
+     .help = "all that tytod's journal keeps, and then what happens"},
+    {.key = "position", .letter = 'p', .type = TYTO_OPTION_TEXT, AT(position), .value = "FILE",
+     .absent = "it is not stored",
+     .help = "go on where this file says, and store there what has been shown: nothing is missed between "
+             "two runs; where there is no such file --since, --all or now is where to begin"},
+};
+static const struct tyto_option end_rows[] = {
     {.key = "count", .type = TYTO_OPTION_U64, AT(max_count), .min = 1, .max = 1e9,
      .words = TYTO_WORDS(NEVER_LIST), .help = "exit after so many ended events"},
     {.key = "exit_after", .type = TYTO_OPTION_TIME, AT(exit_after_ns), .min = 1e-3, .max = 1e9,
      .unit = "s", .words = TYTO_WORDS(NEVER_LIST),
      .help = "exit after so many seconds (status 1 if --count was not reached)"},
-    {.key = "server_key", .type = TYTO_OPTION_TEXT, AT(server_key), .value = "FILE",
-     .absent = "no keys", .help = "tytod's public key, where it asks for keys"},
-    {.key = "key", .type = TYTO_OPTION_TEXT, AT(key), .value = "FILE", .absent = "no keys",
-     .help = "your secret key; tytod knows you by the public one (tyto keygen)"},
-    {.key = "color", .type = TYTO_OPTION_WORD, AT(color), .words = TYTO_WORDS(TYTO_COLOR_LIST),
-     .help = "coloured lines"},
-    {.key = "ascii", .type = TYTO_OPTION_FLAG, AT(style.ascii), .help = "no block characters"},
 };
 #undef AT
 /* clang-format on */
-static const struct tyto_option_group groups[] = {{.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
-static const struct tyto_command_argument arguments[] = {
-    {"ENDPOINT", "where tytod publishes (default: " TYTO_CLIENT_DEFAULT_ENDPOINT
-                 "); 'ipc' means the socket file in the user's run-time folder"},
-    {NULL, NULL}};
+static const struct tyto_option_group groups[] = {
+    {.rows = tyto_tell_filter_rows,
+     .num_rows = TYTO_TELL_FILTER_NUM_ROWS,
+     .offset = offsetof(struct watch, filter)},
+    {.rows = begin_rows, .num_rows = TYTO_NUM_ROWS(begin_rows)},
+    {.rows = tyto_tell_rows,
+     .num_rows = TYTO_TELL_NUM_ROWS,
+     .offset = offsetof(struct watch, tell)},
+    {.rows = end_rows, .num_rows = TYTO_NUM_ROWS(end_rows)},
+    {.rows = tyto_link_rows,
+     .num_rows = TYTO_LINK_NUM_ROWS,
+     .offset = offsetof(struct watch, link)},
+};
+static const struct tyto_command_argument arguments[] = {{"ENDPOINT", TYTO_LINK_ENDPOINT_HELP},
+                                                         {NULL, NULL}};
 
 const struct tyto_command tyto_command_watch = {
     .name = "tyto watch",
@@ -74,184 +77,197 @@ const struct tyto_command tyto_command_watch = {
     .usage = "tyto watch [ENDPOINT] [OPTION...]",
     .arguments = arguments,
     .groups = groups,
-    .num_groups = 1,
+    .num_groups = TYTO_NUM_ROWS(groups),
     .notes =
         "In the lines, heard and seen are how sure tytod is that the class is in the sound and "
-        "in the picture. Lost messages and a silent daemon are told in red.",
+        "in the picture. First come cameras, the model and open events as they stand. What did "
+        "not come is fetched from tytod's journal; what is lost for good, a silent daemon and "
+        "keys that are refused are told in red. With --position, what was shown in the half second "
+        "before it was killed (not by Ctrl-C) may be shown again.",
     .examples = "tyto watch\n"
                 "tyto watch --camera front-door --class dog\n"
+                "tyto watch --since 2h                  # the last two hours, and on\n"
+                "tyto watch --json --position seen.pos >> events.jsonl   # nothing is missed\n"
                 "tyto watch --json --count 1 | jq .scores\n",
     .target_bytes = sizeof(struct watch),
 };
 
-static void put_json_model(struct tyto_json *json, const struct tyto_model_state *model)
-{
-    struct tyto_json *names = tyto_json_new_array();
-    const bool is_rejected = model->outcome == TYTO_MODEL_OUTCOME_REJECTED;
-    for (uint32_t i = 0; i < model->num_names; i++)
-        (void)tyto_json_append(names, tyto_json_new_string(model->class_names[i]));
-    tyto_json_set(json, "digest", tyto_json_new_string(model->digest));
-    tyto_json_set(json, "outcome", tyto_json_new_string(is_rejected ? "rejected" : "loaded"));
-    tyto_json_set(json, "previous_digest", tyto_json_new_string(model->previous_digest));
-    tyto_json_set(json, "text", tyto_json_new_string(model->text));
-    tyto_json_set(json, "device", tyto_json_new_string(model->device));
-    tyto_json_set(json, "exec", tyto_json_new_string(model->exec));
-    tyto_json_set(json, "num_classes", tyto_json_new_u64(model->num_classes));
-    tyto_json_set(json, "classes", names);
-}
+/* --- what is told --------------------------------------------------------------------------------
+ */
 
-static void put_json_notice(const char *type, const struct tyto_message *message)
+static void tell_lost(struct watch *watch, const struct tyto_feed_item *item)
 {
     struct tyto_json *json = tyto_json_new_object();
-    char utc[48];
-    tyto_utc_text((int64_t)tyto_clock_unix_ns(), utc, sizeof(utc));
-    tyto_json_set(json, "type", tyto_json_new_string(type));
-    tyto_json_set(json, "utc", tyto_json_new_string(utc));
-    if (message->kind == TYTO_MESSAGE_LOST)
-        tyto_json_set(json, "num", tyto_json_new_u64(message->num_lost));
-    if (message->kind == TYTO_MESSAGE_REFUSED)
-        tyto_json_set(json, "text", tyto_json_new_string(tyto_refusal_text(message->refusal)));
-    if (message->kind == TYTO_MESSAGE_CONNECTED && message->has_hello)
-        tyto_json_set(json, "version", tyto_json_new_string(message->u.hello.version));
-    if (message->kind == TYTO_MESSAGE_MODEL_STATE)
-        put_json_model(json, &message->u.model_state);
-    (void)tyto_json_put_line(&json);
-}
-
-static void put_model(const struct tyto_model_state *model, char *ret_text, size_t text_bytes)
-{
-    if (model->outcome == TYTO_MODEL_OUTCOME_REJECTED)
-        snprintf(ret_text, text_bytes, "a model was refused, %.12s goes on: %s", model->digest,
-                 model->text);
-    else if (model->previous_digest[0])
-        snprintf(ret_text, text_bytes, "model %.12s has taken over from %.12s, %u classes",
-                 model->digest, model->previous_digest, model->num_classes);
+    char text[512], range[64] = "";
+    tyto_json_set(json, "why", tyto_json_new_string(tyto_feed_loss_name(item->why)));
+    if (item->num_lost > 0)
+        tyto_json_set(json, "num", tyto_json_new_u64(item->num_lost));
+    if (item->from_seq > 0)
+        tyto_json_set(json, "from_seq", tyto_json_new_u64(item->from_seq));
+    if (item->to_seq > 0)
+        tyto_json_set(json, "to_seq", tyto_json_new_u64(item->to_seq));
+    if (item->to_seq > 0)
+        snprintf(range, sizeof(range), " (%llu to %llu)", (unsigned long long)item->from_seq,
+                 (unsigned long long)item->to_seq);
+    if (item->num_lost > 0)
+        snprintf(text, sizeof(text), "%llu messages are lost%s: %s",
+                 (unsigned long long)item->num_lost, range, item->text);
     else
-        snprintf(ret_text, text_bytes, "model %.12s, %u classes, %s on %s", model->digest,
-                 model->num_classes, model->exec, model->device);
+        snprintf(text, sizeof(text), "messages may be lost%s: %s", range, item->text);
+    tyto_tell_notice(&watch->tell, "lost", true, text, json);
 }
 
-static void put_notice(const struct watch *watch, const struct tyto_message *message)
+static void tell_connected(struct watch *watch, const struct tyto_feed_item *item)
 {
-    char text[512] = "";
-    const char *type = "";
-    bool is_bad = false;
-    const struct tyto_model_state *model = &message->u.model_state;
-    switch (message->kind) {
-    case TYTO_MESSAGE_CONNECTED:
-        type = "connected";
-        snprintf(text, sizeof(text), "connected%s%s", message->has_hello ? " to tytod " : "",
-                 message->has_hello ? message->u.hello.version : "");
-        break;
-    case TYTO_MESSAGE_LOST:
-        type = "lost";
-        is_bad = true;
-        snprintf(text, sizeof(text), "%llu messages lost: this reader is too slow",
-                 (unsigned long long)message->num_lost);
-        break;
-    case TYTO_MESSAGE_SILENT:
-        type = "silent";
-        is_bad = true;
-        snprintf(text, sizeof(text), "no heartbeat from tytod: stopped, or unreachable");
-        break;
-    case TYTO_MESSAGE_ALIVE:
-        type = "alive";
-        snprintf(text, sizeof(text), "tytod is back");
-        break;
-    case TYTO_MESSAGE_RESTARTED:
-        type = "restarted";
-        snprintf(text, sizeof(text), "tytod was restarted; events in between are not known");
-        break;
-    case TYTO_MESSAGE_REFUSED:
-        type = "refused";
-        is_bad = true;
-        snprintf(text, sizeof(text), "%s; tried again", tyto_refusal_text(message->refusal));
-        break;
-    case TYTO_MESSAGE_MODEL_STATE:
-        type = "model";
-        put_model(model, text, sizeof(text));
-        is_bad = model->outcome == TYTO_MODEL_OUTCOME_REJECTED;
-        break;
-    case TYTO_MESSAGE_EVENT:
-    case TYTO_MESSAGE_CAMERA_STATE:
-    case TYTO_MESSAGE_DEBUG_SCORES:
-        return;
-    }
-    if (watch->is_json)
-        put_json_notice(type, message);
-    else
-        tyto_line_notice(&watch->style, is_bad, (int64_t)tyto_clock_unix_ns(), text, stdout);
+    struct tyto_json *json = tyto_json_new_object();
+    char text[128];
+    const char *version = item->message.has_hello ? item->message.u.hello.version : "";
+    if (version[0])
+        tyto_json_set(json, "version", tyto_json_new_string(version));
+    snprintf(text, sizeof(text), "connected%s%s", version[0] ? " to tytod " : "", version);
+    tyto_tell_notice(&watch->tell, "connected", false, text, json);
+    watch->was_connected = true;
 }
 
-static void put_event(struct watch *watch, const struct tyto_message *message)
+static void tell(struct watch *watch, const struct tyto_feed_item *item)
 {
-    const struct tyto_event *event = &message->u.event;
-    if (event->phase == TYTO_EVENT_PHASE_END)
-        watch->num_ended++;
-    if (event->phase == TYTO_EVENT_PHASE_UPDATE && !watch->with_updates && !watch->is_json)
+    switch (item->kind) {
+    case TYTO_FEED_MESSAGE:
+        if (!tyto_tell_is_wanted(&watch->filter, &item->message))
+            return;
+        watch->tell.is_snapshot = item->is_snapshot;
+        tyto_tell_message(&watch->tell, &item->message);
+        watch->num_ended += item->message.kind == TYTO_MESSAGE_EVENT && !item->is_snapshot &&
+                            item->message.u.event.phase == TYTO_EVENT_PHASE_END;
         return;
-    if (!watch->is_json) {
-        tyto_line_event(&watch->style, event, (int64_t)tyto_clock_unix_ns(), stdout);
+    case TYTO_FEED_LOST:
+        tell_lost(watch, item);
         return;
-    }
-    struct tyto_json *json = tyto_event_to_json(event, watch->with_segments);
-    if (json) {
-        char utc[48];
-        tyto_utc_text(message->publish_unix_ns, utc, sizeof(utc));
-        tyto_json_set(json, "told_utc", tyto_json_new_string(utc));
-        tyto_json_set(json, "seq", tyto_json_new_u64(message->seq));
-        (void)tyto_json_put_line(&json);
+    case TYTO_FEED_CONNECTED:
+        tell_connected(watch, item);
+        return;
+    case TYTO_FEED_LIVE_ONLY:
+        tyto_tell_notice(&watch->tell, "live_only", watch->position || watch->since_unix_ns,
+                         item->text, NULL);
+        return;
+    case TYTO_FEED_RESTARTED:
+        tyto_tell_notice(&watch->tell, "restarted", false, "tytod was restarted", NULL);
+        return;
+    case TYTO_FEED_SILENT:
+        tyto_tell_notice(&watch->tell, "silent", true,
+                         "no heartbeat from tytod: stopped, or unreachable", NULL);
+        return;
+    case TYTO_FEED_ALIVE:
+        tyto_tell_notice(&watch->tell, "alive", false, "tytod is back", NULL);
+        return;
+    case TYTO_FEED_REFUSED:
+        tyto_tell_notice(&watch->tell, "refused", true, item->text, NULL);
+        watch->is_refused = !watch->was_connected;
+        return;
+    case TYTO_FEED_CAUGHT_UP:
+        if (watch->tell.is_json)
+            tyto_tell_notice(&watch->tell, "caught_up", false, "all that there was is told", NULL);
+        return;
     }
 }
 
-static void put_message(struct watch *watch, const struct tyto_message *message)
+/* --- running -------------------------------------------------------------------------------------
+ */
+
+/* False: told why. */
+static bool store(struct watch *watch, const struct tyto_feed *feed)
 {
-    if (message->kind == TYTO_MESSAGE_EVENT) {
-        put_event(watch, message);
-    } else if (message->kind == TYTO_MESSAGE_CAMERA_STATE && watch->is_json) {
-        struct tyto_json *json = tyto_camera_state_to_json(&message->u.camera_state);
-        if (json)
-            (void)tyto_json_put_line(&json);
-    } else if (message->kind == TYTO_MESSAGE_CAMERA_STATE) {
-        tyto_line_camera(&watch->style, &message->u.camera_state, (int64_t)tyto_clock_unix_ns(),
-                         stdout);
-    } else {
-        put_notice(watch, message);
+    struct tyto_feed_position position;
+    struct tyto_fault fault = {.text = ""};
+    if (!watch->position || !watch->is_to_store ||
+        tyto_feed_get_position(feed, &position) != TYTO_OK)
+        return true;
+    const enum tyto_err err = tyto_position_write(watch->position, &position, &fault);
+    watch->stored_ns = tyto_clock_mono_ns();
+    watch->is_to_store = false;
+    if (err)
+        tyto_fault_tell("watch", &fault, err);
+    return !err;
+}
+
+static bool is_over(const struct watch *watch, uint64_t begin_ns)
+{
+    return tyto_interrupt_came() || ferror(stdout) || watch->is_refused ||
+           (watch->max_count > 0 && watch->num_ended >= watch->max_count) ||
+           (watch->exit_after_ns > 0 &&
+            tyto_clock_mono_ns() - begin_ns >= (uint64_t)watch->exit_after_ns);
+}
+
+/* Shows what comes until it is enough. */
+static enum tyto_err follow(struct watch *watch, struct tyto_feed *feed)
+{
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    const struct tyto_feed_item *item = NULL;
+    enum tyto_err err = TYTO_OK;
+    while ((!err || err == TYTO_ERR_TIMEOUT) && !is_over(watch, begin_ns)) {
+        err = tyto_feed_next(feed, watch->is_to_store ? 0 : TURN_MS, &item);
+        if (!err) {
+            tell(watch, item);
+            watch->is_to_store = true;
+        }
+        /* What was shown is stored before there is a pause, and every now and then. */
+        const bool is_due = err || tyto_clock_mono_ns() - watch->stored_ns >= STORE_NS;
+        if (watch->is_to_store && !watch->position)
+            watch->is_to_store = false;
+        if (is_due && !ferror(stdout) && !store(watch, feed))
+            return TYTO_ERR_IO;
     }
-    (void)fflush(stdout);
+    return store(watch, feed) ? err : TYTO_ERR_IO;
+}
+
+/* False: told why. */
+static bool choose_start(const struct watch *watch, struct tyto_feed_params *params)
+{
+    struct tyto_fault fault = {.text = ""};
+    params->start = TYTO_FEED_FROM_NOW;
+    if (watch->since_unix_ns)
+        params->start = TYTO_FEED_FROM_TIME;
+    if (watch->wants_all)
+        params->start = TYTO_FEED_FROM_OLDEST;
+    params->since_unix_ns = watch->since_unix_ns;
+    if (!watch->position)
+        return true;
+    const enum tyto_err err = tyto_position_read(watch->position, &params->position, &fault);
+    if (!err)
+        params->start = TYTO_FEED_AFTER;
+    if (err && err != TYTO_ERR_NOT_FOUND)
+        tyto_fault_tell("watch", &fault, err);
+    return !err || err == TYTO_ERR_NOT_FOUND;
 }
 
 static int run(struct watch *watch)
 {
-    struct tyto_client *client = NULL;
-    enum tyto_err err = tyto_client_create(&watch->params, &client);
-    const char *endpoint =
-        watch->params.endpoint ? watch->params.endpoint : TYTO_CLIENT_DEFAULT_ENDPOINT;
+    struct tyto_feed *feed = NULL;
+    struct tyto_feed_params params = {.endpoint = watch->link.endpoint, .with_snapshot = true};
+    if (watch->link.has_keys) {
+        params.server_key = watch->link.server_key;
+        params.secret_key = watch->link.key;
+    }
+    if (!choose_start(watch, &params))
+        return 1;
+    params.prefixes = tyto_tell_prefixes(&watch->filter, &params.num_prefixes);
+    enum tyto_err err = tyto_feed_open(&params, &feed);
     if (err) {
-        fprintf(stderr, "tyto watch: cannot watch %s: %s\n", endpoint, tyto_err_text(err));
+        fprintf(stderr, "tyto watch: cannot watch %s: %s\n", watch->link.endpoint,
+                tyto_err_text(err));
         return err == TYTO_ERR_INVALID ? 2 : 1;
     }
     tyto_interrupt_catch(0);
-    fprintf(stderr, "waiting for tytod at %s\n", endpoint);
-    if (!watch->is_json)
-        tyto_line_head(&watch->style, stdout);
-    (void)fflush(stdout);
-    const uint64_t begin_ns = tyto_clock_mono_ns();
-    bool is_late = false;
-    while (!tyto_interrupt_came() && !is_late && !ferror(stdout) &&
-           (watch->max_count == 0 || watch->num_ended < watch->max_count)) {
-        static struct tyto_message message;
-        err = tyto_client_next(client, 100, &message);
-        if (!err)
-            put_message(watch, &message);
-        else if (err != TYTO_ERR_TIMEOUT)
-            break;
-        is_late = watch->exit_after_ns > 0 &&
-                  tyto_clock_mono_ns() - begin_ns >= (uint64_t)watch->exit_after_ns;
-    }
-    tyto_client_destroy(&client);
+    fprintf(stderr, "waiting for tytod at %s\n", watch->link.endpoint);
+    tyto_tell_begin(&watch->tell);
+    err = follow(watch, feed);
+    tyto_feed_close(&feed);
     if (err && err != TYTO_ERR_TIMEOUT) {
         fprintf(stderr, "tyto watch: %s\n", tyto_err_text(err));
+        return 1;
+    }
+    if (watch->is_refused) {
+        fprintf(stderr, "tyto watch: tytod refuses: see --server-key and --key\n");
         return 1;
     }
     if (watch->max_count > 0 && watch->num_ended < watch->max_count && !tyto_interrupt_came()) {
@@ -262,58 +278,19 @@ static int run(struct watch *watch)
     return 0;
 }
 
-/* 'ipc' in full, as tytod's --endpoint has it. */
-static const char *expand_endpoint(const char *endpoint)
-{
-    static char text[128];
-    char path[100];
-    if (strcmp(endpoint, "ipc") != 0)
-        return endpoint;
-    if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
-        (void)tyto_paths_system("events.sock", path, sizeof(path));
-    snprintf(text, sizeof(text), "ipc://%s", path);
-    return text;
-}
-
-/* False: told why. */
-static bool read_keys(struct watch *watch)
-{
-    static char server_key[TYTO_KEY_CHARS + 1], key[TYTO_KEY_CHARS + 1];
-    struct tyto_fault fault = {.text = ""};
-    if (!watch->server_key && !watch->key)
-        return true;
-    enum tyto_err err = TYTO_OK;
-    if (!watch->server_key || !watch->key)
-        err = tyto_fault_set(&fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                             "--server-key and --key belong together");
-    if (!err)
-        err = tyto_key_file_read(watch->server_key, false, server_key, &fault);
-    if (!err)
-        err = tyto_key_file_read(watch->key, true, key, &fault);
-    if (err) {
-        tyto_fault_tell("watch", &fault, err);
-        return false;
-    }
-    watch->params.server_key = server_key;
-    watch->params.secret_key = key;
-    return true;
-}
-
 int tyto_cmd_watch(int argc, char **argv)
 {
     static struct watch watch;
     int status = 0, num_arguments = 0;
     if (tyto_options_read(&tyto_command_watch, argc, argv, &watch, &num_arguments, &status)) {
-        watch.style.color = tyto_color_is_wanted(watch.color);
-        watch.params.endpoint = num_arguments > 0 ? expand_endpoint(argv[1]) : NULL;
-        watch.params.cameras = (const char *const *)watch.cameras.texts;
-        watch.params.num_cameras = watch.cameras.num;
-        watch.params.classes = (const char *const *)watch.classes.texts;
-        watch.params.num_classes = watch.classes.num;
         if (num_arguments > 1)
             status = tyto_options_complain(&tyto_command_watch, "one endpoint is enough");
+        else if (watch.wants_all && watch.since_unix_ns)
+            status = tyto_options_complain(&tyto_command_watch, "--all and --since are two begins");
         else
-            status = read_keys(&watch) ? run(&watch) : 1;
+            status = tyto_link_prepare(&watch.link, num_arguments > 0 ? argv[1] : NULL, "watch")
+                         ? run(&watch)
+                         : 1;
     }
     tyto_command_finish(&tyto_command_watch, &watch);
     return status;
