@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
 #include "base/thread.h"
 #include "daemon/config/json.h"
 #include "daemon/control/control.h"
@@ -17,86 +16,20 @@
 #include "options/json.h"
 
 /* What a reload that is under way has at the end. */
-#define FINISH_NS (2 * TYTO_NS_PER_S)
+#define FINISH_NS (8 * TYTO_NS_PER_S)
 
 struct tyto_admin {
     struct tyto_admin_params p;
     uint64_t begin_ns;
-    char previous_digest[TYTO_DIGEST_MAX + 1]; /* the inference thread's, after create */
 
     pthread_mutex_t lock; /* guards what follows; held for copies only */
-    char head_path[TYTO_CONFIG_PATH_MAX];
     pthread_cond_t changed;
-    uint32_t num_reloads;             /* one under way, and one more asked for meanwhile */
-    struct tyto_camera_state *states; /* (num_cameras), as the configuration orders them */
+    uint32_t num_reloads; /* one under way, and one more asked for meanwhile */
 };
-
-/* --- md/ -------------------------------------------------------------------------------------- */
-
-static void publish(struct tyto_admin *admin, const struct tyto_engine_head *head,
-                    enum tyto_model_outcome outcome, const char *text)
-{
-    struct tyto_model_state model;
-    memset(&model, 0, sizeof(model));
-    memcpy(model.digest, head->digest, sizeof(model.digest));
-    snprintf(model.device, sizeof(model.device), "%s", tyto_engine_device_name(admin->p.engine));
-    snprintf(model.exec, sizeof(model.exec), "%s",
-             tyto_engine_exec(admin->p.engine) == TYTO_EXEC_CPU ? "cpu" : "vulkan");
-    snprintf(model.text, sizeof(model.text), "%s", text);
-    model.config_generation = 1;
-    model.outcome = outcome;
-    model.num_classes = head->num_classes;
-    for (uint32_t k = 0; k < head->num_classes && k < TYTO_MODEL_MAX_NAMES; k++)
-        memcpy(model.class_names[model.num_names++], head->class_names[k],
-               sizeof(model.class_names[0]));
-    if (outcome == TYTO_MODEL_OUTCOME_LOADED) {
-        memcpy(model.previous_digest, admin->previous_digest, sizeof(model.previous_digest));
-        memcpy(admin->previous_digest, head->digest, sizeof(admin->previous_digest));
-    }
-    const enum tyto_err err = tyto_publisher_model_state(admin->p.publisher, &model);
-    if (err)
-        tyto_log_write(admin->p.log, TYTO_LOG_WARNING, "daemon", "model state not published: %s",
-                       tyto_err_text(err));
-}
-
-void tyto_admin_head_changed(struct tyto_admin *admin, const struct tyto_engine_head *head)
-{
-    publish(admin, head, TYTO_MODEL_OUTCOME_LOADED, "");
-}
-
-void tyto_admin_keep_state(struct tyto_admin *admin, const struct tyto_camera_state *state)
-{
-    pthread_mutex_lock(&admin->lock);
-    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++) {
-        if (strcmp(admin->p.config->cameras[i].id, state->camera) == 0)
-            admin->states[i] = *state;
-    }
-    pthread_mutex_unlock(&admin->lock);
-}
-
-uint32_t tyto_admin_tell_failed(struct tyto_admin *admin)
-{
-    uint32_t num = 0;
-    for (uint32_t i = 0; i < admin->p.config->num_cameras; i++) {
-        const struct tyto_config_camera *camera = &admin->p.config->cameras[i];
-        char shown[TYTO_CONFIG_URI_MAX];
-        pthread_mutex_lock(&admin->lock);
-        const struct tyto_camera_state state = admin->states[i];
-        pthread_mutex_unlock(&admin->lock);
-        if (state.status != TYTO_CAMERA_STATUS_FAILED)
-            continue;
-        num++;
-        tyto_secret_redact(camera->uri, shown, sizeof(shown));
-        tyto_log_write(admin->p.log, TYTO_LOG_ERROR, "daemon", "camera %s failed: %s: %s",
-                       camera->id, shown, state.text);
-    }
-    return num;
-}
 
 enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
                                 struct tyto_admin **ret_admin)
 {
-    struct tyto_engine_head head;
     struct tyto_admin *admin = calloc(1, sizeof(*admin));
     if (!admin)
         return TYTO_ERR_NOMEM;
@@ -104,16 +37,6 @@ enum tyto_err tyto_admin_create(const struct tyto_admin_params *params,
     admin->begin_ns = tyto_clock_mono_ns();
     pthread_mutex_init(&admin->lock, NULL);
     tyto_cond_init(&admin->changed);
-    memcpy(admin->head_path, params->config->models.head, sizeof(admin->head_path));
-    admin->states = calloc((size_t)params->config->num_cameras + 1, sizeof(*admin->states));
-    const enum tyto_err err =
-        admin->states ? tyto_engine_get_head(params->engine, &head) : TYTO_ERR_NOMEM;
-    if (err) {
-        tyto_admin_destroy(&admin);
-        return err;
-    }
-    publish(admin, &head, TYTO_MODEL_OUTCOME_LOADED, "");
-    tyto_engine_head_finish(&head);
     *ret_admin = admin;
     return TYTO_OK;
 }
@@ -124,60 +47,22 @@ void tyto_admin_destroy(struct tyto_admin **admin)
         return;
     pthread_cond_destroy(&(*admin)->changed);
     pthread_mutex_destroy(&(*admin)->lock);
-    free((*admin)->states);
     free(*admin);
     *admin = NULL;
 }
 
-/* --- another head --------------------------------------------------------------------------------
+/* --- by signal ----------------------------------------------------------------------------------
  */
-
-static void tell_refused(struct tyto_admin *admin, const struct tyto_fault *fault)
-{
-    struct tyto_engine_head head;
-    char text[sizeof(fault->text) + sizeof(fault->file) + sizeof(fault->key) + 16];
-    tyto_fault_print(fault, text, sizeof(text));
-    tyto_log_write(admin->p.log, TYTO_LOG_WARNING, "daemon",
-                   "model refused, the old one goes on: %s", text);
-    if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
-        return;
-    publish(admin, &head, TYTO_MODEL_OUTCOME_REJECTED, text);
-    tyto_engine_head_finish(&head);
-}
-
-static enum tyto_err swap(struct tyto_admin *admin, const char *path,
-                          struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault)
-{
-    const enum tyto_err err = tyto_engine_swap_head(admin->p.engine, path, ret_result, ret_fault);
-    if (err) {
-        tell_refused(admin, ret_fault);
-        return err;
-    }
-    pthread_mutex_lock(&admin->lock);
-    snprintf(admin->head_path, sizeof(admin->head_path), "%s", path);
-    pthread_mutex_unlock(&admin->lock);
-    if (ret_result->is_same)
-        tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon", "%s is the model that serves already",
-                       path);
-    else
-        tyto_log_write(admin->p.log, TYTO_LOG_INFO, "daemon",
-                       "model %.12s has taken over from %.12s: %.0f ms to read, %.0f ms without "
-                       "batches; %" PRIu32 " open events go on, %" PRIu32 " ended",
-                       ret_result->new_digest, ret_result->old_digest,
-                       (double)ret_result->load_ns / 1e6, (double)ret_result->stop_ns / 1e6,
-                       ret_result->num_went_on, ret_result->num_ended);
-    return TYTO_OK;
-}
 
 static void reload_once(struct tyto_admin *admin)
 {
-    struct tyto_swap_result result;
+    struct tyto_reload_result result;
     struct tyto_fault fault = {.text = ""};
     char text[64];
     snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
              tyto_clock_mono_ns() / 1000);
     tyto_notify(text);
-    (void)!swap(admin, admin->p.config->models.head, &result, &fault);
+    (void)!tyto_reload_run(admin->p.reload, &result, &fault);
     tyto_notify("READY=1");
 }
 
@@ -196,23 +81,9 @@ static void *reload(void *user)
     return NULL;
 }
 
-static void reload_clients(struct tyto_admin *admin)
-{
-    struct tyto_fault fault = {.text = ""};
-    char text[1024];
-    if (!admin->p.access)
-        return;
-    const enum tyto_err err = tyto_access_reload(admin->p.access, &fault);
-    tyto_fault_print(&fault, text, sizeof(text));
-    tyto_log_write(admin->p.log, err ? TYTO_LOG_ERROR : TYTO_LOG_INFO, "access", "%s%s",
-                   err ? "the clients stay as they were: " : "the file of clients was read again",
-                   err ? text : "");
-}
-
 void tyto_admin_reload(struct tyto_admin *admin)
 {
     pthread_t thread;
-    reload_clients(admin);
     pthread_mutex_lock(&admin->lock);
     const bool is_first = admin->num_reloads == 0;
     if (admin->num_reloads < 2) /* the one under way may have read the file already */
@@ -244,6 +115,9 @@ bool tyto_admin_finish(struct tyto_admin *admin)
     return in_time;
 }
 
+/* --- another head, another configuration ---------------------------------------------------------
+ */
+
 static bool is_in(const struct tyto_engine_head *head, const char *class_name)
 {
     for (uint32_t k = 0; k < head->num_classes; k++) {
@@ -265,6 +139,24 @@ static struct tyto_json *names_without(const struct tyto_engine_head *head,
     return names;
 }
 
+static void put_swap(struct tyto_json *json, const char *path,
+                     const struct tyto_swap_result *result, double took_ms)
+{
+    (void)tyto_json_set(json, "path", tyto_json_new_string(path));
+    (void)tyto_json_set(json, "same", tyto_json_new_bool(result->is_same));
+    (void)tyto_json_set(json, "old_digest", tyto_json_new_string(result->old_digest));
+    (void)tyto_json_set(json, "digest", tyto_json_new_string(result->new_digest));
+    (void)tyto_json_set(json, "took_ms", tyto_json_new_f64(took_ms));
+    (void)tyto_json_set(json, "stop_ms", tyto_json_new_f64((double)result->stop_ns / 1e6));
+    (void)tyto_json_set(json, "events_went_on", tyto_json_new_u64(result->num_went_on));
+    (void)tyto_json_set(json, "events_ended", tyto_json_new_u64(result->num_ended));
+}
+
+static double ms_since(uint64_t begin_ns)
+{
+    return (double)(tyto_clock_mono_ns() - begin_ns) / 1e6;
+}
+
 static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
 {
     struct tyto_engine_head before = {.num_classes = 0}, after = {.num_classes = 0};
@@ -273,8 +165,8 @@ static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
     const uint64_t begin_ns = tyto_clock_mono_ns();
     enum tyto_err err = tyto_engine_get_head(admin->p.engine, &before);
     if (!err)
-        err = swap(admin, path, &result, &fault);
-    const double took_ms = (double)(tyto_clock_mono_ns() - begin_ns) / 1e6;
+        err = tyto_reload_swap(admin->p.reload, path, &result, &fault);
+    const double took_ms = ms_since(begin_ns);
     if (!err)
         err = tyto_engine_get_head(admin->p.engine, &after);
     struct tyto_json *json = NULL;
@@ -283,22 +175,52 @@ static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
     } else {
         json = tyto_json_new_object();
         (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
-        (void)tyto_json_set(json, "path", tyto_json_new_string(path));
-        (void)tyto_json_set(json, "starts_with",
-                            tyto_json_new_string(admin->p.config->models.head));
-        (void)tyto_json_set(json, "same", tyto_json_new_bool(result.is_same));
-        (void)tyto_json_set(json, "old_digest", tyto_json_new_string(result.old_digest));
-        (void)tyto_json_set(json, "digest", tyto_json_new_string(result.new_digest));
+        put_swap(json, path, &result, took_ms);
+        const struct tyto_config *config = tyto_running_lock(admin->p.running);
+        (void)tyto_json_set(json, "starts_with", tyto_json_new_string(config->models.head));
+        tyto_running_unlock(admin->p.running);
         (void)tyto_json_set(json, "num_classes", tyto_json_new_u64(after.num_classes));
         (void)tyto_json_set(json, "added", names_without(&after, &before));
         (void)tyto_json_set(json, "removed", names_without(&before, &after));
-        (void)tyto_json_set(json, "took_ms", tyto_json_new_f64(took_ms));
-        (void)tyto_json_set(json, "stop_ms", tyto_json_new_f64((double)result.stop_ns / 1e6));
-        (void)tyto_json_set(json, "events_went_on", tyto_json_new_u64(result.num_went_on));
-        (void)tyto_json_set(json, "events_ended", tyto_json_new_u64(result.num_ended));
     }
     tyto_engine_head_finish(&before);
     tyto_engine_head_finish(&after);
+    return json;
+}
+
+/* Keys with commas between them, as a list. */
+static struct tyto_json *json_of_keys(const char *keys)
+{
+    struct tyto_json *list = tyto_json_new_array();
+    while (keys[0]) {
+        char key[64];
+        const size_t num = strcspn(keys, ",");
+        snprintf(key, sizeof(key), "%.*s", (int)(num < sizeof(key) ? num : sizeof(key) - 1), keys);
+        (void)tyto_json_append(list, tyto_json_new_string(key));
+        keys += num;
+        keys += strspn(keys, ", ");
+    }
+    return list;
+}
+
+static struct tyto_json *answer_reload(struct tyto_admin *admin)
+{
+    struct tyto_reload_result result;
+    struct tyto_fault fault = {.text = ""};
+    const uint64_t begin_ns = tyto_clock_mono_ns();
+    const enum tyto_err err = tyto_reload_run(admin->p.reload, &result, &fault);
+    if (err)
+        return tyto_control_refuse(err, &fault);
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
+    (void)tyto_json_set(json, "generation", tyto_json_new_u64(result.generation));
+    (void)tyto_json_set(json, "cameras_added", tyto_json_new_u64(result.num_added));
+    (void)tyto_json_set(json, "cameras_changed", tyto_json_new_u64(result.num_changed));
+    (void)tyto_json_set(json, "cameras_removed", tyto_json_new_u64(result.num_removed));
+    (void)tyto_json_set(json, "cameras_failed", tyto_json_new_u64(result.num_failed));
+    (void)tyto_json_set(json, "tuned", tyto_json_new_bool(result.is_tuned));
+    (void)tyto_json_set(json, "needs_restart", json_of_keys(result.kept));
+    put_swap(json, result.head_path, &result.head, ms_since(begin_ns));
     return json;
 }
 
@@ -311,9 +233,7 @@ static struct tyto_json *json_of_model(struct tyto_admin *admin)
     char path[TYTO_CONFIG_PATH_MAX];
     if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
         return NULL;
-    pthread_mutex_lock(&admin->lock);
-    memcpy(path, admin->head_path, sizeof(path));
-    pthread_mutex_unlock(&admin->lock);
+    tyto_heads_get_path(admin->p.heads, path);
     struct tyto_json *json = tyto_json_new_object();
     (void)tyto_json_set(json, "digest", tyto_json_new_string(head.digest));
     (void)tyto_json_set(json, "path", tyto_json_new_string(path));
@@ -346,27 +266,7 @@ static struct tyto_json *json_of_alignment(const struct tyto_alignment *alignmen
     return json;
 }
 
-enum tyto_err tyto_admin_get_cameras(struct tyto_admin *admin,
-                                     struct tyto_admin_camera **ret_cameras, uint32_t *ret_num)
-{
-    const uint32_t num = admin->p.config->num_cameras;
-    struct tyto_admin_camera *cameras = calloc((size_t)num + 1, sizeof(*cameras));
-    if (!cameras)
-        return TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; i < num; i++) {
-        const char *id = admin->p.config->cameras[i].id;
-        memcpy(cameras[i].id, id, sizeof(cameras[i].id));
-        pthread_mutex_lock(&admin->lock);
-        cameras[i].state = admin->states[i];
-        pthread_mutex_unlock(&admin->lock);
-        (void)!tyto_engine_get_camera_counts(admin->p.engine, id, &cameras[i].counts);
-    }
-    *ret_cameras = cameras;
-    *ret_num = num;
-    return TYTO_OK;
-}
-
-static struct tyto_json *json_of_camera(const struct tyto_admin_camera *camera)
+static struct tyto_json *json_of_camera(const struct tyto_running_camera *camera)
 {
     const struct tyto_camera_counts *counts = &camera->counts;
     const enum tyto_camera_status status = camera->state.status;
@@ -386,6 +286,29 @@ static struct tyto_json *json_of_camera(const struct tyto_admin_camera *camera)
     return json;
 }
 
+/* What came of reloads. */
+static struct tyto_json *json_of_config(struct tyto_admin *admin)
+{
+    struct tyto_reload_status status;
+    tyto_reload_get_status(admin->p.reload, &status);
+    struct tyto_json *json = tyto_json_new_object();
+    (void)tyto_json_set(json, "generation", tyto_json_new_u64(status.generation));
+    (void)tyto_json_set(json, "applied", tyto_json_new_u64(status.num_applied));
+    (void)tyto_json_set(json, "refused", tyto_json_new_u64(status.num_refused));
+    (void)tyto_json_set(json, "needs_restart", json_of_keys(status.kept));
+    if (!status.is_refused)
+        return json;
+    const struct tyto_fault *fault = &status.fault;
+    (void)tyto_json_set(json, "error", tyto_json_new_string(fault->text));
+    if (fault->file[0])
+        (void)tyto_json_set(json, "file", tyto_json_new_string(fault->file));
+    if (fault->line)
+        (void)tyto_json_set(json, "line", tyto_json_new_u64(fault->line));
+    if (fault->key[0])
+        (void)tyto_json_set(json, "key", tyto_json_new_string(fault->key));
+    return json;
+}
+
 static struct tyto_json *answer_status(struct tyto_admin *admin)
 {
     struct tyto_engine_counts counts;
@@ -394,9 +317,10 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
     tyto_publisher_get_counts(admin->p.publisher, &published);
     struct tyto_json *json = tyto_json_new_object();
     struct tyto_json *cameras = tyto_json_new_array();
-    struct tyto_admin_camera *items = NULL;
+    struct tyto_running_camera *items = NULL;
     uint32_t num_cameras = 0;
-    if (tyto_admin_get_cameras(admin, &items, &num_cameras) != TYTO_OK)
+    if (tyto_running_get_cameras(admin->p.running, admin->p.engine, &items, &num_cameras) !=
+        TYTO_OK)
         num_cameras = 0;
     for (uint32_t i = 0; i < num_cameras; i++)
         (void)tyto_json_append(cameras, json_of_camera(&items[i]));
@@ -407,6 +331,7 @@ static struct tyto_json *answer_status(struct tyto_admin *admin)
     (void)tyto_json_set(
         json, "uptime_s",
         tyto_json_new_u64((tyto_clock_mono_ns() - admin->begin_ns) / TYTO_NS_PER_S));
+    (void)tyto_json_set(json, "config", json_of_config(admin));
     (void)tyto_json_set(json, "model", json_of_model(admin));
     (void)tyto_json_set(json, "cameras", cameras);
     (void)tyto_json_set(json, "segments", tyto_json_new_u64(counts.num_segments));
@@ -483,7 +408,9 @@ static struct tyto_json *answer_config(const struct tyto_admin *admin)
 {
     struct tyto_json *json = tyto_json_new_object();
     (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
-    (void)tyto_json_set(json, "config", tyto_config_to_json(admin->p.config));
+    const struct tyto_config *config = tyto_running_lock(admin->p.running);
+    (void)tyto_json_set(json, "config", tyto_config_to_json(config));
+    tyto_running_unlock(admin->p.running);
     return json;
 }
 
@@ -524,5 +451,5 @@ struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
     case COMMAND_RELOAD:
         break;
     }
-    return answer_swap(admin, admin->p.config->models.head);
+    return answer_reload(admin);
 }

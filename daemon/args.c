@@ -82,7 +82,9 @@ static const struct tyto_command *get_command(void)
             "An endpoint 'ipc' is a socket file in the user's run-time folder. A configuration "
             "file has the same keys, in groups, and those of each camera: tytod.yaml(5). A "
             "file to begin with is share/tyto/tytod.yaml.\n\n"
-            "SIGHUP reads the model again, SIGINT and SIGTERM end open events and exit.\n\n"
+            "SIGHUP reads the configuration and the model again and applies what differs; SIGINT "
+            "and "
+            "SIGTERM end open events and exit.\n\n"
             "Exit status: 0 asked to end, 1 failed, 2 wrong usage.",
         .examples = "tytod rtsp://camera.local/stream            # then, elsewhere: tyto watch\n"
                     "tytod door=rtsp://10.0.0.7/s garden=rtsp://10.0.0.8/s\n"
@@ -121,17 +123,36 @@ static enum tyto_command_result print_text(enum print print)
     return !err && fflush(stdout) == 0 ? TYTO_COMMAND_DONE : TYTO_COMMAND_WRONG;
 }
 
+static void free_texts(char **texts, int num)
+{
+    for (int i = 0; texts && i < num; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+static char **copy_texts(int num, char *const *texts)
+{
+    char **copy = calloc((size_t)num + 1, sizeof(*copy));
+    bool good = copy != NULL;
+    for (int i = 0; good && i < num; i++) {
+        copy[i] = strdup(texts[i]);
+        good = copy[i] != NULL;
+    }
+    if (good)
+        return copy;
+    free_texts(copy, num);
+    return NULL;
+}
+
 enum tyto_command_result tyto_args_read(int argc, char **argv, struct tyto_args *ret_args)
 {
     const struct tyto_command *command = get_command();
     struct target *target = tyto_command_target(command);
-    const size_t bytes = ((size_t)argc + 1) * sizeof(*argv);
-    char **copy = malloc(bytes);
+    char **copy = copy_texts(argc, argv);
     int num_uris = 0;
     memset(ret_args, 0, sizeof(*ret_args));
     enum tyto_command_result result = TYTO_COMMAND_WRONG;
     if (target && copy) {
-        memcpy(copy, argv, bytes);
         result = tyto_command_read(command, argc, argv, target, &num_uris);
     } else {
         fputs("tytod: out of memory\n", stderr);
@@ -148,7 +169,7 @@ enum tyto_command_result tyto_args_read(int argc, char **argv, struct tyto_args 
         copy = NULL;
         target->args.config_path = NULL; /* moved */
     }
-    free(copy);
+    free_texts(copy, argc);
     tyto_command_free(command, (void **)&target);
     return result;
 }
@@ -156,7 +177,7 @@ enum tyto_command_result tyto_args_read(int argc, char **argv, struct tyto_args 
 void tyto_args_finish(struct tyto_args *args)
 {
     free(args->config_path);
-    free(args->argv);
+    free_texts(args->argv, args->argc);
     *args = (struct tyto_args){0};
 }
 
@@ -182,12 +203,12 @@ static enum tyto_err expand_endpoints(struct tyto_texts *endpoints)
     return TYTO_OK;
 }
 
-/* What the command line says goes before the file: it is read over it. */
-static enum tyto_err override(const struct tyto_args *args, struct target *target,
-                              struct tyto_fault *ret_fault)
+/* What the command line says goes before the file: it is read over it. argv is of as many pointers
+ * as args has, and is left in another order. */
+static enum tyto_err override_by(const struct tyto_args *args, char **argv, struct target *target,
+                                 struct tyto_fault *ret_fault)
 {
     struct tyto_config *config = &target->config;
-    char **argv = args->argv;
     int num_uris = 0;
     config->models.given = 0;
     if (tyto_command_read(get_command(), args->argc, argv, target, &num_uris) != TYTO_COMMAND_RUN)
@@ -202,6 +223,19 @@ static enum tyto_err override(const struct tyto_args *args, struct target *targe
     for (int i = 0; !err && i < num_uris; i++)
         err = tyto_config_add_uri(config, argv[1 + i], ret_fault);
     return !err ? tyto_config_check(config, ret_fault) : err;
+}
+
+static enum tyto_err override(const struct tyto_args *args, struct target *target,
+                              struct tyto_fault *ret_fault)
+{
+    const size_t bytes = ((size_t)args->argc + 1) * sizeof(*args->argv);
+    char **argv = malloc(bytes);
+    if (!argv)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
+    memcpy(argv, args->argv, bytes);
+    const enum tyto_err err = override_by(args, argv, target, ret_fault);
+    free(argv);
+    return err;
 }
 
 enum tyto_err tyto_args_to_config(const struct tyto_args *args, struct tyto_config **ret_config,

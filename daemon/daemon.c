@@ -14,17 +14,20 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
-#include "base/secret.h"
 #include "daemon/access/access.h"
 #include "daemon/admin.h"
+#include "daemon/cameras.h"
 #include "daemon/control/control.h"
 #include "daemon/debug_scores.h"
 #include "daemon/delivery.h"
 #include "daemon/figures.h"
+#include "daemon/heads.h"
 #include "daemon/monitor/http.h"
 #include "daemon/monitor/metrics.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
+#include "daemon/reload.h"
+#include "daemon/running.h"
 #include "daemon/service/limits.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/notify.h"
@@ -41,23 +44,27 @@ enum {
 };
 
 struct tyto_daemon {
-    const struct tyto_config *config;
+    struct tyto_daemon_params p;
+    const struct tyto_config *config; /* that it began with */
     const struct tyto_log *log;
     struct tyto_access *access; /* NULL: no keys */
     struct tyto_delivery *delivery;
     struct tyto_publisher *publisher; /* of delivery */
     struct tyto_engine *engine;
     struct tyto_recording *recording; /* NULL: nothing is recorded */
-    struct tyto_admin *admin;         /* before the first camera */
-    struct tyto_control *control;     /* NULL: there is no socket */
+    struct tyto_running *running;     /* this and the next three: before the first camera */
+    struct tyto_heads *heads;
+    struct tyto_reload *reload;
+    struct tyto_admin *admin;
+    struct tyto_cameras cameras;
+    struct tyto_control *control; /* NULL: there is no socket */
     struct tyto_summary summary;
     struct tyto_metrics *metrics;
     struct tyto_figures figures;
     struct tyto_http *http;          /* NULL: nobody is told by HTTP */
     _Atomic(const char *) not_ready; /* why; static. NULL: ready */
     uint32_t max_connections;        /* of subscribers */
-    int signal_fd;
-    int failure_fd; /* readable when the engine has failed */
+    int failure_fd;                  /* readable when the engine has failed */
     atomic_int failure;
     _Atomic(struct tyto_watch *) watch; /* while it runs */
     atomic_uint_fast64_t num_turns;     /* of the main thread */
@@ -88,7 +95,7 @@ static void on_state(void *user, const struct tyto_camera_state *state)
 {
     struct tyto_daemon *daemon = user;
     const enum tyto_err err = tyto_publisher_camera_state(daemon->publisher, state);
-    tyto_admin_keep_state(daemon->admin, state);
+    tyto_running_keep_state(daemon->running, state);
     const bool is_bad = state->status == TYTO_CAMERA_STATUS_LOST ||
                         state->status == TYTO_CAMERA_STATUS_STALLED ||
                         state->status == TYTO_CAMERA_STATUS_FAILED;
@@ -118,7 +125,7 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
 static void on_head(void *user, const struct tyto_engine_head *head)
 {
     struct tyto_daemon *daemon = user;
-    tyto_admin_head_changed(daemon->admin, head);
+    tyto_heads_changed(daemon->heads, head);
 }
 
 static void on_failure(void *user, enum tyto_err err)
@@ -136,7 +143,7 @@ static bool may_go_on(void *user)
 {
     struct tyto_daemon *daemon = user;
     struct signalfd_siginfo info;
-    while (read(daemon->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+    while (read(daemon->p.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
         daemon->is_asked |= info.ssi_signo != SIGHUP; /* everything is being read anyway */
     return !daemon->is_asked;
 }
@@ -184,7 +191,7 @@ static enum tyto_err start_monitor(struct tyto_daemon *daemon, struct tyto_fault
     daemon->figures = (struct tyto_figures){
         .publisher = daemon->publisher,
         .recording = daemon->recording,
-        .sink = daemon->log->user,
+        .sink = daemon->p.sink,
         .begin_unix_s = (double)tyto_clock_unix_ns() / 1e9,
     };
     enum tyto_err err = tyto_metrics_create(&daemon->metrics);
@@ -208,6 +215,14 @@ static enum tyto_err start_monitor(struct tyto_daemon *daemon, struct tyto_fault
     return err;
 }
 
+/* More may come while it runs: a place costs little, but has to be there from the beginning. */
+static uint32_t room_for_cameras(const struct tyto_config *config)
+{
+    const uint32_t num = 2 * config->num_cameras;
+    const uint32_t most = num < TYTO_ENGINE_MAX_CAMERAS ? num : TYTO_ENGINE_MAX_CAMERAS;
+    return most > TYTO_ENGINE_DEFAULT_CAMERAS ? most : TYTO_ENGINE_DEFAULT_CAMERAS;
+}
+
 static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     const struct tyto_config *config = daemon->config;
@@ -225,10 +240,10 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.num_segments = config->num_segments;
     params.look_ahead = config->look_ahead;
     params.hop_ns = config->hop_ns;
-    params.max_cameras = config->num_cameras;
+    params.max_cameras = room_for_cameras(config);
     params.max_batch = config->max_batch;
     params.connects_per_s = config->connects_per_s;
-    params.config_generation = 1;
+    params.config_generation = tyto_running_generation(daemon->running);
     params.callbacks.user = daemon;
     params.callbacks.on_event = on_event;
     params.callbacks.on_state = on_state;
@@ -284,60 +299,60 @@ static enum tyto_err start_control(struct tyto_daemon *daemon, struct tyto_fault
     return TYTO_OK;
 }
 
+static enum tyto_err start_reload(struct tyto_daemon *daemon)
+{
+    const struct tyto_heads_params heads = {
+        .log = daemon->log,
+        .engine = daemon->engine,
+        .publisher = daemon->publisher,
+        .running = daemon->running,
+        .path = daemon->config->models.head,
+    };
+    daemon->cameras = (struct tyto_cameras){
+        .log = daemon->log, .engine = daemon->engine, .recording = daemon->recording};
+    const enum tyto_err err = tyto_heads_create(&heads, &daemon->heads);
+    if (err)
+        return err;
+    const struct tyto_reload_params reload = {
+        .log = daemon->log,
+        .sink = daemon->p.sink,
+        .running = daemon->running,
+        .heads = daemon->heads,
+        .cameras = daemon->cameras,
+        .publisher = daemon->publisher,
+        .access = daemon->access,
+        .summary = &daemon->summary,
+        .max_cameras = room_for_cameras(daemon->config),
+        .read = daemon->p.read,
+        .user = daemon->p.user,
+    };
+    return tyto_reload_create(&reload, &daemon->reload);
+}
+
 static enum tyto_err start_admin(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
+    tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
+    enum tyto_err err = start_reload(daemon);
+    if (err)
+        return err;
     const struct tyto_admin_params params = {
-        .config = daemon->config,
         .log = daemon->log,
         .engine = daemon->engine,
         .publisher = daemon->publisher,
         .metrics = daemon->metrics,
-        .access = daemon->access,
+        .running = daemon->running,
+        .heads = daemon->heads,
+        .reload = daemon->reload,
     };
-    const enum tyto_err err = tyto_admin_create(&params, &daemon->admin);
+    err = tyto_admin_create(&params, &daemon->admin);
     return !err ? start_control(daemon, ret_fault) : err;
-}
-
-static enum tyto_err add_camera(struct tyto_daemon *daemon, const struct tyto_config_camera *camera,
-                                struct tyto_fault *ret_fault)
-{
-    char shown[TYTO_CONFIG_URI_MAX];
-    struct tyto_tracker_params tracker;
-    struct tyto_camera_params params;
-    memset(&params, 0, sizeof(params));
-    enum tyto_err err = tyto_config_make_tracker(daemon->config, camera, &tracker);
-    if (err)
-        return err;
-    params.id = camera->id;
-    params.uri = camera->uri;
-    params.source = camera->source;
-    params.source.no_audio = !camera->audio;
-    params.source.no_video = !camera->video;
-    params.av_offset_ns = camera->av_offset_ns;
-    params.align = camera->align;
-    params.skew_ns = camera->skew_ns;
-    params.stall_ns = (uint64_t)camera->stall_ns;
-    params.tracker = &tracker;
-    err = tyto_recording_add_camera(daemon->recording, camera,
-                                    tyto_engine_look_ahead(daemon->engine), &params.tap);
-    if (err)
-        tyto_log_write(daemon->log, TYTO_LOG_WARNING, "record", "%s is not recorded: %s",
-                       camera->id, tyto_err_text(err));
-    tyto_secret_redact(camera->uri, shown, sizeof(shown));
-    tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "camera %s is %s", camera->id, shown);
-    err = tyto_engine_add_camera(daemon->engine, &params, ret_fault);
-    free((void *)(uintptr_t)tracker.rules);
-    if (err && camera->line) {
-        snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", daemon->config->file);
-        ret_fault->line = camera->line;
-    }
-    return err;
 }
 
 static enum tyto_err show_figures(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     daemon->figures.engine = daemon->engine;
-    daemon->figures.admin = daemon->admin;
+    daemon->figures.running = daemon->running;
+    daemon->figures.reload = daemon->reload;
     const enum tyto_err err =
         tyto_metrics_add(daemon->metrics, tyto_figures_put_engine, &daemon->figures);
     return !err ? TYTO_OK : tyto_fault_set(ret_fault, err, NULL, 0, NULL, "%s", tyto_err_text(err));
@@ -347,8 +362,11 @@ static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *
 {
     enum tyto_err err = TYTO_OK;
     for (uint32_t i = 0; !err && i < daemon->config->num_cameras; i++)
-        err = may_go_on(daemon) ? add_camera(daemon, &daemon->config->cameras[i], ret_fault)
+        err = may_go_on(daemon) ? tyto_cameras_add(&daemon->cameras, daemon->config,
+                                                   &daemon->config->cameras[i], ret_fault)
                                 : TYTO_ERR_CLOSED;
+    if (!err)
+        tyto_reload_open(daemon->reload);
     return err;
 }
 
@@ -372,19 +390,21 @@ static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *re
     return err;
 }
 
-enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct tyto_log *log,
-                                 int signal_fd, struct tyto_daemon **ret_daemon, bool *ret_left,
+enum tyto_err tyto_daemon_create(const struct tyto_daemon_params *params,
+                                 struct tyto_daemon **ret_daemon, bool *ret_left,
                                  struct tyto_fault *ret_fault)
 {
     *ret_left = false;
     struct tyto_daemon *daemon = calloc(1, sizeof(*daemon));
     if (!daemon)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
-    daemon->config = config;
-    daemon->log = log;
-    daemon->signal_fd = signal_fd;
+    daemon->p = *params;
+    daemon->config = params->config;
+    daemon->log = params->log;
     atomic_store(&daemon->not_ready, "starting");
-    const enum tyto_err err = start_all(daemon, ret_fault);
+    enum tyto_err err = tyto_running_create(daemon->config, &daemon->running);
+    if (!err)
+        err = start_all(daemon, ret_fault);
     if (!err) {
         *ret_daemon = daemon;
         return TYTO_OK;
@@ -415,6 +435,8 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_recording_tick(self->recording);
     tyto_recording_destroy(&self->recording);
     tyto_admin_destroy(&self->admin);
+    tyto_reload_destroy(&self->reload);
+    tyto_heads_destroy(&self->heads);
     tyto_metrics_destroy(&self->metrics);
     const bool is_whole = tyto_delivery_destroy(&self->delivery);
     struct tyto_watch *watch = atomic_load(&self->watch);
@@ -423,6 +445,7 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
         close(self->failure_fd);
     if (is_whole) {
         tyto_access_destroy(&self->access);
+        tyto_running_destroy(&self->running);
         free(self);
     }
     return is_whole;
@@ -435,14 +458,11 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
 static bool take_signal(struct tyto_daemon *daemon)
 {
     struct signalfd_siginfo info;
-    if (read(daemon->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+    if (read(daemon->p.signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return false;
     if (info.ssi_signo == SIGHUP) {
-        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon",
-                       "SIGHUP: reading %s again%s; anything else in the configuration takes a "
-                       "restart",
-                       daemon->config->models.head,
-                       daemon->access ? " and the file of clients" : "");
+        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "SIGHUP: reading %s again",
+                       daemon->config->file[0] ? daemon->config->file : "the model");
         tyto_admin_reload(daemon->admin);
         return false;
     }
@@ -490,7 +510,7 @@ static void on_standing(void *user, const char *name)
                    "%s%s: subscribers are told that open events end, and the process is left",
                    name ? "standstill of the thread " : "the end takes too long", name ? name : "");
     (void)tyto_publisher_finish(daemon->publisher);
-    tyto_log_sink_flush(daemon->log->user);
+    tyto_log_sink_flush(daemon->p.sink);
     _exit(1);
 }
 
@@ -540,13 +560,12 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
     const enum tyto_err err = start_watch(daemon);
     if (err)
         return err;
-    tyto_summary_init(&daemon->summary, daemon->config, daemon->log);
     tyto_notify("READY=1");
     atomic_store(&daemon->not_ready, NULL);
     bool is_ending = daemon->is_asked;
     uint32_t num_failed = 0;
     while (!is_ending) {
-        struct pollfd fds[] = {{.fd = daemon->signal_fd, .events = POLLIN},
+        struct pollfd fds[] = {{.fd = daemon->p.signal_fd, .events = POLLIN},
                                {.fd = daemon->failure_fd, .events = POLLIN}};
         if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
             return TYTO_ERR_IO;
@@ -557,8 +576,9 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
             return (enum tyto_err)failure;
         }
         is_ending = take_signal(daemon);
-        if (!is_ending && is_once && tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK) {
-            num_failed = tyto_admin_tell_failed(daemon->admin);
+        if (!is_ending && is_once && !tyto_reload_is_busy(daemon->reload) &&
+            tyto_engine_wait_ended(daemon->engine, 0) == TYTO_OK) {
+            num_failed = tyto_running_tell_failed(daemon->running, daemon->log);
             is_ending = true;
         }
         const uint64_t now_ns = tyto_clock_mono_ns();

@@ -11,15 +11,26 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "daemon/config/config.h"
+#include "daemon/reload.h"
+#include "daemon/service/log_sink.h"
 
 struct tyto_daemon;
 
-/* Everything running, cameras connecting. config and log are borrowed until
- * destroy. Errors with *ret_fault filled; CLOSED: a signal asked to end meanwhile. signal_fd is
- * borrowed. *ret_left is true when a thread could not be ended: leave with _exit(). */
+/* All borrowed until destroy. */
+struct tyto_daemon_params {
+    const struct tyto_config *config; /* to begin with */
+    const struct tyto_log *log;       /* sink's */
+    struct tyto_log_sink *sink;
+    int signal_fd;
+    tyto_reload_read read; /* the configuration once more */
+    void *user;
+};
+
+/* Everything running, cameras connecting. Errors with *ret_fault filled; CLOSED: a signal asked to
+ * end meanwhile. *ret_left is true when a thread could not be ended: leave with _exit(). */
 TYTO_MUST_CHECK
-enum tyto_err tyto_daemon_create(const struct tyto_config *config, const struct tyto_log *log,
-                                 int signal_fd, struct tyto_daemon **ret_daemon, bool *ret_left,
+enum tyto_err tyto_daemon_create(const struct tyto_daemon_params *params,
+                                 struct tyto_daemon **ret_daemon, bool *ret_left,
                                  struct tyto_fault *ret_fault);
 /* Until SIGINT or SIGTERM (TYTO_OK), or until every camera has ended if
  * is_once: IO when one of them has failed. An error when the networks failed for good. */

@@ -79,11 +79,11 @@ static const struct tyto_metric camera_rows[] = {
     ROW("tyto_camera_teardowns_abandoned_total", COUNTER, U32, CAMERA, counts.num_abandoned, "Its pipelines that did not stop in time."),
 };
 
-static void put_cameras(struct tyto_admin *admin, struct tyto_metrics_text *text)
+static void put_cameras(const struct tyto_figures *figures, struct tyto_metrics_text *text)
 {
-    struct tyto_admin_camera *cameras = NULL;
+    struct tyto_running_camera *cameras = NULL;
     uint32_t num = 0;
-    if (tyto_admin_get_cameras(admin, &cameras, &num) != TYTO_OK || num == 0)
+    if (tyto_running_get_cameras(figures->running, figures->engine, &cameras, &num) != TYTO_OK)
         return;
     struct camera_view *views = calloc(num, sizeof(*views));
     struct tyto_metric_subject *subjects = calloc(num, sizeof(*subjects));
@@ -136,6 +136,22 @@ static void put_model(struct tyto_engine *engine, struct tyto_metrics_text *text
     tyto_metrics_head(text, "tyto_model_classes", "gauge", "Classes that it knows.");
     tyto_metrics_value(text, "tyto_model_classes", NULL, 0, head.num_classes);
     tyto_engine_head_finish(&head);
+}
+
+static void put_reloads(struct tyto_reload *reload, struct tyto_metrics_text *text)
+{
+    struct tyto_reload_status status;
+    tyto_reload_get_status(reload, &status);
+    const struct tyto_metric_label applied = {"outcome", "applied"}, refused = {"outcome", "refused"};
+    tyto_metrics_head(text, "tyto_config_generation", "gauge", "Number of the configuration that runs: 1 and the reloads that were applied.");
+    tyto_metrics_value(text, "tyto_config_generation", NULL, 0, status.generation);
+    tyto_metrics_head(text, "tyto_config_reloads_total", "counter", "Configurations read while it ran.");
+    tyto_metrics_value(text, "tyto_config_reloads_total", &applied, 1, (double)status.num_applied);
+    tyto_metrics_value(text, "tyto_config_reloads_total", &refused, 1, (double)status.num_refused);
+    tyto_metrics_head(text, "tyto_config_refused", "gauge", "Whether the last one was refused: the file is not what runs.");
+    tyto_metrics_value(text, "tyto_config_refused", NULL, 0, status.is_refused);
+    tyto_metrics_head(text, "tyto_config_waiting_keys", "gauge", "Keys of the file that take a restart to hold.");
+    tyto_metrics_value(text, "tyto_config_waiting_keys", NULL, 0, status.num_kept);
 }
 
 /* --- sockets ---------------------------------------------------------------------------------- */
@@ -237,5 +253,6 @@ void tyto_figures_put_engine(void *user, struct tyto_metrics_text *text)
     const struct tyto_figures *figures = user;
     put_engine(figures->engine, text);
     put_model(figures->engine, text);
-    put_cameras(figures->admin, text);
+    put_reloads(figures->reload, text);
+    put_cameras(figures, text);
 }

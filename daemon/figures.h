@@ -3,10 +3,11 @@
 #ifndef TYTO_DAEMON_FIGURES_H
 #define TYTO_DAEMON_FIGURES_H
 
-#include "daemon/admin.h"
 #include "daemon/monitor/metrics.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/recording.h"
+#include "daemon/reload.h"
+#include "daemon/running.h"
 #include "daemon/service/log_sink.h"
 #include "pipeline/engine/engine.h"
 
@@ -16,8 +17,9 @@ struct tyto_figures {
     struct tyto_recording *recording; /* NULL: nothing is recorded */
     struct tyto_log_sink *sink;
     double begin_unix_s;        /* of the process */
-    struct tyto_engine *engine; /* the last two: for put_engine alone */
-    struct tyto_admin *admin;
+    struct tyto_engine *engine; /* the last three: for put_engine alone */
+    struct tyto_running *running;
+    struct tyto_reload *reload;
 };
 
 /* As tyto_metrics_source; user is a struct tyto_figures. What there is from the beginning, and what

@@ -27,7 +27,13 @@ static int check_only(const struct tyto_args *args, const struct tyto_config *co
     return 0;
 }
 
-static int run(const struct tyto_args *args, const struct tyto_config *config)
+static enum tyto_err read_again(void *user, struct tyto_config **ret_config,
+                                struct tyto_fault *ret_fault)
+{
+    return tyto_args_to_config(user, ret_config, ret_fault);
+}
+
+static int run(struct tyto_args *args, const struct tyto_config *config)
 {
     struct tyto_daemon *daemon = NULL;
     struct tyto_log_sink *sink = NULL;
@@ -48,7 +54,13 @@ static int run(const struct tyto_args *args, const struct tyto_config *config)
     const struct tyto_log log = tyto_log_sink_log(sink);
     tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "tytod " TYTO_VERSION " begins");
     bool is_left = false;
-    err = tyto_daemon_create(config, &log, signal_fd, &daemon, &is_left, &fault);
+    const struct tyto_daemon_params daemon_params = {.config = config,
+                                                     .log = &log,
+                                                     .sink = sink,
+                                                     .signal_fd = signal_fd,
+                                                     .read = read_again,
+                                                     .user = args};
+    err = tyto_daemon_create(&daemon_params, &daemon, &is_left, &fault);
     if (err == TYTO_ERR_CLOSED) {
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "asked to end while it started");
         err = TYTO_OK;

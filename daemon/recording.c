@@ -6,12 +6,26 @@
 #include <string.h>
 
 struct tyto_recording {
-    const struct tyto_config *config;
+    char dir[TYTO_CONFIG_PATH_MAX];
     const struct tyto_log *log;
     struct tyto_recorder *recorder;
     bool was_failing;
     uint64_t num_failed, num_cut; /* told */
 };
+
+static struct tyto_recorder_params params_of(const struct tyto_config *config)
+{
+    return (struct tyto_recorder_params){
+        .store = {.dir = config->record.dir,
+                  .max_bytes = config->record.max_bytes,
+                  .min_free_bytes = config->record.min_free_bytes,
+                  .max_age_ns = config->record.max_age_ns},
+        .pre_ns = config->record.pre_ns,
+        .post_ns = config->record.post_ns,
+        .max_clip_ns = config->record.max_clip_ns,
+        .preroll_max_bytes = config->record.max_memory_bytes,
+    };
+}
 
 enum tyto_err tyto_recording_create(const struct tyto_config *config, const struct tyto_log *log,
                                     struct tyto_recording **ret_recording,
@@ -24,18 +38,9 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
     struct tyto_recording *recording = calloc(1, sizeof(*recording));
     if (!recording)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
-    recording->config = config;
+    memcpy(recording->dir, config->record.dir, sizeof(recording->dir));
     recording->log = log;
-    const struct tyto_recorder_params params = {
-        .store = {.dir = config->record.dir,
-                  .max_bytes = config->record.max_bytes,
-                  .min_free_bytes = config->record.min_free_bytes,
-                  .max_age_ns = config->record.max_age_ns},
-        .pre_ns = config->record.pre_ns,
-        .post_ns = config->record.post_ns,
-        .max_clip_ns = config->record.max_clip_ns,
-        .preroll_max_bytes = config->record.max_memory_bytes,
-    };
+    const struct tyto_recorder_params params = params_of(config);
     const enum tyto_err err = tyto_recorder_create(&params, &recording->recorder);
     if (err) {
         free(recording);
@@ -57,16 +62,40 @@ void tyto_recording_destroy(struct tyto_recording **recording)
 }
 
 enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,
+                                        const struct tyto_config *config,
                                         const struct tyto_config_camera *camera,
                                         uint32_t look_ahead, struct tyto_tap **ret_tap)
 {
     *ret_tap = NULL;
-    if (!recording || !tyto_config_is_recorded(recording->config, camera))
+    if (!recording || !tyto_config_is_recorded(config, camera))
         return TYTO_OK;
     return tyto_recorder_add_camera(recording->recorder, camera->id, camera->av_offset_ns,
-                                    tyto_config_decide_ns(recording->config, camera),
-                                    tyto_config_lag_ns(recording->config, camera, look_ahead),
-                                    ret_tap);
+                                    tyto_config_decide_ns(config, camera),
+                                    tyto_config_lag_ns(config, camera, look_ahead), ret_tap);
+}
+
+void tyto_recording_remove_camera(struct tyto_recording *recording, const char *camera_id)
+{
+    if (recording)
+        tyto_recorder_remove_camera(recording->recorder, camera_id);
+}
+
+void tyto_recording_change(struct tyto_recording *recording, const struct tyto_config *config,
+                           uint32_t look_ahead)
+{
+    if (!recording)
+        return;
+    const struct tyto_recorder_params params = params_of(config);
+    const enum tyto_err err = tyto_recorder_change(recording->recorder, &params);
+    if (err)
+        tyto_log_write(recording->log, TYTO_LOG_WARNING, "record",
+                       "recording goes on as it was: %s", tyto_err_text(err));
+    for (uint32_t i = 0; !err && i < config->num_cameras; i++) {
+        const struct tyto_config_camera *camera = &config->cameras[i];
+        tyto_recorder_change_camera(recording->recorder, camera->id,
+                                    tyto_config_decide_ns(config, camera),
+                                    tyto_config_lag_ns(config, camera, look_ahead));
+    }
 }
 
 void tyto_recording_progress(struct tyto_recording *recording, const char *camera_id,
@@ -105,7 +134,7 @@ void tyto_recording_get_status(const struct tyto_recording *recording,
 
 const char *tyto_recording_dir(const struct tyto_recording *recording)
 {
-    return recording->config->record.dir;
+    return recording->dir;
 }
 
 void tyto_recording_summary(struct tyto_recording *recording)

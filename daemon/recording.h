@@ -12,8 +12,8 @@
 
 struct tyto_recording;
 
-/* *ret_recording is NULL when the configuration wants none. config and log are borrowed until
- * destroy. NOMEM. */
+/* *ret_recording is NULL when the configuration wants none. log is borrowed until destroy. NOMEM.
+ */
 TYTO_MUST_CHECK
 enum tyto_err tyto_recording_create(const struct tyto_config *config, const struct tyto_log *log,
                                     struct tyto_recording **ret_recording,
@@ -22,11 +22,18 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
 void tyto_recording_destroy(struct tyto_recording **recording);
 
 /* What the camera's coded data go to; NULL when it is not recorded. look_ahead: the engine's, in
- * segments. Borrowed until destroy. */
+ * segments. Borrowed until the camera is removed. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,
+                                        const struct tyto_config *config,
                                         const struct tyto_config_camera *camera,
                                         uint32_t look_ahead, struct tyto_tap **ret_tap);
+/* It is gone, and its events have ended. */
+void tyto_recording_remove_camera(struct tyto_recording *recording, const char *camera_id);
+/* Times and limits of another configuration, for what is recorded from now on; its folder is the
+ * same. */
+void tyto_recording_change(struct tyto_recording *recording, const struct tyto_config *config,
+                           uint32_t look_ahead);
 /* Sets event->clip_uri. Any thread; never waits. */
 void tyto_recording_event(struct tyto_recording *recording, struct tyto_event *event);
 /* A segment of the camera was evaluated; before its events. Any thread; never waits. */

@@ -104,6 +104,12 @@ enum tyto_err tyto_option_give(const struct tyto_option_group *group, uint32_t r
 /* A value as tyto_option_set() reads it; "" for a text that is not given; TEXTS with commas. */
 void tyto_option_print(const struct tyto_option *option, const void *value, char *ret_text,
                        size_t text_bytes);
+/* Whether two values of a row are the same; of an OTHER: as it prints them. */
+bool tyto_option_is_same(const struct tyto_option *option, const void *value, const void *other);
+/* Puts a copy of a value in the place of another, which is freed where it is a TEXT or TEXTS. No
+ * row may be an OTHER. NOMEM: the other stays as it was. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_option_copy(const struct tyto_option *option, const void *from, void *to);
 /* Frees a TEXT or TEXTS; other values stay. */
 void tyto_option_clear(const struct tyto_option *option, void *value);
 void tyto_options_finish(const struct tyto_option_group *groups, uint32_t num_groups, void *target);

@@ -138,6 +138,8 @@ struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_s
     tyto_json_set(json, "reason", tyto_json_new_string(tyto_event_reason_name(event->reason)));
     if (event->model_digest[0])
         tyto_json_set(json, "model", tyto_json_new_string(event->model_digest));
+    if (event->config_generation)
+        tyto_json_set(json, "config_generation", tyto_json_new_u64(event->config_generation));
     if (event->clip_uri[0])
         tyto_json_set(json, "clip", tyto_json_new_string(event->clip_uri));
     return json;

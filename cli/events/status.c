@@ -159,6 +159,24 @@ static void print_alignment(const struct tyto_json *alignment)
 /* --- status --------------------------------------------------------------------------------------
  */
 
+/* What there is to say of reloads. */
+static void print_config(const struct tyto_json *config)
+{
+    const struct tyto_json *keys = tyto_json_get(config, "needs_restart");
+    if (number_of(config, "generation") > 1)
+        printf("configuration %llu\n", number_of(config, "generation"));
+    print_names("needs a restart: ", keys);
+    if (tyto_json_num_items(keys) > 0)
+        printf("\n");
+    if (!text_of(config, "error")[0])
+        return;
+    printf("the last reload was refused: %s", text_of(config, "file"));
+    if (number_of(config, "line") > 0)
+        printf(":%llu", number_of(config, "line"));
+    const char *key = text_of(config, "key");
+    printf("%s%s: %s\n", key[0] ? ": " : "", key, text_of(config, "error"));
+}
+
 static void print_status(const struct tyto_json *answer)
 {
     const struct tyto_json *model = tyto_json_get(answer, "model");
@@ -168,6 +186,7 @@ static void print_status(const struct tyto_json *answer)
            number_of(answer, "pid"), seconds / 3600, seconds / 60 % 60, seconds % 60);
     printf("model %.12s (%s), on %s\n", text_of(model, "digest"), text_of(model, "path"),
            text_of(model, "device"));
+    print_config(tyto_json_get(answer, "config"));
     print_names("classes: ", tyto_json_get(model, "classes"));
     printf("\n%llu segments in %llu batches, %llu messages of events, %llu published, %llu lost, "
            "%llu models so far\n",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config/reference.h"
 
+#include "daemon/config/difference.h"
 #include "daemon/config/schema.h"
 #include "options/man.h"
 #include "options/reference.h"
@@ -14,14 +15,27 @@ static const char reference_begin[] =
     "goes\n"
     "before the file (`tytod --help`). Relative paths count from the file's folder. `tytod.yaml`, "
     "installed\n"
-    "in `share/tyto/`, is a file to begin with. SIGHUP reads the models again; anything else takes "
-    "a\nrestart.\n";
+    "in `share/tyto/`, is a file to begin with.\n\n"
+    "SIGHUP, or `reload` on the [control socket](control.md), reads file and command line again. A "
+    "file with a\n"
+    "mistake changes nothing: the log, `tyto status` and the metrics name file, line and key. Of a "
+    "good one\n"
+    "what differs is applied: cameras come, go and are connected anew, and the others lose no "
+    "segment. What a\n"
+    "running tytod cannot change stays as it is and is named, \"needs a restart\". There is room "
+    "for "
+    "as many\n"
+    "cameras again as it began with, or 32.\n";
 
 static const char reference_cameras[] =
     "\n## `cameras`: a list\n\n"
     "Each camera may also have a group `tracker` and a group `classes`, as below: what they say "
     "goes\n"
-    "before what is said for all cameras, also where it is `false`, `0` or `weights`.\n\n";
+    "before what is said for all cameras, also where it is `false`, `0` or `weights`. A reload "
+    "connects a camera\n"
+    "anew of which any key here differs; `tracker` and `classes` it takes over as they are.\n\n";
+
+static const char reference_classes_live[] = "\nA reload takes over all of them.\n";
 
 static const char reference_classes[] =
     "\n## `classes`: a group for each class\n\n"
@@ -42,7 +56,9 @@ static const char man_text[] =
     "Relative paths count from the file's folder.\n\n"
     "cameras is a list. Each camera may also have a group tracker and a group classes, as below: "
     "what they say goes before what is said for all cameras. classes has a group for each class of "
-    "the network.";
+    "the network.\n\n"
+    "SIGHUP reads the file again. A file with a mistake changes nothing; of a good one what "
+    "differs is applied, and what takes a restart is named in the log and by tyto status.";
 
 static const char man_example[] = "cameras:\n"
                                   "  - id: front-door\n"
@@ -52,14 +68,33 @@ static const char man_example[] = "cameras:\n"
                                   "classes: {wind: {publish: false}}\n"
                                   "record: {dir: /var/lib/tyto/clips}\n";
 
-static void put_group(FILE *out, const struct tyto_option_group *group,
-                      const struct tyto_config *config)
+/* Which rows hold at once. */
+static void put_live(FILE *out, enum tyto_config_group group_idx)
 {
+    const struct tyto_option_group *group = &tyto_config_groups[group_idx];
+    uint32_t num_live = 0, num_put = 0;
+    for (uint32_t i = 0; i < group->num_rows; i++)
+        num_live += tyto_config_is_live(group_idx, i);
+    fprintf(out, "\nA reload takes over %s",
+            num_live == 0                 ? "none of them: they take a restart"
+            : num_live == group->num_rows ? "all of them"
+                                          : "");
+    for (uint32_t i = 0; num_live < group->num_rows && i < group->num_rows; i++) {
+        if (tyto_config_is_live(group_idx, i))
+            fprintf(out, "%s`%s`", num_put++ > 0 ? ", " : "", group->rows[i].key);
+    }
+    fprintf(out, "%s.\n", num_put > 0 ? "; the others take a restart" : "");
+}
+
+static void put_group(FILE *out, enum tyto_config_group group_idx, const struct tyto_config *config)
+{
+    const struct tyto_option_group *group = &tyto_config_groups[group_idx];
     if (group->key)
         fprintf(out, "\n## `%s`: %s\n\n", group->key, group->title);
     else
         fprintf(out, "\n## At the top of the file: %s\n\n", group->title);
     tyto_options_put_reference(out, group, config);
+    put_live(out, group_idx);
 }
 
 static void put_classes(FILE *out)
@@ -67,6 +102,7 @@ static void put_classes(FILE *out)
     const struct tyto_config_rule rule = {.publish = true};
     fputs(reference_classes, out);
     tyto_options_put_reference(out, &tyto_config_class_group, &rule);
+    fputs(reference_classes_live, out);
 }
 
 enum tyto_err tyto_config_put_reference(FILE *out)
@@ -81,7 +117,7 @@ enum tyto_err tyto_config_put_reference(FILE *out)
     fputs(reference_cameras, out);
     tyto_options_put_reference(out, &tyto_config_camera_group, &camera);
     for (int i = 0; i < TYTO_CONFIG_NUM_GROUPS; i++) {
-        put_group(out, &tyto_config_groups[i], config);
+        put_group(out, (enum tyto_config_group)i, config);
         if (i == TYTO_CONFIG_TRACKER)
             put_classes(out);
     }

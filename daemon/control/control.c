@@ -62,6 +62,8 @@ struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault
               tyto_json_set(json, "text", tyto_json_new_string(text));
     if (ok && fault->file[0])
         ok = tyto_json_set(json, "file", tyto_json_new_string(fault->file));
+    if (ok && fault->line)
+        ok = tyto_json_set(json, "line", tyto_json_new_u64(fault->line));
     if (ok && fault->key[0])
         ok = tyto_json_set(json, "key", tyto_json_new_string(fault->key));
     if (!ok)

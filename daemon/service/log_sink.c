@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ struct shape {
 
 struct tyto_log_sink {
     int fd;
-    enum tyto_log_level level;
+    atomic_uint level;
     struct tyto_log_style style;
     pthread_t thread;
 
@@ -188,6 +189,8 @@ static void write_line(void *user, enum tyto_log_level level, const char *room, 
 {
     struct tyto_log_sink *sink = user;
     char shown[TYTO_LOG_LINE_BYTES / 2];
+    if ((unsigned)level > atomic_load(&sink->level))
+        return;
     tyto_secret_scrub(text, shown, sizeof(shown)); /* whoever has written it */
     pthread_mutex_lock(&sink->lock);
     if (!hold_back(sink, level, room, shown))
@@ -271,7 +274,7 @@ enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
         return TYTO_ERR_NOMEM;
     const bool is_tty = isatty(params->fd);
     sink->fd = params->fd;
-    sink->level = params->level;
+    atomic_init(&sink->level, (unsigned)params->level);
     sink->style.is_json = params->format == TYTO_LOG_FORMAT_JSON;
     sink->style.is_color = is_tty && !getenv("NO_COLOR");
     sink->style.is_journal = !is_tty && getenv("JOURNAL_STREAM") != NULL;
@@ -287,7 +290,13 @@ enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
 
 struct tyto_log tyto_log_sink_log(struct tyto_log_sink *sink)
 {
-    return (struct tyto_log){.sink = write_line, .user = sink, .max_level = sink->level};
+    /* The level is looked at in write_line(): it may change. */
+    return (struct tyto_log){.sink = write_line, .user = sink, .max_level = TYTO_LOG_DEBUG};
+}
+
+void tyto_log_sink_set_level(struct tyto_log_sink *sink, enum tyto_log_level level)
+{
+    atomic_store(&sink->level, (unsigned)level);
 }
 
 uint64_t tyto_log_sink_num_left_out(struct tyto_log_sink *sink)

@@ -31,6 +31,8 @@ enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
                                    struct tyto_log_sink **ret_sink);
 /* A log that writes there; usable until destroy. */
 struct tyto_log tyto_log_sink_log(struct tyto_log_sink *sink);
+/* Another level, from now on. Any thread. */
+void tyto_log_sink_set_level(struct tyto_log_sink *sink, enum tyto_log_level level);
 /* Lines left out since the start because nobody read them fast enough. Any thread. */
 uint64_t tyto_log_sink_num_left_out(struct tyto_log_sink *sink);
 /* Waits until all is written, at most 1 s. Any thread. */

@@ -15,10 +15,14 @@ void tyto_summary_init(struct tyto_summary *summary, const struct tyto_config *c
                        const struct tyto_log *log)
 {
     memset(summary, 0, sizeof(*summary));
-    summary->config = config;
     summary->log = log;
-    summary->every_ns = (uint64_t)config->summary_every_ns;
+    tyto_summary_set_every(summary, config->summary_every_ns);
     summary->begin_ns = summary->last_ns = tyto_clock_mono_ns();
+}
+
+void tyto_summary_set_every(struct tyto_summary *summary, int64_t every_ns)
+{
+    atomic_store(&summary->every_ns, (uint64_t)every_ns);
 }
 
 void tyto_summary_write(struct tyto_summary *summary, struct tyto_engine *engine,
@@ -65,7 +69,7 @@ void tyto_summary_tick(struct tyto_summary *summary, struct tyto_engine *engine,
 {
     struct tyto_engine_counts counts;
     tyto_engine_get_counts(engine, &counts);
-    if (now_ns - summary->last_ns >= summary->every_ns)
+    if (now_ns - summary->last_ns >= atomic_load(&summary->every_ns))
         tyto_summary_write(summary, engine, publisher, now_ns);
     if (now_ns - summary->last_status_ns >= STATUS_EVERY_S * TYTO_NS_PER_S) {
         char text[160];

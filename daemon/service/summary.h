@@ -3,6 +3,7 @@
 #ifndef TYTO_DAEMON_SERVICE_SUMMARY_H
 #define TYTO_DAEMON_SERVICE_SUMMARY_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/log.h"
@@ -11,9 +12,8 @@
 #include "pipeline/engine/engine.h"
 
 struct tyto_summary {
-    const struct tyto_config *config;
     const struct tyto_log *log;
-    uint64_t every_ns;
+    atomic_uint_fast64_t every_ns;
     uint64_t last_ns, last_status_ns;
     uint64_t begin_ns;
     struct tyto_engine_counts last;
@@ -21,6 +21,8 @@ struct tyto_summary {
 
 void tyto_summary_init(struct tyto_summary *summary, const struct tyto_config *config,
                        const struct tyto_log *log);
+/* Another pace. Any thread. */
+void tyto_summary_set_every(struct tyto_summary *summary, int64_t every_ns);
 /* Writes when it is time to. Main thread. */
 void tyto_summary_tick(struct tyto_summary *summary, struct tyto_engine *engine,
                        const struct tyto_publisher *publisher, uint64_t now_ns);

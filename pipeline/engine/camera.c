@@ -146,9 +146,11 @@ void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_cont
 enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_classes,
                                   struct tyto_tracker *tracker)
 {
+    camera->next_head.tracker = tracker;
+    if (num_classes == 0)
+        return TYTO_OK;
     struct tyto_reading *readings = calloc(camera->look_ahead + 1, sizeof(*readings));
     enum tyto_err err = readings ? TYTO_OK : TYTO_ERR_NOMEM;
-    camera->next_head.tracker = tracker;
     camera->next_head.readings = readings;
     for (uint32_t i = 0; !err && i <= camera->look_ahead; i++)
         err = tyto_reading_init(&readings[i], num_classes);
@@ -174,7 +176,7 @@ void tyto_camera_change(struct tyto_camera *camera)
     tyto_tracker_adopt(tracker, camera->tracker);
     camera->next_head.tracker = camera->tracker;
     camera->tracker = tracker;
-    for (uint32_t i = 0; i <= camera->look_ahead; i++) {
+    for (uint32_t i = 0; camera->next_head.readings && i <= camera->look_ahead; i++) {
         const struct tyto_reading reading = camera->waiting[i].reading;
         camera->waiting[i].reading = camera->next_head.readings[i];
         camera->next_head.readings[i] = reading;

@@ -40,7 +40,7 @@ struct tyto_camera {
     struct tyto_waiting *waiting; /* (look_ahead + 1), oldest first */
     struct {                      /* while another model is being set up; NULL otherwise */
         struct tyto_tracker *tracker;
-        struct tyto_reading *readings; /* (look_ahead + 1), of waiting */
+        struct tyto_reading *readings; /* (look_ahead + 1), of waiting; NULL: the model stays */
     } next_head;
     struct tyto_camera_counts counts; /* as of the last round; for other threads */
 };
@@ -71,14 +71,16 @@ void tyto_camera_flush(struct tyto_camera *camera, const struct tyto_camera_cont
 
 /* --- another model ----------------------------------------------------------------------- */
 
-/* Allocates what the camera will need under a model of num_classes; tracker is *taken*. NOMEM. */
+/* Allocates what the camera will need under a model of num_classes; 0: only the tracker is another
+ * one. tracker is *taken*. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_camera_prepare(struct tyto_camera *camera, uint32_t num_classes,
                                   struct tyto_tracker *tracker);
 /* Scores the waiting segments by that model: result is of the window that ends with the newest. */
 void tyto_camera_foresee(struct tyto_camera *camera, const struct tyto_reader *reader,
                          const struct tyto_cman_result *result);
-/* Puts that model in the running one's place. Ends events of classes that it does not know. */
+/* Puts that model, or tracker, in the running one's place. Ends events of classes that it does not
+ * know. */
 void tyto_camera_change(struct tyto_camera *camera);
 /* After a change, or instead of one: frees what prepare() allocated and is not in use. */
 void tyto_camera_unprepare(struct tyto_camera *camera);

@@ -343,6 +343,18 @@ enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
     return err;
 }
 
+enum tyto_err tyto_engine_stop_camera(struct tyto_engine *engine, const char *id)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct tyto_camera *camera = find(engine, id);
+    if (camera) {
+        camera->removing = true;
+        tyto_session_stop(camera->session);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return camera ? TYTO_OK : TYTO_ERR_NOT_FOUND;
+}
+
 enum tyto_err tyto_engine_remove_camera(struct tyto_engine *engine, const char *id)
 {
     const uint64_t until_ns = tyto_clock_mono_ns() + REMOVE_NS;

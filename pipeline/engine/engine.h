@@ -123,6 +123,9 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_engine_add_camera(struct tyto_engine *engine,
                                      const struct tyto_camera_params *params,
                                      struct tyto_fault *ret_fault);
+/* The first half of removing: asks the camera to go and does not wait. NOT_FOUND. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_stop_camera(struct tyto_engine *engine, const char *id);
 /* Ends its open events with SHUTDOWN. NOT_FOUND. Returns when it is gone; TIMEOUT after 20 s: it
  * will go, unless the inference thread stands still. */
 TYTO_MUST_CHECK
@@ -156,6 +159,28 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_engine_swap_head(struct tyto_engine *engine, const char *path,
                                     struct tyto_swap_result *ret_result,
                                     struct tyto_fault *ret_fault);
+/* How cameras are judged. Borrowed until the call returns. */
+struct tyto_engine_camera_tuning {
+    const char *id;
+    const struct tyto_tracker_params *tracker;
+};
+struct tyto_engine_tuning {
+    const struct tyto_tracker_params *tracker;       /* of cameras that come without their own */
+    const struct tyto_engine_camera_tuning *cameras; /* that run; others keep what they have */
+    uint32_t num_cameras;
+    uint32_t config_generation; /* events carry it from now on */
+    uint32_t connects_per_s;    /* 0: as it is */
+};
+
+/* Changes the model (head_path; NULL: it stays), how cameras are judged (tuning; NULL: as before),
+ * or both at one blow, between two batches, as tyto_engine_swap_head() does: open events go on,
+ * with what they were begun with, no segment is lost, and on any error all stays as it was.
+ * INVALID, too: a parameter is out of range. Where the model serves already and there is no tuning,
+ * nothing is done. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_change(struct tyto_engine *engine, const char *head_path,
+                                 const struct tyto_engine_tuning *tuning,
+                                 struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault);
 /* A copy of what serves now, owned: tyto_engine_head_finish(). NOMEM. Any thread. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_engine_get_head(struct tyto_engine *engine, struct tyto_engine_head *ret_head);

@@ -25,10 +25,11 @@ struct tyto_batch_entry {
 enum { TYTO_ENGINE_NUM_STRINGS = 5 };
 
 struct tyto_engine {
-    /* Set once. */
+    /* Set once, but for the tracker's parameters and the generation in it: those change as what
+     * belongs to the head does, see below. */
     struct tyto_engine_params params; /* its strings are those below */
     char *strings[TYTO_ENGINE_NUM_STRINGS];
-    struct tyto_class_rule *rules;
+    struct tyto_class_rule *rules; /* of params.tracker */
     struct tyto_limiter limiter;
     pthread_t thread;
     atomic_uint_fast64_t num_turns; /* the inference thread's; others look whether it moves */
@@ -72,10 +73,23 @@ struct tyto_engine {
     bool failed;
 };
 
+/* Other trackers' parameters for cameras that run; all owned. */
+struct tyto_tuned_camera {
+    char id[TYTO_ID_MAX + 1];
+    struct tyto_tracker_params tracker;
+};
+struct tyto_tuning {
+    struct tyto_tracker_params tracker;
+    struct tyto_tuned_camera *cameras;
+    uint32_t num_cameras;
+    uint32_t config_generation, connects_per_s;
+};
+
 /* A swap on its way. Owned by who asked; once it is abandoned, by the inference thread. The flags
  * are guarded by the engine's lock, like what is above. */
 struct tyto_swap {
-    struct tyto_new_head *head; /* owned */
+    struct tyto_new_head *head; /* owned; NULL: the one that serves stays */
+    struct tyto_tuning *tuning; /* owned; NULL: trackers go on as they are */
     struct tyto_swap_result result;
     struct tyto_fault fault;
     enum tyto_err err;
@@ -91,6 +105,14 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
                                     float **ret_thresholds, struct tyto_engine_head *ret_head);
 /* swap.c, the inference thread's: does the swap that is asked for, if one is. */
 void tyto_engine_take_turn(struct tyto_engine *engine);
+/* tuning.c: a copy; NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tuning_copy(const struct tyto_engine_tuning *from,
+                               struct tyto_tuning **ret_tuning);
+void tyto_tuning_destroy(struct tyto_tuning **tuning);
+/* What is said for a camera; NULL: nothing. */
+const struct tyto_tracker_params *tyto_tuning_find(const struct tyto_tuning *tuning,
+                                                   const char *id);
 /* look.c, the inference thread's: whose pictures are all decoded, one camera's at a time. */
 void tyto_engine_look(struct tyto_engine *engine, struct tyto_camera *first, uint64_t now_ns);
 /* look.c: the camera goes away. */

@@ -37,13 +37,15 @@ struct tyto_record_camera {
     atomic_uint num_refs;
     struct tyto_record_camera *next;
     char id[TYTO_ID_MAX + 1];
-    int64_t decide_ns;
+    bool is_gone; /* guarded by the recorder's lock: nothing more comes of it */
     atomic_llong shift_ns;
     atomic_llong progress_ns; /* of the tap's times: evaluated up to there */
 
     pthread_mutex_t
         lock; /* guards the rest but the last block; never held while waiting for a disk */
     struct tyto_preroll preroll;
+    int64_t pre_ns, post_ns, max_clip_ns; /* as the recorder's */
+    int64_t decide_ns, lag_ns;
     bool is_connected;
     struct tyto_record_plan *plans; /* (MAX_PLANS) owned; the first is the one being written */
     uint32_t num_plans;
@@ -59,14 +61,15 @@ struct tyto_record_camera {
 };
 
 struct tyto_recorder {
-    struct tyto_recorder_params params;
     char *dir;
     char *uri; /* file://... of dir, encoded */
     pthread_t thread;
 
-    pthread_mutex_t lock; /* guards the next block */
+    pthread_mutex_t lock; /* guards the next block; taken before a camera's */
     pthread_cond_t changed;
-    struct tyto_record_camera *cameras; /* only grows until destroy */
+    struct tyto_recorder_params params; /* store.dir is dir */
+    bool has_limits;                    /* of the store: the thread is to take them over */
+    struct tyto_record_camera *cameras; /* linked out by the thread alone */
     bool stop, done, has_work;
     struct tyto_recorder_status status;
 
@@ -74,6 +77,7 @@ struct tyto_recorder {
 
     /* The thread's. */
     struct tyto_clip_store *store; /* NULL: not open yet */
+    struct tyto_clip_store_params store_params;
     uint64_t retry_ns, expire_ns;
 };
 
@@ -88,8 +92,14 @@ void tyto_record_throw_away(struct tyto_recorder *recorder, struct tyto_record_c
 void tyto_record_finish(struct tyto_recorder *recorder, struct tyto_record_camera *camera,
                         bool is_cut);
 void tyto_record_salvage(struct tyto_recorder *recorder, struct tyto_record_camera *camera);
-/* record.c: of last use. */
+/* camera.c: referred to for the caller; NULL: not recorded. */
+struct tyto_record_camera *tyto_record_find_camera(struct tyto_recorder *recorder, const char *id);
+/* camera.c: of last use. */
 void tyto_record_camera_unref(struct tyto_record_camera *camera);
+/* camera.c: what it has of the recorder's times. Locked, both. */
+void tyto_record_set_times(struct tyto_record_camera *camera,
+                           const struct tyto_recorder_params *params);
+/* record.c. */
 void tyto_recorder_free(struct tyto_recorder *recorder);
 /* plan.c: what an event means for its camera's recordings; the plan it now belongs to, or NULL.
  * Locked. */

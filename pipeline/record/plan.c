@@ -53,12 +53,11 @@ static void close_label(struct tyto_record_plan *plan, struct tyto_record_label 
         plan->settled_ns = tyto_clock_mono_ns();
 }
 
-static struct tyto_record_plan *begin_event(struct tyto_recorder *recorder,
-                                            struct tyto_record_camera *camera,
+static struct tyto_record_plan *begin_event(struct tyto_record_camera *camera,
                                             const struct tyto_event *event, int64_t shift_ns)
 {
     const int64_t begin_ns = event->begin_media_ns - shift_ns;
-    struct tyto_record_plan *plan = plan_for(camera, begin_ns - recorder->params.pre_ns, event);
+    struct tyto_record_plan *plan = plan_for(camera, begin_ns - camera->pre_ns, event);
     if (!plan)
         return NULL;
     struct tyto_record_label *label = &plan->labels[plan->num_labels++];
@@ -94,7 +93,7 @@ struct tyto_record_plan *tyto_record_take_event(struct tyto_recorder *recorder,
     }
     /* An event may be published only when it ends (shorter ones are not): it begins then. */
     if (!plan && event->rev == 0 && !atomic_load(&recorder->is_failing)) {
-        plan = begin_event(recorder, camera, event, shift_ns);
+        plan = begin_event(camera, event, shift_ns);
         label = plan ? &plan->labels[plan->num_labels - 1] : NULL;
     }
     if (!plan)
@@ -102,7 +101,7 @@ struct tyto_record_plan *tyto_record_take_event(struct tyto_recorder *recorder,
     label->label.modality = event->modality;
     if (event->phase == TYTO_EVENT_PHASE_END) {
         label->label.end_ns = event->end_media_ns - shift_ns;
-        const int64_t end_ns = label->label.end_ns + recorder->params.post_ns;
+        const int64_t end_ns = label->label.end_ns + camera->post_ns;
         if (end_ns > plan->end_ns || plan->num_labels == 1)
             plan->end_ns = end_ns;
         close_label(plan, label);

@@ -43,13 +43,26 @@ enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
  * events may come. */
 void tyto_recorder_destroy(struct tyto_recorder **recorder);
 
+/* Other times and limits, from now on; the folder stays. What is being written goes by them, too.
+ * INVALID. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_recorder_change(struct tyto_recorder *recorder,
+                                   const struct tyto_recorder_params *params);
 /* decide_ns: how much later segments may still tell of an event's begin or end; lag_ns: how far
  * evaluation may lie behind what the camera gives, with that. *ret_tap is borrowed until the
- * recorder is destroyed; it holds itself as long as a source refers to it. EXISTS, NOMEM. */
+ * camera is removed or the recorder destroyed; it holds itself as long as a source refers to it.
+ * EXISTS, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_recorder_add_camera(struct tyto_recorder *recorder, const char *id,
                                        int64_t av_offset_ns, int64_t decide_ns, int64_t lag_ns,
                                        struct tyto_tap **ret_tap);
+
+/* Another decide_ns and lag_ns. A camera that is not recorded is let be. */
+void tyto_recorder_change_camera(struct tyto_recorder *recorder, const char *id, int64_t decide_ns,
+                                 int64_t lag_ns);
+/* It is gone, and its events have ended: what was begun is written, what was kept is let go.
+ * Another one of this id may come. A camera that is not recorded is let be. */
+void tyto_recorder_remove_camera(struct tyto_recorder *recorder, const char *id);
 
 /* Any thread; never waits. Sets event->clip_uri to where the recording will be, or to "" (camera
  * not recorded, nothing can be written now). */

@@ -214,6 +214,17 @@ static enum tyto_err open_folder(struct tyto_clip_store *store, struct tyto_faul
     return err;
 }
 
+void tyto_clip_store_set_limits(struct tyto_clip_store *store,
+                                const struct tyto_clip_store_params *params)
+{
+    store->params = *params;
+    store->params.dir = store->dir;
+    if (store->params.max_bytes == 0)
+        store->params.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
+    if (store->params.min_free_bytes == 0)
+        store->params.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
+}
+
 enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params,
                                      struct tyto_clip_store **ret_store,
                                      struct tyto_fault *ret_fault)
@@ -221,13 +232,9 @@ enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params
     struct tyto_clip_store *store = calloc(1, sizeof(*store));
     if (!store)
         return TYTO_ERR_NOMEM;
-    store->params = *params;
     store->lock_fd = -1;
-    if (store->params.max_bytes == 0)
-        store->params.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
-    if (store->params.min_free_bytes == 0)
-        store->params.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     store->dir = strdup(params->dir);
+    tyto_clip_store_set_limits(store, params);
     const enum tyto_err err = store->dir ? open_folder(store, ret_fault) : TYTO_ERR_NOMEM;
     if (err) {
         tyto_clip_store_destroy(&store);

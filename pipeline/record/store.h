@@ -39,6 +39,9 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params,
                                      struct tyto_clip_store **ret_store,
                                      struct tyto_fault *ret_fault);
+/* Other limits, from now on; params->dir means nothing. */
+void tyto_clip_store_set_limits(struct tyto_clip_store *store,
+                                const struct tyto_clip_store_params *params);
 void tyto_clip_store_destroy(struct tyto_clip_store **store);
 
 /* UTC-CLASS-ID, without folder and ending. */

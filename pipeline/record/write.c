@@ -69,11 +69,10 @@ static const struct tyto_preroll_item *next_of(struct tyto_record_camera *camera
 }
 
 /* Up to where may be written now; *ret_final: and no further ever. */
-static int64_t limit_of(const struct tyto_recorder *recorder,
-                        const struct tyto_record_camera *camera, bool stopping, bool *ret_final)
+static int64_t limit_of(const struct tyto_record_camera *camera, bool stopping, bool *ret_final)
 {
     const struct tyto_record_plan *plan = &camera->plans[0];
-    const int64_t longest_ns = camera->zero_ns + recorder->params.max_clip_ns;
+    const int64_t longest_ns = camera->zero_ns + camera->max_clip_ns;
     int64_t limit_ns = plan->end_ns;
     *ret_final = plan->num_open == 0;
     if (!*ret_final) {
@@ -98,9 +97,9 @@ static void take(struct tyto_record_camera *camera, struct batch *batch, enum ty
 }
 
 /* All that may be written now is written: whether that was all. Locked. */
-static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_camera *camera,
-                      bool is_final, const bool over[TYTO_NUM_STREAMS],
-                      const bool reached[TYTO_NUM_STREAMS], bool stopping, struct batch *batch)
+static void judge_end(struct tyto_record_camera *camera, bool is_final,
+                      const bool over[TYTO_NUM_STREAMS], const bool reached[TYTO_NUM_STREAMS],
+                      bool stopping, struct batch *batch)
 {
     struct tyto_record_plan *plan = &camera->plans[0];
     const uint64_t now_ns = tyto_clock_mono_ns();
@@ -113,9 +112,9 @@ static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_c
     if (all_over && plan->settled_ns == 0)
         plan->settled_ns = now_ns;
     /* Until then an event may be told of whose recording would overlap with this one. */
-    const int64_t wait_ns = recorder->params.pre_ns + camera->decide_ns;
+    const int64_t wait_ns = camera->pre_ns + camera->decide_ns;
     const bool is_decided = atomic_load(&camera->progress_ns) >= plan->end_ns + wait_ns;
-    const uint64_t patience_ns = PATIENCE_NS + (uint64_t)(recorder->params.post_ns + wait_ns);
+    const uint64_t patience_ns = PATIENCE_NS + (uint64_t)(camera->post_ns + wait_ns);
     const bool patient = plan->settled_ns == 0 || now_ns - plan->settled_ns < patience_ns;
     const bool has_epoch = camera->is_connected && camera->preroll.epoch == camera->epoch;
     if (plan->num_open == 0) {
@@ -133,11 +132,10 @@ static void judge_end(const struct tyto_recorder *recorder, struct tyto_record_c
 }
 
 /* Items of both streams by time, as far as they may be written. Locked. */
-static void gather(const struct tyto_recorder *recorder, struct tyto_record_camera *camera,
-                   bool stopping, struct batch *batch)
+static void gather(struct tyto_record_camera *camera, bool stopping, struct batch *batch)
 {
     bool is_final, over[TYTO_NUM_STREAMS] = {false}, reached[TYTO_NUM_STREAMS] = {false};
-    const int64_t limit_ns = limit_of(recorder, camera, stopping, &is_final);
+    const int64_t limit_ns = limit_of(camera, stopping, &is_final);
     while (batch->num < MAX_GATHER && batch->num_bytes < GATHER_BYTES) {
         const struct tyto_preroll_item *best = NULL;
         enum tyto_stream which = TYTO_STREAM_AUDIO;
@@ -160,7 +158,7 @@ static void gather(const struct tyto_recorder *recorder, struct tyto_record_came
                            tyto_preroll_newest_ns(&camera->preroll) - SILENT_NS > newest_ns;
     }
     if (batch->num == 0)
-        judge_end(recorder, camera, is_final, over, reached, stopping, batch);
+        judge_end(camera, is_final, over, reached, stopping, batch);
 }
 
 /* --- beginning a recording ---------------------------------------------------------------------
@@ -175,7 +173,7 @@ static bool open_store(struct tyto_recorder *recorder)
         return false;
     struct tyto_fault fault = {0};
     const enum tyto_err err =
-        tyto_clip_store_create(&recorder->params.store, &recorder->store, &fault);
+        tyto_clip_store_create(&recorder->store_params, &recorder->store, &fault);
     if (err) {
         if (!fault.text[0])
             snprintf(fault.text, sizeof(fault.text), "%s", tyto_err_text(err));
@@ -300,7 +298,7 @@ static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *
 {
     struct tyto_fault fault = {0};
     pthread_mutex_lock(&camera->lock);
-    gather(recorder, camera, stopping, batch);
+    gather(camera, stopping, batch);
     if (batch->is_done)
         tyto_record_close(camera, camera->last_ns, batch->goes_on, batch->epoch);
     pthread_mutex_unlock(&camera->lock);
@@ -366,6 +364,44 @@ static bool wait_for_work(struct tyto_recorder *recorder, bool is_active)
     return stop;
 }
 
+/* Links out those that are gone and have nothing left to be written. */
+static void let_go(struct tyto_recorder *recorder)
+{
+    struct tyto_record_camera *gone = NULL;
+    pthread_mutex_lock(&recorder->lock);
+    for (struct tyto_record_camera **at = &recorder->cameras; *at;) {
+        struct tyto_record_camera *camera = *at;
+        pthread_mutex_lock(&camera->lock);
+        const bool is_done = camera->is_gone && camera->num_plans == 0;
+        pthread_mutex_unlock(&camera->lock);
+        if (!is_done) {
+            at = &camera->next;
+            continue;
+        }
+        *at = camera->next;
+        camera->next = gone;
+        gone = camera;
+    }
+    pthread_mutex_unlock(&recorder->lock);
+    while (gone) {
+        struct tyto_record_camera *camera = gone;
+        gone = camera->next;
+        tyto_record_camera_unref(camera);
+    }
+}
+
+static void take_limits(struct tyto_recorder *recorder)
+{
+    pthread_mutex_lock(&recorder->lock);
+    const bool has_limits = recorder->has_limits;
+    recorder->has_limits = false;
+    if (has_limits)
+        recorder->store_params = recorder->params.store;
+    pthread_mutex_unlock(&recorder->lock);
+    if (has_limits && recorder->store)
+        tyto_clip_store_set_limits(recorder->store, &recorder->store_params);
+}
+
 static bool serve_all(struct tyto_recorder *recorder, bool stopping)
 {
     bool is_active = false;
@@ -392,7 +428,9 @@ void *tyto_recorder_write(void *arg)
         if (stop)
             usleep(STOP_US); /* a disk is waited for */
         stop = wait_for_work(recorder, is_active);
+        take_limits(recorder);
         is_active = serve_all(recorder, stop);
+        let_go(recorder);
         const uint64_t now_ns = tyto_clock_mono_ns();
         if (atomic_load(&recorder->is_failing) && now_ns >= recorder->retry_ns) {
             if (recorder->store) /* the next event may try again */

@@ -12,6 +12,14 @@ void tyto_limiter_init(struct tyto_limiter *limiter, double per_s, double burst)
     pthread_mutex_init(&limiter->lock, NULL);
 }
 
+void tyto_limiter_set(struct tyto_limiter *limiter, double per_s, double burst)
+{
+    pthread_mutex_lock(&limiter->lock);
+    limiter->per_s = per_s;
+    limiter->burst = burst;
+    pthread_mutex_unlock(&limiter->lock);
+}
+
 void tyto_limiter_finish(struct tyto_limiter *limiter)
 {
     pthread_mutex_destroy(&limiter->lock);

@@ -14,6 +14,8 @@ struct tyto_limiter {
 };
 
 void tyto_limiter_init(struct tyto_limiter *limiter, double per_s, double burst);
+/* Another pace, from now on. */
+void tyto_limiter_set(struct tyto_limiter *limiter, double per_s, double burst);
 void tyto_limiter_finish(struct tyto_limiter *limiter);
 /* 0: go ahead, a token is taken. Else how many ns until it is worth asking again. */
 uint64_t tyto_limiter_take(struct tyto_limiter *limiter, uint64_t now_ns);

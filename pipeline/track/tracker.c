@@ -521,6 +521,7 @@ void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *befor
         before->num_open--;
         tracker->num_open++;
         track->event.class_id = k;
+        track->event.config_generation = tracker->context.config_generation;
         memcpy(track->event.model_digest, tracker->digest, sizeof(tracker->digest));
     }
     tyto_tracker_end(before, TYTO_EVENT_REASON_MODEL_CHANGED);

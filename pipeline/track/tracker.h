@@ -91,8 +91,8 @@ enum tyto_err tyto_tracker_create_like(const struct tyto_tracker *like, uint32_t
                                        const float *weights_thresholds, const char *model_digest,
                                        struct tyto_tracker **ret_tracker);
 /* Takes over what `before` knows. Its open events go on where this tracker has a class of the
- * same name (ids stay; messages from now on carry this tracker's digest and class id), the
- * others END with MODEL_CHANGED. before is as if new. */
+ * same name (ids stay; messages from now on carry this tracker's digest, generation and class id),
+ * the others END with MODEL_CHANGED. before is as if new. */
 void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *before);
 /* Open events are not ended: call tyto_tracker_end() first. */
 void tyto_tracker_destroy(struct tyto_tracker **tracker);

@@ -56,6 +56,7 @@ struct seen {
     struct seen_event open[MAX_OPEN];
     uint32_t num_open, num_new, num_end, num_bad, num_went_on, num_vanished;
     uint32_t num_heads;
+    uint32_t generation; /* of the newest message of camera one: it never goes back */
     char digest[TYTO_DIGEST_MAX + 1];
     uint32_t num_classes;
     char classes[8][TYTO_ID_MAX + 1];
@@ -85,6 +86,10 @@ static void on_event(void *user, const struct tyto_event *event)
     while (i < seen.num_open && strcmp(seen.open[i].id, event->id) != 0)
         i++;
     const bool is_new = event->phase == TYTO_EVENT_PHASE_NEW;
+    if (strcmp(event->camera, "one") == 0) {
+        seen.num_bad += event->config_generation < seen.generation;
+        seen.generation = event->config_generation;
+    }
     seen.num_bad += is_new != (i == seen.num_open); /* NEW twice, or something before NEW */
     if (is_new && seen.num_open < MAX_OPEN) {
         memcpy(seen.open[i].id, event->id, sizeof(event->id));
@@ -300,6 +305,74 @@ static void a_thousand_swaps_under_load_lose_no_segment(void **state)
     tyto_engine_destroy(&engine);
 }
 
+/* --- other thresholds, and cameras that come and go
+ * ------------------------------------------------
+ */
+
+static void tune(struct tyto_engine *engine, const char *head,
+                 const struct tyto_tracker_params *tracker, uint32_t generation)
+{
+    const struct tyto_engine_camera_tuning one = {.id = "one", .tracker = tracker};
+    const struct tyto_engine_tuning tuning = {
+        .tracker = tracker, .cameras = &one, .num_cameras = 1, .config_generation = generation};
+    struct tyto_swap_result result;
+    struct tyto_fault fault = {0};
+    const enum tyto_err err =
+        tyto_engine_change(engine, head ? rig_path(head) : NULL, &tuning, &result, &fault);
+    if (err)
+        fail_msg("%s: %s: %s", fault.file, fault.key, fault.text);
+    assert_int_equal(result.is_same, !head);
+}
+
+static void a_camera_that_stays_loses_no_segment_while_others_come_and_go(void **state)
+{
+    enum { NUM_ROUNDS = 20 };
+    struct tyto_tracker_params strict = eager;
+    const struct tyto_class_rule no_dogs = {.class_name = "dog", .off = true};
+    float thresholds[3 * 8];
+    (void)state;
+    struct tyto_engine *engine = make_engine("a.safetensors", &eager, 0);
+    strict.rules = &no_dogs;
+    strict.num_rules = 1;
+    add(engine, "one", "test://?live=0&seconds=900000&width=32&height=32&fps=2");
+    wait_for_segments(20);
+    for (uint32_t i = 0; i < NUM_ROUNDS; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "guest%u", i % 2);
+        add(engine, id, "test://?live=0&seconds=900000&width=32&height=32&fps=2");
+        tune(engine, i % 4 == 3 ? (i % 8 == 3 ? "b.safetensors" : "a.safetensors") : NULL,
+             i % 2 ? &strict : &eager, 2 + i);
+        wait_for_segments(atomic_load(&seen.num_segments) + 5);
+        assert_int_equal(tyto_engine_get_thresholds(engine, "one", thresholds), TYTO_OK);
+        const bool has_dogs_first = seen.num_classes == 3;
+        assert_int_equal(thresholds[has_dogs_first ? 0 : 1] == 2.0f, i % 2);
+        assert_int_equal(tyto_engine_stop_camera(engine, id), TYTO_OK);
+        const enum tyto_err err = tyto_engine_remove_camera(engine, id);
+        assert_true(!err || err == TYTO_ERR_NOT_FOUND);
+        pthread_mutex_lock(&seen.lock);
+        for (uint32_t k = 1; k < MAX_CAMERAS; k++) /* its name may come again, from zero */
+            seen.cameras[k] = (struct seen_camera){.num_segments = 0};
+        pthread_mutex_unlock(&seen.lock);
+    }
+    /* What cannot be is refused, and changes nothing. */
+    const struct tyto_class_rule no_foxes = {.class_name = "fox", .off = true};
+    strict.rules = &no_foxes;
+    const struct tyto_engine_tuning tuning = {.tracker = &strict, .config_generation = 99};
+    struct tyto_swap_result result;
+    struct tyto_fault fault = {0};
+    assert_int_equal(tyto_engine_change(engine, NULL, &tuning, &result, &fault), TYTO_ERR_INVALID);
+    assert_non_null(strstr(fault.text, "rule"));
+    assert_int_equal(tyto_engine_stop_camera(engine, "nobody"), TYTO_ERR_NOT_FOUND);
+    assert_int_equal(tyto_engine_remove_camera(engine, "one"), TYTO_OK);
+    assert_string_equal(seen.cameras[0].id, "one");
+    assert_true(seen.cameras[0].is_in_order);
+    assert_int_equal(seen.num_bad, 0);
+    assert_int_equal(seen.num_open, 0);
+    assert_int_equal(seen.num_new, seen.num_end);
+    assert_int_equal(seen.generation, 1 + NUM_ROUNDS);
+    tyto_engine_destroy(&engine);
+}
+
 /* --- what the scores are -------------------------------------------------------------------------
  */
 
@@ -494,6 +567,7 @@ int main(void)
         cmocka_unit_test(the_head_that_serves_already_is_not_swapped),
         cmocka_unit_test(what_must_not_serve_is_refused_and_the_old_head_goes_on),
         cmocka_unit_test(a_rule_for_a_class_that_would_vanish_is_in_the_way),
+        cmocka_unit_test(a_camera_that_stays_loses_no_segment_while_others_come_and_go),
         cmocka_unit_test(a_thousand_swaps_under_load_lose_no_segment),
     };
     return cmocka_run_group_tests(tests, make_models, remove_models);

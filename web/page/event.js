@@ -9,7 +9,7 @@ export function setMe(value) {
 }
 
 const reasons = { onset: "begun", progress: "going on", offset: "it was over", max_duration: "it was too long for one", source_lost: "the camera was lost",
-  source_ended: "the file was over", shutdown: "tytod was ended", recovered: "tytod had been killed", model_changed: "another model took over" };
+  source_ended: "the file was over", shutdown: "tytod was ended, or looks at the camera no more", recovered: "tytod had been killed", model_changed: "another model took over" };
 
 function facts(rows) {
   return el("dl", { class: "facts" }, rows.filter((row) => row[1] !== undefined && row[1] !== "" && row[1] !== null)
