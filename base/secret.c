@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_HIDDEN = 3, SECRET_BYTES = 512 };
+enum { MIN_HIDDEN = 3, SECRET_BYTES = 2048, MAX_SECRETS = 10 };
 
 /* Parts of a URI, as lengths from its beginning. */
 struct parts {
@@ -38,6 +38,29 @@ static bool may_have_user(const char *uri)
     return may;
 }
 
+static const char *find_code(const char *text, size_t num_bytes, const char *code)
+{
+    const size_t num_code = strlen(code);
+    for (size_t i = 0; i + num_code <= num_bytes; i++) {
+        if (strncasecmp(text + i, code, num_code) == 0)
+            return text + i;
+    }
+    return NULL;
+}
+
+/* Typed with another sign than "://" behind the scheme, or encoded as a whole: no URI to anyone
+ * else, but nothing that may be shown. */
+static bool is_mistyped(const char *uri)
+{
+    static const char *const schemes[] = {"rtsp", "http", "srt"};
+    const char *equals = strchr(uri, '='); /* NAME=URI */
+    const char *begins[] = {uri, equals ? equals + 1 : uri};
+    bool is_like = false;
+    for (size_t i = 0; i < 2 * sizeof(schemes) / sizeof(schemes[0]); i++)
+        is_like |= strncasecmp(begins[i % 2], schemes[i / 2], strlen(schemes[i / 2])) == 0;
+    return is_like;
+}
+
 static struct parts parse(const char *uri)
 {
     const char *scheme_end = strstr(uri, "://");
@@ -52,12 +75,19 @@ static struct parts parse(const char *uri)
      */
     const bool is_late = last_at && (size_t)(last_at - uri) > parts.authority;
     const size_t num_before = parts.authority - parts.begin;
-    const bool is_meant =
-        !is_late || memchr(host, '@', num_before) || memchr(host, ':', num_before);
+    const char *colon = strchr(host, ':');
+    const bool is_alone = parts.begin ? num_before == 0 && may_have_user(uri) : is_mistyped(uri);
+    const bool is_meant = !is_late || memchr(host, '@', num_before) ||
+                          memchr(host, ':', num_before) ||
+                          (is_alone && colon && colon < last_at); /* rtsp:///USER:PASSWORD@HOST */
     if (last_at && !is_path && is_meant && (parts.begin || strchr(host, ':')))
         parts.at = (size_t)(last_at - uri);
     /* A password whose '@' is missing, or was cut off. */
     if (!parts.at && parts.begin && may_have_user(uri) && !has_port(host, num_before))
+        parts.at = parts.authority;
+    /* An encoded '@' makes a host of all that is before it, too. */
+    const char *code = parts.at == 0 ? find_code(host, num_before, "%40") : NULL;
+    if (code && (parts.begin ? may_have_user(uri) : is_mistyped(uri)))
         parts.at = parts.authority;
     const size_t rest = parts.at ? parts.at : parts.begin;
     parts.end = rest + strcspn(uri + rest, "?#");
@@ -69,14 +99,19 @@ static struct parts parse(const char *uri)
 /* Where the next value of a key like password= begins within path, and its end; false: none. */
 static bool find_value(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
 {
-    static const char *const keys[] = {"password=", "passwd=", "passphrase=", "pass=", "pwd=",
-                                       "token=",    "secret=", "apikey=",     "key="};
+    static const char *const keys[] = {"password", "passwd",    "passphrase", "pass",
+                                       "pwd",      "token",     "secret",     "key",
+                                       "auth",     "sessionid", "signature",  "credentials"};
     for (size_t at = 0; at < num_bytes; at++) {
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
             const size_t num_key = strlen(keys[k]);
-            if (num_bytes - at < num_key || strncasecmp(path + at, keys[k], num_key) != 0)
+            if (num_bytes - at <= num_key || strncasecmp(path + at, keys[k], num_key) != 0)
                 continue;
-            *ret_begin = at + num_key;
+            const char *sign = path + at + num_key;
+            const size_t num_sign = sign[0] == '=' || sign[0] == ':' ? 1 : 3;
+            if (num_sign == 3 && find_code(sign, num_bytes - at - num_key, "%3D") != sign)
+                continue;
+            *ret_begin = at + num_key + num_sign;
             *ret_end = *ret_begin;
             while (*ret_end < num_bytes && !strchr("/&;", path[*ret_end]))
                 ++*ret_end;
@@ -149,6 +184,10 @@ const char *tyto_secret_doubt(const char *uri)
     const size_t num_authority = parts.authority - parts.begin;
     const char *first_at = memchr(host, '@', num_authority);
     const bool is_late = strchr(uri + parts.authority, '@') && parts.at;
+    const bool is_encoded = !first_at && find_code(host, num_authority, "%40");
+    if (is_encoded)
+        return "the @ between password and host is encoded: write that one as @ (and in user and "
+               "password @ as %40, / as %2F, ? as %3F, # as %23)";
     if (is_late || (first_at && first_at != uri + parts.at))
         return "it cannot be told where user and password end: in them write @ as %40, / as %2F, ? "
                "as %3F, # as %23, : as %3A (and an @ behind the host as %40)";
@@ -183,32 +222,42 @@ static void decode(const char *text, size_t num_bytes, char ret_text[SECRET_BYTE
     ret_text[at] = '\0';
 }
 
-/* The secrets of a URI, longest first in each pair: as written, decoded. */
-static size_t list_secrets(const char *uri, char ret_secrets[6][SECRET_BYTES])
+static void add_secret(char ret_secrets[MAX_SECRETS][SECRET_BYTES], size_t *num, const char *begin,
+                       size_t num_bytes)
+{
+    if (*num + 2 > MAX_SECRETS)
+        return;
+    snprintf(ret_secrets[(*num)++], SECRET_BYTES, "%.*s", (int)num_bytes, begin);
+    decode(begin, num_bytes, ret_secrets[(*num)++]);
+}
+
+/* The secrets of a URI, longest first of those at one place: as written, decoded. */
+static size_t list_secrets(const char *uri, char ret_secrets[MAX_SECRETS][SECRET_BYTES])
 {
     const struct parts parts = parse(uri);
-    size_t num = 0;
+    size_t num = 0, begin, end;
     if (parts.at) {
-        const char *begin = uri + parts.begin;
-        const char *colon = memchr(begin, ':', parts.at - parts.begin);
-        const char *password = colon ? colon + 1 : begin;
-        const size_t num_all = parts.at - parts.begin;
-        const size_t num_password = (size_t)(uri + parts.at - password);
-        snprintf(ret_secrets[num++], SECRET_BYTES, "%.*s", (int)num_all, begin);
-        decode(begin, num_all, ret_secrets[num++]);
-        snprintf(ret_secrets[num++], SECRET_BYTES, "%.*s", (int)num_password, password);
-        decode(password, num_password, ret_secrets[num++]);
+        const char *all = uri + parts.begin;
+        const char *colon = memchr(all, ':', parts.at - parts.begin);
+        const char *password = colon ? colon + 1 : all;
+        add_secret(ret_secrets, &num, all, parts.at - parts.begin);
+        add_secret(ret_secrets, &num, password, (size_t)(uri + parts.at - password));
     }
-    if (parts.end < parts.length) {
-        snprintf(ret_secrets[num++], SECRET_BYTES, "%s", uri + parts.end + 1);
-        decode(uri + parts.end + 1, parts.length - parts.end - 1, ret_secrets[num++]);
+    if (parts.end < parts.length)
+        add_secret(ret_secrets, &num, uri + parts.end + 1, parts.length - parts.end - 1);
+    const char *rest = uri + (parts.at ? parts.at : parts.begin);
+    size_t num_rest = (size_t)(uri + parts.end - rest);
+    while (parts.begin && find_value(rest, num_rest, &begin, &end)) {
+        add_secret(ret_secrets, &num, rest + begin, end - begin);
+        rest += end;
+        num_rest -= end;
     }
     return num;
 }
 
 void tyto_secret_hide(const char *uri, const char *text, char *ret_text, size_t text_bytes)
 {
-    char secrets[6][SECRET_BYTES];
+    char secrets[MAX_SECRETS][SECRET_BYTES];
     const size_t num_secrets = list_secrets(uri, secrets);
     size_t at = 0;
     ret_text[0] = '\0';
@@ -228,9 +277,30 @@ void tyto_secret_hide(const char *uri, const char *text, char *ret_text, size_t 
     }
 }
 
+static const char between[] = " \t\n'\"`()<>|";
+
+/* How long the word at text is. What looks like a user with a password and has no '@' yet goes on
+ * to the line's last one: passwords hold blanks and quotes, too. */
+static size_t word_length(const char *text)
+{
+    const size_t num = strcspn(text, between);
+    const char *scheme_end = memmem(text, num, "://", 3);
+    if (!scheme_end || memchr(text, '@', num))
+        return num;
+    const char *host = scheme_end + 3;
+    const size_t num_host = strcspn(host, "/?#\n");
+    const size_t num_here = (size_t)(text + num - host);
+    const size_t num_first = num_host < num_here ? num_host : num_here;
+    const char *at = memrchr(host, '@', strcspn(host, "\n"));
+    const bool is_host =
+        has_port(host, num_first) && (num_first == 0 || host[num_first - 1] != ':');
+    if (is_host || !at || memmem(text + num, (size_t)(at - text) - num, "://", 3))
+        return num;
+    return (size_t)(at - text) + strcspn(at, between);
+}
+
 void tyto_secret_scrub(const char *text, char *ret_text, size_t text_bytes)
 {
-    static const char between[] = " \t\n'\"`()<>|";
     char word[SECRET_BYTES * 2], shown[SECRET_BYTES * 2];
     size_t at = 0;
     ret_text[0] = '\0';
@@ -238,12 +308,12 @@ void tyto_secret_scrub(const char *text, char *ret_text, size_t text_bytes)
         const size_t num_between = strspn(text, between);
         put(ret_text, text_bytes, &at, text, num_between);
         text += num_between;
-        const size_t num_word = strcspn(text, between);
+        const size_t num_word = word_length(text);
         size_t num = num_word; /* without what ends a sentence or a place in a file */
         while (num > 0 && strchr(".,:;!?", text[num - 1]))
             num--;
         snprintf(word, sizeof(word), "%.*s", (int)num, text);
-        const bool may_be_uri = strstr(word, "://") || strchr(word, '@');
+        const bool may_be_uri = strstr(word, "://") || strchr(word, '@') || strstr(word, "%40");
         if (may_be_uri)
             tyto_secret_redact(word, shown, sizeof(shown));
         put(ret_text, text_bytes, &at, may_be_uri ? shown : text, may_be_uri ? strlen(shown) : num);

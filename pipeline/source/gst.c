@@ -250,7 +250,7 @@ bool tyto_source_redirect(struct tyto_source *source, char *ret_uri, uint32_t ur
 {
     enum tyto_uri_kind kind;
     pthread_mutex_lock(&source->note_lock);
-    snprintf(ret_uri, uri_bytes, "%s", source->redirect);
+    tyto_uri_keep_user(source->uri, source->redirect, ret_uri, uri_bytes);
     pthread_mutex_unlock(&source->note_lock);
     /* A camera may send us to a camera, and to nothing else. */
     return ret_uri[0] != '\0' && tyto_uri_kind_of(ret_uri, &kind, NULL) == TYTO_OK &&

@@ -133,6 +133,8 @@ static enum tyto_err build_stream(struct tyto_source *source, struct tyto_fault 
         tyto_source_set_if_has(element, "do-timestamp", "true");
         tyto_source_set_if_has(element, "timeout", "10");
         tyto_source_set_if_has(element, "retries", "0");
+        /* libsoup would follow 20 without pause: see take_answer() in gst_end.c. */
+        tyto_source_set_if_has(element, "automatic-redirect", "false");
         tyto_source_set_if_has(element, "user-agent", "tyto");
     } else if (source->kind == TYTO_URI_SRT) {
         char text[16];

@@ -67,9 +67,9 @@ static const char *words_of_resource(const struct tyto_source *source, const GEr
 {
     switch (error->code) {
     case GST_RESOURCE_ERROR_NOT_AUTHORIZED:
-        return has_password(source->uri) ? "refused (401): its user name or password is another one"
-                                         : "refused (401): it asks for a user name and password "
-                                           "(SCHEME://USER:PASSWORD@HOST/...)";
+        return has_password(source->uri)
+                   ? "refused (401): its user name or password is another one"
+                   : "refused (401): it asks for a user name and password in its URI";
     case GST_RESOURCE_ERROR_NOT_FOUND:
         return "it has no such stream (404): check the URI's path";
     case GST_RESOURCE_ERROR_OPEN_READ:
@@ -77,6 +77,9 @@ static const char *words_of_resource(const struct tyto_source *source, const GEr
         return "cannot be reached";
     case GST_RESOURCE_ERROR_READ:
         return "it closed the connection";
+    case GST_RESOURCE_ERROR_SEEK:
+        return "its index comes at its end: make it anew, as with ffmpeg -i IN -c copy -movflags "
+               "+faststart OUT.mp4";
     default:
         return NULL;
     }
@@ -98,6 +101,14 @@ static bool is_transport(const struct tyto_source *source, const GError *error)
            !atomic_load(&source->no_more_pads);
 }
 
+static bool has_come(const struct tyto_source *source)
+{
+    bool any = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
+        any |= atomic_load(&source->streams[i].last_data_ns) != 0;
+    return any;
+}
+
 /* Of an error that says nothing by itself: the last line of what is meant for programmers does,
  * unless it only says that an element above stopped. Of a file alone: of a camera it may hold its
  * URI. */
@@ -113,7 +124,9 @@ static void say_plainly(const struct tyto_source *source, const GError *error, c
     if (!is_vague)
         snprintf(text, text_bytes, "%s", error->message);
     else if (!source->is_file)
-        snprintf(text, text_bytes, "its stream broke off, or cannot be decoded");
+        snprintf(text, text_bytes, "%s",
+                 has_come(source) ? "its stream broke off, or cannot be decoded"
+                                  : "cannot be reached, or gives no stream that can be read");
     else
         snprintf(text, text_bytes,
                  "it cannot be read%s%.60s: convert it, as with ffmpeg -i IN OUT.mp4",
@@ -165,7 +178,12 @@ static enum tyto_err explain(struct tyto_source *source, GstMessage *message, ch
     source->has_failed = true;
     source->refuses_transport = is_transport(source, error);
     const char *words = words_of(source, error);
-    if (words)
+    const uint32_t status = source->http_status;
+    if (atomic_load(&source->redirected))
+        snprintf(text, text_bytes, "it sends us on to another address");
+    else if (status >= 400 && status != 401 && status != 404)
+        snprintf(text, text_bytes, "it answers with an error (%u)", status);
+    else if (words)
         snprintf(text, text_bytes, "%s", words);
     else
         say_plainly(source, error, debug, text, text_bytes);
@@ -198,11 +216,9 @@ static bool settled_without_streams(const struct tyto_source *source)
 static enum tyto_err end_of(const struct tyto_source *source, char *text, uint32_t text_bytes)
 {
     const struct tyto_source_stream *video = &source->streams[TYTO_STREAM_VIDEO];
-    bool lacks = false, any = false;
-    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+    bool lacks = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
         lacks |= source->heard_of[i] && !atomic_load(&source->streams[i].linked);
-        any |= atomic_load(&source->streams[i].last_data_ns) != 0;
-    }
     if (source->is_in_part && lacks)
         snprintf(text, text_bytes,
                  "read in part: a stream that it names later than at its begin was left out; "
@@ -211,7 +227,7 @@ static enum tyto_err end_of(const struct tyto_source *source, char *text, uint32
         snprintf(text, text_bytes,
                  "read in part: its pictures do not say when they are; convert it, as with "
                  "ffmpeg -i IN OUT.mp4");
-    else if (source->is_file && !any)
+    else if (source->is_file && !has_come(source))
         snprintf(text, text_bytes, "it ends before any sound or picture");
     else
         return TYTO_ERR_CLOSED;
@@ -289,14 +305,47 @@ static enum tyto_err take_news(struct tyto_source *source, GstMessage *message, 
     return TYTO_ERR_IO;
 }
 
+/* What a web server has answered: a redirect is the session's to follow, at its own pace. */
+static void take_answer(struct tyto_source *source, GstMessage *message)
+{
+    const GstStructure *structure = gst_message_get_structure(message);
+    GstStructure *headers = NULL;
+    guint status = 0;
+    if (!structure || !gst_structure_has_name(structure, "http-headers") ||
+        !gst_structure_get_uint(structure, "http-status-code", &status))
+        return;
+    source->http_status = status;
+    gst_structure_get(structure, "response-headers", GST_TYPE_STRUCTURE, &headers, NULL);
+    const char *location = headers ? gst_structure_get_string(headers, "Location") : NULL;
+    char *uri = status >= 300 && status < 400 && location
+                    ? g_uri_resolve_relative(source->uri, location, G_URI_FLAGS_ENCODED, NULL)
+                    : NULL;
+    if (uri && strlen(uri) < sizeof(source->redirect)) {
+        pthread_mutex_lock(&source->note_lock);
+        snprintf(source->redirect, sizeof(source->redirect), "%s", uri);
+        pthread_mutex_unlock(&source->note_lock);
+        atomic_store(&source->redirected, true);
+    }
+    g_free(uri);
+    if (headers)
+        gst_structure_free(headers);
+}
+
 enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
                                uint32_t text_bytes)
 {
     GstBus *bus = gst_element_get_bus(source->pipeline);
     const GstClockTime wait_ns = (GstClockTime)timeout_ms * GST_MSECOND;
-    GstMessage *message = gst_bus_timed_pop_filtered(
-        bus, wait_ns, GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_STREAM_COLLECTION);
+    GstMessageType types = GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_STREAM_COLLECTION;
+    if (source->kind == TYTO_URI_HTTP)
+        types |= GST_MESSAGE_ELEMENT;
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, wait_ns, types);
     gst_object_unref(bus);
+    if (message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT) {
+        take_answer(source, message);
+        gst_message_unref(message);
+        message = NULL;
+    }
     if (!message)
         return look_around(source, text, text_bytes);
     enum tyto_err err = TYTO_ERR_INTERNAL;

@@ -81,6 +81,7 @@ struct tyto_source {
     atomic_uint num_connects;        /* of rtspsrc's own: it may have one */
     atomic_bool redirected;
     bool takes_news;
+    uint32_t http_status; /* of the last answer; 0: none; of tyto_source_wait() */
     bool has_failed, refuses_transport, has_news, is_in_part; /* of tyto_source_wait() */
     uint32_t num_idle;         /* waits in a row in which nothing ran; likewise */
     pthread_mutex_t note_lock; /* guards note and redirect */
@@ -144,6 +145,9 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault);
 /* uri.c: schemes do not mind case, libraries do. */
 void tyto_uri_lower_scheme(char *uri);
+/* uri.c: to, with the user and password of from where they are of one scheme and host, and to names
+ * none: what a camera's redirect leaves out. */
+void tyto_uri_keep_user(const char *from, const char *to, char *ret_uri, size_t uri_bytes);
 /* uri.c: the value of key in "?a=1&b=2", or fallback. */
 double tyto_uri_number(const char *uri, const char *key, double fallback);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -71,6 +72,40 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                               (int)(colon - uri < 32 ? colon - uri : 32), uri);
     *ret_kind = TYTO_URI_FILE;
     return TYTO_OK;
+}
+
+/* Where user and host begin, and how long they are; the user's '@' is not counted. */
+static void find_authority(const char *uri, const char **ret_user, size_t *ret_num_user,
+                           const char **ret_host, size_t *ret_num_host)
+{
+    const char *colon = strstr(uri, "://");
+    const char *begin = colon ? colon + 3 : uri;
+    const size_t num = strcspn(begin, "/?#");
+    const char *at = memrchr(begin, '@', num);
+    *ret_user = begin;
+    *ret_num_user = at ? (size_t)(at - begin) : 0;
+    *ret_host = at ? at + 1 : begin;
+    const size_t num_rest = num - (size_t)(*ret_host - begin);
+    const char *bracket = memchr(*ret_host, ']', num_rest); /* of an IPv6 address */
+    const char *port = bracket ? memchr(bracket, ':', num_rest - (size_t)(bracket - *ret_host))
+                               : memchr(*ret_host, ':', num_rest);
+    *ret_num_host = port ? (size_t)(port - *ret_host) : num_rest;
+}
+
+void tyto_uri_keep_user(const char *from, const char *to, char *ret_uri, size_t uri_bytes)
+{
+    const char *user, *host, *to_user, *to_host;
+    size_t num_user, num_host, num_to_user, num_to_host;
+    find_authority(from, &user, &num_user, &host, &num_host);
+    find_authority(to, &to_user, &num_to_user, &to_host, &num_to_host);
+    const bool is_kept = num_user > 0 && to_user == to_host && num_host == num_to_host &&
+                         strncasecmp(host, to_host, num_host) == 0 && strstr(to, "://") &&
+                         strncasecmp(from, to, (size_t)(to_host - to)) == 0;
+    if (is_kept)
+        snprintf(ret_uri, uri_bytes, "%.*s%.*s@%s", (int)(to_host - to), to, (int)num_user, user,
+                 to_host);
+    else
+        snprintf(ret_uri, uri_bytes, "%s", to);
 }
 
 double tyto_uri_number(const char *uri, const char *key, double fallback)

@@ -8,6 +8,7 @@ connection, since the server began.
   odd_camera.py status CODE   answers every request with CODE
   odd_camera.py body N        describes itself in N bytes, which it sends
   odd_camera.py close N       closes the connection after N answers
+  odd_camera.py web CODE:PATH  HTTP: answers everything with CODE, sent on to PATH
   odd_camera.py later A.ts:B.ts   HTTP: gives A and then B to the first that comes, B to others
 """
 import ctypes
@@ -80,9 +81,18 @@ def give(client, num_before):
         time.sleep(3600)
 
 
+def refuse(client):
+    code, path = ARGUMENT.split(":", 1)
+    with client:
+        client.recv(4096)
+        client.sendall(b"HTTP/1.1 %s No\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (code.encode(), path.encode()))
+
+
 def quietly(client, port, num_before):
     try:
-        if MODE == "later":
+        if MODE == "web":
+            refuse(client)
+        elif MODE == "later":
             give(client, num_before)
         else:
             serve(client, port)

@@ -131,22 +131,53 @@ static void a_description_of_a_gigabyte_is_not_read(void **state)
     rig_stop_server(&server, SIGKILL);
 }
 
-/* rtspsrc alone would connect some dozen times at once. */
+/* Alone, rtspsrc would connect some dozen times at once, and libsoup 20 times. */
 static void a_camera_that_redirects_to_itself_is_connected_to_at_our_own_pace(void **state)
 {
     (void)state;
-    struct rig rig;
-    struct rig_server server = start_odd("redirect", "self");
-    open_server(&rig, &server, TYTO_TRANSPORT_AUTO);
-    wanted_text = "round in a circle";
-    assert_true(rig_run(&rig, 30, has_told));
-    const uint64_t begin_ns = tyto_clock_mono_ns();
-    (void)rig_num_lines(&server);
-    (void)rig_run(&rig, 10, never);
-    const double seconds = (double)(tyto_clock_mono_ns() - begin_ns) / 1e9;
-    assert_in_range(rig_num_lines(&server), 0, (uintmax_t)(seconds / 0.5) + 1);
-    rig_close(&rig);
-    rig_stop_server(&server, SIGKILL);
+    static const char *const modes[][3] = {{"redirect", "self", "rtsp://127.0.0.1:%d/camera"},
+                                           {"web", "302:/again", "http://127.0.0.1:%d/camera"},
+                                           {"web", "301:again", "http://me:pw@127.0.0.1:%d/again"}};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct rig rig;
+        char uri[64];
+        struct rig_server server = start_odd(modes[i][0], modes[i][1]);
+        const char *host = strstr(modes[i][2], "127.0.0.1:%d");
+        snprintf(uri, sizeof(uri), "%.*s127.0.0.1:%d%s", (int)(host - modes[i][2]), modes[i][2],
+                 server.port, host + strlen("127.0.0.1:%d"));
+        open_uri(&rig, uri, TYTO_TRANSPORT_AUTO);
+        wanted_text = "round in a circle";
+        assert_true(rig_run(&rig, 30, has_told));
+        const uint64_t begin_ns = tyto_clock_mono_ns();
+        (void)rig_num_lines(&server);
+        (void)rig_run(&rig, 6, never);
+        const double seconds = (double)(tyto_clock_mono_ns() - begin_ns) / 1e9;
+        assert_in_range(rig_num_lines(&server), 0, (uintmax_t)(seconds / 0.5) + 1);
+        rig_close(&rig);
+        rig_stop_server(&server, SIGKILL);
+    }
+}
+
+static void what_a_web_server_refuses_is_told_by_its_number(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"403:", "with an error (403)"},
+                                           {"404:", "(404)"},
+                                           {"401:", "refused (401)"},
+                                           {"503:", "with an error (503)"},
+                                           {"302:file:///etc/hostname", "next try"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rig rig;
+        char uri[64];
+        struct rig_server server = start_odd("web", cases[i][0]);
+        snprintf(uri, sizeof(uri), "http://127.0.0.1:%d/camera", server.port);
+        open_uri(&rig, uri, TYTO_TRANSPORT_AUTO);
+        wanted_text = cases[i][1];
+        assert_true(rig_run(&rig, 30, has_told));
+        assert_int_equal(rig.num_segments, 0);
+        rig_close(&rig);
+        rig_stop_server(&server, SIGKILL);
+    }
 }
 
 static void a_camera_that_redirects_to_a_good_one_is_watched_there(void **state)
@@ -345,6 +376,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_description_of_many_streams_is_refused_with_their_number),
         cmocka_unit_test(a_description_of_a_gigabyte_is_not_read),
         cmocka_unit_test(a_camera_that_redirects_to_itself_is_connected_to_at_our_own_pace),
+        cmocka_unit_test(what_a_web_server_refuses_is_told_by_its_number),
         cmocka_unit_test(a_camera_that_redirects_to_a_good_one_is_watched_there),
         cmocka_unit_test(a_camera_may_send_us_to_a_camera_only),
         cmocka_unit_test(a_picture_that_stops_while_sound_goes_on_is_told),

@@ -48,6 +48,18 @@ static const struct {
     {"rtsp://admin:31415/x@host/cam", "rtsp://***@host/cam", false},
     {"rtsp://admin:CRET", "rtsp://***", false},
     {"rtsp://admin:CRET/cam", "rtsp://***/cam", false},
+    {"rtsp:///admin:CRET@host/cam", "rtsp://***@host/cam", false},
+    /* Encoded with the '@' between them and the host. */
+    {"rtsp://admin%3ACRET%40host/cam", "rtsp://***/cam", false},
+    {"rtsp://admin:CRET%40host:554/cam", "rtsp://***/cam", false},
+    {"rtsp%3A%2F%2Fadmin%3ACRET%40host%2Fcam", "***", true}, /* a file, likewise */
+    {"rtsp//admin:CRET@host/cam", "***@host/cam", true},
+    {"rtsp:/admin:CRET@host/cam", "***@host/cam", true},
+    {"http://host/auth=CRET/cam", "http://host/auth=***/cam", true},
+    {"http://host/cam;jsessionid=CRET", "http://host/cam;jsessionid=***", true},
+    {"http://host/token:CRET/cam", "http://host/token:***/cam", true},
+    {"http://host/password%3DCRET/cam", "http://host/password%3D***/cam", true},
+    {"http://[::1]:8080/keyboard", "http://[::1]:8080/keyboard", true},
     {"admin:CRET@host/cam", "***@host/cam", true}, /* a file, and told to be none */
 };
 
@@ -99,6 +111,8 @@ static void words_of_others_lose_what_is_secret_in_them(void **state)
         {"rtsp://me:sekr%40t@h/s", "user me, password sekr%40t", "user me, password ***"},
         {"http://h/s?token=sekret", "GET /s?token=sekret failed", "GET /s?*** failed"},
         {"rtsp://me:pw@h/s", "powered off", "powered off"}, /* no more than that can be told */
+        {"rtsp://h/user=a_password=sekret_x", "DESCRIBE /user=a_password=sekret_x",
+         "DESCRIBE /user=a_password=***"},
         {"rtsp://h/s", "no such stream", "no such stream"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -116,6 +130,10 @@ static void any_text_is_scrubbed_and_says_the_same_otherwise(void **state)
         {"'rtsp://me:CRET@h/s' must be 1 to 64 characters",
          "'rtsp://***@h/s' must be 1 to 64 characters"},
         {"door=rtsp://me:CRET@h/s is no number", "door=rtsp://***@h/s is no number"},
+        {"cannot open rtsp://me:\"CR ET' <CRET@h/s (401)", "cannot open rtsp://***@h/s (401)"},
+        {"rtsp://h/s is what a@b has, rtsp://h:554/s, too",
+         "rtsp://h/s is what a@b has, rtsp://h:554/s, too"},
+        {"no file rtsp%3A%2F%2Fme%3ACRET%40h: gone", "no file ***: gone"},
         {"cut: 'rtsp://me:CRETandmor' is", "cut: 'rtsp://***' is"},
         {"cannot bind tcp://127.0.0.1:5571: in use (try again)",
          "cannot bind tcp://127.0.0.1:5571: in use (try again)"},

@@ -243,6 +243,28 @@ static void uris_are_told_apart_before_anything_is_opened(void **state)
     assert_true(tyto_uri_number("test://?aa=1", "a", 9) == 9);
 }
 
+static void a_redirect_within_one_host_keeps_the_user(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"rtsp://me:pw@h/a", "rtsp://h/b", "rtsp://me:pw@h/b"},
+        {"rtsp://me:pw@h:554/a", "rtsp://H:8554/b@c", "rtsp://me:pw@H:8554/b@c"},
+        {"rtsp://me:p@w@[fe80::1]:5/a", "rtsp://[fe80::1]/b", "rtsp://me:p@w@[fe80::1]/b"},
+        {"rtsp://me:pw@h/a", "rtsp://you:pw2@h/b", "rtsp://you:pw2@h/b"},
+        {"rtsp://me:pw@h/a", "rtsp://h2/b", "rtsp://h2/b"},
+        {"rtsp://me:pw@h.org/a", "rtsp://h/b", "rtsp://h/b"},
+        {"https://me:pw@h/a", "http://h/b", "http://h/b"},
+        {"http://me:pw@h/a", "https://h/b", "https://h/b"},
+        {"rtsp://h/a", "rtsp://h/b", "rtsp://h/b"},
+        {"rtsp://me:pw@h/a", "", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char uri[64];
+        tyto_uri_keep_user(cases[i][0], cases[i][1], uri, sizeof(uri));
+        assert_string_equal(uri, cases[i][2]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +281,7 @@ int main(void)
         cmocka_unit_test(connects_are_limited_for_all_together),
         cmocka_unit_test(waiting_grows_with_failures_within_its_bounds),
         cmocka_unit_test(uris_are_told_apart_before_anything_is_opened),
+        cmocka_unit_test(a_redirect_within_one_host_keeps_the_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
