@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "cli/bridge/bridge.h"
 #include "cli/events/events.h"
 #include "cli/learn/learn.h"
 #include "cli/look/look.h"
@@ -37,6 +38,7 @@ static const struct subcommand subcommands[] = {
 #if TYTO_HAS_WEB
     {"serve", tyto_cmd_serve, &tyto_command_serve},
 #endif
+    {"bridge", tyto_cmd_bridge, &tyto_command_bridge},
     {"keygen", tyto_cmd_keygen, &tyto_command_keygen},
 };
 
@@ -46,10 +48,10 @@ static const char *const of_trainer[] = {"adapt",    "explain", "label", "compos
 
 enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
-/* Those of a second level, which run from tyto_cmd_model. */
+/* Those of a second level, which run from tyto_cmd_model and tyto_cmd_bridge. */
 static const struct tyto_command *const second[] = {
     &tyto_command_model_import, &tyto_command_model_fetch, &tyto_command_model_info,
-    &tyto_command_model_push};
+    &tyto_command_model_push,   &tyto_command_bridge_mqtt, &tyto_command_bridge_webhook};
 
 enum {
     NUM_SECOND = sizeof(second) / sizeof(second[0]),

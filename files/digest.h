@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-256, the name by which weights files are told apart. */
+/* SHA-256, the name by which weights files are told apart; and HMAC by it, which signs messages. */
 #ifndef TYTO_FILES_DIGEST_H
 #define TYTO_FILES_DIGEST_H
 
@@ -18,5 +18,14 @@ void tyto_digest_hex(const void *bytes, size_t num_bytes, char ret_hex[TYTO_DIGE
 TYTO_MUST_CHECK
 enum tyto_err tyto_digest_fd(int fd, bool (*should_stop)(void *user), void *user,
                              char ret_hex[TYTO_DIGEST_HEX_BYTES]);
+
+struct tyto_digest_part {
+    const void *bytes;
+    size_t num_bytes;
+};
+
+/* Hex HMAC-SHA256 by a key of any length over the parts, one behind the other (RFC 2104). */
+void tyto_digest_hmac_hex(const void *key, size_t key_bytes, const struct tyto_digest_part *parts,
+                          size_t num_parts, char ret_hex[TYTO_DIGEST_HEX_BYTES]);
 
 #endif

@@ -74,9 +74,13 @@ FOLDERS = {
         "fetch": set(),
         "learn": {"common", "event", "train", "eval", "explain"},
         "look": {"common", "localize", "sync"},
+        "bridge/core": {"common", "event"},
+        "bridge/webhook": {"bridge/core", "event"},
+        "bridge/mqtt": {"bridge/core"},
+        "bridge": {"bridge/core", "bridge/mqtt", "bridge/webhook", "common"},
         "events": {"common", "event"},
         "model": {"common", "events", "fetch"},
-        ".": {"learn", "look", "events", "model", "common"},
+        ".": {"bridge", "learn", "look", "events", "model", "common"},
     },
 }
 # Rooms whose folders `ls` must tell: at most this many .c files side by side.

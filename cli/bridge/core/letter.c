@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/bridge/core/letter.h"
+
+#include "cli/event/json.h"
+
+struct tyto_json *tyto_bridge_letter(const struct tyto_message *message)
+{
+    if (message->kind == TYTO_MESSAGE_CAMERA_STATE)
+        return tyto_camera_state_to_json(&message->u.camera_state);
+    if (message->kind != TYTO_MESSAGE_EVENT)
+        return NULL;
+    char utc[48];
+    struct tyto_json *json = tyto_event_to_json(&message->u.event, false);
+    tyto_utc_text(message->publish_unix_ns, utc, sizeof(utc));
+    tyto_json_put(&json, "told_utc", tyto_json_new_string(utc));
+    tyto_json_put(&json, "seq", tyto_json_new_u64(message->seq));
+    return json;
+}
+
+char *tyto_bridge_letter_text(const struct tyto_message *message)
+{
+    struct tyto_json *json = tyto_bridge_letter(message);
+    char *text = json ? tyto_json_print(json) : NULL;
+    tyto_json_destroy(&json);
+    return text;
+}

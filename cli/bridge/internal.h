@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What every bridge can be told, and how it runs. */
+#ifndef TYTO_CLI_BRIDGE_INTERNAL_H
+#define TYTO_CLI_BRIDGE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/words.h"
+#include "cli/bridge/core/phases.h"
+#include "cli/bridge/core/sink.h"
+#include "options/command.h"
+#include "options/options.h"
+
+/* Where a bridge begins that has no position yet. */
+#define TYTO_BRIDGE_FROM_LIST(X)                                                                   \
+    X(TYTO_BRIDGE_FROM_NOW, "now", NULL)                                                           \
+    X(TYTO_BRIDGE_FROM_OLDEST, "oldest", "all that tytod's journal has")
+enum tyto_bridge_from { TYTO_BRIDGE_FROM_LIST(TYTO_WORD_ENUM) };
+
+struct tyto_bridge_options {
+    char *endpoint, *query, *server_key, *key, *state, *dead; /* owned; NULL: not given */
+    struct tyto_texts cameras, classes;
+    enum tyto_bridge_from from;
+    enum tyto_phases phases;
+    double retry_s[2];
+};
+
+enum { TYTO_BRIDGE_NUM_OPTIONS = 11 };
+/* Rows over struct tyto_bridge_options. */
+extern const struct tyto_option tyto_bridge_rows[TYTO_BRIDGE_NUM_OPTIONS];
+void tyto_bridge_options_init(struct tyto_bridge_options *options);
+
+/* Runs until SIGINT or SIGTERM; the sink is *taken*. name: "webhook". Gives the exit status;
+ * faults are told. */
+int tyto_bridge_run(const char *name, const struct tyto_bridge_options *options,
+                    struct tyto_sink *sink);
+
+/* A log's sink: "tyto bridge ROOM: text" on stderr. */
+void tyto_bridge_tell(void *user, enum tyto_log_level level, const char *room, const char *text);
+
+int tyto_cmd_bridge_mqtt(int argc, char **argv);
+int tyto_cmd_bridge_webhook(int argc, char **argv);
+
+#endif

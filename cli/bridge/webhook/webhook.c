@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/bridge/webhook/webhook.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { HEADER_BYTES = 512, SAID_BYTES = 96, MS_PER_S = 1000 };
+
+struct webhook {
+    CURLM *multi;
+    CURL *easy;
+    char *url, *secret, *token, *ca_file; /* owned; the last three may be NULL */
+    enum tyto_template template;
+    enum tyto_phases phases;
+    /* Of the delivery that is under way or whose report waits. */
+    bool is_busy, has_report;
+    uint64_t ticket;
+    char *body;
+    struct curl_slist *headers;
+    size_t head_bytes, body_bytes; /* of the answer */
+    bool is_head_whole;
+    char said[SAID_BYTES]; /* the beginning of its body */
+    char error[CURL_ERROR_SIZE];
+    struct tyto_delivery_report report;
+};
+
+/* --- what the server says ----------------------------------------------------------------------
+ */
+
+static size_t on_head(char *bytes, size_t size, size_t num, void *user)
+{
+    struct webhook *webhook = user;
+    const size_t num_bytes = size * num;
+    webhook->head_bytes += num_bytes;
+    /* Line by line: the first one of a head, and the empty one at its end. */
+    if (num_bytes > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        webhook->is_head_whole = false;
+    else if (bytes[0] == '\r' || bytes[0] == '\n')
+        webhook->is_head_whole = true;
+    return webhook->head_bytes > TYTO_WEBHOOK_MAX_ANSWER_BYTES ? 0 : num_bytes;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t num, void *user)
+{
+    struct webhook *webhook = user;
+    const size_t num_bytes = size * num;
+    if (webhook->body_bytes == 0) {
+        const size_t kept = num_bytes < SAID_BYTES - 1 ? num_bytes : SAID_BYTES - 1;
+        memcpy(webhook->said, bytes, kept);
+        webhook->said[kept] = '\0';
+    }
+    webhook->body_bytes += num_bytes;
+    return webhook->body_bytes > TYTO_WEBHOOK_MAX_ANSWER_BYTES ? 0 : num_bytes;
+}
+
+/* The server's words for a person, if they cannot be a secret's echo. */
+static void put_said(const struct webhook *webhook, char *ret_text, size_t text_bytes)
+{
+    const char *path = strstr(webhook->url, "://");
+    path = path ? strchr(path + 3, '/') : NULL;
+    const bool is_echo = (webhook->token && strstr(webhook->said, webhook->token)) ||
+                         (webhook->secret && strstr(webhook->said, webhook->secret)) ||
+                         (path && path[1] && strstr(webhook->said, path + 1));
+    tyto_text_clean(ret_text, text_bytes, is_echo ? "" : webhook->said);
+}
+
+static bool is_passing(long status)
+{
+    return status >= 500 || status == 429 || status == 408 || status == 425;
+}
+
+/* A head that has come whole is the server's word, also where its body did not come to an end. */
+static void judge(struct webhook *webhook, CURLcode code)
+{
+    struct tyto_delivery_report *report = &webhook->report;
+    long status = 0;
+    curl_off_t after_s = 0;
+    char said[SAID_BYTES];
+    curl_easy_getinfo(webhook->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(webhook->easy, CURLINFO_RETRY_AFTER, &after_s);
+    *report = (struct tyto_delivery_report){.ticket = webhook->ticket};
+    if (!webhook->is_head_whole)
+        status = 0;
+    put_said(webhook, said, sizeof(said));
+    if (status >= 200 && status < 300) {
+        report->outcome = TYTO_DELIVERY_TAKEN;
+    } else if (status >= 300 && !is_passing(status)) {
+        report->outcome = TYTO_DELIVERY_REFUSED;
+        snprintf(report->text, sizeof(report->text), "the server answers %ld%s%s%s", status,
+                 status < 400 ? " (redirects are not followed)" : "", said[0] ? ": " : "", said);
+    } else {
+        report->outcome = TYTO_DELIVERY_LATER;
+        if (after_s > TYTO_WEBHOOK_MAX_AFTER_S)
+            after_s = TYTO_WEBHOOK_MAX_AFTER_S;
+        report->after_ms = after_s > 0 ? (uint32_t)after_s * MS_PER_S : 0;
+        if (status >= 300)
+            snprintf(report->text, sizeof(report->text), "the server answers %ld", status);
+        else
+            snprintf(report->text, sizeof(report->text), "%s", curl_easy_strerror(code));
+    }
+    webhook->has_report = true;
+}
+
+/* --- one try -----------------------------------------------------------------------------------
+ */
+
+static bool add_header(struct webhook *webhook, const char *name, const char *value)
+{
+    char line[TYTO_SIGNATURE_BYTES + HEADER_BYTES];
+    const int num = snprintf(line, sizeof(line), "%s: %s", name, value);
+    struct curl_slist *more =
+        num < (int)sizeof(line) ? curl_slist_append(webhook->headers, line) : NULL;
+    if (more)
+        webhook->headers = more;
+    return more != NULL;
+}
+
+static bool add_headers(struct webhook *webhook, const struct tyto_event *event, uint32_t num_tries)
+{
+    char text[HEADER_BYTES];
+    const char *type = tyto_webhook_content_type(webhook->template);
+    bool ok = add_header(webhook, "Content-Type", type) && add_header(webhook, "Expect", "");
+    ok = ok && add_header(webhook, "X-Tyto-Event", event->id);
+    snprintf(text, sizeof(text), "%u", event->rev);
+    ok = ok && add_header(webhook, "X-Tyto-Rev", text);
+    snprintf(text, sizeof(text), "\"%s-%u\"", event->id, event->rev);
+    ok = ok && add_header(webhook, "Idempotency-Key", text);
+    snprintf(text, sizeof(text), "%u", num_tries + 1);
+    ok = ok && add_header(webhook, "X-Tyto-Try", text);
+    if (webhook->template == TYTO_TEMPLATE_NTFY) {
+        char title[TYTO_TITLE_BYTES];
+        tyto_webhook_title(event, title);
+        ok = ok && add_header(webhook, "Title", title);
+        snprintf(text, sizeof(text), "%s,%s", event->class_name, event->camera);
+        ok = ok && add_header(webhook, "Tags", text);
+    }
+    if (webhook->secret) {
+        char signature[TYTO_SIGNATURE_BYTES];
+        tyto_webhook_sign(webhook->secret, (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_S),
+                          webhook->body, signature);
+        ok = ok && add_header(webhook, "X-Tyto-Signature", signature);
+    }
+    return ok;
+}
+
+static void finish_try(struct webhook *webhook)
+{
+    if (webhook->is_busy)
+        curl_multi_remove_handle(webhook->multi, webhook->easy);
+    webhook->is_busy = false;
+    curl_easy_setopt(webhook->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDS, NULL);
+    curl_slist_free_all(webhook->headers);
+    webhook->headers = NULL;
+    free(webhook->body);
+    webhook->body = NULL;
+}
+
+static enum tyto_err put(void *self, const struct tyto_parcel *parcel, struct tyto_fault *ret_fault)
+{
+    struct webhook *webhook = self;
+    (void)ret_fault;
+    webhook->ticket = parcel->ticket;
+    webhook->head_bytes = webhook->body_bytes = 0;
+    webhook->is_head_whole = false;
+    webhook->said[0] = '\0';
+    webhook->body = tyto_webhook_body(webhook->template, parcel->message);
+    if (!webhook->body || !add_headers(webhook, &parcel->message->u.event, parcel->num_tries)) {
+        finish_try(webhook);
+        return TYTO_ERR_NOMEM;
+    }
+    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDS, webhook->body);
+    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(webhook->body));
+    curl_easy_setopt(webhook->easy, CURLOPT_HTTPHEADER, webhook->headers);
+    if (curl_multi_add_handle(webhook->multi, webhook->easy) != CURLM_OK) {
+        finish_try(webhook);
+        return TYTO_ERR_NOMEM;
+    }
+    webhook->is_busy = true;
+    return TYTO_OK;
+}
+
+static bool wants(void *self, const struct tyto_parcel *parcel)
+{
+    const struct webhook *webhook = self;
+    const struct tyto_message *message = parcel->message;
+    return !parcel->is_snapshot && message->kind == TYTO_MESSAGE_EVENT &&
+           tyto_phases_want(webhook->phases, message->u.event.phase);
+}
+
+static bool is_ready(void *self)
+{
+    const struct webhook *webhook = self;
+    return !webhook->is_busy && !webhook->has_report;
+}
+
+static enum tyto_err turn(void *self, int timeout_ms, struct tyto_fault *ret_fault)
+{
+    struct webhook *webhook = self;
+    int num_running = 0, num_left = 0;
+    if (timeout_ms > 0 && !webhook->has_report)
+        (void)curl_multi_poll(webhook->multi, NULL, 0, timeout_ms, NULL);
+    const CURLMcode code = curl_multi_perform(webhook->multi, &num_running);
+    if (code != CURLM_OK)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INTERNAL, NULL, 0, NULL, "libcurl: %s",
+                              curl_multi_strerror(code));
+    const CURLMsg *message = curl_multi_info_read(webhook->multi, &num_left);
+    if (message && message->msg == CURLMSG_DONE) {
+        judge(webhook, message->data.result);
+        finish_try(webhook);
+    }
+    return TYTO_OK;
+}
+
+static bool report(void *self, struct tyto_delivery_report *ret_report)
+{
+    struct webhook *webhook = self;
+    if (!webhook->has_report)
+        return false;
+    *ret_report = webhook->report;
+    webhook->has_report = false;
+    return true;
+}
+
+/* --- begin and end -----------------------------------------------------------------------------
+ */
+
+static void free_secret(char **text)
+{
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
+
+static void destroy(void *self, int timeout_ms)
+{
+    struct webhook *webhook = self;
+    (void)timeout_ms;
+    if (webhook->easy)
+        finish_try(webhook);
+    curl_easy_cleanup(webhook->easy);
+    curl_multi_cleanup(webhook->multi);
+    free_secret(&webhook->url);
+    free_secret(&webhook->secret);
+    free_secret(&webhook->token);
+    free(webhook->ca_file);
+    free(webhook);
+    curl_global_cleanup();
+}
+
+static bool set_options(struct webhook *webhook, uint32_t timeout_ms)
+{
+    CURL *easy = webhook->easy;
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "tyto");
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, webhook->error);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, webhook);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, webhook);
+    if (webhook->token) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        if (curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, webhook->token) != CURLE_OK)
+            return false;
+    }
+    return (!webhook->ca_file ||
+            curl_easy_setopt(easy, CURLOPT_CAINFO, webhook->ca_file) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_URL, webhook->url) == CURLE_OK;
+}
+
+static bool is_this_machine(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "[::1]") == 0;
+}
+
+static enum tyto_err check_url(const struct tyto_webhook_params *params,
+                               struct tyto_fault *ret_fault)
+{
+    CURLU *url = curl_url();
+    char *scheme = NULL, *host = NULL;
+    enum tyto_err err = TYTO_OK;
+    if (!url)
+        return TYTO_ERR_NOMEM;
+    if (curl_url_set(url, CURLUPART_URL, params->url, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+        err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "URL",
+                             "is no http or https address");
+    else if (params->token && strcmp(scheme, "http") == 0 && !is_this_machine(host) &&
+             !params->allows_plain)
+        err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "URL",
+                             "is not https: everybody on the way could read the token "
+                             "(--plain sends it nevertheless)");
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(url);
+    return err;
+}
+
+/* NULL stays NULL; false: no memory. */
+static bool copy_text(const char *text, char **ret_copy)
+{
+    *ret_copy = text ? strdup(text) : NULL;
+    return !text || *ret_copy;
+}
+
+enum tyto_err tyto_webhook_create(const struct tyto_webhook_params *params,
+                                  struct tyto_sink *ret_sink, struct tyto_fault *ret_fault)
+{
+    const enum tyto_err err = check_url(params, ret_fault);
+    if (err)
+        return err;
+    struct webhook *webhook = calloc(1, sizeof(*webhook));
+    if (!webhook || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free(webhook);
+        return TYTO_ERR_NOMEM;
+    }
+    webhook->template = params->template;
+    webhook->phases = params->phases;
+    if (params->phases == TYTO_PHASES_AUTO && params->template != TYTO_TEMPLATE_JSON)
+        webhook->phases = TYTO_PHASES_NEW;
+    webhook->multi = curl_multi_init();
+    webhook->easy = curl_easy_init();
+    if (!webhook->multi || !webhook->easy || !copy_text(params->url, &webhook->url) ||
+        !copy_text(params->secret, &webhook->secret) ||
+        !copy_text(params->token, &webhook->token) ||
+        !copy_text(params->ca_file, &webhook->ca_file) ||
+        !set_options(webhook, params->timeout_ms)) {
+        destroy(webhook, 0);
+        return TYTO_ERR_NOMEM;
+    }
+    *ret_sink = (struct tyto_sink){.self = webhook,
+                                   .name = "webhook",
+                                   .window = 1,
+                                   .wants = wants,
+                                   .is_ready = is_ready,
+                                   .put = put,
+                                   .turn = turn,
+                                   .report = report,
+                                   .destroy = destroy};
+    return TYTO_OK;
+}
