@@ -28,6 +28,8 @@ enum tyto_err tyto_cameras_add(const struct tyto_cameras *cameras, const struct 
     params.skew_ns = camera->skew_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;
+    params.masks = camera->zones.masks;
+    params.num_masks = camera->zones.num_masks;
     err = tyto_recording_add_camera(cameras->recording, config, camera,
                                     tyto_engine_look_ahead(cameras->engine), &params.tap);
     if (err)

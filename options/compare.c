@@ -27,23 +27,11 @@ bool tyto_option_is_same(const struct tyto_option *option, const void *value, co
     return strcmp(printed[0], printed[1]) == 0;
 }
 
-static enum tyto_err copy_texts(const struct tyto_texts *from, struct tyto_texts *ret_texts)
-{
-    *ret_texts = (struct tyto_texts){.texts = calloc((size_t)from->num + 1, sizeof(char *))};
-    bool good = ret_texts->texts != NULL;
-    for (uint32_t i = 0; good && i < from->num; i++) {
-        ret_texts->texts[i] = strdup(from->texts[i]);
-        good = ret_texts->texts[i] != NULL;
-        ret_texts->num += good;
-    }
-    return good ? TYTO_OK : TYTO_ERR_NOMEM;
-}
-
 enum tyto_err tyto_option_copy(const struct tyto_option *option, const void *from, void *to)
 {
     if (option->type == TYTO_OPTION_TEXTS) {
         struct tyto_texts copy;
-        const enum tyto_err err = copy_texts(from, &copy);
+        const enum tyto_err err = tyto_texts_copy(from, &copy);
         tyto_option_clear(option, !err ? to : &copy);
         if (!err)
             *(struct tyto_texts *)to = copy;

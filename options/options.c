@@ -328,19 +328,39 @@ void tyto_option_default(const struct tyto_option *option, const void *value, ch
         snprintf(ret_text, text_bytes, "%s", option->absent);
 }
 
-void tyto_option_clear(const struct tyto_option *option, void *value)
+enum tyto_err tyto_texts_copy(const struct tyto_texts *texts, struct tyto_texts *ret_texts)
 {
-    struct tyto_texts *texts = value;
-    if (option->type == TYTO_OPTION_TEXT) {
-        free(*(char **)value);
-        *(char **)value = NULL;
+    *ret_texts = (struct tyto_texts){0};
+    if (texts->num == 0)
+        return TYTO_OK;
+    ret_texts->texts = calloc(texts->num, sizeof(*ret_texts->texts));
+    if (!ret_texts->texts)
+        return TYTO_ERR_NOMEM;
+    for (; ret_texts->num < texts->num; ret_texts->num++) {
+        char *copy = strdup(texts->texts[ret_texts->num]);
+        if (!copy)
+            return TYTO_ERR_NOMEM;
+        ret_texts->texts[ret_texts->num] = copy;
     }
-    if (option->type != TYTO_OPTION_TEXTS)
-        return;
+    return TYTO_OK;
+}
+
+void tyto_texts_finish(struct tyto_texts *texts)
+{
     for (uint32_t i = 0; i < texts->num; i++)
         free(texts->texts[i]);
     free(texts->texts);
     *texts = (struct tyto_texts){0};
+}
+
+void tyto_option_clear(const struct tyto_option *option, void *value)
+{
+    if (option->type == TYTO_OPTION_TEXT) {
+        free(*(char **)value);
+        *(char **)value = NULL;
+    }
+    if (option->type == TYTO_OPTION_TEXTS)
+        tyto_texts_finish(value);
 }
 
 void tyto_options_finish(const struct tyto_option_group *groups, uint32_t num_groups, void *target)

@@ -41,6 +41,11 @@ struct tyto_texts {
     uint32_t num;
 };
 
+/* A copy that shares nothing, over texts without any. NOMEM: finish() what there is. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_texts_copy(const struct tyto_texts *texts, struct tyto_texts *ret_texts);
+void tyto_texts_finish(struct tyto_texts *texts);
+
 struct tyto_option {
     const char *key;     /* "hang_over_s": so in YAML and JSON; --hang-over-s on a command line */
     const char *name;    /* there, instead: "models"; NULL: from the key */
@@ -49,8 +54,9 @@ struct tyto_option {
     bool is_place;       /* a path or a URI: in a file, a relative one counts from its folder */
     enum tyto_option_type type;
     size_t offset, size; /* of the value in its struct */
-    double min, max;     /* of a number as written, or of how many texts; both counted in */
-    const char *unit;    /* "s", "ms", "days", "MiB", "GiB"; of others for people only */
+    double min, max;  /* of a number as written, or of how many texts; both counted in. OTHER with
+                         a max: a list of as many, set() adds one */
+    const char *unit; /* "s", "ms", "days", "MiB", "GiB"; of others for people only */
     const struct tyto_word *words; /* WORD: all; a number: words for special values. Or NULL */
     const char *value;             /* "FILE", for people; NULL: from the type */
     const char *help;    /* one sentence or more, any length, in lower case, no full stop */

@@ -23,6 +23,8 @@ enum {
     TYTO_ULID_CHARS = 26,
     TYTO_DIGEST_MAX = 64,
     TYTO_UUID_BYTES = 16,
+    TYTO_EVENT_MAX_ZONES = 16,
+    TYTO_ZONE_NAME_MAX = 32,      /* characters, as an id's */
     TYTO_EVENT_MAX_SEGMENTS = 32, /* latest ones kept */
     TYTO_PLACE_MAX_SIDE = 32,
     TYTO_STATE_TEXT_MAX = 200,
@@ -143,6 +145,9 @@ struct tyto_event {
      * writing fails. Printable ASCII. */
     char clip_uri[TYTO_CLIP_URI_MAX + 1];
     struct tyto_stamp stamps[TYTO_NUM_STAGES]; /* of the newest segment */
+    /* Zones of the camera's picture that it has touched so far, in the order of its begin. */
+    uint32_t num_zones;
+    char zones[TYTO_EVENT_MAX_ZONES][TYTO_ZONE_NAME_MAX + 1];
 };
 
 struct tyto_camera_state {
@@ -271,6 +276,8 @@ enum tyto_err tyto_hello_unpack(const uint8_t *bytes, size_t num_bytes,
 
 /* 1..TYTO_ID_MAX characters of [a-z0-9_-]: camera ids and class names. */
 bool tyto_id_is_valid(const char *id);
+/* The same, of at most TYTO_ZONE_NAME_MAX characters. */
+bool tyto_zone_name_is_valid(const char *name);
 /* The topic of an envelope ("ev/<cam>/<class>/", "st/<cam>/", "md/", "hb/",
  * "dbg/<cam>/"). TYTO_ERR_INVALID for a kind or an id without one, FULL when
  * buf (TYTO_TOPIC_MAX_BYTES do) is too small. */

@@ -59,6 +59,12 @@ static bool event_is_sound(const struct tyto_event *event)
                               event->segment_seen[i]))
             return false;
     }
+    if (event->num_zones > TYTO_EVENT_MAX_ZONES)
+        return false;
+    for (uint32_t i = 0; i < event->num_zones; i++) {
+        if (!tyto_zone_name_is_valid(event->zones[i]))
+            return false;
+    }
     if (!place_is_sound(&event->place) || (event->has_box && !box_is_sound(&event->box)))
         return false;
     return !event->has_av_offset || isfinite(event->av_offset_ms);

@@ -15,6 +15,11 @@ bool tyto_id_is_valid(const char *id)
     return tyto_text_is_name(id, TYTO_ID_MAX + 1);
 }
 
+bool tyto_zone_name_is_valid(const char *name)
+{
+    return tyto_text_is_name(name, TYTO_ZONE_NAME_MAX + 1);
+}
+
 void tyto_event_id_format(uint64_t unix_ns, const uint8_t entropy[10],
                           char ret_id[TYTO_ULID_CHARS + 1])
 {

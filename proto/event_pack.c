@@ -28,6 +28,7 @@ struct event_parts {
     Tyto__V1__Box box;
     Tyto__V1__Stamp stamps[TYTO_NUM_STAGES];
     Tyto__V1__Stamp *stamp_ptrs[TYTO_NUM_STAGES];
+    char *zone_ptrs[TYTO_EVENT_MAX_ZONES];
 };
 
 static void fill_what(struct event_parts *parts, const struct tyto_event *in)
@@ -101,6 +102,10 @@ static void fill_where(struct event_parts *parts, const struct tyto_event *in)
     }
     if (in->has_av_offset)
         SET(out, av_offset_ms, in->av_offset_ms);
+    for (uint32_t i = 0; i < in->num_zones; i++)
+        parts->zone_ptrs[i] = as_string(in->zones[i]);
+    out->n_zones = in->num_zones;
+    out->zones = parts->zone_ptrs;
 }
 
 static void fill_event(struct event_parts *parts, const struct tyto_event *in)

@@ -59,6 +59,18 @@ static bool get_segments(struct tyto_event *ret_event, const Tyto__V1__Event *in
     return true;
 }
 
+static bool get_zones(struct tyto_event *ret_event, const Tyto__V1__Event *in)
+{
+    if (in->n_zones > TYTO_EVENT_MAX_ZONES)
+        return false;
+    ret_event->num_zones = (uint32_t)in->n_zones;
+    for (size_t i = 0; i < in->n_zones; i++) {
+        if (!get_string(ret_event->zones[i], sizeof(ret_event->zones[i]), in->zones[i]))
+            return false;
+    }
+    return true;
+}
+
 static void get_stamps(struct tyto_event *ret_event, const Tyto__V1__Event *in)
 {
     for (size_t i = 0; i < in->n_stamps; i++) {
@@ -110,7 +122,8 @@ static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
     out->av_offset_ms = in->av_offset_ms;
     out->config_generation = in->config_generation;
     get_stamps(out, in);
-    return get_segments(out, in) && (!in->place || get_place(&out->place, in->place));
+    return get_segments(out, in) && get_zones(out, in) &&
+           (!in->place || get_place(&out->place, in->place));
 }
 
 static bool get_state(struct tyto_camera_state *out, const Tyto__V1__CameraState *in)

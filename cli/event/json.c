@@ -119,6 +119,14 @@ static void set_segments(struct tyto_json *json, const struct tyto_event *event)
     tyto_json_set(json, "segments", segments);
 }
 
+static struct tyto_json *new_zones(const struct tyto_event *event)
+{
+    struct tyto_json *zones = tyto_json_new_array();
+    for (uint32_t i = 0; i < event->num_zones; i++)
+        tyto_json_push(&zones, tyto_json_new_string(event->zones[i]));
+    return zones;
+}
+
 struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_segments)
 {
     struct tyto_json *json = tyto_json_new_object();
@@ -129,6 +137,8 @@ struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_s
     set_times(json, event);
     set_scores(json, event);
     set_place(json, event);
+    if (event->num_zones > 0)
+        tyto_json_set(json, "zones", new_zones(event));
     if (event->has_av_offset)
         tyto_json_set(json, "av_offset_ms", new_rounded((double)event->av_offset_ms, 10));
     if (with_segments && event->num_segments > 0)

@@ -59,6 +59,12 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
     tyto_tracker_params_settle(ret_params);
     ret_params->rules = rules;
     ret_params->num_rules = num;
+    const struct tyto_config_quiet *quiet =
+        camera && camera->quiet.num > 0 ? &camera->quiet : &config->quiet;
+    ret_params->zones = camera ? &camera->zones : NULL;
+    ret_params->quiet = quiet->items;
+    ret_params->num_quiet = quiet->num;
+    ret_params->time_zone = config->time_zone;
     return TYTO_OK;
 }
 

@@ -47,6 +47,31 @@ static enum tyto_err check_tracker(const struct tyto_config *config,
                           fault.text);
 }
 
+/* Zones that a class requires are the camera's own: what is said for all cameras names none. */
+static enum tyto_err check_required(const struct tyto_config *config,
+                                    const struct tyto_config_camera *camera,
+                                    struct tyto_fault *ret_fault)
+{
+    const struct tyto_config_rules *rules = camera ? &camera->rules : &config->rules;
+    for (uint32_t i = 0; i < rules->num; i++) {
+        const struct tyto_zone_names *required = &rules->items[i].rule.required_zones;
+        for (uint32_t k = 0; k < required->num; k++) {
+            bool is_known = false;
+            for (uint32_t z = 0; camera && z < camera->zones.num_zones && !is_known; z++)
+                is_known = strcmp(camera->zones.zones[z].name, required->names[k]) == 0;
+            char key[160];
+            snprintf(key, sizeof(key), "classes.%s.required_zones",
+                     rules->items[i].rule.class_name);
+            if (!is_known)
+                return tyto_fault_set(
+                    ret_fault, TYTO_ERR_INVALID, config->file, rules->items[i].line, key,
+                    "'%s' is no zone of %s", required->names[k],
+                    camera ? camera->id : "all cameras: say it in a camera's own classes");
+        }
+    }
+    return TYTO_OK;
+}
+
 static enum tyto_err check_record(const struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     for (uint32_t i = 0; i < config->record.cameras.num; i++) {
@@ -150,9 +175,13 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
     if (!err)
         err = check_record(config, ret_fault);
     if (!err)
+        err = check_required(config, NULL, ret_fault);
+    if (!err)
         err = check_tracker(config, NULL, ret_fault);
     for (uint32_t i = 0; !err && i < config->num_cameras; i++) {
         err = check_camera(config, &config->cameras[i], ret_fault);
+        if (!err)
+            err = check_required(config, &config->cameras[i], ret_fault);
         if (!err)
             err = check_tracker(config, &config->cameras[i], ret_fault);
     }

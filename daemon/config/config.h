@@ -40,6 +40,12 @@ struct tyto_config_rules {
     uint32_t num;
 };
 
+/* Hours in which some classes are not told. */
+struct tyto_config_quiet {
+    struct tyto_quiet *items; /* owned */
+    uint32_t num;             /* <= TYTO_QUIET_MAX */
+};
+
 struct tyto_config_camera {
     char id[TYTO_ID_MAX + 1];
     char uri[TYTO_CONFIG_URI_MAX];
@@ -52,7 +58,9 @@ struct tyto_config_camera {
     struct tyto_tracker_params tracker; /* what is marked; the rest is as for all. No rules in it */
     uint64_t tracker_given;             /* marks over tyto_tracker_options */
     struct tyto_config_rules rules;
-    uint32_t line; /* where it stands in the file; 0: command line */
+    struct tyto_zones zones;        /* owned */
+    struct tyto_config_quiet quiet; /* none: what is said for all cameras */
+    uint32_t line;                  /* where it stands in the file; 0: command line */
 };
 
 #define TYTO_LOG_FORMAT_LIST(X)                                                                    \
@@ -86,6 +94,8 @@ struct tyto_config {
 
     struct tyto_tracker_params tracker; /* of all cameras, not settled; no rules in it */
     struct tyto_config_rules rules;
+    struct tyto_config_quiet quiet; /* of cameras that say nothing of it */
+    char time_zone[64];             /* of all quiet hours; "": the host's */
 
     char control[TYTO_CONTROL_PATH_MAX];  /* socket; "": in the run-time folder; "off": none */
     char state_dir[TYTO_CONFIG_PATH_MAX]; /* "": the service manager's or the user's; "off": none */
@@ -154,7 +164,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault);
 
 /* The tracker of one camera (NULL: of all): what is said for it, else what is said
- * for all; settled. ret_params->rules is owned: free() it through the const. NOMEM. */
+ * for all; settled. ret_params->rules is owned: free() it through the const; its zones and quiet
+ * hours are the configuration's. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
                                        const struct tyto_config_camera *camera,

@@ -52,13 +52,26 @@ enum tyto_err tyto_config_create(struct tyto_config **ret_config)
     return err;
 }
 
+static void finish_quiet(struct tyto_config_quiet *quiet)
+{
+    for (uint32_t i = 0; i < quiet->num; i++)
+        tyto_quiet_finish(&quiet->items[i]);
+    free(quiet->items);
+    *quiet = (struct tyto_config_quiet){0};
+}
+
 void tyto_config_destroy(struct tyto_config **config)
 {
     if (!config || !*config)
         return;
     tyto_options_finish(tyto_config_groups, TYTO_CONFIG_NUM_GROUPS, *config);
-    for (uint32_t i = 0; i < (*config)->num_cameras; i++)
-        free((*config)->cameras[i].rules.items);
+    for (uint32_t i = 0; i < (*config)->num_cameras; i++) {
+        struct tyto_config_camera *camera = &(*config)->cameras[i];
+        free(camera->rules.items);
+        tyto_zones_finish(&camera->zones);
+        finish_quiet(&camera->quiet);
+    }
+    finish_quiet(&(*config)->quiet);
     free((*config)->cameras);
     free((*config)->rules.items);
     free(*config);

@@ -23,7 +23,7 @@ static const struct {
      {"pre_s", "post_s", "max_clip_s", "max_gib", "min_free_gib", "max_days", "max_memory_mib",
       "cameras"}},
     {TYTO_CONFIG_LOG, {"level", "summary_every_s"}},
-    {TYTO_CONFIG_TOP, {"connects_per_s"}},
+    {TYTO_CONFIG_TOP, {"time_zone", "connects_per_s"}},
 };
 
 bool tyto_config_is_live(enum tyto_config_group group, uint32_t row_idx)
@@ -64,8 +64,10 @@ static enum tyto_err compare_row(const struct tyto_config *running, struct tyto_
     if (tyto_option_is_same(row, was, is))
         return TYTO_OK;
     if (tyto_config_is_live(group_idx, row_idx)) {
-        difference->is_tuned |= group_idx == TYTO_CONFIG_TRACKER;
-        difference->is_other |= group_idx != TYTO_CONFIG_TRACKER;
+        const bool is_tuning =
+            group_idx == TYTO_CONFIG_TRACKER || strcmp(row->key, "time_zone") == 0;
+        difference->is_tuned |= is_tuning;
+        difference->is_other |= !is_tuning;
         return TYTO_OK;
     }
     note_kept(difference, group, row);
@@ -109,6 +111,53 @@ static enum tyto_err compare_rows(const struct tyto_config *running, struct tyto
 /* --- cameras -----------------------------------------------------------------------------------
  */
 
+/* Rows that have no marks: whether all values are the same. */
+static bool are_same_rows(const struct tyto_option_group *group, const void *value,
+                          const void *other)
+{
+    bool are_same = true;
+    for (uint32_t i = 0; are_same && i < group->num_rows; i++)
+        are_same = tyto_option_is_same(&group->rows[i], tyto_option_value(group, i, value),
+                                       tyto_option_value(group, i, other));
+    return are_same;
+}
+
+static bool are_same_quiet(const struct tyto_config_quiet *quiet,
+                           const struct tyto_config_quiet *other)
+{
+    bool are_same = quiet->num == other->num;
+    for (uint32_t i = 0; are_same && i < quiet->num; i++)
+        are_same = are_same_rows(&tyto_config_quiet_group, &quiet->items[i], &other->items[i]);
+    return are_same;
+}
+
+static bool is_same_zone(const struct tyto_zone *zone, const struct tyto_zone *other)
+{
+    bool is_same = zone->num_classes == other->num_classes &&
+                   are_same_rows(&tyto_config_zone_group, zone, other);
+    for (uint32_t i = 0; is_same && i < zone->num_classes; i++)
+        is_same =
+            strcmp(zone->classes[i].class_name, other->classes[i].class_name) == 0 &&
+            are_same_rows(&tyto_config_zone_class_group, &zone->classes[i], &other->classes[i]);
+    return is_same;
+}
+
+static bool are_same_zones(const struct tyto_zones *zones, const struct tyto_zones *others)
+{
+    bool are_same = zones->num_zones == others->num_zones;
+    for (uint32_t i = 0; are_same && i < zones->num_zones; i++)
+        are_same = is_same_zone(&zones->zones[i], &others->zones[i]);
+    return are_same;
+}
+
+static bool are_same_masks(const struct tyto_zones *zones, const struct tyto_zones *others)
+{
+    bool are_same = zones->num_masks == others->num_masks;
+    for (uint32_t i = 0; are_same && i < zones->num_masks; i++)
+        are_same = are_same_rows(&tyto_config_mask_group, &zones->masks[i], &others->masks[i]);
+    return are_same;
+}
+
 static bool are_same_rules(const struct tyto_config_rules *rules,
                            const struct tyto_config_rules *others)
 {
@@ -134,19 +183,17 @@ static bool is_same_tracker(const struct tyto_config_camera *camera,
         is_same = !(camera->tracker_given >> i & 1) ||
                   tyto_option_is_same(&group->rows[i], tyto_option_value(group, i, camera),
                                       tyto_option_value(group, i, other));
-    return is_same && are_same_rules(&camera->rules, &other->rules);
+    return is_same && are_same_rules(&camera->rules, &other->rules) &&
+           are_same_zones(&camera->zones, &other->zones) &&
+           are_same_quiet(&camera->quiet, &other->quiet);
 }
 
-/* All that a connection goes by: every row of a camera. */
+/* All that a connection goes by: every row of a camera, and its masks. */
 static bool is_same_source(const struct tyto_config_camera *camera,
                            const struct tyto_config_camera *other)
 {
-    const struct tyto_option_group *group = &tyto_config_camera_group;
-    bool is_same = true;
-    for (uint32_t i = 0; is_same && i < group->num_rows; i++)
-        is_same = tyto_option_is_same(&group->rows[i], tyto_option_value(group, i, camera),
-                                      tyto_option_value(group, i, other));
-    return is_same;
+    return are_same_rows(&tyto_config_camera_group, camera, other) &&
+           are_same_masks(&camera->zones, &other->zones);
 }
 
 static void compare_camera(const struct tyto_config *running, const struct tyto_config *next,
@@ -199,7 +246,8 @@ enum tyto_err tyto_config_compare(const struct tyto_config *running, struct tyto
 {
     struct tyto_config_difference difference = {.num_kept = 0};
     enum tyto_err err = compare_rows(running, next, &difference);
-    difference.is_tuned |= !are_same_rules(&running->rules, &next->rules);
+    difference.is_tuned |= !are_same_rules(&running->rules, &next->rules) ||
+                           !are_same_quiet(&running->quiet, &next->quiet);
     if (!err)
         err = compare_cameras(running, next, &difference);
     if (err)

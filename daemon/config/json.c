@@ -21,17 +21,6 @@ static struct tyto_json *tracker_to_json(const struct tyto_config_camera *camera
     return json;
 }
 
-static struct tyto_json *camera_to_json(const struct tyto_config_camera *camera)
-{
-    char uri[TYTO_CONFIG_URI_MAX];
-    struct tyto_json *json = tyto_options_to_json(&tyto_config_camera_group, 1, camera);
-    tyto_secret_redact(camera->uri, uri, sizeof(uri));
-    if (!tyto_json_set(json, "uri", tyto_json_new_string(uri)) ||
-        !tyto_json_set(json, "tracker", tracker_to_json(camera)))
-        tyto_json_destroy(&json);
-    return json;
-}
-
 static struct tyto_json *class_to_json(const struct tyto_config_rules *rules)
 {
     struct tyto_json *json = tyto_json_new_object();
@@ -41,6 +30,59 @@ static struct tyto_json *class_to_json(const struct tyto_config_rules *rules)
                            tyto_options_to_json(&tyto_config_class_group, 1, rule)))
             tyto_json_destroy(&json);
     }
+    return json;
+}
+
+static struct tyto_json *zone_to_json(const struct tyto_zone *zone)
+{
+    struct tyto_json *json = tyto_options_to_json(&tyto_config_zone_group, 1, zone);
+    struct tyto_json *classes = tyto_json_new_object();
+    for (uint32_t i = 0; i < zone->num_classes; i++) {
+        const struct tyto_zone_class *one = &zone->classes[i];
+        if (!tyto_json_set(classes, one->class_name,
+                           tyto_options_to_json(&tyto_config_zone_class_group, 1, one)))
+            tyto_json_destroy(&classes);
+    }
+    if (!tyto_json_set(json, "classes", classes))
+        tyto_json_destroy(&json);
+    return json;
+}
+
+static struct tyto_json *zones_to_json(const struct tyto_zones *zones)
+{
+    struct tyto_json *json = tyto_json_new_array();
+    for (uint32_t i = 0; i < zones->num_zones; i++)
+        tyto_json_push(&json, zone_to_json(&zones->zones[i]));
+    return json;
+}
+
+static struct tyto_json *masks_to_json(const struct tyto_zones *zones)
+{
+    struct tyto_json *json = tyto_json_new_array();
+    for (uint32_t i = 0; i < zones->num_masks; i++)
+        tyto_json_push(&json, tyto_options_to_json(&tyto_config_mask_group, 1, &zones->masks[i]));
+    return json;
+}
+
+static struct tyto_json *quiet_to_json(const struct tyto_config_quiet *quiet)
+{
+    struct tyto_json *json = tyto_json_new_array();
+    for (uint32_t i = 0; i < quiet->num; i++)
+        tyto_json_push(&json, tyto_options_to_json(&tyto_config_quiet_group, 1, &quiet->items[i]));
+    return json;
+}
+
+static struct tyto_json *camera_to_json(const struct tyto_config_camera *camera)
+{
+    char uri[TYTO_CONFIG_URI_MAX];
+    struct tyto_json *json = tyto_options_to_json(&tyto_config_camera_group, 1, camera);
+    tyto_secret_redact(camera->uri, uri, sizeof(uri));
+    if (!tyto_json_set(json, "uri", tyto_json_new_string(uri)) ||
+        !tyto_json_set(json, "tracker", tracker_to_json(camera)) ||
+        !tyto_json_set(json, "zones", zones_to_json(&camera->zones)) ||
+        !tyto_json_set(json, "masks", masks_to_json(&camera->zones)) ||
+        !tyto_json_set(json, "quiet_hours", quiet_to_json(&camera->quiet)))
+        tyto_json_destroy(&json);
     return json;
 }
 
@@ -54,6 +96,7 @@ struct tyto_json *tyto_config_to_json(const struct tyto_config *config)
         good &= tyto_json_append(cameras, camera_to_json(&config->cameras[i]));
     good &= tyto_json_set(json, "cameras", cameras);
     good &= tyto_json_set(json, "classes", class_to_json(&config->rules));
+    good &= tyto_json_set(json, "quiet_hours", quiet_to_json(&config->quiet));
     for (int i = 0; i < TYTO_CONFIG_NUM_GROUPS; i++) {
         const struct tyto_option_group *group = &tyto_config_groups[i];
         if (group->key)

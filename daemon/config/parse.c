@@ -126,7 +126,9 @@ static enum tyto_err read_value(struct tyto_yaml *yaml, const struct yaml_node_s
 {
     const struct tyto_option *option = &slot->group->rows[slot->row_idx];
     struct slot copy = *slot;
-    if (option->type != TYTO_OPTION_TEXTS || node->type != YAML_SEQUENCE_NODE)
+    const bool is_list =
+        option->type == TYTO_OPTION_TEXTS || (option->type == TYTO_OPTION_OTHER && option->max > 0);
+    if (!is_list || node->type != YAML_SEQUENCE_NODE)
         return read_text(yaml, node, 0, &copy);
     tyto_option_clear(option, tyto_option_value(slot->group, slot->row_idx, slot->target));
     return tyto_yaml_sequence(yaml, node, (uint32_t)option->max, read_text, &copy);

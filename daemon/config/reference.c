@@ -31,11 +31,57 @@ static const char reference_cameras[] =
     "\n## `cameras`: a list\n\n"
     "Each camera may also have a group `tracker` and a group `classes`, as below: what they say "
     "goes\n"
-    "before what is said for all cameras, also where it is `false`, `0` or `weights`. A reload "
-    "connects a camera\n"
-    "anew of which any key here differs; `tracker` and `classes` it takes over as they are.\n\n";
+    "before what is said for all cameras, also where it is `false`, `0` or `weights`. And it may "
+    "have\n"
+    "the lists `zones`, `masks` and `quiet_hours`. A reload connects a camera anew of which any "
+    "key "
+    "here or\n"
+    "a mask differs; all else it takes over as it is.\n\n";
 
 static const char reference_classes_live[] = "\nA reload takes over all of them.\n";
+
+static const char reference_zones[] =
+    "\n### `zones`: a list of a camera\n\n"
+    "`zones: [{name: drive, polygon: \"0.1,0.5 0.9,0.5 0.9,1 0.1,1\"}]`, at most 16. Events name "
+    "the "
+    "zones\n"
+    "that they have touched: `zones` in the protocol, of an END all of them. The place of a second "
+    "is the\n"
+    "box in which the class was seen, or where the detector does not know the class, the box of "
+    "where the\n"
+    "sound is in the picture. It touches a zone when they have a tenth of the smaller of both in "
+    "common.\n"
+    "What is only heard has no place: it touches no zone, and no event of a class with "
+    "`required_zones`\n"
+    "begins by it.\n\n";
+
+static const char reference_zone_classes[] =
+    "\nA zone may have a group `classes`: `classes: {dog: {threshold: 0.8}}` is what a dog in this "
+    "zone needs,\n"
+    "more or less than elsewhere. Where several zones that are touched say something, the lowest "
+    "holds.\n\n";
+
+static const char reference_masks[] =
+    "\n### `masks`: a list of a camera\n\n"
+    "`masks: [{polygon: \"0,0 1,0 1,0.1 0,0.1\"}]`, at most 16: the street beyond the fence, the "
+    "clock in the\n"
+    "corner of the picture, a television. They are painted over in a copy of the picture before "
+    "the network\n"
+    "sees it, and what moves there does not count for the offset between sound and picture. "
+    "Recordings show\n"
+    "them as they are. What sounds is heard wherever it is.\n\n";
+
+static const char reference_quiet[] =
+    "\n## `quiet_hours`: a list, for all cameras or in one\n\n"
+    "`quiet_hours: [{times: 22:00-06:30, days: [mon-fri], classes: [dog], threshold: 0.9}]`. A "
+    "camera's own\n"
+    "list goes in the place of that for all. They decide about the begin of events: one that has "
+    "begun goes\n"
+    "on, and one that would have begun in them begins when they are over, if it still goes on. On "
+    "days when\n"
+    "clocks change they follow the clock on the wall: an hour that comes twice is quiet twice. "
+    "Of a file\n"
+    "the time is when it is read.\n\n";
 
 static const char reference_classes[] =
     "\n## `classes`: a group for each class\n\n"
@@ -56,7 +102,7 @@ static const char man_text[] =
     "Relative paths count from the file's folder.\n\n"
     "cameras is a list. Each camera may also have a group tracker and a group classes, as below: "
     "what they say goes before what is said for all cameras. classes has a group for each class of "
-    "the network.\n\n"
+    "the network. A camera's zones, masks and quiet_hours are lists.\n\n"
     "SIGHUP reads the file again. A file with a mistake changes nothing; of a good one what "
     "differs is applied, and what takes a restart is named in the log and by tyto status.";
 
@@ -97,6 +143,27 @@ static void put_group(FILE *out, enum tyto_config_group group_idx, const struct 
     put_live(out, group_idx);
 }
 
+static void put_lists_of_camera(FILE *out)
+{
+    const struct tyto_zone zone = {.num_classes = 0};
+    const struct tyto_zone_class class = {.threshold = 0};
+    const struct tyto_polygon mask = {.num = 0};
+    fputs(reference_zones, out);
+    tyto_options_put_reference(out, &tyto_config_zone_group, &zone);
+    fputs(reference_zone_classes, out);
+    tyto_options_put_reference(out, &tyto_config_zone_class_group, &class);
+    fputs(reference_masks, out);
+    tyto_options_put_reference(out, &tyto_config_mask_group, &mask);
+}
+
+static void put_quiet(FILE *out)
+{
+    const struct tyto_quiet quiet = {.threshold = 0};
+    fputs(reference_quiet, out);
+    tyto_options_put_reference(out, &tyto_config_quiet_group, &quiet);
+    fputs(reference_classes_live, out);
+}
+
 static void put_classes(FILE *out)
 {
     const struct tyto_config_rule rule = {.publish = true};
@@ -116,10 +183,13 @@ enum tyto_err tyto_config_put_reference(FILE *out)
     fputs(reference_begin, out);
     fputs(reference_cameras, out);
     tyto_options_put_reference(out, &tyto_config_camera_group, &camera);
+    put_lists_of_camera(out);
     for (int i = 0; i < TYTO_CONFIG_NUM_GROUPS; i++) {
         put_group(out, (enum tyto_config_group)i, config);
-        if (i == TYTO_CONFIG_TRACKER)
+        if (i == TYTO_CONFIG_TRACKER) {
             put_classes(out);
+            put_quiet(out);
+        }
     }
     tyto_config_destroy(&config);
     return TYTO_OK;
@@ -138,7 +208,11 @@ static void put_example_camera(FILE *out)
             must.rows[1].key, must.rows[1].example);
     tyto_options_put_example(out, &may, &camera, "    # ");
     fputs("    # tracker: {threshold: 0.6}          # an example; any key of tracker below\n"
-          "    # classes: {dog: {threshold: 0.5}}   # an example; as classes below\n",
+          "    # classes: {dog: {threshold: 0.5}}   # an example; as classes below\n"
+          "    # zones:                             # examples, like what follows\n"
+          "    #   - {name: drive, polygon: \"0.1,0.5 0.9,0.5 0.9,1 0.1,1\"}\n"
+          "    # masks:\n"
+          "    #   - {polygon: \"0,0 1,0 1,0.1 0,0.1\"}\n",
           out);
 }
 
@@ -160,7 +234,9 @@ enum tyto_err tyto_config_put_example(FILE *out)
             fputs("\n# classes:                              # an example; `tyto model info` lists "
                   "them\n"
                   "#   dog: {threshold: 0.4, threshold_heard: 0.6}\n"
-                  "#   wind: {publish: false}\n",
+                  "#   wind: {publish: false}\n"
+                  "\n# quiet_hours:                          # an example\n"
+                  "#   - {times: 22:00-06:30, days: [mon-fri], classes: [dog]}\n",
                   out);
     }
     tyto_config_destroy(&config);
@@ -181,6 +257,10 @@ enum tyto_err tyto_config_put_man(const char *version, FILE *out)
     struct tyto_config *config = NULL;
     struct tyto_config_camera camera;
     const struct tyto_config_rule rule = {.publish = true};
+    const struct tyto_zone zone = {.num_classes = 0};
+    const struct tyto_zone_class class = {.threshold = 0};
+    const struct tyto_polygon mask = {.num = 0};
+    const struct tyto_quiet quiet = {.threshold = 0};
     const enum tyto_err err = tyto_config_create(&config);
     if (err)
         return err;
@@ -190,10 +270,15 @@ enum tyto_err tyto_config_put_man(const char *version, FILE *out)
     tyto_man_put_text(out, man_text);
     fputs(".SH KEYS\n", out);
     put_man_group(out, &tyto_config_camera_group, &camera);
+    put_man_group(out, &tyto_config_zone_group, &zone);
+    put_man_group(out, &tyto_config_zone_class_group, &class);
+    put_man_group(out, &tyto_config_mask_group, &mask);
     for (int i = 0; i < TYTO_CONFIG_NUM_GROUPS; i++) {
         put_man_group(out, &tyto_config_groups[i], config);
-        if (i == TYTO_CONFIG_TRACKER)
+        if (i == TYTO_CONFIG_TRACKER) {
             put_man_group(out, &tyto_config_class_group, &rule);
+            put_man_group(out, &tyto_config_quiet_group, &quiet);
+        }
     }
     fputs(".SH EXAMPLES\n", out);
     tyto_man_put_lines(out, man_example);

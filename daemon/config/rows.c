@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "daemon/config/zones.h"
 #include "model/cman/cman.h"
 #include "options/common.h"
 #include "pipeline/engine/options.h"
@@ -21,6 +22,14 @@ static enum tyto_err check_place(const char *text, struct tyto_fault *ret_fault)
         return TYTO_OK;
     return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                           "'%.60s' is neither an absolute path nor 'off'", text);
+}
+
+static enum tyto_err check_time_zone(const char *text, struct tyto_fault *ret_fault)
+{
+    struct tyto_time_zone *zone = NULL;
+    const enum tyto_err err = tyto_time_zone_create(text, &zone, ret_fault);
+    tyto_time_zone_destroy(&zone);
+    return err;
 }
 
 static enum tyto_err check_listen(const char *text, struct tyto_fault *ret_fault)
@@ -172,6 +181,9 @@ static const struct tyto_option top[] = {
      .check = check_place,
      .help = "folder of the journal; without a journal, of a small file of open events, so that the "
              "next run ends what a killed one left open; off: none of both"},
+    {.key = "time_zone", .type = TYTO_OPTION_CHARS, AT(time_zone), .value = "NAME",
+     .absent = "the host's", .example = "Europe/Berlin", .check = check_time_zone,
+     .help = "of all quiet hours"},
     NUMBER("connects_per_s", TYTO_OPTION_U32, connects_per_s, 1, 100, NULL,
            "connections to cameras that are begun in a second, all together"),
 };
@@ -244,6 +256,12 @@ static const struct tyto_option class_rows[] = {
      .max = 1, .absent = "tracker.threshold_single", .example = "0.6",
      .help = "the same when it is seen alone"},
     {.key = "publish", .type = TYTO_OPTION_FLAG, AT(publish), .help = "false: never an event of it"},
+    {.key = "required_zones", .type = TYTO_OPTION_OTHER, AT(rule.required_zones),
+     .max = TYTO_ZONES_MAX, .value = "NAME, or a list of them", .absent = "none: anywhere",
+     .example = "[drive]", .set = tyto_config_add_zone_name,
+     .print = tyto_config_print_zone_names,
+     .help = "of a camera only: its events begin in one of these zones; what is only heard has no "
+             "place, and then begins none"},
 };
 
 const struct tyto_option_group tyto_config_class_group = {

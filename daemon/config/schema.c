@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/config/parse.h"
+#include "daemon/config/zones.h"
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
@@ -46,6 +47,22 @@ static enum tyto_err read_camera_classes(struct tyto_yaml *yaml, const struct ya
     return tyto_yaml_members(yaml, node, TYTO_CONFIG_MAX_RULES, read_class, &camera->rules);
 }
 
+/* --- quiet hours ------------------------------------------------------------------------------ */
+
+static enum tyto_err read_camera_quiet(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                       void *target)
+{
+    struct tyto_config_camera *camera = target;
+    return tyto_config_read_quiet(yaml, node, &camera->quiet);
+}
+
+static enum tyto_err read_quiet(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                void *target)
+{
+    struct tyto_config *config = target;
+    return tyto_config_read_quiet(yaml, node, &config->quiet);
+}
+
 /* --- cameras --------------------------------------------------------------------------- */
 
 static enum tyto_err read_camera(struct tyto_yaml *yaml, const struct yaml_node_s *node,
@@ -54,6 +71,9 @@ static enum tyto_err read_camera(struct tyto_yaml *yaml, const struct yaml_node_
     static const struct tyto_yaml_part parts[] = {
         {.key = "tracker", .group = &tyto_config_camera_tracker_group},
         {.key = "classes", .read = read_camera_classes},
+        {.key = "zones", .read = tyto_config_read_zones},
+        {.key = "masks", .read = tyto_config_read_masks},
+        {.key = "quiet_hours", .read = read_camera_quiet},
     };
     struct tyto_config *config = *(struct tyto_config **)user;
     (void)idx;
@@ -117,6 +137,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         {.key = "inference", .group = &tyto_config_groups[TYTO_CONFIG_INFERENCE]},
         {.key = "tracker", .group = &tyto_config_groups[TYTO_CONFIG_TRACKER]},
         {.key = "classes", .read = read_classes},
+        {.key = "quiet_hours", .read = read_quiet},
         {.key = "publish", .read = read_publish},
         {.key = "journal", .group = &tyto_config_groups[TYTO_CONFIG_JOURNAL]},
         {.key = "record", .read = read_record},

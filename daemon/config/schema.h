@@ -28,6 +28,9 @@ extern const struct tyto_option_group tyto_config_groups[TYTO_CONFIG_NUM_GROUPS]
 extern const struct tyto_option_group tyto_config_camera_group, tyto_config_camera_tracker_group;
 /* Over struct tyto_config_rule. */
 extern const struct tyto_option_group tyto_config_class_group;
+/* Over struct tyto_zone, struct tyto_zone_class, struct tyto_polygon, struct tyto_quiet. */
+extern const struct tyto_option_group tyto_config_zone_group, tyto_config_zone_class_group;
+extern const struct tyto_option_group tyto_config_mask_group, tyto_config_quiet_group;
 
 /* Fills the struct tyto_config at target from the root of a document. */
 TYTO_MUST_CHECK

@@ -34,6 +34,7 @@ void tyto_camera_destroy(struct tyto_camera **camera)
     for (uint32_t i = 0; (*camera)->waiting && i <= (*camera)->look_ahead; i++)
         tyto_reading_finish(&(*camera)->waiting[i].reading);
     free((*camera)->waiting);
+    free((*camera)->masks);
     tyto_camera_unprepare(*camera);
     tyto_tracker_destroy(&(*camera)->tracker);
     tyto_session_destroy(&(*camera)->session);
@@ -118,6 +119,8 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
     newest->reading.evidence.has_audio = segment->has_audio;
     newest->reading.evidence.has_video = segment->has_video;
     newest->sight = *sight;
+    newest->sight.masks = camera->masks;
+    newest->sight.num_masks = camera->num_masks;
     newest->unix_offset_ns = tyto_session_unix_offset_ns(camera->session);
     newest->clock_quality = segment->discontinuous ? TYTO_CLOCK_QUALITY_DISCONTINUOUS
                                                    : tyto_session_clock_quality(camera->session);

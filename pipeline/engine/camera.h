@@ -11,6 +11,7 @@
 #include "pipeline/session/session.h"
 #include "pipeline/track/decode.h"
 #include "pipeline/track/tracker.h"
+#include "pipeline/zones/polygon.h"
 
 /* A segment that was evaluated but may still see more of its future. */
 struct tyto_waiting {
@@ -29,13 +30,15 @@ struct tyto_camera {
     struct tyto_tracker *tracker;
     uint32_t stream_idx;
     bool is_file;
-    bool is_deaf, is_blind; /* the networks get no sound, no picture */
-    bool restart;           /* the next segment is the first of a connection */
-    bool over;              /* poll() returned OVER: flush and release after the batch */
-    bool polled;            /* in this round */
-    bool removing;          /* asked for by another thread */
-    bool ended;             /* its listeners have been told */
-    uint64_t looked_ns;     /* when all its pictures were looked at last; 0: never */
+    bool is_deaf, is_blind;     /* the networks get no sound, no picture */
+    bool restart;               /* the next segment is the first of a connection */
+    bool over;                  /* poll() returned OVER: flush and release after the batch */
+    bool polled;                /* in this round */
+    bool removing;              /* asked for by another thread */
+    bool ended;                 /* its listeners have been told */
+    uint64_t looked_ns;         /* when all its pictures were looked at last; 0: never */
+    struct tyto_polygon *masks; /* owned */
+    uint32_t num_masks;
     uint32_t look_ahead, num_waiting;
     struct tyto_waiting *waiting; /* (look_ahead + 1), oldest first */
     struct {                      /* while another model is being set up; NULL otherwise */

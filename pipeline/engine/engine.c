@@ -56,6 +56,10 @@ static enum tyto_err check_params(struct tyto_engine_params *p)
         p->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
     if (p->connects_per_s == 0)
         p->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
+    p->tracker.zones = NULL; /* a camera has its own */
+    p->tracker.quiet = NULL;
+    p->tracker.num_quiet = 0;
+    p->tracker.time_zone = NULL;
     if (!p->visual_path || !p->audio_path || !p->head_path || !p->callbacks.on_event ||
         p->max_cameras > TYTO_ENGINE_MAX_CAMERAS || p->max_batch > TYTO_ENGINE_MAX_BATCH ||
         p->hop_ns < TYTO_SEGMENT_NS / 10 || p->hop_ns > 60 * TYTO_SEGMENT_NS ||
@@ -72,9 +76,10 @@ static enum tyto_err allocate(struct tyto_engine *engine)
     engine->results = calloc(num, sizeof(*engine->results));
     engine->idxs = calloc(num, sizeof(*engine->idxs));
     engine->pcm = calloc((size_t)num * TYTO_SEGMENT_SAMPLES, sizeof(*engine->pcm));
+    engine->masked = calloc(num, sizeof(*engine->masked));
     engine->stream_used = calloc(engine->params.max_cameras, sizeof(*engine->stream_used));
     const bool ok = engine->batch && engine->items && engine->results && engine->idxs &&
-                    engine->pcm && engine->stream_used;
+                    engine->pcm && engine->masked && engine->stream_used;
     return ok ? copy_strings(engine) : TYTO_ERR_NOMEM;
 }
 
@@ -91,6 +96,9 @@ static void free_engine(struct tyto_engine *engine)
     free(engine->results);
     free(engine->idxs);
     free(engine->pcm);
+    for (uint32_t i = 0; engine->masked && i < engine->params.max_batch; i++)
+        tyto_masked_finish(&engine->masked[i]);
+    free(engine->masked);
     free(engine->stream_used);
     tyto_limiter_finish(&engine->limiter);
     pthread_cond_destroy(&engine->changed);
@@ -198,19 +206,51 @@ bool tyto_engine_destroy(struct tyto_engine **engine)
 
 /* --- cameras ---------------------------------------------------------------------------- */
 
+static bool is_class(const struct tyto_engine *engine, const char *name)
+{
+    bool is_known = false;
+    for (uint32_t k = 0; k < engine->context.num_classes && !is_known; k++)
+        is_known = strcmp(engine->class_names[k], name) == 0;
+    return is_known;
+}
+
+/* The first text that is no class; NULL: all are. */
+static const char *find_stranger(const struct tyto_engine *engine, const struct tyto_texts *texts)
+{
+    for (uint32_t i = 0; i < texts->num; i++) {
+        if (!is_class(engine, texts->texts[i]))
+            return texts->texts[i];
+    }
+    return NULL;
+}
+
+static const char *find_stranger_in_zone(const struct tyto_engine *engine,
+                                         const struct tyto_zone *zone)
+{
+    const char *stranger = find_stranger(engine, &zone->only);
+    for (uint32_t i = 0; !stranger && i < zone->num_classes; i++) {
+        if (!is_class(engine, zone->classes[i].class_name))
+            stranger = zone->classes[i].class_name;
+    }
+    return stranger;
+}
+
 static enum tyto_err explain_tracker(const struct tyto_engine *engine,
                                      const struct tyto_tracker_params *params,
                                      struct tyto_fault *ret_fault)
 {
-    for (uint32_t i = 0; i < params->num_rules; i++) {
-        const char *name = params->rules[i].class_name;
-        bool known = false;
-        for (uint32_t k = 0; k < engine->context.num_classes && !known; k++)
-            known = strcmp(engine->class_names[k], name) == 0;
-        if (!known)
-            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, engine->params.head_path, 0, name,
-                                  "the weights know no class of this name");
+    const char *stranger = NULL;
+    for (uint32_t i = 0; !stranger && i < params->num_rules; i++) {
+        if (!is_class(engine, params->rules[i].class_name))
+            stranger = params->rules[i].class_name;
     }
+    for (uint32_t i = 0; !stranger && params->zones && i < params->zones->num_zones; i++)
+        stranger = find_stranger_in_zone(engine, &params->zones->zones[i]);
+    for (uint32_t i = 0; !stranger && i < params->num_quiet; i++)
+        stranger = find_stranger(engine, &params->quiet[i].classes);
+    if (stranger)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, engine->params.head_path, 0, stranger,
+                              "the weights know no class of this name");
     return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                           "a tracker parameter is out of range");
 }
@@ -292,6 +332,18 @@ static enum tyto_err link_camera(struct tyto_engine *engine, struct tyto_camera 
     return err;
 }
 
+static enum tyto_err copy_masks(struct tyto_camera *camera, const struct tyto_camera_params *params)
+{
+    if (params->num_masks == 0)
+        return TYTO_OK;
+    camera->masks = calloc(params->num_masks, sizeof(*camera->masks));
+    if (!camera->masks)
+        return TYTO_ERR_NOMEM;
+    memcpy(camera->masks, params->masks, params->num_masks * sizeof(*camera->masks));
+    camera->num_masks = params->num_masks;
+    return TYTO_OK;
+}
+
 static enum tyto_err add_checked(struct tyto_engine *engine,
                                  const struct tyto_camera_params *params, bool is_file,
                                  struct tyto_fault *ret_fault)
@@ -299,6 +351,8 @@ static enum tyto_err add_checked(struct tyto_engine *engine,
     enum tyto_err err = TYTO_OK;
     struct tyto_camera *camera = NULL;
     err = tyto_camera_create(params->id, &engine->context, &camera);
+    if (!err)
+        err = copy_masks(camera, params);
     if (!err) {
         err = create_tracker(engine, camera->id,
                              params->tracker ? params->tracker : &engine->params.tracker,

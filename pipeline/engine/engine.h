@@ -93,7 +93,7 @@ struct tyto_engine_params {
     uint32_t max_batch;
     uint32_t connects_per_s; /* of all cameras together */
     uint32_t config_generation;
-    struct tyto_tracker_params tracker;
+    struct tyto_tracker_params tracker; /* without zones and quiet hours: those are a camera's */
     struct tyto_engine_callbacks callbacks;
     /* Asked every 100 ms while create waits for the networks: false ends the wait. NULL: always. */
     bool (*go_on)(void *user);

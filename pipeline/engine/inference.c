@@ -41,6 +41,24 @@ static void take_away(const struct tyto_camera *camera, struct tyto_segment *seg
     }
 }
 
+/* What the networks see of the segment: a copy with the camera's masks painted over, where it has
+ * some. Nothing rather than what is to be hidden when there is no memory for one. */
+static const struct tyto_frame *
+seen_of(struct tyto_engine *engine, const struct tyto_camera *camera, struct tyto_segment *segment)
+{
+    struct tyto_masked *masked = &engine->masked[engine->num_batch];
+    if (!segment->has_video)
+        return NULL;
+    if (camera->num_masks == 0)
+        return &segment->picture->frame;
+    if (tyto_masked_paint(masked, camera->masks, camera->num_masks, &segment->picture->frame) ==
+        TYTO_OK)
+        return &masked->frame;
+    segment->has_video = false;
+    segment->video_lack = TYTO_LACK_GAP;
+    return NULL;
+}
+
 /* At most one segment of the camera into the batch. False when it has none now. */
 static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint64_t now_ns)
 {
@@ -67,7 +85,7 @@ static bool collect(struct tyto_engine *engine, struct tyto_camera *camera, uint
         .stream_idx = camera->stream_idx,
         .restart = entry->segment.restart || camera->restart,
         .pcm = entry->segment.has_audio ? pcm : NULL,
-        .frame = entry->segment.has_video ? &entry->segment.picture->frame : NULL,
+        .frame = seen_of(engine, camera, &entry->segment),
     };
     entry->segment.restart = item->restart;
     camera->restart = false;

@@ -11,6 +11,7 @@
 #include "pipeline/engine/engine.h"
 #include "pipeline/networks/networks.h"
 #include "pipeline/session/limiter.h"
+#include "pipeline/zones/mask.h"
 
 enum { TYTO_SEGMENT_SAMPLES = 16000 }; /* 1 s at 16 kHz */
 #define TYTO_SEGMENT_NS 1000000000ll
@@ -63,7 +64,8 @@ struct tyto_engine {
     struct tyto_network_item *items;
     struct tyto_cman_result *results;
     uint32_t *idxs;
-    float *pcm; /* (max_batch, samples) */
+    float *pcm;                 /* (max_batch, samples) */
+    struct tyto_masked *masked; /* (max_batch): pictures of cameras with masks */
     uint32_t num_batch, num_failures;
     uint32_t turn;              /* stream_idx of the camera that is asked first */
     struct tyto_camera *looker; /* whose pictures are all decoded now; NULL: nobody's */

@@ -6,35 +6,13 @@
 
 #include "pipeline/engine/internal.h"
 
-static enum tyto_err copy_params(const struct tyto_tracker_params *from,
-                                 struct tyto_tracker_params *ret_params)
-{
-    *ret_params = *from;
-    ret_params->rules = NULL;
-    ret_params->num_rules = 0;
-    if (from->num_rules == 0)
-        return TYTO_OK;
-    struct tyto_class_rule *rules = calloc(from->num_rules, sizeof(*rules));
-    if (!rules)
-        return TYTO_ERR_NOMEM;
-    memcpy(rules, from->rules, from->num_rules * sizeof(*rules));
-    ret_params->rules = rules;
-    ret_params->num_rules = from->num_rules;
-    return TYTO_OK;
-}
-
-static void free_params(struct tyto_tracker_params *params)
-{
-    free((void *)(uintptr_t)params->rules);
-}
-
 void tyto_tuning_destroy(struct tyto_tuning **tuning)
 {
     if (!tuning || !*tuning)
         return;
-    free_params(&(*tuning)->tracker);
+    tyto_tracker_params_finish(&(*tuning)->tracker);
     for (uint32_t i = 0; i < (*tuning)->num_cameras; i++)
-        free_params(&(*tuning)->cameras[i].tracker);
+        tyto_tracker_params_finish(&(*tuning)->cameras[i].tracker);
     free((*tuning)->cameras);
     free(*tuning);
     *tuning = NULL;
@@ -49,12 +27,12 @@ enum tyto_err tyto_tuning_copy(const struct tyto_engine_tuning *from,
     tuning->config_generation = from->config_generation;
     tuning->connects_per_s = from->connects_per_s;
     tuning->cameras = calloc((size_t)from->num_cameras + 1, sizeof(*tuning->cameras));
-    enum tyto_err err =
-        tuning->cameras ? copy_params(from->tracker, &tuning->tracker) : TYTO_ERR_NOMEM;
+    enum tyto_err err = tuning->cameras ? tyto_tracker_params_copy(from->tracker, &tuning->tracker)
+                                        : TYTO_ERR_NOMEM;
     for (uint32_t i = 0; !err && i < from->num_cameras; i++) {
         struct tyto_tuned_camera *camera = &tuning->cameras[tuning->num_cameras++];
         memcpy(camera->id, from->cameras[i].id, strnlen(from->cameras[i].id, TYTO_ID_MAX));
-        err = copy_params(from->cameras[i].tracker, &camera->tracker);
+        err = tyto_tracker_params_copy(from->cameras[i].tracker, &camera->tracker);
     }
     if (err)
         tyto_tuning_destroy(&tuning);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "pipeline/zones/mask.h"
+
 /* People notice about so much, and the estimate is finer: a smaller error is left alone, so that
  * the sound's times are not moved for nothing. */
 static const int64_t least_ns = 45000000;
@@ -12,15 +14,22 @@ static const int64_t new_ns = 5000000000;
 enum { AGREE = 3 /* estimates, each with so much new evidence */ };
 /* What is applied has to be surer than what is told: one in 100,000 by chance. */
 static const double sure_score = 5;
+/* A small picture's pixel that a mask reaches into does not count. */
+static const double touched_share = 0.02;
 
 enum tyto_err tyto_align_init(struct tyto_align *align, enum tyto_align_mode mode,
-                              int64_t configured_ns)
+                              int64_t configured_ns, const struct tyto_polygon *masks,
+                              uint32_t num_masks)
 {
     *align = (struct tyto_align){.mode = mode, .alignment = {.applied_ns = configured_ns}};
     if (mode == TYTO_ALIGN_OFF)
         return TYTO_OK;
     align->alignment.is_watched = true;
-    return tyto_sync_create(NULL, &align->sync);
+    uint8_t hidden[TYTO_SYNC_GREY_BYTES];
+    const struct tyto_sync_params params = {.hidden = num_masks > 0 ? hidden : NULL};
+    tyto_mask_cells(masks, num_masks, TYTO_SYNC_GREY_HEIGHT, TYTO_SYNC_GREY_WIDTH, touched_share,
+                    hidden);
+    return tyto_sync_create(&params, &align->sync);
 }
 
 void tyto_align_finish(struct tyto_align *align)

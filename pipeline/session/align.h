@@ -7,6 +7,7 @@
 #include "base/words.h"
 #include "pipeline/source/source.h"
 #include "pipeline/sync/sync.h"
+#include "pipeline/zones/polygon.h"
 
 #define TYTO_ALIGN_LIST(X)                                                                         \
     X(TYTO_ALIGN_APPLY, "apply", NULL) /* the offset that is believed is applied */                \
@@ -30,10 +31,12 @@ struct tyto_align {
     int64_t candidate_ns;
 };
 
-/* configured_ns is applied until something else is believed. NOMEM. */
+/* configured_ns is applied until something else is believed; what moves in the masks does not
+ * count. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_align_init(struct tyto_align *align, enum tyto_align_mode mode,
-                              int64_t configured_ns);
+                              int64_t configured_ns, const struct tyto_polygon *masks,
+                              uint32_t num_masks);
 void tyto_align_finish(struct tyto_align *align);
 /* Sound and all small pictures that a source has, base_ns added to their times. */
 void tyto_align_sound(struct tyto_align *align, int64_t pts_ns, const float *samples,

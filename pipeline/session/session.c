@@ -67,9 +67,11 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
     if (!err)
         err = tyto_segmenter_create(&segmenter_params, &session->segmenter);
     if (!err)
-        err = tyto_align_init(&session->align,
-                              params->is_file ? TYTO_ALIGN_OFF : params->camera->align,
-                              params->camera->av_offset_ns);
+        err = tyto_align_init(
+            &session->align, params->is_file ? TYTO_ALIGN_OFF : params->camera->align,
+            params->camera->av_offset_ns, params->camera->masks, params->camera->num_masks);
+    session->camera.masks = NULL; /* borrowed, and used up */
+    session->camera.num_masks = 0;
     if (!err)
         err = start_connector(session);
     if (err) {

@@ -71,6 +71,10 @@ struct tyto_camera_params {
     uint64_t stall_ns;                 /* without data; 0: the default; never for files */
     /* The networks get nothing of it, as if there were none: to see what it adds. */
     bool is_deaf, is_blind;
+    /* Of its picture nothing counts there: neither what moves, nor what is seen. Borrowed until the
+     * camera was added. */
+    const struct tyto_polygon *masks;
+    uint32_t num_masks;
     struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
     const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
 };

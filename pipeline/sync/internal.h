@@ -74,6 +74,7 @@ struct sync_motion {
     bool any, has_motion;
     int64_t last_ns, middle_ns; /* of the last picture; of the last two, between them */
     uint8_t grey[TYTO_SYNC_GREY_BYTES];
+    uint8_t hidden[TYTO_SYNC_GREY_BYTES];   /* 1: black in grey, so that it never moves */
     float quiet[NUM_MOTIONS];               /* motion that is mostly exceeded: noise */
     float usual;                            /* of the picture's median */
     float before[NUM_MOTIONS];              /* log motion at middle_ns */
@@ -81,7 +82,7 @@ struct sync_motion {
     float values[MOTION_RING][NUM_MOTIONS]; /* grid point i at i mod MOTION_RING */
 };
 
-void tyto_sync_motion_put(struct sync_motion *motion, int64_t pts_ns, const uint8_t *grey);
+void tyto_sync_motion_put(struct sync_motion *motion, int64_t pts_ns, const uint8_t *picture);
 
 /* --- correlation --------------------------------------------------------------------------- */
 

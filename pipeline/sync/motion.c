@@ -81,14 +81,29 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Whether nothing of a cell is to be seen. */
+static bool is_hidden(const struct sync_motion *motion, int cell)
+{
+    const int row = cell / TYTO_SYNC_COLS, col = cell % TYTO_SYNC_COLS;
+    bool is = true;
+    for (int y = row * CELL_PX; y < (row + 1) * CELL_PX; y++)
+        is &=
+            memchr(motion->hidden + y * TYTO_SYNC_GREY_WIDTH + col * NUM_SIDE, 0, NUM_SIDE) == NULL;
+    return is;
+}
+
 /* Whether the whole picture changes at once: a cut, or the light. Nothing in it then
  * moves. */
 static bool is_cut(struct sync_motion *motion, const float *cells)
 {
     float sorted[TYTO_SYNC_NUM_PLACES];
-    memcpy(sorted, cells, sizeof(sorted));
-    qsort(sorted, TYTO_SYNC_NUM_PLACES, sizeof(float), compare);
-    const float median = sorted[TYTO_SYNC_NUM_PLACES / 2];
+    int num = 0;
+    for (int i = 0; i < TYTO_SYNC_NUM_PLACES; i++) {
+        if (!is_hidden(motion, i))
+            sorted[num++] = cells[i];
+    }
+    qsort(sorted, (size_t)num, sizeof(float), compare);
+    const float median = num > 0 ? sorted[num / 2] : 0;
     const bool cut = median > 3 * motion->usual + least_cut;
     motion->usual += (cut ? 0.02f : 0.1f) * (median - motion->usual);
     return cut;
@@ -123,8 +138,11 @@ static void scale(struct sync_motion *motion, float now[NUM_MOTIONS])
     }
 }
 
-void tyto_sync_motion_put(struct sync_motion *motion, int64_t pts_ns, const uint8_t *grey)
+void tyto_sync_motion_put(struct sync_motion *motion, int64_t pts_ns, const uint8_t *picture)
 {
+    uint8_t grey[TYTO_SYNC_GREY_BYTES];
+    for (size_t i = 0; i < sizeof(grey); i++)
+        grey[i] = motion->hidden[i] ? 0 : picture[i];
     const int64_t gap_ns = pts_ns - motion->last_ns;
     const bool goes_on = motion->any && gap_ns > 0 && gap_ns <= longest_ns;
     if (motion->any && gap_ns == 0)

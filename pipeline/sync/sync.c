@@ -21,6 +21,9 @@ enum tyto_err tyto_sync_create(const struct tyto_sync_params *params, struct tyt
     if (!sync)
         return TYTO_ERR_NOMEM;
     sync->params = p;
+    if (p.hidden)
+        memcpy(sync->motion.hidden, p.hidden, sizeof(sync->motion.hidden));
+    sync->params.hidden = NULL;
     sync->next = SYNC_NOWHERE;
     sync->surprise.best = LAG0;
     tyto_sync_sound_init(&sync->sound);

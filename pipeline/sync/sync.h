@@ -42,6 +42,8 @@ const char *tyto_sync_status_text(enum tyto_sync_status status);
 
 struct tyto_sync_params {
     double memory_s; /* evidence counts 1/e after so much more of it came; 0: 120 */
+    /* (GREY_HEIGHT, GREY_WIDTH): 1 where nothing that moves counts. Copied; NULL: all counts. */
+    const uint8_t *hidden;
 };
 
 struct tyto_sync_estimate {

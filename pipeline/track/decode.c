@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/zones/mask.h"
+
 /* A map whose peak is below this multiple of an even one points nowhere. */
 #define BOX_MIN_PEAK 2.f
 /* The box holds what reaches half way from the even level to the peak. */
@@ -118,6 +120,23 @@ static bool map_of(const struct tyto_sight *sight, const float *places,
     return sum > 0;
 }
 
+/* Takes away what lies in the masks, for at least half of a cell; false when nothing is left. */
+static bool hide(const struct tyto_sight *sight,
+                 float place[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE])
+{
+    uint8_t hidden[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
+    const uint32_t num = sight->rows * sight->cols;
+    float sum = 0;
+    tyto_mask_cells(sight->masks, sight->num_masks, sight->rows, sight->cols, 0.5, hidden);
+    for (uint32_t i = 0; i < num; i++) {
+        place[i] = hidden[i] ? 0 : place[i];
+        sum += place[i];
+    }
+    for (uint32_t i = 0; i < num && sum > 0; i++)
+        place[i] /= sum;
+    return sum > 0;
+}
+
 static void take_place(struct tyto_reading *reading, uint32_t num_places, const float *places,
                        const struct tyto_sight *sight)
 {
@@ -125,6 +144,8 @@ static void take_place(struct tyto_reading *reading, uint32_t num_places, const 
     float place[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
     if (num == 0 || num != num_places || sight->rows > TYTO_PLACE_MAX_SIDE ||
         sight->cols > TYTO_PLACE_MAX_SIDE || !map_of(sight, places, place))
+        return;
+    if (sight->num_masks > 0 && !hide(sight, place))
         return;
     uint32_t peak_idx = 0;
     for (uint32_t i = 0; i < num; i++)

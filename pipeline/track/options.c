@@ -77,7 +77,8 @@ const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS] = {
      .min = 0.1,
      .max = 3600,
      .unit = "s",
-     .help = "how often an open event is published again; a change of modality is at once"},
+     .help = "how often an open event is published again; a change of modality, and another zone, "
+             "are at once"},
     {.key = "only_joint",
      .aliases = "joint-only",
      .type = TYTO_OPTION_FLAG,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "model/graph/detector.h"
+#include "pipeline/zones/polygon.h"
 #include "proto/event.h"
 
 enum { TYTO_SIGHT_MAX_FOUND = 16 };
@@ -17,6 +18,8 @@ struct tyto_sight {
     uint32_t rows, cols; /* of the places; 0: there was no picture */
     uint32_t num_found;
     struct tyto_detection found[TYTO_SIGHT_MAX_FOUND]; /* highest score first */
+    const struct tyto_polygon *masks;                  /* places in them do not count; borrowed */
+    uint32_t num_masks;
 };
 
 /* Does a detector's class show one of the head's? The names are the same but for case and '_', or

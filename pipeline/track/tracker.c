@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/cman/cman.h"
+#include "pipeline/track/where.h"
 
 enum { NS_PER_S = 1000000000 };
 
@@ -25,6 +26,7 @@ struct track {
     bool published;    /* NEW has gone out (not before min_duration) */
     uint32_t senses;   /* of all its positive segments */
     bool has_seen_box; /* the event's box is one of box_of */
+    uint32_t zones;    /* that its places have touched; bits */
     int64_t last_positive_end_ns;
     int64_t last_published_ns;
     int64_t last_end_ns; /* of the event before; the next one does not begin earlier */
@@ -43,6 +45,9 @@ struct tyto_tracker {
     struct thresholds *thresholds; /* (K) */
     struct track *tracks;          /* (K) */
     struct tyto_class_rule *rules; /* params.rules, a copy */
+    struct tyto_where where;       /* params.zones is its copy */
+    struct tyto_quiets quiet;      /* params.quiet likewise */
+    char *time_zone;               /* params.time_zone, a copy */
     uint32_t num_open;
     int64_t unix_offset_ns;
 };
@@ -148,6 +153,23 @@ static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
     return err;
 }
 
+/* Zones and quiet hours, whose copies the parameters refer to from then on. */
+static enum tyto_err copy_limits(struct tyto_tracker *tracker, const struct tyto_tracker_params *p)
+{
+    const struct tyto_tracker_context *context = &tracker->context;
+    enum tyto_err err =
+        tyto_where_init(&tracker->where, p, context->num_classes, context->class_names);
+    if (!err)
+        err = tyto_quiets_init(&tracker->quiet, p->quiet, p->num_quiet, p->time_zone,
+                               context->num_classes, context->class_names);
+    if (!err && p->time_zone && !(tracker->time_zone = strdup(p->time_zone)))
+        err = TYTO_ERR_NOMEM;
+    tracker->params.zones = &tracker->where.zones;
+    tracker->params.quiet = tracker->quiet.items;
+    tracker->params.time_zone = tracker->time_zone;
+    return err;
+}
+
 static enum tyto_err copy_rules(struct tyto_tracker *tracker, const struct tyto_tracker_params *p)
 {
     if (p->num_rules == 0)
@@ -187,6 +209,8 @@ enum tyto_err tyto_tracker_create(const struct tyto_tracker_params *params,
     if (tracker->thresholds && tracker->tracks)
         err = copy_rules(tracker, &p);
     if (!err)
+        err = copy_limits(tracker, &p);
+    if (!err)
         err = set_thresholds(tracker);
     if (err) {
         tyto_tracker_destroy(&tracker);
@@ -207,6 +231,9 @@ void tyto_tracker_destroy(struct tyto_tracker **tracker)
     free((*tracker)->thresholds);
     free((*tracker)->tracks);
     free((*tracker)->rules);
+    tyto_where_finish(&(*tracker)->where);
+    tyto_quiets_finish(&(*tracker)->quiet);
+    free((*tracker)->time_zone);
     free(*tracker);
     *tracker = NULL;
 }
@@ -249,11 +276,11 @@ static float score_of(const float *scores, uint32_t k)
     return scores[k] < 0 ? 0 : scores[k] > 1 ? 1 : scores[k];
 }
 
-/* Senses by which class k is there, held against ratio * threshold. */
-static uint32_t senses_of(const struct tyto_tracker *tracker, uint32_t k, float ratio,
-                          const struct tyto_scores *s, const struct tyto_observation *o)
+/* Senses by which a class is there, held against ratio * threshold. */
+static uint32_t senses_of(const struct tyto_tracker *tracker, const struct thresholds *t,
+                          float ratio, const struct tyto_scores *s,
+                          const struct tyto_observation *o)
 {
-    const struct thresholds *t = &tracker->thresholds[k];
     if (t->off)
         return 0;
     if (!o->evidence.has_heard_seen) /* a single score: by every stream that was there */
@@ -269,6 +296,62 @@ static uint32_t senses_of(const struct tyto_tracker *tracker, uint32_t k, float 
     if (o->evidence.has_video && s->seen >= ratio * t->seen)
         senses |= SENSE_SEEN;
     return tracker->params.only_joint ? senses & SENSE_JOINT : senses;
+}
+
+/* What a segment says of a class. */
+struct finding {
+    uint32_t senses;
+    uint32_t zones; /* that its place touches; bits */
+};
+
+/* Whether the class may be there by the thresholds of any zone: most classes are not, and need no
+ * place to be looked for. */
+static bool may_be_there(const struct tyto_tracker *tracker, uint32_t k, float ratio,
+                         const struct tyto_scores *s)
+{
+    const struct thresholds *t = &tracker->thresholds[k];
+    const float least = fminf(fminf(t->joint, t->seen), tracker->where.least[k]);
+    return fmaxf(s->joint, s->seen) >= ratio * least;
+}
+
+static uint32_t touched_by(const struct tyto_tracker *tracker, uint32_t k,
+                           const struct tyto_observation *o)
+{
+    struct tyto_box box;
+    bool has_box = o->box_of && o->box_of(o->box_user, k, &box);
+    if (!has_box && o->evidence.has_box) {
+        box = o->evidence.box;
+        has_box = true;
+    }
+    return has_box ? tyto_zones_touched(&tracker->where.zones, &box) & tracker->where.is_for[k] : 0;
+}
+
+/* Class k in a segment, held against ratio * threshold. */
+static struct finding find(const struct tyto_tracker *tracker, uint32_t k, float ratio,
+                           const struct tyto_scores *s, const struct tyto_observation *o)
+{
+    struct thresholds t = tracker->thresholds[k];
+    struct finding found = {0};
+    uint32_t touched = 0;
+    if (tracker->where.zones.num_zones > 0 && may_be_there(tracker, k, ratio, s)) {
+        touched = touched_by(tracker, k, o);
+        const struct tyto_where_threshold here = tyto_where_thresholds(&tracker->where, k, touched);
+        t.joint = here.joint > 0 ? here.joint : t.joint;
+        t.seen = here.seen > 0 ? here.seen : t.seen;
+    }
+    const float quiet =
+        tracker->tracks[k].open || tracker->quiet.num == 0 ? 0 : tracker->quiet.least[k];
+    t.off |= quiet > 1;
+    t.joint = fmaxf(t.joint, quiet);
+    t.heard = fmaxf(t.heard, quiet);
+    t.seen = fmaxf(t.seen, quiet);
+    found.senses = senses_of(tracker, &t, ratio, s, o);
+    if (found.senses & (SENSE_JOINT | SENSE_SEEN))
+        found.zones = touched;
+    const uint32_t required = tracker->where.required[k];
+    if (!tracker->tracks[k].open && required != 0 && !(found.zones & required))
+        found.senses = 0;
+    return found;
 }
 
 static enum tyto_modality modality_of(uint32_t senses)
@@ -368,17 +451,32 @@ static void close_event(struct tyto_tracker *tracker, struct track *track,
     tracker->num_open--;
 }
 
+/* The event's list has room for every zone of a camera. */
+static void absorb_zones(const struct tyto_tracker *tracker, struct track *track, uint32_t zones)
+{
+    struct tyto_event *event = &track->event;
+    for (uint32_t i = 0; i < tracker->where.zones.num_zones; i++) {
+        if (zones >> i & 1 && !(track->zones >> i & 1))
+            memcpy(event->zones[event->num_zones++], tracker->where.zones.zones[i].name,
+                   sizeof(event->zones[0]));
+    }
+    track->zones |= zones;
+}
+
 /* What the newest segment adds to an open event. */
-static void absorb(struct track *track, const struct tyto_scores *s, uint32_t senses,
+static void absorb(const struct tyto_tracker *tracker, struct track *track,
+                   const struct tyto_scores *s, struct finding found,
                    const struct tyto_observation *o)
 {
     struct tyto_event *event = &track->event;
+    const uint32_t senses = found.senses;
     push_scores(event, s, o->begin_ns);
     memcpy(event->stamps, o->stamps, sizeof(event->stamps));
     event->clock_quality = o->clock_quality;
     if (senses == 0)
         return;
     track->senses |= senses;
+    absorb_zones(tracker, track, found.zones);
     track->last_positive_end_ns = o->end_ns;
     track->weight_sum_audio += o->evidence.weight_audio;
     track->weight_sum_visual += o->evidence.weight_visual;
@@ -414,9 +512,10 @@ static uint32_t count_bits(uint32_t bits)
 }
 
 static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s,
-                        uint32_t senses, const struct tyto_observation *o)
+                        struct finding found, const struct tyto_observation *o)
 {
     struct track *track = &tracker->tracks[k];
+    const uint32_t senses = found.senses;
     const uint32_t window = tracker->params.onset_window;
     if (track->history != 0 && o->begin_ns - track->begins_ns[0] >= tracker->params.hang_over_ns)
         track->history = 0; /* a hole in the stream: what was before does not count */
@@ -437,7 +536,7 @@ static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct t
         begin_ns = track->last_end_ns;
     const float share = (float)count_bits(track->history) / (float)(first + 1);
     open_event(tracker, k, begin_ns);
-    absorb(track, s, senses, o);
+    absorb(tracker, track, s, found, o);
     track->event.onset_confidence = confidence_of(s, senses) * share;
 }
 
@@ -448,12 +547,12 @@ static void step_open(struct tyto_tracker *tracker, uint32_t k, const struct tyt
     const int64_t hang_over_ns = tracker->params.hang_over_ns;
     if (o->begin_ns - track->last_positive_end_ns >= hang_over_ns) { /* a hole in the stream */
         close_event(tracker, track, TYTO_EVENT_REASON_OFFSET, o->begin_ns);
-        step_closed(tracker, k, s, senses_of(tracker, k, 1, s, o), o);
+        step_closed(tracker, k, s, find(tracker, k, 1, s, o), o);
         return;
     }
-    const uint32_t senses = senses_of(tracker, k, tracker->params.off_ratio, s, o);
-    absorb(track, s, senses, o);
-    if (senses == 0 && o->end_ns - track->last_positive_end_ns >= hang_over_ns) {
+    const struct finding found = find(tracker, k, tracker->params.off_ratio, s, o);
+    absorb(tracker, track, s, found, o);
+    if (found.senses == 0 && o->end_ns - track->last_positive_end_ns >= hang_over_ns) {
         track->event.offset_confidence = 1 - confidence_of(s, 0);
         close_event(tracker, track, TYTO_EVENT_REASON_OFFSET, o->end_ns);
     }
@@ -463,6 +562,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
 {
     const struct tyto_tracker_params *p = &tracker->params;
     tracker->unix_offset_ns = o->unix_offset_ns;
+    tyto_quiets_look(&tracker->quiet, o->begin_ns + o->unix_offset_ns);
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
         struct track *track = &tracker->tracks[k];
         const struct tyto_scores s = {
@@ -472,10 +572,11 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
             .threshold = tracker->thresholds[k].joint,
         };
         const enum tyto_modality before = modality_of(track->senses);
+        const uint32_t zones_before = track->zones;
         if (track->open)
             step_open(tracker, k, &s, o);
         else
-            step_closed(tracker, k, &s, senses_of(tracker, k, 1, &s, o), o);
+            step_closed(tracker, k, &s, find(tracker, k, 1, &s, o), o);
         if (!track->open)
             continue;
         const int64_t duration_ns = track->last_positive_end_ns - track->event.begin_media_ns;
@@ -486,7 +587,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
             }
         } else if (duration_ns >= p->max_duration_ns) {
             close_event(tracker, track, TYTO_EVENT_REASON_MAX_DURATION, o->end_ns);
-        } else if (modality_of(track->senses) != before ||
+        } else if (modality_of(track->senses) != before || track->zones != zones_before ||
                    o->end_ns - track->last_published_ns >= p->update_every_ns) {
             publish(tracker, track, TYTO_EVENT_PHASE_UPDATE, TYTO_EVENT_REASON_PROGRESS, o->end_ns);
         }

@@ -2,7 +2,15 @@
 /* Scores per segment in, events out: per class an onset after N of the last M
  * segments, hysteresis, hang-over, shortest and longest duration. Heard, seen
  * and both (joint) are scored apart, so an event says by what it was noticed.
- * Every NEW gets its END. Plain computation: no threads, no clocks. */
+ * Every NEW gets its END. Plain computation: no threads, no clocks.
+ *
+ * WHERE. A segment's place for a class is the box in which the class was seen, else the box of
+ * where the sound is in the picture. What is only heard has no place. An event names the zones that
+ * its places have touched. A class that requires zones begins an event by segments in one of them
+ * only; once begun it goes on wherever it goes. A threshold that a zone has for the class is held
+ * against what lies there, in the place of the class's own; the lowest, where several do.
+ *
+ * WHEN. Quiet hours decide about the begin: an event that has begun goes on through them. */
 #ifndef TYTO_PIPELINE_TRACK_TRACKER_H
 #define TYTO_PIPELINE_TRACK_TRACKER_H
 
@@ -11,6 +19,8 @@
 
 #include "base/err.h"
 #include "pipeline/track/evidence.h"
+#include "pipeline/track/quiet.h"
+#include "pipeline/zones/zones.h"
 #include "proto/event.h"
 
 enum { TYTO_TRACKER_MAX_WINDOW = 16 };
@@ -22,6 +32,8 @@ struct tyto_class_rule {
     float threshold_heard; /* of heard alone; 0: the weights' or derived from threshold */
     float threshold_seen;
     bool off; /* never publish this class */
+    /* Its events begin in one of these only; none: anywhere. */
+    struct tyto_zone_names required_zones;
 };
 
 /* The joint threshold of a class that neither the params nor the weights have one for. */
@@ -40,6 +52,10 @@ struct tyto_tracker_params {
     bool only_joint;         /* publish AV events only */
     const struct tyto_class_rule *rules; /* borrowed until create has returned */
     uint32_t num_rules;
+    const struct tyto_zones *zones; /* NULL: none. It and what follows: borrowed as the rules are */
+    const struct tyto_quiet *quiet;
+    uint32_t num_quiet;
+    const char *time_zone; /* of quiet; NULL or "": the host's */
 };
 
 /* What is known of one segment; pointers are borrowed until update returns. */
@@ -76,6 +92,11 @@ struct tyto_tracker_params tyto_tracker_params_default(void);
 /* Puts the default for each zero, and an onset_window that follows from onset_num. The thresholds
  * stay 0 where they are: they follow from each class. tyto_tracker_create() does it, too. */
 void tyto_tracker_params_settle(struct tyto_tracker_params *params);
+/* A copy that owns all that it refers to; finish() frees that. NOMEM: *ret_params owns nothing. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_tracker_params_copy(const struct tyto_tracker_params *params,
+                                       struct tyto_tracker_params *ret_params);
+void tyto_tracker_params_finish(struct tyto_tracker_params *params);
 
 /* TYTO_ERR_INVALID when a parameter is out of range or a rule names no class; NOMEM. */
 TYTO_MUST_CHECK

@@ -27,13 +27,15 @@ FOLDERS = {
     },
     "pipeline": {
         "segment": set(),
-        "track": set(),
+        "zones": set(),
+        "hours": set(),
+        "track": {"zones", "hours"},
         "sync": set(),
         "source": {"segment", "sync"},
-        "session": {"segment", "source", "sync"},
+        "session": {"segment", "source", "sync", "zones"},
         "record": {"source"},
         "networks": {"track"},
-        "engine": {"segment", "track", "source", "session", "networks"},
+        "engine": {"segment", "track", "source", "session", "networks", "zones"},
     },
     "trainer": {
         "media": set(),

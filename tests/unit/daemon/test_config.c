@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "daemon/config/config.h"
+#include "daemon/config/json.h"
 #include "daemon/config/schema.h"
 #include "model/cman/cman.h"
 
@@ -118,6 +119,70 @@ static void what_a_file_leaves_out_has_defaults(void **state)
     tyto_config_destroy(&config);
 }
 
+static void zones_masks_and_quiet_hours_are_read(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "cameras:\n"
+        "  - id: yard\n"
+        "    uri: a.mp4\n"
+        "    classes: {dog: {required_zones: [drive, porch]}, cat: {required_zones: drive}}\n"
+        "    zones:\n"
+        "      - name: drive\n"
+        "        polygon: 0.1,0.5 0.9,0.5 0.9,1 0.1,1\n"
+        "        only: [dog, cat]\n"
+        "        classes: {dog: {threshold: 0.8}, cat: {threshold_seen: 0.7}}\n"
+        "      - {name: porch, polygon: '0,0 0.2,0 0.2,0.2'}\n"
+        "    masks:\n"
+        "      - polygon: 0,0 1,0 1,0.1 0,0.1\n"
+        "    quiet_hours:\n"
+        "      - {times: 22:00-06:30, days: [mon-fri, sun], classes: dog, threshold: 0.9}\n"
+        "      - {times: 12:00-13:00}\n"
+        "  - {id: hall, uri: b.mp4}\n"
+        "quiet_hours: [{times: '00:00-24:00', days: sat}]\n"
+        "time_zone: Europe/Berlin\n";
+    struct tyto_config *config = NULL;
+    struct tyto_tracker_params yard, hall;
+    char said[512] = "";
+    if (parse(text, &config, said, sizeof(said)) != TYTO_OK)
+        fail_msg("%s", said);
+    const struct tyto_zones *zones = &config->cameras[0].zones;
+    assert_int_equal(zones->num_zones, 2);
+    assert_string_equal(zones->zones[0].name, "drive");
+    assert_int_equal(zones->zones[0].polygon.num, 4);
+    assert_int_equal(zones->zones[0].only.num, 2);
+    assert_true(zones->zones[0].classes[0].threshold == 0.8f);
+    assert_true(zones->zones[0].classes[1].threshold_seen == 0.7f);
+    assert_int_equal(zones->num_masks, 1);
+    assert_int_equal(zones->masks[0].num, 4);
+    assert_int_equal(tyto_config_make_tracker(config, &config->cameras[0], &yard), TYTO_OK);
+    assert_int_equal(tyto_config_make_tracker(config, &config->cameras[1], &hall), TYTO_OK);
+    assert_ptr_equal(yard.zones, zones);
+    assert_int_equal(yard.rules[0].required_zones.num, 2);
+    assert_string_equal(yard.rules[0].required_zones.names[1], "porch");
+    assert_string_equal(yard.rules[1].required_zones.names[0], "drive");
+    assert_int_equal(yard.num_quiet, 2);
+    assert_int_equal(yard.quiet[0].hours.begin_min, 22 * 60);
+    assert_int_equal(yard.quiet[0].hours.end_min, 6 * 60 + 30);
+    assert_int_equal(yard.quiet[0].hours.days, 0x5f);
+    assert_string_equal(yard.quiet[0].classes.texts[0], "dog");
+    assert_true(yard.quiet[0].threshold == 0.9f);
+    assert_int_equal(yard.quiet[1].hours.days, 0);
+    assert_int_equal(hall.zones->num_zones, 0);
+    assert_int_equal(hall.num_quiet, 1); /* what is said for all */
+    assert_int_equal(hall.quiet[0].hours.days, 1 << 5);
+    assert_string_equal(hall.time_zone, "Europe/Berlin");
+    struct tyto_json *json = tyto_config_to_json(config);
+    char *printed = tyto_json_print(json);
+    assert_non_null(strstr(printed, "0.1,0.5 0.9,0.5 0.9,1 0.1,1"));
+    assert_non_null(strstr(printed, "22:00-06:30"));
+    free(printed);
+    tyto_json_destroy(&json);
+    free((void *)(uintptr_t)yard.rules);
+    free((void *)(uintptr_t)hall.rules);
+    tyto_config_destroy(&config);
+}
+
 static void what_is_said_for_a_camera_goes_before_what_is_said_for_all(void **state)
 {
     (void)state;
@@ -206,6 +271,8 @@ static void recordings_wait_as_long_as_the_network_looks_ahead(void **state)
     tyto_config_destroy(&config);
 }
 
+#define ZONES "cameras:\n  - id: a\n    uri: a.mp4\n    zones:\n"
+
 static const struct {
     const char *text;
     const char *said; /* the whole message, without the file's name */
@@ -237,11 +304,47 @@ static const struct {
     {"cameras: [{id: 'rtsp://me:CRET@h/s', uri: x}]\n",
      "1: cameras[1].id: 'rtsp://***@h/s' must be 1 to 64 characters of a-z, 0-9, '_' and '-'"},
     {"cameras: [{id: a, 'rtsp://me:CRET@h/s': x}]\n",
-     "1: cameras[1].rtsp://***@h/s: unknown key; known here: tracker, classes, id, uri, transport, "
+     "1: cameras[1].rtsp://***@h/s: unknown key; known here: tracker, classes, zones, "
+     "masks, quiet_hours, id, uri, transport, "
      "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s"},
     {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
     {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
-                   "publish, journal, record, log, metrics, control, state, connects_per_s"},
+                   "quiet_hours, publish, journal, record, log, metrics, control, state, "
+                   "time_zone, connects_per_s"},
+    {ZONES "      - {name: A b, polygon: '0,0 1,0 1,1'}\n",
+     "5: cameras[1].zones[1].name: 'A b' must be 1 to 32 characters of a-z, 0-9, '_' and '-'"},
+    {ZONES "      - polygon: 0,0 1,0 1,1\n",
+     "5: cameras[1].zones[1]: lacks its 'name': events will tell it"},
+    {ZONES "      - {name: door, polygon: 0,0 1,0 1,1}\n",
+     "5: cameras[1].zones[1].polygon: '0' must be corners with spaces between them, like '0.1,0.5 "
+     "0.9,0.5 0.9,1' (in quotes where it stands in {})"},
+    {ZONES "      - name: door\n",
+     "5: cameras[1].zones[1]: 'door' lacks its 'polygon': its corners, as shares of the picture"},
+    {ZONES "      - name: door\n        polygon: 0,0 1,1 1,0 0,1\n",
+     "6: cameras[1].zones[1].polygon: crosses itself: its edges from 0,0 and from 1,0 meet"},
+    {ZONES "      - {name: door, polygon: '0,0 1,0 1,2'}\n",
+     "5: cameras[1].zones[1].polygon: has the corner 1,2 outside the picture: corners are shares "
+     "of it, 0 to 1"},
+    {ZONES "      - {name: a, polygon: '0,0 1,0 1,1'}\n      - {name: a, polygon: '0,0 1,0 1,1'}\n",
+     "6: cameras[1].zones[2]: 'a' is the name of another zone of this camera: names must differ"},
+    {ZONES "      - {name: a, polygon: '0,0 1,0 1,1', classes: {dog: {threshold: 2}}}\n",
+     "5: cameras[1].zones[1].classes.dog.threshold: '2' is out of range: must be from 0.01 to 1"},
+    {ZONES "      - {name: a, polygon: '0,0 1,0 1,1'}\n    classes: {dog: {required_zones: [b]}}\n",
+     "6: classes.dog.required_zones: 'b' is no zone of a"},
+    {CAM "classes: {dog: {required_zones: b}}\n",
+     "2: classes.dog.required_zones: 'b' is no zone of all cameras: say it in a camera's own "
+     "classes"},
+    {"cameras:\n  - id: a\n    uri: a.mp4\n    masks: [0,0 1,0 1,1]\n",
+     "4: cameras[1].masks[1]: '0' must be a group of keys (key: value)"},
+    {CAM "quiet_hours:\n  - {times: 22-6}\n",
+     "3: quiet_hours[1].times: '22-6' must be two times of the day, like 22:00-06:30"},
+    {CAM "quiet_hours:\n  - {days: [mon, someday], times: 22:00-06:00}\n",
+     "3: quiet_hours[1].days[2]: 'someday' must be a day (mon, tue, wed, thu, fri, sat, sun), or "
+     "days like mon-fri"},
+    {CAM "quiet_hours: [{days: mon}]\n", "2: quiet_hours[1]: lacks its 'times': like 22:00-06:30"},
+    {CAM "time_zone: Europe/Atlantis\n",
+     "2: time_zone: 'Europe/Atlantis' is no time zone that this system knows: write "
+     "Europe/Berlin, or UTC, or +02:00"},
     {CAM "record: {pre_s: 3}\n",
      "2: record.dir: is missing: name the folder that recordings go to"},
     {CAM "record:\n  dir: clips\n  cameras: [a, b]\n",
@@ -407,7 +510,7 @@ static void every_row_has_room_for_its_type(void **state)
             const struct tyto_option *option = &group->rows[i];
             assert_non_null(option->key);
             assert_non_null(option->help);
-            if (option->type != TYTO_OPTION_CHARS)
+            if (option->type != TYTO_OPTION_CHARS && option->type != TYTO_OPTION_OTHER)
                 assert_int_equal(option->size, sizes[option->type]);
         }
     }
@@ -535,6 +638,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_is_read_into_plain_values),
         cmocka_unit_test(what_a_file_leaves_out_has_defaults),
+        cmocka_unit_test(zones_masks_and_quiet_hours_are_read),
         cmocka_unit_test(what_is_said_for_a_camera_goes_before_what_is_said_for_all),
         cmocka_unit_test(a_number_of_onsets_alone_is_taken),
         cmocka_unit_test(a_camera_may_take_back_what_holds_for_all),

@@ -97,6 +97,9 @@ static void an_event_comes_back_as_it_was_sent(void **state)
     fill_event(&sent, 7, 3);
     snprintf(sent.body.event.clip_uri, sizeof(sent.body.event.clip_uri),
              "file:///clips/a%%20b.mkv");
+    sent.body.event.num_zones = 2;
+    snprintf(sent.body.event.zones[0], sizeof(sent.body.event.zones[0]), "drive");
+    snprintf(sent.body.event.zones[1], sizeof(sent.body.event.zones[1]), "porch-2");
     const size_t num_bytes = pack(&sent);
     assert_int_equal(tyto_envelope_unpack(packed, num_bytes, &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
@@ -161,6 +164,9 @@ static void the_largest_messages_fit_an_envelope(void **state)
     memset(event->class_name, 'k', TYTO_ID_MAX);
     memset(event->model_digest, 'd', TYTO_DIGEST_MAX);
     memset(event->clip_uri, 'u', TYTO_CLIP_URI_MAX);
+    event->num_zones = TYTO_EVENT_MAX_ZONES;
+    for (uint32_t i = 0; i < TYTO_EVENT_MAX_ZONES; i++)
+        memset(event->zones[i], 'z', TYTO_ZONE_NAME_MAX);
     for (int i = 0; i < TYTO_NUM_STAGES; i++)
         event->stamps[i].in_ns = event->stamps[i].out_ns = UINT64_MAX;
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
