@@ -140,6 +140,30 @@ static void thresholds_need_no_new_connection(void **state)
     }
 }
 
+/* Zones and hours are how a camera is judged; masks are what its streams are looked at through. */
+static void zones_and_hours_need_no_new_connection_and_masks_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *was, *is;
+        bool is_tuned;
+        uint32_t num_reconnecting;
+    } cases[] = {
+        {"/b'", "/b', zones: [{name: z, polygon: '0,0 1,0 1,1'}]", true, 0},
+        {"/b'", "/b', quiet_hours: [{times: 22:00-06:00}]", true, 0},
+        {"/b'", "/b', masks: [{polygon: '0,0 1,0 1,1'}]", false, 1},
+        {"log:", "quiet_hours: [{times: 22:00-06:00}]\nlog:", true, 0},
+        {"log:", "time_zone: UTC\nlog:", true, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct outcome outcome = compare(cases[i].was, cases[i].is);
+        assert_int_equal(outcome.difference.is_tuned, cases[i].is_tuned);
+        expect_cameras(&outcome, 0, cases[i].num_reconnecting, 0);
+        assert_string_equal(outcome.kept, "");
+        finish(&outcome);
+    }
+}
+
 static void what_is_recorded_is_settled_when_a_pipeline_is_built(void **state)
 {
     (void)state;
@@ -211,6 +235,7 @@ int main(void)
         cmocka_unit_test(the_same_file_changes_nothing),
         cmocka_unit_test(cameras_come_go_and_change_by_their_ids),
         cmocka_unit_test(thresholds_need_no_new_connection),
+        cmocka_unit_test(zones_and_hours_need_no_new_connection_and_masks_do),
         cmocka_unit_test(what_is_recorded_is_settled_when_a_pipeline_is_built),
         cmocka_unit_test(what_has_to_wait_is_named_and_put_back),
         cmocka_unit_test(a_head_goes_with_its_encoders),
