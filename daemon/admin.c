@@ -230,7 +230,9 @@ static struct tyto_json *answer_reload(struct tyto_admin *admin)
 static struct tyto_json *json_of_model(struct tyto_admin *admin)
 {
     struct tyto_engine_head head;
+    struct tyto_engine_counts counts;
     char path[TYTO_CONFIG_PATH_MAX];
+    tyto_engine_get_counts(admin->p.engine, &counts);
     if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
         return NULL;
     tyto_heads_get_path(admin->p.heads, path);
@@ -240,6 +242,8 @@ static struct tyto_json *json_of_model(struct tyto_admin *admin)
     (void)tyto_json_set(json, "classes", names_without(&head, NULL));
     (void)tyto_json_set(json, "device",
                         tyto_json_new_string(tyto_engine_device_name(admin->p.engine)));
+    (void)tyto_json_set(json, "device_losses", tyto_json_new_u64(counts.num_device_losses));
+    (void)tyto_json_set(json, "fallback", tyto_json_new_bool(counts.is_fallback));
     tyto_engine_head_finish(&head);
     return json;
 }

@@ -128,6 +128,12 @@ static void on_head(void *user, const struct tyto_engine_head *head)
     tyto_heads_changed(daemon->heads, head);
 }
 
+static void on_device(void *user, const struct tyto_engine_head *head, const char *text)
+{
+    struct tyto_daemon *daemon = user;
+    tyto_heads_moved(daemon->heads, head, text);
+}
+
 static void on_failure(void *user, enum tyto_err err)
 {
     struct tyto_daemon *daemon = user;
@@ -249,6 +255,7 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     params.callbacks.on_state = on_state;
     params.callbacks.on_segment = on_segment;
     params.callbacks.on_head = on_head;
+    params.callbacks.on_device = on_device;
     params.callbacks.on_failure = on_failure;
     params.go_on = may_go_on;
     params.go_on_user = daemon;

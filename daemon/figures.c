@@ -26,6 +26,9 @@ static const struct tyto_metric engine_rows[] = {
     ROW("tyto_dropped_total", COUNTER, U64, ENGINE, num_dropped, "Pieces dropped before the networks, of the cameras there are."),
     SECONDS("tyto_inference_cpu_seconds_total", COUNTER, U64, ENGINE, cpu_ns, "CPU time of the thread of the networks."),
     ROW("tyto_heads_total", COUNTER, U32, ENGINE, num_heads, "Heads that have served: 1 and the changes."),
+    ROW("tyto_device_losses_total", COUNTER, U32, ENGINE, num_device_losses, "Devices of the networks that failed and were set up anew."),
+    ROW("tyto_device_fallback", GAUGE, BOOL, ENGINE, is_fallback, "Whether the CPU serves because the device failed too often."),
+    ROW("tyto_segments_given_up_total", COUNTER, U64, ENGINE, num_given_up, "Segments lost with a device; they count as dropped, too."),
     ROW("tyto_teardowns_abandoned_total", COUNTER, U64, ENGINE, num_abandoned, "Pipelines of cameras that did not stop in time."),
     ROW("tyto_teardowns_hanging", GAUGE, U32, ENGINE, num_hanging, "Those of them that have not stopped since."),
 };

@@ -50,6 +50,12 @@ void tyto_heads_changed(struct tyto_heads *heads, const struct tyto_engine_head 
     publish(heads, head, TYTO_MODEL_OUTCOME_LOADED, "");
 }
 
+void tyto_heads_moved(struct tyto_heads *heads, const struct tyto_engine_head *head,
+                      const char *text)
+{
+    publish(heads, head, TYTO_MODEL_OUTCOME_LOADED, text);
+}
+
 static enum tyto_err tell(struct tyto_heads *heads, enum tyto_model_outcome outcome,
                           const char *text)
 {

@@ -37,8 +37,10 @@ enum tyto_err tyto_heads_change(struct tyto_heads *heads, const char *path,
 void tyto_heads_refused(struct tyto_heads *heads, const struct tyto_fault *fault);
 /* Tells of the one that serves once more: the configuration has another number. */
 void tyto_heads_tell(struct tyto_heads *heads);
-/* From the engine's callback. */
+/* From the engine's callbacks: another head, and the same one on another device. */
 void tyto_heads_changed(struct tyto_heads *heads, const struct tyto_engine_head *head);
+void tyto_heads_moved(struct tyto_heads *heads, const struct tyto_engine_head *head,
+                      const char *text);
 /* Where the one that serves was read. */
 void tyto_heads_get_path(struct tyto_heads *heads, char ret_path[TYTO_CONFIG_PATH_MAX]);
 

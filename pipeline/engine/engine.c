@@ -486,24 +486,9 @@ enum tyto_err tyto_engine_get_thresholds(struct tyto_engine *engine, const char 
     return camera ? TYTO_OK : TYTO_ERR_NOT_FOUND;
 }
 
-const char *tyto_engine_device_name(const struct tyto_engine *engine)
-{
-    return tyto_networks_device_name(engine->networks);
-}
-
 uint32_t tyto_engine_look_ahead(const struct tyto_engine *engine)
 {
     return engine->context.look_ahead;
-}
-
-enum tyto_exec tyto_engine_exec(const struct tyto_engine *engine)
-{
-    return tyto_networks_exec(engine->networks);
-}
-
-uint64_t tyto_engine_num_turns(const struct tyto_engine *engine)
-{
-    return atomic_load(&engine->num_turns);
 }
 
 void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts)

@@ -24,7 +24,11 @@
 #include "pipeline/track/tracker.h"
 #include "proto/event.h"
 
-enum { TYTO_ENGINE_MAX_CAMERAS = 256, TYTO_ENGINE_MAX_BATCH = 64 };
+enum {
+    TYTO_ENGINE_MAX_CAMERAS = 256,
+    TYTO_ENGINE_MAX_BATCH = 64,
+    TYTO_ENGINE_RECOVER_S = 120, /* what a device has to be set up anew */
+};
 
 /* One evaluated segment, borrowed until the callback returns. */
 struct tyto_segment_result {
@@ -64,7 +68,10 @@ struct tyto_engine_callbacks {
     void (*on_input)(void *user, const struct tyto_segment_input *input);     /* may be NULL */
     /* Another head has taken over; what comes from here on is scored by it. May be NULL. */
     void (*on_head)(void *user, const struct tyto_engine_head *head);
-    /* The networks failed for good (device lost): nothing will come any more. May be NULL. */
+    /* The device had failed, and the networks are set up anew: tyto_engine_device_name() and
+     * tyto_engine_exec() tell on what, text why. May be NULL. */
+    void (*on_device)(void *user, const struct tyto_engine_head *head, const char *text);
+    /* The networks failed for good: nothing will come any more. May be NULL. */
     void (*on_failure)(void *user, enum tyto_err err);
 };
 
@@ -214,10 +221,14 @@ struct tyto_engine_counts {
     uint32_t num_heads;                            /* that have served: 1 + swaps */
     uint64_t num_abandoned;                        /* pipelines that did not stop in time */
     uint32_t num_hanging;                          /* those of them that have not stopped since */
+    uint64_t num_given_up;                         /* segments lost with a device */
+    uint32_t num_device_losses;
+    bool is_fallback; /* the CPU serves, because the device failed too often */
 };
 
 /* Grows as long as the inference thread does its work, whether there is any or not; within a
- * batch, too. Any thread; never waits. */
+ * batch, and for TYTO_ENGINE_RECOVER_S while a device is set up anew, too. Any thread; never waits.
+ */
 uint64_t tyto_engine_num_turns(const struct tyto_engine *engine);
 /* Any thread. */
 void tyto_engine_get_counts(struct tyto_engine *engine, struct tyto_engine_counts *ret_counts);

@@ -27,11 +27,12 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
         return TYTO_ERR_NOMEM;
     }
     for (uint32_t k = 0; k < num; k++) {
-        names[k] = tyto_cman_class_name(cman, k);
+        const char *name = tyto_cman_class_name(cman, k);
         for (uint32_t task = 0; task < TYTO_CMAN_NUM_TASKS; task++)
             thresholds[task * (size_t)num + k] =
                 tyto_cman_threshold(cman, (enum tyto_cman_task)task, k);
-        memcpy(head.class_names[k], names[k], strnlen(names[k], TYTO_ID_MAX));
+        memcpy(head.class_names[k], name, strnlen(name, TYTO_ID_MAX));
+        names[k] = head.class_names[k]; /* they outlive the networks */
     }
     memcpy(head.digest, tyto_cman_digest(cman), TYTO_DIGEST_MAX);
     *ret_names = names;

@@ -194,8 +194,8 @@ static enum tyto_err evaluate(struct tyto_engine *engine)
                                                        ? stamps[s].out_ns - stamps[s].in_ns
                                                        : 0);
         tyto_picture_unref(&engine->batch[i].segment.picture);
+        counts->num_segments += engine->batch[i].stepped;
     }
-    counts->num_segments += engine->num_batch;
     return err;
 }
 
@@ -215,6 +215,7 @@ static void run_batch(struct tyto_engine *engine)
     if (engine->failed) { /* nothing to evaluate with: let the data go */
         for (uint32_t i = 0; i < engine->num_batch; i++)
             tyto_picture_unref(&engine->batch[i].segment.picture);
+        engine->counts.num_given_up += engine->num_batch;
         return;
     }
     const enum tyto_err err = evaluate(engine);
@@ -224,13 +225,17 @@ static void run_batch(struct tyto_engine *engine)
     }
     /* What was not stepped is lost: its cameras' windows begin anew. */
     for (uint32_t i = 0; i < engine->num_batch; i++) {
-        if (!engine->batch[i].stepped)
-            engine->batch[i].camera->restart = true;
+        if (engine->batch[i].stepped)
+            continue;
+        engine->batch[i].camera->restart = true;
+        engine->counts.num_given_up++;
     }
     tyto_log_write(engine->params.log, TYTO_LOG_DEBUG, "pipeline", "a batch failed: %s",
                    tyto_err_text(err));
-    if (err == TYTO_ERR_DEVICE_LOST || ++engine->num_failures >= MAX_FAILURES)
-        fail(engine, err);
+    const bool is_lost = tyto_engine_is_lost(err);
+    const enum tyto_err then = is_lost ? tyto_engine_recover(engine, err) : err;
+    if (then && (is_lost || ++engine->num_failures >= MAX_FAILURES))
+        fail(engine, then);
 }
 
 /* After the batch: what a camera's session had to say besides segments. */
@@ -317,7 +322,8 @@ static void publish_counts(struct tyto_engine *engine)
     engine->counts.cpu_ns = tyto_clock_cpu_ns();
     engine->counts.num_hanging = tyto_source_num_hanging();
     engine->counts.num_abandoned = engine->num_abandoned_before;
-    engine->counts.num_dropped = engine->counts.num_skipped = engine->counts.num_losses = 0;
+    engine->counts.num_dropped = engine->counts.num_given_up;
+    engine->counts.num_skipped = engine->counts.num_losses = 0;
     pthread_mutex_lock(&engine->lock);
     for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next) {
         const struct tyto_camera_counts *counts = &camera->counts;
@@ -332,38 +338,17 @@ static void publish_counts(struct tyto_engine *engine)
     pthread_mutex_unlock(&engine->lock);
 }
 
-static enum tyto_err start_networks(struct tyto_engine *engine)
+static enum tyto_err start(struct tyto_engine *engine)
 {
-    const struct tyto_engine_params *p = &engine->params;
-    const struct tyto_networks_params params = {
-        .visual_path = p->visual_path,
-        .audio_path = p->audio_path,
-        .head_path = p->head_path,
-        .device = p->device,
-        .cache_dir = p->cache_dir,
-        .validate = p->validate,
-        .exec = p->exec,
-        .num_threads = p->num_threads,
-        .num_segments = p->num_segments,
-        .look_ahead = p->look_ahead,
-        .segment_samples = TYTO_SEGMENT_SAMPLES,
-        .max_streams = p->max_cameras,
-        .max_batch = p->max_batch,
-        .log = p->log,
-    };
-    enum tyto_err err = tyto_networks_create(&params, &engine->networks, &engine->start_fault);
+    enum tyto_err err = tyto_engine_start_networks(engine);
     if (err)
         return err;
-    const struct tyto_cman_dims *dims = tyto_networks_dims(engine->networks);
-    engine->reader = (struct tyto_reader){.dims = dims, .hop_ns = p->hop_ns};
-    engine->context = (struct tyto_camera_context){
-        .reader = &engine->reader,
-        .callbacks = &engine->params.callbacks,
-        .detector = tyto_networks_detector(engine->networks),
-        .num_classes = dims->num_classes,
-        .look_ahead =
-            dims->look_ahead < dims->num_segments ? dims->look_ahead : dims->num_segments - 1,
-    };
+    const struct tyto_cman_dims *dims = engine->reader.dims;
+    engine->context.reader = &engine->reader;
+    engine->context.callbacks = &engine->params.callbacks;
+    engine->context.num_classes = dims->num_classes;
+    engine->context.look_ahead =
+        dims->look_ahead < dims->num_segments ? dims->look_ahead : dims->num_segments - 1;
     err = tyto_engine_name_head(tyto_networks_cman(engine->networks), &engine->class_names,
                                 &engine->thresholds, &engine->head);
     engine->context.class_names = engine->class_names;
@@ -375,7 +360,7 @@ void *tyto_engine_infer(void *arg)
 {
     struct tyto_engine *engine = arg;
     pthread_setname_np(pthread_self(), "tyto-infer");
-    const enum tyto_err err = start_networks(engine);
+    const enum tyto_err err = start(engine);
     pthread_mutex_lock(&engine->lock);
     engine->up = true;
     engine->start_err = err;

@@ -25,6 +25,19 @@ struct tyto_batch_entry {
 
 enum { TYTO_ENGINE_NUM_STRINGS = 5 };
 
+enum { TYTO_DEVICES_MAX_TRIES = 3, TYTO_DEVICES_MAX_NAMES = 4 };
+
+/* What the networks are on. The inference thread's, but for what is atomic; a name that was given
+ * out stays where it is. */
+struct tyto_devices {
+    uint64_t tried_ns[TYTO_DEVICES_MAX_TRIES]; /* when it was set up anew; 0: not yet */
+    bool is_fallback;                          /* it is the CPU, because the other one failed */
+    char head_path[1024];                      /* of the head that serves */
+    char names[TYTO_DEVICES_MAX_NAMES][300];
+    atomic_uint name_idx, exec;
+    atomic_uint_fast64_t since_ns; /* a device is being set up anew since then; 0: none is */
+};
+
 struct tyto_engine {
     /* Set once, but for the tracker's parameters and the generation in it: those change as what
      * belongs to the head does, see below. */
@@ -32,6 +45,8 @@ struct tyto_engine {
     char *strings[TYTO_ENGINE_NUM_STRINGS];
     struct tyto_class_rule *rules; /* of params.tracker */
     struct tyto_limiter limiter;
+    struct tyto_head_fit fit; /* its paths are those above */
+    struct tyto_devices devices;
     pthread_t thread;
     atomic_uint_fast64_t num_turns; /* the inference thread's; others look whether it moves */
 
@@ -40,7 +55,7 @@ struct tyto_engine {
     pthread_mutex_t heads;
     /* Of the head that serves. The inference thread exchanges them, holding `lock`, while a swap
      * that holds `heads` waits for it: holding either is enough to read. */
-    const char **class_names; /* (K) borrowed from the networks */
+    const char **class_names; /* (K) borrowed from head */
     float *thresholds;        /* (3, K) by enum tyto_cman_task */
     struct tyto_engine_head head;
 
@@ -119,6 +134,16 @@ const struct tyto_tracker_params *tyto_tuning_find(const struct tyto_tuning *tun
 void tyto_engine_look(struct tyto_engine *engine, struct tyto_camera *first, uint64_t now_ns);
 /* look.c: the camera goes away. */
 void tyto_engine_forget_looker(struct tyto_engine *engine, const struct tyto_camera *camera);
+/* devices.c, the inference thread's: loads the networks for the first time; what is wrong is in
+ * start_fault. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_start_networks(struct tyto_engine *engine);
+/* devices.c: whether such an error of the networks is a device's end. */
+bool tyto_engine_is_lost(enum tyto_err err);
+/* devices.c, the inference thread's: the device has failed. On an error there are no networks any
+ * more, and there will be none. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_engine_recover(struct tyto_engine *engine, enum tyto_err reason);
 /* inference.c: the thread's body. */
 void *tyto_engine_infer(void *engine);
 /* inference.c: a tracker's sink; user is the engine. */

@@ -2,6 +2,7 @@
 /* Another model, or other thresholds, while cameras run: the caller's thread reads and checks the
  * file, the inference thread does the rest between two batches. Everything that may fail comes
  * before anything that runs is touched. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,10 +177,11 @@ static bool may_commit(struct tyto_engine *engine, struct tyto_swap *swap)
 }
 
 /* Afterwards change holds the head that was. */
-static void take_head(struct change *change)
+static void take_head(struct change *change, const char *path)
 {
     struct tyto_engine *engine = change->engine;
     tyto_networks_take_head(engine->networks, &change->cman);
+    snprintf(engine->devices.head_path, sizeof(engine->devices.head_path), "%s", path);
     const char **names = engine->class_names;
     float *thresholds = engine->thresholds;
     const struct tyto_engine_head head = engine->head;
@@ -213,8 +215,8 @@ static void take_tuning(struct tyto_engine *engine, struct tyto_tuning *tuning)
         tyto_limiter_set(&engine->limiter, tuning->connects_per_s, tuning->connects_per_s);
 }
 
-/* Cannot fail. */
-static void commit(struct change *change, struct tyto_swap_result *result)
+/* Cannot fail. path: of the new head, if there is one. */
+static void commit(struct change *change, const char *path, struct tyto_swap_result *result)
 {
     struct tyto_engine *engine = change->engine;
     const bool has_head = change->cman != NULL;
@@ -226,7 +228,7 @@ static void commit(struct change *change, struct tyto_swap_result *result)
     if (change->tuning)
         take_tuning(engine, change->tuning);
     if (has_head)
-        take_head(change);
+        take_head(change, path);
     if (has_head && engine->params.callbacks.on_head)
         engine->params.callbacks.on_head(engine->params.callbacks.user, &engine->head);
 }
@@ -246,7 +248,7 @@ static enum tyto_err change_head(struct tyto_engine *engine, struct tyto_swap *s
     if (!err && !may_commit(engine, swap))
         err = TYTO_ERR_TIMEOUT;
     if (!err)
-        commit(&change, &swap->result);
+        commit(&change, swap->head ? swap->head->path : NULL, &swap->result);
     unprepare(&change);
     swap->result.stop_ns = tyto_clock_mono_ns() - begin_ns;
     return err;
@@ -320,8 +322,8 @@ static enum tyto_err read_head(struct tyto_engine *engine, const char *path, str
 {
     struct tyto_swap_result *result = &swap->result;
     const uint64_t begin_ns = tyto_clock_mono_ns();
-    const enum tyto_err err = tyto_new_head_create(path, tyto_networks_fit(engine->networks),
-                                                   result->old_digest, &swap->head, ret_fault);
+    const enum tyto_err err =
+        tyto_new_head_create(path, &engine->fit, result->old_digest, &swap->head, ret_fault);
     if (err)
         return err;
     memcpy(result->new_digest, swap->head->weights.digest, TYTO_DIGEST_MAX);
