@@ -61,7 +61,10 @@ enum tyto_err tyto_ask_send(struct tyto_ask *self, struct tyto_request *request)
         return err == TYTO_ERR_FULL ? TYTO_ERR_INVALID : err;
     if (zmq_send(self->dealer, bytes, num_bytes, ZMQ_DONTWAIT) >= 0)
         return TYTO_OK;
-    return errno == EAGAIN ? TYTO_ERR_FULL : TYTO_ERR_IO;
+    if (errno != EAGAIN)
+        return TYTO_ERR_IO;
+    /* After a refusal libzmq has nobody to send to. */
+    return tyto_handshakes_look(&self->handshakes) ? TYTO_ERR_CLOSED : TYTO_ERR_FULL;
 }
 
 /* Takes what is there. EMPTY: nothing; NOT_FOUND: of another request. */

@@ -23,8 +23,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_ask_open(struct tyto_ask *self, void *context, const char *endpoint,
                             const char *server_key, const char *secret_key);
 void tyto_ask_close(struct tyto_ask *self);
-/* Sends it, with a new id where it has none (0). FULL: nobody takes it at the moment; INVALID, IO,
- * NOMEM. */
+/* Sends it, with a new id where it has none (0). FULL: nobody takes it at the moment; CLOSED: no
+ * hands are shaken; INVALID, IO, NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_ask_send(struct tyto_ask *self, struct tyto_request *request);
 /* The next reply to request `id`, others are dropped; waits timeout_ms at most. To be cleared.

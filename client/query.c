@@ -147,9 +147,6 @@ static enum tyto_err receive(struct tyto_query *query, enum tyto_reply_kind kind
     if (!err && query->reply.kind == TYTO_REPLY_ERROR) {
         snprintf(query->text, sizeof(query->text), "%s", query->reply.text);
         err = tyto_ask_error(&query->reply);
-    } else if (err == TYTO_ERR_CLOSED) {
-        snprintf(query->text, sizeof(query->text), "%s",
-                 tyto_refusal_text(query->ask.handshakes.refusal));
     } else if (!err && query->reply.kind != kind) {
         err = TYTO_ERR_FORMAT;
     }
@@ -168,6 +165,9 @@ static enum tyto_err ask(struct tyto_query *query, enum tyto_reply_kind kind)
         if (!err)
             err = receive(query, kind);
     }
+    if (err == TYTO_ERR_CLOSED && query->ask.handshakes.refusal)
+        snprintf(query->text, sizeof(query->text), "%s",
+                 tyto_refusal_text(query->ask.handshakes.refusal));
     return err;
 }
 
@@ -330,6 +330,29 @@ enum tyto_err tyto_query_replay(struct tyto_query *query, const struct tyto_quer
     *ret_num_missing += num_before;
     tyto_request_clear(request);
     return err;
+}
+
+enum tyto_err tyto_query_scores(struct tyto_query *query, const struct tyto_query_scores *which,
+                                tyto_query_visit_scores visit, void *user)
+{
+    struct tyto_request *request = begin(query, TYTO_REQUEST_SCORES);
+    request->from_unix_ns = which->from_unix_ns;
+    request->to_unix_ns = which->to_unix_ns;
+    if (!which->camera || !copy_ids(request->cameras, &which->camera, 1) ||
+        !copy_ids(request->classes, which->classes, which->num_classes))
+        return TYTO_ERR_INVALID;
+    request->num_cameras = 1;
+    request->num_classes = which->num_classes;
+    enum tyto_err err = TYTO_OK;
+    bool wants_more = true;
+    do {
+        err = ask(query, TYTO_REPLY_SCORES);
+        if (err)
+            return err;
+        request->cursor = query->reply.cursor;
+        wants_more = visit(user, &query->reply);
+    } while (wants_more && request->cursor.num_bytes > 0);
+    return TYTO_OK;
 }
 
 uint64_t tyto_query_num_withheld(const struct tyto_query *query)

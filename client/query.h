@@ -90,6 +90,21 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_query_replay(struct tyto_query *query, const struct tyto_query_range *range,
                                 tyto_query_visit visit, void *user, uint64_t *ret_next_seq,
                                 uint64_t *ret_num_missing);
+/* Which scores. */
+struct tyto_query_scores {
+    const char *camera;
+    int64_t from_unix_ns, to_unix_ns; /* the minutes that touch this time; 0: unlimited */
+    const char *const *classes;       /* only these; num_classes 0: all. At most 64 */
+    uint32_t num_classes;
+};
+/* Called for each piece, in order: class_names, decision, segments, model_digest of a reply.
+ * Borrowed until it returns. False: no more, please. */
+typedef bool (*tyto_query_visit_scores)(void *user, const struct tyto_reply *page);
+/* Visits the scores of a camera's segments that are kept. It takes a while, as the daemon answers
+ * 50 pieces of some 17 minutes a second; it waits where it must. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_scores(struct tyto_query *query, const struct tyto_query_scores *which,
+                                tyto_query_visit_scores visit, void *user);
 /* Of the last replay: messages that were asked for, and that this key may not read. */
 uint64_t tyto_query_num_withheld(const struct tyto_query *query);
 /* The texts of event.proto and query.proto, as that daemon has them: visit gets them once. */

@@ -28,6 +28,7 @@
 #include "daemon/recording.h"
 #include "daemon/reload.h"
 #include "daemon/running.h"
+#include "daemon/scores/keep.h"
 #include "daemon/service/limits.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/notify.h"
@@ -51,8 +52,9 @@ struct tyto_daemon {
     struct tyto_delivery *delivery;
     struct tyto_publisher *publisher; /* of delivery */
     struct tyto_engine *engine;
-    struct tyto_recording *recording; /* NULL: nothing is recorded */
-    struct tyto_running *running;     /* this and the next three: before the first camera */
+    struct tyto_recording *recording;     /* NULL: nothing is recorded */
+    struct tyto_score_gatherer *gatherer; /* of the inference thread; NULL: scores are not kept */
+    struct tyto_running *running;         /* this and the next three: before the first camera */
     struct tyto_heads *heads;
     struct tyto_reload *reload;
     struct tyto_admin *admin;
@@ -96,6 +98,9 @@ static void on_state(void *user, const struct tyto_camera_state *state)
     struct tyto_daemon *daemon = user;
     const enum tyto_err err = tyto_publisher_camera_state(daemon->publisher, state);
     tyto_running_keep_state(daemon->running, state);
+    if (daemon->gatherer && state->status != TYTO_CAMERA_STATUS_LIVE &&
+        state->status != TYTO_CAMERA_STATUS_STALLED)
+        tyto_score_gatherer_break(daemon->gatherer, state->camera);
     const bool is_bad = state->status == TYTO_CAMERA_STATUS_LOST ||
                         state->status == TYTO_CAMERA_STATUS_STALLED ||
                         state->status == TYTO_CAMERA_STATUS_FAILED;
@@ -111,11 +116,32 @@ static void on_state(void *user, const struct tyto_camera_state *state)
                    has_text ? state->text : "", streams, !err ? "" : " (not published)");
 }
 
+static void hand_on_scores(void *user, struct tyto_journal_scores *scores)
+{
+    struct tyto_daemon *daemon = user;
+    tyto_publisher_keep_scores(daemon->publisher, scores);
+}
+
+static void keep_scores(struct tyto_daemon *daemon, const struct tyto_segment_result *result)
+{
+    const struct tyto_scored_segment segment = {.camera = result->camera,
+                                                .begin_ns = result->begin_ns,
+                                                .end_ns = result->end_ns,
+                                                .unix_offset_ns = result->unix_offset_ns,
+                                                .evidence = &result->evidence,
+                                                .num_classes = result->num_classes,
+                                                .class_names = result->class_names,
+                                                .tracker = result->tracker};
+    if (daemon->gatherer)
+        tyto_score_gatherer_take(daemon->gatherer, &segment);
+}
+
 static void on_segment(void *user, const struct tyto_segment_result *result)
 {
     struct tyto_daemon *daemon = user;
     struct tyto_debug_scores debug;
     tyto_recording_progress(daemon->recording, result->camera, result->end_ns);
+    keep_scores(daemon, result);
     if (!tyto_publisher_wants_debug(daemon->publisher))
         return;
     tyto_debug_scores_make(result, &debug);
@@ -173,8 +199,13 @@ static enum tyto_err start_delivery(struct tyto_daemon *daemon, struct tyto_faul
     if (!err)
         err = tyto_delivery_create(daemon->config, daemon->max_connections, daemon->access,
                                    daemon->log, &daemon->delivery, ret_fault);
-    if (!err)
-        daemon->publisher = tyto_delivery_publisher(daemon->delivery);
+    if (err)
+        return err;
+    daemon->publisher = tyto_delivery_publisher(daemon->delivery);
+    const struct tyto_score_gatherer_params params = {
+        .hand_on = hand_on_scores, .user = daemon, .max_cameras = TYTO_ENGINE_MAX_CAMERAS};
+    if (daemon->config->journal.max_score_bytes > 0 && tyto_delivery_has_journal(daemon->delivery))
+        err = tyto_score_gatherer_create(&params, &daemon->gatherer);
     return err;
 }
 
@@ -439,6 +470,7 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
         return false;
     }
     /* Its last events still found the recordings and the publisher. */
+    tyto_score_gatherer_destroy(&self->gatherer);
     tyto_recording_tick(self->recording);
     tyto_recording_destroy(&self->recording);
     tyto_admin_destroy(&self->admin);

@@ -58,6 +58,8 @@ static void open_journal(struct tyto_delivery *self)
         .path = path,
         .max_age_ns = config->journal.max_age_ns,
         .max_messages = config->journal.max_messages,
+        .max_score_age_ns = config->journal.max_score_age_ns,
+        .max_score_bytes = config->journal.max_score_bytes,
         .is_synced = config->journal.is_synced,
         .log = self->log,
     };

@@ -89,8 +89,21 @@ struct tyto_bytes {
 
 struct tyto_segment_scores {
     int64_t begin_unix_ns, end_unix_ns, begin_media_ns;
-    bool has_audio, has_video;
-    const uint8_t *joint, *heard, *seen; /* num_classes each; 255 is 1 */
+    bool has_audio, has_video, has_heard_seen;
+    bool goes_on;         /* false: what was before does not count */
+    uint8_t weight_audio; /* 255 is 1 */
+    bool has_av_offset;
+    int32_t av_offset_ms;
+    const uint8_t *joint, *heard, *seen; /* num_classes each: codes, tyto_score_of() */
+};
+
+/* By what events were made of scores: what a tracker has been asked for. */
+struct tyto_decision {
+    const float *thresholds; /* (3, num_classes): joint, heard, seen; 2: the class is off */
+    float off_ratio;
+    uint32_t onset_num, onset_window;
+    int64_t hang_over_ns, min_duration_ns, max_duration_ns;
+    bool only_joint;
 };
 
 /* Pointers are borrowed when packing. When unpacked they belong to the reply, until it is cleared.
@@ -114,6 +127,7 @@ struct tyto_reply {
     const char *class_names[TYTO_REPLY_MAX_CLASSES];
     struct tyto_segment_scores *segments;
     char model_digest[TYTO_DIGEST_MAX + 1];
+    struct tyto_decision decision; /* thresholds NULL: not said */
     void *memory;
 };
 
@@ -135,6 +149,13 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_reply_unpack(const uint8_t *bytes, size_t num_bytes,
                                 struct tyto_reply *ret_reply);
 void tyto_reply_clear(struct tyto_reply *reply);
+
+/* A score, 0..1, as a byte and back: 0 is 0, 255 is 1, between them steps of 0.05 of the log-odds.
+ * The byte is the nearest one whose score lies on the same side of each boundary (num), that is:
+ * not below it when the score is not. False, with the nearest one: there is none, as two boundaries
+ * lie too close. */
+bool tyto_score_code(float score, const float *boundaries, uint32_t num, uint8_t *ret_code);
+float tyto_score_of(uint8_t code);
 
 /* "too old": of an error; "unknown" for a number that this version does not know. Static. */
 const char *tyto_query_error_name(enum tyto_query_error error);

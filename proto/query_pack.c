@@ -197,6 +197,7 @@ struct reply_parts {
     char *class_names[TYTO_REPLY_MAX_CLASSES];
     Tyto__V1__SegmentScores segments[TYTO_REPLY_MAX_SEGMENTS];
     Tyto__V1__SegmentScores *segment_ptrs[TYTO_REPLY_MAX_SEGMENTS];
+    Tyto__V1__Decision decision;
     char *readable[TYTO_REPLY_MAX_READABLE];
     char text[TYTO_STATE_TEXT_MAX + 1];
 };
@@ -238,6 +239,26 @@ static void fill_segment(Tyto__V1__SegmentScores *out, const struct tyto_segment
     SET(out, joint, as_bytes(in->joint, num_classes));
     SET(out, heard, as_bytes(in->heard, num_classes));
     SET(out, seen, as_bytes(in->seen, num_classes));
+    SET(out, has_heard_seen, in->has_heard_seen);
+    SET(out, goes_on, in->goes_on);
+    SET(out, weight_audio, in->weight_audio);
+    if (in->has_av_offset)
+        SET(out, av_offset_ms, in->av_offset_ms);
+}
+
+static void fill_decision(Tyto__V1__Decision *out, const struct tyto_decision *in,
+                          uint32_t num_classes)
+{
+    tyto__v1__decision__init(out);
+    out->thresholds = (float *)(uintptr_t)in->thresholds;
+    out->n_thresholds = 3 * (size_t)num_classes;
+    SET(out, off_ratio, in->off_ratio);
+    SET(out, onset_num, in->onset_num);
+    SET(out, onset_window, in->onset_window);
+    SET(out, hang_over_ns, in->hang_over_ns);
+    SET(out, min_duration_ns, in->min_duration_ns);
+    SET(out, max_duration_ns, in->max_duration_ns);
+    SET(out, only_joint, in->only_joint);
 }
 
 static void fill_scores_page(struct reply_parts *parts, const struct tyto_reply *in)
@@ -258,6 +279,10 @@ static void fill_scores_page(struct reply_parts *parts, const struct tyto_reply 
         page->model_digest = as_string(in->model_digest);
     if (in->cursor.num_bytes)
         SET(page, cursor, as_bytes(in->cursor.bytes, in->cursor.num_bytes));
+    if (in->decision.thresholds) {
+        fill_decision(&parts->decision, &in->decision, in->num_classes);
+        page->decision = &parts->decision;
+    }
     parts->reply.scores = page;
 }
 

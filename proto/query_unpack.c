@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Untrusted protobuf bytes to plain structs, within a budget of memory. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,26 @@ static bool get_readable(struct tyto_reply *out, char *const *prefixes, size_t n
     return true;
 }
 
+static bool get_decision(struct tyto_decision *out, const Tyto__V1__Decision *in,
+                         size_t num_classes)
+{
+    if (!in)
+        return true;
+    bool ok = in->n_thresholds == 3 * num_classes && num_classes > 0 && isfinite(in->off_ratio) &&
+              in->hang_over_ns >= 0 && in->min_duration_ns >= 0 && in->max_duration_ns > 0;
+    for (size_t i = 0; ok && i < in->n_thresholds; i++)
+        ok = isfinite(in->thresholds[i]);
+    *out = (struct tyto_decision){.thresholds = in->thresholds,
+                                  .off_ratio = in->off_ratio,
+                                  .onset_num = in->onset_num,
+                                  .onset_window = in->onset_window,
+                                  .hang_over_ns = in->hang_over_ns,
+                                  .min_duration_ns = in->min_duration_ns,
+                                  .max_duration_ns = in->max_duration_ns,
+                                  .only_joint = in->only_joint};
+    return ok;
+}
+
 static bool get_scores_page(struct tyto_reply *out, struct memory *memory,
                             const Tyto__V1__ScoresPage *in)
 {
@@ -205,13 +226,24 @@ static bool get_scores_page(struct tyto_reply *out, struct memory *memory,
         if (segment->joint.len != num || segment->heard.len != num || segment->seen.len != num)
             return false;
         memory->segments[i] = (struct tyto_segment_scores){
-            segment->begin_unix_ns, segment->end_unix_ns, segment->begin_media_ns,
-            segment->has_audio,     segment->has_video,   segment->joint.data,
-            segment->heard.data,    segment->seen.data};
+            .begin_unix_ns = segment->begin_unix_ns,
+            .end_unix_ns = segment->end_unix_ns,
+            .begin_media_ns = segment->begin_media_ns,
+            .has_audio = segment->has_audio,
+            .has_video = segment->has_video,
+            .has_heard_seen = segment->has_heard_seen,
+            .goes_on = segment->goes_on,
+            .weight_audio = (uint8_t)(segment->weight_audio < 255 ? segment->weight_audio : 255),
+            .has_av_offset = segment->has_av_offset_ms,
+            .av_offset_ms = segment->av_offset_ms,
+            .joint = segment->joint.data,
+            .heard = segment->heard.data,
+            .seen = segment->seen.data};
     }
     const char *digest = in->model_digest ? in->model_digest : "";
     const size_t len = strnlen(digest, sizeof(out->model_digest));
-    if (len > TYTO_DIGEST_MAX || strspn(digest, "0123456789abcdef") != len)
+    if (!get_decision(&out->decision, in->decision, num) || len > TYTO_DIGEST_MAX ||
+        strspn(digest, "0123456789abcdef") != len)
         return false;
     memcpy(out->model_digest, digest, len + 1);
     out->num_classes = (uint32_t)num;

@@ -122,6 +122,8 @@ struct tyto_config {
         char path[TYTO_CONFIG_PATH_MAX]; /* "": in the folder for state; "off": none */
         int64_t max_age_ns;              /* 0: unlimited, as below */
         uint64_t max_messages;
+        int64_t max_score_age_ns;
+        uint64_t max_score_bytes; /* 0: scores are not kept */
         bool is_synced;
     } journal;
 

@@ -12,7 +12,7 @@
 #include "pipeline/segment/segment.h"
 
 #define DEFAULT_JOURNAL_NS (7 * 24 * 3600 * (int64_t)TYTO_NS_PER_S)
-enum { DEFAULT_JOURNAL_MESSAGES = 1000000 };
+enum { DEFAULT_JOURNAL_MESSAGES = 1000000, DEFAULT_SCORES_MIB = 256 };
 #define DEFAULT_SUMMARY_NS (60 * (int64_t)TYTO_NS_PER_S)
 
 enum tyto_err tyto_config_init(struct tyto_config *ret_config)
@@ -28,6 +28,8 @@ enum tyto_err tyto_config_init(struct tyto_config *ret_config)
     ret_config->max_users = TYTO_CONFIG_DEFAULT_USERS;
     ret_config->journal.max_age_ns = DEFAULT_JOURNAL_NS;
     ret_config->journal.max_messages = DEFAULT_JOURNAL_MESSAGES;
+    ret_config->journal.max_score_age_ns = DEFAULT_JOURNAL_NS;
+    ret_config->journal.max_score_bytes = DEFAULT_SCORES_MIB << 20;
     ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_PREROLL_NS;
     ret_config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
     ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_PREROLL_BYTES;

@@ -124,6 +124,13 @@ static const struct tyto_option journal[] = {
      .max = 1e12, .words = TYTO_WORDS(UNLIMITED_LIST),
      .help = "the oldest of more are deleted; an event is a message at its begin, one at its end, "
              "and some between"},
+    {.key = "scores_days", .type = TYTO_OPTION_TIME, AT(journal.max_score_age_ns), .min = 0.0001,
+     .max = 36500, .unit = "days", .words = TYTO_WORDS(UNLIMITED_LIST),
+     .help = "scores of each second are kept as long, so that other thresholds can be tried on them "
+             "(tyto scores)"},
+    {.key = "scores_mib", .type = TYTO_OPTION_BYTES, AT(journal.max_score_bytes), .min = 0,
+     .max = 1e6, .unit = "MiB",
+     .help = "of all cameras' scores, the oldest of more are deleted; 0: none are kept"},
     {.key = "sync", .type = TYTO_OPTION_FLAG, AT(journal.is_synced),
      .help = "whether the disk must have a message before it is published: then a machine that "
              "loses power loses none, and each takes some milliseconds more"},

@@ -67,6 +67,8 @@ struct tyto_journal {
     struct tyto_log log;
     int64_t max_age_ns;
     uint64_t max_messages;
+    struct tyto_journal_params limits; /* of scores; its pointers are the caller's */
+    int64_t score_bytes;
     int lock_fd;         /* PATH.lock: held, and where unwritten numbers are noted */
     uint64_t noted_seq;  /* what stands there; 0: none */
     uint64_t first_free; /* the last number that was ever given, as of open */
@@ -83,5 +85,14 @@ struct tyto_journal {
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
                                   struct tyto_fault *ret_fault);
+
+/* scores.c: their tables; deleting what is too old or too much, a piece at a time. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_set_up_scores(struct tyto_journal *journal,
+                                         struct tyto_fault *ret_fault);
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_prune_scores(struct tyto_journal *journal, bool *ret_has_more);
+/* read.c */
+struct tyto_sql *tyto_journal_reader_sql(struct tyto_journal_reader *reader);
 
 #endif

@@ -147,6 +147,7 @@ enum tyto_err tyto_journal_open(const struct tyto_journal_params *params,
     journal->lock_fd = -1;
     journal->max_age_ns = params->max_age_ns;
     journal->max_messages = params->max_messages;
+    journal->limits = *params;
     if (params->log)
         journal->log = *params->log;
     const enum tyto_err err = start(journal, params, ret_fault);
@@ -401,7 +402,11 @@ bool tyto_journal_tend(struct tyto_journal *journal)
         err = rc == SQLITE_BUSY ? TYTO_OK : tyto_sql_result(&journal->sql, rc, NULL);
     }
     if (!err && now_ns >= journal->next_prune_ns) {
+        bool has_more_scores = false;
         err = prune(journal, &has_more);
+        if (!err)
+            err = tyto_journal_prune_scores(journal, &has_more_scores);
+        has_more |= has_more_scores;
         if (!err)
             err = give_back(journal);
         journal->next_prune_ns = has_more && !err ? now_ns : now_ns + PRUNE_EVERY_NS;

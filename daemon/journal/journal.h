@@ -22,12 +22,15 @@ enum {
     TYTO_JOURNAL_MAX_GROUP = 1024,   /* entries of one commit */
     TYTO_JOURNAL_MAX_HISTORY = 1024, /* messages that are read about one event: its latest */
     TYTO_JOURNAL_MAX_NAMES = 64,     /* cameras, and classes, of one filter */
+    TYTO_JOURNAL_MAX_RULES = 32768,  /* bytes */
 };
 
 struct tyto_journal_params {
     const char *path;           /* of the database; others beside it: -wal, -shm, .lock; copied */
     int64_t max_age_ns;         /* older messages are deleted; 0: unlimited */
     uint64_t max_messages;      /* the oldest of more are deleted; 0: unlimited */
+    int64_t max_score_age_ns;   /* older rows of scores are deleted; 0: unlimited */
+    uint64_t max_score_bytes;   /* the oldest of more are deleted */
     bool is_synced;             /* each commit reaches the disk before anyone hears of it */
     const struct tyto_log *log; /* borrowed until close */
 };
@@ -92,6 +95,26 @@ void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq);
  * True: there is more to do. Errors are told to the log; the next commit will meet them, too. */
 bool tyto_journal_tend(struct tyto_journal *journal);
 
+/* A row of scores: of one camera, a minute or so. */
+struct tyto_journal_scores {
+    char camera[TYTO_ID_MAX + 1];
+    int64_t begin_unix_ns, end_unix_ns;
+    uint8_t *rules; /* by what they were decided, a packed reply of scores without segments */
+    size_t num_rules;
+    uint8_t *bytes; /* daemon/scores/block.h */
+    size_t num_bytes;
+    uint8_t memory[]; /* of both */
+};
+/* Without bytes, with room for max_bytes. NULL: out of memory. */
+struct tyto_journal_scores *tyto_journal_scores_new(const char *camera, const uint8_t *rules,
+                                                    size_t num_rules, size_t max_bytes);
+void tyto_journal_scores_free(struct tyto_journal_scores **scores);
+/* All of them or none, in a transaction of their own. Errors as of commit. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_put_scores(struct tyto_journal *journal,
+                                      struct tyto_journal_scores *const *rows, uint32_t num,
+                                      struct tyto_fault *ret_fault);
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 struct tyto_journal_reader;
@@ -155,5 +178,19 @@ enum tyto_err tyto_journal_list(struct tyto_journal_reader *reader,
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_get(struct tyto_journal_reader *reader, const char *id,
                                tyto_journal_visit visit, void *user);
+
+struct tyto_journal_score_row {
+    int64_t id, rules_id;
+    const uint8_t *rules, *bytes; /* borrowed until visit returns */
+    size_t num_rules, num_bytes;
+};
+/* False: no more. */
+typedef bool (*tyto_journal_visit_scores)(void *user, const struct tyto_journal_score_row *row);
+/* Visits rows of a camera from row from_id on, in the order in which they were put, that touch this
+ * time (to 0: unlimited). IO, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_read_scores(struct tyto_journal_reader *reader, const char *camera,
+                                       int64_t from_id, int64_t from_unix_ns, int64_t to_unix_ns,
+                                       tyto_journal_visit_scores visit, void *user);
 
 #endif

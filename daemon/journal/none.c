@@ -164,3 +164,28 @@ enum tyto_err tyto_journal_get(struct tyto_journal_reader *reader, const char *i
     (void)user;
     return TYTO_ERR_UNSUPPORTED;
 }
+
+enum tyto_err tyto_journal_put_scores(struct tyto_journal *journal,
+                                      struct tyto_journal_scores *const *rows, uint32_t num,
+                                      struct tyto_fault *ret_fault)
+{
+    (void)journal;
+    (void)rows;
+    (void)num;
+    (void)ret_fault;
+    return TYTO_ERR_UNSUPPORTED;
+}
+
+enum tyto_err tyto_journal_read_scores(struct tyto_journal_reader *reader, const char *camera,
+                                       int64_t from_id, int64_t from_unix_ns, int64_t to_unix_ns,
+                                       tyto_journal_visit_scores visit, void *user)
+{
+    (void)reader;
+    (void)camera;
+    (void)from_id;
+    (void)from_unix_ns;
+    (void)to_unix_ns;
+    (void)visit;
+    (void)user;
+    return TYTO_ERR_UNSUPPORTED;
+}

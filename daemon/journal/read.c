@@ -59,6 +59,11 @@ void tyto_journal_reader_close(struct tyto_journal_reader **reader)
     *reader = NULL;
 }
 
+struct tyto_sql *tyto_journal_reader_sql(struct tyto_journal_reader *reader)
+{
+    return &reader->sql;
+}
+
 /* Columns seq, topic, bytes from `first` on. */
 static struct tyto_journal_row row_of(sqlite3_stmt *stmt, int first)
 {

@@ -243,6 +243,8 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
     if (!err)
         err = num_tables == 0 ? make_tables(journal, ret_fault) : check(journal, ret_fault);
     if (!err)
+        err = tyto_journal_set_up_scores(journal, ret_fault);
+    if (!err)
         err = go_on(journal, is_synced, ret_fault);
     for (int i = 0; !err && i < TYTO_JOURNAL_NUM_STATEMENTS; i++)
         err = tyto_sql_prepare(sql, statements[i], &journal->stmts[i], ret_fault);

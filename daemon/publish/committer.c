@@ -15,12 +15,18 @@ enum {
     GROUP = 512,
     WAIT_MS = 500,
     MIN_BUSY_MS = 20, /* while there is something to tend */
+    SCORE_ROWS = 512, /* that wait: of each of 256 cameras two */
+    SCORE_GROUP = 32,
 };
+#define SCORES_EVERY_NS (5 * TYTO_NS_PER_S)
 #define RETRY_NS TYTO_NS_PER_S
 #define REMIND_NS (600 * TYTO_NS_PER_S)
 
 struct tyto_committer {
     struct tyto_ring *from, *ring;
+    struct tyto_ring *scores; /* of struct tyto_journal_scores *, owned by it */
+    uint64_t next_scores_ns;
+    bool is_failing_scores; /* told */
     struct tyto_journal *journal;
     const struct tyto_sender *sender;
     const struct tyto_log *log;
@@ -233,6 +239,36 @@ static void pass_on(struct tyto_committer *self, uint32_t num)
     }
 }
 
+void tyto_committer_keep_scores(struct tyto_committer *self, struct tyto_journal_scores *scores)
+{
+    void *dropped = NULL;
+    if (tyto_ring_push_drop_oldest(self->scores, scores, &dropped) != TYTO_OK)
+        dropped = scores;
+    struct tyto_journal_scores *lost = dropped;
+    tyto_journal_scores_free(&lost);
+}
+
+/* Bounded, so that no message waits for long. True: there are more. */
+static bool write_scores(struct tyto_committer *self)
+{
+    struct tyto_journal_scores *rows[SCORE_GROUP];
+    struct tyto_fault fault = {.text = ""};
+    uint32_t num = 0;
+    void *item = NULL;
+    while (num < SCORE_GROUP && tyto_ring_pop(self->scores, &item) == TYTO_OK)
+        rows[num++] = item;
+    const enum tyto_err err =
+        num > 0 ? tyto_journal_put_scores(self->journal, rows, num, &fault) : TYTO_OK;
+    if (err && !self->is_failing_scores)
+        tyto_log_write(self->log, TYTO_LOG_ERROR, "journal",
+                       "scores cannot be kept at the moment: %s", fault.text);
+    if (num > 0)
+        self->is_failing_scores = (bool)err;
+    for (uint32_t i = 0; i < num; i++)
+        tyto_journal_scores_free(&rows[i]);
+    return num == SCORE_GROUP;
+}
+
 static void *run(void *user)
 {
     struct tyto_committer *self = user;
@@ -249,10 +285,17 @@ static void *run(void *user)
         atomic_store(&self->is_busy, false);
         if (!self->is_failing)
             has_more = tyto_journal_tend(self->journal);
+        if (!self->is_failing && tyto_clock_mono_ns() >= self->next_scores_ns) {
+            const bool has_rows = write_scores(self);
+            self->next_scores_ns = has_rows ? 0 : tyto_clock_mono_ns() + SCORES_EVERY_NS;
+            has_more |= has_rows;
+        }
         atomic_fetch_add(&self->num_turns, 1);
     }
     self->next_try_ns = 0; /* the last chance */
     write_group(self, self->group, 0);
+    while (!self->is_failing && write_scores(self))
+        ;
     tyto_ring_close(self->ring);
     return NULL;
 }
@@ -271,6 +314,8 @@ enum tyto_err tyto_committer_create(const struct tyto_committer_params *params,
     self->log = params->log;
     self->backlog = calloc(MAX_BACKLOG, sizeof(struct tyto_outgoing *));
     enum tyto_err err = self->backlog ? tyto_ring_create(QUEUE_ITEMS, &self->ring) : TYTO_ERR_NOMEM;
+    if (!err)
+        err = tyto_ring_create(SCORE_ROWS, &self->scores);
     if (!err && pthread_create(&self->thread, NULL, run, self) != 0)
         err = TYTO_ERR_NOMEM;
     self->is_running = !err;
@@ -292,6 +337,11 @@ void tyto_committer_destroy(struct tyto_committer **committer)
         tyto_outgoing_release(item);
     while (self->backlog && backlog_items(self) > 0)
         tyto_outgoing_release(drop_oldest(self));
+    while (self->scores && tyto_ring_pop(self->scores, &item) == TYTO_OK) {
+        struct tyto_journal_scores *scores = item;
+        tyto_journal_scores_free(&scores);
+    }
+    tyto_ring_destroy(&self->scores);
     tyto_ring_destroy(&self->ring);
     free(self->backlog);
     free(self);

@@ -64,6 +64,12 @@ bool tyto_committer_join(struct tyto_committer *committer, uint64_t timeout_ns);
 /* Commits one more message, by the caller, after the ring was seen closed. Failure is told. */
 void tyto_committer_commit(struct tyto_committer *committer, struct tyto_outgoing *outgoing);
 
+/* Rows of scores, owned, for the journal: written when messages have been passed on, every some
+ * seconds. What is too much at a time, or cannot be written, is dropped. Any thread; never waits.
+ */
+void tyto_committer_keep_scores(struct tyto_committer *committer,
+                                struct tyto_journal_scores *scores);
+
 struct tyto_committer_counts {
     uint64_t num_turns;     /* of the thread: one a second at least */
     uint64_t num_committed; /* messages */

@@ -61,6 +61,15 @@ enum tyto_err tyto_publisher_model_state(struct tyto_publisher *publisher,
     return push(publisher, envelope, FULL_WAIT_MS);
 }
 
+void tyto_publisher_keep_scores(struct tyto_publisher *publisher,
+                                struct tyto_journal_scores *scores)
+{
+    if (publisher->committer)
+        tyto_committer_keep_scores(publisher->committer, scores);
+    else
+        tyto_journal_scores_free(&scores);
+}
+
 void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_debug_scores *debug)
 {
     struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_DEBUG_SCORES);

@@ -61,6 +61,10 @@ bool tyto_publisher_finish(struct tyto_publisher *publisher);
 /* Finishes and frees. False: as above; it keeps what it has. */
 bool tyto_publisher_destroy(struct tyto_publisher **publisher);
 
+/* Takes a row of scores for the journal; without one it is dropped. Any thread; never waits. */
+void tyto_publisher_keep_scores(struct tyto_publisher *publisher,
+                                struct tyto_journal_scores *scores);
+
 /* Copy and queue; any thread. They wait (at most 1 s) only if the queue is full,
  * which takes a publisher thread that stands still; then TYTO_ERR_FULL, and the
  * loss becomes a gap in the sequence numbers. NOMEM. */

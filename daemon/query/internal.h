@@ -142,7 +142,10 @@ bool tyto_query_take_rights(struct tyto_query_server *server, const char *user);
 /* What an error of the journal means to who has asked; it is opened anew next time. */
 void tyto_query_fail(struct tyto_query_server *server, const struct tyto_query_name *name,
                      uint64_t request_id, enum tyto_err err);
-/* hello, list, get, schema, scores. */
+/* scores.c */
+void tyto_query_answer_scores(struct tyto_query_server *server, const struct tyto_query_name *name,
+                              const struct tyto_request *request);
+/* hello, list, get, schema. */
 void tyto_query_answer(struct tyto_query_server *server, const struct tyto_query_name *name,
                        const struct tyto_request *request);
 

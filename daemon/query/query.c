@@ -115,6 +115,8 @@ static void take_request(struct tyto_query_server *server, const struct tyto_que
         tyto_query_job_begin(server, peer, &request);
     } else if (request.kind == TYTO_REQUEST_CREDIT) {
         tyto_query_job_credit(peer, &request);
+    } else if (request.kind == TYTO_REQUEST_SCORES) {
+        tyto_query_answer_scores(server, name, &request);
     } else {
         tyto_query_answer(server, name, &request);
     }

@@ -34,7 +34,9 @@ enum {
 struct tyto_segment_result {
     const char *camera;
     int64_t begin_ns, end_ns; /* media clock */
+    int64_t unix_offset_ns;   /* UTC = media + this */
     struct tyto_evidence evidence;
+    const struct tyto_tracker *tracker; /* that is about to take it */
     enum tyto_lack audio_lack, video_lack;
     uint32_t num_classes;
     const char *const *class_names;       /* (K) */

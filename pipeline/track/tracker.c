@@ -262,6 +262,16 @@ void tyto_tracker_get_thresholds(const struct tyto_tracker *tracker, float *ret_
     }
 }
 
+const struct tyto_tracker_params *tyto_tracker_get_params(const struct tyto_tracker *tracker)
+{
+    return &tracker->params;
+}
+
+const char *tyto_tracker_digest(const struct tyto_tracker *tracker)
+{
+    return tracker->digest;
+}
+
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker)
 {
     return tracker->num_open;

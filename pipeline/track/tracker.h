@@ -125,6 +125,9 @@ void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reaso
 /* (3, K): what joint, heard alone and seen alone are held against; 2 for a class that is off. They
  * do not change after create. */
 void tyto_tracker_get_thresholds(const struct tyto_tracker *tracker, float *ret_thresholds);
+/* Settled; rules are the tracker's. Digest: of its model, "" for none. Borrowed. */
+const struct tyto_tracker_params *tyto_tracker_get_params(const struct tyto_tracker *tracker);
+const char *tyto_tracker_digest(const struct tyto_tracker *tracker);
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker);
 
 #endif
