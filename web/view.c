@@ -124,6 +124,12 @@ static void set_detail(struct tyto_json *json, const struct tyto_event *detail)
         const float box[] = {detail->box.x0, detail->box.y0, detail->box.x1, detail->box.y1};
         tyto_json_set(json, "box", new_scores(box, 4));
     }
+    if (detail->num_zones > 0) {
+        struct tyto_json *zones = tyto_json_new_array();
+        for (uint32_t i = 0; i < detail->num_zones; i++)
+            (void)tyto_json_append(zones, tyto_json_new_string(detail->zones[i]));
+        tyto_json_set(json, "zones", zones);
+    }
     if (detail->num_segments > 0) {
         struct tyto_json *segments = tyto_json_new_object();
         const uint32_t num = detail->num_segments;

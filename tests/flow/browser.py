@@ -99,6 +99,16 @@ class Browser:
         actions = [{"type": kind, "value": char} for char in text for kind in ("keyDown", "keyUp")]
         self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
+    def drag(self, css, to_css, x, y):
+        """With the mouse, to that share of another element."""
+        self.find(css)
+        centre = "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]"
+        share = "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.left + b.width * arguments[1], b.top + b.height * arguments[2]]"
+        begin, end = self.run(centre, css), self.run(share, to_css, x, y)
+        moves = [{"type": "pointerMove", "duration": 0, "x": round(at[0]), "y": round(at[1])} for at in (begin, end)]
+        actions = [moves[0], {"type": "pointerDown", "button": 0}, moves[1], {"type": "pointerUp", "button": 0}]
+        self.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
+
     def screenshot(self, path):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self.call("GET", "/screenshot")))

@@ -41,6 +41,55 @@ def shoot(page, name):
     page.run("document.documentElement.dataset.theme = 'light'")
 
 
+YAML = "return document.getElementById('yaml').value"
+SAID = "return document.getElementById('said').textContent"
+PASTED = """    zones:
+      - name: drive
+        polygon: 0.1,0.5 0.9,0.5 0.9,1 0.1,1
+        only: [dog, car]
+      - {name: porch, polygon: "0,0 0.2,0 0.2,0.2"}
+    masks: [{polygon: '0,0 1,0 1,0.1'}, {polygon: 0.5,0.5 1,0.5 1,1}]
+    transport: tcp
+"""
+
+
+def check_zones(page, serving):
+    """Polygons by keyboard, mouse and paste; what comes out is what tytod takes."""
+    page.open(serving.address + "#/zones")
+    page.wait("return document.getElementById('camera') !== null")
+    page.run("const c = document.getElementById('camera'); c.value = 'yard'; c.dispatchEvent(new Event('change'))")
+    page.wait("return !document.querySelector('.drawing video').hidden", what="the camera's picture")
+    page.click("#add-zone")
+    assert "polygon: 0.3,0.3 0.7,0.3 0.7,0.7 0.3,0.7" in page.run(YAML)
+    page.keys("\ue012" * 3 + "\ue013")  # three to the left, one up
+    assert "polygon: 0.27,0.29 0.7,0.3" in page.run(YAML), page.run(YAML)
+    page.keys("\ue007")  # another corner after it
+    assert len(page.run(YAML).split("polygon: ")[1].split()) == 5
+    page.keys("\ue017")  # and away with it
+    assert "polygon: 0.27,0.29 0.7,0.3 0.7,0.7 0.3,0.7" in page.run(YAML), page.run(YAML)
+    page.drag(".corner:nth-child(3)", "#stage", 0.9, 0.8)
+    found = page.run(YAML).split("polygon: ")[1].split()[2]
+    assert abs(float(found.split(",")[0]) - 0.9) < 0.02 and abs(float(found.split(",")[1]) - 0.8) < 0.02, found
+    shoot(page, "zones")
+    page.drag(".corner:nth-child(3)", "#stage", 0.5, 0.1)
+    assert "crosses itself" in page.run(SAID), page.run(SAID)
+    page.run("const y = document.getElementById('yaml'); y.value = arguments[0]; y.dispatchEvent(new Event('change'))", PASTED)
+    assert page.run("return [document.querySelectorAll('polygon.zone').length, document.querySelectorAll('polygon.mask').length]") == [2, 2]
+    assert "Paste these lines" in page.run(SAID), page.run(SAID)
+    text = page.run(YAML)
+    assert "only: [dog, car]" in text and "name: porch" in text, text
+    tytod = os.path.join(os.path.dirname(TYTO), "..", "daemon", "tytod")
+    if os.access(tytod, os.X_OK):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+            config.write(f"cameras:\n  - id: yard\n    uri: a.mp4\n{text}")
+            config.flush()
+            # The file is read whole before networks are looked for, of which there are none.
+            done = subprocess.run([tytod, "--check", "--models", "/nonexistent", "--config", config.name], capture_output=True, text=True, timeout=60)
+            assert "/nonexistent/visual.safetensors" in done.stderr, done.stderr
+    page.run("const y = document.getElementById('yaml'); y.value = 'zones:\\n  - polygon: 1,2'; y.dispatchEvent(new Event('change'))")
+    assert "no zones and masks" in page.run(SAID), page.run(SAID)
+
+
 def check(page, serving, corrections):
     page.open(serving.address + "#/now")
     page.wait("return document.querySelectorAll('.tile').length === 3")
@@ -76,6 +125,7 @@ def check(page, serving, corrections):
     page.wait("return document.querySelector('[role=status].soft').textContent === 'saved'", what="the correction to be saved")
     with open(os.path.join(corrections, "labels.csv"), encoding="ascii") as file:
         assert file.read().endswith(f"{CLIP},dog,4.000,9.000,heard\n"), "labels.csv"
+    check_zones(page, serving)
     # A script in the page's own text does not run.
     page.run("const s = document.createElement('script'); s.textContent = 'window.wasRun = true'; document.body.append(s)")
     assert page.run("return window.wasRun === undefined"), "an inline script was run"

@@ -6,11 +6,13 @@ import * as nowPage from "./now.js";
 import * as timelinePage from "./timeline.js";
 import * as healthPage from "./health.js";
 import * as eventPage from "./event.js";
+import * as zonesPage from "./zones.js";
 
 const pages = [
   { path: "now", title: "Now", show: nowPage.show },
   { path: "timeline", title: "Timeline", show: timelinePage.show },
   { path: "health", title: "Health", show: healthPage.show },
+  { path: "zones", title: "Zones", show: zonesPage.show },
   { path: "event", title: "Event", show: eventPage.show, isHidden: true },
 ];
 const main = document.getElementById("main");

@@ -188,7 +188,7 @@ export function show(main, id) {
     right.append(el("section", { class: "card pad" }, el("h2", {}, "Why"), event.rev === undefined ? el("p", { class: "soft" }, "It is of an earlier run: its scores are not known here.") : facts([
       ["heard", percent(event.heard)], ["seen", percent(event.seen)], ["both together", percent(event.joint)], ["threshold", percent(event.threshold)],
       ["trusted", `sound ${percent(event.weight_audio)}, picture ${percent(event.weight_visual)}`], ["sure of its begin", percent(event.onset_confidence)],
-      ["sure of its end", event.end ? percent(event.offset_confidence) : ""], ["offset", offsetText(event.offset_ms)], ["last word", reasons[event.reason] || event.reason],
+      ["sure of its end", event.end ? percent(event.offset_confidence) : ""], ["offset", offsetText(event.offset_ms)], ["zones", (event.zones || []).join(", ")], ["last word", reasons[event.reason] || event.reason],
       ["clock", event.clock], ["model", event.model.slice(0, 12)], ["configuration", `no. ${event.generation}`], ["id", event.id]])));
     main.append(el("div", { class: "event" }, left, right));
     if (curves) curves();
