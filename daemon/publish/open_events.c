@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The file: "tyto open 1\n", the log's id, then records: their length (2 bytes, little-endian),
- * their kind, and an Envelope without its place map and segments (OPENED) or the id of an event
+/* The file: "tyto open 2\n", then records: their length (2 bytes, little-endian), their kind, and
+ * an Envelope without its place map and segments (OPENED) or the id of an event
  * (CLOSED). A record is added with one write, which a killed process has done whole or not at all;
  * now and then the file is replaced by one of what is still open. Records are not synced to the
  * disk: a machine that loses power may lose the last ones. */
@@ -27,15 +27,14 @@ enum {
 };
 enum record_kind { OPENED = 1, CLOSED = 2 };
 
-static const char head[HEAD_BYTES + 1] = "tyto open 1\n";
+static const char head[HEAD_BYTES + 1] = "tyto open 2\n";
 
 struct tyto_open_events {
     struct tyto_log log;
     char path[PATH_BYTES]; /* "": none */
     int fd;                /* to append to; -1: the file has to be made anew */
     size_t file_bytes;
-    bool is_failing; /* told */
-    uint8_t log_id[TYTO_UUID_BYTES];
+    bool is_failing;           /* told */
     struct tyto_event *events; /* owned; end_media_ns is as far as is known */
     uint32_t num_events, max_events;
     struct tyto_event *left; /* owned */
@@ -87,9 +86,7 @@ static enum tyto_err put_all(struct tyto_open_events *self, struct tyto_replace 
 {
     uint8_t record[RECORD_BYTES];
     enum tyto_err err = tyto_replace_write(replace, head, HEAD_BYTES);
-    if (!err)
-        err = tyto_replace_write(replace, self->log_id, TYTO_UUID_BYTES);
-    self->file_bytes = HEAD_BYTES + TYTO_UUID_BYTES;
+    self->file_bytes = HEAD_BYTES;
     for (uint32_t i = 0; !err && i < self->num_left + self->num_events; i++) {
         const struct tyto_event *event =
             i < self->num_left ? &self->left[i] : &self->events[i - self->num_left];
@@ -215,8 +212,7 @@ static enum tyto_err read_record(struct tyto_open_events *self, int kind, const 
 static enum tyto_err read_records(struct tyto_open_events *self, FILE *file)
 {
     uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES], record_head[RECORD_HEAD_BYTES];
-    if (fread(bytes, 1, HEAD_BYTES, file) != HEAD_BYTES || memcmp(bytes, head, HEAD_BYTES) != 0 ||
-        fread(self->log_id, 1, TYTO_UUID_BYTES, file) != TYTO_UUID_BYTES)
+    if (fread(bytes, 1, HEAD_BYTES, file) != HEAD_BYTES || memcmp(bytes, head, HEAD_BYTES) != 0)
         return TYTO_ERR_FORMAT;
     enum tyto_err err = TYTO_OK;
     while (!err && fread(record_head, 1, sizeof(record_head), file) == sizeof(record_head)) {
@@ -270,9 +266,7 @@ enum tyto_err tyto_open_events_create(const char *path, const struct tyto_log *l
         self->path[0] = '\0';
     }
     enum tyto_err err = read_file(self);
-    if (err == TYTO_ERR_NOT_FOUND || (err == TYTO_ERR_FORMAT && self->num_left == 0))
-        err = tyto_uuid_make(self->log_id);
-    else if (err == TYTO_ERR_FORMAT)
+    if (err == TYTO_ERR_NOT_FOUND || err == TYTO_ERR_FORMAT)
         err = TYTO_OK;
     if (err) {
         tyto_open_events_destroy(&self);
@@ -294,11 +288,6 @@ void tyto_open_events_destroy(struct tyto_open_events **self)
     free((*self)->left);
     free(*self);
     *self = NULL;
-}
-
-const uint8_t *tyto_open_events_log_id(const struct tyto_open_events *self)
-{
-    return self->log_id;
 }
 
 /* --- events ------------------------------------------------------------------------------------

@@ -21,13 +21,11 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_uuid_make(uint8_t ret_uuid[TYTO_UUID_BYTES]);
 
 /* Reads the file, if there is one; what cannot be read is told to the log. path NULL:
- * all is kept in memory alone. NOMEM, IO (no randomness for a new log id). */
+ * all is kept in memory alone. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_open_events_create(const char *path, const struct tyto_log *log,
                                       struct tyto_open_events **ret_open);
 void tyto_open_events_destroy(struct tyto_open_events **self);
-const uint8_t *
-tyto_open_events_log_id(const struct tyto_open_events *self); /* of TYTO_UUID_BYTES */
 
 /* Before an event is sent: one that has begun must be in the file by then. */
 void tyto_open_events_before(struct tyto_open_events *self, const struct tyto_event *event);
