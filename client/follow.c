@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 
-/* A daemon names where to ask a moment after it has begun to publish. */
+/* A daemon names where to ask a moment after it has begun to publish; one with a journal, which
+ * takes long, is waited for longer. */
 #define GRACE_NS (3 * TYTO_NS_PER_S)
+#define LONG_GRACE_NS (30 * TYTO_NS_PER_S)
 /* How often what may be of other topics is asked for, where nothing else calls for it. */
 #define CONFIRM_NS (5 * TYTO_NS_PER_S)
 /* As many asks as ask_ns holds, in this time: a little less than a daemon bears. */
@@ -82,7 +84,7 @@ static void begin_boot(struct tyto_follow *self, uint64_t now_ns,
     self->has_boot = true;
     memcpy(self->boot_id, boot_id, TYTO_UUID_BYTES);
     self->boot_ns = now_ns;
-    self->may_ask = self->is_live_only = false;
+    self->may_ask = self->is_live_only = self->is_unnamed = false;
     self->is_caught_up_due = true;
     if (self->fetch == TYTO_FOLLOW_ASKED)
         self->fetch = TYTO_FOLLOW_IDLE;
@@ -156,6 +158,8 @@ void tyto_follow_live(struct tyto_follow *self, const struct tyto_envelope *enve
 void tyto_follow_set_may_ask(struct tyto_follow *self, bool may_ask)
 {
     self->may_ask = may_ask;
+    if (may_ask && self->is_unnamed)
+        self->is_live_only = self->is_unnamed = false;
 }
 
 void tyto_follow_set_silent(struct tyto_follow *self, bool is_silent)
@@ -253,14 +257,19 @@ void tyto_follow_look(struct tyto_follow *self, uint64_t now_ns)
     if (self->fetch == TYTO_FOLLOW_ASKED && now_ns - self->asked_ns > self->params.answer_ns) {
         self->fetch = TYTO_FOLLOW_IDLE;
         self->wants_new_socket = true;
+        self->is_snapshot_start &= !self->is_snapshot; /* what is live does not wait for it */
     }
+    if (!self->may_ask && now_ns - self->boot_ns > GRACE_NS)
+        self->is_snapshot_start = false;
     if (self->is_live_only && self->retry_ns > 0 && now_ns >= self->retry_ns) {
         self->is_live_only = false;
         self->retry_ns = 0;
     }
     if (self->has_boot && !self->may_ask && !self->is_live_only &&
-        now_ns - self->boot_ns > GRACE_NS)
+        now_ns - self->boot_ns > (self->oldest > 0 ? LONG_GRACE_NS : GRACE_NS)) {
         go_live_only(self, "it has no query socket");
+        self->is_unnamed = true;
+    }
     if (self->trouble_ns > 0 && self->params.patience_ns != UINT64_MAX &&
         now_ns - self->trouble_ns > self->params.patience_ns) {
         self->is_given_up = self->is_live_only = true;

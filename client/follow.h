@@ -55,6 +55,7 @@ struct tyto_follow {
     uint8_t boot_id[TYTO_UUID_BYTES];
     uint64_t boot_ns, last_at_boot;
     bool may_ask, is_live_only, is_silent;
+    bool is_unnamed; /* live_only because nobody says where to ask */
     /* Another log is there; it is gone over to when the held ones of this one have been given. */
     bool has_next;
     struct tyto_follow_log next;

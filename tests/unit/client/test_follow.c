@@ -415,6 +415,25 @@ static void a_snapshot_comes_first_and_now_is_where_it_stands(void **state)
     expect_given(13, 14);
 }
 
+static void what_is_live_does_not_wait_for_a_snapshot_for_long(void **state)
+{
+    (void)state;
+    const struct tyto_follow_params params = {.start = TYTO_FEED_FROM_NOW, .with_snapshot = true};
+    for (int i = 0; i < 2; i++) {
+        begin(&params);
+        rig.daemon.last = 10;
+        rig.daemon.is_silent = true;
+        hear(true);
+        tyto_follow_set_may_ask(&rig.follow, i == 0);
+        publish(11);
+        run(6000); /* of the 30 s that something missing is asked for */
+        publish(12);
+        run(100);
+        expect_given(11, 12);
+        assert_int_equal(rig.num_lost, 0);
+    }
+}
+
 static void what_is_too_much_to_hold_is_fetched_in_its_turn(void **state)
 {
     (void)state;
@@ -625,6 +644,32 @@ static void without_a_journal_what_is_missing_is_lost_at_once(void **state)
     assert_int_equal(rig.lost_why[1], TYTO_FEED_OTHER_LOG);
 }
 
+static void a_daemon_that_says_late_where_to_ask_is_waited_for(void **state)
+{
+    (void)state;
+    const struct tyto_follow_params params = after(1, 10);
+    begin(&params);
+    rig.daemon.last = 20;
+    hear(true);
+    tyto_follow_set_may_ask(&rig.follow, false);
+    run(20000); /* it has a journal */
+    assert_int_equal(rig.num_given, 0);
+    assert_int_equal(rig.num_lost, 0);
+    hear(true);
+    run(1000);
+    expect_given(11, 20);
+    rig.daemon.boot = 2; /* the next one takes even longer */
+    hear(true);
+    tyto_follow_set_may_ask(&rig.follow, false);
+    run(31000);
+    assert_int_equal(rig.num_of_kind[TYTO_FEED_LIVE_ONLY], 1);
+    rig.daemon.last = 22;
+    hear(true);
+    run(1000);
+    expect_given(11, 22);
+    assert_int_equal(rig.num_lost, 0);
+}
+
 static void some_topics_are_given_in_order_and_others_are_passed_over(void **state)
 {
     (void)state;
@@ -750,6 +795,7 @@ int main(void)
         cmocka_unit_test(all_that_is_kept_is_given_from_the_oldest_on),
         cmocka_unit_test(a_time_is_gone_on_from),
         cmocka_unit_test(a_snapshot_comes_first_and_now_is_where_it_stands),
+        cmocka_unit_test(what_is_live_does_not_wait_for_a_snapshot_for_long),
         cmocka_unit_test(what_is_too_much_to_hold_is_fetched_in_its_turn),
         cmocka_unit_test(what_the_journal_keeps_no_more_is_told_as_lost),
         cmocka_unit_test(what_is_not_committed_yet_is_given_where_it_came),
@@ -760,6 +806,7 @@ int main(void)
         cmocka_unit_test(who_does_not_answer_is_given_up_after_a_while),
         cmocka_unit_test(a_daemon_that_is_down_does_not_use_up_patience),
         cmocka_unit_test(without_a_journal_what_is_missing_is_lost_at_once),
+        cmocka_unit_test(a_daemon_that_says_late_where_to_ask_is_waited_for),
         cmocka_unit_test(some_topics_are_given_in_order_and_others_are_passed_over),
         cmocka_unit_test(a_flood_of_some_topics_asks_no_more_than_a_daemon_bears),
         cmocka_unit_test(who_is_asked_too_much_is_asked_later),
