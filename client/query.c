@@ -13,6 +13,7 @@
 #include "client/sub.h"
 
 enum { DEFAULT_TIMEOUT_MS = 5000, MAX_TRIES = 10, RETRY_MS = 500 };
+#define GRACE_NS (2 * TYTO_NS_PER_S)
 
 struct tyto_query {
     void *context;
@@ -28,50 +29,60 @@ struct tyto_query {
 /* --- life ----------------------------------------------------------------------------------------
  */
 
-/* What tytod says to who subscribes, taken from its event socket. */
-static enum tyto_err listen_for_hello(struct tyto_query *query, const char *endpoint,
-                                      const struct tyto_query_params *params,
-                                      struct tyto_sub_frame *ret_frame)
+/* The next hello, until end_ns of the monotonic clock. CLOSED, FORMAT, TIMEOUT. */
+static enum tyto_err take_hello(struct tyto_sub *sub, uint64_t end_ns, struct tyto_sub_frame *frame)
 {
-    struct tyto_sub sub;
-    enum tyto_err err =
-        tyto_sub_open(&sub, query->context, endpoint, 1, params->server_key, params->secret_key);
+    for (;;) {
+        const enum tyto_sub_kind kind = tyto_sub_receive(sub, frame);
+        if (kind != TYTO_SUB_NONE)
+            return kind == TYTO_SUB_HELLO ? TYTO_OK : TYTO_ERR_FORMAT;
+        if (tyto_handshakes_look(&sub->handshakes))
+            return TYTO_ERR_CLOSED;
+        const uint64_t now_ns = tyto_clock_mono_ns();
+        zmq_pollitem_t items[] = {{sub->socket, 0, ZMQ_POLLIN, 0},
+                                  {sub->handshakes.monitor, 0, ZMQ_POLLIN, 0}};
+        if (now_ns >= end_ns ||
+            zmq_poll(items, 2, (long)((end_ns - now_ns) / TYTO_NS_PER_MS) + 1) < 0)
+            return TYTO_ERR_TIMEOUT;
+    }
+}
+
+/* Where to ask, of what tytod says to who subscribes. One that has just begun says once more where,
+ * when it knows. */
+static enum tyto_err listen_for_endpoint(struct tyto_sub *sub, int timeout_ms,
+                                         struct tyto_sub_frame *frame, char *ret_text,
+                                         size_t text_bytes)
+{
+    const uint64_t timeout_ns = (unsigned long long)timeout_ms * TYTO_NS_PER_MS;
+    uint64_t end_ns = tyto_clock_mono_ns() + timeout_ns;
+    enum tyto_err err = take_hello(sub, end_ns, frame);
+    const uint64_t more_ns = tyto_clock_mono_ns() + GRACE_NS;
     if (err)
         return err;
-    if (!tyto_sub_subscribe(&sub, "hello/"))
-        err = TYTO_ERR_IO;
-    if (!err)
-        err = tyto_sub_connect(&sub);
-    const int64_t begin_ns = (int64_t)tyto_clock_mono_ns();
-    enum tyto_sub_kind kind = TYTO_SUB_NONE;
-    while (!err && (kind = tyto_sub_receive(&sub, ret_frame)) == TYTO_SUB_NONE) {
-        zmq_pollitem_t items[] = {{sub.socket, 0, ZMQ_POLLIN, 0},
-                                  {sub.handshakes.monitor, 0, ZMQ_POLLIN, 0}};
-        const int64_t spent_ns = (int64_t)tyto_clock_mono_ns() - begin_ns;
-        const long left_ms = query->timeout_ms - (long)(spent_ns / (int64_t)TYTO_NS_PER_MS);
-        if (tyto_handshakes_look(&sub.handshakes))
-            err = TYTO_ERR_CLOSED;
-        else if (left_ms <= 0 || zmq_poll(items, 2, left_ms) < 0)
-            err = TYTO_ERR_TIMEOUT;
-    }
-    if (!err && kind != TYTO_SUB_HELLO)
-        err = TYTO_ERR_FORMAT;
-    if (err == TYTO_ERR_CLOSED && params->ret_refusal)
-        *params->ret_refusal = sub.handshakes.refusal;
-    tyto_sub_close(&sub);
-    return err;
+    end_ns = more_ns < end_ns ? more_ns : end_ns;
+    while (!err && !tyto_ask_choose(&frame->u.hello, sub->endpoint, ret_text, text_bytes))
+        err = take_hello(sub, end_ns, frame);
+    return err ? TYTO_ERR_UNSUPPORTED : TYTO_OK;
 }
 
 static enum tyto_err find_endpoint(struct tyto_query *query, const char *endpoint,
                                    const struct tyto_query_params *params, char *ret_text,
                                    size_t text_bytes)
 {
+    struct tyto_sub sub;
     struct tyto_sub_frame *frame = malloc(sizeof(*frame));
     if (!frame)
         return TYTO_ERR_NOMEM;
-    enum tyto_err err = listen_for_hello(query, endpoint, params, frame);
-    if (!err && !tyto_ask_choose(&frame->u.hello, endpoint, ret_text, text_bytes))
-        err = TYTO_ERR_UNSUPPORTED;
+    enum tyto_err err =
+        tyto_sub_open(&sub, query->context, endpoint, 1, params->server_key, params->secret_key);
+    if (!err) {
+        err = tyto_sub_subscribe(&sub, "hello/") ? tyto_sub_connect(&sub) : TYTO_ERR_IO;
+        if (!err)
+            err = listen_for_endpoint(&sub, query->timeout_ms, frame, ret_text, text_bytes);
+        if (err == TYTO_ERR_CLOSED && params->ret_refusal)
+            *params->ret_refusal = sub.handshakes.refusal;
+        tyto_sub_close(&sub);
+    }
     free(frame);
     return err;
 }
