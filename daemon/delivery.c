@@ -18,6 +18,10 @@ struct tyto_delivery {
     struct tyto_journal *journal; /* NULL: nothing is kept */
     struct tyto_publisher *publisher;
     struct tyto_query_server *query; /* NULL: nothing can be asked */
+    /* Where it is to be. */
+    char query_texts[MAX_QUERY][256];
+    const char *query_endpoints[MAX_QUERY];
+    uint32_t num_query;
 };
 
 /* A file of the daemon that publishes on the configuration's first endpoint: no two of them can at
@@ -74,6 +78,56 @@ static void open_journal(struct tyto_delivery *self)
                        (unsigned long long)tyto_journal_last_seq(self->journal));
 }
 
+/* --- where to ask --------------------------------------------------------------------------------
+ */
+
+/* Beside an endpoint for events: the next port, or PATH.query. False: there is none. */
+static bool query_beside(const char *endpoint, bool has_keys, char *ret_text, size_t text_bytes)
+{
+    struct tyto_fault fault;
+    const char *colon = strrchr(endpoint, ':');
+    if (strncmp(endpoint, "ipc://", 6) == 0)
+        snprintf(ret_text, text_bytes, "%s.query", endpoint);
+    else if (strcmp(colon + 1, "*") == 0)
+        snprintf(ret_text, text_bytes, "%s", endpoint);
+    else
+        snprintf(ret_text, text_bytes, "%.*s:%ld", (int)(colon - endpoint), endpoint,
+                 strtol(colon + 1, NULL, 10) + 1);
+    return tyto_publisher_check_endpoint(ret_text, has_keys, &fault) == TYTO_OK;
+}
+
+static bool is_query_said(const struct tyto_config *config)
+{
+    return config->query_endpoints.num > 0;
+}
+
+static void choose_query(struct tyto_delivery *self)
+{
+    const struct tyto_config *config = self->config;
+    const bool is_said = is_query_said(config);
+    if (is_said && strcmp(config->query_endpoints.texts[0], "off") == 0)
+        return;
+    for (uint32_t i = 0; is_said && i < config->query_endpoints.num && i < MAX_QUERY; i++)
+        self->query_endpoints[self->num_query++] = config->query_endpoints.texts[i];
+    for (uint32_t i = 0; !is_said && i < config->endpoints.num && i < MAX_QUERY; i++) {
+        char *text = self->query_texts[i];
+        if (query_beside(config->endpoints.texts[i], self->access != NULL, text,
+                         sizeof(self->query_texts[i])))
+            self->query_endpoints[self->num_query++] = text;
+    }
+}
+
+/* Whether all of it is known before it is bound: no port is left to the system. */
+static bool is_known(const struct tyto_delivery *self)
+{
+    for (uint32_t i = 0; i < self->num_query; i++) {
+        const size_t num = strlen(self->query_endpoints[i]);
+        if (num > 0 && self->query_endpoints[i][num - 1] == '*')
+            return false;
+    }
+    return true;
+}
+
 /* --- the publisher -------------------------------------------------------------------------------
  */
 
@@ -85,6 +139,8 @@ static enum tyto_err start_publisher(struct tyto_delivery *self, uint32_t max_co
     const struct tyto_publisher_params params = {
         .endpoints = (const char *const *)config->endpoints.texts,
         .num_endpoints = config->endpoints.num,
+        .query_endpoints = self->query_endpoints,
+        .num_query_endpoints = is_known(self) ? self->num_query : 0,
         .heartbeat_ms = (uint32_t)(config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS),
         .version = TYTO_VERSION,
         .journal = self->journal,
@@ -105,21 +161,6 @@ static enum tyto_err start_publisher(struct tyto_delivery *self, uint32_t max_co
 /* --- the query socket ----------------------------------------------------------------------------
  */
 
-/* Beside an endpoint for events: the next port, or PATH.query. False: there is none. */
-static bool query_beside(const char *endpoint, bool has_keys, char *ret_text, size_t text_bytes)
-{
-    struct tyto_fault fault;
-    const char *colon = strrchr(endpoint, ':');
-    if (strncmp(endpoint, "ipc://", 6) == 0)
-        snprintf(ret_text, text_bytes, "%s.query", endpoint);
-    else if (strcmp(colon + 1, "*") == 0)
-        snprintf(ret_text, text_bytes, "%s", endpoint);
-    else
-        snprintf(ret_text, text_bytes, "%.*s:%ld", (int)(colon - endpoint), endpoint,
-                 strtol(colon + 1, NULL, 10) + 1);
-    return tyto_publisher_check_endpoint(ret_text, has_keys, &fault) == TYTO_OK;
-}
-
 static void tell_hello(void *user, struct tyto_hello *ret_hello)
 {
     tyto_publisher_get_hello(user, ret_hello);
@@ -127,35 +168,26 @@ static void tell_hello(void *user, struct tyto_hello *ret_hello)
 
 static enum tyto_err start_query(struct tyto_delivery *self, struct tyto_fault *ret_fault)
 {
-    const struct tyto_config *config = self->config;
-    const bool is_said = config->query_endpoints.num > 0;
-    char beside[MAX_QUERY][256];
+    const bool is_said = is_query_said(self->config);
     const char *endpoints[MAX_QUERY];
-    struct tyto_query_server_params params = {
-        .endpoints = endpoints,
+    const struct tyto_query_server_params params = {
+        .endpoints = self->query_endpoints,
+        .num_endpoints = self->num_query,
         .journal_path = self->journal ? tyto_journal_path(self->journal) : NULL,
         .hello = tell_hello,
         .user = self->publisher,
         .access = self->access,
         .log = self->log,
     };
-    if (is_said && strcmp(config->query_endpoints.texts[0], "off") == 0)
+    if (is_said && self->num_query == 0) /* "off" */
         return TYTO_OK;
-    for (uint32_t i = 0; is_said && i < config->query_endpoints.num; i++)
-        endpoints[params.num_endpoints++] = config->query_endpoints.texts[i];
-    for (uint32_t i = 0; !is_said && i < config->endpoints.num && i < MAX_QUERY; i++) {
-        if (query_beside(config->endpoints.texts[i], self->access != NULL, beside[i],
-                         sizeof(beside[i])))
-            endpoints[params.num_endpoints++] = beside[i];
-    }
     const enum tyto_err err = tyto_query_server_create(&params, &self->query, ret_fault);
     for (uint32_t i = 0; !err && i < params.num_endpoints; i++) {
         endpoints[i] = tyto_query_server_endpoint(self->query, i);
         tyto_log_write(self->log, TYTO_LOG_INFO, "daemon", "queries on %s%s", endpoints[i],
                        self->access ? ", of whom has a key" : "");
     }
-    if (!err)
-        tyto_publisher_set_query(self->publisher, endpoints, params.num_endpoints);
+    tyto_publisher_set_query(self->publisher, endpoints, err ? 0 : params.num_endpoints);
     if (!err || is_said || err == TYTO_ERR_INVALID) /* a stranger was let in */
         return err;
     /* Nobody asked for it: watching goes before being asked. */
@@ -179,6 +211,7 @@ enum tyto_err tyto_delivery_create(const struct tyto_config *config, uint32_t ma
     self->log = log;
     self->access = access;
     open_journal(self);
+    choose_query(self);
     enum tyto_err err = start_publisher(self, max_connections, ret_fault);
     if (!err)
         err = start_query(self, ret_fault);

@@ -249,6 +249,7 @@ enum tyto_err tyto_publisher_create(const struct tyto_publisher_params *params,
         params->heartbeat_ms ? params->heartbeat_ms : TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS;
     snprintf(publisher->version, sizeof(publisher->version), "%s",
              params->version ? params->version : "");
+    tyto_publisher_set_query(publisher, params->query_endpoints, params->num_query_endpoints);
     if (ret_fault)
         memset(ret_fault, 0, sizeof(*ret_fault));
     const enum tyto_err err = start(publisher, params, ret_fault);

@@ -23,6 +23,11 @@ enum { TYTO_PUBLISHER_MAX_ENDPOINTS = 8, TYTO_PUBLISHER_DEFAULT_HEARTBEAT_MS = 1
 struct tyto_publisher_params {
     const char *const *endpoints; /* tcp://, ipc://; borrowed until create returns */
     uint32_t num_endpoints;       /* 1..TYTO_PUBLISHER_MAX_ENDPOINTS */
+    /* Where what was published can be asked for once somebody answers there: told to the very first
+     * subscriber, who gets one hello and no other. At most TYTO_HELLO_MAX_QUERY_ENDPOINTS; copied.
+     */
+    const char *const *query_endpoints;
+    uint32_t num_query_endpoints;
     uint32_t heartbeat_ms;        /* 0: the default */
     uint32_t queue_items;         /* events that may wait for the thread; 0: 8192 */
     uint32_t send_hwm;            /* messages kept for each subscriber; 0: 1000 */
@@ -82,8 +87,9 @@ void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_de
 /* Whether anyone subscribes to debug scores: spare yourself making them otherwise. */
 bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher);
 
-/* Where what was published can be asked for: told to subscribers with the next heartbeat. At most
- * TYTO_HELLO_MAX_QUERY_ENDPOINTS; copied. Any thread. */
+/* Where what was published can be asked for, if it is elsewhere than the params said: told to who
+ * subscribes after the next heartbeat. At most TYTO_HELLO_MAX_QUERY_ENDPOINTS; copied. Any thread.
+ */
 void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *const *endpoints,
                               uint32_t num_endpoints);
 /* What newcomers are told, as of now. Any thread. */

@@ -61,7 +61,7 @@ class Bridging:
 
     def bridge(self, kind, url, *args):
         return self.start([self.tyto, "bridge", kind, *([url] if url else []), "--endpoint", self.endpoint,
-                           "--query", f"ipc://{self.dir}/query", "--state", self.position, "--from", "oldest", "--retry-s", "0.05:0.4", *args])
+                           "--state", self.position, "--from", "oldest", "--retry-s", "0.05:0.4", *args])
 
     def stop(self, process, number=signal.SIGTERM):
         process.send_signal(number)

@@ -70,6 +70,8 @@ int main(int argc, char **argv)
     enum tyto_err err = tyto_journal_open(&kept, &journal, &fault);
     const struct tyto_publisher_params published = {.endpoints = endpoints,
                                                     .num_endpoints = 1,
+                                                    .query_endpoints = query_endpoints,
+                                                    .num_query_endpoints = 1,
                                                     .heartbeat_ms = 200,
                                                     .journal = journal,
                                                     .version = "test",
@@ -84,10 +86,8 @@ int main(int argc, char **argv)
                                                    .log = &log};
     if (!err)
         err = tyto_query_server_create(&asked, &server, &fault);
-    if (!err) {
-        tyto_publisher_set_query(publisher, query_endpoints, 1);
+    if (!err)
         err = publish(publisher, (uint32_t)strtoul(argv[4], NULL, 10));
-    }
     if (err)
         fprintf(stderr, "%s: %s\n", tyto_err_text(err), fault.text);
     (void)tyto_query_server_destroy(&server);
