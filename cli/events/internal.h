@@ -51,10 +51,10 @@ enum tyto_tell_modality { TYTO_TELL_MODALITY_LIST(TYTO_WORD_ENUM) };
 
 /* Options about which events, of a struct tyto_tell_filter. */
 struct tyto_tell_filter {
-    struct tyto_texts cameras, classes;
+    struct tyto_texts cameras, classes, zones;
     enum tyto_tell_modality modality;
 };
-enum { TYTO_TELL_FILTER_NUM_ROWS = 3 };
+enum { TYTO_TELL_FILTER_NUM_ROWS = 4 };
 extern const struct tyto_option tyto_tell_filter_rows[TYTO_TELL_FILTER_NUM_ROWS];
 
 bool tyto_tell_is_wanted(const struct tyto_tell_filter *filter, const struct tyto_message *message);

@@ -21,6 +21,9 @@ const struct tyto_option tyto_tell_filter_rows[] = {
      .help = "only this class; may be given again"},
     {.key = "modality", .letter = 'm', .type = TYTO_OPTION_WORD, AT(modality),
      .words = TYTO_WORDS(TYTO_TELL_MODALITY_LIST), .help = "only events that are so"},
+    {.key = "zone", .letter = 'z', .type = TYTO_OPTION_TEXTS, AT(zones), .max = TYTO_EVENT_MAX_ZONES,
+     .value = "NAME", .absent = "all", .check = tyto_option_check_id,
+     .help = "only events that have touched this zone by then; may be given again"},
 };
 #undef AT
 #define AT(field) TYTO_OPTION_AT(struct tyto_tell, field)
@@ -52,6 +55,14 @@ static bool is_among(const struct tyto_texts *texts, const char *text)
     return texts->num == 0;
 }
 
+static bool has_touched(const struct tyto_texts *zones, const struct tyto_event *event)
+{
+    bool has = zones->num == 0;
+    for (uint32_t i = 0; i < event->num_zones && !has; i++)
+        has = is_among(zones, event->zones[i]);
+    return has;
+}
+
 static bool is_so(enum tyto_tell_modality wanted, enum tyto_modality modality)
 {
     switch (wanted) {
@@ -76,7 +87,7 @@ bool tyto_tell_is_wanted(const struct tyto_tell_filter *filter, const struct tyt
     const struct tyto_event *event = &message->u.event;
     return is_among(&filter->cameras, event->camera) &&
            is_among(&filter->classes, event->class_name) &&
-           is_so(filter->modality, event->modality);
+           is_so(filter->modality, event->modality) && has_touched(&filter->zones, event);
 }
 
 const char *const *tyto_tell_prefixes(const struct tyto_tell_filter *filter, uint32_t *ret_num)

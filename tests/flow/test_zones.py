@@ -5,6 +5,7 @@ them. Skipped (77) without networks, ffmpeg or the demo's pictures.
 
   test_zones.py [--bin DIR ...] [--models DIR]"""
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -50,14 +51,19 @@ def dogs_in(world):
     text = "cameras:\n"
     for name, (side, said) in CAMERAS.items():
         text += f"  - id: {name}\n    uri: {clips[side]}\n{said}"
-    watch = world.start_watch("watch.log")
-    tytod = world.start_daemon("--once", "--config", world.config(daemon.EAGER + text))
-    if tytod.wait(120) != 0:
-        raise AssertionError(daemon.text_of(tytod)[-2000:])
-    open_events = lambda: [e for e in daemon.lines_of(watch) if e.get("type") == "event"]
-    ids = lambda phase: {e["id"] for e in open_events() if e["phase"] == phase}
-    daemon.wait_for("the ends of all events", lambda: ids("new") and ids("new") <= ids("end"))
-    return {e["camera"]: e for e in open_events() if e["class"] == "dog" and e["phase"] == "end"}
+    tytod = world.start_daemon("--config", world.config(daemon.EAGER + text))
+    is_over = lambda: all(f"{name} is ended" in daemon.text_of(tytod) for name in CAMERAS)
+    daemon.wait_for("the ends of all clips", is_over, 120)
+    events = listed(world, "--class", "dog")
+    assert listed(world, "--zone", "left", "--class", "dog") == [e for e in events if "left" in e.get("zones", [])]
+    return {e["camera"]: e for e in events if e["phase"] == "end"}
+
+
+def listed(world, *arguments):
+    """Events of the journal, each as it is known last."""
+    done = world.run("tyto", "list", world.endpoint, "--json", "--limit", "none", *arguments)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def check(world):

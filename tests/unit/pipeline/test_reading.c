@@ -26,10 +26,13 @@ static struct tyto_cman_dims dims = {
 
 static struct tyto_picture_fit fit; /* of all pictures read */
 
+static struct tyto_polygon mask; /* likewise; no corners: none */
+
 static struct tyto_reading read_at(uint32_t pos_idx, bool has_audio, bool has_video)
 {
     const struct tyto_reader reader = {.dims = &dims, .hop_ns = 1000000000};
-    const struct tyto_sight sight = {.fit = fit, .rows = ROWS, .cols = COLS};
+    const struct tyto_sight sight = {
+        .fit = fit, .rows = ROWS, .cols = COLS, .masks = &mask, .num_masks = mask.num > 0};
     const struct tyto_cman_result result = {
         .num_valid = T,
         .logits = window.logits[0],
@@ -58,6 +61,7 @@ static int reset(void **state)
     dims.head = TYTO_HEAD_MULTI_LABEL;
     dims.num_logits = 3 * K;
     fit = (struct tyto_picture_fit){.width = 1, .height = 1};
+    mask.num = 0;
     return 0;
 }
 
@@ -194,9 +198,31 @@ static void a_letterboxed_picture_has_the_map_of_itself(void **state)
     tyto_reading_finish(&reading);
 }
 
+/* The peak behind the mask goes, the next highest takes its place; where all is hidden there is
+ * none. */
+static void places_behind_a_mask_do_not_count(void **state)
+{
+    (void)state;
+    for (int i = 0; i < L; i++)
+        window.place[0][i] = i == 0 ? 0.6f : i == 8 ? 0.33f : 0.01f;
+    assert_int_equal(tyto_polygon_read("0,0 0.4,0 0.4,0.4 0,0.4", &mask, NULL), TYTO_OK);
+    struct tyto_reading reading = read_at(0, true, true);
+    assert_int_equal(reading.evidence.place.cells[0], 0);
+    assert_int_equal(reading.evidence.place.cells[8], 255);
+    assert_true(fabsf(reading.evidence.place.peak - 0.33f / 0.4f) < 1e-5f);
+    assert_true(reading.evidence.has_box && reading.evidence.box.x0 > 0.5f);
+    tyto_reading_finish(&reading);
+    assert_int_equal(tyto_polygon_read("0,0 1,0 1,1 0,1", &mask, NULL), TYTO_OK);
+    reading = read_at(0, true, true);
+    assert_int_equal(reading.evidence.place.rows, 0);
+    assert_false(reading.evidence.has_box);
+    tyto_reading_finish(&reading);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(places_behind_a_mask_do_not_count, reset),
         cmocka_unit_test_setup(multi_label_logits_are_joint_heard_and_seen, reset),
         cmocka_unit_test_setup(softmax_logits_leave_the_background_out, reset),
         cmocka_unit_test_setup(weights_are_what_each_stream_takes_from_the_other, reset),

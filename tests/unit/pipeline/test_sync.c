@@ -32,7 +32,8 @@ struct world {
     double shown_s, every_s; /* pictures come for shown_s in every_s only; 0: always */
     double silent_from_s;    /* neither sound nor motion after; 0: never */
     bool is_unrelated, is_silent, is_frozen, has_nan;
-    int64_t base_ns; /* of both streams' times */
+    int hidden_from_x, hidden_to_x; /* columns of which nothing counts; both 0: all does */
+    int64_t base_ns;                /* of both streams' times */
     uint64_t seed;
 };
 
@@ -78,7 +79,12 @@ static void begin(struct play *play, const struct world *world)
     draw_strokes(&play->heard, world->seed + 1, 3600);
     draw_strokes(&play->seen, world->seed + (world->is_unrelated ? 2 : 1), 3600);
     draw_strokes(&play->other, world->seed + 3, 3600);
-    assert_int_equal(tyto_sync_create(NULL, &play->sync), TYTO_OK);
+    uint8_t hidden[TYTO_SYNC_GREY_BYTES];
+    for (int i = 0; i < TYTO_SYNC_GREY_BYTES; i++)
+        hidden[i] = i % TYTO_SYNC_GREY_WIDTH >= world->hidden_from_x &&
+                    i % TYTO_SYNC_GREY_WIDTH < world->hidden_to_x;
+    const struct tyto_sync_params params = {.hidden = world->hidden_to_x > 0 ? hidden : NULL};
+    assert_int_equal(tyto_sync_create(&params, &play->sync), TYTO_OK);
 }
 
 static bool is_over(const struct world *world, double time_s)
@@ -178,6 +184,19 @@ static void sound_that_comes_late_is_positive(void **state)
     (void)state;
     struct tyto_sync_estimate estimate;
     run(&(struct world){.offset_s = 0.73, .seed = 1}, 60, &estimate);
+    assert_found(&estimate, 0.73, 0.02);
+}
+
+/* What moves with the sound lies left of the middle, something else right of it. Behind a mask it
+ * tells nothing; beside one it tells what it tells without. */
+static void what_moves_behind_a_mask_does_not_count(void **state)
+{
+    (void)state;
+    struct tyto_sync_estimate estimate;
+    run(&(struct world){.offset_s = 0.73, .seed = 1, .hidden_to_x = 32}, 60, &estimate);
+    assert_int_not_equal(estimate.status, TYTO_SYNC_CONFIDENT);
+    run(&(struct world){.offset_s = 0.73, .seed = 1, .hidden_from_x = 32, .hidden_to_x = 64}, 60,
+        &estimate);
     assert_found(&estimate, 0.73, 0.02);
 }
 
@@ -376,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_that_comes_late_is_positive),
+        cmocka_unit_test(what_moves_behind_a_mask_does_not_count),
         cmocka_unit_test(samples_that_are_no_numbers_do_no_harm),
         cmocka_unit_test(another_timeline_may_begin),
         cmocka_unit_test(a_frozen_picture_tells_nothing),
