@@ -184,6 +184,23 @@ class Followed(Place):
         with open(position, encoding="ascii") as file:
             self.assertEqual(int(file.read().split()[1]), seqs()[-1])
 
+    def test_a_journal_that_was_deleted_is_said_and_the_next_one_gone_on_with(self):
+        position = self.at("position")
+        self.past(20)
+        last = self.kept()[-1][0]
+        self.events("watch", self.endpoint, "--all", "--count", "1", "--position", position)
+        self.end_all()
+        for name in os.listdir(self.folder.name):
+            if name.startswith("journal"):
+                os.unlink(self.at(name))
+        self.past(20)
+        told, _ = self.events("watch", self.endpoint, "--count", "5", "--position", position)
+        lost = [e for e in told if e["type"] == "lost"]
+        self.assertEqual([e["why"] for e in lost], ["other log"], told)
+        self.assertLessEqual(lost[0]["from_seq"], last + 1)
+        seqs = [e["seq"] for e in told if e["type"] == "event" and not e.get("snapshot")]
+        self.assertEqual(seqs, list(range(1, len(seqs) + 1)))
+
     def test_a_file_that_is_no_position_is_named(self):
         path = self.at("position")
         with open(path, "w", encoding="ascii") as file:
