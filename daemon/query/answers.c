@@ -2,10 +2,14 @@
 /* What is answered at once, with one reply. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/query/internal.h"
 
-enum { MAX_LIST_ROWS = 20000 }; /* looked at for one page, whatever the filter */
+enum {
+    MAX_LIST_ROWS = 20000, /* looked at for one page, whatever the filter */
+    NAP_NS = 200000,
+};
 
 void tyto_query_begin(struct tyto_query_server *server, uint64_t request_id,
                       enum tyto_reply_kind kind)
@@ -39,6 +43,15 @@ enum tyto_err tyto_query_send(struct tyto_query_server *server, const struct tyt
     return tyto_query_socket_send(&server->socket, name, server->packed, num_bytes);
 }
 
+void tyto_query_reply(struct tyto_query_server *server, const struct tyto_query_name *name)
+{
+    const struct timespec nap = {0, NAP_NS};
+    while (tyto_query_send(server, name) == TYTO_ERR_FULL && server->patience_ns >= NAP_NS) {
+        server->patience_ns -= NAP_NS;
+        nanosleep(&nap, NULL);
+    }
+}
+
 void tyto_query_refuse(struct tyto_query_server *server, const struct tyto_query_name *name,
                        uint64_t request_id, enum tyto_query_error error, uint64_t oldest_seq,
                        const char *text)
@@ -47,7 +60,7 @@ void tyto_query_refuse(struct tyto_query_server *server, const struct tyto_query
     server->reply.error = error;
     server->reply.oldest_seq = oldest_seq;
     snprintf(server->reply.text, sizeof(server->reply.text), "%s", text);
-    (void)!tyto_query_send(server, name);
+    tyto_query_reply(server, name);
     atomic_fetch_add(&server->num_refused, 1);
 }
 
@@ -175,7 +188,7 @@ static void answer_list(struct tyto_query_server *server, const struct tyto_quer
     }
     if (has_more)
         write_cursor(&place, &server->reply.cursor);
-    (void)!tyto_query_send(server, name);
+    tyto_query_reply(server, name);
 }
 
 /* --- the others
@@ -198,7 +211,7 @@ static void answer_get(struct tyto_query_server *server, const struct tyto_query
     else if (err)
         tyto_query_fail(server, name, request->id, err);
     else
-        (void)!tyto_query_send(server, name);
+        tyto_query_reply(server, name);
 }
 
 static void answer_schema(struct tyto_query_server *server, const struct tyto_query_name *name,
@@ -207,7 +220,7 @@ static void answer_schema(struct tyto_query_server *server, const struct tyto_qu
     tyto_query_begin(server, request->id, TYTO_REPLY_SCHEMA);
     server->reply.schema_event = tyto_schema_event();
     server->reply.schema_query = tyto_schema_query();
-    (void)!tyto_query_send(server, name);
+    tyto_query_reply(server, name);
 }
 
 static void answer_hello(struct tyto_query_server *server, const struct tyto_query_name *name,
@@ -219,7 +232,7 @@ static void answer_hello(struct tyto_query_server *server, const struct tyto_que
         server->reply.num_readable = server->rights.num;
     for (uint32_t i = 0; i < server->reply.num_readable; i++)
         server->reply.readable[i] = server->rights.prefixes[i];
-    (void)!tyto_query_send(server, name);
+    tyto_query_reply(server, name);
 }
 
 void tyto_query_answer(struct tyto_query_server *server, const struct tyto_query_name *name,

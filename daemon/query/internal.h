@@ -94,14 +94,15 @@ struct tyto_query_peer {
     struct tyto_query_job job;
 };
 
-enum { TYTO_QUERY_CHUNK_BYTES = 64 * 1024 };
+enum { TYTO_QUERY_CHUNK_BYTES = 64 * 1024, TYTO_QUERY_PATIENCE_NS = 100000000 };
 
 struct tyto_query_server {
     struct tyto_log log;
     struct tyto_query_socket socket;
-    struct tyto_access *access;               /* NULL: no keys */
-    struct tyto_rights rights;                /* of whom is being answered */
-    uint64_t generation;                      /* of the file of clients */
+    struct tyto_access *access; /* NULL: no keys */
+    struct tyto_rights rights;  /* of whom is being answered */
+    uint64_t generation;        /* of the file of clients */
+    uint64_t patience_ns;       /* left in this turn, for who does not take his answers */
     char journal_path[TYTO_JOURNAL_PATH_MAX]; /* "": none */
     struct tyto_journal_reader *reader;       /* NULL: to be opened */
     void (*hello)(void *user, struct tyto_hello *ret_hello);
@@ -129,7 +130,10 @@ bool tyto_query_gather(struct tyto_query_server *server, const uint8_t *bytes, s
 /* Packs and sends the reply. As tyto_query_socket_send(). */
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_send(struct tyto_query_server *server, const struct tyto_query_name *name);
-/* Sends an error. Whoever does not take it has lost it. */
+/* The same for who has asked many things at once: waits for libzmq to have room, all of a turn
+ * together for TYTO_QUERY_PATIENCE_NS. Whoever does not take his answers has lost them then. */
+void tyto_query_reply(struct tyto_query_server *server, const struct tyto_query_name *name);
+/* Sends an error, as a reply. */
 void tyto_query_refuse(struct tyto_query_server *server, const struct tyto_query_name *name,
                        uint64_t request_id, enum tyto_query_error error, uint64_t oldest_seq,
                        const char *text);

@@ -176,6 +176,7 @@ static void *run(void *user)
         tyto_query_socket_look_after(&server->socket, tyto_query_jobs_forget, server);
         check_rights(server);
         atomic_store(&server->num_connections, server->socket.num_connections);
+        server->patience_ns = TYTO_QUERY_PATIENCE_NS;
         take_requests(server);
         has_more = tyto_query_jobs_run(server);
         atomic_fetch_add(&server->num_turns, 1);

@@ -179,7 +179,7 @@ void tyto_query_answer_scores(struct tyto_query_server *server, const struct tyt
     if (err)
         tyto_query_fail(server, name, request->id, err);
     else
-        (void)!tyto_query_send(server, name);
+        tyto_query_reply(server, name);
     tyto_reply_clear(&page->rules);
     free(page);
 }
