@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "files/open.h"
 #include "files/replace.h"
 
 enum tyto_err tyto_position_read(const char *path, struct tyto_feed_position *ret_position,
                                  struct tyto_fault *ret_fault)
 {
     char line[TYTO_FEED_POSITION_CHARS + 16] = "";
-    FILE *file = fopen(path, "re");
+    FILE *file = tyto_fopen_input(path);
     if (!file)
         return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
                               0, NULL, "%s", strerror(errno));

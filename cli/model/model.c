@@ -14,6 +14,7 @@
 #include "cli/events/events.h"
 #include "cli/model/internal.h"
 #include "cli/model/model.h"
+#include "files/open.h"
 #include "files/safetensors.h"
 #include "model/graph/file.h"
 #include "model/import/import.h"
@@ -295,7 +296,7 @@ static const struct tyto_import_detector ssd = {
 static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
                                 struct tyto_fault *ret_fault)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = tyto_fopen_input(path);
     if (!file)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, "--detector", "cannot open: %s",
                               strerror(errno));

@@ -113,6 +113,43 @@ static enum tyto_err check_metrics(const struct tyto_config *config, struct tyto
         listen);
 }
 
+/* Whether HOST:PORT and a tcp:// endpoint, further ports on, are one address. */
+static bool is_same_address(const char *listen, const char *endpoint, long further)
+{
+    const char *colon = strrchr(listen, ':'), *at = strrchr(endpoint, ':');
+    const char *host = colon ? listen : "127.0.0.1";
+    const size_t num_host = colon ? (size_t)(colon - listen) : strlen(host);
+    if (strncmp(endpoint, "tcp://", 6) != 0 || at < endpoint + 6)
+        return false;
+    const char *other = endpoint + 6;
+    size_t num_other = (size_t)(at - other);
+    if (num_other == 9 && strncmp(other, "localhost", 9) == 0) {
+        other = "127.0.0.1";
+        num_other = strlen(other);
+    }
+    return strtol(colon ? colon + 1 : listen, NULL, 10) == strtol(at + 1, NULL, 10) + further &&
+           num_host == num_other && strncmp(host, other, num_host) == 0;
+}
+
+/* What would be refused only when it is bound. */
+static enum tyto_err check_addresses(const struct tyto_config *config, struct tyto_fault *ret_fault)
+{
+    const char *listen = config->metrics.listen;
+    const struct tyto_texts *events = &config->endpoints, *queries = &config->query_endpoints;
+    if (!listen[0] || strcmp(listen, "off") == 0)
+        return TYTO_OK;
+    for (uint32_t i = 0; i < events->num + queries->num; i++) {
+        const bool is_event = i < events->num;
+        const char *text = is_event ? events->texts[i] : queries->texts[i - events->num];
+        const bool is_beside = is_event && queries->num == 0 && is_same_address(listen, text, 1);
+        if (is_same_address(listen, text, 0) || is_beside)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "metrics.listen",
+                                  "'%s' is an endpoint, too (%.100s%s): give it another port",
+                                  listen, text, is_beside ? ", queries one port further" : "");
+    }
+    return TYTO_OK;
+}
+
 static enum tyto_err check_keys(const struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     const bool has_key = config->server_key[0], has_clients = config->clients[0];
@@ -170,6 +207,8 @@ enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fa
                               "%u must be below inference.segments (%u)", config->look_ahead,
                               config->num_segments);
     err = check_metrics(config, ret_fault);
+    if (!err)
+        err = check_addresses(config, ret_fault);
     if (!err)
         err = check_keys(config, ret_fault);
     if (!err)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "files/open.h"
 #include "files/replace.h"
 
 enum {
@@ -229,7 +230,7 @@ static enum tyto_err read_records(struct tyto_open_events *self, FILE *file)
 static enum tyto_err read_file(struct tyto_open_events *self)
 {
     struct stat info;
-    FILE *file = self->path[0] ? fopen(self->path, "re") : NULL;
+    FILE *file = self->path[0] ? tyto_fopen_input(self->path) : NULL;
     const int reason = errno;
     /* What is not ours, or has grown beyond anything that we write, is not read for ever. */
     const bool is_ours = file && fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode) &&

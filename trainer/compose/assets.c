@@ -10,6 +10,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "files/open.h"
 
 enum {
     MAX_LINE = 8192,
@@ -359,7 +360,7 @@ enum tyto_err tyto_compose_assets_read_stream(const struct tyto_compose_assets_p
 enum tyto_err tyto_compose_assets_read(const struct tyto_compose_assets_params *params,
                                        struct tyto_compose_assets *ret_assets)
 {
-    FILE *file = fopen(params->manifest, "re");
+    FILE *file = tyto_fopen_input(params->manifest);
     if (!file) {
         struct reader r = {.params = params};
         const int code = errno;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/open.h"
 #include "trainer/labels/reader.h"
 
 enum { MAX_SOURCES = 1 << 16 };
@@ -174,7 +175,7 @@ static enum tyto_err read_path(struct tyto_label_reader *reader, const char *pat
     enum tyto_err err = begin_source(reader, path);
     if (err)
         return err;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = tyto_open_input(path);
     if (file < 0) {
         err = errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
         tyto_label_error(reader, 0, NULL, "it cannot be read: %s", strerror(errno));

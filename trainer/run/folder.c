@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "files/json.h"
+#include "files/open.h"
 #include "files/replace.h"
 #include "trainer/run/internal.h"
 
@@ -39,7 +40,7 @@ enum tyto_err tyto_run_write_text(const char *path, const char *text, struct tyt
 /* The text of a file, owned and terminated. */
 static enum tyto_err read_text(const char *path, char **ret_text, struct tyto_fault *ret_fault)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = tyto_fopen_input(path);
     char *text = NULL;
     long num = 0;
     enum tyto_err err = TYTO_ERR_IO;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/open.h"
 #include "files/replace.h"
 #include "files/safetensors.h"
 #include "trainer/run/internal.h"
@@ -79,7 +80,7 @@ static enum tyto_err copy_audio(struct tyto_run_state *run)
 
     if (err)
         return err;
-    FILE *from = fopen(run->params->audio_path, "rbe");
+    FILE *from = tyto_fopen_input(run->params->audio_path);
     err = from ? tyto_replace_begin(path, 0666, &replace) : TYTO_ERR_IO;
     FILE *to = replace ? tyto_replace_file(replace) : NULL;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -558,7 +559,38 @@ static void a_file_that_cannot_be_read_says_why(void **state)
     assert_int_equal(tyto_config_load(path, &config, &fault), TYTO_ERR_INVALID);
     assert_non_null(strstr(fault.text, "larger than 256 KiB"));
     unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: opening it would not end */
+    assert_int_equal(tyto_config_load(path, &config, &fault), TYTO_ERR_IO);
+    assert_string_equal(fault.text, "cannot be opened: No data available");
+    unlink(path);
     assert_null(config);
+}
+
+static void an_address_that_is_taken_already_is_no_good_configuration(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *metrics, *publish, *said;
+    } cases[] = {
+        {"5571", "endpoints: [tcp://localhost:5571]", "'5571' is an endpoint, too"},
+        {"127.0.0.1:5572", "endpoints: [tcp://127.0.0.1:5571]", "queries one port further"},
+        {"127.0.0.1:6000", "query: [tcp://127.0.0.1:6000]", "'127.0.0.1:6000' is an endpoint, too"},
+        {"5572", "endpoints: [tcp://127.0.0.2:5571]", NULL},
+        {"5572", "query: [tcp://127.0.0.1:6000]", NULL},
+        {"5571", "endpoints: [ipc:///run/tyto/5571]", NULL},
+        {"off", "heartbeat_s: 1", NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tyto_config *config = NULL;
+        char text[512], said[512];
+        snprintf(text, sizeof(text),
+                 "cameras: [{id: a, uri: a.mp4}]\nmetrics: {listen: '%s'}\npublish: {%s}\n",
+                 cases[i].metrics, cases[i].publish);
+        const enum tyto_err err = parse(text, &config, said, sizeof(said));
+        if (!err != !cases[i].said || (err && !strstr(said, cases[i].said)))
+            fail_msg("case %zu: %s", i, said);
+        tyto_config_destroy(&config);
+    }
 }
 
 static void hostile_yaml_is_refused_quickly(void **state)
@@ -648,6 +680,7 @@ int main(void)
         cmocka_unit_test(every_row_has_room_for_its_type),
         cmocka_unit_test(uris_on_the_command_line_become_cameras),
         cmocka_unit_test(a_file_that_cannot_be_read_says_why),
+        cmocka_unit_test(an_address_that_is_taken_already_is_no_good_configuration),
         cmocka_unit_test(what_is_in_comments_and_quotes_does_not_count),
         cmocka_unit_test(hostile_yaml_is_refused_quickly),
         cmocka_unit_test(every_cut_and_every_flipped_byte_is_survived),

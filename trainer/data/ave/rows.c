@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/open.h"
 #include "trainer/data/ave/ave.h"
 #include "trainer/labels/labels.h"
 
@@ -87,7 +88,7 @@ enum tyto_err tyto_ave_rows_read(const char *path, struct tyto_ave_rows *ret_row
                                  struct tyto_fault *ret_fault)
 {
     struct tyto_ave_rows rows = {.categories = calloc(MAX_CATEGORIES, sizeof(*rows.categories))};
-    FILE *file = rows.categories ? fopen(path, "re") : NULL;
+    FILE *file = rows.categories ? tyto_fopen_input(path) : NULL;
     enum tyto_err err = TYTO_ERR_NOMEM;
     if (rows.categories && !file)
         err = tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path, 0,

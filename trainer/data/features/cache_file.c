@@ -126,7 +126,7 @@ enum tyto_err tyto_cache_file_open(const char *path, const char *key,
                                    struct tyto_cache_file **ret_file, struct tyto_fault *ret_fault)
 {
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) != 0) {
         const enum tyto_err err = errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
         tyto_fault_set(ret_fault, err, path, 0, NULL, "%s", strerror(errno));

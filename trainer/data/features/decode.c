@@ -34,7 +34,7 @@ static char *memo_path(const struct tyto_features *features, const struct stat *
 static bool read_memo(const char *path, char ret_hex[TYTO_DIGEST_HEX_BYTES])
 {
     char hex[TYTO_DIGEST_HEX_BYTES] = "";
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
     const ssize_t num = read(fd, hex, sizeof(hex));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/open.h"
 #include "trainer/eval/events/internal.h"
 #include "trainer/eval/metrics/metrics.h"
 
@@ -340,7 +341,7 @@ enum tyto_err tyto_measure_events(const struct tyto_events_params *params,
                                   struct tyto_events_measures *ret_measures,
                                   struct tyto_fault *ret_fault)
 {
-    FILE *file = fopen(params->path, "r");
+    FILE *file = tyto_fopen_input(params->path);
     size_t num = 0, room = 1 << 16;
     char *text = file ? malloc(room) : NULL;
 
