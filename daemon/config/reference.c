@@ -53,7 +53,8 @@ static const char reference_zones[] =
     "common.\n"
     "What is only heard has no place: it touches no zone, and no event of a class with "
     "`required_zones`\n"
-    "begins by it.\n\n";
+    "begins by it. Nor has what is seen in silence, if its class is none of the detector's "
+    "(`weights/eye.md`).\n\n";
 
 static const char reference_zone_classes[] =
     "\nA zone may have a group `classes`: `classes: {dog: {threshold: 0.8}}` is what a dog in this "
