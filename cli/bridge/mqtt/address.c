@@ -59,7 +59,7 @@ enum tyto_err tyto_mqtt_address_parse(const char *url, struct tyto_mqtt_address 
     if (text[0] == '[') { /* an IPv6 address */
         begin = text + 1;
         end = begin + strcspn(begin, "]");
-        port = *end ? end + 1 : end;
+        port = *end ? end + 1 : "?"; /* not closed: no port is good */
     }
     if (strpbrk(text, "/?# ") || !take_host(begin, (size_t)(end - begin), &address) ||
         (*port && (*port != ':' || !take_port(port + 1, &address))))
