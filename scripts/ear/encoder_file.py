@@ -97,9 +97,11 @@ class Encoder(torch.nn.Module):
         values, tap = self.run(x, logits)
         return values[self.outs[0]].flatten(1), tap
 
-    def run(self, x, logits):
-        values, tap = {0: x[:, None]}, None
-        for i, layer in enumerate(self.layers):
+    def run(self, x, logits, first=0, last=None):
+        """Layers first..last - 1 -> {value: tensor}, tap. x is the first value, or, where first is not
+        0, what layer `first` reads; the layers left out must be the only ones that need others."""
+        values, tap = {self.layers[first]["in"][0]: x if first else x[:, None]}, None
+        for i, layer in list(enumerate(self.layers))[first:last]:
             ins = [values[k] for k in layer["in"]]
             y, op = ins[0], layer["op"]
             if op in ("conv", "dwconv"):

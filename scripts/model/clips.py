@@ -74,6 +74,12 @@ def assets_of(path, kind, split):
                 if row["kind"] == kind and row["split"] == split]
 
 
+def named_in(path):
+    """[(path, class)] of a list without kinds and splits"""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [(row["path"], row["class"]) for row in csv.DictReader(file)]
+
+
 def classes_of(path, kind):
     """What the training split of an asset list has, in order."""
     names = collections.Counter(name for _, name in assets_of(path, kind, "train"))

@@ -31,26 +31,35 @@ class Longer:
         return next(l["in"] for l in self.graph["layers"] if l["out"] == value)
 
     def add(self, op, ins, shape, weight=None, bias=None, **more):
-        """-> the new value; weight (out, in), bias (out)"""
+        """-> the new value; weight (out, in) or (out, rows, columns, in), bias (out)"""
         number = len(self.graph["layers"])
         self.graph["values"].append(list(shape))
         value = len(self.graph["values"]) - 1
         self.graph["layers"].append({"op": op, "in": list(ins), "out": value, **more})
         if weight is not None:
-            if op == "conv":
+            if op == "conv" and weight.ndim == 2:
                 weight = weight[:, None, None, :]
             self.tensors[f"layer.{number:03d}.weight"] = np.asarray(weight, np.float16)
             self.tensors[f"layer.{number:03d}.bias"] = np.asarray(bias, np.float16)
         return value
 
+    def replace(self, number, op, weight, bias):
+        """Other numbers for a layer, in PyTorch's order of axes."""
+        if op == "conv":
+            weight = weight.transpose(0, 2, 3, 1)
+        elif op == "dwconv":
+            weight = weight[:, 0].transpose(1, 2, 0)
+        self.tensors[f"layer.{number:03d}.weight"] = np.ascontiguousarray(weight, np.float16)
+        self.tensors[f"layer.{number:03d}.bias"] = np.asarray(bias, np.float16)
+
     def drop_classes(self):
-        """Takes away what sound_head.py added before: a hidden layer, log-odds, both together."""
-        layers = self.graph["layers"]
-        for number in range(len(layers) - 3, len(layers)):
+        """Takes away what sound_head.py added before: log-odds, and both together."""
+        outs, layers = self.graph["out"], self.graph["layers"]
+        outs[0] = layers[-1]["in"][0]
+        while layers[-1]["out"] > max(outs):
+            del layers[-1], self.graph["values"][-1]
             for part in ("weight", "bias"):
-                self.tensors.pop(f"layer.{number:03d}.{part}", None)
-        self.graph["out"][0] = layers[-1]["in"][0]
-        del layers[-3:], self.graph["values"][-3:]
+                self.tensors.pop(f"layer.{len(layers):03d}.{part}", None)
 
     def end(self, value):
         """-> the graph's text, with that value as its first output"""

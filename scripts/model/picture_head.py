@@ -8,27 +8,33 @@
 
 CLIPS are folders that tyto compose made; MODELS has the eye (scripts/model/encoders) that the cache
 was filled by. A class is at a place that its object covers by half, or that holds a third of it; places
-that it only touches say nothing of it. One linear layer on all that the eye gives at a place learns
-from places with and without objects. The new eye gives at each place, in this order,
+that it only touches say nothing of it. On principal components of all that the eye gives at a place
+there are a linear layer and a small network that looks at the places around, too. They learn what is at
+each place and, by the highest log-odds of the picture, what is in the picture: what counts in the end, and
+what places without objects must not spoil. Pictures are mirrored at random. The new eye gives at each place,
+in this order,
 
     [ log-odds of the classes | the highest of each in the picture | principal components | the
       detector's classes | share of the place that is picture ]
 
 log-odds and highest divided by 3, components of what is standardised first, half whitened. The
 highest are the same at every place: whatever the sound makes the fusion network look at, it
-knows what else is there."""
+knows what else is there. What is printed of --val folders chooses nothing."""
 import argparse
+import math
 import os
+import sys
 
 import numpy as np
 import torch
 
 import clips
 import graph
-import learning
 
 SCALE = 1 / 3
-PLACES = 5
+BASIS, INNER, DROPPED = 512, 192, 0.3
+PICTURE = 0.3  # weight of what is in the picture, beside what is at its places
+RATE, BATCH, EPOCHS = 1e-3, 32, 4
 COVERED, HOLDS, TOUCHED = 0.5, 0.34, 0.02
 DETECTOR = 24  # columns at the end: classes of the detector, and the share that is picture
 
@@ -44,18 +50,18 @@ def covers(box, width, height, rows, cols):
     return area, area / max(1e-6, (right - left) * (bottom - top))
 
 
-def examples(folder, cache, classes, rng, size, shape):
-    """Places of every second -> features, there, known"""
-    found = [[], [], []]
+def pictures_of(folder, cache, classes, size, shape):
+    """-> features (L, C), which classes are there (L, N), of which that is known (L, N), in the
+    picture (N); one by one, every second of every clip"""
     for scene in clips.scenes_of(folder):
         recording = os.path.join(folder, scene["file"])
         if not os.path.exists(cache.path(recording)):
             continue
         _, pictures, flags = cache.read(recording)
         for second in np.flatnonzero(flags & 2):
-            there = np.zeros((shape[0] * shape[1], len(classes)), np.uint8)
+            there = np.zeros((shape[0] * shape[1], len(classes)), bool)
             known = np.ones_like(there)
-            touched = np.zeros(len(there), bool)
+            seen = np.zeros(len(classes), bool)
             for thing in scene["objects"]:
                 box = clips.box_at(thing, second + 0.5)
                 if box is None or thing["class"] not in classes:
@@ -64,30 +70,115 @@ def examples(folder, cache, classes, rng, size, shape):
                 at = classes.index(thing["class"])
                 inside = (area > COVERED) | (share > HOLDS)
                 known[(area > TOUCHED) & ~inside, at] = 0
-                there[inside, at] = 1
-                touched |= area > TOUCHED
-            places = np.concatenate([rng.permutation(np.flatnonzero(touched))[:PLACES],
-                                     rng.permutation(np.flatnonzero(~touched))[:PLACES]])
-            for to, value in zip(found, (pictures[second], there, known)):
-                to.append(np.array(value[places]))
-    return [torch.from_numpy(np.concatenate(parts)) for parts in found]
+                there[inside, at] = True
+                seen[at] = True
+            yield np.array(pictures[second]), there, known, seen
 
 
-def learn(features, there, known, mean, scale):
-    net = torch.nn.Sequential(torch.nn.Dropout(0.5),
-                              torch.nn.Linear(features.shape[1], there.shape[1]))
-    torch.nn.init.constant_(net[1].bias, -4)
-    learning.learn(net, (features, there, known), (mean, scale), epochs=4, batch=1024, rate=1e-3,
-                   decay=0.1)
-    return net[1].weight.detach().double() / scale, net[1].bias.detach().double()
+def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x):
+    """That share of all pictures, at random -> what pictures_of gives, stacked; change is done to each
+    picture's features at once, so that memory holds no more than it must"""
+    found = [[], [], [], []]
+    for folder in folders:
+        for picture in pictures_of(folder, cache, classes, size, shape):
+            if rng.random() < share:
+                for to, value in zip(found, (change(picture[0]), *picture[1:])):
+                    to.append(value)
+    return [torch.from_numpy(np.stack(part)) for part in found]
+
+
+class Head(torch.nn.Module):
+    """(n, L, BASIS) -> log-odds (n, L, classes)"""
+
+    def __init__(self, num, shape):
+        super().__init__()
+        self.shape = shape
+        self.straight = torch.nn.Linear(BASIS, num)
+        torch.nn.init.constant_(self.straight.bias, -4)
+        self.inner = torch.nn.Linear(BASIS, INNER)
+        self.around = torch.nn.Conv2d(INNER, num, 3, padding=1)
+
+    def forward(self, x):
+        x = torch.nn.functional.dropout(x, DROPPED, self.training)
+        inner = torch.nn.functional.dropout(torch.relu(self.inner(x)), DROPPED, self.training)
+        around = self.around(inner.unflatten(1, self.shape).permute(0, 3, 1, 2))
+        return self.straight(x) + around.flatten(2).transpose(1, 2)
+
+
+def learn(pictures, shape):
+    features, there, known, seen = pictures
+    net = Head(seen.shape[1], shape)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.1)
+    binary = torch.nn.functional.binary_cross_entropy_with_logits
+    steps = EPOCHS * len(features) // BATCH
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = \
+            RATE * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        rows = torch.randint(0, len(features), (BATCH,))
+        places = [part[rows].float() for part in (features, there, known)]
+        if torch.rand(()) < 0.5:
+            places = [part.unflatten(1, shape).flip(2).flatten(1, 2) for part in places]
+        odds = net(places[0])
+        loss = (binary(odds, places[1], reduction="none") * places[2]).sum(2).mean()
+        loss = loss + PICTURE * binary(odds.amax(1), seen[rows].float(), reduction="none").sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % 50 == 0 and sys.stderr.isatty():
+            print(f"\r{step} of {steps} steps", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return net.eval()
 
 
 def components(features, num):
-    """Of standardised features -> weight, bias, share of the variance"""
+    """Half whitened principal components of (n, C), each standardised first -> weight (num, C), bias"""
+    mean, scale = features.mean(0), features.std(0) + 0.05
+    features = ((features - mean) / scale).double()
     values, vectors = torch.linalg.eigh(features.T @ features / len(features))
     values, vectors = values[-num:].flip(0), vectors[:, -num:].flip(1)
-    weight = (vectors * values ** -0.5 * (values / values[0]) ** 0.25).T
-    return weight, (values.sum() / features.square().sum(1).mean()).item()
+    print(f"{num} components keep {values.sum() / features.square().sum(1).mean():.3f} of the variance")
+    weight = (vectors * values ** -0.5 * (values / values[0]) ** 0.25).T / scale
+    return weight, -weight @ mean.double()
+
+
+def say_precision(net, pictures, classes):
+    features, _, _, seen = pictures
+    with torch.no_grad():
+        odds = torch.cat([net(part.float()).amax(1) for part in features.split(64)]).numpy()
+    precision = {name: clips.average_precision(odds[:, at], seen[:, at].numpy())
+                 for at, name in enumerate(classes) if seen[:, at].sum() >= 5}
+    print(f"mean average precision of {len(precision)} classes in {len(odds)} pictures: "
+          f"{np.mean(list(precision.values())):.3f}")
+    for name, value in sorted(precision.items(), key=lambda item: item[1]):
+        print(f"  {name:14} {value:.2f}")
+
+
+def lengthened(longer, net, weight, bias, num_components):
+    """The graph's text with the class layers behind it"""
+    num, old = len(net.straight.bias), longer.out()
+    height, width, _ = longer.shape(old)
+    one = {"kernel": [1, 1], "stride": [1, 1], "pad": [0, 0, 0, 0]}
+
+    def of_basis(layer, factor=1):
+        own = layer.weight.detach().double()
+        return (factor * own @ weight).numpy(), \
+            (factor * (own @ bias + layer.bias.detach().double())).numpy()
+
+    straight = longer.add("conv", [old], (height, width, num), *of_basis(net.straight, SCALE), **one)
+    inner = longer.add("conv", [old], (height, width, INNER), *of_basis(net.inner), **one, act="relu")
+    around = longer.add("conv", [inner], (height, width, num),
+                        SCALE * net.around.weight.detach().permute(0, 2, 3, 1).numpy(),
+                        SCALE * net.around.bias.detach().numpy(),
+                        kernel=[3, 3], stride=[1, 1], pad=[1, 1, 1, 1])
+    odds = longer.add("add", [straight, around], (height, width, num))
+    highest = longer.add("max_pool", [odds], (1, 1, num), kernel=[height, width],
+                         stride=[height, width], pad=[0, 0, 0, 0])
+    spread = longer.add("resize", [highest], (height, width, num), resize="nearest")
+    basis = longer.add("conv", [old], (height, width, num_components),
+                       weight[:num_components].numpy(), bias[:num_components].numpy(), **one)
+    return longer.end(longer.add("concat", [odds, spread, basis, *longer.inputs_of(old)[2:]],
+                                 (height, width, 2 * num + num_components + DETECTOR)))
 
 
 def main():
@@ -97,8 +188,10 @@ def main():
     parser.add_argument("--models", required=True)
     parser.add_argument("--cache", required=True)
     parser.add_argument("--size", default="480x270", help="of the clips' pictures")
+    parser.add_argument("--pictures", type=int, default=27_000, help="at random out of all clips")
     parser.add_argument("--components", type=int, default=96)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--val", action="append", default=[], metavar="CLIPS")
     parser.add_argument("folders", nargs="+")
     parser.add_argument("-o", "--out", required=True)
     args = parser.parse_args()
@@ -106,40 +199,35 @@ def main():
     rng = np.random.default_rng(args.seed)
     size = tuple(int(part) for part in args.size.split("x"))
     classes = clips.classes_of(args.assets, "image")
-    eye = os.path.join(args.models, "visual.safetensors")
-    tensors, meta = graph.read(eye)
-    rows, cols, _ = graph.Longer(meta["tyto.graph"], {}).shape(
-        graph.Longer(meta["tyto.graph"], {}).out())
+    tensors, meta = graph.read(os.path.join(args.models, "visual.safetensors"))
+    whole = graph.Longer(meta["tyto.graph"], {})
+    shape = tuple(whole.shape(whole.out())[:2])
     cache = clips.Cache(args.cache, args.models)
-    parts = [examples(folder, cache, classes, rng, size, (rows, cols)) for folder in args.folders]
-    features, there, known = (torch.cat(group) for group in zip(*parts))
-    some = features[torch.randperm(len(features))[:30000]].float()
-    mean, scale = some.mean(0), some.std(0) + 0.05
-    weight, bias = learn(features, there, known, mean, scale)
-    bias = bias - weight @ mean.double()
-    parts, kept = components((some - mean).double() / scale, args.components)
-    parts = parts / scale
-    print(f"{len(features)} places; {args.components} components keep {kept:.3f} of the variance")
+    seconds = sum(scene["seconds"] for folder in args.folders for scene in clips.scenes_of(folder))
 
-    num = len(classes)
+    def some(num):
+        return drawn(args.folders, cache, classes, size, shape, num / seconds, rng)[0]
+
+    weight, bias = components(some(700).flatten(0, 1).float(), BASIS)
+    spread = (some(100).double() @ weight.T + bias).std()
+
+    def change(features):
+        """Of the deviation that layers like, in halves"""
+        values = torch.from_numpy(features).float() @ (weight.T / spread).float() + \
+            (bias / spread).float()
+        return values.half().numpy()
+
+    net = learn(drawn(args.folders, cache, classes, size, shape, args.pictures / seconds, rng, change),
+                shape)
+    if args.val:
+        say_precision(net, drawn(args.val, cache, classes, size, shape, 0.3, rng, change), classes)
+    net.straight.weight.data /= spread
+    net.inner.weight.data /= spread
     for key in ("tyto.graph", "tyto.graph_tall"):
-        longer = graph.Longer(meta[key], tensors)
-        old = longer.out()
-        height, width, _ = longer.shape(old)
-        point = {"kernel": [1, 1], "stride": [1, 1], "pad": [0, 0, 0, 0]}
-        odds = longer.add("conv", [old], (height, width, num), (SCALE * weight).numpy(),
-                          (SCALE * bias).numpy(), **point)
-        highest = longer.add("max_pool", [odds], (1, 1, num), kernel=[height, width],
-                             stride=[height, width], pad=[0, 0, 0, 0])
-        spread = longer.add("resize", [highest], (height, width, num), resize="nearest")
-        basis = longer.add("conv", [old], (height, width, args.components), parts.numpy(),
-                           -(parts @ mean.double()).numpy(), **point)
-        meta[key] = longer.end(longer.add(
-            "concat", [odds, spread, basis, *longer.inputs_of(old)[2:]],
-            (height, width, 2 * num + args.components + DETECTOR)))
+        meta[key] = lengthened(graph.Longer(meta[key], tensors), net, weight, bias, args.components)
     for key in ("tyto.detector", "tyto.detector_tall"):
         detector = graph.json.loads(meta[key])
-        detector["first_column"] = 2 * num + args.components
+        detector["first_column"] = 2 * len(classes) + args.components
         meta[key] = graph.json.dumps(detector, **graph.COMPACT)
     graph.write(args.out, tensors, meta)
 

@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Teaches the ear the names of the classes: log-odds of each, as more columns of its features.
 
-  scripts/model/sound_head.py --assets assets.csv --ear EAR.safetensors -o audio.safetensors
+  scripts/model/sound_head.py --assets assets.csv --more named.csv --ear EAR.safetensors -o audio.safetensors
 
-EAR is what scripts/ear/export.py wrote, or what this wrote before. Windows of 0.975 s are mixed out of labelled recordings: up
-to three of them at random loudness and speed, in rooms, through microphones, over noise. A class
-counts as heard where its recording is loud at that moment (within 14 dB of what it has at its
-loudest) and no more than 9 dB below everything else; where it can hardly be heard the window says
-nothing of it. On the ear's 256 numbers, one hidden layer learns all classes at once; the log-odds,
-a third of them, stand behind the 256 numbers in what the file gives. The recordings of the validation
-split make the windows whose mean average precision is printed; nothing is chosen by it."""
+EAR is what scripts/ear/export.py wrote, or what this wrote before; named.csv is what named_sounds.py
+found. Windows of 0.975 s are mixed out of labelled recordings: up to three of them at random loudness
+and speed, in rooms, through microphones, over noise. A class counts as heard where its recording is
+loud at that moment (within 14 dB of what it has at its loudest) and no more than 9 dB below everything
+else; where it can hardly be heard the window says nothing of it. The ear's first layers, which cost most
+and find what all sounds have in common, stay; the rest learns the classes, and keeps its 256 numbers and
+its scores of AudioSet's classes near what they were. The log-odds are linear in the 256 numbers and stand
+behind them, a third of them. The recordings of the validation split make the windows whose mean average
+precision is printed; nothing is chosen by it."""
 import argparse
+import copy
 import math
 import sys
 
@@ -22,7 +25,6 @@ from scipy.signal import resample_poly
 
 import clips
 import graph
-import learning
 
 import encoder_file  # in scripts/ear, which graph.py made known
 import mixtures
@@ -30,7 +32,8 @@ import mixtures
 NUM, TENTH = mixtures.NUM, 1600
 SCALE = 1 / 3  # of log-odds: about the deviation of the numbers beside them
 WIDTH = 256  # numbers of the ear itself
-HIDDEN = 256
+KEPT = 2304  # numbers of a mixture that the taught layers read, at most
+BATCH = 256
 LOUD, AUDIBLE, SILENT, DROWNED = -14.0, -9.0, -30.0, -22.0  # dB
 
 
@@ -58,8 +61,8 @@ def loudest(samples):
 
 
 class Recordings:
-    def __init__(self, path, split, classes):
-        loaded = [(load(name), kind) for name, kind in clips.assets_of(path, "audio", split)]
+    def __init__(self, rows, classes):
+        loaded = [(load(name), kind) for name, kind in rows]
         loaded = [(samples, kind) for samples, kind in loaded if samples is not None]
         lengths = torch.tensor([len(samples) for samples, _ in loaded])
         self.flat = torch.cat([torch.from_numpy(samples) for samples, _ in loaded])
@@ -145,14 +148,23 @@ def mix(recordings, num):
     return x, heard, known
 
 
+def tail_of(ear):
+    """The first layer that is taught: layers are cheap from there on, and what it reads is small enough
+    to be kept for every mixture."""
+    shapes = graph.json.loads(ear.meta["tyto.graph"])["values"]
+    return next(number for number, layer in enumerate(ear.layers)
+                if math.prod(shapes[layer["in"][0]]) <= KEPT)
+
+
 def windows(recordings, ear, num, what):
-    """What the ear makes of num mixtures -> features, heard, known"""
-    found = [[], [], []]
+    """What the taught layers read of num mixtures -> values, heard, known"""
+    found, first = [[], [], []], tail_of(ear)
     with torch.no_grad():
         for done in range(0, num, 256):
             x, heard, known = mix(recordings, 256)
-            features = ear.outputs(ear.log_mel(x))[0][:, :ear.width]
-            for to, value in zip(found, (features.half(), heard.bool(), known.bool())):
+            values, _ = ear.run(ear.log_mel(x), False, 0, first)
+            for to, value in zip(found, (values[ear.layers[first]["in"][0]].half(), heard.bool(),
+                                         known.bool())):
                 to.append(value)
             if sys.stderr.isatty():
                 print(f"\r{what}: {done + 256} of {num} windows", end="", file=sys.stderr)
@@ -161,37 +173,84 @@ def windows(recordings, ear, num, what):
     return [torch.cat(parts) for parts in found]
 
 
-def learn(features, heard, known):
-    mean = features.float().mean(0)
-    scale = features.float().std(0) + 1e-3
-    net = torch.nn.Sequential(torch.nn.Linear(features.shape[1], HIDDEN), torch.nn.ReLU(),
-                              torch.nn.Dropout(0.3), torch.nn.Linear(HIDDEN, heard.shape[1]))
-    learning.learn(net, (features, heard, known), (mean, scale), epochs=8, batch=512, rate=2e-3,
-                   decay=1e-2)
-    return net, mean, scale
+class Taught(torch.nn.Module):
+    """The ear from its cheap layers on, with a log-odds of each class."""
+
+    def __init__(self, ear, num):
+        super().__init__()
+        self.ear, self.first = ear, tail_of(ear)
+        last = ear.layers[-1]  # puts numbers and log-odds together in what this wrote before
+        self.outs = [last["in"][0] if last["op"] == "concat" else ear.outs[0], ear.outs[1]]
+        self.odds = torch.nn.Linear(WIDTH, num)
+        torch.nn.init.normal_(self.odds.weight, 0, 0.02)
+        torch.nn.init.constant_(self.odds.bias, -4)
+        for name, parameter in ear.params.items():
+            parameter.requires_grad_(int(name[1:]) >= self.first)
+
+    def encoded(self, x):
+        """-> the ear's numbers, its scores of AudioSet's classes"""
+        values, _ = self.ear.run(x.float(), False, self.first)
+        return [values[out].flatten(1) for out in self.outs]
+
+    def forward(self, x):
+        numbers, scores = self.encoded(x)
+        return numbers, scores, self.odds(torch.nn.functional.dropout(numbers, 0.1, self.training))
 
 
-def layers_of(net, mean, scale):
-    """Standardising folded in -> (weight, bias) of both layers"""
-    first = net[0].weight.detach().double() / scale.double()
-    first_bias = net[0].bias.detach().double() - first @ mean.double()
-    last, last_bias = (SCALE * value.detach().double() for value in (net[3].weight, net[3].bias))
-    spare = -len(last) % 4
-    last = torch.cat([last, torch.zeros(spare, HIDDEN)])
-    last_bias = torch.cat([last_bias, torch.zeros(spare)])
-    return (first.numpy(), first_bias.numpy()), (last.numpy(), last_bias.numpy())
+def learn(net, examples, steps):
+    """The classes by cross entropy; beside them the ear keeps what it knew before: its 256 numbers and
+    the scores of AudioSet's classes. What is kept at the end is an average over the last steps."""
+    binary = torch.nn.functional.binary_cross_entropy
+    before, mean = copy.deepcopy(net), copy.deepcopy(net)
+    own = [p for p in net.ear.params.values() if p.requires_grad]
+    optimizer = torch.optim.AdamW([{"params": own, "rate": 6e-4, "weight_decay": 0.02},
+                                   {"params": net.odds.parameters(), "rate": 3e-3,
+                                    "weight_decay": 0.01}], lr=1e-3, betas=(0.9, 0.98))
+    for step in range(steps):
+        share = min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * share
+        rows = torch.randint(0, len(examples[0]), (BATCH,))
+        x, heard, known = (part[rows] for part in examples)
+        with torch.no_grad():
+            numbers_before, scores_before = before.encoded(x)
+        numbers, scores, odds = net(x)
+        loss = (torch.nn.functional.binary_cross_entropy_with_logits(
+            odds, heard.float(), reduction="none") * known).sum(1).mean()
+        kept = binary(scores.clamp(1e-6, 1 - 1e-6), scores_before, reduction="none").sum(1).mean()
+        loss = loss + 0.1 * kept + 0.3 * (numbers - numbers_before).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        keep = min(0.997, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for a, b in zip(mean.parameters(), net.parameters()):
+                a.mul_(keep).add_(b, alpha=1 - keep)
+        if step % 50 == 0 and sys.stderr.isatty():
+            print(f"\r{step} of {steps} steps", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return mean.eval()
 
 
-def write(ear_path, path, first, last):
+def write(ear_path, path, net):
     tensors, meta = graph.read(ear_path)
     longer = graph.Longer(meta["tyto.graph"], tensors)
     if longer.graph["layers"][-1]["op"] == "concat":
         longer.drop_classes()
-    numbers, width = longer.out(), longer.shape(longer.out())[2]
-    hidden = longer.add("linear", [numbers], (1, 1, HIDDEN), *first, act="relu")
-    odds = longer.add("linear", [hidden], (1, 1, len(last[0])), *last)
-    meta["tyto.graph"] = longer.end(
-        longer.add("concat", [numbers, odds], (1, 1, width + len(last[0]))))
+    for number, layer in enumerate(longer.graph["layers"]):
+        if number >= net.first and f"w{number}" in net.ear.params:
+            longer.replace(number, layer["op"], net.ear.params[f"w{number}"].detach().numpy(),
+                           net.ear.params[f"b{number}"].detach().numpy())
+    weight, bias = (SCALE * value.detach() for value in (net.odds.weight, net.odds.bias))
+    spare = -len(bias) % 4
+    weight = torch.cat([weight, torch.zeros(spare, WIDTH)])
+    bias = torch.cat([bias, torch.zeros(spare)])
+    numbers = longer.out()
+    odds = longer.add("linear", [numbers], (1, 1, len(bias)), weight.numpy(), bias.numpy())
+    meta["tyto.graph"] = longer.end(longer.add("concat", [numbers, odds],
+                                               (1, 1, WIDTH + len(bias))))
     graph.write(path, tensors, meta)
 
 
@@ -199,21 +258,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assets", required=True)
+    parser.add_argument("--more", action="append", default=[],
+                        help="further lists of labelled recordings for training (path,class)")
     parser.add_argument("--ear", required=True)
-    parser.add_argument("--windows", type=int, default=122_880)
+    parser.add_argument("--windows", type=int, default=327_680)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--out", required=True)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    classes = clips.classes_of(args.assets, "audio")
-    ear = encoder_file.Encoder(args.ear).eval()
-    ear.width = WIDTH
-    train = windows(Recordings(args.assets, "train", classes), ear, args.windows, "training")
-    net, mean, scale = learn(*train)
-    features, heard, known = windows(Recordings(args.assets, "val", classes), ear,
-                                     max(256, args.windows // 16), "validation")
+    train = clips.assets_of(args.assets, "audio", "train")
+    for path in args.more:
+        train += clips.named_in(path)
+    classes = sorted({name for _, name in train} - {"other"})
+    ear = encoder_file.Encoder(args.ear)
+    net = Taught(ear, len(classes))
+    net = learn(net, windows(Recordings(train, classes), ear, args.windows, "training"), args.steps)
+    x, heard, known = windows(Recordings(clips.assets_of(args.assets, "audio", "val"), classes), ear,
+                              max(256, args.windows // 16), "validation")
     with torch.no_grad():
-        odds = net((features.float() - mean) / scale).numpy()
+        odds = torch.cat([net(part)[2] for part in x.split(512)]).numpy()
     precision = {}
     for at, name in enumerate(classes):
         rows = known[:, at].numpy()
@@ -223,7 +287,7 @@ def main():
           f"{np.mean(list(precision.values())):.3f}")
     for name, value in sorted(precision.items(), key=lambda item: item[1]):
         print(f"  {name:14} {value:.2f}")
-    write(args.ear, args.out, *layers_of(net, mean, scale))
+    write(args.ear, args.out, net)
 
 
 if __name__ == "__main__":
