@@ -41,9 +41,9 @@ void tyto_score_fit(const struct tyto_score *score, double *ret_scale, double *r
 void tyto_score_bend(struct tyto_score *score, double scale, double shift);
 /* Mean over classes that come; at 0.5 where a threshold matters. */
 float tyto_score_macro_f1(const struct tyto_score *score);
-/* ret_thresholds (K) <- those of the best F 0.5 within min..max (precision counts twice as much as
+/* ret_thresholds (K) <- those of the best F 0.7 within min..max (precision counts more than
  * recall), in the middle between the scores around them. The fewer rows a class has, the more the
- * F 0.5 of all classes together decides, alone for one that never comes; 0.5 where none comes. */
+ * F 0.7 of all classes together decides, alone for one that never comes; 0.5 where none comes. */
 void tyto_score_choose(const struct tyto_score *score, float min, float max, float *ret_thresholds);
 
 #endif

@@ -104,7 +104,7 @@ struct tyto_train_figures {
      */
     double scale[TYTO_CMAN_NUM_TASKS], shift[TYTO_CMAN_NUM_TASKS]; /* calibration of log-odds */
     float
-        *thresholds; /* (3, K), the caller's: of the best F 0.5 within 0.2..0.9; 0.5 for softmax */
+        *thresholds; /* (3, K), the caller's: of the best F 0.7 within 0.2..0.9; 0.5 for softmax */
     float *f1;       /* (3, K), the caller's: at those thresholds */
 };
 TYTO_MUST_CHECK
