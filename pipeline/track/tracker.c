@@ -70,7 +70,7 @@ static enum tyto_err check_params(const struct tyto_tracker_params *p)
 struct tyto_tracker_params tyto_tracker_params_default(void)
 {
     return (struct tyto_tracker_params){
-        .off_ratio = 0.7f,
+        .off_ratio = 0.5f,
         .onset_num = 2,
         .hang_over_ns = 2ll * NS_PER_S,
         .max_duration_ns = 600ll * NS_PER_S,

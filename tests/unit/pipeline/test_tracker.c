@@ -175,12 +175,12 @@ static void an_open_event_lives_on_lower_scores(void **state)
     (void)state;
     struct log log = {0};
     struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
-    const float joint[] = {0.6f, 0.6f, 0.4f, 0.4f, 0.36f, 0.34f, 0.34f};
+    const float joint[] = {0.6f, 0.6f, 0.4f, 0.4f, 0.26f, 0.24f, 0.24f};
     for (int t = 0; t < 7; t++)
         feed(tracker, t, joint[t], 0, 0);
     assert_true(log.num >= 2);
     assert_int_equal(log.events[log.num - 1].phase, TYTO_EVENT_PHASE_END);
-    assert_int_equal(log.events[log.num - 1].end_media_ns, 5 * S); /* 0.36 >= 0.7 * 0.5 > 0.34 */
+    assert_int_equal(log.events[log.num - 1].end_media_ns, 5 * S); /* 0.26 >= 0.5 * 0.5 > 0.24 */
     tyto_tracker_destroy(&tracker);
 }
 
@@ -523,9 +523,9 @@ static void another_head_goes_on_with_the_events_whose_class_it_knows(void **sta
     assert_int_equal(log.events[2].end_media_ns, 2 * S);
     assert_string_equal(log.events[2].model_digest, "abc");
 
-    feed_two(tracker, 2, 0.6f, 0.7f);  /* bells live on 0.7 of 0.9 */
-    feed_two(tracker, 3, 0.6f, 0.62f); /* and not on less */
-    feed_two(tracker, 4, 0.0f, 0.62f);
+    feed_two(tracker, 2, 0.6f, 0.5f);  /* bells live on half of 0.9 */
+    feed_two(tracker, 3, 0.6f, 0.42f); /* and not on less */
+    feed_two(tracker, 4, 0.0f, 0.42f);
     assert_int_equal(log.num, 5);
     assert_string_equal(log.events[3].class_name, "owl");
     assert_int_equal(log.events[3].class_id, 0);
