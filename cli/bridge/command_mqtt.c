@@ -56,6 +56,9 @@ static const struct tyto_option_group groups[] = {
      .rows = tyto_bridge_rows,
      .num_rows = TYTO_BRIDGE_NUM_OPTIONS,
      .offset = offsetof(struct mqtt_options, bridge)},
+    {.rows = tyto_link_rows,
+     .num_rows = TYTO_LINK_NUM_ROWS,
+     .offset = offsetof(struct mqtt_options, bridge.link)},
 };
 static const struct tyto_command_argument arguments[] = {
     {"URL", "the broker: mqtt://HOST[:1883], or mqtts://HOST[:8883] with TLS"}, {NULL, NULL}};

@@ -47,6 +47,9 @@ static const struct tyto_option_group groups[] = {
      .rows = tyto_bridge_rows,
      .num_rows = TYTO_BRIDGE_NUM_OPTIONS,
      .offset = offsetof(struct webhook_options, bridge)},
+    {.rows = tyto_link_rows,
+     .num_rows = TYTO_LINK_NUM_ROWS,
+     .offset = offsetof(struct webhook_options, bridge.link)},
 };
 static const struct tyto_command_argument arguments[] = {
     {"URL", "where to post, http or https; or --url-file"}, {NULL, NULL}};

@@ -12,6 +12,7 @@
 #include "base/words.h"
 #include "cli/bridge/core/phases.h"
 #include "cli/bridge/core/sink.h"
+#include "cli/common/link.h"
 #include "options/command.h"
 #include "options/options.h"
 
@@ -22,15 +23,16 @@
 enum tyto_bridge_from { TYTO_BRIDGE_FROM_LIST(TYTO_WORD_ENUM) };
 
 struct tyto_bridge_options {
-    char *endpoint, *query, *server_key, *key, *state, *dead; /* owned; NULL: not given */
+    struct tyto_link link;
+    char *endpoint, *query, *state, *dead; /* owned; NULL: not given */
     struct tyto_texts cameras, classes;
     enum tyto_bridge_from from;
     enum tyto_phases phases;
     double retry_s[2];
 };
 
-enum { TYTO_BRIDGE_NUM_OPTIONS = 11 };
-/* Rows over struct tyto_bridge_options. */
+enum { TYTO_BRIDGE_NUM_OPTIONS = 9 };
+/* Rows over struct tyto_bridge_options; those of its link are beside them. */
 extern const struct tyto_option tyto_bridge_rows[TYTO_BRIDGE_NUM_OPTIONS];
 void tyto_bridge_options_init(struct tyto_bridge_options *options);
 

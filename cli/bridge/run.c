@@ -11,7 +11,6 @@
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "client/feed.h"
-#include "files/key_file.h"
 #include "pipeline/track/options.h"
 
 enum { STORE_EVERY_MS = 250, LINGER_MS = 5000, MS_PER_S = 1000, MAX_NAMES = 64 };
@@ -42,10 +41,6 @@ const struct tyto_option tyto_bridge_rows[TYTO_BRIDGE_NUM_OPTIONS] = {
      .help = "JSON lines of what the other side refused for good; 8 MiB at most"},
     {.key = "retry_s", .type = TYTO_OPTION_RANGE, AT(retry_s), .min = 0.01, .max = 3600,
      .unit = "s", .help = "the pause before what failed is tried again, and the longest: it doubles"},
-    {.key = "server_key", .type = TYTO_OPTION_TEXT, AT(server_key), .value = "FILE",
-     .absent = "no keys", .help = "tytod's public key, where it asks for keys"},
-    {.key = "key", .type = TYTO_OPTION_TEXT, AT(key), .value = "FILE", .absent = "no keys",
-     .help = "the bridge's secret key; tytod knows it by the public one (tyto keygen)"},
 };
 #undef AT
 /* clang-format on */
@@ -62,8 +57,7 @@ void tyto_bridge_options_init(struct tyto_bridge_options *options)
 struct source {
     const struct tyto_bridge_options *options;
     struct tyto_feed *feed;
-    char endpoint[256];
-    char server_key[TYTO_KEY_CHARS + 1], key[TYTO_KEY_CHARS + 1];
+    struct tyto_link link;
     char topics[2 * MAX_NAMES + 1][TYTO_TOPIC_MAX_BYTES];
     const char *prefixes[2 * MAX_NAMES + 1];
 };
@@ -77,33 +71,6 @@ static enum tyto_err next(void *self, int timeout_ms, const struct tyto_feed_ite
     if (!err && !tyto_feed_get_position(source->feed, &position))
         *reterr_place = (struct tyto_bridge_place){.is_known = true, .at = position};
     return err;
-}
-
-static enum tyto_err read_keys(struct source *source, struct tyto_fault *ret_fault)
-{
-    const struct tyto_bridge_options *options = source->options;
-    if (!options->server_key && !options->key)
-        return TYTO_OK;
-    if (!options->server_key || !options->key)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "--server-key and --key belong together");
-    const enum tyto_err err =
-        tyto_key_file_read(options->server_key, false, source->server_key, ret_fault);
-    return err ? err : tyto_key_file_read(options->key, true, source->key, ret_fault);
-}
-
-static void put_endpoint(struct source *source)
-{
-    char path[100];
-    const char *endpoint = source->options->endpoint;
-    if (!endpoint || strcmp(endpoint, "ipc") != 0) {
-        snprintf(source->endpoint, sizeof(source->endpoint), "%s",
-                 endpoint ? endpoint : TYTO_CLIENT_DEFAULT_ENDPOINT);
-        return;
-    }
-    if (!tyto_paths_meeting("events.sock", path, sizeof(path)))
-        (void)tyto_paths_system("events.sock", path, sizeof(path));
-    snprintf(source->endpoint, sizeof(source->endpoint), "ipc://%s", path);
 }
 
 /* Topics of the cameras that are wanted, and of the model; 0: all. */
@@ -125,12 +92,13 @@ static uint32_t put_prefixes(struct source *source)
 static enum tyto_err open_source(struct source *source, const struct tyto_bridge_place *place,
                                  struct tyto_fault *ret_fault)
 {
-    enum tyto_err err = read_keys(source, ret_fault);
+    struct tyto_link *link = &source->link;
+    *link = source->options->link;
+    enum tyto_err err = tyto_link_prepare(link, source->options->endpoint, ret_fault);
     if (err)
         return err;
-    put_endpoint(source);
     struct tyto_feed_params params = {
-        .endpoint = source->endpoint,
+        .endpoint = link->endpoint,
         .query_endpoint = source->options->query,
         .prefixes = source->prefixes,
         .num_prefixes = put_prefixes(source),
@@ -139,9 +107,9 @@ static enum tyto_err open_source(struct source *source, const struct tyto_bridge
         .with_snapshot = true,
         .patience_ms = -1, /* nothing is given up because tytod takes its time */
     };
-    if (source->key[0]) {
-        params.server_key = source->server_key;
-        params.secret_key = source->key;
+    if (link->has_keys) {
+        params.server_key = link->server_key;
+        params.secret_key = link->key;
     }
     if (place->is_known) {
         params.start = TYTO_FEED_AFTER;
@@ -150,8 +118,7 @@ static enum tyto_err open_source(struct source *source, const struct tyto_bridge
     err = tyto_feed_open(&params, &source->feed);
     if (err == TYTO_ERR_INVALID)
         return tyto_fault_set(ret_fault, err, NULL, 0, NULL,
-                              "--endpoint '%s' is no endpoint, or --query is none",
-                              source->endpoint);
+                              "--endpoint '%s' is no endpoint, or --query is none", link->endpoint);
     return err;
 }
 

@@ -6,34 +6,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/common/link.h"
 #include "cli/common/options.h"
 #include "cli/event/line.h"
 #include "client/query.h"
 #include "client/tyto.h"
 #include "files/json.h"
-#include "files/key_file.h"
 
-/* --- link.c: where tytod is, and keys --------------------------------------------------------- */
+/* --- question.c: where tytod is, and asking it ------------------------------------------------ */
 
 /* The argument ENDPOINT. */
 #define TYTO_LINK_ENDPOINT_HELP                                                                    \
     "where tytod publishes (default: " TYTO_CLIENT_DEFAULT_ENDPOINT                                \
     "); 'ipc' means the socket file in the user's run-time folder"
 
-struct tyto_link {
-    char *server_key_file, *key_file;
-    char server_key[TYTO_KEY_CHARS + 1], key[TYTO_KEY_CHARS + 1]; /* once read */
-    bool has_keys;
-    char endpoint[256]; /* in full */
-};
-
-/* Options --server-key and --key of a struct tyto_link. */
-enum { TYTO_LINK_NUM_ROWS = 2 };
-extern const struct tyto_option tyto_link_rows[TYTO_LINK_NUM_ROWS];
-
-/* Reads the keys and says where tytod is; argument: ENDPOINT or NULL. False: told why, as the
- * command `name` ("watch"). */
-bool tyto_link_prepare(struct tyto_link *link, const char *argument, const char *name);
+/* tyto_link_prepare(). False: told why, as the command `name` ("watch"). */
+bool tyto_link_find(struct tyto_link *link, const char *argument, const char *name);
 /* Asks the daemon where it can be asked. NULL: told why, *ret_status is the exit status. */
 struct tyto_query *tyto_link_query(const struct tyto_link *link, const char *name, int *ret_status);
 /* An error of a question, for people; gives the exit status. */

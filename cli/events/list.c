@@ -200,7 +200,7 @@ int tyto_cmd_list(int argc, char **argv)
         else if (list.until_unix_ns && list.since_unix_ns > list.until_unix_ns)
             status = tyto_options_complain(&tyto_command_list, "--until is before --since");
         else
-            status = tyto_link_prepare(&list.link, num_arguments > 0 ? argv[1] : NULL, "list")
+            status = tyto_link_find(&list.link, num_arguments > 0 ? argv[1] : NULL, "list")
                          ? run(&list)
                          : 1;
     }

@@ -145,7 +145,7 @@ int tyto_cmd_replay(int argc, char **argv)
         if (wrong)
             status = tyto_options_complain(&tyto_command_replay, wrong);
         else
-            status = tyto_link_prepare(&replay.link, num_arguments > 0 ? argv[1] : NULL, "replay")
+            status = tyto_link_find(&replay.link, num_arguments > 0 ? argv[1] : NULL, "replay")
                          ? run(&replay)
                          : 1;
     }

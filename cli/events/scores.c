@@ -249,7 +249,7 @@ int tyto_cmd_scores(int argc, char **argv)
         else if (scores.until_unix_ns && scores.since_unix_ns > scores.until_unix_ns)
             status = tyto_options_complain(&tyto_command_scores, "--until is before --since");
         else
-            status = tyto_link_prepare(&scores.link, num_arguments > 0 ? argv[1] : NULL, "scores")
+            status = tyto_link_find(&scores.link, num_arguments > 0 ? argv[1] : NULL, "scores")
                          ? run(&scores)
                          : 1;
     }

@@ -227,7 +227,7 @@ int tyto_cmd_show(int argc, char **argv)
             status = tyto_options_complain(
                 &tyto_command_show, "that is no id: 26 digits and letters, as tyto list shows");
         else
-            status = tyto_link_prepare(&show.link, num_arguments > 1 ? argv[2] : NULL, "show")
+            status = tyto_link_find(&show.link, num_arguments > 1 ? argv[2] : NULL, "show")
                          ? run(&show, argv[1])
                          : 1;
     }

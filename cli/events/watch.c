@@ -288,7 +288,7 @@ int tyto_cmd_watch(int argc, char **argv)
         else if (watch.wants_all && watch.since_unix_ns)
             status = tyto_options_complain(&tyto_command_watch, "--all and --since are two begins");
         else
-            status = tyto_link_prepare(&watch.link, num_arguments > 0 ? argv[1] : NULL, "watch")
+            status = tyto_link_find(&watch.link, num_arguments > 0 ? argv[1] : NULL, "watch")
                          ? run(&watch)
                          : 1;
     }
