@@ -74,13 +74,19 @@ def eye_of(x):
     """(1880,7,12): what the first network gives -> (17,144): log-odds of classes and the highest of
     each in the picture, principal components, at every fifth place"""
     tensors, _ = encoder_file.read(os.path.join(HERE, "..", "..", "weights", "eye.safetensors"))
-    maps = sorted(name for name, value in tensors.items()
-                  if name.endswith(".weight") and value.shape[-1] == x.shape[0])
-    odds, parts = (torch.from_numpy(tensors[name][:, 0, 0]) @ x.reshape(len(x), -1) +
-                   torch.from_numpy(tensors[name.replace("weight", "bias")])[:, None]
-                   for name in maps)
-    highest = odds.amax(1, keepdim=True).expand(-1, odds.shape[1])
-    return torch.cat([odds, highest, parts]).t()[::5].contiguous()
+
+    def conv(y, name):
+        weight = torch.from_numpy(tensors[name].copy()).permute(0, 3, 1, 2)
+        bias = torch.from_numpy(tensors[name.replace("weight", "bias")].copy())
+        return F.conv2d(y[None], weight, bias, padding=weight.shape[2] // 2)[0]
+
+    straight, inner, basis = sorted(name for name, value in tensors.items()
+                                    if name.endswith(".weight") and value.shape[-1] == len(x))
+    around = next(name for name, value in tensors.items() if name.endswith(".weight") and
+                  value.shape == (len(tensors[straight]), 3, 3, len(tensors[inner])))
+    odds = conv(x, straight) + conv(conv(x, inner).relu(), around)
+    highest = odds.amax((1, 2), keepdim=True).expand_as(odds)
+    return torch.cat([odds, highest, conv(x, basis)]).flatten(1).t()[::5].contiguous()
 
 
 def main():
