@@ -120,7 +120,7 @@ def a_killed_daemon_s_events_are_ended_by_the_next_one(place):
         assert ended[key]["reason"] == "recovered", ended[key]
         assert ended[key]["rev"] > begun["rev"], ended[key]
         assert ended[key]["begin_utc"] == begun["begin_utc"], ended[key]
-    late = place.start_watch("late.log")  # and whoever comes later hears of it, too
+    late = place.start_watch("late.log", "--all")  # and whoever asks later hears of it, too
     wait_for("a latecomer", lambda: set(left) <= {e["id"] for e in events_of(late)})
     time.sleep(1)
     for watcher in (watch, late):
