@@ -7,9 +7,10 @@
 #include "trainer/loop/targets.h"
 
 /* Of what thresholds are chosen by. A false event costs more trust than a missed one, so precision
- * counts more than recall (F of beta^2 = 0.5); and a class of few rows leans on all classes together:
- * rows are seconds, those of one clip much alike, so that 200 of them are some twenty occasions. Both
- * were chosen by events told of validation clips that thresholds had not been chosen by. */
+ * counts more than recall (F of beta^2 = 0.5); and a class of few rows leans on all classes
+ * together: rows are seconds, those of one clip much alike, so that 200 of them are some twenty
+ * occasions. Both were chosen by events told of validation clips that thresholds had not been
+ * chosen by. */
 static const float beta_2 = 0.5f, rows_to_believe = 200;
 enum { CHOICES = 71 }; /* thresholds tried: steps of 0.01 over the widest range used */
 
