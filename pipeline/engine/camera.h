@@ -35,7 +35,8 @@ struct tyto_camera {
     bool over;                  /* poll() returned OVER: flush and release after the batch */
     bool polled;                /* in this round */
     bool removing;              /* asked for by another thread */
-    bool ended;                 /* its listeners have been told */
+    bool has_ended;             /* its listeners have been told */
+    bool ended;                 /* the same, once all of it is counted */
     uint64_t looked_ns;         /* when all its pictures were looked at last; 0: never */
     struct tyto_polygon *masks; /* owned */
     uint32_t num_masks;

@@ -253,13 +253,9 @@ static void attend_camera(struct tyto_engine *engine, struct tyto_camera *camera
         engine->params.callbacks.on_state(engine->params.callbacks.user, &state);
     struct tyto_camera_counts counts;
     tyto_session_get_counts(camera->session, &counts);
-    const bool ended = tyto_session_has_ended(camera->session);
+    camera->has_ended |= tyto_session_has_ended(camera->session);
     pthread_mutex_lock(&engine->lock);
     camera->counts = counts;
-    if (ended && !camera->ended) {
-        camera->ended = true;
-        pthread_cond_broadcast(&engine->changed);
-    }
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -306,9 +302,9 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
     for (struct tyto_camera *camera = first, *next; camera; camera = next) {
         next = camera->next;
         attend_camera(engine, camera);
+        *ret_any_file |= camera->is_file && !camera->has_ended;
         pthread_mutex_lock(&engine->lock);
         const bool removing = camera->removing;
-        *ret_any_file |= camera->is_file && !camera->ended;
         pthread_mutex_unlock(&engine->lock);
         if (removing)
             reap(engine, camera);
@@ -317,16 +313,20 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
     return !(stop && !first);
 }
 
+/* Counts, and only with them which cameras have ended: who waits for the end finds all counted. */
 static void publish_counts(struct tyto_engine *engine)
 {
+    bool any_ended = false;
     engine->counts.cpu_ns = tyto_clock_cpu_ns();
     engine->counts.num_hanging = tyto_source_num_hanging();
     engine->counts.num_abandoned = engine->num_abandoned_before;
     engine->counts.num_dropped = engine->counts.num_given_up;
     engine->counts.num_skipped = engine->counts.num_losses = 0;
     pthread_mutex_lock(&engine->lock);
-    for (const struct tyto_camera *camera = engine->cameras; camera; camera = camera->next) {
+    for (struct tyto_camera *camera = engine->cameras; camera; camera = camera->next) {
         const struct tyto_camera_counts *counts = &camera->counts;
+        any_ended |= camera->has_ended && !camera->ended;
+        camera->ended = camera->has_ended;
         engine->counts.num_abandoned += counts->num_abandoned;
         engine->counts.num_dropped +=
             counts->num_dropped_audio + counts->num_dropped_video + counts->segmenter.num_overrun;
@@ -335,6 +335,8 @@ static void publish_counts(struct tyto_engine *engine)
     }
     engine->counts.num_cameras = engine->num_cameras;
     engine->published = engine->counts;
+    if (any_ended)
+        pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
 }
 
