@@ -203,23 +203,31 @@ def phrase(program, rng, drums):
             b"MTrk" + len(events).to_bytes(4, "big") + bytes(events))
 
 
+FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
+
+
+def render(midi, base, font=FONT):
+    """A MIDI file's bytes -> base.wav, by fluidsynth; base.mid stays beside it."""
+    with open(base + ".mid", "wb") as file:
+        file.write(midi)
+    subprocess.run(["fluidsynth", "-niq", "-r", str(RATE), "-F", base + ".wav", font, base + ".mid"],
+                   capture_output=True, check=False)
+    return base + ".wav"
+
+
 def render_music(work, rng, each=2):
     out = f"{work}/x/fluid-soundfont-gm/rendered"
     os.makedirs(out, exist_ok=True)
     jobs = [(p, k, p >= 128) for p in range(136) for k in range(each)]
 
-    def render(job):
+    def rendered(job):
         program, take, drums = job
         base = f"{out}/{program:03d}-{take}"
-        if not os.path.isfile(base + ".wav"):
-            with open(base + ".mid", "wb") as file:
-                file.write(phrase(program % 128, np.random.default_rng([program, take]), drums))
-            subprocess.run(["fluidsynth", "-niq", "-r", "16000", "-F", base + ".wav",
-                            "/usr/share/sounds/sf2/FluidR3_GM.sf2", base + ".mid"],
-                           capture_output=True, check=False)
-        return base + ".wav"
+        if os.path.isfile(base + ".wav"):
+            return base + ".wav"
+        return render(phrase(program % 128, np.random.default_rng([program, take]), drums), base)
     with ThreadPoolExecutor(2) as pool:
-        files = list(pool.map(render, jobs))
+        files = list(pool.map(rendered, jobs))
     rng.shuffle(files)
     return [f for f in files if os.path.isfile(f)]
 

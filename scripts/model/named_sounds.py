@@ -16,7 +16,6 @@ import argparse
 import csv
 import os
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -67,7 +66,7 @@ SECONDS = 8
 PROGRAMS = {"guitar": range(24, 32), "piano": range(6), "saxophone": range(64, 68),
             "drum": range(128, 136), "music": [*range(6, 24), *range(32, 64), *range(68, 80)]}
 TAKES = {"guitar": 6, "piano": 6, "saxophone": 9, "drum": 4, "music": 2}
-FONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/TimGM6mb.sf2")
+FONTS = (collect.FONT, "/usr/share/sounds/sf2/TimGM6mb.sf2")
 
 
 class Teacher:
@@ -132,19 +131,17 @@ def of_packages(work, teacher, rng):
 
 def phrases(folder):
     """-> samples, class, how, score, source"""
+    base = os.path.join(folder, "phrase")
     for name, programs in PROGRAMS.items():
         for program in programs:
             for take in range(TAKES[name]):
-                midi, wave = os.path.join(folder, "phrase.mid"), os.path.join(folder, "phrase.wav")
-                with open(midi, "wb") as file:
-                    file.write(collect.phrase(program % 128, np.random.default_rng([program, take, 5]),
-                                              program >= 128))
-                subprocess.run(["fluidsynth", "-niq", "-r", "16000", "-F", wave, FONTS[take % 2], midi],
-                               capture_output=True, check=True)
-                samples, _ = soundfile.read(wave, dtype="float32", always_2d=True)
-                os.remove(midi)
-                os.remove(wave)
+                rng = np.random.default_rng([program, take, 5])
+                midi = collect.phrase(program % 128, rng, program >= 128)
+                samples, _ = soundfile.read(collect.render(midi, base, FONTS[take % 2]),
+                                            dtype="float32", always_2d=True)
                 yield samples.mean(1), name, "played", 1.0, f"GM program {program}, {FONTS[take % 2]}"
+    os.remove(base + ".mid")
+    os.remove(base + ".wav")
 
 
 def main():

@@ -21,20 +21,20 @@ log-odds and highest divided by 3, components of what is standardised first, hal
 highest are the same at every place: whatever the sound makes the fusion network look at, it
 knows what else is there. What is printed of --val folders chooses nothing."""
 import argparse
-import math
 import os
-import sys
 
 import numpy as np
 import torch
 
 import clips
 import graph
+import learning
 
 SCALE = 1 / 3
 BASIS, INNER, DROPPED = 512, 192, 0.3
 PICTURE = 0.3  # weight of what is in the picture, beside what is at its places
 RATE, BATCH, EPOCHS = 1e-3, 32, 4
+SAMPLE = 700  # pictures that the components are of
 COVERED, HOLDS, TOUCHED = 0.5, 0.34, 0.02
 DETECTOR = 24  # columns at the end: classes of the detector, and the share that is picture
 
@@ -50,40 +50,41 @@ def covers(box, width, height, rows, cols):
     return area, area / max(1e-6, (right - left) * (bottom - top))
 
 
-def pictures_of(folder, cache, classes, size, shape):
-    """-> features (L, C), which classes are there (L, N), of which that is known (L, N), in the
-    picture (N); one by one, every second of every clip"""
-    for scene in clips.scenes_of(folder):
-        recording = os.path.join(folder, scene["file"])
-        if not os.path.exists(cache.path(recording)):
+def truth_of(scene, at_s, classes, size, shape):
+    """-> which classes are at each place (L, N), of which that is known (L, N), which are there at
+    all (N)"""
+    there = np.zeros((shape[0] * shape[1], len(classes)), bool)
+    known = np.ones_like(there)
+    seen = np.zeros(len(classes), bool)
+    for thing in scene["objects"]:
+        box = clips.box_at(thing, at_s)
+        if box is None or thing["class"] not in classes:
             continue
-        _, pictures, flags = cache.read(recording)
-        for second in np.flatnonzero(flags & 2):
-            there = np.zeros((shape[0] * shape[1], len(classes)), bool)
-            known = np.ones_like(there)
-            seen = np.zeros(len(classes), bool)
-            for thing in scene["objects"]:
-                box = clips.box_at(thing, second + 0.5)
-                if box is None or thing["class"] not in classes:
-                    continue
-                area, share = covers(box, *size, *shape)
-                at = classes.index(thing["class"])
-                inside = (area > COVERED) | (share > HOLDS)
-                known[(area > TOUCHED) & ~inside, at] = 0
-                there[inside, at] = True
-                seen[at] = True
-            yield np.array(pictures[second]), there, known, seen
+        area, share = covers(box, *size, *shape)
+        at = classes.index(thing["class"])
+        inside = (area > COVERED) | (share > HOLDS)
+        known[(area > TOUCHED) & ~inside, at] = 0
+        there[inside, at] = True
+        seen[at] = True
+    return there, known, seen
 
 
 def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x):
-    """That share of all pictures, at random -> what pictures_of gives, stacked; change is done to each
-    picture's features at once, so that memory holds no more than it must"""
+    """That share of the seconds of all clips, at random, with a picture -> features (n, L, C), which
+    classes are there (n, L, N), of which that is known (n, L, N), which are in the picture (n, N).
+    change is done to each picture's features at once, so that memory holds no more than it must."""
     found = [[], [], [], []]
     for folder in folders:
-        for picture in pictures_of(folder, cache, classes, size, shape):
-            if rng.random() < share:
-                for to, value in zip(found, (change(picture[0]), *picture[1:])):
-                    to.append(value)
+        for scene in clips.scenes_of(folder):
+            recording = os.path.join(folder, scene["file"])
+            if not os.path.exists(cache.path(recording)):
+                continue
+            _, pictures, flags = cache.read(recording)
+            seconds = np.flatnonzero(flags & 2)
+            for second in seconds[rng.random(len(seconds)) < share]:
+                truth = truth_of(scene, second + 0.5, classes, size, shape)
+                for to, value in zip(found, (change(pictures[second]), *truth)):
+                    to.append(np.array(value))
     return [torch.from_numpy(np.stack(part)) for part in found]
 
 
@@ -112,8 +113,7 @@ def learn(pictures, shape):
     binary = torch.nn.functional.binary_cross_entropy_with_logits
     steps = EPOCHS * len(features) // BATCH
     for step in range(steps):
-        optimizer.param_groups[0]["lr"] = \
-            RATE * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimizer.param_groups[0]["lr"] = RATE * learning.rate_share(step, steps, 100)
         rows = torch.randint(0, len(features), (BATCH,))
         places = [part[rows].float() for part in (features, there, known)]
         if torch.rand(()) < 0.5:
@@ -124,10 +124,7 @@ def learn(pictures, shape):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if step % 50 == 0 and sys.stderr.isatty():
-            print(f"\r{step} of {steps} steps", end="", file=sys.stderr)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+        learning.progress(step + 1, steps, "steps")
     return net.eval()
 
 
@@ -140,18 +137,6 @@ def components(features, num):
     print(f"{num} components keep {values.sum() / features.square().sum(1).mean():.3f} of the variance")
     weight = (vectors * values ** -0.5 * (values / values[0]) ** 0.25).T / scale
     return weight, -weight @ mean.double()
-
-
-def say_precision(net, pictures, classes):
-    features, _, _, seen = pictures
-    with torch.no_grad():
-        odds = torch.cat([net(part.float()).amax(1) for part in features.split(64)]).numpy()
-    precision = {name: clips.average_precision(odds[:, at], seen[:, at].numpy())
-                 for at, name in enumerate(classes) if seen[:, at].sum() >= 5}
-    print(f"mean average precision of {len(precision)} classes in {len(odds)} pictures: "
-          f"{np.mean(list(precision.values())):.3f}")
-    for name, value in sorted(precision.items(), key=lambda item: item[1]):
-        print(f"  {name:14} {value:.2f}")
 
 
 def lengthened(longer, net, weight, bias, num_components):
@@ -204,23 +189,22 @@ def main():
     shape = tuple(whole.shape(whole.out())[:2])
     cache = clips.Cache(args.cache, args.models)
     seconds = sum(scene["seconds"] for folder in args.folders for scene in clips.scenes_of(folder))
-
-    def some(num):
-        return drawn(args.folders, cache, classes, size, shape, num / seconds, rng)[0]
-
-    weight, bias = components(some(700).flatten(0, 1).float(), BASIS)
-    spread = (some(100).double() @ weight.T + bias).std()
+    sample = drawn(args.folders, cache, classes, size, shape, SAMPLE / seconds, rng)[0]
+    weight, bias = components(sample.flatten(0, 1).float(), BASIS)
+    spread = (sample.double() @ weight.T + bias).std()
+    factor, shift = (weight.T / spread).float(), (bias / spread).float()
 
     def change(features):
-        """Of the deviation that layers like, in halves"""
-        values = torch.from_numpy(features).float() @ (weight.T / spread).float() + \
-            (bias / spread).float()
-        return values.half().numpy()
+        """Components, of the deviation that layers like, in halves"""
+        return (torch.tensor(features).float() @ factor + shift).half().numpy()
 
     net = learn(drawn(args.folders, cache, classes, size, shape, args.pictures / seconds, rng, change),
                 shape)
     if args.val:
-        say_precision(net, drawn(args.val, cache, classes, size, shape, 0.3, rng, change), classes)
+        features, _, _, seen = drawn(args.val, cache, classes, size, shape, 0.3, rng, change)
+        with torch.no_grad():
+            odds = torch.cat([net(part.float()).amax(1) for part in features.split(64)])
+        learning.say_precision("pictures", classes, odds.numpy(), seen.numpy())
     net.straight.weight.data /= spread
     net.inner.weight.data /= spread
     for key in ("tyto.graph", "tyto.graph_tall"):

@@ -25,9 +25,11 @@ from scipy.signal import resample_poly
 
 import clips
 import graph
+import learning
 
 import encoder_file  # in scripts/ear, which graph.py made known
 import mixtures
+import train
 
 NUM, TENTH = mixtures.NUM, 1600
 SCALE = 1 / 3  # of log-odds: about the deviation of the numbers beside them
@@ -166,10 +168,7 @@ def windows(recordings, ear, num, what):
             for to, value in zip(found, (values[ear.layers[first]["in"][0]].half(), heard.bool(),
                                          known.bool())):
                 to.append(value)
-            if sys.stderr.isatty():
-                print(f"\r{what}: {done + 256} of {num} windows", end="", file=sys.stderr)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+            learning.progress(done + 256, num, f"windows of {what}")
     return [torch.cat(parts) for parts in found]
 
 
@@ -201,15 +200,14 @@ def learn(net, examples, steps):
     """The classes by cross entropy; beside them the ear keeps what it knew before: its 256 numbers and
     the scores of AudioSet's classes. What is kept at the end is an average over the last steps."""
     binary = torch.nn.functional.binary_cross_entropy
-    before, mean = copy.deepcopy(net), copy.deepcopy(net)
+    before, average = copy.deepcopy(net), train.Average(net, 0.997)
     own = [p for p in net.ear.params.values() if p.requires_grad]
     optimizer = torch.optim.AdamW([{"params": own, "rate": 6e-4, "weight_decay": 0.02},
                                    {"params": net.odds.parameters(), "rate": 3e-3,
                                     "weight_decay": 0.01}], lr=1e-3, betas=(0.9, 0.98))
     for step in range(steps):
-        share = min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * share
+            group["lr"] = group["rate"] * learning.rate_share(step, steps, 200)
         rows = torch.randint(0, len(examples[0]), (BATCH,))
         x, heard, known = (part[rows] for part in examples)
         with torch.no_grad():
@@ -223,15 +221,9 @@ def learn(net, examples, steps):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
-        keep = min(0.997, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for a, b in zip(mean.parameters(), net.parameters()):
-                a.mul_(keep).add_(b, alpha=1 - keep)
-        if step % 50 == 0 and sys.stderr.isatty():
-            print(f"\r{step} of {steps} steps", end="", file=sys.stderr)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    return mean.eval()
+        average.update(net)
+        learning.progress(step + 1, steps, "steps")
+    return average.model.eval()
 
 
 def write(ear_path, path, net):
@@ -267,26 +259,18 @@ def main():
     parser.add_argument("-o", "--out", required=True)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    train = clips.assets_of(args.assets, "audio", "train")
+    recordings = clips.assets_of(args.assets, "audio", "train")
     for path in args.more:
-        train += clips.named_in(path)
-    classes = sorted({name for _, name in train} - {"other"})
+        recordings += clips.named_in(path)
+    classes = sorted({name for _, name in recordings} - {"other"})
     ear = encoder_file.Encoder(args.ear)
     net = Taught(ear, len(classes))
-    net = learn(net, windows(Recordings(train, classes), ear, args.windows, "training"), args.steps)
+    net = learn(net, windows(Recordings(recordings, classes), ear, args.windows, "training"), args.steps)
     x, heard, known = windows(Recordings(clips.assets_of(args.assets, "audio", "val"), classes), ear,
                               max(256, args.windows // 16), "validation")
     with torch.no_grad():
         odds = torch.cat([net(part)[2] for part in x.split(512)]).numpy()
-    precision = {}
-    for at, name in enumerate(classes):
-        rows = known[:, at].numpy()
-        if heard[:, at].sum() >= 5:
-            precision[name] = clips.average_precision(odds[rows, at], heard[rows, at].numpy())
-    print(f"mean average precision of {len(precision)} classes in {len(odds)} windows: "
-          f"{np.mean(list(precision.values())):.3f}")
-    for name, value in sorted(precision.items(), key=lambda item: item[1]):
-        print(f"  {name:14} {value:.2f}")
+    learning.say_precision("windows", classes, odds, heard.numpy(), known.numpy())
     write(args.ear, args.out, net)
 
 
