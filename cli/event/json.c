@@ -40,13 +40,23 @@ void tyto_utc_text(int64_t unix_ns, char *ret_text, size_t text_bytes)
     snprintf(ret_text, text_bytes, "%s.%03dZ", date, (int)(rest_ns / 1000000));
 }
 
-static void set_utc(struct tyto_json *json, const char *key, int64_t unix_ns)
+struct tyto_json *tyto_json_new_utc(int64_t unix_ns)
 {
     char text[48];
-    if (unix_ns == 0) /* not known */
-        return;
     tyto_utc_text(unix_ns, text, sizeof(text));
-    tyto_json_set(json, key, tyto_json_new_string(text));
+    return tyto_json_new_string(text);
+}
+
+static void set_utc(struct tyto_json *json, const char *key, int64_t unix_ns)
+{
+    if (unix_ns != 0) /* not known */
+        tyto_json_set(json, key, tyto_json_new_utc(unix_ns));
+}
+
+void tyto_json_put_told(struct tyto_json **event, int64_t told_unix_ns, uint64_t seq)
+{
+    tyto_json_put(event, "told_utc", tyto_json_new_utc(told_unix_ns));
+    tyto_json_put(event, "seq", tyto_json_new_u64(seq));
 }
 
 static struct tyto_json *new_scores(const float *values, uint32_t num)

@@ -16,8 +16,13 @@
 struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_segments);
 struct tyto_json *tyto_camera_state_to_json(const struct tyto_camera_state *state);
 
+/* When a message about it was told, and its number. */
+void tyto_json_put_told(struct tyto_json **event, int64_t told_unix_ns, uint64_t seq);
+
 /* A score, rounded to 4 digits. */
 struct tyto_json *tyto_json_new_score(double value);
+/* tyto_utc_text(). */
+struct tyto_json *tyto_json_new_utc(int64_t unix_ns);
 /* Prints one line to stdout and frees; false when out of memory or not writable. */
 bool tyto_json_put_line(struct tyto_json **json);
 /* "2026-01-31T12:00:00.123Z" */

@@ -175,15 +175,14 @@ static void put_text(const struct show *show)
 
 static bool put_json(const struct show *show)
 {
-    char path[TYTO_CLIP_URI_MAX + 1], utc[48];
+    char path[TYTO_CLIP_URI_MAX + 1];
     struct tyto_json *json = tyto_event_to_json(&show->event, true);
     struct tyto_json *history = tyto_json_new_array();
     for (uint32_t i = show->num_steps; i > 0; i--) {
         const struct step *step = &show->steps[i - 1];
         struct tyto_json *one = tyto_json_new_object();
-        tyto_utc_text(step->told_unix_ns, utc, sizeof(utc));
         tyto_json_set(one, "seq", tyto_json_new_u64(step->seq));
-        tyto_json_set(one, "told_utc", tyto_json_new_string(utc));
+        tyto_json_set(one, "told_utc", tyto_json_new_utc(step->told_unix_ns));
         tyto_json_set(one, "phase", tyto_json_new_string(tyto_event_phase_name(step->phase)));
         tyto_json_set(one, "reason", tyto_json_new_string(tyto_event_reason_name(step->reason)));
         tyto_json_set(one, "heard", tyto_json_new_score((double)step->scores.heard));

@@ -155,17 +155,6 @@ void tyto_tell_begin(struct tyto_tell *tell)
     (void)fflush(stdout);
 }
 
-static void put_told(const struct tyto_tell *tell, struct tyto_json *json,
-                     const struct tyto_message *message)
-{
-    char utc[48];
-    if (tell->is_snapshot)
-        tyto_json_set(json, "snapshot", tyto_json_new_bool(true));
-    tyto_utc_text(message->publish_unix_ns, utc, sizeof(utc));
-    tyto_json_set(json, "told_utc", tyto_json_new_string(utc));
-    tyto_json_set(json, "seq", tyto_json_new_u64(message->seq));
-}
-
 static void put_event(struct tyto_tell *tell, const struct tyto_message *message)
 {
     const struct tyto_event *event = &message->u.event;
@@ -177,10 +166,10 @@ static void put_event(struct tyto_tell *tell, const struct tyto_message *message
         return;
     }
     struct tyto_json *json = tyto_event_to_json(event, tell->with_segments);
-    if (json) {
-        put_told(tell, json, message);
-        (void)tyto_json_put_line(&json);
-    }
+    if (tell->is_snapshot)
+        tyto_json_put(&json, "snapshot", tyto_json_new_bool(true));
+    tyto_json_put_told(&json, message->publish_unix_ns, message->seq);
+    (void)tyto_json_put_line(&json);
 }
 
 static void put_camera(struct tyto_tell *tell, const struct tyto_message *message)
@@ -227,10 +216,8 @@ static void put_model(struct tyto_tell *tell, const struct tyto_message *message
                  model->num_classes, model->exec, model->device);
     if (tell->is_json) {
         struct tyto_json *json = tyto_json_new_object();
-        char utc[48];
-        tyto_utc_text(now_of(tell, message), utc, sizeof(utc));
         tyto_json_set(json, "type", tyto_json_new_string("model"));
-        tyto_json_set(json, "utc", tyto_json_new_string(utc));
+        tyto_json_set(json, "utc", tyto_json_new_utc(now_of(tell, message)));
         put_json_model(json, model);
         (void)tyto_json_put_line(&json);
         return;
@@ -254,7 +241,6 @@ void tyto_tell_notice(struct tyto_tell *tell, const char *type, bool is_bad, con
                       struct tyto_json *json)
 {
     const int64_t now_ns = (int64_t)tyto_clock_unix_ns();
-    char utc[48];
     if (!tell->is_json) {
         tyto_line_notice(&tell->style, is_bad, now_ns, text, stdout);
         tyto_json_destroy(&json);
@@ -263,9 +249,8 @@ void tyto_tell_notice(struct tyto_tell *tell, const char *type, bool is_bad, con
     }
     if (!json)
         json = tyto_json_new_object();
-    tyto_utc_text(now_ns, utc, sizeof(utc));
     tyto_json_set(json, "type", tyto_json_new_string(type));
-    tyto_json_set(json, "utc", tyto_json_new_string(utc));
+    tyto_json_set(json, "utc", tyto_json_new_utc(now_ns));
     tyto_json_set(json, "text", tyto_json_new_string(text));
     (void)tyto_json_put_line(&json);
     (void)fflush(stdout);

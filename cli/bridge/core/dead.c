@@ -16,10 +16,8 @@
 
 static char *make_line(const struct tyto_message *message, const char *why)
 {
-    char utc[48];
     struct tyto_json *json = tyto_json_new_object();
-    tyto_utc_text((int64_t)tyto_clock_unix_ns(), utc, sizeof(utc));
-    tyto_json_put(&json, "refused_utc", tyto_json_new_string(utc));
+    tyto_json_put(&json, "refused_utc", tyto_json_new_utc((int64_t)tyto_clock_unix_ns()));
     tyto_json_put(&json, "why", tyto_json_new_name(why));
     tyto_json_put(&json, "event", tyto_bridge_letter(message));
     char *text = json ? tyto_json_print(json) : NULL;

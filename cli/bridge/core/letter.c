@@ -9,11 +9,8 @@ struct tyto_json *tyto_bridge_letter(const struct tyto_message *message)
         return tyto_camera_state_to_json(&message->u.camera_state);
     if (message->kind != TYTO_MESSAGE_EVENT)
         return NULL;
-    char utc[48];
     struct tyto_json *json = tyto_event_to_json(&message->u.event, false);
-    tyto_utc_text(message->publish_unix_ns, utc, sizeof(utc));
-    tyto_json_put(&json, "told_utc", tyto_json_new_string(utc));
-    tyto_json_put(&json, "seq", tyto_json_new_u64(message->seq));
+    tyto_json_put_told(&json, message->publish_unix_ns, message->seq);
     return json;
 }
 
