@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/bridge/core/secret_file.h"
 
 enum { HEADER_BYTES = 512, SAID_BYTES = 96, MS_PER_S = 1000 };
 
@@ -26,7 +27,6 @@ struct webhook {
     size_t head_bytes, body_bytes; /* of the answer */
     bool is_head_whole;
     char said[SAID_BYTES]; /* the beginning of its body */
-    char error[CURL_ERROR_SIZE];
     struct tyto_delivery_report report;
 };
 
@@ -231,14 +231,6 @@ static bool report(void *self, struct tyto_delivery_report *ret_report)
 /* --- begin and end -----------------------------------------------------------------------------
  */
 
-static void free_secret(char **text)
-{
-    if (*text)
-        explicit_bzero(*text, strlen(*text));
-    free(*text);
-    *text = NULL;
-}
-
 static void destroy(void *self, int timeout_ms)
 {
     struct webhook *webhook = self;
@@ -247,9 +239,9 @@ static void destroy(void *self, int timeout_ms)
         finish_try(webhook);
     curl_easy_cleanup(webhook->easy);
     curl_multi_cleanup(webhook->multi);
-    free_secret(&webhook->url);
-    free_secret(&webhook->secret);
-    free_secret(&webhook->token);
+    tyto_bridge_secret_free(&webhook->url);
+    tyto_bridge_secret_free(&webhook->secret);
+    tyto_bridge_secret_free(&webhook->token);
     free(webhook->ca_file);
     free(webhook);
     curl_global_cleanup();
@@ -265,7 +257,6 @@ static bool set_options(struct webhook *webhook, uint32_t timeout_ms)
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "tyto");
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, webhook->error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, webhook);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
