@@ -7,8 +7,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "cli/bridge/core/dead.h"
+#include "cli/bridge/core/pause.h"
 
-enum { IDLE_MS = 100, BUSY_MS = 50, MAX_DOUBLINGS = 20 };
+enum { IDLE_MS = 100, BUSY_MS = 50 };
 
 /* One delivery. */
 struct entry {
@@ -70,10 +71,8 @@ static enum tyto_err store(struct pump *pump, bool is_end, struct tyto_fault *re
 /* Doubled from try to try, and spread, so that many bridges do not come back together. */
 static uint64_t pause_ns(struct pump *pump, uint32_t num_tries, uint32_t after_ms)
 {
-    const uint32_t doublings = num_tries - 1 < MAX_DOUBLINGS ? num_tries - 1 : MAX_DOUBLINGS;
-    uint64_t ms = (uint64_t)pump->params->retry_first_ms << doublings;
-    if (ms > pump->params->retry_last_ms)
-        ms = pump->params->retry_last_ms;
+    uint64_t ms = tyto_bridge_pause_ms(pump->params->retry_first_ms, pump->params->retry_last_ms,
+                                       num_tries - 1);
     ms = (uint64_t)((double)ms * (0.75 + 0.5 * tyto_random_share(&pump->chance)));
     return (ms > after_ms ? ms : after_ms) * TYTO_NS_PER_MS;
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/bridge/core/letter.h"
+#include "cli/bridge/core/pause.h"
 #include "cli/bridge/mqtt/address.h"
 #include "cli/bridge/mqtt/home.h"
 
@@ -20,7 +21,6 @@ enum {
     MAX_MIDS = 65536,
     MAX_OTHERS = 64, /* messages on their way that belong to no delivery */
     MAX_INFLIGHT = 3 * TYTO_MQTT_MAX_WINDOW + MAX_OTHERS,
-    MAX_DOUBLINGS = 16,
 };
 
 enum link { DOWN, CONNECTING, UP };
@@ -51,21 +51,14 @@ struct mqtt {
 
 enum { OTHER = 255 };
 
-static void say(const struct mqtt *mqtt, enum tyto_log_level level, const char *text)
-{
-    tyto_log_write(mqtt->params.log, level, "mqtt", "%s", text);
-}
-
 /* --- the connection ----------------------------------------------------------------------------
  */
 
 /* It broke, or did not come about; why: in a few words. */
 static void go_down(struct mqtt *mqtt, const char *why)
 {
-    const uint32_t doublings = mqtt->num_failed < MAX_DOUBLINGS ? mqtt->num_failed : MAX_DOUBLINGS;
-    uint64_t ms = (uint64_t)mqtt->params.retry_first_ms << doublings;
-    if (ms > mqtt->params.retry_last_ms)
-        ms = mqtt->params.retry_last_ms;
+    const uint64_t ms = tyto_bridge_pause_ms(mqtt->params.retry_first_ms,
+                                             mqtt->params.retry_last_ms, mqtt->num_failed);
     if (!mqtt->was_told)
         tyto_log_write(mqtt->params.log, TYTO_LOG_WARNING, "mqtt",
                        "no connection to the broker at %s:%u (%s); tried again until there is one",
@@ -88,7 +81,7 @@ static void on_connect(struct mosquitto *mosq, void *user, int code)
     mqtt->num_failed = 0;
     mqtt->is_status_due = true;
     mqtt->was_told = false;
-    say(mqtt, TYTO_LOG_INFO, "connected to the broker");
+    tyto_log_write(mqtt->params.log, TYTO_LOG_INFO, "mqtt", "connected to the broker");
     tyto_home_tell_again(mqtt->home);
     if (mqtt->params.discovery_prefix) {
         char topic[TYTO_HOME_TOPIC_BYTES];
