@@ -10,6 +10,7 @@
 #include "cli/bridge/internal.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
+#include "cli/common/topics.h"
 #include "client/feed.h"
 #include "pipeline/track/options.h"
 
@@ -58,8 +59,6 @@ struct source {
     const struct tyto_bridge_options *options;
     struct tyto_feed *feed;
     struct tyto_link link;
-    char topics[2 * MAX_NAMES + 1][TYTO_TOPIC_MAX_BYTES];
-    const char *prefixes[2 * MAX_NAMES + 1];
 };
 
 static enum tyto_err next(void *self, int timeout_ms, const struct tyto_feed_item **ret_item,
@@ -73,25 +72,10 @@ static enum tyto_err next(void *self, int timeout_ms, const struct tyto_feed_ite
     return err;
 }
 
-/* Topics of the cameras that are wanted, and of the model; 0: all. */
-static uint32_t put_prefixes(struct source *source)
-{
-    uint32_t num = 0;
-    for (uint32_t i = 0; i < source->options->cameras.num; i++) {
-        const char *camera = source->options->cameras.texts[i];
-        snprintf(source->topics[num++], TYTO_TOPIC_MAX_BYTES, "ev/%s/", camera);
-        snprintf(source->topics[num++], TYTO_TOPIC_MAX_BYTES, "st/%s/", camera);
-    }
-    if (num > 0)
-        snprintf(source->topics[num++], TYTO_TOPIC_MAX_BYTES, "md/");
-    for (uint32_t i = 0; i < num; i++)
-        source->prefixes[i] = source->topics[i];
-    return num;
-}
-
 static enum tyto_err open_source(struct source *source, const struct tyto_bridge_place *place,
                                  struct tyto_fault *ret_fault)
 {
+    static const struct tyto_texts all_classes = {.num = 0};
     struct tyto_link *link = &source->link;
     *link = source->options->link;
     enum tyto_err err = tyto_link_prepare(link, source->options->endpoint, ret_fault);
@@ -100,13 +84,13 @@ static enum tyto_err open_source(struct source *source, const struct tyto_bridge
     struct tyto_feed_params params = {
         .endpoint = link->endpoint,
         .query_endpoint = source->options->query,
-        .prefixes = source->prefixes,
-        .num_prefixes = put_prefixes(source),
         .start = source->options->from == TYTO_BRIDGE_FROM_OLDEST ? TYTO_FEED_FROM_OLDEST
                                                                   : TYTO_FEED_FROM_NOW,
         .with_snapshot = true,
         .patience_ms = -1, /* nothing is given up because tytod takes its time */
     };
+    /* Of all classes: the pump passes by events that are not wanted. */
+    params.prefixes = tyto_topics_of(&source->options->cameras, &all_classes, &params.num_prefixes);
     if (link->has_keys) {
         params.server_key = link->server_key;
         params.secret_key = link->key;

@@ -46,9 +46,6 @@ enum { TYTO_TELL_FILTER_NUM_ROWS = 4 };
 extern const struct tyto_option tyto_tell_filter_rows[TYTO_TELL_FILTER_NUM_ROWS];
 
 bool tyto_tell_is_wanted(const struct tyto_tell_filter *filter, const struct tyto_message *message);
-/* Topics that the filter can be had by, so that less comes; *ret_num 0: all. Borrowed: they are
- * static. More than there is room for give all. */
-const char *const *tyto_tell_prefixes(const struct tyto_tell_filter *filter, uint32_t *ret_num);
 
 /* Options about how events are told, of a struct tyto_tell. */
 struct tyto_tell {

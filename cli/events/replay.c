@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/common/interrupt.h"
+#include "cli/common/topics.h"
 #include "cli/common/when.h"
 #include "cli/events/events.h"
 #include "cli/events/internal.h"
@@ -97,7 +98,8 @@ static int run(struct replay *replay)
     struct tyto_query *query = tyto_link_query(&replay->link, "replay", &status);
     if (!query)
         return status;
-    range.prefixes = tyto_tell_prefixes(&replay->filter, &range.num_prefixes);
+    range.prefixes =
+        tyto_topics_of(&replay->filter.cameras, &replay->filter.classes, &range.num_prefixes);
     if (range.num_prefixes == 0 && !replay->with_states) {
         range.prefixes = events_alone;
         range.num_prefixes = 1;

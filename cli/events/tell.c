@@ -8,8 +8,6 @@
 #include "cli/events/internal.h"
 #include "pipeline/track/options.h"
 
-enum { MAX_PREFIXES = 400 };
-
 /* clang-format off */
 #define AT(field) TYTO_OPTION_AT(struct tyto_tell_filter, field)
 const struct tyto_option tyto_tell_filter_rows[] = {
@@ -88,32 +86,6 @@ bool tyto_tell_is_wanted(const struct tyto_tell_filter *filter, const struct tyt
     return is_among(&filter->cameras, event->camera) &&
            is_among(&filter->classes, event->class_name) &&
            is_so(filter->modality, event->modality) && has_touched(&filter->zones, event);
-}
-
-const char *const *tyto_tell_prefixes(const struct tyto_tell_filter *filter, uint32_t *ret_num)
-{
-    static char prefixes[MAX_PREFIXES][TYTO_TOPIC_MAX_BYTES];
-    static const char *pointers[MAX_PREFIXES];
-    const uint32_t num_classes = filter->classes.num > 0 ? filter->classes.num : 1;
-    uint32_t num = 0;
-    *ret_num = 0;
-    /* A class alone is no topic. */
-    if (filter->cameras.num == 0 || 1 + filter->cameras.num * (num_classes + 1) > MAX_PREFIXES)
-        return NULL;
-    snprintf(prefixes[num++], TYTO_TOPIC_MAX_BYTES, "md/");
-    for (uint32_t i = 0; i < filter->cameras.num; i++) {
-        const char *camera = filter->cameras.texts[i];
-        snprintf(prefixes[num++], TYTO_TOPIC_MAX_BYTES, "st/%s/", camera);
-        if (filter->classes.num == 0)
-            snprintf(prefixes[num++], TYTO_TOPIC_MAX_BYTES, "ev/%s/", camera);
-        for (uint32_t c = 0; c < filter->classes.num; c++)
-            snprintf(prefixes[num++], TYTO_TOPIC_MAX_BYTES, "ev/%s/%s/", camera,
-                     filter->classes.texts[c]);
-    }
-    for (uint32_t i = 0; i < num; i++)
-        pointers[i] = prefixes[i];
-    *ret_num = num;
-    return pointers;
 }
 
 /* --- how -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/position.h"
+#include "cli/common/topics.h"
 #include "cli/common/when.h"
 #include "cli/events/events.h"
 #include "cli/events/internal.h"
@@ -250,7 +251,8 @@ static int run(struct watch *watch)
     }
     if (!choose_start(watch, &params))
         return 1;
-    params.prefixes = tyto_tell_prefixes(&watch->filter, &params.num_prefixes);
+    params.prefixes =
+        tyto_topics_of(&watch->filter.cameras, &watch->filter.classes, &params.num_prefixes);
     enum tyto_err err = tyto_feed_open(&params, &feed);
     if (err) {
         fprintf(stderr, "tyto watch: cannot watch %s: %s\n", watch->link.endpoint,
