@@ -111,8 +111,8 @@ static bool has_hidden_times(struct table *table, const struct tyto_csv_row *row
         return false;
     for (uint32_t i = 0; i < row->num && i < columns->num && num < 2; i++) {
         const char *text = row->fields[i];
-        const bool is_time = columns->is_other[i] && tyto_csv_names_time(columns->names[i]) &&
-                             text[0] >= '0' && text[0] <= '9'; /* 3-6.6, too */
+        const bool is_time =
+            columns->is_time[i] && text[0] >= '0' && text[0] <= '9'; /* 3-6.6, too */
         if (is_time || (columns->is_other[i] && may_be_time(text)))
             others[num++] = columns->names[i];
         is_called_so |= is_time;

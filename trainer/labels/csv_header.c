@@ -77,7 +77,8 @@ static bool is_time(const char *name, const char *const names[], double *ret_sec
     return false;
 }
 
-bool tyto_csv_names_time(const char *text)
+/* Whether a column of that name is one of times, though not of begins or ends. */
+static bool names_time(const char *text)
 {
     static const char *const names[] = {"time",  "times",   "timestamp", "timestamps", "timerange",
                                         "range", "seconds", "interval",  NULL};
@@ -186,6 +187,7 @@ bool tyto_csv_read_header(struct tyto_label_reader *reader, const struct tyto_cs
         snprintf(columns.names[i], sizeof(columns.names[i]), "%s", row->fields[i]);
         if (column == TYTO_CSV_NUM_COLUMNS) {
             columns.is_other[i] = true;
+            columns.is_time[i] = names_time(columns.names[i]);
         } else if (columns.at[column] >= 0) {
             tyto_label_error(reader, row->line, row->fields[i],
                              "the column is there twice%s%.40s%s", is_same ? "" : ", also as '",

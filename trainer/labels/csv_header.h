@@ -27,6 +27,7 @@ struct tyto_csv_columns {
     int at[TYTO_CSV_NUM_COLUMNS];         /* where each column is; -1: nowhere */
     double seconds[TYTO_CSV_NUM_COLUMNS]; /* that its 1 stands for */
     bool is_other[TYTO_CSV_MAX_FIELDS];   /* a column that is not read */
+    bool is_time[TYTO_CSV_MAX_FIELDS];    /* one of these that is called like times */
     char names[TYTO_CSV_MAX_FIELDS][48];  /* as written */
     uint32_t num;                         /* in each row at most */
     bool has_many_classes;                /* a field holds several, between commas */
@@ -36,8 +37,6 @@ struct tyto_csv_columns {
 struct tyto_csv_columns tyto_csv_plain_columns(void);
 /* Whether the first row of a file holds names. */
 bool tyto_csv_is_header(const struct tyto_csv_row *row);
-/* Whether a column of that name is one of times, though not of begins or ends. */
-bool tyto_csv_names_time(const char *text);
 /* False: the file cannot be read by it, which has been reported. */
 bool tyto_csv_read_header(struct tyto_label_reader *reader, const struct tyto_csv_row *row,
                           struct tyto_csv_columns *ret_columns);
