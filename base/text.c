@@ -103,6 +103,14 @@ bool tyto_text_is_name(const char *text, size_t name_bytes)
 /* --- CSV -----------------------------------------------------------------------------------------
  */
 
+int tyto_text_hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    const char lower = (char)(digit | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 char *tyto_text_trim(char *text)
 {
     text += strspn(text, " \t\r\n");

@@ -26,6 +26,9 @@ void tyto_text_make_printable(char *text);
  * that it needs no quotes anywhere. NULL is none. */
 bool tyto_text_is_name(const char *text, size_t name_bytes);
 
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+int tyto_text_hex_digit(char digit);
+
 /* text without spaces, tabs and line breaks at its ends; changes text. */
 char *tyto_text_trim(char *text);
 /* The field of a CSV line that begins at text (RFC 4180, without line breaks in quotes), terminated

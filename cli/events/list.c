@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto list: events of a time, each once. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/when.h"
 #include "cli/event/json.h"
@@ -124,10 +124,9 @@ static bool read_cursor(const char *text, struct tyto_cursor *ret_cursor)
     if (num == 0 || num % 2 != 0 || num / 2 > TYTO_CURSOR_MAX_BYTES ||
         strspn(text, "0123456789abcdef") != num)
         return false;
-    for (size_t i = 0; i < num / 2; i++) {
-        const char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
-        ret_cursor->bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
+    for (size_t i = 0; i < num / 2; i++)
+        ret_cursor->bytes[i] = (uint8_t)(tyto_text_hex_digit(text[2 * i]) << 4 |
+                                         tyto_text_hex_digit(text[2 * i + 1]));
     ret_cursor->num_bytes = (uint32_t)(num / 2);
     return true;
 }

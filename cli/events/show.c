@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/event/json.h"
 #include "cli/events/events.h"
 #include "cli/events/internal.h"
@@ -81,15 +82,6 @@ static bool take(void *user, const struct tyto_message *message)
 /* --- for people ----------------------------------------------------------------------------------
  */
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The path of a file:// URI; false: it is another. */
 static bool path_of(const char *uri, char *ret_path, size_t path_bytes)
 {
@@ -97,8 +89,8 @@ static bool path_of(const char *uri, char *ret_path, size_t path_bytes)
     if (strncmp(uri, "file:///", 8) != 0)
         return false;
     for (const char *at = uri + 7; *at && num + 1 < path_bytes; num++) {
-        const int high = *at == '%' ? digit_of(at[1]) : -1;
-        const int low = high >= 0 ? digit_of(at[2]) : -1;
+        const int high = *at == '%' ? tyto_text_hex_digit(at[1]) : -1;
+        const int low = high >= 0 ? tyto_text_hex_digit(at[2]) : -1;
         ret_path[num] = low >= 0 ? (char)(high << 4 | low) : *at;
         at += low >= 0 ? 3 : 1;
     }

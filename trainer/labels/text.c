@@ -178,21 +178,13 @@ uint8_t tyto_label_word_truth(const char *text)
     return heard && !seen ? TYTO_TRUTH_HEARD : seen && !heard ? TYTO_TRUTH_SEEN : TYTO_TRUTH_BOTH;
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    const char lower = (char)(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* with_slashes: also those of '/'. */
 static void resolve_codes(const char *name, bool with_slashes, char *ret_path, size_t path_bytes)
 {
     size_t num = 0;
     for (; *name && num + 1 < path_bytes; name++) {
-        const int high = name[0] == '%' ? hex_digit(name[1]) : -1;
-        const int low = high >= 0 ? hex_digit(name[2]) : -1;
+        const int high = name[0] == '%' ? tyto_text_hex_digit(name[1]) : -1;
+        const int low = high >= 0 ? tyto_text_hex_digit(name[2]) : -1;
         const int code = high * 16 + low;
         const bool is_code =
             low >= 0 && code >= 0x20 && code != 0x7F && (with_slashes || code != '/');
