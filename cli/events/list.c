@@ -27,11 +27,11 @@ struct list {
 /* clang-format off */
 #define AT(field) TYTO_OPTION_AT(struct list, field)
 static const struct tyto_option rows[] = {
-    {.key = "since", .letter = 's', .type = TYTO_OPTION_OTHER, AT(since_unix_ns), .value = TYTO_WHEN_VALUE,
-     .set = tyto_when_set, .print = tyto_when_print, .absent = "the oldest that is kept",
+    {.key = "since", .letter = 's', TYTO_OPTION_WHEN(struct list, since_unix_ns),
+     .absent = "the oldest that is kept",
      .help = "events that last then or later: " TYTO_WHEN_HELP},
-    {.key = "until", .letter = 'u', .type = TYTO_OPTION_OTHER, AT(until_unix_ns), .value = TYTO_WHEN_VALUE,
-     .set = tyto_when_set, .print = tyto_when_print, .absent = "all that there is",
+    {.key = "until", .letter = 'u', TYTO_OPTION_WHEN(struct list, until_unix_ns),
+     .absent = "all that there is",
      .help = "events that have begun by then"},
     {.key = "open", .type = TYTO_OPTION_FLAG, AT(is_open), .help = "only events that go on"},
     {.key = "limit", .letter = 'n', .type = TYTO_OPTION_U64, AT(limit), .min = 1, .max = 1e9,
@@ -125,8 +125,8 @@ static bool read_cursor(const char *text, struct tyto_cursor *ret_cursor)
         strspn(text, "0123456789abcdef") != num)
         return false;
     for (size_t i = 0; i < num / 2; i++)
-        ret_cursor->bytes[i] = (uint8_t)(tyto_text_hex_digit(text[2 * i]) << 4 |
-                                         tyto_text_hex_digit(text[2 * i + 1]));
+        ret_cursor->bytes[i] =
+            (uint8_t)(tyto_text_hex_digit(text[2 * i]) << 4 | tyto_text_hex_digit(text[2 * i + 1]));
     ret_cursor->num_bytes = (uint32_t)(num / 2);
     return true;
 }

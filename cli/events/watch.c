@@ -37,8 +37,8 @@ struct watch {
 /* clang-format off */
 #define AT(field) TYTO_OPTION_AT(struct watch, field)
 static const struct tyto_option begin_rows[] = {
-    {.key = "since", .letter = 's', .type = TYTO_OPTION_OTHER, AT(since_unix_ns), .value = TYTO_WHEN_VALUE,
-     .set = tyto_when_set, .print = tyto_when_print, .absent = "from now on",
+    {.key = "since", .letter = 's', TYTO_OPTION_WHEN(struct watch, since_unix_ns),
+     .absent = "from now on",
      .help = "what was told from then on, out of tytod's journal, and then what happens: " TYTO_WHEN_HELP},
     {.key = "all", .letter = 'a', .type = TYTO_OPTION_FLAG, AT(wants_all),
      .help = "all that tytod's journal keeps, and then what happens"},
