@@ -23,7 +23,8 @@ struct tyto_recount {
     char camera[TYTO_ID_MAX + 1];
     struct rules *rules; /* NULL: none yet */
     struct tyto_tracker *tracker;
-    float *scores; /* (3, K) */
+    float *scores;                /* (3, K) */
+    float of_code[UINT8_MAX + 1]; /* tyto_score_of() each */
 };
 
 enum tyto_err tyto_recount_create(const struct tyto_recount_params *params,
@@ -36,6 +37,8 @@ enum tyto_err tyto_recount_create(const struct tyto_recount_params *params,
         return TYTO_ERR_NOMEM;
     recount->params = *params;
     snprintf(recount->camera, sizeof(recount->camera), "%s", params->camera);
+    for (unsigned code = 0; code <= UINT8_MAX; code++)
+        recount->of_code[code] = tyto_score_of((uint8_t)code);
     *ret_recount = recount;
     return TYTO_OK;
 }
@@ -183,7 +186,7 @@ static void take_segment(struct tyto_recount *recount, const struct tyto_segment
     const uint8_t *const tasks[] = {segment->joint, segment->heard, segment->seen};
     for (size_t task = 0; task < 3; task++) {
         for (size_t k = 0; k < num; k++)
-            recount->scores[task * num + k] = tyto_score_of(tasks[task][k]);
+            recount->scores[task * num + k] = recount->of_code[tasks[task][k]];
     }
     const float weight_audio = (float)segment->weight_audio / 255.0f;
     const struct tyto_observation observation = {
