@@ -84,6 +84,8 @@ static enum tyto_err open_source(struct source *source, const struct tyto_bridge
     struct tyto_feed_params params = {
         .endpoint = link->endpoint,
         .query_endpoint = source->options->query,
+        .server_key = link->server_key,
+        .secret_key = link->key,
         .start = source->options->from == TYTO_BRIDGE_FROM_OLDEST ? TYTO_FEED_FROM_OLDEST
                                                                   : TYTO_FEED_FROM_NOW,
         .with_snapshot = true,
@@ -91,10 +93,6 @@ static enum tyto_err open_source(struct source *source, const struct tyto_bridge
     };
     /* Of all classes: the pump passes by events that are not wanted. */
     params.prefixes = tyto_topics_of(&source->options->cameras, &all_classes, &params.num_prefixes);
-    if (link->has_keys) {
-        params.server_key = link->server_key;
-        params.secret_key = link->key;
-    }
     if (place->is_known) {
         params.start = TYTO_FEED_AFTER;
         params.position = place->at;

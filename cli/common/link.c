@@ -24,10 +24,11 @@ static enum tyto_err read_keys(struct tyto_link *link, struct tyto_fault *ret_fa
     if (!link->server_key_file || !link->key_file)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
                               "--server-key and --key belong together");
-    link->has_keys = true;
+    link->server_key = link->key_texts[0];
+    link->key = link->key_texts[1];
     enum tyto_err err =
-        tyto_key_file_read(link->server_key_file, false, link->server_key, ret_fault);
-    return !err ? tyto_key_file_read(link->key_file, true, link->key, ret_fault) : err;
+        tyto_key_file_read(link->server_key_file, false, link->key_texts[0], ret_fault);
+    return !err ? tyto_key_file_read(link->key_file, true, link->key_texts[1], ret_fault) : err;
 }
 
 enum tyto_err tyto_link_prepare(struct tyto_link *link, const char *argument,

@@ -4,17 +4,15 @@
 #ifndef TYTO_CLI_COMMON_LINK_H
 #define TYTO_CLI_COMMON_LINK_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "base/fault.h"
 #include "files/key_file.h"
 #include "options/options.h"
 
 struct tyto_link {
-    char *server_key_file, *key_file;                             /* owned; NULL: not given */
-    char server_key[TYTO_KEY_CHARS + 1], key[TYTO_KEY_CHARS + 1]; /* once read */
-    bool has_keys;
+    char *server_key_file, *key_file; /* owned; NULL: not given */
+    const char *server_key, *key;     /* once read, in key_texts; NULL: none are asked for */
+    char key_texts[2][TYTO_KEY_CHARS + 1];
     char endpoint[256]; /* in full */
 };
 

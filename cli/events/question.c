@@ -17,8 +17,8 @@ struct tyto_query *tyto_link_query(const struct tyto_link *link, const char *nam
 {
     enum tyto_refusal refusal = TYTO_REFUSAL_NONE;
     const struct tyto_query_params params = {.endpoint = link->endpoint,
-                                             .server_key = link->has_keys ? link->server_key : NULL,
-                                             .secret_key = link->has_keys ? link->key : NULL,
+                                             .server_key = link->server_key,
+                                             .secret_key = link->key,
                                              .ret_refusal = &refusal};
     struct tyto_query *query = NULL;
     const enum tyto_err err = tyto_query_create(&params, &query);

@@ -244,11 +244,10 @@ static bool choose_start(const struct watch *watch, struct tyto_feed_params *par
 static int run(struct watch *watch)
 {
     struct tyto_feed *feed = NULL;
-    struct tyto_feed_params params = {.endpoint = watch->link.endpoint, .with_snapshot = true};
-    if (watch->link.has_keys) {
-        params.server_key = watch->link.server_key;
-        params.secret_key = watch->link.key;
-    }
+    struct tyto_feed_params params = {.endpoint = watch->link.endpoint,
+                                      .server_key = watch->link.server_key,
+                                      .secret_key = watch->link.key,
+                                      .with_snapshot = true};
     if (!choose_start(watch, &params))
         return 1;
     params.prefixes =
