@@ -42,9 +42,11 @@ static enum tyto_err add(int fd, const char *path, const char *line, struct tyto
     memcpy(text, line, num_bytes);
     text[num_bytes] = '\n';
     const ssize_t num = write(fd, text, num_bytes + 1);
-    const int reason = num < 0 ? errno : ENOSPC;
+    int reason = num < 0 ? errno : num == (ssize_t)num_bytes + 1 ? 0 : ENOSPC;
     free(text);
-    if (num != (ssize_t)num_bytes + 1 || fsync(fd) != 0)
+    if (!reason && fsync(fd) != 0)
+        reason = errno;
+    if (reason)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(reason));
     return TYTO_OK;
 }
