@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/publish/endpoint.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -15,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/local_socket.h"
+#include "base/loopback.h"
 #include "daemon/publish/publisher.h"
 
 enum { BACKLOG = 64 };
@@ -24,14 +24,6 @@ enum { BACKLOG = 64 };
 static enum tyto_err refuse(struct tyto_fault *ret_fault, const char *endpoint, const char *text)
 {
     return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "%.200s: %s", endpoint, text);
-}
-
-static bool is_loopback(const char *host)
-{
-    if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-        return true;
-    struct in_addr addr;
-    return inet_pton(AF_INET, host, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127;
 }
 
 static enum tyto_err check_tcp(const char *endpoint, const char *address, bool has_keys,
@@ -47,7 +39,7 @@ static enum tyto_err check_tcp(const char *endpoint, const char *address, bool h
     const long port = strtol(colon + 1, &end, 10);
     if (strcmp(colon + 1, "*") != 0 && (end == colon + 1 || *end || port < 1 || port > 65535))
         return refuse(ret_fault, endpoint, "the port must be 1..65535");
-    if (!has_keys && !is_loopback(host))
+    if (!has_keys && !tyto_host_is_loopback(host))
         return refuse(
             ret_fault, endpoint,
             "other hosts could reach this address and nothing is encrypted: give "

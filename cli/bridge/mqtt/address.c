@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/loopback.h"
+
 enum { PLAIN_PORT = 1883, SECURE_PORT = 8883, MAX_PORT = 65535 };
 
 static enum tyto_err refuse(struct tyto_fault *ret_fault, const char *text)
@@ -17,9 +19,8 @@ static bool take_host(const char *text, size_t num, struct tyto_mqtt_address *re
         return false;
     memcpy(ret_address->host, text, num);
     ret_address->host[num] = '\0';
-    ret_address->is_this_machine = strcmp(ret_address->host, "localhost") == 0 ||
-                                   strncmp(ret_address->host, "127.", 4) == 0 ||
-                                   strcmp(ret_address->host, "::1") == 0;
+    ret_address->is_this_machine = tyto_host_is_loopback(ret_address->host) ||
+                                   strcmp(ret_address->host, "::1") == 0; /* out of its brackets */
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/loopback.h"
 #include "base/text.h"
 #include "cli/bridge/core/secret_file.h"
 
@@ -271,12 +272,6 @@ static bool set_options(struct webhook *webhook, uint32_t timeout_ms)
            curl_easy_setopt(easy, CURLOPT_URL, webhook->url) == CURLE_OK;
 }
 
-static bool is_this_machine(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "[::1]") == 0;
-}
-
 static enum tyto_err check_url(const struct tyto_webhook_params *params,
                                struct tyto_fault *ret_fault)
 {
@@ -291,7 +286,7 @@ static enum tyto_err check_url(const struct tyto_webhook_params *params,
         (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
         err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "URL",
                              "is no http or https address");
-    else if (params->token && strcmp(scheme, "http") == 0 && !is_this_machine(host) &&
+    else if (params->token && strcmp(scheme, "http") == 0 && !tyto_host_is_loopback(host) &&
              !params->allows_plain)
         err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "URL",
                              "is not https: everybody on the way could read the token "

@@ -287,6 +287,9 @@ static void test_addresses_of_brokers(void **state)
     assert_true(address.is_secure && address.is_this_machine);
     assert_int_equal(tyto_mqtt_address_parse("mqtt://127.0.0.1:65535", &address, &fault), TYTO_OK);
     assert_int_equal(address.port, 65535);
+    assert_true(address.is_this_machine);
+    assert_int_equal(tyto_mqtt_address_parse("mqtt://127.example.org", &address, &fault), TYTO_OK);
+    assert_false(address.is_this_machine); /* a name that only begins like an address */
     static const char *const bad[] = {
         "",           "broker",         "http://x",    "mqtt://",    "mqtt://:1",   "mqtt://x:",
         "mqtt://x:0", "mqtt://x:65536", "mqtt://x:1a", "mqtt://x/y", "mqtt://[::1", "mqtt://u:p@x",
