@@ -10,6 +10,7 @@
 #include <zmq.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "client/ask.h"
 #include "client/follow.h"
 #include "client/pulse.h"
@@ -420,23 +421,14 @@ void tyto_feed_position_format(const struct tyto_feed_position *position,
              " %llu", (unsigned long long)position->seq);
 }
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 enum tyto_err tyto_feed_position_parse(const char *text, struct tyto_feed_position *ret_position)
 {
     struct tyto_feed_position position = {.seq = 0};
-    for (int i = 0; i < TYTO_UUID_BYTES; i++) {
-        const int high = digit_of(text[2 * i]);
-        const int low = high >= 0 ? digit_of(text[2 * i + 1]) : -1;
-        if (low < 0)
-            return TYTO_ERR_FORMAT;
-        position.log_id[i] = (uint8_t)(high << 4 | low);
-    }
+    if (strspn(text, "0123456789abcdef") != 2 * (size_t)TYTO_UUID_BYTES)
+        return TYTO_ERR_FORMAT;
+    for (int i = 0; i < TYTO_UUID_BYTES; i++)
+        position.log_id[i] =
+            (uint8_t)(tyto_text_hex_digit(text[2 * i]) << 4 | tyto_text_hex_digit(text[2 * i + 1]));
     const char *number = text + 2 * TYTO_UUID_BYTES;
     char *end = NULL;
     if (number[0] != ' ' || number[1] < '0' || number[1] > '9')
