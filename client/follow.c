@@ -214,7 +214,6 @@ void tyto_follow_reply(struct tyto_follow *self, uint64_t now_ns, struct tyto_re
         self->fetch = TYTO_FOLLOW_HAS_CHUNK;
         self->chunk_at = 0;
         self->chunk_from = self->is_since_due ? 0 : self->last + 1;
-        self->chunk_missing = self->chunk.num_missing;
         self->trouble_ns = 0;
         self->is_first_ask &= self->is_snapshot;
         return;

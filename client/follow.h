@@ -77,9 +77,9 @@ struct tyto_follow {
     uint64_t ask_ns[4];     /* the last ones, of which no more are made than a daemon bears */
     uint32_t num_asks;
     bool wants_credit, wants_new_socket;
-    struct tyto_reply chunk; /* owned */
+    struct tyto_reply chunk; /* owned; num_missing: without what was held meanwhile */
     uint32_t chunk_at;
-    uint64_t chunk_from, chunk_missing;
+    uint64_t chunk_from;
     char refusal[TYTO_STATE_TEXT_MAX + 1]; /* why the last request was not answered */
     /* What is to be told when there is time. */
     bool is_connected_due, is_restarted_due, is_live_only_due, is_caught_up_due;

@@ -91,8 +91,8 @@ static bool comes_held(struct tyto_follow *self, uint64_t seq)
 
 static enum tyto_err give_held_between(struct tyto_follow *self, struct tyto_feed_item *ret_item)
 {
-    if (self->chunk_missing > 0)
-        self->chunk_missing--;
+    if (self->chunk.num_missing > 0)
+        self->chunk.num_missing--;
     return give_held(self, ret_item);
 }
 
@@ -160,7 +160,7 @@ static enum tyto_err give_chunk(struct tyto_follow *self, struct tyto_feed_item 
     if (!self->is_snapshot && comes_held(self, chunk->next_seq))
         return give_held_between(self, ret_item);
     const uint64_t to_seq = chunk->next_seq > 0 ? chunk->next_seq - 1 : 0;
-    const uint64_t num_missing = self->is_snapshot ? 0 : self->chunk_missing;
+    const uint64_t num_missing = self->is_snapshot ? 0 : chunk->num_missing;
     end_chunk(self);
     return num_missing > 0
                ? lose(self, ret_item, TYTO_FEED_TOO_OLD, self->chunk_from, to_seq, num_missing)
