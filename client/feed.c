@@ -187,7 +187,6 @@ void tyto_feed_close(struct tyto_feed **feed)
 static void note_life(struct tyto_feed *feed, uint64_t now_ns)
 {
     feed->is_alive_due |= tyto_pulse_heard(&feed->pulse, now_ns) == TYTO_PULSE_ALIVE;
-    tyto_follow_set_silent(&feed->follow, false);
 }
 
 static void take_hello(struct tyto_feed *feed, uint64_t now_ns, const struct tyto_hello *hello)
@@ -314,8 +313,7 @@ static void look(struct tyto_feed *feed)
     if (change == TYTO_PULSE_RECONNECT)
         tyto_sub_reconnect(&feed->sub);
     feed->is_silent_due |= change == TYTO_PULSE_SILENT;
-    if (change == TYTO_PULSE_SILENT)
-        tyto_follow_set_silent(&feed->follow, true);
+    tyto_follow_set_silent(&feed->follow, feed->pulse.is_silent);
     look_for_refusal(feed, now_ns);
     tyto_follow_look(&feed->follow, now_ns);
     ask(feed, now_ns);
