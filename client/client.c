@@ -183,17 +183,6 @@ static bool give_next(struct tyto_client *client, struct tyto_message *ret_messa
     return false;
 }
 
-static long poll_time_ms(const struct tyto_client *client, uint64_t begin_ns, int timeout_ms)
-{
-    /* Wakes at least every half beat, to notice silence. */
-    const long beat_ms = client->pulse.beat_ms / 2 + 1;
-    if (timeout_ms < 0)
-        return beat_ms;
-    const uint64_t spent_ms = (tyto_clock_mono_ns() - begin_ns) / TYTO_NS_PER_MS;
-    const long left_ms = spent_ms >= (uint64_t)timeout_ms ? 0 : timeout_ms - (long)spent_ms;
-    return left_ms < beat_ms ? left_ms : beat_ms;
-}
-
 enum tyto_err tyto_client_next(struct tyto_client *client, int timeout_ms,
                                struct tyto_message *ret_message)
 {
@@ -202,15 +191,15 @@ enum tyto_err tyto_client_next(struct tyto_client *client, int timeout_ms,
         if (give_next(client, ret_message))
             return TYTO_OK;
         /* Messages that are not for the caller do not hold him up beyond his time. */
-        const bool is_late =
-            num_others >= MIN_OTHERS && poll_time_ms(client, begin_ns, timeout_ms) == 0;
+        const bool is_late = num_others >= MIN_OTHERS &&
+                             tyto_pulse_wait_ms(&client->pulse, begin_ns, timeout_ms) == 0;
         if (!is_late && receive(client))
             continue;
         look_for_silence(client);
         look_for_refusal(client);
         if (client->num_notices > 0)
             continue;
-        const long wait_ms = poll_time_ms(client, begin_ns, timeout_ms);
+        const long wait_ms = tyto_pulse_wait_ms(&client->pulse, begin_ns, timeout_ms);
         if (wait_ms == 0)
             return TYTO_ERR_TIMEOUT;
         zmq_pollitem_t items[] = {{client->sub.socket, 0, ZMQ_POLLIN, 0},

@@ -359,12 +359,8 @@ static long wait_ms(const struct tyto_feed *feed, uint64_t begin_ns, int timeout
     const struct tyto_follow *follow = &feed->follow;
     const bool is_busy = follow->fetch != TYTO_FOLLOW_IDLE || follow->held.num > 0 ||
                          follow->known > follow->last || !feed->pulse.is_connected;
-    const long most_ms = is_busy ? BUSY_WAIT_MS : feed->pulse.beat_ms / 2 + 1;
-    if (timeout_ms < 0)
-        return most_ms;
-    const uint64_t spent_ms = (tyto_clock_mono_ns() - begin_ns) / TYTO_NS_PER_MS;
-    const long left_ms = spent_ms >= (uint64_t)timeout_ms ? 0 : timeout_ms - (long)spent_ms;
-    return left_ms < most_ms ? left_ms : most_ms;
+    const long ms = tyto_pulse_wait_ms(&feed->pulse, begin_ns, timeout_ms);
+    return is_busy && ms > BUSY_WAIT_MS ? BUSY_WAIT_MS : ms;
 }
 
 static bool wait(struct tyto_feed *feed, long ms)

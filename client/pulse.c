@@ -59,3 +59,13 @@ enum tyto_pulse_change tyto_pulse_look(struct tyto_pulse *self, uint64_t now_ns)
     }
     return TYTO_PULSE_SAME;
 }
+
+long tyto_pulse_wait_ms(const struct tyto_pulse *self, uint64_t begin_ns, int timeout_ms)
+{
+    const long most_ms = self->beat_ms / 2 + 1;
+    if (timeout_ms < 0)
+        return most_ms;
+    const uint64_t spent_ms = (tyto_clock_mono_ns() - begin_ns) / TYTO_NS_PER_MS;
+    const long left_ms = spent_ms >= (uint64_t)timeout_ms ? 0 : timeout_ms - (long)spent_ms;
+    return left_ms < most_ms ? left_ms : most_ms;
+}

@@ -29,5 +29,8 @@ void tyto_pulse_set_beat(struct tyto_pulse *self, uint32_t beat_ms);
 enum tyto_pulse_change tyto_pulse_heard(struct tyto_pulse *self, uint64_t now_ns);
 /* At least every half beat. */
 enum tyto_pulse_change tyto_pulse_look(struct tyto_pulse *self, uint64_t now_ns);
+/* How long to wait for something until the next look: what is left of timeout_ms (-1: no end) since
+ * begin_ns, and half a beat at most. */
+long tyto_pulse_wait_ms(const struct tyto_pulse *self, uint64_t begin_ns, int timeout_ms);
 
 #endif
