@@ -77,6 +77,14 @@ static bool is_text(const struct frame *frame, const char *text)
     return frame->num == strlen(text) && memcmp(frame->bytes, text, frame->num) == 0;
 }
 
+/* Who a client is, to those who ask later: as he is now. */
+static void name_user(const struct tyto_access_client *client,
+                      char ret_user[TYTO_ACCESS_USER_MAX + 1])
+{
+    snprintf(ret_user, TYTO_ACCESS_USER_MAX + 1, "%s#%llu", client->name,
+             (unsigned long long)client->version);
+}
+
 /* Whether the key of these frames is a client's; who he is then. */
 static bool is_known(struct tyto_access *access, const struct frame *frames, uint32_t num,
                      char ret_user[TYTO_ACCESS_USER_MAX + 1])
@@ -89,8 +97,7 @@ static bool is_known(struct tyto_access *access, const struct frame *frames, uin
     const struct tyto_access_client *client =
         tyto_access_clients_keyed(&access->clients, (const uint8_t *)frames[6].bytes);
     if (client)
-        snprintf(ret_user, TYTO_ACCESS_USER_MAX + 1, "%s#%llu", client->name,
-                 (unsigned long long)client->version);
+        name_user(client, ret_user);
     pthread_mutex_unlock(&access->lock);
     return client != NULL;
 }
@@ -320,7 +327,7 @@ static const struct tyto_access_client *find(const struct tyto_access *access, c
     const struct tyto_access_client *client = tyto_access_clients_named(&access->clients, name);
     if (!client)
         return NULL;
-    snprintf(as_is, sizeof(as_is), "%s#%llu", name, (unsigned long long)client->version);
+    name_user(client, as_is);
     return strcmp(as_is, user) == 0 ? client : NULL;
 }
 
