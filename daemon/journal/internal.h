@@ -67,7 +67,7 @@ struct tyto_journal {
     struct tyto_log log;
     int64_t max_age_ns;
     uint64_t max_messages;
-    struct tyto_journal_params limits; /* of scores; its pointers are the caller's */
+    int64_t max_score_age_ns, max_score_bytes;
     int64_t score_bytes;
     int lock_fd;         /* PATH.lock: held, and where unwritten numbers are noted */
     uint64_t noted_seq;  /* what stands there; 0: none */

@@ -147,7 +147,8 @@ enum tyto_err tyto_journal_open(const struct tyto_journal_params *params,
     journal->lock_fd = -1;
     journal->max_age_ns = params->max_age_ns;
     journal->max_messages = params->max_messages;
-    journal->limits = *params;
+    journal->max_score_age_ns = params->max_score_age_ns;
+    journal->max_score_bytes = (int64_t)params->max_score_bytes;
     if (params->log)
         journal->log = *params->log;
     const enum tyto_err err = start(journal, params, ret_fault);

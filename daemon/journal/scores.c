@@ -80,19 +80,18 @@ enum tyto_err tyto_journal_put_scores(struct tyto_journal *journal,
  * too many. */
 enum tyto_err tyto_journal_prune_scores(struct tyto_journal *journal, bool *ret_has_more)
 {
-    const struct tyto_journal_params *limits = &journal->limits;
     sqlite3_stmt *stmt = NULL;
     char text[160];
     int64_t num_bytes = 0, last_id = 0;
     uint32_t num = 0;
     int rc = SQLITE_DONE;
-    const int64_t old_ns = (int64_t)tyto_clock_unix_ns() - limits->max_score_age_ns;
+    const int64_t old_ns = (int64_t)tyto_clock_unix_ns() - journal->max_score_age_ns;
     enum tyto_err err = tyto_sql_prepare(
-        &journal->sql, "SELECT id, end_unix_ns, length(bytes) FROM scores ORDER BY id LIMIT 200",
-        &stmt, NULL);
+        &journal->sql, "SELECT id, end_unix_ns, length(bytes) FROM scores ORDER BY id", &stmt,
+        NULL);
     while (!err && num < PRUNE_ROWS && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const bool is_old = limits->max_score_age_ns > 0 && sqlite3_column_int64(stmt, 1) < old_ns;
-        const bool is_much = journal->score_bytes - num_bytes > (int64_t)limits->max_score_bytes;
+        const bool is_old = journal->max_score_age_ns > 0 && sqlite3_column_int64(stmt, 1) < old_ns;
+        const bool is_much = journal->score_bytes - num_bytes > journal->max_score_bytes;
         if (!is_old && !is_much)
             break;
         last_id = sqlite3_column_int64(stmt, 0);
