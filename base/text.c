@@ -103,6 +103,14 @@ bool tyto_text_is_name(const char *text, size_t name_bytes)
 /* --- CSV -----------------------------------------------------------------------------------------
  */
 
+uint32_t tyto_text_find(const char *const *texts, uint32_t num, const char *text)
+{
+    uint32_t i = 0;
+    while (i < num && strcmp(texts[i], text) != 0)
+        i++;
+    return i;
+}
+
 int tyto_text_hex_digit(char digit)
 {
     if (digit >= '0' && digit <= '9')

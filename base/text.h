@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Bytes of the UTF-8 character that text begins with, 1 to 4. 0: it is none, or num_bytes end
@@ -25,6 +26,9 @@ void tyto_text_make_printable(char *text);
 /* Whether text is a name of a class or camera: 1 to name_bytes - 1 characters of a-z 0-9 _ -, so
  * that it needs no quotes anywhere. NULL is none. */
 bool tyto_text_is_name(const char *text, size_t name_bytes);
+
+/* Which of num texts is this one; num: none is. */
+uint32_t tyto_text_find(const char *const *texts, uint32_t num, const char *text);
 
 /* The value of a hexadecimal digit of either case; -1: it is none. */
 int tyto_text_hex_digit(char digit);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "pipeline/engine/internal.h"
 
@@ -56,10 +57,7 @@ static enum tyto_err check_params(struct tyto_engine_params *p)
         p->num_threads = TYTO_ENGINE_DEFAULT_THREADS;
     if (p->connects_per_s == 0)
         p->connects_per_s = TYTO_ENGINE_DEFAULT_CONNECTS_PER_S;
-    p->tracker.zones = NULL; /* a camera has its own */
-    p->tracker.quiet = NULL;
-    p->tracker.num_quiet = 0;
-    p->tracker.time_zone = NULL;
+    tyto_engine_leave_to_cameras(&p->tracker);
     if (!p->visual_path || !p->audio_path || !p->head_path || !p->callbacks.on_event ||
         p->max_cameras > TYTO_ENGINE_MAX_CAMERAS || p->max_batch > TYTO_ENGINE_MAX_BATCH ||
         p->hop_ns < TYTO_SEGMENT_NS / 10 || p->hop_ns > 60 * TYTO_SEGMENT_NS ||
@@ -208,10 +206,8 @@ bool tyto_engine_destroy(struct tyto_engine **engine)
 
 static bool is_class(const struct tyto_engine *engine, const char *name)
 {
-    bool is_known = false;
-    for (uint32_t k = 0; k < engine->context.num_classes && !is_known; k++)
-        is_known = strcmp(engine->class_names[k], name) == 0;
-    return is_known;
+    const uint32_t num = engine->context.num_classes;
+    return tyto_text_find(engine->class_names, num, name) < num;
 }
 
 /* The first text that is no class; NULL: all are. */

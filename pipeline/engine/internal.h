@@ -122,6 +122,8 @@ enum tyto_err tyto_engine_name_head(const struct tyto_cman *cman, const char ***
                                     float **ret_thresholds, struct tyto_engine_head *ret_head);
 /* swap.c, the inference thread's: does the swap that is asked for, if one is. */
 void tyto_engine_take_turn(struct tyto_engine *engine);
+/* tuning.c: zones, quiet hours and the time zone are each camera's own: none for all. */
+void tyto_engine_leave_to_cameras(struct tyto_tracker_params *params);
 /* tuning.c: a copy; NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_tuning_copy(const struct tyto_engine_tuning *from,

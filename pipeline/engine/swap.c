@@ -204,10 +204,7 @@ static void take_tuning(struct tyto_engine *engine, struct tyto_tuning *tuning)
 {
     const struct tyto_class_rule *rules = engine->rules;
     engine->params.tracker = tuning->tracker;
-    engine->params.tracker.zones = NULL; /* a camera has its own */
-    engine->params.tracker.quiet = NULL;
-    engine->params.tracker.num_quiet = 0;
-    engine->params.tracker.time_zone = NULL;
+    tyto_engine_leave_to_cameras(&engine->params.tracker);
     engine->params.config_generation = tuning->config_generation;
     engine->rules = (struct tyto_class_rule *)(uintptr_t)tuning->tracker.rules;
     tuning->tracker.rules = rules;

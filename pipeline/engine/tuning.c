@@ -6,6 +6,14 @@
 
 #include "pipeline/engine/internal.h"
 
+void tyto_engine_leave_to_cameras(struct tyto_tracker_params *params)
+{
+    params->zones = NULL;
+    params->quiet = NULL;
+    params->num_quiet = 0;
+    params->time_zone = NULL;
+}
+
 void tyto_tuning_destroy(struct tyto_tuning **tuning)
 {
     if (!tuning || !*tuning)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum tyto_err tyto_quiet_copy(const struct tyto_quiet *quiet, struct tyto_quiet *ret_quiet)
 {
     *ret_quiet = *quiet;
@@ -24,9 +26,7 @@ static enum tyto_err set_classes(struct tyto_quiets *quiets, uint32_t idx, const
     for (uint32_t k = 0; k < quiets->num_classes; k++)
         concerns[k] = classes->num == 0;
     for (uint32_t i = 0; i < classes->num; i++) {
-        uint32_t k = 0;
-        while (k < quiets->num_classes && strcmp(names[k], classes->texts[i]) != 0)
-            k++;
+        const uint32_t k = tyto_text_find(names, quiets->num_classes, classes->texts[i]);
         if (k == quiets->num_classes)
             return TYTO_ERR_INVALID;
         concerns[k] = true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "model/cman/cman.h"
 #include "pipeline/track/where.h"
 
@@ -99,10 +100,8 @@ static enum tyto_err apply_rules(struct tyto_tracker *tracker)
 {
     for (uint32_t r = 0; r < tracker->params.num_rules; r++) {
         const struct tyto_class_rule *rule = &tracker->params.rules[r];
-        uint32_t k = 0;
-        while (k < tracker->context.num_classes &&
-               strcmp(tracker->context.class_names[k], rule->class_name) != 0)
-            k++;
+        const uint32_t k = tyto_text_find(tracker->context.class_names,
+                                          tracker->context.num_classes, rule->class_name);
         if (k == tracker->context.num_classes || !share_ok(rule->threshold) ||
             !share_ok(rule->threshold_heard) || !share_ok(rule->threshold_seen))
             return TYTO_ERR_INVALID;
@@ -618,10 +617,9 @@ void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *befor
 {
     tracker->unix_offset_ns = before->unix_offset_ns;
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
-        uint32_t was = 0;
-        while (was < before->context.num_classes &&
-               strcmp(before->context.class_names[was], tracker->context.class_names[k]) != 0)
-            was++;
+        const uint32_t was =
+            tyto_text_find(before->context.class_names, before->context.num_classes,
+                           tracker->context.class_names[k]);
         if (was == before->context.num_classes)
             continue;
         struct track *track = &tracker->tracks[k];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "model/cman/cman.h"
 
 static bool share_ok(float value)
@@ -12,27 +13,18 @@ static bool share_ok(float value)
     return value >= 0 && value <= 1; /* false for NaN */
 }
 
-static uint32_t find_class(const struct tyto_where *where, const char *const *names,
-                           const char *name)
-{
-    uint32_t k = 0;
-    while (k < where->num_classes && strcmp(names[k], name) != 0)
-        k++;
-    return k;
-}
-
 static enum tyto_err set_zone(struct tyto_where *where, uint32_t idx, const char *const *names)
 {
     const struct tyto_zone *zone = &where->zones.zones[idx];
     for (uint32_t i = 0; i < zone->only.num; i++) {
-        if (find_class(where, names, zone->only.texts[i]) == where->num_classes)
+        if (tyto_text_find(names, where->num_classes, zone->only.texts[i]) == where->num_classes)
             return TYTO_ERR_INVALID;
     }
     for (uint32_t k = 0; k < where->num_classes; k++)
         where->is_for[k] |= (uint32_t)tyto_zone_is_for(zone, names[k]) << idx;
     for (uint32_t i = 0; i < zone->num_classes; i++) {
         const struct tyto_zone_class *class = &zone->classes[i];
-        const uint32_t k = find_class(where, names, class->class_name);
+        const uint32_t k = tyto_text_find(names, where->num_classes, class->class_name);
         if (k == where->num_classes || !share_ok(class->threshold) ||
             !share_ok(class->threshold_seen))
             return TYTO_ERR_INVALID;
@@ -52,7 +44,7 @@ static enum tyto_err set_zone(struct tyto_where *where, uint32_t idx, const char
 static enum tyto_err set_required(struct tyto_where *where, const struct tyto_class_rule *rule,
                                   const char *const *names)
 {
-    const uint32_t k = find_class(where, names, rule->class_name);
+    const uint32_t k = tyto_text_find(names, where->num_classes, rule->class_name);
     if (k == where->num_classes)
         return TYTO_ERR_INVALID;
     for (uint32_t i = 0; i < rule->required_zones.num; i++) {
