@@ -183,11 +183,8 @@ static bool may_go_on(void *user)
 /* Before anything opens anything. */
 static enum tyto_err raise_limits(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
-    uint32_t num_recorded = 0;
-    for (uint32_t i = 0; i < daemon->config->num_cameras; i++)
-        num_recorded += tyto_config_is_recorded(daemon->config, &daemon->config->cameras[i]);
-    return tyto_limits_raise(daemon->config->num_cameras, num_recorded, &daemon->max_connections,
-                             ret_fault);
+    return tyto_limits_raise(daemon->config->num_cameras, tyto_config_num_recorded(daemon->config),
+                             &daemon->max_connections, ret_fault);
 }
 
 static enum tyto_err start_delivery(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)

@@ -72,14 +72,13 @@ void tyto_reload_get_status(struct tyto_reload *reload, struct tyto_reload_statu
 static enum tyto_err check_room(const struct tyto_reload *reload, const struct tyto_config *config,
                                 struct tyto_fault *ret_fault)
 {
-    uint32_t num_recorded = 0, max_connections = 0;
+    uint32_t max_connections = 0;
     if (config->num_cameras > reload->p.max_cameras)
         return tyto_fault_set(ret_fault, TYTO_ERR_FULL, config->file, 0, "cameras",
                               "%u of them, and there is room for %u until a restart",
                               config->num_cameras, reload->p.max_cameras);
-    for (uint32_t i = 0; i < config->num_cameras; i++)
-        num_recorded += tyto_config_is_recorded(config, &config->cameras[i]);
-    return tyto_limits_raise(config->num_cameras, num_recorded, &max_connections, ret_fault);
+    return tyto_limits_raise(config->num_cameras, tyto_config_num_recorded(config),
+                             &max_connections, ret_fault);
 }
 
 /* The whole of it, and what it changes. *ret_config is what is going to run. */
@@ -144,10 +143,10 @@ static enum tyto_err make_tuning(const struct tyto_config *running, const struct
         err = tyto_config_make_tracker(next, NULL, &tuning->tracker);
     for (uint32_t i = 0; !err && i < running->num_cameras; i++) {
         const char *id = running->cameras[i].id;
-        const struct tyto_config_camera *camera = NULL;
-        for (uint32_t k = 0; difference->old_fates[i] == TYTO_CAMERA_STAYS && k < next->num_cameras;
-             k++)
-            camera = strcmp(next->cameras[k].id, id) == 0 ? &next->cameras[k] : camera;
+        const struct tyto_config_camera *camera =
+            difference->old_fates[i] == TYTO_CAMERA_STAYS
+                ? &next->cameras[tyto_config_find_camera(next, id)]
+                : NULL;
         struct tyto_tracker_params *tracker = &tuning->trackers[i];
         err = tyto_config_make_tracker(next, camera, tracker);
         tuning->cameras[i] = (struct tyto_engine_camera_tuning){.id = id, .tracker = tracker};
@@ -183,15 +182,23 @@ static enum tyto_err tune(struct tyto_reload *reload, const struct tyto_config *
 /* --- cameras ------------------------------------------------------------------------------------
  */
 
-static void tell_removed(struct tyto_reload *reload, const char *id)
+/* Keeps the state for whoever asks, too, of a camera that the configuration has. */
+static void tell(struct tyto_reload *reload, const char *id, enum tyto_camera_status status,
+                 const char *text)
 {
     struct tyto_camera_state state;
     memset(&state, 0, sizeof(state));
     snprintf(state.camera, sizeof(state.camera), "%s", id);
-    snprintf(state.text, sizeof(state.text), "%s", removed_text);
-    state.status = TYTO_CAMERA_STATUS_ENDED;
+    snprintf(state.text, sizeof(state.text), "%.*s", TYTO_STATE_TEXT_MAX, text);
+    state.status = status;
     state.since_unix_ns = (int64_t)tyto_clock_unix_ns();
+    tyto_running_keep_state(reload->p.running, &state);
     (void)!tyto_publisher_camera_state(reload->p.publisher, &state);
+}
+
+static void tell_removed(struct tyto_reload *reload, const char *id)
+{
+    tell(reload, id, TYTO_CAMERA_STATUS_ENDED, removed_text);
     tyto_log_write(reload->p.log, TYTO_LOG_INFO, "camera", "%s is %s", id, removed_text);
 }
 
@@ -217,16 +224,9 @@ static void take_out(struct tyto_reload *reload, const struct tyto_config *runni
 
 static void tell_failed(struct tyto_reload *reload, const char *id, const struct tyto_fault *fault)
 {
-    struct tyto_camera_state state;
     char text[1024];
-    memset(&state, 0, sizeof(state));
     tyto_fault_print(fault, text, sizeof(text));
-    snprintf(state.camera, sizeof(state.camera), "%s", id);
-    snprintf(state.text, sizeof(state.text), "%.*s", TYTO_STATE_TEXT_MAX, text);
-    state.status = TYTO_CAMERA_STATUS_FAILED;
-    state.since_unix_ns = (int64_t)tyto_clock_unix_ns();
-    tyto_running_keep_state(reload->p.running, &state);
-    (void)!tyto_publisher_camera_state(reload->p.publisher, &state);
+    tell(reload, id, TYTO_CAMERA_STATUS_FAILED, text);
     tyto_log_write(reload->p.log, TYTO_LOG_ERROR, "camera",
                    "%s cannot be watched until the next reload: %s", id, text);
 }

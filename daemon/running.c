@@ -66,15 +66,6 @@ void tyto_running_unlock(struct tyto_running *running)
     pthread_mutex_unlock(&running->lock);
 }
 
-/* The camera's place in the configuration; num_cameras: it has none. */
-static uint32_t find(const struct tyto_config *config, const char *id)
-{
-    uint32_t i = 0;
-    while (i < config->num_cameras && strcmp(config->cameras[i].id, id) != 0)
-        i++;
-    return i;
-}
-
 const struct tyto_config *tyto_running_config(struct tyto_running *running)
 {
     return running->config; /* nobody else writes it */
@@ -93,7 +84,7 @@ const struct tyto_config *tyto_running_exchange(struct tyto_running *running,
     pthread_mutex_lock(&running->lock);
     const struct tyto_config *before = running->config;
     for (uint32_t i = 0; i < next->num_cameras; i++) {
-        const uint32_t was = find(before, next->cameras[i].id);
+        const uint32_t was = tyto_config_find_camera(before, next->cameras[i].id);
         if (was < before->num_cameras)
             running->spare[i] = running->states[was];
     }
@@ -119,7 +110,7 @@ void tyto_running_set_generation(struct tyto_running *running, uint32_t generati
 void tyto_running_keep_state(struct tyto_running *running, const struct tyto_camera_state *state)
 {
     pthread_mutex_lock(&running->lock);
-    const uint32_t i = find(running->config, state->camera);
+    const uint32_t i = tyto_config_find_camera(running->config, state->camera);
     if (i < running->config->num_cameras)
         running->states[i] = *state;
     pthread_mutex_unlock(&running->lock);

@@ -68,6 +68,14 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
     return TYTO_OK;
 }
 
+uint32_t tyto_config_find_camera(const struct tyto_config *config, const char *id)
+{
+    uint32_t i = 0;
+    while (i < config->num_cameras && strcmp(config->cameras[i].id, id) != 0)
+        i++;
+    return i;
+}
+
 bool tyto_config_is_recorded(const struct tyto_config *config,
                              const struct tyto_config_camera *camera)
 {
@@ -75,6 +83,14 @@ bool tyto_config_is_recorded(const struct tyto_config *config,
     for (uint32_t i = 0; i < config->record.cameras.num && !is_named; i++)
         is_named = strcmp(config->record.cameras.texts[i], camera->id) == 0;
     return config->record.dir[0] && is_named;
+}
+
+uint32_t tyto_config_num_recorded(const struct tyto_config *config)
+{
+    uint32_t num = 0;
+    for (uint32_t i = 0; i < config->num_cameras; i++)
+        num += tyto_config_is_recorded(config, &config->cameras[i]);
+    return num;
 }
 
 int64_t tyto_config_decide_ns(const struct tyto_config *config,

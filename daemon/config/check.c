@@ -76,10 +76,7 @@ static enum tyto_err check_record(const struct tyto_config *config, struct tyto_
 {
     for (uint32_t i = 0; i < config->record.cameras.num; i++) {
         const char *id = config->record.cameras.texts[i];
-        bool is_known = false;
-        for (uint32_t k = 0; k < config->num_cameras && !is_known; k++)
-            is_known = strcmp(config->cameras[k].id, id) == 0;
-        if (!is_known)
+        if (tyto_config_find_camera(config, id) == config->num_cameras)
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file,
                                   config->record.cameras_line, "record.cameras",
                                   "'%s' is no camera of this file: leave record.cameras out to "

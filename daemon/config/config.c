@@ -94,11 +94,9 @@ enum tyto_err tyto_config_add_uri(struct tyto_config *config, const char *argume
     if (!uri[0] || strlen(uri) >= TYTO_CONFIG_URI_MAX)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, id, "the URI is %s",
                               uri[0] ? "too long" : "empty");
-    for (uint32_t i = 0; i < config->num_cameras; i++) {
-        if (strcmp(config->cameras[i].id, id) == 0)
-            return tyto_fault_set(ret_fault, TYTO_ERR_EXISTS, NULL, 0, id,
-                                  "two cameras have this id: name them apart with NAME=URI");
-    }
+    if (tyto_config_find_camera(config, id) < config->num_cameras)
+        return tyto_fault_set(ret_fault, TYTO_ERR_EXISTS, NULL, 0, id,
+                              "two cameras have this id: name them apart with NAME=URI");
     if (config->num_cameras == TYTO_ENGINE_MAX_CAMERAS)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, id, "over %d cameras",
                               TYTO_ENGINE_MAX_CAMERAS);

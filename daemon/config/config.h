@@ -173,9 +173,13 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
                                        const struct tyto_config_camera *camera,
                                        struct tyto_tracker_params *ret_params);
 
+/* The camera's place in the configuration; num_cameras: it has none. */
+uint32_t tyto_config_find_camera(const struct tyto_config *config, const char *id);
 /* Whether events of the camera are recorded. */
 bool tyto_config_is_recorded(const struct tyto_config *config,
                              const struct tyto_config_camera *camera);
+/* Of how many cameras they are. */
+uint32_t tyto_config_num_recorded(const struct tyto_config *config);
 /* How much later segments may still tell of the begin or the end of one of the camera's events. */
 int64_t tyto_config_decide_ns(const struct tyto_config *config,
                               const struct tyto_config_camera *camera);

@@ -200,9 +200,7 @@ static void compare_camera(const struct tyto_config *running, const struct tyto_
                            uint32_t new_idx, struct tyto_config_difference *difference)
 {
     const struct tyto_config_camera *camera = &next->cameras[new_idx];
-    uint32_t old_idx = 0;
-    while (old_idx < running->num_cameras && strcmp(running->cameras[old_idx].id, camera->id) != 0)
-        old_idx++;
+    const uint32_t old_idx = tyto_config_find_camera(running, camera->id);
     enum tyto_camera_fate fate = TYTO_CAMERA_COMES;
     if (old_idx < running->num_cameras) {
         const struct tyto_config_camera *was = &running->cameras[old_idx];
