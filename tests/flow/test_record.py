@@ -29,15 +29,14 @@ EAGER = ("tracker: {threshold: 0.01, threshold_single: 0.01, off_ratio: 0.05, on
 MEDIA = ("videotestsrc num-buffers=%d pattern=%s ! video/x-raw,format=I420,width=320,height=240,"
          "framerate=10/1 ! x264enc speed-preset=ultrafast bitrate=%d key-int-max=10 "
          "option-string=scenecut=0 ! h264parse ! mp4mux name=m ! filesink location=%s "
-         "audiotestsrc wave=ticks samplesperbuffer=480 num-buffers=%d ! "
+         "audiotestsrc wave=pink-noise samplesperbuffer=480 num-buffers=%d ! "
          "audio/x-raw,rate=48000,channels=1 ! avenc_aac ! aacparse ! m.")
 
 
 def launch(text, seconds):
-    """Runs a pipeline of GStreamer's own. Memory that is not what it was fresh from the kernel makes
-    some of its elements wait for ever (MALLOC_PERTURB_=52, which meson sets by chance, does)."""
-    plain = {name: value for name, value in os.environ.items() if name != "MALLOC_PERTURB_"}
-    subprocess.run(["gst-launch-1.0", "-q"] + text.split(), check=True, timeout=seconds, env=plain)
+    """Runs a pipeline of GStreamer's own. Its sound must not be audiotestsrc's ticks: between two of
+    them it leaves its buffers as they came, and of what is no number avenc_aac never makes an end."""
+    subprocess.run(["gst-launch-1.0", "-q"] + text.split(), check=True, timeout=seconds)
 
 
 class World(test_daemon.World):
