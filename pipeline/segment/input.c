@@ -226,7 +226,11 @@ static void make_room(struct tyto_segmenter *seg, int64_t ns)
         seg->counts.num_overrun += (uint64_t)(idx - seg->next_idx);
         seg->restart = true;
     }
+    /* For a stream that is late no time begins anew: else it would be waited for as long as the
+     * other one goes on. */
+    const uint64_t since_ns = seg->waiting_since_ns;
     tyto_segmenter_advance(seg, idx);
+    seg->waiting_since_ns = since_ns;
 }
 
 /* --- data in ---------------------------------------------------------------------- */

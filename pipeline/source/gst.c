@@ -77,6 +77,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         stream->source = source;
         stream->which = (enum tyto_stream)i;
         atomic_store(&stream->pos_ns, INT64_MIN);
+        atomic_store(&stream->newest_ns, INT64_MAX); /* never late, as long as nothing is known */
         atomic_store(&stream->turn, TYTO_TURN_NONE);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
                           params->length_ns, !source->is_file);

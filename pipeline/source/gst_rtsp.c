@@ -57,6 +57,26 @@ static gboolean on_select_stream(GstElement *element, guint idx, GstCaps *caps, 
     return kind_of_media(caps, &which) && !atomic_exchange(&source->streams[which].claimed, true);
 }
 
+/* In the thread that decodes it, before it does. */
+static GstPadProbeReturn on_packet(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    int64_t ns;
+    if (tyto_source_running_ns(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns))
+        atomic_store(&stream->newest_ns, ns);
+    return GST_PAD_PROBE_OK;
+}
+
+static void watch_packets(struct tyto_source *source, GstPad *pad)
+{
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+    enum tyto_stream which;
+    if (caps && kind_of_media(caps, &which))
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_packet, &source->streams[which], NULL);
+    if (caps)
+        gst_caps_unref(caps);
+}
+
 static void on_rtp_pad(GstElement *element, GstPad *pad, gpointer user)
 {
     struct tyto_source *source = user;
@@ -66,6 +86,7 @@ static void on_rtp_pad(GstElement *element, GstPad *pad, gpointer user)
         return;
     GstPad *sink = gst_element_get_static_pad(parser, "sink");
     gst_element_sync_state_with_parent(parser);
+    watch_packets(source, pad);
     if (gst_pad_link(pad, sink) != GST_PAD_LINK_OK)
         tyto_source_set_note(source, "an RTP stream could not be linked");
     gst_object_unref(sink);

@@ -25,7 +25,7 @@ static const char video_caps[] = "video/x-raw,format={I420,NV12,RGB}";
 
 /* --- probes -------------------------------------------------------------------------- */
 
-static bool running_time(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
+bool tyto_source_running_ns(GstPad *pad, GstBuffer *buffer, int64_t *ret_ns)
 {
     if (!GST_BUFFER_PTS_IS_VALID(buffer))
         return false;
@@ -69,11 +69,14 @@ static void mark_keys_only(struct tyto_source_stream *stream, GstPad *pad)
     gst_pad_send_event(pad, marked);
 }
 
-/* This thread cannot keep up with the camera. */
-static bool is_late(const struct tyto_source *source, int64_t ns)
+/* This thread cannot keep up with the camera: packets wait before it takes them. Not the picture's
+ * own time tells, for a parser holds it until the next one comes, which may be seconds later. */
+static bool is_late(const struct tyto_source_stream *stream)
 {
+    const struct tyto_source *source = stream->source;
     if (source->kind != TYTO_URI_RTSP)
         return false;
+    const int64_t ns = atomic_load(&stream->newest_ns);
     const GstClockTime now_ns = gst_element_get_current_running_time(source->pipeline);
     return GST_CLOCK_TIME_IS_VALID(now_ns) && now_ns < INT64_MAX && (int64_t)now_ns - ns > LATE_NS;
 }
@@ -84,13 +87,13 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
     int64_t ns;
     tyto_source_touch(stream);
-    if (!running_time(pad, buffer, &ns))
+    if (!tyto_source_running_ns(pad, buffer, &ns))
         return GST_PAD_PROBE_OK;
     const bool is_key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
     bool wanted = tyto_sampler_wants_coded(&stream->sampler, ns, is_key);
     atomic_store(&stream->source->waits_for_key, tyto_sampler_waits_for_key(&stream->sampler));
     if (is_key) {
-        stream->skipping = atomic_load(&stream->source->behind) || is_late(stream->source, ns);
+        stream->skipping = atomic_load(&stream->source->behind) || is_late(stream);
         stream->looking = atomic_load(&stream->source->looking);
     }
     wanted |= stream->looking;
@@ -110,7 +113,7 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
 {
     struct tyto_source_stream *stream = user;
     int64_t ns;
-    const bool has_time = running_time(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns);
+    const bool has_time = tyto_source_running_ns(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns);
     atomic_fetch_add(has_time ? &stream->num_timed : &stream->num_untimed, 1);
     if (!has_time)
         return GST_PAD_PROBE_DROP;

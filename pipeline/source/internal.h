@@ -42,6 +42,7 @@ struct tyto_source_stream {
     bool end_popped;        /* the popper's */
     _Atomic int64_t pos_ns;
     _Atomic uint64_t last_data_ns; /* 0: none yet */
+    _Atomic int64_t newest_ns;     /* running time of the RTP packet that was taken last */
     struct tyto_sampler sampler;   /* of the streaming thread */
     bool marked_keys_only;         /* the decoder was told that only keyframes come */
     bool skipping;                 /* from a keyframe to the next: see source->behind */
@@ -105,6 +106,8 @@ void tyto_source_set_if_has(struct _GstElement *element, const char *property, c
 /* gst_stream.c: chains a pad of known caps to its appsink. */
 void tyto_source_attach(struct tyto_source *source, struct _GstPad *pad,
                         const struct _GstCaps *caps);
+/* gst_stream.c: running time of a buffer at a pad. False: it has none. */
+bool tyto_source_running_ns(struct _GstPad *pad, struct _GstBuffer *buffer, int64_t *ret_ns);
 /* gst_tap.c: what passes this pad goes to source->tap, too. */
 void tyto_source_tap(struct tyto_source_stream *stream, struct _GstPad *pad);
 /* gst_tap.c: before the pipeline is filled. */

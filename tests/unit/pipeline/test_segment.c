@@ -394,6 +394,25 @@ static void a_live_stream_far_ahead_gives_up_the_oldest_and_counts(void **state)
     finish(seg);
 }
 
+/* As of a camera that gives a picture every few seconds, and a moment of sound before a hole: the
+ * window is full before the picture has had its time. */
+static void a_full_window_does_not_renew_the_time_of_a_late_stream(void **state)
+{
+    (void)state;
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.live = true});
+    struct tyto_segment got[8];
+    uint32_t num = 0;
+    feed_audio(seg, 0, S / 2, 0, 1);
+    for (int64_t t = 7; t < 20; t++) {
+        const uint64_t now_ns = (uint64_t)((t + 1) * S);
+        feed_audio(seg, t * S, (t + 1) * S, 0, now_ns);
+        num += drain(seg, now_ns, got, 8);
+    }
+    assert_in_range(num, 8, 20);
+    assert_true(got[0].has_audio && !got[0].has_video);
+    finish(seg);
+}
+
 static void what_waits_for_its_turn_is_told_from_what_waits_for_data(void **state)
 {
     (void)state;
@@ -546,6 +565,7 @@ int main(void)
         cmocka_unit_test(another_offset_moves_the_sound_from_there_on),
         cmocka_unit_test(the_end_gives_what_is_left_but_no_stub),
         cmocka_unit_test(a_live_stream_far_ahead_gives_up_the_oldest_and_counts),
+        cmocka_unit_test(a_full_window_does_not_renew_the_time_of_a_late_stream),
         cmocka_unit_test(what_waits_for_its_turn_is_told_from_what_waits_for_data),
         cmocka_unit_test(a_picture_a_second_at_the_edge_serves_every_segment),
         cmocka_unit_test(times_that_are_nonsense_do_no_harm),
