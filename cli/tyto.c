@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/standard_fds.h"
 #include "cli/bridge/bridge.h"
 #include "cli/events/events.h"
 #include "cli/learn/learn.h"
@@ -154,6 +155,7 @@ static int complain(const char *name)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
+    tyto_standard_fds_open();
 #if TYTO_HAS_TRAINER
     tyto_command_train_setup();
 #endif

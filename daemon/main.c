@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/standard_fds.h"
 #include "daemon/args.h"
 #include "daemon/daemon.h"
 #include "daemon/models.h"
@@ -89,6 +90,7 @@ static int run(struct tyto_args *args, const struct tyto_config *config)
 int main(int argc, char **argv)
 {
     static struct tyto_args args;
+    tyto_standard_fds_open();
     tyto_process_settle();
     const enum tyto_command_result result = tyto_args_read(argc, argv, &args);
     if (result != TYTO_COMMAND_RUN)

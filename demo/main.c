@@ -15,6 +15,7 @@
 #include "base/folder.h"
 #include "base/hash.h"
 #include "base/paths.h"
+#include "base/standard_fds.h"
 #include "demo/decode.h"
 #include "demo/options.h"
 #include "demo/render.h"
@@ -279,6 +280,7 @@ int main(int argc, char **argv)
 {
     struct demo_options options;
     int status = EXIT_FAILURE;
+    tyto_standard_fds_open();
     if (!demo_options_read(argc, argv, &options, &status)) {
         demo_options_finish(&options);
         return status;

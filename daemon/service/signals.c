@@ -5,6 +5,11 @@
 #include <stddef.h>
 #include <sys/signalfd.h>
 
+/* What would end the process though nobody asked it to end: a write to who has gone, or beyond the
+ * largest file that is allowed (both are errors of that write), and what tools send to daemons that
+ * do something else with it. */
+static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGIO};
+
 enum tyto_err tyto_signals_block(int *ret_signal_fd)
 {
     sigset_t signals;
@@ -13,7 +18,11 @@ enum tyto_err tyto_signals_block(int *ret_signal_fd)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (sigaction(SIGPIPE, &ignore, NULL) != 0 || pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+        if (sigaction(ignored[i], &ignore, NULL) != 0)
+            return TYTO_ERR_IO;
+    }
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
         return TYTO_ERR_IO;
     const int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)

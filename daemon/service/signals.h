@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGINT, SIGTERM and SIGHUP as a descriptor; SIGPIPE is ignored. */
+/* SIGINT, SIGTERM and SIGHUP as a descriptor; what is no wish to end is ignored. */
 #ifndef TYTO_DAEMON_SERVICE_SIGNALS_H
 #define TYTO_DAEMON_SERVICE_SIGNALS_H
 

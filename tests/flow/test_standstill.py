@@ -252,7 +252,33 @@ def descriptors_that_idle_peers_take_are_not_those_of_the_cameras(place):
     assert end(daemon) == 0
 
 
-CASES = [descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
+def what_is_no_wish_to_end_does_not_end_it(place):
+    """Signals that other daemons know, a limit of what files may hold, and no standard descriptors."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        for fd in range(3):
+            os.close(fd)
+
+    path = place.config("cameras: [{id: a, uri: 'test://?width=64&height=48'}]\n")
+    watch = place.start_watch("watch.log")
+    daemon = subprocess.Popen(
+        [place.program("tytod"), "--models", place.models, "--endpoint", place.endpoint,
+         "--control", "off", "--config", path],
+        preexec_fn=limit, env={**os.environ, "XDG_STATE_HOME": place.folder})
+    daemon.log = watch.log
+    place.processes.append(daemon)
+    wait_for("the camera runs", lambda: any(
+        e["type"] == "camera" and e["status"] == "live" for e in lines_of(watch)))
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXFSZ, signal.SIGPIPE):
+        daemon.send_signal(number)
+    for fd in range(3):
+        assert os.readlink(f"/proc/{daemon.pid}/fd/{fd}") == "/dev/null", fd
+    wait_for("events after that", lambda: events_of(watch))
+    assert daemon.poll() is None
+    assert end(daemon) == 0
+
+
+CASES = [what_is_no_wish_to_end_does_not_end_it, descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
          a_signal_ends_it_while_the_inference_thread_stands_still,
          a_killed_daemon_s_events_are_ended_by_the_next_one,
          a_log_that_nobody_reads_holds_up_nothing, a_socket_where_nobody_accepts_is_an_answer]

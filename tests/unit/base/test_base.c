@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* base/: error texts, faults, folders and the ring between threads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +22,7 @@
 #include "base/folder.h"
 #include "base/local_socket.h"
 #include "base/ring.h"
+#include "base/standard_fds.h"
 #include "base/thread.h"
 
 static void an_unknown_code_still_has_a_text(void **state)
@@ -270,6 +273,30 @@ static void a_thread_is_not_waited_for_longer_than_said(void **state)
     assert_true(tyto_thread_join(thread, 60 * TYTO_NS_PER_S));
 }
 
+/* Started without them, as some service managers and cron jobs do. */
+static void standard_descriptors_that_are_closed_take_no_file_s_place(void **state)
+{
+    (void)state;
+    for (int closed = 0; closed < 8; closed++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            for (int fd = 0; fd < 3; fd++) {
+                if (closed >> fd & 1)
+                    close(fd);
+            }
+            tyto_standard_fds_open();
+            const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+            const bool is_standing = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
+                                     fcntl(2, F_GETFD) >= 0 && next > STDERR_FILENO;
+            _exit(is_standing ? 0 : 1);
+        }
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_socket_is_taken_over_from_the_dead_alone_and_a_full_backlog_is_alive),
         cmocka_unit_test(of_many_that_start_together_one_alone_gets_the_socket),
         cmocka_unit_test(a_thread_is_not_waited_for_longer_than_said),
+        cmocka_unit_test(standard_descriptors_that_are_closed_take_no_file_s_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
