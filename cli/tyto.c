@@ -39,6 +39,7 @@ static const struct subcommand subcommands[] = {
     {"devices", tyto_cmd_devices, &tyto_command_devices},
 #if TYTO_HAS_WEB
     {"serve", tyto_cmd_serve, &tyto_command_serve},
+    {"user", tyto_cmd_user, &tyto_command_user},
 #endif
     {"bridge", tyto_cmd_bridge, &tyto_command_bridge},
     {"keygen", tyto_cmd_keygen, &tyto_command_keygen},

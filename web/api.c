@@ -2,7 +2,6 @@
 #include "web/api.h"
 
 #include <libsoup/soup.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -17,17 +16,24 @@ struct request {
     struct tyto_serving *serving;
     SoupServerMessage *msg;
     GHashTable *query;
+    struct tyto_visitor visitor;
 };
 
 static void get_me(const struct request *request)
 {
     struct tyto_json *json = tyto_json_new_object();
     const struct tyto_serve_params *params = request->serving->params;
-    tyto_json_set(json, "version", tyto_json_new_string(params->version));
-    tyto_json_set(json, "role", tyto_json_new_string("admin"));
-    tyto_json_set(json, "token", tyto_json_new_string(request->serving->token));
-    tyto_json_set(json, "corrections", tyto_json_new_bool(params->corrections != NULL));
-    tyto_json_set(json, "recordings", tyto_json_new_bool(params->recordings != NULL));
+    const struct tyto_visitor *visitor = &request->visitor;
+    tyto_json_set(json, "users", tyto_json_new_bool(tyto_door_has_users(request->serving->door)));
+    tyto_json_set(json, "token", tyto_json_new_string(visitor->token));
+    if (visitor->is_let_in) { /* others need no more than the form */
+        const bool may_correct = params->corrections && visitor->role == TYTO_ROLE_ADMIN;
+        tyto_json_set(json, "version", tyto_json_new_string(params->version));
+        tyto_json_set(json, "name", tyto_json_new_string(visitor->name));
+        tyto_json_set(json, "role", tyto_json_new_string(tyto_role_name(visitor->role)));
+        tyto_json_set(json, "corrections", tyto_json_new_bool(may_correct));
+        tyto_json_set(json, "recordings", tyto_json_new_bool(params->recordings != NULL));
+    }
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
@@ -53,7 +59,7 @@ static void get_now(const struct request *request)
 
 static void get_stream(const struct request *request)
 {
-    tyto_stream_join(request->serving->stream, request->msg);
+    tyto_stream_join(request->serving->stream, request->msg, request->visitor.session_id);
 }
 
 static void get_events(const struct request *request)
@@ -159,12 +165,18 @@ static void get_media(const struct request *request)
 
 /* --- what changes something -------------------------------------------------------------- */
 
-static bool has_token(const struct request *request)
+static void post_login(const struct request *request)
 {
-    const char *token = soup_message_headers_get_one(
-        soup_server_message_get_request_headers(request->msg), "X-Tyto-Token");
-    const char *own = request->serving->token;
-    return token && strlen(token) == strlen(own) && sodium_memcmp(token, own, strlen(own)) == 0;
+    if (tyto_door_has_users(request->serving->door))
+        tyto_login_answer(request->serving->login, request->msg);
+    else
+        tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "there are no users here");
+}
+
+static void post_logout(const struct request *request)
+{
+    tyto_door_see_off(request->serving->door, request->msg, &request->visitor);
+    tyto_http_json(request->msg, SOUP_STATUS_OK, tyto_json_new_object());
 }
 
 static void post_correct(const struct request *request)
@@ -193,32 +205,55 @@ static void post_correct(const struct request *request)
     tyto_json_destroy(&body);
 }
 
+/* --- who may what ------------------------------------------------------------------------- */
+
+enum need { OF_ANYBODY, OF_VIEWER, OF_ADMIN };
+
 static const struct route {
     const char *path;
     void (*answer)(const struct request *request);
+    enum need need;
     bool is_post;
 } routes[] = {
-    {"/api/me", get_me, false},         {"/api/now", get_now, false},
-    {"/api/stream", get_stream, false}, {"/api/events", get_events, false},
-    {"/api/event", get_event, false},   {"/api/recording", get_recording, false},
-    {"/media", get_media, false},       {"/api/correct", post_correct, true},
-    {"/api/health", get_health, false},
+    {"/api/me", get_me, OF_ANYBODY, false},
+    {"/api/login", post_login, OF_ANYBODY, true},
+    {"/api/logout", post_logout, OF_ANYBODY, true},
+    {"/api/now", get_now, OF_VIEWER, false},
+    {"/api/stream", get_stream, OF_VIEWER, false},
+    {"/api/events", get_events, OF_VIEWER, false},
+    {"/api/event", get_event, OF_VIEWER, false},
+    {"/api/recording", get_recording, OF_VIEWER, false},
+    {"/api/health", get_health, OF_VIEWER, false},
+    {"/media", get_media, OF_VIEWER, false},
+    {"/api/correct", post_correct, OF_ADMIN, true},
 };
+
+static void answer(const struct route *route, const struct request *request)
+{
+    SoupServerMessage *msg = request->msg;
+    const struct tyto_visitor *visitor = &request->visitor;
+    const bool is_post = soup_server_message_get_method(msg) == SOUP_METHOD_POST;
+    if (is_post != route->is_post)
+        tyto_http_error(msg, SOUP_STATUS_METHOD_NOT_ALLOWED, "that is asked in another way");
+    else if (route->need != OF_ANYBODY && !visitor->is_let_in)
+        tyto_http_error(msg, SOUP_STATUS_UNAUTHORIZED, "log in first");
+    else if (is_post && !tyto_door_is_own_page(request->serving->door, msg, visitor))
+        tyto_http_error(msg, SOUP_STATUS_FORBIDDEN, "only this server's own page may do that");
+    else if (route->need == OF_ADMIN && visitor->role != TYTO_ROLE_ADMIN)
+        tyto_http_error(msg, SOUP_STATUS_FORBIDDEN, "an admin may do that, a viewer may not");
+    else
+        route->answer(request);
+}
 
 void tyto_api_answer(struct tyto_serving *serving, SoupServerMessage *msg, const char *path,
                      GHashTable *query)
 {
-    const struct request request = {serving, msg, query};
+    struct request request = {.serving = serving, .msg = msg, .query = query};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
         if (strcmp(path, routes[i].path) != 0)
             continue;
-        const bool is_post = soup_server_message_get_method(msg) == SOUP_METHOD_POST;
-        if (is_post != routes[i].is_post)
-            tyto_http_error(msg, SOUP_STATUS_METHOD_NOT_ALLOWED, "that is asked in another way");
-        else if (is_post && !has_token(&request))
-            tyto_http_error(msg, SOUP_STATUS_FORBIDDEN, "only this server's own page may do that");
-        else
-            routes[i].answer(&request);
+        tyto_door_look(serving->door, msg, &request.visitor);
+        answer(&routes[i], &request);
         return;
     }
     tyto_http_error(msg, SOUP_STATUS_NOT_FOUND, "there is no such page");

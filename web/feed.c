@@ -139,9 +139,13 @@ static void take(struct tyto_web_feed *feed, const struct tyto_message *message)
         break;
     case TYTO_MESSAGE_CONNECTED:
         link->was_heard = true;
+        link->denied = NULL;
         if (!feed->past)
-            feed->past = tyto_past_new(feed->params.endpoint, TYTO_WEB_MAX_EVENTS / 2, take_past,
-                                       end_past, feed);
+            feed->past =
+                tyto_past_new(&(struct tyto_past_source){.endpoint = feed->params.endpoint,
+                                                         .server_key = feed->params.server_key,
+                                                         .key = feed->params.key},
+                              TYTO_WEB_MAX_EVENTS / 2, take_past, end_past, feed);
         if (message->has_hello)
             (void)g_strlcpy(link->version, message->u.hello.version, sizeof(link->version));
         break;
@@ -155,7 +159,8 @@ static void take(struct tyto_web_feed *feed, const struct tyto_message *message)
         link->num_restarts++;
         break;
     case TYTO_MESSAGE_REFUSED:
-        g_warning("%s: %s", feed->params.endpoint, tyto_refusal_text(message->refusal));
+        link->denied = tyto_refusal_text(message->refusal);
+        g_warning("%s: %s", feed->params.endpoint ? feed->params.endpoint : "tytod", link->denied);
         break;
     case TYTO_MESSAGE_LOST:
         break;
@@ -208,6 +213,8 @@ static gboolean on_timer(gpointer user)
 static enum tyto_err start(struct listener *listener, struct tyto_web_feed *feed, bool is_scores)
 {
     const struct tyto_client_params params = {.endpoint = feed->params.endpoint,
+                                              .server_key = feed->params.server_key,
+                                              .secret_key = feed->params.key,
                                               .debug = is_scores};
     const enum tyto_err err = tyto_client_create(&params, &listener->client);
     if (err)

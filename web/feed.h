@@ -27,6 +27,8 @@ struct tyto_web_camera {
 /* Of the connection to tytod. */
 struct tyto_web_link {
     bool was_heard, is_silent;
+    const char
+        *denied;      /* why no hands are shaken, for people; NULL: they are, or nobody is there */
     char version[32]; /* of tytod; "": not told */
     int64_t heard_unix_ms;
     uint32_t num_restarts;
@@ -37,8 +39,9 @@ struct tyto_web_link {
 };
 
 struct tyto_web_feed_params {
-    const char *endpoint;   /* NULL: libtyto's default; borrowed for good */
-    const char *recordings; /* folder, or NULL; borrowed for good */
+    const char *endpoint;         /* NULL: libtyto's default; borrowed for good */
+    const char *server_key, *key; /* of tytod, and one's own secret one; NULL: none; likewise */
+    const char *recordings;       /* folder, or NULL; borrowed for good */
     void *user;
     /* What has changed; each may be called many times a second. */
     void (*on_camera)(void *user, const struct tyto_web_camera *camera);

@@ -54,12 +54,8 @@ void tyto_http_error(SoupServerMessage *msg, unsigned status, const char *text)
     tyto_http_json(msg, status, json);
 }
 
-bool tyto_http_host_is_local(SoupServerMessage *msg)
+bool tyto_http_host_is_local(const char *host)
 {
-    SoupMessageHeaders *headers = soup_server_message_get_request_headers(msg);
-    const char *host = soup_message_headers_get_one(headers, "Host");
-    if (!host)
-        return false;
     if (g_str_has_prefix(host, "[::1]"))
         return host[5] == '\0' || host[5] == ':';
     const size_t len = strcspn(host, ":");
@@ -73,6 +69,25 @@ bool tyto_http_host_is_local(SoupServerMessage *msg)
     const bool is_local = address && g_inet_address_get_is_loopback(address);
     g_clear_object(&address);
     return is_local;
+}
+
+bool tyto_http_cookie(SoupServerMessage *msg, const char *name, char *ret_value, size_t value_bytes)
+{
+    SoupMessageHeaders *headers = soup_server_message_get_request_headers(msg);
+    const char *at = soup_message_headers_get_list(headers, "Cookie");
+    const size_t name_chars = strlen(name);
+    while (at && *at) {
+        at += strspn(at, " ;,");
+        const size_t num = strcspn(at, ";,");
+        if (num > name_chars && at[name_chars] == '=' && strncmp(at, name, name_chars) == 0)
+            break;
+        at += num;
+    }
+    const size_t num = at ? strcspn(at, ";,") : 0;
+    if (num <= name_chars || num - name_chars > value_bytes)
+        return false;
+    (void)g_strlcpy(ret_value, at + name_chars + 1, num - name_chars);
+    return true;
 }
 
 const char *tyto_http_text(GHashTable *query, const char *key)

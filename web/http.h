@@ -24,9 +24,12 @@ void tyto_http_json_text(SoupServerMessage *msg, char *text);
 /* Answers with {"error": text}. */
 void tyto_http_error(SoupServerMessage *msg, unsigned status, const char *text);
 
-/* Whether the name in the request's Host header means this machine itself, so that a foreign page
- * that has pointed its own name here is not served. */
-bool tyto_http_host_is_local(SoupServerMessage *msg);
+/* Whether the name in a Host header ("localhost:8571") means this machine itself, so that a foreign
+ * page that has pointed its own name here is not served. */
+bool tyto_http_host_is_local(const char *host);
+/* The value of a cookie of the request; false: there is none, or it is longer. */
+bool tyto_http_cookie(SoupServerMessage *msg, const char *name, char *ret_value,
+                      size_t value_bytes);
 /* A number of the query, fallback where it is not there; false where it is no number in
  * [min, max]. query may be NULL. */
 bool tyto_http_number(GHashTable *query, const char *key, int64_t min, int64_t max,

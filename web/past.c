@@ -11,7 +11,7 @@
 enum { TIMEOUT_MS = 3000 };
 
 struct tyto_past {
-    const char *endpoint;
+    struct tyto_past_source source;
     uint32_t max;
     void (*take)(void *user, const struct tyto_event *event, uint32_t num_before);
     void (*done)(void *user, uint32_t num_events);
@@ -24,7 +24,7 @@ struct tyto_past {
     bool is_handed; /* the batch is the main loop's */
     bool is_over;   /* nothing more comes */
     bool stop;
-    guint source; /* idle; 0: none */
+    guint idle; /* source; 0: none */
 };
 
 static gboolean take_batch(gpointer user)
@@ -36,7 +36,7 @@ static gboolean take_batch(gpointer user)
     past->num_before += past->num_batch;
     past->num_batch = 0;
     past->is_handed = false;
-    past->source = 0;
+    past->idle = 0;
     const bool is_over = past->is_over;
     g_cond_signal(&past->taken);
     g_mutex_unlock(&past->lock);
@@ -49,7 +49,7 @@ static gboolean take_batch(gpointer user)
 static void hand_over(struct tyto_past *past)
 {
     past->is_handed = true;
-    past->source = g_idle_add(take_batch, past);
+    past->idle = g_idle_add(take_batch, past);
     while (past->is_handed && !past->stop)
         g_cond_wait(&past->taken, &past->lock);
 }
@@ -72,7 +72,10 @@ static bool visit(void *user, const struct tyto_message *message)
 static gpointer ask(gpointer user)
 {
     struct tyto_past *past = user;
-    const struct tyto_query_params params = {.endpoint = past->endpoint, .timeout_ms = TIMEOUT_MS};
+    const struct tyto_query_params params = {.endpoint = past->source.endpoint,
+                                             .server_key = past->source.server_key,
+                                             .secret_key = past->source.key,
+                                             .timeout_ms = TIMEOUT_MS};
     const struct tyto_query_filter filter = {.is_newest_first = true, .limit = past->max};
     struct tyto_query *query = NULL;
     /* What cannot be asked is simply not there: tytod may keep no journal. */
@@ -87,13 +90,13 @@ static gpointer ask(gpointer user)
     return NULL;
 }
 
-struct tyto_past *tyto_past_new(const char *endpoint, uint32_t max,
+struct tyto_past *tyto_past_new(const struct tyto_past_source *source, uint32_t max,
                                 void (*take)(void *user, const struct tyto_event *event,
                                              uint32_t num_before),
                                 void (*done)(void *user, uint32_t num_events), void *user)
 {
     struct tyto_past *past = g_new0(struct tyto_past, 1);
-    past->endpoint = endpoint;
+    past->source = *source;
     past->max = max;
     past->take = take;
     past->done = done;
@@ -114,8 +117,8 @@ void tyto_past_free(struct tyto_past *past)
     g_cond_signal(&past->taken);
     g_mutex_unlock(&past->lock);
     (void)g_thread_join(past->thread);
-    if (past->source != 0)
-        g_source_remove(past->source);
+    if (past->idle != 0)
+        g_source_remove(past->idle);
     g_mutex_clear(&past->lock);
     g_cond_clear(&past->taken);
     g_free(past->batch);

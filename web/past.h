@@ -12,10 +12,15 @@ enum { TYTO_PAST_BATCH = 256 };
 
 struct tyto_past;
 
+/* Where to ask; endpoint NULL: libtyto's default, keys NULL: none. Borrowed until the free. */
+struct tyto_past_source {
+    const char *endpoint, *server_key, *key;
+};
+
 /* Begins to ask for the newest max events. take is called on the main loop for each, the newest
  * first, with how many came before it; then done, once, with num_events, 0 also where nothing can
- * be asked. endpoint (NULL: libtyto's default) is borrowed until the free. */
-struct tyto_past *tyto_past_new(const char *endpoint, uint32_t max,
+ * be asked. */
+struct tyto_past *tyto_past_new(const struct tyto_past_source *source, uint32_t max,
                                 void (*take)(void *user, const struct tyto_event *event,
                                              uint32_t num_before),
                                 void (*done)(void *user, uint32_t num_events), void *user);

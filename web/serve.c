@@ -78,10 +78,10 @@ static void on_request(SoupServer *soup, SoupServerMessage *msg, const char *pat
     struct server *server = user;
     const char *method = soup_server_message_get_method(msg);
     const bool is_get = method == SOUP_METHOD_GET || method == SOUP_METHOD_HEAD;
-    tyto_http_protect(msg, server->is_tls);
-    if (!tyto_serving_host_is_ok(server->serving, msg))
-        tyto_http_error(msg, SOUP_STATUS_MISDIRECTED_REQUEST, "this server is not called so");
-    else if (!is_get && method != SOUP_METHOD_POST)
+    tyto_http_protect(msg, server->is_tls || server->params->proxy);
+    if (!tyto_door_is_addressed(server->serving->door, msg))
+        return;
+    if (!is_get && method != SOUP_METHOD_POST)
         tyto_http_error(msg, SOUP_STATUS_METHOD_NOT_ALLOWED, "GET, HEAD and POST are known");
     else if (is_get && tyto_pages_answer(msg, path))
         return;
@@ -160,28 +160,44 @@ static enum tyto_err read_tls(struct server *server, struct tyto_fault *ret_faul
     return TYTO_OK;
 }
 
+/* Who others than this machine's own people can reach must know who they are, and nobody between
+ * may read it. */
+static enum tyto_err check_reach(const struct tyto_serve_params *params, bool is_local,
+                                 struct tyto_fault *ret_fault)
+{
+    if (params->proxy && (params->tls_cert || params->tls_key))
+        return fail(ret_fault, TYTO_ERR_INVALID, "proxy",
+                    "the proxy does TLS: leave out --tls-cert and --tls-key, or --proxy");
+    if (params->proxy && params->num_names == 0)
+        return fail(ret_fault, TYTO_ERR_INVALID, "proxy",
+                    "say by which name people call it: --name tyto.example.org");
+    if (!is_local && !params->tls_cert && !params->proxy && !params->allows_plain)
+        return fail(ret_fault, TYTO_ERR_INVALID, "listen",
+                    "beyond this machine passwords and pictures would go over the network for all "
+                    "to read: give --tls-cert and --tls-key, or --proxy ADDRESS if a proxy in "
+                    "front of it does TLS, or --plain if nobody else is on the way");
+    if ((!is_local || params->proxy) && !params->users)
+        return fail(ret_fault, TYTO_ERR_INVALID, params->proxy ? "proxy" : "listen",
+                    "beyond this machine there must be users: make one by `tyto user add NAME "
+                    "--users FILE`, then tyto serve --users FILE");
+    return TYTO_OK;
+}
+
 static enum tyto_err open_server(struct server *server, struct tyto_fault *ret_fault)
 {
-    const struct tyto_serve_params *params = server->params;
-    const char *listen = params->listen ? params->listen : TYTO_SERVE_DEFAULT_LISTEN;
+    const char *listen =
+        server->params->listen ? server->params->listen : TYTO_SERVE_DEFAULT_LISTEN;
     GSocketAddress *address = read_address(listen);
     if (!address)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "listen",
                               "'%s' must be ADDRESS:PORT, such as 127.0.0.1:8571 or [::1]:8571",
                               listen);
+    const bool is_local = is_loopback(address);
     enum tyto_err err = read_tls(server, ret_fault);
-    if (!err && !is_loopback(address)) {
-        if (!server->is_tls && !params->allows_plain)
-            err = fail(ret_fault, TYTO_ERR_INVALID, "listen",
-                       "beyond this machine passwords and pictures would go over the network for "
-                       "all to read: give --tls-cert and --tls-key, or --plain if something in "
-                       "front of it does TLS");
-        else if (!tyto_serving_has_users(server->serving))
-            err = fail(
-                ret_fault, TYTO_ERR_INVALID, "listen",
-                "beyond this machine there would have to be users, which this version does not "
-                "have: reach it by ssh -L 8571:127.0.0.1:8571 HOST");
-    }
+    if (!err)
+        err = check_reach(server->params, is_local, ret_fault);
+    if (!err)
+        err = tyto_serving_create(server->params, is_local, &server->serving, ret_fault);
     if (!err)
         err = listen_at(server, address, ret_fault);
     g_object_unref(address);
@@ -205,26 +221,39 @@ static gboolean stop(gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
+/* A certificate that was renewed, say; what is wrong changes nothing. */
+static gboolean read_again(gpointer user)
+{
+    struct server *server = user;
+    struct tyto_fault fault = {.text = ""};
+    char text[1024];
+    if (read_tls(server, &fault) != TYTO_OK) {
+        tyto_fault_print(&fault, text, sizeof(text));
+        g_warning("the certificate stays as it was: %s", text);
+    }
+    tyto_door_follow(server->serving->door);
+    return G_SOURCE_CONTINUE;
+}
+
 enum tyto_err tyto_serve_run(const struct tyto_serve_params *params, struct tyto_fault *ret_fault)
 {
     struct server server = {.params = params};
-    enum tyto_err err = tyto_serving_create(params, &server.serving, ret_fault);
-    if (err)
-        return err;
     server.soup = soup_server_new("server-header", NULL, NULL);
     server.loop = g_main_loop_new(NULL, FALSE);
     g_signal_connect(server.soup, "request-started", G_CALLBACK(on_started), &server);
     g_signal_connect(server.soup, "request-finished", G_CALLBACK(on_over), &server);
     g_signal_connect(server.soup, "request-aborted", G_CALLBACK(on_over), &server);
     soup_server_add_handler(server.soup, NULL, on_request, &server, NULL);
-    err = open_server(&server, ret_fault);
+    const enum tyto_err err = open_server(&server, ret_fault);
     if (!err) {
         const guint interrupt = g_unix_signal_add(SIGINT, stop, server.loop);
         const guint terminate = g_unix_signal_add(SIGTERM, stop, server.loop);
+        const guint hang_up = g_unix_signal_add(SIGHUP, read_again, &server);
         tell_ready(&server);
         g_main_loop_run(server.loop);
         g_source_remove(interrupt);
         g_source_remove(terminate);
+        g_source_remove(hang_up);
     }
     soup_server_disconnect(server.soup);
     tyto_serving_destroy(&server.serving);

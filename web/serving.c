@@ -2,7 +2,6 @@
 #include "web/serving.h"
 
 #include <glib.h>
-#include <sodium.h>
 
 #include "base/clock.h"
 #include "web/clips.h"
@@ -45,17 +44,17 @@ static void on_link(void *user)
     tyto_stream_send(serving->stream, "link", tyto_view_link(tyto_web_feed_link(serving->feed)));
 }
 
-enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
-                                  struct tyto_serving **ret_serving, struct tyto_fault *ret_fault)
+static void on_over(void *user, uint64_t session_id)
 {
-    struct tyto_serving *serving = g_new0(struct tyto_serving, 1);
-    uint8_t token[16];
-    serving->params = params;
-    randombytes_buf(token, sizeof(token));
-    (void)sodium_bin2hex(serving->token, sizeof(serving->token), token, sizeof(token));
-    serving->begin_unix_ms = (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_MS);
-    serving->stream = tyto_stream_new(on_watched, serving);
+    tyto_stream_drop(((struct tyto_serving *)user)->stream, session_id);
+}
+
+static enum tyto_err open_feed(struct tyto_serving *serving, struct tyto_fault *ret_fault)
+{
+    const struct tyto_serve_params *params = serving->params;
     const struct tyto_web_feed_params feed = {.endpoint = params->endpoint,
+                                              .server_key = params->server_key,
+                                              .key = params->key,
                                               .recordings = params->recordings,
                                               .user = serving,
                                               .on_camera = on_camera,
@@ -64,14 +63,40 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
                                               .on_gone = on_gone,
                                               .on_link = on_link};
     const enum tyto_err err = tyto_web_feed_create(&feed, &serving->feed);
-    if (err) {
-        tyto_serving_destroy(&serving);
+    if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, "endpoint", "cannot watch %s: %s",
                               params->endpoint ? params->endpoint : TYTO_DEFAULT_ENDPOINT,
                               tyto_err_text(err));
-    }
     if (params->recordings)
         tyto_clips_load(params->recordings, tyto_web_feed_events(serving->feed));
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool is_local,
+                                  struct tyto_serving **ret_serving, struct tyto_fault *ret_fault)
+{
+    struct tyto_serving *serving = g_new0(struct tyto_serving, 1);
+    serving->params = params;
+    serving->begin_unix_ms = (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_MS);
+    serving->stream = tyto_stream_new(on_watched, serving);
+    serving->door_params = (struct tyto_door_params){
+        .users = params->users,
+        .proxy = params->proxy,
+        .names = params->names,
+        .num_names = params->num_names,
+        .has_any_name = !is_local && !params->proxy,
+        .is_secure = params->tls_cert || params->proxy,
+        .on_over = on_over,
+        .user = serving,
+    };
+    enum tyto_err err = tyto_door_create(&serving->door_params, &serving->door, ret_fault);
+    if (!err)
+        err = open_feed(serving, ret_fault);
+    if (err) {
+        tyto_serving_destroy(&serving);
+        return err;
+    }
+    serving->login = tyto_login_new(serving->door);
     *ret_serving = serving;
     return TYTO_OK;
 }
@@ -80,19 +105,10 @@ void tyto_serving_destroy(struct tyto_serving **serving)
 {
     if (!serving || !*serving)
         return;
+    tyto_login_free((*serving)->login);
     tyto_web_feed_destroy(&(*serving)->feed);
+    tyto_door_destroy(&(*serving)->door);
     tyto_stream_free((*serving)->stream);
     g_free(*serving);
     *serving = NULL;
-}
-
-bool tyto_serving_has_users(const struct tyto_serving *serving)
-{
-    (void)serving;
-    return false;
-}
-
-bool tyto_serving_host_is_ok(const struct tyto_serving *serving, SoupServerMessage *msg)
-{
-    return tyto_serving_has_users(serving) || tyto_http_host_is_local(msg);
 }

@@ -4,8 +4,9 @@
 #define TYTO_WEB_SERVING_H
 
 #include "base/fault.h"
+#include "web/door.h"
 #include "web/feed.h"
-#include "web/http.h"
+#include "web/login.h"
 #include "web/serve.h"
 #include "web/stream.h"
 
@@ -13,18 +14,16 @@ struct tyto_serving {
     const struct tyto_serve_params *params;
     struct tyto_web_feed *feed;
     struct tyto_stream *stream;
+    struct tyto_door_params door_params;
+    struct tyto_door *door;
+    struct tyto_login *login;
     int64_t begin_unix_ms; /* of this server */
-    char token[33]; /* that a page must send with what changes something: others cannot read it */
 };
 
-/* params are borrowed until destroy. */
+/* params are borrowed until destroy; is_local: it listens on loopback alone. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_serving_create(const struct tyto_serve_params *params,
+enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool is_local,
                                   struct tyto_serving **ret_serving, struct tyto_fault *ret_fault);
 void tyto_serving_destroy(struct tyto_serving **serving);
-
-/* Without users the page is for this machine alone, by whatever of its names. */
-bool tyto_serving_host_is_ok(const struct tyto_serving *serving, SoupServerMessage *msg);
-bool tyto_serving_has_users(const struct tyto_serving *serving);
 
 #endif

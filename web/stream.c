@@ -10,6 +10,7 @@ enum { KEEP_ALIVE_S = 15 };
 struct viewer {
     struct tyto_stream *stream;
     SoupServerMessage *msg; /* held */
+    uint64_t session_id;    /* 0: there are no users */
     size_t num_waiting;     /* bytes, of the body */
     bool is_over;           /* nothing more for it; it goes when its connection is closed */
 };
@@ -41,16 +42,21 @@ static void look_watched(struct tyto_stream *stream)
         stream->tell = g_idle_add(tell_watched, stream);
 }
 
+static void let_go(struct viewer *viewer)
+{
+    viewer->is_over = true;
+    GSocket *socket = soup_server_message_get_socket(viewer->msg);
+    if (socket)
+        (void)g_socket_shutdown(socket, TRUE, TRUE, NULL);
+}
+
 static void push(struct viewer *viewer, GBytes *bytes)
 {
     if (viewer->is_over)
         return;
     viewer->num_waiting += g_bytes_get_size(bytes);
     if (viewer->num_waiting > TYTO_STREAM_MAX_WAITING) {
-        viewer->is_over = true;
-        GSocket *socket = soup_server_message_get_socket(viewer->msg);
-        if (socket)
-            (void)g_socket_shutdown(socket, TRUE, TRUE, NULL);
+        let_go(viewer);
         return;
     }
     soup_message_body_append_bytes(soup_server_message_get_response_body(viewer->msg), bytes);
@@ -115,7 +121,7 @@ static void on_finished(SoupServerMessage *msg, struct viewer *viewer)
     look_watched(stream);
 }
 
-void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg)
+void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg, uint64_t session_id)
 {
     static const char hello[] = "retry: 2000\n\n";
     if (stream->viewers->len >= TYTO_STREAM_MAX_VIEWERS) {
@@ -129,6 +135,7 @@ void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg)
     soup_server_message_set_status(msg, SOUP_STATUS_OK, NULL);
     struct viewer *viewer = g_new0(struct viewer, 1);
     viewer->stream = stream;
+    viewer->session_id = session_id;
     viewer->msg = g_object_ref(msg);
     g_signal_connect(msg, "wrote-body-data", G_CALLBACK(on_wrote), viewer);
     g_signal_connect(msg, "finished", G_CALLBACK(on_finished), viewer);
@@ -137,6 +144,15 @@ void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg)
     push(viewer, bytes);
     g_bytes_unref(bytes);
     look_watched(stream);
+}
+
+void tyto_stream_drop(struct tyto_stream *stream, uint64_t session_id)
+{
+    for (guint i = 0; i < stream->viewers->len; i++) {
+        struct viewer *viewer = g_ptr_array_index(stream->viewers, i);
+        if (viewer->session_id == session_id && !viewer->is_over)
+            let_go(viewer);
+    }
 }
 
 void tyto_stream_send(struct tyto_stream *stream, const char *name, struct tyto_json *json)

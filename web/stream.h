@@ -19,7 +19,9 @@ struct tyto_stream;
 struct tyto_stream *tyto_stream_new(void (*on_watched)(void *user, bool is_watched), void *user);
 void tyto_stream_free(struct tyto_stream *stream);
 /* The answer to msg is the stream; an error where there are too many viewers. */
-void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg);
+void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg, uint64_t session_id);
+/* Lets go who has joined in that session, which is not 0. */
+void tyto_stream_drop(struct tyto_stream *stream, uint64_t session_id);
 /* json is *taken*; name is what the page listens for. */
 void tyto_stream_send(struct tyto_stream *stream, const char *name, struct tyto_json *json);
 uint32_t tyto_stream_num_viewers(const struct tyto_stream *stream);

@@ -157,8 +157,13 @@ struct tyto_json *tyto_view_event_whole(const struct tyto_web_events *events,
 struct tyto_json *tyto_view_link(const struct tyto_web_link *link)
 {
     struct tyto_json *json = tyto_json_new_object();
-    const char *state = !link->was_heard ? "waiting" : link->is_silent ? "silent" : "connected";
+    const char *state = link->denied       ? "denied"
+                        : !link->was_heard ? "waiting"
+                        : link->is_silent  ? "silent"
+                                           : "connected";
     tyto_json_set(json, "state", tyto_json_new_string(state));
+    if (link->denied)
+        tyto_json_set(json, "denied", tyto_json_new_string(link->denied));
     tyto_json_set(json, "version", tyto_json_new_name(link->version));
     tyto_json_set(json, "heard", new_ms(link->heard_unix_ms));
     tyto_json_set(json, "restarts", tyto_json_new_u64(link->num_restarts));

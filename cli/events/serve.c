@@ -4,14 +4,18 @@
 
 #include "base/paths.h"
 #include "cli/common/fault.h"
+#include "cli/common/link.h"
 #include "cli/common/options.h"
 #include "cli/events/events.h"
+#include "cli/events/internal.h"
 #include "client/tyto.h"
 #include "web/serve.h"
 
 struct serve {
-    char *listen, *recordings, *corrections, *tls_cert, *tls_key;
+    char *listen, *recordings, *corrections, *users, *tls_cert, *tls_key, *proxy;
+    struct tyto_texts names;
     bool is_plain;
+    struct tyto_link link;
 };
 
 /* clang-format off */
@@ -27,19 +31,32 @@ static const struct tyto_option rows[] = {
      .is_place = true, .absent = "none are taken",
      .help = "where corrected recordings and their labels.csv go, for `tyto train --labels`; made if "
              "it is not there"},
+    {.key = "users", .letter = 'u', .type = TYTO_OPTION_TEXT, AT(users), .value = "FILE",
+     .is_place = true, .absent = "whoever uses this machine may do everything",
+     .help = "who may come in, and as what (tyto user)"},
+    {.key = "name", .type = TYTO_OPTION_TEXTS, AT(names), .max = 16, .value = "NAME",
+     .absent = "those of this machine; any, where --listen goes beyond it",
+     .help = "by what name people call this server; requests to others are refused"},
+    {.key = "proxy", .type = TYTO_OPTION_TEXT, AT(proxy), .value = "ADDRESS", .absent = "none",
+     .help = "the proxy in front of it, which does TLS: it alone is served, and what it says of "
+             "where people come from is believed (X-Forwarded-For)"},
     {.key = "tls_cert", .type = TYTO_OPTION_TEXT, AT(tls_cert), .value = "FILE", .is_place = true,
      .absent = "no TLS", .help = "the server's certificate, PEM"},
     {.key = "tls_key", .type = TYTO_OPTION_TEXT, AT(tls_key), .value = "FILE", .is_place = true,
      .absent = "no TLS", .help = "its key, PEM"},
     {.key = "plain", .type = TYTO_OPTION_FLAG, AT(is_plain),
-     .help = "beyond this machine without TLS: for a proxy in front of it that has TLS"},
+     .help = "beyond this machine without TLS: whoever is on the way reads passwords and pictures"},
 };
 #undef AT
 /* clang-format on */
-static const struct tyto_option_group groups[] = {{.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)}};
-static const struct tyto_command_argument arguments[] = {
-    {"ENDPOINT", "where tytod publishes (default: " TYTO_CLIENT_DEFAULT_ENDPOINT ")"},
-    {NULL, NULL}};
+static const struct tyto_option_group groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.rows = tyto_link_rows,
+     .num_rows = TYTO_LINK_NUM_ROWS,
+     .offset = offsetof(struct serve, link)},
+};
+static const struct tyto_command_argument arguments[] = {{"ENDPOINT", TYTO_LINK_ENDPOINT_HELP},
+                                                         {NULL, NULL}};
 
 const struct tyto_command tyto_command_serve = {
     .name = "tyto serve",
@@ -47,13 +64,19 @@ const struct tyto_command tyto_command_serve = {
     .usage = "tyto serve [ENDPOINT] [OPTION...]",
     .arguments = arguments,
     .groups = groups,
-    .num_groups = 1,
+    .num_groups = TYTO_NUM_ROWS(groups),
     .notes = "It follows tytod as `tyto watch` does; what goes wrong here cannot touch a camera. "
-             "Its address is printed once it answers.",
+             "Its address is printed once it answers.\n\n"
+             "Beyond this machine (--listen) it takes users, and TLS: its own, or a proxy's. A "
+             "certificate is read again at SIGHUP, the file of users when it changes.",
     .examples =
         "tyto serve\n"
         "tyto serve --recordings /var/lib/tyto/clips --corrections /var/lib/tyto/corrections\n"
-        "tyto serve ipc:///run/tyto/events.sock --listen 127.0.0.1:9000\n",
+        "tyto serve ipc:///run/tyto/events.sock --listen 127.0.0.1:9000\n"
+        "tyto user add anna --role admin --users serve.users\n"
+        "tyto serve --users serve.users --listen 0.0.0.0:8571 --tls-cert crt.pem --tls-key "
+        "key.pem\n"
+        "tyto serve --users serve.users --proxy 127.0.0.1 --name tyto.example.org\n",
     .target_bytes = sizeof(struct serve),
 };
 
@@ -64,21 +87,29 @@ static void put_address(void *user, const char *address)
     (void)fflush(stdout);
 }
 
-static int run(const struct serve *serve, const char *endpoint)
+static int run(struct serve *serve, const char *argument)
 {
+    struct tyto_fault fault = {0};
+    enum tyto_err err = tyto_link_prepare(&serve->link, argument, &fault);
     const struct tyto_serve_params params = {
-        .endpoint = endpoint,
+        .endpoint = serve->link.endpoint,
+        .server_key = serve->link.server_key,
+        .key = serve->link.key,
         .listen = serve->listen,
         .recordings = serve->recordings,
         .corrections = serve->corrections,
+        .users = serve->users,
+        .proxy = serve->proxy,
+        .names = (const char *const *)serve->names.texts,
+        .num_names = serve->names.num,
         .tls_cert = serve->tls_cert,
         .tls_key = serve->tls_key,
         .allows_plain = serve->is_plain,
         .version = TYTO_VERSION,
         .ready = put_address,
     };
-    struct tyto_fault fault = {0};
-    const enum tyto_err err = tyto_serve_run(&params, &fault);
+    if (!err)
+        err = tyto_serve_run(&params, &fault);
     if (!err)
         return 0;
     tyto_fault_tell("tyto serve", &fault, err);

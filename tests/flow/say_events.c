@@ -2,9 +2,10 @@
 /* Stands in for tytod where only what it publishes matters: cameras, a model, events of the past
  * and of now, and scores for whoever wants them, as the arguments say, until SIGTERM.
  *
- *   say_events ENDPOINT NUM_PAST [CLIPS_URI]     prints a line when all of the past has been told
+ *   say_events ENDPOINT NUM_PAST [CLIPS_URI|- [SERVER_KEY CLIENTS]]
  *
- * With CLIPS_URI ("file:///...") the last event of the past names a recording there. */
+ * Prints a line when all of the past has been told. With CLIPS_URI ("file:///...") the last event
+ * of the past names a recording there; with files of a key and of clients it asks for keys. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -181,16 +182,25 @@ int main(int argc, char **argv)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
     const char *endpoints[] = {argv[1]};
-    const struct tyto_publisher_params params = {
-        .endpoints = endpoints, .num_endpoints = 1, .heartbeat_ms = 200, .version = "test"};
+    struct tyto_access *access = NULL;
     struct tyto_publisher *publisher = NULL;
     struct tyto_fault fault = {0};
+    if (argc > 5 && tyto_access_create(argv[4], argv[5], NULL, &access, &fault) != TYTO_OK) {
+        fprintf(stderr, "say_events: %s\n", fault.text);
+        return 1;
+    }
+    const char *clips = argc > 3 && strcmp(argv[3], "-") != 0 ? argv[3] : NULL;
+    const struct tyto_publisher_params params = {.endpoints = endpoints,
+                                                 .num_endpoints = 1,
+                                                 .heartbeat_ms = 200,
+                                                 .access = access,
+                                                 .version = "test"};
     if (tyto_publisher_create(&params, &publisher, &fault) != TYTO_OK) {
         fprintf(stderr, "say_events: %s\n", fault.text);
         return 1;
     }
     const uint32_t num_past = (uint32_t)strtoul(argv[2], NULL, 10);
-    bool ok = tell_cameras(publisher) && tell_past(publisher, num_past, argc > 3 ? argv[3] : NULL);
+    bool ok = tell_cameras(publisher) && tell_past(publisher, num_past, clips);
     printf("told %u\n", num_past);
     (void)fflush(stdout);
     static struct tyto_event event;
@@ -205,5 +215,6 @@ int main(int argc, char **argv)
         }
     }
     (void)tyto_publisher_destroy(&publisher);
+    tyto_access_destroy(&access);
     return ok ? 0 : 1;
 }

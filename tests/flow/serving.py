@@ -11,10 +11,23 @@ import time
 DEADLINE_S = 60
 
 
+class Headers(dict):
+    """By small letters; cookies: those that were set, name -> (value, attributes)."""
+
+    def __init__(self, pairs):
+        super().__init__((key.lower(), value) for key, value in pairs)
+        self.cookies = {}
+        for key, text in pairs:
+            if key.lower() == "set-cookie":
+                first, *attributes = text.split("; ")
+                name, value = first.split("=", 1)
+                self.cookies[name] = (value, attributes)
+
+
 class Serving:
     """With what tests/flow/say_events tells; self.address is the page's."""
 
-    def __init__(self, tyto, say_events, num_past=40, args=(), clips_uri=None):
+    def __init__(self, tyto, say_events, num_past=40, args=(), clips_uri=None, keys=(), waits=True):
         self.dir = tempfile.mkdtemp(prefix="tyto-serve-")
         endpoint = f"ipc://{self.dir}/events.sock"
         self.log = open(os.path.join(self.dir, "log"), "w+b")
@@ -26,17 +39,22 @@ class Serving:
             self.close()
             raise AssertionError("tyto serve has said no address: " + self.said)
         self.host, self.port = self.address.split("/")[2].rsplit(":", 1)
-        daemon = self.start([say_events, endpoint, str(num_past)] + ([clips_uri] if clips_uri else []))
-        assert daemon.stdout.readline() == f"told {num_past}\n".encode()
+        daemon = self.start([say_events, endpoint, str(num_past), clips_uri or "-", *keys])
+        assert not waits or daemon.stdout.readline() == f"told {num_past}\n".encode()
 
     def start(self, command):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log)
         self.processes.append(process)
         return process
 
-    def request(self, method, path, body=None, headers=None):
+    def connect(self, source=None, context=None):
+        """A connection, by TLS where there is a context for it; source: the address it comes from."""
+        kind, more = (http.client.HTTPSConnection, {"context": context}) if context else (http.client.HTTPConnection, {})
+        return kind(self.host, int(self.port), timeout=DEADLINE_S, source_address=(source, 0) if source else None, **more)
+
+    def request(self, method, path, body=None, headers=None, source=None, context=None):
         """status, headers, body"""
-        connection = http.client.HTTPConnection(self.host, int(self.port), timeout=DEADLINE_S)
+        connection = self.connect(source, context)
         try:
             connection.putrequest(method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
             for key, value in (headers or {}).items():
@@ -45,7 +63,7 @@ class Serving:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
+            return answer.status, Headers(answer.getheaders()), answer.read()
         finally:
             connection.close()
 

@@ -90,6 +90,37 @@ def check_zones(page, serving):
     assert "no zones and masks" in page.run(SAID), page.run(SAID)
 
 
+def check_login(page, serving):
+    """Two people, by keyboard alone and on a telephone; who only looks is not asked what it is."""
+    page.open(serving.address + f"#/event/{ID}")
+    page.wait("return document.activeElement?.id === 'login-name'", what="the form, ready to be typed into")
+    assert page.run("return document.getElementById('nav').hidden && document.getElementById('who').hidden")
+    shoot(page, "login")
+    page.keys("viv\ue004wrong in every way\ue007")
+    page.wait("return document.querySelector('.said').textContent === 'name or password is wrong'")
+    page.keys("looks but touches not\ue007")
+    page.wait("return document.getElementById('who').textContent === 'viv · log out'", what="viv to be let in")
+    page.wait("return document.querySelector('video')?.readyState >= 1", what="the recording")
+    assert page.run("return document.querySelector('.lane') === null"), "a viewer is offered to correct"
+    assert page.run("return document.cookie") == "", "scripts can read a session's cookie"
+    page.size(390, 844)
+    page.click("#who")
+    page.wait("return document.querySelector('.login') !== null && document.querySelector('video') === null", what="viv to be gone")
+    page.type("#login-name", "Anna")
+    page.type("#login-password", "a right long word")
+    box = page.run("const b = document.getElementById('login').getBoundingClientRect(); return [b.left, b.right, b.height]")
+    assert box[0] >= 0 and box[1] <= 390 and box[2] >= 36, box
+    page.click("#login")
+    page.wait("return document.querySelector('.lane') !== null", what="anna's event, to be corrected")
+    page.size(1280, 860)
+    # Without a session the page asks again, whatever it shows.
+    page.call("DELETE", "/cookie")
+    page.open(serving.address + "#/health")
+    page.wait("return document.querySelector('.login') !== null", what="the form once the cookie is gone")
+    complaints = [text for text in page.complaints() if "401" not in text]
+    assert not complaints, complaints
+
+
 def check(page, serving, corrections):
     page.open(serving.address + "#/now")
     page.wait("return document.querySelectorAll('.tile').length === 3")
@@ -146,6 +177,13 @@ def main():
         make_recording(clips)
         with Serving(TYTO, SAY_EVENTS, 60, ["--recordings", clips, "--corrections", corrections]) as serving, browser.Browser() as page:
             check(page, serving, corrections)
+        users, word = os.path.join(folder, "users"), os.path.join(folder, "word")
+        for name, role, password in (("anna", "admin", "a right long word"), ("viv", "viewer", "looks but touches not")):
+            with open(os.open(word, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+                file.write(password)
+            subprocess.run([TYTO, "user", "add", name, "--role", role, "--users", users, "--password-file", word], check=True, timeout=60)
+        with Serving(TYTO, SAY_EVENTS, 5, ["--recordings", clips, "--corrections", corrections, "--users", users]) as serving, browser.Browser() as page:
+            check_login(page, serving)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("ok")

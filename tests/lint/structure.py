@@ -66,6 +66,10 @@ FOLDERS = {
         "service": {"config", "gate", "publish"},
         ".": {"access", "config", "control", "journal", "monitor", "publish", "query", "scores", "service"},
     },
+    "web": {
+        "users": set(),
+        ".": {"users"},
+    },
     "cli": {
         "event": set(),
         "common": set(),

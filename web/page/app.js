@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Which page is shown, and what stands around it.
 import { el, ask, setToken } from "./tools.js";
-import { live, on, follow } from "./live.js";
+import { live, on, follow, unfollow } from "./live.js";
+import * as login from "./login.js";
 import * as nowPage from "./now.js";
 import * as timelinePage from "./timeline.js";
 import * as healthPage from "./health.js";
@@ -17,8 +18,10 @@ const pages = [
 ];
 const main = document.getElementById("main");
 let leave = null;
+let me = null; // null: nobody is logged in
 
 function route() {
+  if (!me) return;
   const [path, argument] = location.hash.replace(/^#\/?/, "").split("/");
   const page = pages.find((one) => one.path === path) || pages[0];
   if (leave) leave();
@@ -33,7 +36,9 @@ function route() {
 
 function showLink() {
   const pill = document.getElementById("link");
+  pill.hidden = !me;
   const states = {
+    denied: ["bad", "tytod refuses this page's keys"],
     connected: ["good", "watching"],
     silent: ["bad", "tytod is silent"],
     waiting: ["warn", "waiting for tytod"],
@@ -70,6 +75,51 @@ function onKey(event) {
   else if (event.key === "d") turnTheme();
 }
 
+function setWho() {
+  const who = document.getElementById("who");
+  who.hidden = !me?.name;
+  who.textContent = me?.name ? `${me.name} · log out` : "";
+  who.title = me?.name ? `${me.name}, ${me.role}` : "";
+  document.getElementById("nav").hidden = !me;
+  showLink();
+}
+
+// Of whoever is logged in, or the form.
+async function begin() {
+  const answer = await ask("/api/me");
+  setToken(answer.token || "");
+  me = answer.role ? answer : null;
+  setWho();
+  if (!me) {
+    if (leave) leave();
+    leave = login.show(main, begin);
+    return;
+  }
+  if (leave) leave();
+  leave = null;
+  eventPage.setMe(me);
+  await follow();
+  route();
+}
+
+function fail(error) {
+  main.replaceChildren(el("p", { class: "note bad" }, `The page cannot begin: ${error.message}`));
+}
+
+// Only one of the many requests that find it out shows the form.
+function onLoggedOut() {
+  if (!me) return;
+  me = null;
+  unfollow();
+  begin().catch(fail);
+}
+
+async function logOut() {
+  unfollow();
+  await login.out().catch(() => {}); // who is not logged in any more wants no more
+  onLoggedOut();
+}
+
 async function start() {
   initTheme();
   document.getElementById("nav").append(
@@ -78,14 +128,10 @@ async function start() {
   document.getElementById("theme").addEventListener("click", turnTheme);
   window.addEventListener("hashchange", route);
   window.addEventListener("keydown", onKey);
+  window.addEventListener("logged-out", onLoggedOut);
+  document.getElementById("who").addEventListener("click", logOut);
   on("link", showLink);
-  const me = await ask("/api/me");
-  eventPage.setMe(me);
-  setToken(me.token || "");
-  await follow();
-  route();
+  await begin();
 }
 
-start().catch((error) => {
-  main.replaceChildren(el("p", { class: "note bad" }, `The page cannot begin: ${error.message}`));
-});
+start().catch(fail);

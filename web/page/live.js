@@ -13,6 +13,7 @@ export const live = {
 const MAX_RECENT = 60;
 const listeners = new Map();
 let source = null;
+let turn = 0;
 
 export function on(name, listener) {
   if (!listeners.has(name)) listeners.set(name, new Set());
@@ -74,8 +75,10 @@ const takers = {
 };
 
 export async function follow() {
-  if (source) source.close();
+  unfollow();
+  const mine = ++turn;
   await refresh();
+  if (mine !== turn) return; // somebody has logged out, or follows anew
   source = new EventSource("/api/stream");
   source.onopen = () => {
     const wasShut = !live.isOpen;
@@ -86,7 +89,9 @@ export async function follow() {
   source.onerror = () => {
     live.isOpen = false;
     tell("link");
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => follow().catch(() => {}), 4000);
+    // Why: who is not logged in any more learns it by this. It goes on by itself where it can.
+    if (source?.readyState === EventSource.CLOSED) setTimeout(() => mine === turn && follow().catch(() => {}), 4000);
+    else refresh().catch(() => {});
   };
   for (const [name, take] of Object.entries(takers)) {
     source.addEventListener(name, (message) => take(JSON.parse(message.data)));
@@ -94,6 +99,7 @@ export async function follow() {
 }
 
 export function unfollow() {
+  turn++;
   if (source) source.close();
   source = null;
   live.isOpen = false;

@@ -17,9 +17,10 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 export class Refused extends Error {
-  constructor(status, text) {
+  constructor(status, text, data) {
     super(text);
     this.status = status;
+    this.data = data;
   }
 }
 
@@ -36,7 +37,8 @@ export async function ask(path, body) {
   };
   const answer = await fetch(path, { ...options, cache: "no-store", credentials: "same-origin" });
   const data = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, data.error || `the server answered ${answer.status}`);
+  if (answer.status === 401 && path !== "/api/login") window.dispatchEvent(new Event("logged-out"));
+  if (!answer.ok) throw new Refused(answer.status, data.error || `the server answered ${answer.status}`, data);
   return data;
 }
 
