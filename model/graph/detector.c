@@ -49,7 +49,8 @@ const char *tyto_detector_check(const struct tyto_detector *detector,
         tyto_value_num_floats(&graph->values[tyto_graph_out(graph, TYTO_DETECTOR_BOXES)]) !=
             num * 4)
         return "its anchors do not fit to the graph's scores and boxes";
-    if ((uint64_t)detector->first_column + detector->num_classes > graph->values[graph->out_idx].c)
+    if (detector->first_column != TYTO_DETECTOR_NO_COLUMNS &&
+        (uint64_t)detector->first_column + detector->num_classes > graph->values[graph->out_idx].c)
         return "the features have no such columns";
     return NULL;
 }
@@ -207,7 +208,8 @@ struct tyto_json *tyto_detector_to_json(const struct tyto_detector *detector)
     ok &= tyto_json_set(json, "levels", levels);
     ok &= tyto_json_set(json, "centre_scale", tyto_json_new_f64((double)detector->centre_scale));
     ok &= tyto_json_set(json, "size_scale", tyto_json_new_f64((double)detector->size_scale));
-    ok &= tyto_json_set(json, "first_column", tyto_json_new_u64(detector->first_column));
+    if (detector->first_column != TYTO_DETECTOR_NO_COLUMNS)
+        ok &= tyto_json_set(json, "first_column", tyto_json_new_u64(detector->first_column));
     if (!ok)
         tyto_json_destroy(&json);
     return json;
@@ -259,8 +261,9 @@ bool tyto_detector_from_json(const struct tyto_json *json, struct tyto_detector 
     for (uint32_t i = 0; i < detector->num_levels; i++)
         if (!read_level(tyto_json_at(levels, i), &detector->levels[i]))
             return false;
+    const struct tyto_json *column = tyto_json_get(json, "first_column");
+    detector->first_column = TYTO_DETECTOR_NO_COLUMNS;
     return read_f32(tyto_json_get(json, "centre_scale"), &detector->centre_scale) &&
            read_f32(tyto_json_get(json, "size_scale"), &detector->size_scale) &&
-           tyto_json_u32(tyto_json_get(json, "first_column"), TYTO_GRAPH_MAX_DIM,
-                         &detector->first_column);
+           (!column || tyto_json_u32(column, TYTO_GRAPH_MAX_DIM, &detector->first_column));
 }

@@ -21,6 +21,7 @@ enum {
     /* A network's features reach 6 and are a thousand: with less, a projection to their principal
      * components drops half of what the columns say (with 12 a tenth). */
     TYTO_DETECTOR_COLUMN_GAIN = 12,
+    TYTO_DETECTOR_NO_COLUMNS = INT32_MAX,
     /* Outputs of the graph; 0 are the features. */
     TYTO_DETECTOR_SCORES = 1, /* (anchors, classes): logits */
     TYTO_DETECTOR_BOXES = 2,  /* (anchors, 4): centre y, x, height, width */
@@ -38,7 +39,8 @@ struct tyto_detector {
     struct tyto_detector_level levels[TYTO_DETECTOR_MAX_LEVELS];
     float centre_scale, size_scale; /* what boxes are divided by */
     /* The features have num_classes columns from here on: the highest score, 0..1, of a class
-     * among the anchors at a place, times TYTO_DETECTOR_COLUMN_GAIN. */
+     * among the anchors at a place, times TYTO_DETECTOR_COLUMN_GAIN. TYTO_DETECTOR_NO_COLUMNS: they
+     * have none, and a file says nothing of it. */
     uint32_t first_column;
 };
 

@@ -138,6 +138,8 @@ static void a_detector_that_does_not_fit_its_graph_is_refused(void **state)
     assert_null(tyto_detector_check(&detector, &graph));
     detector.first_column = 9;
     assert_non_null(tyto_detector_check(&detector, &graph));
+    detector.first_column = TYTO_DETECTOR_NO_COLUMNS;
+    assert_null(tyto_detector_check(&detector, &graph));
     detector.first_column = 8;
     detector.levels[1].rows = 2;
     assert_non_null(tyto_detector_check(&detector, &graph));
