@@ -44,3 +44,6 @@ run_quietly() {
     if [ -n "$told" ]; then say "$label: done in $((SECONDS - begin)) s"; fi
     rm -f "$log"
 }
+
+# has_sha256 FILE SHA256
+has_sha256() { [ -f "$1" ] && echo "$2  $1" | sha256sum --check --status; }

@@ -60,7 +60,7 @@ class Encoder(torch.nn.Module):
         tensors, meta = read(path)
         self.meta = meta
         graph = json.loads(meta["tyto.graph"])
-        self.layers, outs = graph["layers"], graph["out"]
+        self.layers, self.shapes, outs = graph["layers"], graph["values"], graph["out"]
         self.outs = outs if isinstance(outs, list) else [outs]
         self.params = torch.nn.ParameterDict()
         for i, layer in enumerate(self.layers):
@@ -98,9 +98,10 @@ class Encoder(torch.nn.Module):
         return values[self.outs[0]].flatten(1), tap
 
     def run(self, x, logits, first=0, last=None):
-        """Layers first..last - 1 -> {value: tensor}, tap. x is the first value, or, where first is not
-        0, what layer `first` reads; the layers left out must be the only ones that need others."""
-        values, tap = {self.layers[first]["in"][0]: x if first else x[:, None]}, None
+        """Layers first..last - 1 -> {value: tensor}, tap. x is the first value, sound (n, frames, bands) or
+        pictures (n, 4, rows, columns), or, where first is not 0, what layer `first` reads; the layers left
+        out must be the only ones that need others."""
+        values, tap = {self.layers[first]["in"][0]: x if first or x.ndim == 4 else x[:, None]}, None
         for i, layer in list(enumerate(self.layers))[first:last]:
             ins = [values[k] for k in layer["in"]]
             y, op = ins[0], layer["op"]
@@ -120,6 +121,12 @@ class Encoder(torch.nn.Module):
                 y = y.mean((2, 3), keepdim=True)
             elif op == "add":
                 y = ins[0] + ins[1]
+            elif op == "max_pool":
+                y = F.max_pool2d(y, layer["kernel"], layer["stride"])
+            elif op == "resize":
+                y = y.expand(-1, -1, *self.shapes[layer["out"]][:2])
+            elif op == "stack":
+                y = y.permute(0, 2, 3, 1).reshape(len(y), -1, 1, y.shape[1]).permute(0, 3, 1, 2)
             elif op == "concat":
                 y = torch.cat(ins, 1)
             else:

@@ -61,10 +61,11 @@ class Longer:
             for part in ("weight", "bias"):
                 self.tensors.pop(f"layer.{len(layers):03d}.{part}", None)
 
-    def end(self, value):
-        """-> the graph's text, with that value as its first output"""
+    def end(self, value, *more):
+        """-> the graph's text, with that value as its first output, and more where there are"""
         outs = self.graph["out"]
-        self.graph["out"] = [value] + outs[1:] if isinstance(outs, list) else value
+        more = list(more) or (outs[1:] if isinstance(outs, list) else [])
+        self.graph["out"] = [value] + more if more else value
         return json.dumps(self.graph, **COMPACT)
 
 

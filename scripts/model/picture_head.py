@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Teaches the eye the classes: log-odds of each at each place, and the highest of the picture.
+"""Teaches the eye the classes: log-odds of each at each place, the highest of the picture, and boxes.
 
   tyto features CLIPS/labels.csv --media CLIPS --cache CACHE --models MODELS
   scripts/model/picture_head.py --assets assets.csv --models MODELS --cache CACHE CLIPS... \\
@@ -11,15 +11,16 @@ was filled by. A class is at a place that its object covers by half, or that hol
 that it only touches say nothing of it. On principal components of all that the eye gives at a place
 there are a linear layer and a small network that looks at the places around, too. They learn what is at
 each place and, by the highest log-odds of the picture, what is in the picture: what counts in the end, and
-what places without objects must not spoil. Pictures are mirrored at random. The new eye gives at each place,
-in this order,
+what places without objects must not spoil. A second small network says at each place of an object where
+that object begins and ends. Pictures are mirrored at random. The new eye gives at each place, in this order,
 
-    [ log-odds of the classes | the highest of each in the picture | principal components | the
-      detector's classes | share of the place that is picture ]
+    [ log-odds of the classes | the highest of each in the picture | principal components | share of
+      the place that is picture ]
 
 log-odds and highest divided by 3, components of what is standardised first, half whitened. The
 highest are the same at every place: whatever the sound makes the fusion network look at, it
-knows what else is there. What is printed of --val folders chooses nothing."""
+knows what else is there. Log-odds and boxes together are a detector of the classes, with one anchor a
+place. What is printed of --val folders chooses nothing."""
 import argparse
 import os
 
@@ -32,18 +33,25 @@ import learning
 
 SCALE = 1 / 3
 BASIS, INNER, DROPPED = 512, 192, 0.3
-PICTURE = 0.3  # weight of what is in the picture, beside what is at its places
+PICTURE, BOXES = 0.3, 1.0  # weights of what is in the picture and of boxes, beside what is at its places
+BOX_INNER = 64
+ANCHOR = 3.5  # sides of a place: what an anchor measures
 RATE, BATCH, EPOCHS = 1e-3, 32, 4
 SAMPLE = 700  # pictures that the components are of
 COVERED, HOLDS, TOUCHED = 0.5, 0.34, 0.02
-DETECTOR = 24  # columns at the end: classes of the detector, and the share that is picture
 
 
-def covers(box, width, height, rows, cols):
-    """Shares of the places that a box covers, and of the box in them; letterboxed to rows x cols"""
+def letterboxed(box, width, height, rows, cols):
+    """left, top, right, bottom of a box in shares of the picture, in places"""
     scale = min(cols / width, rows / height)
     left, right = ((cols - width * scale) / 2 + box[i] * width * scale for i in (0, 2))
     top, bottom = ((rows - height * scale) / 2 + box[i] * height * scale for i in (1, 3))
+    return left, top, right, bottom
+
+
+def covers(box, rows, cols):
+    """Shares of the places that a box (in places) covers, and of the box in them"""
+    left, top, right, bottom = box
     across = np.clip(np.minimum(right, np.arange(cols) + 1) - np.maximum(left, np.arange(cols)), 0, 1)
     down = np.clip(np.minimum(bottom, np.arange(rows) + 1) - np.maximum(top, np.arange(rows)), 0, 1)
     area = (down[:, None] * across).ravel()
@@ -52,28 +60,45 @@ def covers(box, width, height, rows, cols):
 
 def truth_of(scene, at_s, classes, size, shape):
     """-> which classes are at each place (L, N), of which that is known (L, N), which are there at
-    all (N)"""
+    all (N), the box of what is there most (L, 4) as its anchor sees it; NaN: nothing"""
     there = np.zeros((shape[0] * shape[1], len(classes)), bool)
     known = np.ones_like(there)
     seen = np.zeros(len(classes), bool)
+    boxes = np.full((shape[0] * shape[1], 4), np.nan, np.float16)
+    most = np.zeros(shape[0] * shape[1])
     for thing in scene["objects"]:
         box = clips.box_at(thing, at_s)
         if box is None or thing["class"] not in classes:
             continue
-        area, share = covers(box, *size, *shape)
+        box = letterboxed(box, *size, *shape)
+        area, share = covers(box, *shape)
         at = classes.index(thing["class"])
         inside = (area > COVERED) | (share > HOLDS)
         known[(area > TOUCHED) & ~inside, at] = 0
         there[inside, at] = True
         seen[at] = True
-    return there, known, seen
+        mine = inside & (area > most)
+        boxes[mine] = anchored(box, *shape)[mine]
+        most[mine] = area[mine]
+    return there, known, seen, boxes
+
+
+def anchored(box, rows, cols):
+    """A box (in places) as each place's anchor sees it: (L, 4) offset of its centre down and right in
+    sides of the anchor, logarithm of its height and width in the same"""
+    left, top, right, bottom = box
+    down, across = np.divmod(np.arange(rows * cols), cols)
+    sides = np.log(np.maximum(0.1, [bottom - top, right - left]) / ANCHOR)
+    return np.stack([((top + bottom) / 2 - down - 0.5) / ANCHOR, ((left + right) / 2 - across - 0.5) / ANCHOR,
+                     np.full(rows * cols, sides[0]), np.full(rows * cols, sides[1])], 1)
 
 
 def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x):
     """That share of the seconds of all clips, at random, with a picture -> features (n, L, C), which
-    classes are there (n, L, N), of which that is known (n, L, N), which are in the picture (n, N).
+    classes are there (n, L, N), of which that is known (n, L, N), which are in the picture (n, N),
+    boxes (n, L, 4).
     change is done to each picture's features at once, so that memory holds no more than it must."""
-    found = [[], [], [], []]
+    found = [[], [], [], [], []]
     for folder in folders:
         for scene in clips.scenes_of(folder):
             recording = os.path.join(folder, scene["file"])
@@ -89,7 +114,7 @@ def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x):
 
 
 class Head(torch.nn.Module):
-    """(n, L, BASIS) -> log-odds (n, L, classes)"""
+    """(n, L, BASIS) -> log-odds (n, L, classes), boxes (n, L, 4)"""
 
     def __init__(self, num, shape):
         super().__init__()
@@ -98,16 +123,20 @@ class Head(torch.nn.Module):
         torch.nn.init.constant_(self.straight.bias, -4)
         self.inner = torch.nn.Linear(BASIS, INNER)
         self.around = torch.nn.Conv2d(INNER, num, 3, padding=1)
+        self.box_inner = torch.nn.Linear(BASIS, BOX_INNER)
+        self.box = torch.nn.Conv2d(BOX_INNER, 4, 3, padding=1)
 
     def forward(self, x):
         x = torch.nn.functional.dropout(x, DROPPED, self.training)
         inner = torch.nn.functional.dropout(torch.relu(self.inner(x)), DROPPED, self.training)
-        around = self.around(inner.unflatten(1, self.shape).permute(0, 3, 1, 2))
-        return self.straight(x) + around.flatten(2).transpose(1, 2)
+        around, boxes = (layer(part.unflatten(1, self.shape).permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)
+                         for layer, part in ((self.around, inner),
+                                             (self.box, torch.relu(self.box_inner(x)))))
+        return self.straight(x) + around, boxes
 
 
 def learn(pictures, shape):
-    features, there, known, seen = pictures
+    features, there, known, seen, boxes = pictures
     net = Head(seen.shape[1], shape)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.1)
     binary = torch.nn.functional.binary_cross_entropy_with_logits
@@ -115,17 +144,40 @@ def learn(pictures, shape):
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = RATE * learning.rate_share(step, steps, 100)
         rows = torch.randint(0, len(features), (BATCH,))
-        places = [part[rows].float() for part in (features, there, known)]
+        places = [part[rows].float() for part in (features, there, known, boxes)]
         if torch.rand(()) < 0.5:
             places = [part.unflatten(1, shape).flip(2).flatten(1, 2) for part in places]
-        odds = net(places[0])
+            places[3][:, :, 1] *= -1
+        odds, found = net(places[0])
         loss = (binary(odds, places[1], reduction="none") * places[2]).sum(2).mean()
         loss = loss + PICTURE * binary(odds.amax(1), seen[rows].float(), reduction="none").sum(1).mean()
+        has_box = places[3][:, :, 0].isfinite()
+        loss = loss + BOXES * has_box.float().mean() * torch.nn.functional.smooth_l1_loss(
+            found[has_box], places[3][has_box], beta=0.1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         learning.progress(step + 1, steps, "steps")
     return net.eval()
+
+
+def say_how_good(net, classes, pictures):
+    """Classes by the highest of the picture; boxes where the class that is there is the highest."""
+    features, there, _, seen, boxes = pictures
+    with torch.no_grad():
+        parts = [net(part.float()) for part in features.split(64)]
+    odds, found = (torch.cat(part) for part in zip(*parts))
+    learning.say_precision("pictures", classes, odds.amax(1).numpy(), seen.numpy())
+    best = odds.amax(2).argmax(1)
+    rows = torch.arange(len(best))
+    right = there[rows, best].gather(1, odds[rows, best].argmax(1, True))[:, 0].bool()
+    one, two = found[rows, best][right], boxes[rows, best][right].float()
+    low, high = (torch.stack([part[:, :2] - part[:, 2:].exp() / 2, part[:, :2] + part[:, 2:].exp() / 2])
+                 for part in (one, two))
+    shared = (torch.minimum(low[1], high[1]) - torch.maximum(low[0], high[0])).clamp(min=0).prod(1)
+    union = (low[1] - low[0]).prod(1) + (high[1] - high[0]).prod(1) - shared
+    print(f"boxes of {int(right.sum())} pictures' highest place: intersection over union "
+          f"{(shared / union).median():.2f} (median), over 0.5 in {(shared / union > 0.5).float().mean():.0%}")
 
 
 def components(features, num):
@@ -162,8 +214,26 @@ def lengthened(longer, net, weight, bias, num_components):
     spread = longer.add("resize", [highest], (height, width, num), resize="nearest")
     basis = longer.add("conv", [old], (height, width, num_components),
                        weight[:num_components].numpy(), bias[:num_components].numpy(), **one)
-    return longer.end(longer.add("concat", [odds, spread, basis, *longer.inputs_of(old)[2:]],
-                                 (height, width, 2 * num + num_components + DETECTOR)))
+    scores = longer.add("conv", [odds], (height, width, num), np.eye(num) / SCALE, np.zeros(num), **one)
+    box_inner = longer.add("conv", [old], (height, width, BOX_INNER), *of_basis(net.box_inner), **one,
+                           act="relu")
+    boxes = longer.add("conv", [box_inner], (height, width, 4),
+                       net.box.weight.detach().permute(0, 2, 3, 1).numpy(), net.box.bias.detach().numpy(),
+                       kernel=[3, 3], stride=[1, 1], pad=[1, 1, 1, 1])
+    scores, boxes = (longer.add("stack", [value], (height * width, 1, longer.shape(value)[2]))
+                     for value in (scores, boxes))
+    features = longer.add("concat", [odds, spread, basis, longer.inputs_of(old)[-1]],
+                          (height, width, 2 * num + num_components + 1))
+    return longer.end(features, scores, boxes)
+
+
+def detector_of(longer, classes):
+    """The text that says what the graph's scores and boxes are"""
+    height, width, _ = longer.shape(longer.out())
+    side = ANCHOR * longer.shape(0)[0] / height
+    return graph.json.dumps({
+        "names": classes, "levels": [{"rows": height, "cols": width, "anchors": [[side, side]]}],
+        "centre_scale": 1, "size_scale": 1}, **graph.COMPACT)
 
 
 def main():
@@ -201,18 +271,13 @@ def main():
     net = learn(drawn(args.folders, cache, classes, size, shape, args.pictures / seconds, rng, change),
                 shape)
     if args.val:
-        features, _, _, seen = drawn(args.val, cache, classes, size, shape, 0.3, rng, change)
-        with torch.no_grad():
-            odds = torch.cat([net(part.float()).amax(1) for part in features.split(64)])
-        learning.say_precision("pictures", classes, odds.numpy(), seen.numpy())
-    net.straight.weight.data /= spread
-    net.inner.weight.data /= spread
-    for key in ("tyto.graph", "tyto.graph_tall"):
-        meta[key] = lengthened(graph.Longer(meta[key], tensors), net, weight, bias, args.components)
-    for key in ("tyto.detector", "tyto.detector_tall"):
-        detector = graph.json.loads(meta[key])
-        detector["first_column"] = 2 * len(classes) + args.components
-        meta[key] = graph.json.dumps(detector, **graph.COMPACT)
+        say_how_good(net, classes, drawn(args.val, cache, classes, size, shape, 0.3, rng, change))
+    for layer in (net.straight, net.inner, net.box_inner):
+        layer.weight.data /= spread
+    for form in ("", "_tall"):
+        longer = graph.Longer(meta["tyto.graph" + form], tensors)
+        meta["tyto.graph" + form] = lengthened(longer, net, weight, bias, args.components)
+        meta["tyto.detector" + form] = detector_of(longer, classes)
     graph.write(args.out, tensors, meta)
 
 
