@@ -201,27 +201,36 @@ static GInetAddress *forwarded_for(SoupServerMessage *msg)
     return address;
 }
 
+/* As a text that counts as one place. */
+static void print_place(GInetAddress *address, char ret_place[TYTO_DOOR_ADDRESS_BYTES])
+{
+    static const guint8 mapped[12] = {[10] = 0xff, 0xff};
+    const guint8 *bytes = address ? g_inet_address_to_bytes(address) : NULL;
+    if (!bytes) {
+        (void)g_strlcpy(ret_place, "?", TYTO_DOOR_ADDRESS_BYTES);
+    } else if (g_inet_address_get_family(address) != G_SOCKET_FAMILY_IPV6) {
+        char *text = g_inet_address_to_string(address);
+        (void)g_strlcpy(ret_place, text, TYTO_DOOR_ADDRESS_BYTES);
+        g_free(text);
+    } else if (memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+        g_snprintf(ret_place, TYTO_DOOR_ADDRESS_BYTES, "%u.%u.%u.%u", bytes[12], bytes[13],
+                   bytes[14], bytes[15]);
+    } else {
+        g_snprintf(ret_place, TYTO_DOOR_ADDRESS_BYTES, "%x:%x:%x:%x::/64", bytes[0] << 8 | bytes[1],
+                   bytes[2] << 8 | bytes[3], bytes[4] << 8 | bytes[5], bytes[6] << 8 | bytes[7]);
+    }
+}
+
+void tyto_door_peer(SoupServerMessage *msg, char ret_address[TYTO_DOOR_ADDRESS_BYTES])
+{
+    print_place(peer_of(msg), ret_address);
+}
+
 void tyto_door_address(const struct tyto_door *door, SoupServerMessage *msg,
                        char ret_address[TYTO_DOOR_ADDRESS_BYTES])
 {
     GInetAddress *forwarded = door->proxy ? forwarded_for(msg) : NULL;
-    GInetAddress *address = forwarded ? forwarded : peer_of(msg);
-    (void)g_strlcpy(ret_address, "?", TYTO_DOOR_ADDRESS_BYTES);
-    if (address && g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6) {
-        const guint8 *bytes = g_inet_address_to_bytes(address);
-        static const guint8 mapped[12] = {[10] = 0xff, 0xff};
-        if (memcmp(bytes, mapped, sizeof(mapped)) == 0)
-            g_snprintf(ret_address, TYTO_DOOR_ADDRESS_BYTES, "%u.%u.%u.%u", bytes[12], bytes[13],
-                       bytes[14], bytes[15]);
-        else
-            g_snprintf(ret_address, TYTO_DOOR_ADDRESS_BYTES, "%x:%x:%x:%x::/64",
-                       bytes[0] << 8 | bytes[1], bytes[2] << 8 | bytes[3], bytes[4] << 8 | bytes[5],
-                       bytes[6] << 8 | bytes[7]);
-    } else if (address) {
-        char *text = g_inet_address_to_string(address);
-        (void)g_strlcpy(ret_address, text, TYTO_DOOR_ADDRESS_BYTES);
-        g_free(text);
-    }
+    print_place(forwarded ? forwarded : peer_of(msg), ret_address);
     g_clear_object(&forwarded);
 }
 

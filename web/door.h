@@ -67,6 +67,8 @@ bool tyto_door_knows_browser(const struct tyto_door *door, SoupServerMessage *ms
 /* From where the request came, as a text that counts as one place: of IPv6 the first 64 bits. */
 void tyto_door_address(const struct tyto_door *door, SoupServerMessage *msg,
                        char ret_address[TYTO_DOOR_ADDRESS_BYTES]);
+/* The same of whoever the connection is with, be he a proxy. */
+void tyto_door_peer(SoupServerMessage *msg, char ret_address[TYTO_DOOR_ADDRESS_BYTES]);
 /* Begins a session, which the answer's cookies give to the browser; an earlier one of this browser
  * is over. */
 void tyto_door_let_in(struct tyto_door *door, SoupServerMessage *msg, const struct tyto_user *user);

@@ -3,9 +3,12 @@
 
 #include <glib-unix.h>
 #include <libsoup/soup.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "web/api.h"
 #include "web/http.h"
@@ -13,8 +16,12 @@
 #include "web/serving.h"
 
 enum {
-    MAX_REQUESTS = 256, /* open at once, streams and idle connections included */
-    IDLE_S = 40         /* a connection on which nothing moves */
+    MAX_CONNECTIONS = 256,
+    MAX_OF_ADDRESS = 64, /* of one that is no proxy */
+    MAX_WAITING = 1024,  /* that have said nothing yet */
+    FIRST_S = 10,        /* until a connection has said what it wants */
+    SILENT_S = 1,        /* the same where the system has waited already */
+    IDLE_S = 40          /* then, while nothing moves on it */
 };
 
 struct server {
@@ -22,8 +29,15 @@ struct server {
     struct tyto_serving *serving;
     SoupServer *soup;
     GMainLoop *loop;
-    uint32_t num_requests;
+    GPtrArray *connections; /* of struct held, owned */
     bool is_tls;
+    bool has_waited; /* the system did, for a connection's first words */
+};
+
+/* A connection that is open. */
+struct held {
+    GSocket *socket; /* held */
+    char place[TYTO_DOOR_ADDRESS_BYTES];
 };
 
 /* --- what comes in -------------------------------------------------------------------------- */
@@ -39,6 +53,9 @@ static void hang_up(SoupServerMessage *msg)
 static void on_headers(SoupServerMessage *msg, struct server *server)
 {
     (void)server;
+    GSocket *socket = soup_server_message_get_socket(msg);
+    if (socket)
+        g_socket_set_timeout(socket, IDLE_S);
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(msg);
     if (soup_message_headers_get_content_length(headers) > TYTO_HTTP_MAX_BODY)
         hang_up(msg);
@@ -52,23 +69,73 @@ static void on_chunk(SoupServerMessage *msg, GBytes *chunk, struct server *serve
         hang_up(msg);
 }
 
+static void free_held(gpointer data)
+{
+    struct held *held = data;
+    g_object_unref(held->socket);
+    g_free(held);
+}
+
+/* Whether neither side has ended it: soup keeps what the other side has closed for some seconds. */
+static bool is_open(GSocket *socket)
+{
+    struct tcp_info info;
+    socklen_t num = sizeof(info);
+    return !g_socket_is_closed(socket) &&
+           getsockopt(g_socket_get_fd(socket), IPPROTO_TCP, TCP_INFO, &info, &num) == 0 &&
+           info.tcpi_state == TCP_ESTABLISHED;
+}
+
+/* Forgets connections that are over: soup tells of requests that end, but not of connections that
+ * end without one. Then how many there are of that place. */
+static guint count_connections(struct server *server, const char *place)
+{
+    guint num = 0;
+    for (guint i = server->connections->len; i-- > 0;) {
+        const struct held *held = g_ptr_array_index(server->connections, i);
+        if (is_open(held->socket))
+            num += strcmp(held->place, place) == 0;
+        else
+            (void)g_ptr_array_remove_index_fast(server->connections, i);
+    }
+    return num;
+}
+
+/* The system hands over what has said nothing when it has waited long enough. */
+static bool is_silent(const struct server *server, GSocket *socket)
+{
+    char first = '\0';
+    return server->is_tls && server->has_waited &&
+           recv(g_socket_get_fd(socket), &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+static void take_connection(struct server *server, SoupServerMessage *msg, GSocket *socket)
+{
+    char place[TYTO_DOOR_ADDRESS_BYTES];
+    tyto_door_peer(msg, place);
+    const guint num = count_connections(server, place);
+    if (server->connections->len >= MAX_CONNECTIONS ||
+        (num >= MAX_OF_ADDRESS && !server->params->proxy)) {
+        hang_up(msg);
+        return;
+    }
+    struct held *held = g_new0(struct held, 1);
+    held->socket = g_object_ref(socket);
+    (void)g_strlcpy(held->place, place, sizeof(held->place));
+    g_ptr_array_add(server->connections, held);
+    g_object_set_data(G_OBJECT(socket), "tyto-is-held", GINT_TO_POINTER(1));
+    g_socket_set_timeout(socket, is_silent(server, socket) ? SILENT_S : FIRST_S);
+}
+
+/* A connection, or the next request on it. */
 static void on_started(SoupServer *soup, SoupServerMessage *msg, struct server *server)
 {
     (void)soup;
     GSocket *socket = soup_server_message_get_socket(msg);
-    if (socket)
-        g_socket_set_timeout(socket, IDLE_S);
-    if (++server->num_requests > MAX_REQUESTS)
-        hang_up(msg);
+    if (socket && !g_object_get_data(G_OBJECT(socket), "tyto-is-held"))
+        take_connection(server, msg, socket);
     g_signal_connect(msg, "got-headers", G_CALLBACK(on_headers), server);
     g_signal_connect(msg, "got-chunk", G_CALLBACK(on_chunk), server);
-}
-
-static void on_over(SoupServer *soup, SoupServerMessage *msg, struct server *server)
-{
-    (void)soup;
-    (void)msg;
-    server->num_requests--;
 }
 
 static void on_request(SoupServer *soup, SoupServerMessage *msg, const char *path,
@@ -121,14 +188,31 @@ static bool is_loopback(GSocketAddress *address)
         g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
 }
 
+/* GLib shakes hands on few threads, each of which waits for its client: the system is to hold back
+ * connections until the client has said something. */
+static void wait_for_words(struct server *server)
+{
+    GSList *sockets = soup_server_get_listeners(server->soup);
+    server->has_waited = true;
+    for (GSList *at = sockets; at; at = at->next) {
+        if (!g_socket_set_option(at->data, IPPROTO_TCP, TCP_DEFER_ACCEPT, FIRST_S, NULL))
+            server->has_waited = false;
+        /* Where there is no room to wait it hands them over at once; GLib has room for ten. */
+        (void)listen(g_socket_get_fd(at->data), MAX_WAITING);
+    }
+    g_slist_free(sockets);
+}
+
 static enum tyto_err listen_at(struct server *server, GSocketAddress *address,
                                struct tyto_fault *ret_fault)
 {
     GError *error = NULL;
     if (soup_server_listen(server->soup, address,
                            server->is_tls ? SOUP_SERVER_LISTEN_HTTPS : (SoupServerListenOptions)0,
-                           &error))
+                           &error)) {
+        wait_for_words(server);
         return TYTO_OK;
+    }
     (void)tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, "listen", "%s: %s",
                          server->params->listen ? server->params->listen
                                                 : TYTO_SERVE_DEFAULT_LISTEN,
@@ -240,9 +324,8 @@ enum tyto_err tyto_serve_run(const struct tyto_serve_params *params, struct tyto
     struct server server = {.params = params};
     server.soup = soup_server_new("server-header", NULL, NULL);
     server.loop = g_main_loop_new(NULL, FALSE);
+    server.connections = g_ptr_array_new_with_free_func(free_held);
     g_signal_connect(server.soup, "request-started", G_CALLBACK(on_started), &server);
-    g_signal_connect(server.soup, "request-finished", G_CALLBACK(on_over), &server);
-    g_signal_connect(server.soup, "request-aborted", G_CALLBACK(on_over), &server);
     soup_server_add_handler(server.soup, NULL, on_request, &server, NULL);
     const enum tyto_err err = open_server(&server, ret_fault);
     if (!err) {
@@ -259,5 +342,6 @@ enum tyto_err tyto_serve_run(const struct tyto_serve_params *params, struct tyto
     tyto_serving_destroy(&server.serving);
     g_object_unref(server.soup);
     g_main_loop_unref(server.loop);
+    g_ptr_array_free(server.connections, TRUE);
     return err;
 }

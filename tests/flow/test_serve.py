@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from serving import DEADLINE_S, Serving
@@ -111,6 +112,30 @@ class Serve(unittest.TestCase):
         self.assertNotIn(b" 200 ", self.raw(head + b"Transfer-Encoding: chunked\r\n\r\n", *chunks))
         self.assertNotIn(b" 200 ", self.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\n", *([b"X: " + b"y" * 60000 + b"\r\n"] * 8), b"\r\n"))
         self.serving.get("/api/me")
+
+    def test_many_connections_of_one_place(self):
+        for _ in range(2):  # those of the first time are not held against anybody afterwards
+            held = []
+            for _ in range(300):
+                one = socket.socket()
+                held.append(one)
+                one.settimeout(DEADLINE_S)
+                one.bind(("127.0.0.7", 0))
+                try:
+                    one.connect((self.serving.host, int(self.serving.port)))
+                    one.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+                except OSError:
+                    pass  # it has been hung up already
+            self.serving.get("/api/me")  # of another place
+            for one in held:
+                one.close()
+        begin = time.monotonic()
+        while True:
+            try:
+                self.assertEqual(self.serving.request("GET", "/", source="127.0.0.7")[0], 200)
+                break
+            except (OSError, http.client.HTTPException):
+                self.assertLess(time.monotonic() - begin, DEADLINE_S)
 
     def test_mutations(self):
         rng = random.Random(10)
