@@ -7,6 +7,7 @@
 #include "base/standard_fds.h"
 #include "daemon/args.h"
 #include "daemon/daemon.h"
+#include "daemon/glib_log.h"
 #include "daemon/models.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/process.h"
@@ -53,6 +54,7 @@ static int run(struct tyto_args *args, const struct tyto_config *config)
         return 1;
     }
     const struct tyto_log log = tyto_log_sink_log(sink);
+    tyto_glib_log_begin(&log);
     tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "tytod " TYTO_VERSION " begins");
     bool is_left = false;
     const struct tyto_daemon_params daemon_params = {.config = config,
@@ -83,6 +85,7 @@ static int run(struct tyto_args *args, const struct tyto_config *config)
         tyto_log_sink_flush(sink);
         _exit(!err ? 0 : 1);
     }
+    tyto_glib_log_end();
     tyto_log_sink_destroy(&sink);
     return !err ? 0 : 1;
 }

@@ -47,3 +47,25 @@ run_quietly() {
 
 # has_sha256 FILE SHA256
 has_sha256() { [ -f "$1" ] && echo "$2  $1" | sha256sum --check --status; }
+
+# What sanitizers are told.
+sanitizers_speak() {
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
+    export LSAN_OPTIONS=suppressions=$root/tests/sanitizer/leaks.supp:print_suppressions=0
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    # What libraries that are not built with it do to memory, ZeroMQ's queues without locks above all, is
+    # none of its business.
+    export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:second_deadlock_stack=1
+}
+
+# sanitized DIR SANITIZERS OBJECT: a build with them, in which all programs have OBJECT.c, configured.
+sanitized() {
+    local object=$1/$3.o
+    [ ! -f "$1/build.ninja" ] || return 0
+    mkdir -p "$1"
+    # CC may be words, as "ccache gcc" is.
+    # shellcheck disable=SC2086
+    ${CC:-cc} -c "$root/tests/sanitizer/$3.c" -o "$object"
+    run_quietly "configuring the build with $2" meson setup "$1" "$root" \
+        -Db_sanitize="$2" -Db_lundef=false -Doptimization=1 -Ddebug=true -Dc_link_args="$object"
+}

@@ -355,8 +355,10 @@ enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char 
         err = explain(source, message, text, text_bytes);
     else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS)
         err = end_of(source, text, text_bytes);
-    else
+    else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_STREAM_COLLECTION)
         err = take_news(source, message, text, text_bytes);
+    else
+        err = TYTO_ERR_TIMEOUT; /* GStreamer cannot tell extended types from each other */
     gst_message_unref(message);
     return err;
 }

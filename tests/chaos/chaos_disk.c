@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* To be loaded before libc (LD_PRELOAD): a disk that fills up, or that fails. TYTO_CHAOS_DISK is a
+ * folder; files below it cannot be written while the file TYTO_CHAOS_FAULT begins with a digit
+ * other than 0: 1 no space is left (ENOSPC), 2 input or output fails (EIO), 3 every third call has
+ * no space, 4 half of what is asked is written, then no space. That file is mapped: whoever writes
+ * into it changes what happens at once. */
+/* Both names of each call, whatever the build asks for. */
+#undef _FILE_OFFSET_BITS
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static const volatile char *fault_now;
+static char folder[512];
+static atomic_uint num_calls;
+
+#define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
+
+__attribute__((constructor)) static void set_up(void)
+{
+    const char *path = getenv("TYTO_CHAOS_FAULT"), *disk = getenv("TYTO_CHAOS_DISK");
+    if (!path || !disk)
+        return;
+    snprintf(folder, sizeof(folder), "%s/", disk);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    void *map = fd < 0 ? MAP_FAILED : mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        (void)close(fd);
+    if (map != MAP_FAILED)
+        fault_now = map;
+}
+
+static bool is_below(const char *path)
+{
+    return strncmp(path, folder, strlen(folder)) == 0;
+}
+
+static bool is_of_the_disk(int fd)
+{
+    char link[64], path[1024];
+    const int before = errno;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    const ssize_t num = readlink(link, path, sizeof(path) - 1);
+    errno = before;
+    if (num <= 0)
+        return false;
+    path[num] = '\0';
+    return is_below(path);
+}
+
+/* What to fail with, 0: nothing. *num, where there is one, may become smaller instead. */
+static int fault_of(size_t *num)
+{
+    switch (*fault_now) {
+    case '1':
+        return ENOSPC;
+    case '2':
+        return EIO;
+    case '3':
+        return atomic_fetch_add(&num_calls, 1) % 3 == 2 ? ENOSPC : 0;
+    case '4':
+        if (atomic_fetch_add(&num_calls, 1) % 2 || !num || *num < 2)
+            return ENOSPC;
+        *num /= 2;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static bool fails(int fd, size_t *num)
+{
+    if (!fault_now || *fault_now == '0' || !is_of_the_disk(fd))
+        return false;
+    const int error = fault_of(num);
+    if (error)
+        errno = error;
+    return error != 0;
+}
+
+ssize_t write(int fd, const void *bytes, size_t num)
+{
+    return fails(fd, &num) ? -1 : REAL(write)(fd, bytes, num);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t num, off_t offset)
+{
+    return fails(fd, &num) ? -1 : REAL(pwrite)(fd, bytes, num, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t num, off64_t offset)
+{
+    return fails(fd, &num) ? -1 : REAL(pwrite64)(fd, bytes, num, offset);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int num_parts)
+{
+    return fails(fd, NULL) ? -1 : REAL(writev)(fd, parts, num_parts);
+}
+
+int fsync(int fd)
+{
+    return fails(fd, NULL) ? -1 : REAL(fsync)(fd);
+}
+
+int fdatasync(int fd)
+{
+    return fails(fd, NULL) ? -1 : REAL(fdatasync)(fd);
+}
+
+/* To make a file shorter takes no space. */
+static bool fails_to_cut(int fd, off64_t num)
+{
+    struct stat now;
+    return fault_now && (*fault_now == '2' || fstat(fd, &now) != 0 || now.st_size < num) &&
+           fails(fd, NULL);
+}
+
+int ftruncate64(int fd, off64_t num)
+{
+    return fails_to_cut(fd, num) ? -1 : REAL(ftruncate64)(fd, num);
+}
+
+int ftruncate(int fd, off_t num)
+{
+    return fails_to_cut(fd, num) ? -1 : REAL(ftruncate)(fd, num);
+}
+
+int posix_fallocate(int fd, off_t offset, off_t num)
+{
+    const int before = errno;
+    if (!fails(fd, NULL))
+        return REAL(posix_fallocate)(fd, offset, num);
+    const int error = errno;
+    errno = before;
+    return error;
+}
+
+static bool fails_to_make(const char *path, int flags)
+{
+    if (!(flags & O_CREAT) || !fault_now || *fault_now == '0' || !is_below(path))
+        return false;
+    const int error = fault_of(NULL);
+    if (error)
+        errno = error;
+    return error != 0;
+}
+
+#define OPEN_AS(name)                                                                              \
+    int name(const char *path, int flags, ...)                                                     \
+    {                                                                                              \
+        va_list rest;                                                                              \
+        va_start(rest, flags);                                                                     \
+        const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;              \
+        va_end(rest);                                                                              \
+        return fails_to_make(path, flags) ? -1 : REAL(name)(path, flags, mode);                    \
+    }
+OPEN_AS(open)
+OPEN_AS(open64)
