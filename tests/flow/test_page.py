@@ -113,6 +113,11 @@ def check_login(page, serving):
     page.click("#login")
     page.wait("return document.querySelector('.lane') !== null", what="anna's event, to be corrected")
     page.size(1280, 860)
+    # Of many events the newest are drawn first, then all of them.
+    page.run("location.hash = '#/timeline'")
+    page.wait("return document.querySelector('canvas')?.dataset.painted", what="the newest events")
+    page.wait("return Number(document.querySelector('canvas').dataset.ready) > 2000", what="all events")
+    page.wait("return /^([0-9.,]+) of \\1 events$/.test(document.querySelector('.head small').textContent)", what="how many there are")
     # Without a session the page asks again, whatever it shows.
     page.call("DELETE", "/cookie")
     page.open(serving.address + "#/health")
@@ -182,7 +187,7 @@ def main():
             with open(os.open(word, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
                 file.write(password)
             subprocess.run([TYTO, "user", "add", name, "--role", role, "--users", users, "--password-file", word], check=True, timeout=60)
-        with Serving(TYTO, SAY_EVENTS, 5, ["--recordings", clips, "--corrections", corrections, "--users", users]) as serving, browser.Browser() as page:
+        with Serving(TYTO, SAY_EVENTS, 4000, ["--recordings", clips, "--corrections", corrections, "--users", users]) as serving, browser.Browser() as page:
             check_login(page, serving)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ const LANE = 78, AXIS = 30, NAME = 6;
 const MODALITY_OF = { 1: "av", 2: "a", 3: "v" };
 const SPANS = [["10 min", 600e3], ["1 h", 3600e3], ["6 h", 6 * 3600e3], ["1 day", 86400e3], ["1 week", 7 * 86400e3]];
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800].map((s) => s * 1000);
+const FIRST = 2000; // rows
 const MIN_SPAN = 10e3, MAX_SPAN = 60 * 86400e3;
 
 // Rows as objects of columns: [id, camera, class, begin, end, modality, joint, heard, seen, clip]
@@ -23,6 +24,7 @@ export function show(main, wanted) {
   const view = { end: now(), span: 3600e3, isLive: true };
   let picked = null;
   let drag = null;
+  let isGone = false;
 
   const spans = el("select", { "aria-label": "how much time" }, SPANS.map(([name, ms]) => el("option", { value: String(ms) }, name)), el("option", { value: "0", hidden: true }, "other"));
   const modality = el("select", { "aria-label": "heard or seen" },
@@ -339,20 +341,37 @@ export function show(main, wanted) {
     redraw();
   }
 
-  async function load() {
-    const data = await ask("/api/events");
-    events = data.events.map((row) => fromRow(row, data)).sort((a, b) => a.begin - b.begin);
-    byId = new Map(events.map((event) => [event.id, event]));
-    const last = events[events.length - 1];
-    if (last && last.begin < now() - view.span) { // nothing in the last hour: begin where something is
-      view.isLive = false;
-      view.end = endOf(last) + view.span * 0.1;
-    }
+  // What the page has been told meanwhile stays.
+  function merge(data) {
+    const told = new Map(data.events.map((row) => [row[0], fromRow(row, data)]));
+    for (const [id, event] of byId) told.set(id, event);
+    byId = told;
+    events = [...byId.values()].sort((a, b) => a.begin - b.begin);
     showChips();
-    shown = events.filter(isWanted);
-    draw();
-    if (wanted && byId.has(wanted)) pick(byId.get(wanted), true);
+    refilter();
+    if (wanted && byId.has(wanted)) {
+      pick(byId.get(wanted), true);
+      wanted = "";
+    }
     canvas.dataset.ready = String(events.length);
+  }
+
+  // The newest first, so that there is something to see at once, however many there are.
+  async function load() {
+    const begin = performance.now();
+    const newest = await ask(`/api/events?max=${FIRST}`);
+    const last = newest.events[newest.events.length - 1];
+    if (last && last[3] < now() - view.span) { // nothing in the last hour: begin where something is
+      view.isLive = false;
+      view.end = (last[4] || now()) + view.span * 0.1;
+    }
+    merge(newest);
+    canvas.dataset.painted = String(Math.round(performance.now() - begin));
+    if (newest.more && !isGone) {
+      count.textContent += ", loading the others";
+      const all = await ask("/api/events");
+      if (!isGone) merge(all);
+    }
   }
 
   load().catch((error) => { said.textContent = `The events cannot be had: ${error.message}`; });
@@ -364,6 +383,7 @@ export function show(main, wanted) {
   })];
   window.addEventListener("resize", redraw);
   return () => {
+    isGone = true;
     clearInterval(timer);
     undo.forEach((stop) => stop());
     window.removeEventListener("resize", redraw);
