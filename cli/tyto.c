@@ -10,6 +10,7 @@
 #include "cli/learn/learn.h"
 #include "cli/look/look.h"
 #include "cli/model/model.h"
+#include "cli/parts.h"
 
 struct subcommand {
     const char *name;
@@ -45,10 +46,6 @@ static const struct subcommand subcommands[] = {
     {"keygen", tyto_cmd_keygen, &tyto_command_keygen},
 };
 
-/* Those that are not in a tyto built without the trainer. */
-static const char *const of_trainer[] = {"adapt",    "explain", "label", "compose",
-                                         "features", "train",   "eval"};
-
 enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
 /* Those of a second level, which run from tyto_cmd_model and tyto_cmd_bridge. */
@@ -68,7 +65,7 @@ static const struct tyto_command tyto = {
     .summary = "events that are heard, seen, or both",
     .usage = "tyto COMMAND [OPTION...]",
     .arguments = names,
-    .notes = "tyto COMMAND --help explains a command.",
+    .notes = "tyto COMMAND --help explains a command." TYTO_PARTS_NOTE,
     .examples = "tytod rtsp://camera.local/stream &   # watch a camera (tytod --help)\n"
                 "tyto watch                           # and see its events\n"
                 "tyto list --since 2h                 # what has been\n"
@@ -136,15 +133,8 @@ static int run_help(char *name, const struct subcommand *subcommand)
 static int complain(const char *name)
 {
     const char *all[NUM_SUBCOMMANDS];
-    for (size_t i = 0; i < sizeof(of_trainer) / sizeof(of_trainer[0]); i++) {
-        if (strcmp(name, of_trainer[i]) == 0) {
-            fprintf(stderr,
-                    "tyto: '%s' needs the trainer, and this tyto was built without it. In tyto's "
-                    "checkout, scripts/setup installs what the trainer needs and builds it in.\n",
-                    name);
-            return 2;
-        }
-    }
+    if (tyto_parts_explain(name))
+        return 2;
     for (int i = 0; i < NUM_SUBCOMMANDS; i++)
         all[i] = subcommands[i].name;
     const char *near = tyto_nearest(name, all, NUM_SUBCOMMANDS);
@@ -177,5 +167,6 @@ int main(int argc, char **argv)
             return is_help ? run_help(argv[2], &subcommands[i])
                            : subcommands[i].run(argc - 1, argv + 1);
     }
+    tyto_parts_run(wanted, argv);
     return complain(wanted);
 }

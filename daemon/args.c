@@ -8,6 +8,7 @@
 #include "base/paths.h"
 #include "daemon/config/reference.h"
 #include "daemon/config/schema.h"
+#include "daemon/config/shard.h"
 
 /* What is written for the tree and by the build. */
 #define PRINT_LIST(X)                                                                              \
@@ -222,7 +223,12 @@ static enum tyto_err override_by(const struct tyto_args *args, char **argv, stru
     enum tyto_err err = expand_endpoints(&config->endpoints);
     for (int i = 0; !err && i < num_uris; i++)
         err = tyto_config_add_uri(config, argv[1 + i], ret_fault);
-    return !err ? tyto_config_check(config, ret_fault) : err;
+    /* All of the file is looked at, whoever's it is: a bad one is bad on every machine. */
+    if (!err)
+        err = tyto_config_check(config, ret_fault);
+    if (!err)
+        tyto_config_take_shard(config);
+    return err;
 }
 
 static enum tyto_err override(const struct tyto_args *args, struct target *target,

@@ -48,6 +48,21 @@ enum tyto_err tyto_cameras_add(const struct tyto_cameras *cameras, const struct 
     return err;
 }
 
+void tyto_cameras_tell_none(const struct tyto_cameras *cameras, const struct tyto_config *config)
+{
+    if (config->num_cameras > 0)
+        return;
+    if (config->num_elsewhere > 0)
+        tyto_log_write(cameras->log, TYTO_LOG_WARNING, "daemon",
+                       "no camera falls to shard %s; %u are for others", config->shard,
+                       config->num_elsewhere);
+    else
+        tyto_log_write(cameras->log, TYTO_LOG_WARNING, "daemon",
+                       "no camera is configured: name them in %s and reload (SIGHUP, systemctl "
+                       "reload tytod)",
+                       config->file);
+}
+
 void tyto_cameras_stop(const struct tyto_cameras *cameras, const char *id)
 {
     (void)!tyto_engine_stop_camera(cameras->engine, id);

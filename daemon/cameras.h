@@ -22,6 +22,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_cameras_add(const struct tyto_cameras *cameras, const struct tyto_config *config,
                                const struct tyto_config_camera *camera,
                                struct tyto_fault *ret_fault);
+/* Says in the log that nothing is watched, and what to do, where that is so. */
+void tyto_cameras_tell_none(const struct tyto_cameras *cameras, const struct tyto_config *config);
 /* Asks it to go, if it is there; finish waits until it has gone, its events have ended, and lets
  * its recordings be written. TIMEOUT: it has not gone in time. */
 void tyto_cameras_stop(const struct tyto_cameras *cameras, const char *id);

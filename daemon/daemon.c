@@ -400,8 +400,10 @@ static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *
         err = may_go_on(daemon) ? tyto_cameras_add(&daemon->cameras, daemon->config,
                                                    &daemon->config->cameras[i], ret_fault)
                                 : TYTO_ERR_CLOSED;
-    if (!err)
+    if (!err) {
+        tyto_cameras_tell_none(&daemon->cameras, daemon->config);
         tyto_reload_open(daemon->reload);
+    }
     return err;
 }
 

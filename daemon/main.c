@@ -22,9 +22,13 @@ static void complain(const struct tyto_fault *fault)
 
 static int check_only(const struct tyto_args *args, const struct tyto_config *config)
 {
-    printf("%s: good: %u camera%s, publishing on %s%s\n",
+    char others[64] = "";
+    if (config->num_elsewhere > 0)
+        snprintf(others, sizeof(others), " of shard %s, %u of others", config->shard,
+                 config->num_elsewhere);
+    printf("%s: good: %u camera%s%s, publishing on %s%s\n",
            args->config_path ? args->config_path : "command line", config->num_cameras,
-           config->num_cameras == 1 ? "" : "s", config->endpoints.texts[0],
+           config->num_cameras == 1 ? "" : "s", others, config->endpoints.texts[0],
            config->endpoints.num > 1 ? " and more" : "");
     return 0;
 }

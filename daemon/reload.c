@@ -271,6 +271,7 @@ static void apply(struct tyto_reload *reload, const struct tyto_config *config,
     take_out(reload, before, difference);
     tyto_running_drop(reload->p.running, before);
     result->num_failed = bring_in(reload, config, difference);
+    tyto_cameras_tell_none(cameras, config);
     if (result->head.is_same) /* with the number that holds now */
         tyto_heads_tell(reload->p.heads);
 }

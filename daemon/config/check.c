@@ -179,9 +179,10 @@ static enum tyto_err check_keys(const struct tyto_config *config, struct tyto_fa
 enum tyto_err tyto_config_check(const struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
-    if (config->num_cameras == 0)
+    if (config->num_cameras == 0 && !config->has_empty_list)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "cameras",
-                              "there is no camera: add '- {id: NAME, uri: URI}' to it");
+                              "there is no camera: add '- {id: NAME, uri: URI}' to it, or write "
+                              "'cameras: []'");
     if (config->endpoints.num == 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "publish.endpoints",
                               "is empty: name at least one, or leave it out");

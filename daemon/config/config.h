@@ -73,6 +73,9 @@ struct tyto_config {
     char file[256];                     /* "" without one */
     struct tyto_config_camera *cameras; /* owned */
     uint32_t num_cameras;
+    bool has_empty_list;    /* of cameras, written down: that there are none is meant */
+    char shard[16];         /* "I/N"; "": all cameras */
+    uint32_t num_elsewhere; /* cameras of the file that are other shards' */
 
     struct {
         char visual[TYTO_CONFIG_PATH_MAX]; /* "": DIR/visual.safetensors, and so on */

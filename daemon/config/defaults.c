@@ -62,17 +62,20 @@ static void finish_quiet(struct tyto_config_quiet *quiet)
     *quiet = (struct tyto_config_quiet){0};
 }
 
+void tyto_config_camera_finish(struct tyto_config_camera *camera)
+{
+    free(camera->rules.items);
+    tyto_zones_finish(&camera->zones);
+    finish_quiet(&camera->quiet);
+}
+
 void tyto_config_destroy(struct tyto_config **config)
 {
     if (!config || !*config)
         return;
     tyto_options_finish(tyto_config_groups, TYTO_CONFIG_NUM_GROUPS, *config);
-    for (uint32_t i = 0; i < (*config)->num_cameras; i++) {
-        struct tyto_config_camera *camera = &(*config)->cameras[i];
-        free(camera->rules.items);
-        tyto_zones_finish(&camera->zones);
-        finish_quiet(&camera->quiet);
-    }
+    for (uint32_t i = 0; i < (*config)->num_cameras; i++)
+        tyto_config_camera_finish(&(*config)->cameras[i]);
     finish_quiet(&(*config)->quiet);
     free((*config)->cameras);
     free((*config)->rules.items);

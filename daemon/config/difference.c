@@ -23,7 +23,7 @@ static const struct {
      {"pre_s", "post_s", "max_clip_s", "max_gib", "min_free_gib", "max_days", "max_memory_mib",
       "cameras"}},
     {TYTO_CONFIG_LOG, {"level", "summary_every_s"}},
-    {TYTO_CONFIG_TOP, {"time_zone", "connects_per_s"}},
+    {TYTO_CONFIG_TOP, {"time_zone", "shard", "connects_per_s"}},
 };
 
 bool tyto_config_is_live(enum tyto_config_group group, uint32_t row_idx)

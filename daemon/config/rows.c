@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "daemon/config/shard.h"
 #include "daemon/config/zones.h"
 #include "model/cman/cman.h"
 #include "options/common.h"
@@ -30,6 +31,11 @@ static enum tyto_err check_time_zone(const char *text, struct tyto_fault *ret_fa
     const enum tyto_err err = tyto_time_zone_create(text, &zone, ret_fault);
     tyto_time_zone_destroy(&zone);
     return err;
+}
+
+static enum tyto_err check_shard(const char *text, struct tyto_fault *ret_fault)
+{
+    return tyto_shard_parse(text, NULL, NULL, ret_fault);
 }
 
 static enum tyto_err check_listen(const char *text, struct tyto_fault *ret_fault)
@@ -191,6 +197,10 @@ static const struct tyto_option top[] = {
     {.key = "time_zone", .type = TYTO_OPTION_CHARS, AT(time_zone), .value = "NAME",
      .absent = "the host's", .example = "Europe/Berlin", .check = check_time_zone,
      .help = "of all quiet hours"},
+    {.key = "shard", .type = TYTO_OPTION_CHARS, AT(shard), .value = "I/N", .absent = "all cameras",
+     .example = "0/3", .check = check_shard,
+     .help = "watch those cameras alone that fall to shard I of N, counted from 0: N machines share "
+             "the cameras of one file by a hash of their ids"},
     NUMBER("connects_per_s", TYTO_OPTION_U32, connects_per_s, 1, 100, NULL,
            "connections to cameras that are begun in a second, all together"),
 };

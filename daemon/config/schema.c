@@ -106,7 +106,10 @@ static enum tyto_err read_cameras(struct tyto_yaml *yaml, const struct yaml_node
                                   void *target)
 {
     struct tyto_config *config = target;
-    return tyto_yaml_sequence(yaml, node, TYTO_ENGINE_MAX_CAMERAS, read_camera, &config);
+    const enum tyto_err err =
+        tyto_yaml_sequence(yaml, node, TYTO_ENGINE_MAX_CAMERAS, read_camera, &config);
+    config->has_empty_list = !err && config->num_cameras == 0;
+    return err;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
                                     void *target);
 /* A camera as it is when nothing is said of it. */
 void tyto_config_camera_init(struct tyto_config_camera *ret_camera);
+/* Frees what it owns. */
+void tyto_config_camera_finish(struct tyto_config_camera *camera);
 /* One more camera with defaults, at the end; NULL when out of memory. Borrowed
  * until the next one is made. */
 struct tyto_config_camera *tyto_config_new_camera(struct tyto_config *config);

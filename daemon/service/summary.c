@@ -74,8 +74,9 @@ void tyto_summary_tick(struct tyto_summary *summary, struct tyto_engine *engine,
     if (now_ns - summary->last_status_ns >= STATUS_EVERY_S * TYTO_NS_PER_S) {
         char text[160];
         snprintf(text, sizeof(text),
-                 "STATUS=%" PRIu32 " cameras, %" PRIu64 " segments, %" PRIu64 " events",
-                 counts.num_cameras, counts.num_segments, counts.num_events);
+                 "STATUS=%" PRIu32 " cameras%s, %" PRIu64 " segments, %" PRIu64 " events",
+                 counts.num_cameras, counts.num_cameras ? "" : " (none is configured here)",
+                 counts.num_segments, counts.num_events);
         tyto_notify(text);
         summary->last_status_ns = now_ns;
     }

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A tyto built without the trainer: the commands that watch and search are there, those that need
-the trainer say what is missing.
+the trainer say what is missing. As packages have it: they start the program that another one brought.
 
-  test_small.py TYTO TYTO_WITHOUT_TRAINER"""
+  test_small.py TYTO TYTO_WITHOUT_TRAINER TYTO_IN_FRONT"""
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
-FULL, SMALL = sys.argv[1:3]
+FULL, SMALL, FRONT = sys.argv[1:4]
 OF_TRAINER = {"adapt", "explain", "label", "compose", "features", "train", "eval"}
 
 
@@ -46,6 +49,21 @@ class Small(unittest.TestCase):
             status, _, err = run(program, "locallize")
             self.assertEqual(status, 2)
             self.assertIn("Did you mean 'localize'?", err)
+
+    def test_in_packages_a_command_is_handed_on_or_its_package_named(self):
+        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
+            os.makedirs(folder + "/bin")
+            front = shutil.copy(FRONT, folder + "/bin/tyto")
+            for name, package in (("train", "tyto-train"), ("explain", "tyto-train"), ("serve", "tyto-web")):
+                self.assertNotIn(name, commands(front))
+                status, out, err = run(front, name, "--help")
+                self.assertEqual((status, out), (2, ""))
+                self.assertIn(f"'{name}' comes with the package {package}", err)
+            os.makedirs(folder + "/libexec")
+            shutil.copy(FULL, folder + "/libexec/tyto-train")
+            for args in (("train", "--help"), ("help", "explain"), ("train", "--no-such-option"), ("label",)):
+                self.assertEqual(run(front, *args), run(FULL, *args))
+            self.assertEqual(run(front, "serve")[0], 2)
 
 
 if __name__ == "__main__":
