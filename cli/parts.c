@@ -9,16 +9,18 @@
 #include "base/paths.h"
 
 struct part {
-    const char *package; /* a Debian package, and its program in libexec */
+    const char *package; /* a Debian package */
+    const char *program; /* of it, in libexec; named as a man page is */
     const char *what;
     const char *names[8]; /* of commands; ends with NULL */
 };
 
 static const struct part parts[] = {
     {"tyto-train",
+     "tyto-train",
      "the trainer",
      {"adapt", "compose", "eval", "explain", "features", "label", "train"}},
-    {"tyto-web", "the page", {"serve", "user"}},
+    {"tyto-web", "tyto-serve", "the page", {"serve", "user"}},
 };
 
 static const struct part *find(const char *name)
@@ -39,7 +41,7 @@ void tyto_parts_run(const char *name, char **argv)
     /* The programs of the parts do not hand on: what is not in them is nowhere. */
     if (!TYTO_IS_SPLIT || !part)
         return;
-    snprintf(beside, sizeof(beside), "../libexec/%s", part->package);
+    snprintf(beside, sizeof(beside), "../libexec/%s", part->program);
     if (tyto_paths_program(beside, path, sizeof(path)))
         (void)execv(path, argv);
 }

@@ -6,8 +6,9 @@
 
 #include <stdbool.h>
 
-/* Runs the program that has the command `name`, ../libexec/tyto-train or ../libexec/tyto-web beside
- * this one, in place of this one and with the same arguments. Returns where that cannot be. */
+/* Runs the program that has the command `name`, ../libexec/tyto-train or ../libexec/tyto-serve
+ * beside this one, in place of this one and with the same arguments. Returns where that cannot be.
+ */
 void tyto_parts_run(const char *name, char **argv);
 /* Says on stderr what brings the command `name`; false: no part has it, and nothing is said. */
 bool tyto_parts_explain(const char *name);

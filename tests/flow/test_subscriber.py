@@ -64,7 +64,7 @@ def main():
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
         if args.python:
-            os.symlink(os.path.join(args.path, "tyto"), os.path.join(folder, "tyto"))
+            os.symlink(os.path.abspath(os.path.join(args.path, "tyto")), os.path.join(folder, "tyto"))
             return follow(args, [sys.executable, args.python], folder, chance)
         proto = os.path.join(args.root, "proto")
         subprocess.run(["protoc", f"--proto_path={proto}", f"--python_out={folder}", "event.proto",

@@ -21,7 +21,7 @@ PARSER.add_argument("--meson", default="meson")
 ARGS = PARSER.parse_args()
 PACKAGES = ["tyto", "tyto-train", "tyto-web", "libtyto0", "libtyto-dev", "python3-tyto"]
 # What the build of packages alone has: the parts of tyto, and what debian/rules makes.
-OF_PACKAGES = {"usr/libexec/tyto-train", "usr/libexec/tyto-web", "etc/tyto/tytod.yaml", "etc/tyto/serve.conf",
+OF_PACKAGES = {"usr/libexec/tyto-train", "usr/libexec/tyto-serve", "etc/tyto/tytod.yaml", "etc/tyto/serve.conf",
                "lib/systemd/system/tyto-serve.service.d"}
 # What it has not: the demo camera.
 NOT_PACKAGED = re.compile(r"tyto-demo-camera|usr/share/tyto/demo/|usr/share/man/man1/tyto-demo")
