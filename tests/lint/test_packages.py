@@ -137,6 +137,11 @@ class Packages(unittest.TestCase):
         back = re.sub(r"(?m)^cameras: \[\].*", "cameras:", made)
         self.assertEqual(re.sub(r"(?m)^  # (- id:|  uri:)", r"  \1", back), read("daemon/tytod.yaml"))
 
+    def test_users_are_such_as_systemd_takes(self):
+        for line in read("debian/tyto.sysusers").split("\n"):
+            # A colon in a user's description ends the installation.
+            self.assertRegex(line, r'^(#.*|[gm] [a-z]+ [a-z-]+|u [a-z]+ - "[^":]*" /[a-z/]+|)$')
+
     def test_scripts_are_shell(self):
         for name in sorted(os.listdir(os.path.join(ARGS.root, "debian"))):
             if name.endswith((".postinst", ".postrm")):
