@@ -12,7 +12,7 @@ enum tyto_err tyto_fault_set(struct tyto_fault *ret_fault, enum tyto_err err, co
 {
     if (!ret_fault)
         return err;
-    snprintf(ret_fault->file, sizeof(ret_fault->file), "%s", file ? file : "");
+    tyto_secret_redact(file ? file : "", ret_fault->file, sizeof(ret_fault->file));
     ret_fault->line = line;
     char text[2 * sizeof(ret_fault->text)];
     va_list args;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/text.h"
 #include "cli/event/json.h"
 
@@ -12,8 +13,8 @@ enum { NUM_TOP = 3 };
 
 void tyto_localize_begin_file(struct tyto_localize_print *print, const char *file)
 {
-    print->file = file;
-    tyto_text_clean(print->shown_file, sizeof(print->shown_file), file);
+    tyto_secret_redact(file, print->file, sizeof(print->file));
+    tyto_text_clean(print->shown_file, sizeof(print->shown_file), print->file);
     print->num_events = 0;
     print->has_head = false;
 }

@@ -13,7 +13,7 @@ struct tyto_localize_print {
     bool is_json;
     struct tyto_line_style style;
     struct tyto_engine *engine; /* for class names; borrowed */
-    const char *file;           /* now; borrowed */
+    char file[2048];            /* now; without what is secret in a URI */
     char shown_file[2048];      /* the same, for a terminal */
     bool has_head;              /* the table's head was printed */
     uint32_t num_events;        /* of this file */

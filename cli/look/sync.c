@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/progress.h"
 #include "cli/look/look.h"
@@ -122,7 +123,7 @@ const struct tyto_command tyto_command_sync = {
 
 struct run {
     const struct options *options;
-    const char *file;
+    const char *file; /* as it is shown */
     struct tyto_progress progress;
     struct tyto_sync_estimate *kept; /* owned, (MAX_KEPT) */
     uint32_t num_kept, keep_every, num_told;
@@ -264,7 +265,8 @@ static int follow(struct run *run, struct tyto_sync_follow_params *params, struc
 
 static int run_options(const struct options *options, const char *file)
 {
-    struct run run = {.options = options, .file = file, .keep_every = 1};
+    char shown[2048];
+    struct run run = {.options = options, .file = shown, .keep_every = 1};
     const struct tyto_sync_params sync_params = {.memory_s = options->memory_s};
     struct tyto_sync *sync = NULL;
     struct tyto_sync_follow_params params = {
@@ -283,6 +285,7 @@ static int run_options(const struct options *options, const char *file)
                                     "--audio-step must be T:S in seconds, not '%s'", options->step);
         return 2;
     }
+    tyto_secret_redact(file, shown, sizeof(shown));
     run.kept = malloc(MAX_KEPT * sizeof(*run.kept));
     enum tyto_err err = run.kept ? tyto_sync_create(&sync_params, &sync) : TYTO_ERR_NOMEM;
     int status = 1;
@@ -308,8 +311,11 @@ int tyto_cmd_sync(int argc, char **argv)
         (void)tyto_command_complain(&tyto_command_sync, num_files ? "one file or URI at a time"
                                                                   : "no file and no URI was named");
     } else if (result == TYTO_COMMAND_RUN) {
+        char *file = strdup(argv[1]);
         tyto_interrupt_catch(130);
-        status = run_options(&options, argv[1]);
+        tyto_secret_blank(argv[1]); /* it was copied: others need not see it, as with ps */
+        status = file ? run_options(&options, file) : 1;
+        free(file);
     }
     tyto_command_finish(&tyto_command_sync, &options);
     return status;

@@ -51,11 +51,15 @@ static bool deliver(struct tyto_feeder *feeder, enum tyto_stream which, struct t
         learn_clock(feeder, media);
     switch (media->kind) {
     case TYTO_MEDIA_SOUND:
+        if (!feeder->is_file)
+            tyto_still_sound(&feeder->still, media->samples, media->num_samples, in_ns);
         tyto_align_sound(feeder->align, pts_ns, media->samples, media->num_samples);
         tyto_segmenter_audio(feeder->segmenter, pts_ns, media->samples, media->num_samples, in_ns);
         break;
     case TYTO_MEDIA_PICTURE: {
         struct tyto_picture *picture = media->picture;
+        if (!feeder->is_file)
+            tyto_still_picture(&feeder->still, &picture->frame, in_ns);
         media->picture = NULL;
         picture->pts_ns = pts_ns;
         tyto_segmenter_video(feeder->segmenter, picture, in_ns);

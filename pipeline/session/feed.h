@@ -10,6 +10,7 @@
 #include "pipeline/segment/segment.h"
 #include "pipeline/session/align.h"
 #include "pipeline/session/camera_clock.h"
+#include "pipeline/session/still.h"
 #include "pipeline/source/source.h"
 
 struct tyto_feeder {
@@ -22,6 +23,7 @@ struct tyto_feeder {
     bool has_held[TYTO_NUM_STREAMS];
     bool ended[TYTO_NUM_STREAMS];
     struct tyto_camera_clock clock;
+    struct tyto_still still;
 };
 
 void tyto_feeder_init(struct tyto_feeder *feeder, struct tyto_source *source,

@@ -42,8 +42,9 @@ struct tyto_session {
     uint32_t state_rev;
     enum tyto_camera_status status;
     char text[TYTO_STATE_TEXT_MAX + 1];
-    bool missing[TYTO_NUM_STREAMS]; /* the connection has it, but nothing comes */
-    int64_t clock_off_ns;           /* of the camera's clock, where that is too much */
+    bool missing[TYTO_NUM_STREAMS];  /* the connection has it, but nothing comes */
+    bool is_still[TYTO_NUM_STREAMS]; /* it goes on, and is always the same */
+    int64_t clock_off_ns;            /* of the camera's clock, where that is too much */
     int64_t since_unix_ns;
     uint32_t num_connects, num_losses, num_abandoned;
     int64_t duration_ns;

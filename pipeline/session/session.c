@@ -122,12 +122,20 @@ const char *tyto_session_id(const struct tyto_session *session)
 
 /* --- the inference thread --------------------------------------------------------------- */
 
+/* For how long a stream may stay the same until it is told. */
+static uint64_t still_ns(const struct tyto_session *session)
+{
+    const uint64_t stall_ns = session->camera.stall_ns;
+    return 2 * (stall_ns ? stall_ns : TYTO_CAMERA_DEFAULT_STALL_NS);
+}
+
 /* A source that was just handed over. */
 static void begin_feeding(struct tyto_session *session, struct tyto_source *source, int64_t base_ns)
 {
     tyto_segmenter_reset(session->segmenter);
     tyto_feeder_init(&session->feeder, source, session->segmenter, &session->align,
                      session->is_file, base_ns);
+    tyto_still_init(&session->feeder.still, still_ns(session));
     session->feeding = true;
     session->over = false;
 }
@@ -140,7 +148,8 @@ static void note_backlog(struct tyto_session *session, struct tyto_source *sourc
         tyto_source_set_behind(source, tyto_segmenter_backlog_ns(session->segmenter) > BEHIND_NS);
 }
 
-/* What the data show of the camera's state: which streams there are, how right its clock is. */
+/* What the data show of the camera's state: which streams there are and whether they change, how
+ * right its clock is. */
 static void note_state(struct tyto_session *session, const struct tyto_source *source)
 {
     bool audio = session->has_audio, video = session->has_video;
@@ -149,13 +158,19 @@ static void note_state(struct tyto_session *session, const struct tyto_source *s
     /* Only this thread writes clock_off_ns. */
     const bool is_off = llabs(off_ns - session->clock_off_ns) > CLOCK_OFF_STEP_NS ||
                         (off_ns == 0) != (session->clock_off_ns == 0);
-    if (session->has_audio == audio && session->has_video == video && !is_off)
+    bool is_still[TYTO_NUM_STREAMS], is_changed = false; /* likewise */
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        is_still[i] = session->feeder.still.streams[i].is_told;
+        is_changed |= is_still[i] != session->is_still[i];
+    }
+    if (session->has_audio == audio && session->has_video == video && !is_off && !is_changed)
         return;
     session->has_audio = audio;
     session->has_video = video;
     pthread_mutex_lock(&session->lock);
     if (is_off)
         session->clock_off_ns = off_ns;
+    memcpy(session->is_still, is_still, sizeof(session->is_still));
     session->state_rev += session->status == TYTO_CAMERA_STATUS_LIVE;
     pthread_mutex_unlock(&session->lock);
 }
@@ -263,16 +278,18 @@ enum tyto_clock_quality tyto_session_clock_quality(const struct tyto_session *se
     return session->feeder.clock.quality;
 }
 
-/* What the connection thread says, and what the data say of the camera's clock. Locked. */
+/* What the connection thread says, and what the data say of the camera. Locked. */
 static void print_text(const struct tyto_session *session, char *ret_text, size_t text_bytes)
 {
-    char clock_text[96];
+    static const bool none[TYTO_NUM_STREAMS];
+    char clock_text[96], still_text[96], text[2 * TYTO_STATE_TEXT_MAX];
     const bool is_live = session->status == TYTO_CAMERA_STATUS_LIVE;
     tyto_camera_clock_text(is_live ? session->clock_off_ns : 0, clock_text, sizeof(clock_text));
-    snprintf(ret_text, text_bytes, "%s", session->text);
-    const size_t num = strlen(ret_text);
-    if (clock_text[0])
-        snprintf(ret_text + num, text_bytes - num, "; %s", clock_text);
+    tyto_still_text(is_live ? session->is_still : none, still_ns(session), still_text,
+                    sizeof(still_text));
+    snprintf(text, sizeof(text), "%s%s%s%s%s", session->text, still_text[0] ? "; " : "", still_text,
+             clock_text[0] ? "; " : "", clock_text);
+    snprintf(ret_text, text_bytes, "%.*s", (int)text_bytes - 1, text);
 }
 
 bool tyto_session_take_state(struct tyto_session *session, struct tyto_camera_state *ret_state)

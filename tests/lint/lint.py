@@ -36,7 +36,8 @@ DIRECTIONS = {
 THIRD_PARTY = {
     "vulkan/*": ["shaders/runtime/*"],
     "gst/*": ["pipeline/source/gst*.c", "pipeline/record/clip_gst.c", "demo/*.c"],
-    "glib*": ["demo/*.c", "web/*.c", "pipeline/hours/*.c", "daemon/glib_log.c"],
+    "glib*": ["demo/*.c", "web/*.c", "pipeline/hours/*.c", "daemon/glib_log.c",
+              "trainer/labels/media.c"],
     "gio/*": ["web/*.c"],
     "libsoup/*": ["web/*.c"],
     "sodium.h": ["web/*.c"],

@@ -4,6 +4,7 @@
  * order and call them otherwise (csv_header.c). No times: the event is somewhere in the recording.
  * No class: the recording is background. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "trainer/labels/csv_header.h"
@@ -50,6 +51,13 @@ static char separator_of(const char *text)
     if (nums[0] > 0)
         return '\t';
     return nums[1] > 0 && nums[1] >= nums[2] ? ';' : ',';
+}
+
+/* Excel's own first line, "sep=;", says what separates those below. */
+static bool is_separator_line(const char *text)
+{
+    return strncasecmp(text, "sep=", 4) == 0 && text[4] && strchr(";,\t", text[4]) &&
+           text[5] == '\0';
 }
 
 static bool read_number(const struct table *table, const char *text, double *ret_value)
@@ -233,7 +241,7 @@ void tyto_label_read_csv(struct tyto_label_reader *reader)
     char *text;
     while ((text = tyto_label_line(reader, &lines))) {
         struct tyto_csv_row row = {.line = lines.line};
-        if (!text[strspn(text, " \t")])
+        if (!text[strspn(text, " \t")] || (is_first && is_separator_line(text)))
             continue;
         if (is_first)
             table.separator = separator_of(text);

@@ -10,6 +10,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include <glib.h>
+
 #include "base/nearest.h"
 
 /* More names are not compared letter by letter. */
@@ -169,16 +171,19 @@ enum tyto_err tyto_label_media_find(struct tyto_label_media *media, const char *
     return TYTO_OK;
 }
 
-/* What web tools make of a name: spaces become '_', signs are dropped. small: letters, too. */
+/* What web tools make of a name: spaces become '_', signs are dropped. small: letters, too. Letters
+ * with accents are one character, where file names of macOS have two. */
 static void make_key(const char *name, bool is_small, char *ret_key, size_t key_bytes)
 {
+    gchar *composed = g_utf8_normalize(name, -1, G_NORMALIZE_NFC); /* NULL: it is not UTF-8 */
     size_t num = 0;
-    for (; *name && num + 1 < key_bytes; name++) {
-        const unsigned char letter = (unsigned char)*name;
+    for (const char *at = composed ? composed : name; *at && num + 1 < key_bytes; at++) {
+        const unsigned char letter = (unsigned char)*at;
         if (letter == ' ' || isalnum(letter) || letter >= 0x80 || strchr("._-", letter))
-            ret_key[num++] = letter == ' ' ? '_' : is_small ? (char)tolower(letter) : *name;
+            ret_key[num++] = letter == ' ' ? '_' : is_small ? (char)tolower(letter) : *at;
     }
     ret_key[num] = '\0';
+    g_free(composed);
 }
 
 static enum tyto_err make_likes(struct tyto_label_media *media, bool is_stem)

@@ -42,6 +42,9 @@ static void a_fault_says_file_line_and_key(void **state)
     assert_int_equal(err, TYTO_ERR_INVALID);
     tyto_fault_print(&fault, text, sizeof(text));
     assert_string_equal(text, "t.yaml:7: hop: 0 is too small");
+    (void)tyto_fault_set(&fault, TYTO_ERR_INVALID, "rtsp://me:pass@host/x?y=z", 0, NULL, "is live");
+    tyto_fault_print(&fault, text, sizeof(text));
+    assert_string_equal(text, "rtsp://***@host/x?***: is live");
 }
 
 static void a_fault_without_a_place_is_just_its_text(void **state)

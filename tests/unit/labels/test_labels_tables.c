@@ -106,14 +106,21 @@ static void a_name_that_is_near_is_no_error_beside_the_one_that_is_meant(void **
                  "x.csv:1: classID: the column is not read (note)\n");
 }
 
+static void excels_line_of_the_separator_is_no_row(void **state)
+{
+    (void)state;
+    assert_reads("x.csv", "sep=;\nfile;class;begin_s;end_s\na.wav;dog;1,5;2\n",
+                 "a.wav dog 1.5..2 both @3\n", "");
+}
+
 /* --- names of recordings ----------------------------------------------------------------- */
 
 static char dir[64];
 
 static int make_recordings(void **state)
 {
-    static const char *const names[] = {"a.wav",   "My clip (1).wav", "IMG_0042.MOV",
-                                        "b c.wav", "twin 1.wav",      "twin (1).wav"};
+    static const char *const names[] = {"a.wav",      "My clip (1).wav", "IMG_0042.MOV", "b c.wav",
+                                        "twin 1.wav", "twin (1).wav",    "T\u00fcr.wav"};
     (void)state;
     snprintf(dir, sizeof(dir), "/tmp/tyto-names-XXXXXX");
     if (!mkdtemp(dir))
@@ -181,6 +188,7 @@ static void names_that_tools_have_changed_are_found_with_a_note(void **state)
     (void)state;
     look_for("My_clip_1.wav", "My clip (1).wav", "'My_clip_1.wav' is taken for 'My clip (1).wav'");
     look_for("b_c.wav", "b c.wav", "is taken for");
+    look_for("Tu\u0308r.wav", "T\u00fcr.wav", "is taken for");        /* as macOS writes it */
     look_for("twin_1.wav", "", "there is no recording 'twin_1.wav'"); /* it may be either */
 }
 
@@ -198,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_known_by_their_usual_names),
         cmocka_unit_test(dcases_and_deseds_tables_are_read),
+        cmocka_unit_test(excels_line_of_the_separator_is_no_row),
         cmocka_unit_test(semicolons_tabs_and_decimal_commas_are_read),
         cmocka_unit_test(times_under_other_names_are_not_lost_in_silence),
         cmocka_unit_test(a_name_that_is_near_is_no_error_beside_the_one_that_is_meant),

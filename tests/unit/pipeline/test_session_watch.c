@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "pipeline/session/camera_clock.h"
+#include "pipeline/session/still.h"
 #include "pipeline/session/watch.h"
 
 #define S ((int64_t)TYTO_NS_PER_S)
@@ -213,6 +214,54 @@ static void a_camera_loses_its_say_when_this_machine_is_set_away_from_it(void **
     assert_in_range((uint64_t)-clock.off_ns, (uint64_t)(DAY), (uint64_t)(DAY + S));
 }
 
+/* One picture a second and sound between, from second `from` to `until`; they change if said so. */
+static void give(struct tyto_still *still, int from, int until, bool changes)
+{
+    uint8_t bytes[64 * 48] = {0};
+    float samples[160] = {0};
+    const struct tyto_frame frame = {.format = TYTO_PIXEL_RGB,
+                                     .width = 16,
+                                     .height = 48,
+                                     .planes = {bytes},
+                                     .strides_bytes = {64}};
+    for (int t = from; t < until; t++) {
+        bytes[8 * 64 + 5] = changes ? (uint8_t)t : 0;
+        samples[159] = changes ? 1e-4f : 0;
+        tyto_still_picture(still, &frame, (uint64_t)(t * S));
+        tyto_still_sound(still, samples, 160, (uint64_t)(t * S));
+    }
+}
+
+static bool are_told(const struct tyto_still *still, char text[128])
+{
+    const bool told[TYTO_NUM_STREAMS] = {still->streams[0].is_told, still->streams[1].is_told};
+    tyto_still_text(told, still->limit_ns, text, 128);
+    return told[0] && told[1];
+}
+
+static void streams_that_go_on_and_do_not_change_are_told_ever_more_rarely(void **state)
+{
+    (void)state;
+    struct tyto_still still;
+    char text[128];
+    tyto_still_init(&still, 20 * TYTO_NS_PER_S);
+    give(&still, 1, 100, true);
+    assert_false(are_told(&still, text));
+    assert_string_equal(text, "");
+    give(&still, 100, 115, false);
+    assert_false(are_told(&still, text));
+    give(&still, 115, 130, false);
+    assert_true(are_told(&still, text));
+    assert_string_equal(text,
+                        "its picture has not changed for 20 s or more; its sound is silence alone");
+    give(&still, 130, 131, true);
+    assert_false(are_told(&still, text));
+    give(&still, 131, 160, false); /* now it takes 40 s */
+    assert_false(are_told(&still, text));
+    give(&still, 160, 180, false);
+    assert_true(are_told(&still, text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +275,7 @@ int main(void)
         cmocka_unit_test(this_machines_clock_is_followed_forward_and_back),
         cmocka_unit_test(a_clock_that_is_disciplined_is_followed_without_a_word),
         cmocka_unit_test(a_camera_loses_its_say_when_this_machine_is_set_away_from_it),
+        cmocka_unit_test(streams_that_go_on_and_do_not_change_are_told_ever_more_rarely),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
