@@ -65,7 +65,7 @@ sanitized() {
     mkdir -p "$1"
     # CC may be words, as "ccache gcc" is.
     # shellcheck disable=SC2086
-    ${CC:-cc} -c "$root/tests/sanitizer/$3.c" -o "$object"
+    ${CC:-cc} -fPIC -c "$root/tests/sanitizer/$3.c" -o "$object"
     run_quietly "configuring the build with $2" meson setup "$1" "$root" \
         -Db_sanitize="$2" -Db_lundef=false -Doptimization=1 -Ddebug=true -Dc_link_args="$object"
 }

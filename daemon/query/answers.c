@@ -40,7 +40,11 @@ enum tyto_err tyto_query_send(struct tyto_query_server *server, const struct tyt
         tyto_reply_pack(&server->reply, server->packed, sizeof(server->packed), &num_bytes);
     if (err)
         return TYTO_ERR_CLOSED;
-    return tyto_query_socket_send(&server->socket, name, server->packed, num_bytes);
+    const enum tyto_err sent =
+        tyto_query_socket_send(&server->socket, name, server->packed, num_bytes);
+    if (!sent && server->paying)
+        server->paying->bytes -= (double)num_bytes;
+    return sent;
 }
 
 void tyto_query_reply(struct tyto_query_server *server, const struct tyto_query_name *name)

@@ -94,6 +94,12 @@ struct tyto_query_peer {
     struct tyto_query_job job;
 };
 
+struct tyto_query_share { /* of a key, all of its connections together */
+    char user[TYTO_ACCESS_USER_MAX + 1];
+    double requests, bytes; /* that it may have; the last reply may make bytes negative */
+    uint64_t last_ns;
+};
+
 enum { TYTO_QUERY_CHUNK_BYTES = 64 * 1024, TYTO_QUERY_PATIENCE_NS = 100000000 };
 
 struct tyto_query_server {
@@ -112,7 +118,9 @@ struct tyto_query_server {
     int end_fd;
     atomic_bool is_ending;
     struct tyto_query_peer peers[TYTO_QUERY_SERVER_MAX_PEERS * 2]; /* with those half gone */
-    struct tyto_reply reply; /* being made; its envelopes lie in gathered */
+    struct tyto_query_share shares[TYTO_QUERY_SERVER_MAX_PEERS * 2];
+    struct tyto_query_share *paying; /* of whom is being answered; NULL: nobody counts */
+    struct tyto_reply reply;         /* being made; its envelopes lie in gathered */
     uint8_t gathered[TYTO_QUERY_CHUNK_BYTES];
     size_t num_gathered;
     uint8_t packed[TYTO_REPLY_MAX_BYTES];
@@ -152,6 +160,13 @@ void tyto_query_answer_scores(struct tyto_query_server *server, const struct tyt
 /* hello, list, get, schema. */
 void tyto_query_answer(struct tyto_query_server *server, const struct tyto_query_name *name,
                        const struct tyto_request *request);
+
+/* shares.c: what a key may cost. NULL where there are no keys. Borrowed until the next one is asked
+ * for. */
+struct tyto_query_share *tyto_query_share_of(struct tyto_query_server *server, const char *user);
+/* Whether the peer's key may have one more replay or snapshot. */
+bool tyto_query_share_may_begin(const struct tyto_query_server *server,
+                                const struct tyto_query_peer *peer);
 
 /* jobs.c: replay, snapshot, credit. Takes the request's prefixes. */
 void tyto_query_job_begin(struct tyto_query_server *server, struct tyto_query_peer *peer,

@@ -11,6 +11,8 @@ enum {
     MAX_SNAPSHOTS = 8,            /* at one time, of all peers */
     MAX_SNAPSHOT_BYTES = 4 << 20, /* 1,000 open events and more */
 };
+/* Its key has had its share of bytes: it goes on when there is some again. */
+#define SHARE_WAIT_NS (50 * TYTO_NS_PER_MS)
 #define FULL_WAIT_NS (10 * TYTO_NS_PER_MS)
 
 void tyto_query_job_end(struct tyto_query_peer *peer)
@@ -150,6 +152,11 @@ void tyto_query_job_begin(struct tyto_query_server *server, struct tyto_query_pe
                           "one replay or snapshot at a time");
         return;
     }
+    if (!tyto_query_share_may_begin(server, peer)) {
+        tyto_query_refuse(server, &peer->name, request->id, TYTO_QUERY_RATE_LIMITED, 0,
+                          "your key has as many replays and snapshots at a time as one may have");
+        return;
+    }
     if (!reaches_any(server, request)) {
         tyto_query_refuse(server, &peer->name, request->id, TYTO_QUERY_DENIED, 0,
                           "you may read none of these topics");
@@ -252,6 +259,11 @@ static bool run_job(struct tyto_query_server *server, struct tyto_query_peer *pe
     }
     if (!job->is_snapshot && !tyto_query_reader(server, &peer->name, job->request_id)) {
         tyto_query_job_end(peer);
+        return false;
+    }
+    server->paying = tyto_query_share_of(server, peer->user);
+    if (server->paying && server->paying->bytes <= 0) {
+        job->retry_ns = tyto_clock_mono_ns() + SHARE_WAIT_NS;
         return false;
     }
     err = make_chunk(server, job);

@@ -76,6 +76,22 @@ static bool may_ask(struct tyto_query_peer *peer, enum tyto_request_kind kind)
     return true;
 }
 
+/* What its key may cost, over all connections. NULL: it may; else why not. */
+static const char *find_over(struct tyto_query_server *server, const char *user,
+                             enum tyto_request_kind kind)
+{
+    struct tyto_query_share *share = tyto_query_share_of(server, user);
+    server->paying = share;
+    if (!share || kind == TYTO_REQUEST_CREDIT)
+        return NULL;
+    if (share->requests < 1.0)
+        return "too many requests by your key: wait a second";
+    if (share->bytes <= 0)
+        return "your key has had its share of bytes: wait a second";
+    share->requests -= 1.0;
+    return NULL;
+}
+
 /* --- the thread ----------------------------------------------------------------------------------
  */
 
@@ -100,13 +116,15 @@ static void take_request(struct tyto_query_server *server, const struct tyto_que
     uint64_t id = 0;
     atomic_fetch_add(&server->num_requests, 1);
     const enum tyto_err err = tyto_request_unpack(bytes, num_bytes, &request, &id);
+    const enum tyto_request_kind kind = err ? TYTO_REQUEST_NONE : request.kind;
+    const char *over = find_over(server, sender->user, kind);
     if (!tyto_query_take_rights(server, sender->user)) {
         tyto_query_refuse(server, name, id, TYTO_QUERY_RATE_LIMITED, 0,
                           "your rights have changed meanwhile: ask again");
         tyto_query_socket_cut_off(&server->socket, sender->fd);
-    } else if (!may_ask(peer, err ? TYTO_REQUEST_NONE : request.kind)) {
+    } else if (over || !may_ask(peer, kind)) {
         tyto_query_refuse(server, name, id, TYTO_QUERY_RATE_LIMITED, 0,
-                          "too many requests: wait a second");
+                          over ? over : "too many requests: wait a second");
     } else if (err) {
         tyto_query_refuse(server, name, id, TYTO_QUERY_BAD_REQUEST, 0,
                           "this is no sound request: see query.proto for its limits");

@@ -7,7 +7,10 @@
  * not whether it is there. Numbers that it does not get for that are counted as withheld.
  *
  * What one peer may cost: TYTO_QUERY_SERVER_REQUESTS_PER_S requests on average, two replays or
- * snapshots a second, one of them at a time, TYTO_QUERY_MAX_CREDIT chunks on their way. */
+ * snapshots a second, one of them at a time, TYTO_QUERY_MAX_CREDIT chunks on their way. And with
+ * keys, what one key may cost over all of its connections: TYTO_QUERY_SERVER_USER_REQUESTS_PER_S
+ * requests, TYTO_QUERY_SERVER_USER_JOBS replays and snapshots at a time,
+ * TYTO_QUERY_SERVER_USER_BYTES_PER_S. */
 #ifndef TYTO_DAEMON_QUERY_QUERY_H
 #define TYTO_DAEMON_QUERY_QUERY_H
 
@@ -23,6 +26,11 @@
 enum {
     TYTO_QUERY_SERVER_MAX_PEERS = 64,
     TYTO_QUERY_SERVER_REQUESTS_PER_S = 50,
+    TYTO_QUERY_SERVER_USER_REQUESTS_PER_S = 100,
+    TYTO_QUERY_SERVER_USER_BURST = 300,
+    TYTO_QUERY_SERVER_USER_JOBS = 8,
+    TYTO_QUERY_SERVER_USER_BYTES_PER_S = 16 << 20,
+    TYTO_QUERY_SERVER_USER_BURST_BYTES = 128 << 20,
 };
 
 struct tyto_query_server_params {

@@ -24,6 +24,7 @@
 #include "daemon/publish/publisher.h"
 #include "daemon/query/query.h"
 #include "files/key_file.h"
+#include "proto/query.h"
 
 enum { VIEWER, DOOR, DOG, CHIEF, STRANGER, NUM_USERS, WAIT_S = 60, NUM_EACH = 20 };
 
@@ -390,6 +391,76 @@ static void who_says_nothing_makes_room(void **state)
         close(fds[i]);
 }
 
+/* --- what a key may cost -----------------------------------------------------------------------
+ */
+
+static void *connect_as(void *context, int user)
+{
+    char public_key[TYTO_CLIENT_KEY_BYTES];
+    const int zero = 0, wait_ms = WAIT_S * 1000;
+    void *dealer = zmq_socket(context, ZMQ_DEALER);
+    assert_non_null(dealer);
+    assert_int_equal(zmq_curve_public(public_key, users[user].secret_key), 0);
+    assert_int_equal(zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, server_keys.public_key, 40), 0);
+    assert_int_equal(zmq_setsockopt(dealer, ZMQ_CURVE_PUBLICKEY, public_key, 40), 0);
+    assert_int_equal(zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, users[user].secret_key, 40), 0);
+    assert_int_equal(zmq_setsockopt(dealer, ZMQ_LINGER, &zero, sizeof(zero)), 0);
+    assert_int_equal(zmq_setsockopt(dealer, ZMQ_RCVTIMEO, &wait_ms, sizeof(wait_ms)), 0);
+    assert_int_equal(zmq_connect(dealer, query_endpoint), 0);
+    return dealer;
+}
+
+/* A replay that stands after its first chunk. True: that came; false: RATE_LIMITED with text. */
+static bool begins_replay(void *dealer, char ret_text[TYTO_STATE_TEXT_MAX])
+{
+    static uint8_t bytes[TYTO_REPLY_MAX_BYTES];
+    static struct tyto_reply reply;
+    const struct tyto_request request = {
+        .id = 1, .kind = TYTO_REQUEST_REPLAY, .from_seq = 1, .credit = 1};
+    size_t num_bytes = 0;
+    assert_int_equal(tyto_request_pack(&request, bytes, sizeof(bytes), &num_bytes), TYTO_OK);
+    assert_int_equal(zmq_send(dealer, bytes, num_bytes, 0), (int)num_bytes);
+    const int num = zmq_recv(dealer, bytes, sizeof(bytes), 0);
+    assert_in_range(num, 1, sizeof(bytes));
+    assert_int_equal(tyto_reply_unpack(bytes, (size_t)num, &reply), TYTO_OK);
+    const bool is_chunk = reply.kind == TYTO_REPLY_CHUNK;
+    assert_false(is_chunk && reply.is_last);
+    if (!is_chunk) {
+        assert_int_equal(reply.kind, TYTO_REPLY_ERROR);
+        assert_int_equal(reply.error, TYTO_QUERY_RATE_LIMITED);
+        snprintf(ret_text, TYTO_STATE_TEXT_MAX, "%.*s", TYTO_STATE_TEXT_MAX - 1, reply.text);
+    }
+    tyto_reply_clear(&reply);
+    return is_chunk;
+}
+
+static void a_key_has_its_share_over_all_its_connections(void **state)
+{
+    (void)state;
+    enum { NUM = TYTO_QUERY_SERVER_USER_JOBS };
+    char text[TYTO_STATE_TEXT_MAX] = "";
+    void *context = zmq_ctx_new(), *dealers[NUM];
+    for (int i = 0; i < NUM; i++) {
+        dealers[i] = connect_as(context, VIEWER);
+        assert_true(begins_replay(dealers[i], text));
+    }
+    void *more = connect_as(context, VIEWER), *other = connect_as(context, CHIEF);
+    assert_false(begins_replay(more, text));
+    assert_non_null(strstr(text, "your key"));
+    assert_true(begins_replay(other, text));
+    zmq_close(dealers[0]); /* then there is room */
+    const uint64_t until_ns = tyto_clock_mono_ns() + WAIT_S * TYTO_NS_PER_S;
+    while (!begins_replay(more, text)) {
+        assert_true(tyto_clock_mono_ns() < until_ns);
+        usleep(600000); /* two replays a second are allowed to each connection */
+    }
+    for (int i = 1; i < NUM; i++)
+        zmq_close(dealers[i]);
+    zmq_close(more);
+    zmq_close(other);
+    zmq_ctx_term(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_subscriber_is_told_why_and_let_in_when_it_may),
         cmocka_unit_test(a_reload_ends_what_an_old_key_may_do),
         cmocka_unit_test(who_says_nothing_makes_room),
+        cmocka_unit_test(a_key_has_its_share_over_all_its_connections),
     };
     return cmocka_run_group_tests(tests, make_world, remove_world);
 }
