@@ -34,7 +34,7 @@ import learning
 SCALE = 1 / 3
 BASIS, INNER, DROPPED = 512, 192, 0.3
 PICTURE, BOXES = 0.3, 1.0  # weights of what is in the picture and of boxes, beside what is at its places
-BOX_INNER = 64
+BOX_INNER = 192
 ANCHOR = 3.5  # sides of a place: what an anchor measures
 RATE, BATCH, EPOCHS = 1e-3, 32, 4
 SAMPLE = 700  # pictures that the components are of
@@ -126,13 +126,22 @@ class Head(torch.nn.Module):
         self.box_inner = torch.nn.Linear(BASIS, BOX_INNER)
         self.box = torch.nn.Conv2d(BOX_INNER, 4, 3, padding=1)
 
+    def looked_around(self, layer, x):
+        return layer(x.unflatten(1, self.shape).permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)
+
     def forward(self, x):
+        boxes = self.looked_around(self.box, torch.relu(self.box_inner(x)))
         x = torch.nn.functional.dropout(x, DROPPED, self.training)
         inner = torch.nn.functional.dropout(torch.relu(self.inner(x)), DROPPED, self.training)
-        around, boxes = (layer(part.unflatten(1, self.shape).permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)
-                         for layer, part in ((self.around, inner),
-                                             (self.box, torch.relu(self.box_inner(x)))))
-        return self.straight(x) + around, boxes
+        return self.straight(x) + self.looked_around(self.around, inner), boxes
+
+
+def shared_part(one, two):
+    """Intersection over union of boxes (n, 4) as one anchor sees them"""
+    low, high = (torch.stack([part[:, :2] - part[:, 2:].exp() / 2, part[:, :2] + part[:, 2:].exp() / 2])
+                 for part in (one, two))
+    shared = (torch.minimum(low[1], high[1]) - torch.maximum(low[0], high[0])).clamp(min=0).prod(1)
+    return shared / ((low[1] - low[0]).prod(1) + (high[1] - high[0]).prod(1) - shared)
 
 
 def learn(pictures, shape):
@@ -152,8 +161,10 @@ def learn(pictures, shape):
         loss = (binary(odds, places[1], reduction="none") * places[2]).sum(2).mean()
         loss = loss + PICTURE * binary(odds.amax(1), seen[rows].float(), reduction="none").sum(1).mean()
         has_box = places[3][:, :, 0].isfinite()
-        loss = loss + BOXES * has_box.float().mean() * torch.nn.functional.smooth_l1_loss(
-            found[has_box], places[3][has_box], beta=0.1)
+        found, wanted = found[has_box], places[3][has_box]
+        loss = loss + BOXES * has_box.float().mean() * (
+            torch.nn.functional.smooth_l1_loss(found, wanted, beta=0.1) +
+            1 - shared_part(found.clamp(-4, 4), wanted).mean())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -171,13 +182,9 @@ def say_how_good(net, classes, pictures):
     best = odds.amax(2).argmax(1)
     rows = torch.arange(len(best))
     right = there[rows, best].gather(1, odds[rows, best].argmax(1, True))[:, 0].bool()
-    one, two = found[rows, best][right], boxes[rows, best][right].float()
-    low, high = (torch.stack([part[:, :2] - part[:, 2:].exp() / 2, part[:, :2] + part[:, 2:].exp() / 2])
-                 for part in (one, two))
-    shared = (torch.minimum(low[1], high[1]) - torch.maximum(low[0], high[0])).clamp(min=0).prod(1)
-    union = (low[1] - low[0]).prod(1) + (high[1] - high[0]).prod(1) - shared
+    shared = shared_part(found[rows, best][right], boxes[rows, best][right].float())
     print(f"boxes of {int(right.sum())} pictures' highest place: intersection over union "
-          f"{(shared / union).median():.2f} (median), over 0.5 in {(shared / union > 0.5).float().mean():.0%}")
+          f"{shared.median():.2f} (median), over 0.5 in {(shared > 0.5).float().mean():.0%}")
 
 
 def components(features, num):
