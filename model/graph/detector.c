@@ -101,6 +101,28 @@ static void insert(struct candidates *candidates, const struct tyto_detection *o
     candidates->num = at + behind + 1;
 }
 
+/* The mean of all boxes that are the same as one, weighed by their scores: each place sees the
+ * edges that are near to it best (box voting: Gidaris and Komodakis, ICCV 2015). */
+static void vote(const struct candidates *candidates, struct tyto_detection *one)
+{
+    const struct tyto_detection before = *one;
+    float sum = 0.0f, left = 0.0f, top = 0.0f, right = 0.0f, bottom = 0.0f;
+    for (uint32_t i = 0; i < candidates->num; i++) {
+        const struct tyto_detection *other = &candidates->all[i];
+        if (!is_same(&before, other))
+            continue;
+        sum += other->score;
+        left += other->score * other->left;
+        top += other->score * other->top;
+        right += other->score * other->right;
+        bottom += other->score * other->bottom;
+    }
+    one->left = left / sum; /* it is the same as itself */
+    one->top = top / sum;
+    one->right = right / sum;
+    one->bottom = bottom / sum;
+}
+
 /* From the highest down, each that is none of those before it. */
 static uint32_t pick(const struct candidates *candidates, struct tyto_detection *ret_found,
                      uint32_t max_found)
@@ -113,6 +135,8 @@ static uint32_t pick(const struct candidates *candidates, struct tyto_detection 
         if (is_new)
             ret_found[num++] = candidates->all[i];
     }
+    for (uint32_t i = 0; i < num; i++)
+        vote(candidates, &ret_found[i]);
     return num;
 }
 

@@ -65,9 +65,9 @@ const char *tyto_detector_check(const struct tyto_detector *detector,
                                 const struct tyto_graph *graph);
 
 /* The detections of at least min_score (0..1, not 0), highest first, at most max_found of them;
- * of a class only those that share less than half with a higher one (intersection over union); of
- * many, the 256 with the highest scores are looked at.
- * scores and boxes as the graph gives them for one picture. Gives their number. */
+ * of a class only those that share less than half with a higher one (intersection over union),
+ * whose boxes count for its own by their scores; of many, the 256 with the highest scores are
+ * looked at. scores and boxes as the graph gives them for one picture. Gives their number. */
 uint32_t tyto_detector_find(const struct tyto_detector *detector, const struct tyto_value *input,
                             const struct tyto_picture_fit *fit, const float *scores,
                             const float *boxes, float min_score, struct tyto_detection *ret_found,

@@ -94,8 +94,22 @@ static void what_lies_beside_the_picture_is_not_found(void **state)
     assert_int_equal(find(&fit, 8), 0);
 }
 
-static void of_boxes_that_share_most_the_highest_stays(void **state)
+/* Where boxes begin, each weighed by its score. */
+static float mean_of(const float *logits, const float *lefts, int num)
 {
+    float sum = 0, weighed = 0;
+    for (int i = 0; i < num; i++) {
+        const float score = 1 / (1 + expf(-logits[i]));
+        sum += score;
+        weighed += score * lefts[i];
+    }
+    return weighed / sum;
+}
+
+static void of_boxes_that_share_most_the_highest_stays_between_them_all(void **state)
+{
+    static const float logits[] = {4, 3, 2, 1};
+    static const float lefts[] = {4.0f / 48, 6.0f / 48, 8.0f / 48, 10.0f / 48};
     (void)state;
     /* Four of a class in a row, each sharing 3/5 with the next: 0 hides 1, which hides no more. */
     for (int i = 0; i < 4; i++) {
@@ -109,12 +123,14 @@ static void of_boxes_that_share_most_the_highest_stays(void **state)
     }
     scores[2][1] = 3; /* another class at the place of a hidden one is not hidden */
     assert_int_equal(find(&whole, 8), 3);
-    assert_float_equal(found[0].left, 4.0 / 48, 1e-5);
+    assert_float_equal(found[0].left, mean_of(logits, lefts, 2), 1e-5);
+    assert_float_equal(found[0].score, 1 / (1 + expf(-4)), 1e-5);
     assert_int_equal(found[1].class_idx, 1);
+    assert_float_equal(found[1].left, lefts[1], 1e-5);
     assert_int_equal(found[2].class_idx, 0);
-    assert_float_equal(found[2].left, 8.0 / 48, 1e-5);
+    assert_float_equal(found[2].left, mean_of(logits + 1, lefts + 1, 3), 1e-5);
     assert_int_equal(find(&whole, 1), 1);
-    assert_float_equal(found[0].left, 4.0 / 48, 1e-5);
+    assert_float_equal(found[0].left, mean_of(logits, lefts, 2), 1e-5);
 }
 
 static void numbers_that_are_none_are_not_found(void **state)
@@ -209,7 +225,7 @@ int main(void)
         cmocka_unit_test_setup(codes_move_and_stretch_the_anchor, reset),
         cmocka_unit_test_setup(boxes_are_in_shares_of_a_letterboxed_picture, reset),
         cmocka_unit_test_setup(what_lies_beside_the_picture_is_not_found, reset),
-        cmocka_unit_test_setup(of_boxes_that_share_most_the_highest_stays, reset),
+        cmocka_unit_test_setup(of_boxes_that_share_most_the_highest_stays_between_them_all, reset),
         cmocka_unit_test_setup(numbers_that_are_none_are_not_found, reset),
         cmocka_unit_test_setup(a_detector_that_does_not_fit_its_graph_is_refused, reset),
         cmocka_unit_test_setup(a_detector_comes_back_from_its_json, reset),
