@@ -180,6 +180,7 @@ bool tyto_message_of(const struct tyto_envelope *envelope, struct tyto_message *
         message->kind = TYTO_MESSAGE_DEBUG_SCORES;
         message->u.debug_scores = envelope->body.debug_scores;
         return true;
+    case TYTO_ENVELOPE_THUMBNAIL: /* it has more than a message holds */
     case TYTO_ENVELOPE_HEARTBEAT:
     case TYTO_ENVELOPE_NONE:
         break;

@@ -35,6 +35,7 @@
 #include "daemon/service/process.h"
 #include "daemon/service/summary.h"
 #include "daemon/service/watch.h"
+#include "daemon/snapshots.h"
 #include "pipeline/engine/engine.h"
 
 enum {
@@ -52,7 +53,8 @@ struct tyto_daemon {
     struct tyto_delivery *delivery;
     struct tyto_publisher *publisher; /* of delivery */
     struct tyto_engine *engine;
-    struct tyto_recording *recording;     /* NULL: nothing is recorded */
+    struct tyto_recording *recording; /* NULL: nothing is recorded */
+    struct tyto_picturing *picturing;
     struct tyto_score_gatherer *gatherer; /* of the inference thread; NULL: scores are not kept */
     struct tyto_running *running;         /* this and the next three: before the first camera */
     struct tyto_heads *heads;
@@ -82,6 +84,7 @@ static void on_event(void *user, const struct tyto_event *event)
     struct tyto_daemon *daemon = user;
     struct tyto_event told = *event;
     tyto_recording_event(daemon->recording, &told);
+    tyto_picturing_event(daemon->picturing, &told);
     const enum tyto_err err = tyto_publisher_event(daemon->publisher, &told);
     if (err)
         tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon", "event %s of %s is lost: %s",
@@ -141,6 +144,7 @@ static void on_segment(void *user, const struct tyto_segment_result *result)
     struct tyto_daemon *daemon = user;
     struct tyto_debug_scores debug;
     tyto_recording_progress(daemon->recording, result->camera, result->end_ns);
+    tyto_picturing_segment(daemon->picturing, result);
     keep_scores(daemon, result);
     if (!tyto_publisher_wants_debug(daemon->publisher))
         return;
@@ -225,6 +229,7 @@ static enum tyto_err start_monitor(struct tyto_daemon *daemon, struct tyto_fault
     daemon->figures = (struct tyto_figures){
         .publisher = daemon->publisher,
         .recording = daemon->recording,
+        .picturing = daemon->picturing,
         .sink = daemon->p.sink,
         .begin_unix_s = (double)tyto_clock_unix_ns() / 1e9,
     };
@@ -355,6 +360,7 @@ static enum tyto_err start_reload(struct tyto_daemon *daemon)
         .heads = daemon->heads,
         .cameras = daemon->cameras,
         .publisher = daemon->publisher,
+        .picturing = daemon->picturing,
         .access = daemon->access,
         .summary = &daemon->summary,
         .max_cameras = room_for_cameras(daemon->config),
@@ -396,6 +402,7 @@ static enum tyto_err show_figures(struct tyto_daemon *daemon, struct tyto_fault 
 static enum tyto_err add_cameras(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err err = TYTO_OK;
+    tyto_picturing_tick(daemon->picturing, daemon->engine); /* before the first of them has any */
     for (uint32_t i = 0; !err && i < daemon->config->num_cameras; i++)
         err = may_go_on(daemon) ? tyto_cameras_add(&daemon->cameras, daemon->config,
                                                    &daemon->config->cameras[i], ret_fault)
@@ -412,10 +419,16 @@ static enum tyto_err start_recording(struct tyto_daemon *daemon, struct tyto_fau
     return tyto_recording_create(daemon->config, daemon->log, &daemon->recording, ret_fault);
 }
 
+static enum tyto_err start_picturing(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
+{
+    return tyto_picturing_create(daemon->config, daemon->log, daemon->publisher, &daemon->picturing,
+                                 ret_fault);
+}
+
 static enum tyto_err start_all(struct tyto_daemon *daemon, struct tyto_fault *ret_fault)
 {
     enum tyto_err (*const steps[])(struct tyto_daemon *, struct tyto_fault *) = {
-        raise_limits, start_delivery, start_recording, start_monitor,
+        raise_limits, start_delivery, start_recording, start_picturing, start_monitor,
         start_engine, start_admin,    show_figures,    add_cameras};
     daemon->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->failure_fd < 0)
@@ -472,6 +485,7 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_score_gatherer_destroy(&self->gatherer);
     tyto_recording_tick(self->recording);
     tyto_recording_destroy(&self->recording);
+    tyto_picturing_destroy(&self->picturing);
     tyto_admin_destroy(&self->admin);
     tyto_reload_destroy(&self->reload);
     tyto_heads_destroy(&self->heads);
@@ -632,6 +646,7 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
             continue; /* figures of what stands still say nothing */
         tyto_summary_tick(&daemon->summary, daemon->engine, daemon->publisher, now_ns);
         tyto_recording_tick(daemon->recording);
+        tyto_picturing_tick(daemon->picturing, daemon->engine);
         settle(daemon, now_ns);
     }
     atomic_store(&daemon->not_ready, "ending");

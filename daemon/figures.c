@@ -164,6 +164,9 @@ static const struct tyto_metric publisher_rows[] = {
     ROW("tyto_messages_total", COUNTER, U64, PUBLISHED, num_events, "Messages published."),
     ROW("tyto_messages_lost_total", COUNTER, U64, PUBLISHED, num_lost, "Messages that were never sent: queue full, or out of limits."),
     ROW("tyto_debug_scores_dropped_total", COUNTER, U64, PUBLISHED, num_dropped, "Debug scores dropped."),
+    ROW("tyto_thumbnails_total", COUNTER, U64, PUBLISHED, num_thumbnails, "Pictures published."),
+    ROW("tyto_thumbnails_dropped_total", COUNTER, U64, PUBLISHED, num_thumbnails_dropped, "Pictures not published: slow subscribers hold too many, or too many came at once."),
+    ROW("tyto_thumbnail_bytes", GAUGE, U64, PUBLISHED, thumbnail_bytes, "Of pictures that subscribers have not fetched."),
     ROW("tyto_last_seq", GAUGE, U64, PUBLISHED, last_seq, "Sequence number of the last message."),
     ROW("tyto_publish_queue_messages", GAUGE, U32, PUBLISHED, num_queued, "Messages that wait for the publisher's thread."),
     ROW("tyto_subscribers", GAUGE, U32, PUBLISHED, num_connections, "Connections of subscribers."),
@@ -188,6 +191,23 @@ static const struct tyto_metric recording_rows[] = {
     ROW("tyto_recordings_bytes", GAUGE, U64, RECORDED, store.num_bytes, "Their bytes, and what is reserved."),
     ROW("tyto_recording_failing", GAUGE, BOOL, RECORDED, is_failing, "Whether the last try to record failed."),
     ROW("tyto_preroll_bytes", GAUGE, U64, RECORDED, preroll_bytes, "Held in memory of all cameras' last seconds."),
+};
+
+/* --- pictures --------------------------------------------------------------------------------- */
+
+#define PICTURED struct tyto_snapshots_status
+static const struct tyto_metric picturing_rows[] = {
+    ROW("tyto_snapshots_made_total", COUNTER, U64, PICTURED, num_made, "Pictures of events made."),
+    ROW("tyto_snapshots_sent_total", COUNTER, U64, PICTURED, num_sent, "Of them handed on to be sent."),
+    ROW("tyto_snapshots_written_total", COUNTER, U64, PICTURED, num_written, "Of them written as files."),
+    ROW("tyto_snapshots_dropped_total", COUNTER, U64, PICTURED, num_dropped, "Pictures not made because too many waited."),
+    ROW("tyto_snapshots_failed_total", COUNTER, U64, PICTURED, num_failed, "Pictures that could not be made or written."),
+    ROW("tyto_snapshots_withheld_total", COUNTER, U64, PICTURED, num_withheld, "Pictures not made because people in them could not be hidden."),
+    ROW("tyto_snapshots_waiting", GAUGE, U32, PICTURED, num_waiting, "Pictures to be made."),
+    ROW("tyto_snapshots_deleted_total", COUNTER, U64, PICTURED, store.num_deleted, "Files deleted for quota or age."),
+    ROW("tyto_snapshots", GAUGE, U32, PICTURED, store.num_clips, "Files there."),
+    ROW("tyto_snapshots_bytes", GAUGE, U64, PICTURED, store.num_bytes, "Their bytes."),
+    ROW("tyto_snapshots_failing", GAUGE, BOOL, PICTURED, is_failing, "Whether the last try to write one failed."),
 };
 
 /* --- disk, process ---------------------------------------------------------------------------- */
@@ -245,6 +265,9 @@ void tyto_figures_put_base(void *user, struct tyto_metrics_text *text)
         tyto_metrics_put_one(text, recording_rows, TYTO_METRIC_NUM_ROWS(recording_rows), &status);
         put_disk(text, tyto_recording_dir(figures->recording));
     }
+    struct tyto_snapshots_status pictured;
+    tyto_picturing_get_status(figures->picturing, &pictured);
+    tyto_metrics_put_one(text, picturing_rows, TYTO_METRIC_NUM_ROWS(picturing_rows), &pictured);
     tyto_metrics_head(text, "tyto_log_lines_left_out_total", "counter",
                       "Lines of the log left out: nobody read them fast enough.");
     tyto_metrics_value(text, "tyto_log_lines_left_out_total", NULL, 0,

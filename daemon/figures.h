@@ -9,12 +9,14 @@
 #include "daemon/reload.h"
 #include "daemon/running.h"
 #include "daemon/service/log_sink.h"
+#include "daemon/snapshots.h"
 #include "pipeline/engine/engine.h"
 
 /* Borrowed. */
 struct tyto_figures {
     struct tyto_publisher *publisher;
     struct tyto_recording *recording; /* NULL: nothing is recorded */
+    struct tyto_picturing *picturing;
     struct tyto_log_sink *sink;
     double begin_unix_s;        /* of the process */
     struct tyto_engine *engine; /* the last three: for put_engine alone */

@@ -267,6 +267,7 @@ static void apply(struct tyto_reload *reload, const struct tyto_config *config,
     tyto_log_sink_set_level(reload->p.sink, config->log_level);
     tyto_summary_set_every(reload->p.summary, config->summary_every_ns);
     tyto_recording_change(cameras->recording, config, tyto_engine_look_ahead(cameras->engine));
+    tyto_picturing_change(reload->p.picturing, config);
     const struct tyto_config *before = tyto_running_exchange(reload->p.running, config);
     take_out(reload, before, difference);
     tyto_running_drop(reload->p.running, before);

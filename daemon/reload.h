@@ -20,6 +20,7 @@
 #include "daemon/running.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/summary.h"
+#include "daemon/snapshots.h"
 
 enum { TYTO_RELOAD_KEPT_MAX = 1024 };
 
@@ -36,6 +37,7 @@ struct tyto_reload_params {
     struct tyto_heads *heads;
     struct tyto_cameras cameras;
     struct tyto_publisher *publisher;
+    struct tyto_picturing *picturing;
     struct tyto_access *access; /* NULL: no keys */
     struct tyto_summary *summary;
     uint32_t max_cameras; /* the engine's */

@@ -27,6 +27,14 @@ static void finish(struct sha256_ctx *ctx, char ret_hex[TYTO_DIGEST_HEX_BYTES])
     put_hex(digest, ret_hex);
 }
 
+void tyto_digest_bytes(const void *bytes, size_t num_bytes, uint8_t ret_digest[TYTO_DIGEST_BYTES])
+{
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, num_bytes, bytes);
+    sha256_digest(&ctx, TYTO_DIGEST_BYTES, ret_digest);
+}
+
 void tyto_digest_hex(const void *bytes, size_t num_bytes, char ret_hex[TYTO_DIGEST_HEX_BYTES])
 {
     struct sha256_ctx ctx;

@@ -5,11 +5,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
 enum { TYTO_DIGEST_HEX_BYTES = 65 }; /* 64 digits and the terminator */
 
+enum { TYTO_DIGEST_BYTES = 32 };
+
+/* SHA-256 of num_bytes at bytes. */
+void tyto_digest_bytes(const void *bytes, size_t num_bytes, uint8_t ret_digest[TYTO_DIGEST_BYTES]);
 /* Hex SHA-256 of num_bytes at bytes, terminated. */
 void tyto_digest_hex(const void *bytes, size_t num_bytes, char ret_hex[TYTO_DIGEST_HEX_BYTES]);
 

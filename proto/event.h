@@ -16,7 +16,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 3,
+    TYTO_SCHEMA_MINOR = 4,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */
@@ -33,6 +33,8 @@ enum {
     TYTO_DEBUG_MAX_TOP = 8,
     TYTO_MODEL_MAX_NAMES = 40, /* class names in one message */
     TYTO_HELLO_MAX_QUERY_ENDPOINTS = 8,
+    TYTO_THUMBNAIL_MAX_BYTES = 256 * 1024, /* of a picture's JPEG */
+    TYTO_SHA256_BYTES = 32,
 };
 
 enum tyto_event_phase {
@@ -144,6 +146,7 @@ struct tyto_event {
     /* The recording that will hold it, "" for none: complete some seconds after END, never when
      * writing fails. Printable ASCII. */
     char clip_uri[TYTO_CLIP_URI_MAX + 1];
+    char snapshot_uri[TYTO_CLIP_URI_MAX + 1];  /* a picture of it, "" for none; as clip_uri */
     struct tyto_stamp stamps[TYTO_NUM_STAGES]; /* of the newest segment */
     /* Zones of the camera's picture that it has touched so far, in the order of its begin. */
     uint32_t num_zones;
@@ -211,6 +214,21 @@ struct tyto_debug_scores {
     struct tyto_class_score top[TYTO_DEBUG_MAX_TOP];
 };
 
+/* A picture of an event; the JPEG itself goes beside the envelope. */
+struct tyto_thumbnail {
+    char event_id[TYTO_ULID_CHARS + 1];
+    char camera[TYTO_ID_MAX + 1];
+    char class_name[TYTO_ID_MAX + 1];
+    int64_t media_ns, unix_ns;
+    uint32_t width, height;
+    float score;
+    bool has_box;
+    struct tyto_box box;
+    bool is_blurred;
+    uint32_t num_bytes; /* of the JPEG; 1..TYTO_THUMBNAIL_MAX_BYTES */
+    uint8_t sha256[TYTO_SHA256_BYTES];
+};
+
 enum tyto_envelope_kind {
     TYTO_ENVELOPE_NONE = 0, /* a body that this version does not know */
     TYTO_ENVELOPE_EVENT = 16,
@@ -218,6 +236,7 @@ enum tyto_envelope_kind {
     TYTO_ENVELOPE_MODEL_STATE = 18,
     TYTO_ENVELOPE_HEARTBEAT = 19,
     TYTO_ENVELOPE_DEBUG_SCORES = 20,
+    TYTO_ENVELOPE_THUMBNAIL = 21,
 };
 
 struct tyto_envelope {
@@ -234,6 +253,7 @@ struct tyto_envelope {
         struct tyto_model_state model_state;
         struct tyto_heartbeat heartbeat;
         struct tyto_debug_scores debug_scores;
+        struct tyto_thumbnail thumbnail;
     } body;
 };
 
@@ -279,7 +299,7 @@ bool tyto_id_is_valid(const char *id);
 /* The same, of at most TYTO_ZONE_NAME_MAX characters. */
 bool tyto_zone_name_is_valid(const char *name);
 /* The topic of an envelope ("ev/<cam>/<class>/", "st/<cam>/", "md/", "hb/",
- * "dbg/<cam>/"). TYTO_ERR_INVALID for a kind or an id without one, FULL when
+ * "dbg/<cam>/", "th/<cam>/"). TYTO_ERR_INVALID for a kind or an id without one, FULL when
  * buf (TYTO_TOPIC_MAX_BYTES do) is too small. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_envelope_topic(const struct tyto_envelope *envelope, char *buf,

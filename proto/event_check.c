@@ -44,7 +44,7 @@ static bool event_is_sound(const struct tyto_event *event)
 {
     if (!tyto_event_id_is_valid(event->id) || !tyto_id_is_valid(event->camera) ||
         !tyto_id_is_valid(event->class_name) || !digest_is_sound(event->model_digest) ||
-        !uri_is_sound(event->clip_uri))
+        !uri_is_sound(event->clip_uri) || !uri_is_sound(event->snapshot_uri))
         return false;
     if (event->phase == 0 || event->num_segments > TYTO_EVENT_MAX_SEGMENTS)
         return false;
@@ -95,6 +95,15 @@ static bool debug_is_sound(const struct tyto_debug_scores *debug)
     return true;
 }
 
+static bool thumbnail_is_sound(const struct tyto_thumbnail *thumbnail)
+{
+    return tyto_event_id_is_valid(thumbnail->event_id) && tyto_id_is_valid(thumbnail->camera) &&
+           tyto_id_is_valid(thumbnail->class_name) && thumbnail->width > 0 &&
+           thumbnail->height > 0 && isfinite(thumbnail->score) &&
+           (!thumbnail->has_box || box_is_sound(&thumbnail->box)) && thumbnail->num_bytes > 0 &&
+           thumbnail->num_bytes <= TYTO_THUMBNAIL_MAX_BYTES;
+}
+
 static bool model_is_sound(const struct tyto_model_state *model)
 {
     if (!digest_is_sound(model->digest) || !digest_is_sound(model->previous_digest) ||
@@ -123,6 +132,8 @@ bool tyto_envelope_is_sound(const struct tyto_envelope *envelope)
         return heartbeat_is_sound(&envelope->body.heartbeat);
     case TYTO_ENVELOPE_DEBUG_SCORES:
         return debug_is_sound(&envelope->body.debug_scores);
+    case TYTO_ENVELOPE_THUMBNAIL:
+        return thumbnail_is_sound(&envelope->body.thumbnail);
     case TYTO_ENVELOPE_NONE:
         return true;
     }

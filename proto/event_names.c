@@ -102,6 +102,8 @@ enum tyto_err tyto_envelope_topic(const struct tyto_envelope *envelope, char *bu
         return camera_topic("st", envelope->body.camera_state.camera, buf, buf_bytes);
     case TYTO_ENVELOPE_DEBUG_SCORES:
         return camera_topic("dbg", envelope->body.debug_scores.camera, buf, buf_bytes);
+    case TYTO_ENVELOPE_THUMBNAIL:
+        return camera_topic("th", envelope->body.thumbnail.camera, buf, buf_bytes);
     case TYTO_ENVELOPE_MODEL_STATE:
         return topic_done(snprintf(buf, buf_bytes, "md/"), buf_bytes);
     case TYTO_ENVELOPE_HEARTBEAT:

@@ -53,6 +53,8 @@ static void fill_what(struct event_parts *parts, const struct tyto_event *in)
         out->model_digest = as_string(in->model_digest);
     if (in->clip_uri[0])
         out->clip_uri = as_string(in->clip_uri);
+    if (in->snapshot_uri[0])
+        out->snapshot_uri = as_string(in->snapshot_uri);
 }
 
 static void fill_scores(struct event_parts *parts, const struct tyto_event *in)
@@ -80,6 +82,15 @@ static void fill_scores(struct event_parts *parts, const struct tyto_event *in)
     }
 }
 
+static void fill_box(Tyto__V1__Box *out, const struct tyto_box *in)
+{
+    tyto__v1__box__init(out);
+    SET(out, x0, in->x0);
+    SET(out, y0, in->y0);
+    SET(out, x1, in->x1);
+    SET(out, y1, in->y1);
+}
+
 static void fill_where(struct event_parts *parts, const struct tyto_event *in)
 {
     Tyto__V1__Event *out = &parts->event;
@@ -93,11 +104,7 @@ static void fill_where(struct event_parts *parts, const struct tyto_event *in)
         out->place = &parts->place;
     }
     if (in->has_box) {
-        tyto__v1__box__init(&parts->box);
-        SET(&parts->box, x0, in->box.x0);
-        SET(&parts->box, y0, in->box.y0);
-        SET(&parts->box, x1, in->box.x1);
-        SET(&parts->box, y1, in->box.y1);
+        fill_box(&parts->box, &in->box);
         out->box = &parts->box;
     }
     if (in->has_av_offset)
@@ -236,12 +243,48 @@ static void fill_debug(struct debug_parts *parts, const struct tyto_debug_scores
     out->top = parts->top_ptrs;
 }
 
+struct thumbnail_parts {
+    Tyto__V1__Thumbnail thumbnail;
+    Tyto__V1__Box box;
+    Tyto__V1__Attachment attachment;
+    Tyto__V1__Attachment *attachment_ptr;
+};
+
+static void fill_thumbnail(Tyto__V1__Envelope *envelope, struct thumbnail_parts *parts,
+                           const struct tyto_thumbnail *in)
+{
+    static const char type[] = "image/jpeg";
+    Tyto__V1__Thumbnail *out = &parts->thumbnail;
+    tyto__v1__thumbnail__init(out);
+    out->event_id = as_string(in->event_id);
+    out->camera = as_string(in->camera);
+    out->class_name = as_string(in->class_name);
+    SET(out, media_ns, in->media_ns);
+    SET(out, unix_ns, in->unix_ns);
+    SET(out, width, in->width);
+    SET(out, height, in->height);
+    SET(out, score, in->score);
+    SET(out, is_blurred, in->is_blurred);
+    if (in->has_box) {
+        fill_box(&parts->box, &in->box);
+        out->box = &parts->box;
+    }
+    tyto__v1__attachment__init(&parts->attachment);
+    parts->attachment.type = as_string(type);
+    SET(&parts->attachment, size, in->num_bytes);
+    SET(&parts->attachment, sha256, as_bytes(in->sha256, sizeof(in->sha256)));
+    parts->attachment_ptr = &parts->attachment;
+    envelope->n_attachments = 1;
+    envelope->attachments = &parts->attachment_ptr;
+}
+
 union body_parts {
     struct event_parts event;
     Tyto__V1__CameraState state;
     struct model_parts model;
     struct heartbeat_parts heartbeat;
     struct debug_parts debug;
+    struct thumbnail_parts thumbnail;
 };
 
 static void fill_body(Tyto__V1__Envelope *out, union body_parts *parts, struct text_parts *texts,
@@ -272,6 +315,11 @@ static void fill_body(Tyto__V1__Envelope *out, union body_parts *parts, struct t
         fill_debug(&parts->debug, &in->body.debug_scores);
         out->body_case = TYTO__V1__ENVELOPE__BODY_DEBUG_SCORES;
         out->debug_scores = &parts->debug.debug;
+        break;
+    case TYTO_ENVELOPE_THUMBNAIL:
+        fill_thumbnail(out, &parts->thumbnail, &in->body.thumbnail);
+        out->body_case = TYTO__V1__ENVELOPE__BODY_THUMBNAIL;
+        out->thumbnail = &parts->thumbnail.thumbnail;
         break;
     case TYTO_ENVELOPE_NONE:
         break;

@@ -91,7 +91,8 @@ static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
         !get_string(out->camera, sizeof(out->camera), in->camera) ||
         !get_string(out->class_name, sizeof(out->class_name), in->class_name) ||
         !get_string(out->model_digest, sizeof(out->model_digest), in->model_digest) ||
-        !get_string(out->clip_uri, sizeof(out->clip_uri), in->clip_uri))
+        !get_string(out->clip_uri, sizeof(out->clip_uri), in->clip_uri) ||
+        !get_string(out->snapshot_uri, sizeof(out->snapshot_uri), in->snapshot_uri))
         return false;
     out->phase = (enum tyto_event_phase)in->phase;
     out->rev = in->rev;
@@ -206,6 +207,34 @@ static bool get_debug(struct tyto_debug_scores *out, const Tyto__V1__DebugScores
     return true;
 }
 
+/* A picture without bytes beside it is none. */
+static bool get_thumbnail(struct tyto_thumbnail *out, const Tyto__V1__Envelope *envelope)
+{
+    const Tyto__V1__Thumbnail *in = envelope->thumbnail;
+    const Tyto__V1__Attachment *jpeg =
+        envelope->n_attachments > 0 ? envelope->attachments[0] : NULL;
+    if (!jpeg || !jpeg->type || strcmp(jpeg->type, "image/jpeg") != 0 ||
+        jpeg->size > TYTO_THUMBNAIL_MAX_BYTES || !jpeg->has_sha256 ||
+        jpeg->sha256.len != TYTO_SHA256_BYTES ||
+        !get_string(out->event_id, sizeof(out->event_id), in->event_id) ||
+        !get_string(out->camera, sizeof(out->camera), in->camera) ||
+        !get_string(out->class_name, sizeof(out->class_name), in->class_name))
+        return false;
+    out->media_ns = in->media_ns;
+    out->unix_ns = in->unix_ns;
+    out->width = in->width;
+    out->height = in->height;
+    out->score = in->score;
+    out->is_blurred = in->is_blurred;
+    if (in->box) {
+        out->has_box = true;
+        out->box = (struct tyto_box){in->box->x0, in->box->y0, in->box->x1, in->box->y1};
+    }
+    out->num_bytes = (uint32_t)jpeg->size;
+    memcpy(out->sha256, jpeg->sha256.data, TYTO_SHA256_BYTES);
+    return true;
+}
+
 static bool get_body(struct tyto_envelope *out, const Tyto__V1__Envelope *in)
 {
     out->kind = TYTO_ENVELOPE_NONE;
@@ -225,6 +254,9 @@ static bool get_body(struct tyto_envelope *out, const Tyto__V1__Envelope *in)
     case TYTO__V1__ENVELOPE__BODY_DEBUG_SCORES:
         out->kind = TYTO_ENVELOPE_DEBUG_SCORES;
         return get_debug(&out->body.debug_scores, in->debug_scores);
+    case TYTO__V1__ENVELOPE__BODY_THUMBNAIL:
+        out->kind = TYTO_ENVELOPE_THUMBNAIL;
+        return get_thumbnail(&out->body.thumbnail, in);
     case TYTO__V1__ENVELOPE__BODY__NOT_SET:
     case _TYTO__V1__ENVELOPE__BODY__CASE_IS_INT_SIZE:
         break;

@@ -162,6 +162,8 @@ struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_s
         tyto_json_set(json, "config_generation", tyto_json_new_u64(event->config_generation));
     if (event->clip_uri[0])
         tyto_json_set(json, "clip", tyto_json_new_string(event->clip_uri));
+    if (event->snapshot_uri[0])
+        tyto_json_set(json, "snapshot_uri", tyto_json_new_string(event->snapshot_uri));
     return json;
 }
 

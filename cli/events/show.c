@@ -98,15 +98,16 @@ static bool path_of(const char *uri, char *ret_path, size_t path_bytes)
     return true;
 }
 
-static void put_clip(const struct tyto_event *event)
+/* A file that belongs to the event, by its URI. */
+static void put_file(const char *name, const char *uri)
 {
     char path[TYTO_CLIP_URI_MAX + 1];
-    if (!event->clip_uri[0])
-        printf("recording   none\n");
-    else if (!path_of(event->clip_uri, path, sizeof(path)))
-        printf("recording   %s\n", event->clip_uri);
+    if (!uri[0])
+        printf("%-11s none\n", name);
+    else if (!path_of(uri, path, sizeof(path)))
+        printf("%-11s %s\n", name, uri);
     else
-        printf("recording   %s%s\n", path,
+        printf("%-11s %s%s\n", name, path,
                access(path, R_OK) == 0 ? "" : "  (not to be read from here)");
 }
 
@@ -151,7 +152,9 @@ static void put_text(const struct show *show)
     printf("\nclock       %s\n", tyto_clock_quality_name(event->clock_quality));
     put_scores(event);
     printf("model       %.12s\n", event->model_digest);
-    put_clip(event);
+    put_file("recording", event->clip_uri);
+    if (event->snapshot_uri[0])
+        put_file("picture", event->snapshot_uri);
     for (uint32_t i = show->num_steps; i > 0; i--) {
         const struct step *step = &show->steps[i - 1];
         tyto_tell_time(step->told_unix_ns, told);

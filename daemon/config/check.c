@@ -91,6 +91,10 @@ static enum tyto_err check_record(const struct tyto_config *config, struct tyto_
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
                               "record.max_clip_s",
                               "leaves no time for an event between record.pre_s and record.post_s");
+    if (config->snapshots.dir[0] && strcmp(config->snapshots.dir, config->record.dir) == 0)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "snapshots.dir",
+                              "'%.200s' is record.dir, too: the two need a folder each",
+                              config->snapshots.dir);
     return TYTO_OK;
 }
 

@@ -69,6 +69,11 @@ struct tyto_config_camera {
     X(TYTO_LOG_FORMAT_JSON, "json", NULL)
 enum tyto_log_format { TYTO_LOG_FORMAT_LIST(TYTO_WORD_ENUM) };
 
+#define TYTO_CONFIG_BLUR_LIST(X)                                                                   \
+    X(TYTO_CONFIG_BLUR_PEOPLE, "people", NULL)                                                     \
+    X(TYTO_CONFIG_BLUR_NONE, "none", NULL)
+enum tyto_config_blur { TYTO_CONFIG_BLUR_LIST(TYTO_WORD_ENUM) };
+
 struct tyto_config {
     char file[256];                     /* "" without one */
     struct tyto_config_camera *cameras; /* owned */
@@ -113,6 +118,17 @@ struct tyto_config {
         struct tyto_texts cameras; /* those recorded; none: all */
         uint32_t line, cameras_line;
     } record;
+
+    /* Pictures of events; none are made while dir is "" and sends false. */
+    struct {
+        char dir[TYTO_CONFIG_PATH_MAX];
+        bool sends;
+        uint32_t width, quality;
+        bool draws_box;
+        enum tyto_config_blur blur;
+        int64_t max_age_ns; /* 0: for ever */
+        uint64_t max_bytes, min_free_bytes;
+    } snapshots;
 
     struct tyto_texts endpoints; /* at least 1 after loading */
     uint32_t endpoints_line;     /* where the file names them; 0: it does not */

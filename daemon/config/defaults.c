@@ -10,6 +10,7 @@
 #include "model/cman/cman.h"
 #include "pipeline/record/record.h"
 #include "pipeline/segment/segment.h"
+#include "pipeline/snapshot/snapshot.h"
 
 #define DEFAULT_JOURNAL_NS (7 * 24 * 3600 * (int64_t)TYTO_NS_PER_S)
 enum { DEFAULT_JOURNAL_MESSAGES = 1000000, DEFAULT_SCORES_MIB = 256 };
@@ -35,6 +36,11 @@ enum tyto_err tyto_config_init(struct tyto_config *ret_config)
     ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_PREROLL_BYTES;
     ret_config->record.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
     ret_config->record.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
+    ret_config->snapshots.width = TYTO_SNAPSHOTS_DEFAULT_WIDTH;
+    ret_config->snapshots.quality = TYTO_SNAPSHOTS_DEFAULT_QUALITY;
+    ret_config->snapshots.draws_box = true;
+    ret_config->snapshots.max_bytes = TYTO_SNAPSHOTS_DEFAULT_MAX_BYTES;
+    ret_config->snapshots.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     ret_config->log_level = TYTO_LOG_INFO;
     ret_config->summary_every_ns = DEFAULT_SUMMARY_NS;
     return tyto_option_set(&tyto_config_groups[TYTO_CONFIG_PUBLISH].rows[0], &ret_config->endpoints,

@@ -22,6 +22,7 @@ static const struct {
     {TYTO_CONFIG_RECORD,
      {"pre_s", "post_s", "max_clip_s", "max_gib", "min_free_gib", "max_days", "max_memory_mib",
       "cameras"}},
+    {TYTO_CONFIG_SNAPSHOTS, {NULL}},
     {TYTO_CONFIG_LOG, {"level", "summary_every_s"}},
     {TYTO_CONFIG_TOP, {"time_zone", "shard", "connects_per_s"}},
 };

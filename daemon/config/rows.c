@@ -10,6 +10,7 @@
 #include "model/cman/cman.h"
 #include "options/common.h"
 #include "pipeline/engine/options.h"
+#include "pipeline/snapshot/snapshot.h"
 #include "pipeline/track/options.h"
 
 #define WEIGHTS_LIST(X) X(0, "weights", NULL)
@@ -164,6 +165,32 @@ static const struct tyto_option record[] = {
      .check = tyto_option_check_id, .help = "which cameras are recorded"},
 };
 
+static const struct tyto_option snapshots[] = {
+    {.key = "send", .type = TYTO_OPTION_FLAG, AT(snapshots.sends),
+     .help = "whether whoever subscribes to th/CAMERA/ is sent a picture of each event: bridges to MQTT "
+             "do"},
+    PATH("dir", snapshots.dir, "pictures are not kept", "/var/lib/tyto/snapshots",
+         "folder of the pictures, made if it is not there: DIR/CAMERA/TIME-CLASS-ID.jpg; not that of "
+         "the recordings"),
+    NUMBER("width", TYTO_OPTION_U32, snapshots.width, TYTO_SNAPSHOTS_MIN_WIDTH,
+           TYTO_SNAPSHOTS_MAX_WIDTH, "pixels", "of a picture at most; none is larger than it came"),
+    NUMBER("quality", TYTO_OPTION_U32, snapshots.quality, 10, 95, NULL, "of the JPEG"),
+    {.key = "box", .type = TYTO_OPTION_FLAG, AT(snapshots.draws_box),
+     .help = "whether a box is drawn around where the class is, where that is known"},
+    {.key = "blur", .type = TYTO_OPTION_WORD, AT(snapshots.blur),
+     .words = TYTO_WORDS(TYTO_CONFIG_BLUR_LIST),
+     .help = "people: whom the detector finds is made unrecognizable before a picture is coded, and "
+             "without a detector of people none is made; whom it does not find is seen, and so are "
+             "number plates. none: all is seen but what masks hide"},
+    NUMBER("max_gib", TYTO_OPTION_BYTES, snapshots.max_bytes, 0.0001, 1e6, "GiB",
+           "of all pictures: the oldest are deleted"),
+    NUMBER("min_free_gib", TYTO_OPTION_BYTES, snapshots.min_free_bytes, 0.001, 1e6, "GiB",
+           "of the disk, left to others"),
+    {.key = "max_days", .type = TYTO_OPTION_TIME, AT(snapshots.max_age_ns), .min = 0.0001,
+     .max = 36500, .unit = "days", .words = TYTO_WORDS(UNLIMITED_LIST),
+     .help = "older pictures are deleted"},
+};
+
 static const struct tyto_option log_rows[] = {
     {.key = "level", .type = TYTO_OPTION_WORD, AT(log_level),
      .words = TYTO_WORDS(TYTO_LOG_LEVEL_LIST), .help = "what is logged"},
@@ -219,6 +246,7 @@ const struct tyto_option_group tyto_config_groups[TYTO_CONFIG_NUM_GROUPS] = {
     [TYTO_CONFIG_PUBLISH] = GROUP("publish", "Publishing", NULL, publish),
     [TYTO_CONFIG_JOURNAL] = GROUP("journal", "Journal", "journal", journal),
     [TYTO_CONFIG_RECORD] = GROUP("record", "Recordings around events", "record", record),
+    [TYTO_CONFIG_SNAPSHOTS] = GROUP("snapshots", "Pictures of events", "snapshots", snapshots),
     [TYTO_CONFIG_LOG] = GROUP("log", "Log", "log", log_rows),
     [TYTO_CONFIG_METRICS] = GROUP("metrics", "Figures for monitors", "metrics", metrics),
     [TYTO_CONFIG_TOP] = GROUP(NULL, "Control and connections", NULL, top),

@@ -144,6 +144,7 @@ enum tyto_err tyto_config_read_root(struct tyto_yaml *yaml, const struct yaml_no
         {.key = "publish", .read = read_publish},
         {.key = "journal", .group = &tyto_config_groups[TYTO_CONFIG_JOURNAL]},
         {.key = "record", .read = read_record},
+        {.key = "snapshots", .group = &tyto_config_groups[TYTO_CONFIG_SNAPSHOTS]},
         {.key = "log", .group = &tyto_config_groups[TYTO_CONFIG_LOG]},
         {.key = "metrics", .group = &tyto_config_groups[TYTO_CONFIG_METRICS]},
     };

@@ -16,6 +16,7 @@ enum tyto_config_group {
     TYTO_CONFIG_PUBLISH,
     TYTO_CONFIG_JOURNAL,
     TYTO_CONFIG_RECORD,
+    TYTO_CONFIG_SNAPSHOTS,
     TYTO_CONFIG_LOG,
     TYTO_CONFIG_METRICS,
     TYTO_CONFIG_TOP, /* keys that stand at the top of the file */

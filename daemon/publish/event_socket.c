@@ -144,6 +144,25 @@ enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char 
     return TYTO_OK;
 }
 
+enum tyto_err tyto_event_socket_send_with(struct tyto_event_socket *self, const char *topic,
+                                          const uint8_t *bytes, size_t num_bytes,
+                                          uint8_t *attachment, size_t attachment_bytes,
+                                          void (*release)(void *bytes, void *user), void *user)
+{
+    zmq_msg_t last;
+    if (zmq_msg_init_data(&last, attachment, attachment_bytes, release, user) != 0) {
+        release(attachment, user);
+        return TYTO_ERR_NOMEM;
+    }
+    const bool ok = self->xpub &&
+                    zmq_send(self->xpub, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                    zmq_send(self->xpub, bytes, num_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                    zmq_msg_send(&last, self->xpub, ZMQ_DONTWAIT) >= 0;
+    if (!ok)
+        (void)zmq_msg_close(&last);
+    return ok || !self->xpub ? TYTO_OK : TYTO_ERR_IO;
+}
+
 enum tyto_err tyto_event_socket_send_frame(struct tyto_event_socket *self, const uint8_t *bytes,
                                            size_t num_bytes)
 {

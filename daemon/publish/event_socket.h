@@ -52,6 +52,13 @@ enum tyto_err tyto_event_socket_welcome(struct tyto_event_socket *self, const ui
 TYTO_MUST_CHECK
 enum tyto_err tyto_event_socket_send(struct tyto_event_socket *self, const char *topic,
                                      const uint8_t *bytes, size_t num_bytes);
+/* The same with a third frame, of which the socket, also without a connection, calls release(bytes,
+ * user), on any thread, once nobody needs it; on errors, too. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_event_socket_send_with(struct tyto_event_socket *self, const char *topic,
+                                          const uint8_t *bytes, size_t num_bytes,
+                                          uint8_t *attachment, size_t attachment_bytes,
+                                          void (*release)(void *bytes, void *user), void *user);
 /* The same in one frame, the topic in front of the bytes. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_event_socket_send_frame(struct tyto_event_socket *self, const uint8_t *bytes,

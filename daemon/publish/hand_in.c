@@ -70,6 +70,31 @@ void tyto_publisher_keep_scores(struct tyto_publisher *publisher,
         tyto_journal_scores_free(&scores);
 }
 
+void tyto_publisher_free_thumbnail(struct tyto_thumbnail_message *message)
+{
+    if (!message)
+        return;
+    free(message->jpeg);
+    free(message);
+}
+
+void tyto_publisher_thumbnail(struct tyto_publisher *publisher,
+                              const struct tyto_thumbnail *thumbnail, uint8_t *jpeg)
+{
+    struct tyto_thumbnail_message *message = malloc(sizeof(*message));
+    if (!message) {
+        free(jpeg);
+        return;
+    }
+    *message = (struct tyto_thumbnail_message){publisher, *thumbnail, jpeg};
+    void *dropped = NULL;
+    if (tyto_ring_push_drop_oldest(publisher->thumbnail_ring, message, &dropped) != TYTO_OK)
+        dropped = message;
+    if (dropped)
+        atomic_fetch_add(&publisher->num_thumbnails_dropped, 1);
+    tyto_publisher_free_thumbnail(dropped);
+}
+
 void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_debug_scores *debug)
 {
     struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_DEBUG_SCORES);

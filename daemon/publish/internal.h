@@ -21,6 +21,7 @@ struct tyto_publisher {
     struct tyto_log log;
     struct tyto_ring *ring; /* of struct tyto_envelope *, owned by the ring */
     struct tyto_ring *debug_ring;
+    struct tyto_ring *thumbnail_ring; /* of struct tyto_thumbnail_message *, owned by it */
     struct tyto_numbering *numbering;
     pthread_t thread;
     bool is_running;
@@ -48,13 +49,28 @@ struct tyto_publisher {
 
     /* Read by any thread. */
     atomic_uint_fast64_t last_seq, num_events, num_bad, num_cut_off, num_turns;
-    atomic_uint_fast32_t num_connections, num_subscriptions, num_debug_subscriptions;
+    atomic_uint_fast32_t num_connections, num_subscriptions, num_debug_subscriptions,
+        num_thumbnail_subscriptions;
+    atomic_uint_fast64_t num_thumbnails, num_thumbnails_dropped;
+    atomic_uint_fast64_t thumbnail_bytes; /* that libzmq holds, or is about to */
 };
+
+/* A picture on its way: libzmq frees it when the last subscriber has it. */
+struct tyto_thumbnail_message {
+    struct tyto_publisher *publisher;
+    struct tyto_thumbnail thumbnail;
+    uint8_t *jpeg; /* owned */
+};
+
+void tyto_publisher_free_thumbnail(struct tyto_thumbnail_message *message);
 
 /* All of the publisher's thread. */
 
 /* Sends one that has its number. Takes the reference. */
 void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_outgoing *outgoing);
+/* Sends a picture, or drops it where libzmq holds too many. Takes it. */
+void tyto_publisher_send_thumbnail(struct tyto_publisher *publisher,
+                                   struct tyto_thumbnail_message *message);
 /* Sends one that needs no number. False: it is out of its limits. */
 bool tyto_publisher_send_uncounted(struct tyto_publisher *publisher,
                                    struct tyto_envelope *envelope);

@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "daemon/publish/internal.h"
 
+/* Of pictures that subscribers have not fetched, together. */
+enum { MAX_THUMBNAIL_BYTES = 32 << 20 };
+
 /* ENDs of the run before are told when subscribers have had time to come back, and again to those
  * who come later. */
 #define LEFT_AFTER_NS (2 * TYTO_NS_PER_S)
@@ -19,19 +22,19 @@ static void send_bytes(struct tyto_publisher *publisher, const char *topic, cons
                        tyto_err_text(err));
 }
 
-bool tyto_publisher_send_uncounted(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+/* Stamps and packs one that is not counted. False: it is out of its limits. */
+static bool pack_uncounted(struct tyto_publisher *publisher, struct tyto_envelope *envelope,
+                           char topic[TYTO_TOPIC_MAX_BYTES], uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES],
+                           size_t *ret_num)
 {
-    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
-    char topic[TYTO_TOPIC_MAX_BYTES];
-    size_t num_bytes = 0;
     memcpy(envelope->log_id, publisher->sender.log_id, TYTO_UUID_BYTES);
     memcpy(envelope->boot_id, publisher->sender.boot_id, TYTO_UUID_BYTES);
     envelope->publish_unix_ns = (int64_t)tyto_clock_unix_ns();
     envelope->publish_mono_ns = (int64_t)tyto_clock_mono_ns();
     envelope->schema_minor = TYTO_SCHEMA_MINOR;
-    enum tyto_err err = tyto_envelope_topic(envelope, topic, sizeof(topic));
+    enum tyto_err err = tyto_envelope_topic(envelope, topic, TYTO_TOPIC_MAX_BYTES);
     if (!err)
-        err = tyto_envelope_pack(envelope, bytes, sizeof(bytes), &num_bytes);
+        err = tyto_envelope_pack(envelope, bytes, TYTO_ENVELOPE_MAX_BYTES, ret_num);
     if (err) {
         atomic_fetch_add(&publisher->num_bad, 1);
         tyto_log_write(&publisher->log, TYTO_LOG_ERROR, "publisher",
@@ -39,8 +42,51 @@ bool tyto_publisher_send_uncounted(struct tyto_publisher *publisher, struct tyto
                        tyto_err_text(err));
         return false;
     }
-    send_bytes(publisher, topic, bytes, num_bytes);
     return true;
+}
+
+bool tyto_publisher_send_uncounted(struct tyto_publisher *publisher, struct tyto_envelope *envelope)
+{
+    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
+    char topic[TYTO_TOPIC_MAX_BYTES];
+    size_t num_bytes = 0;
+    const bool ok = pack_uncounted(publisher, envelope, topic, bytes, &num_bytes);
+    if (ok)
+        send_bytes(publisher, topic, bytes, num_bytes);
+    return ok;
+}
+
+/* On a thread of libzmq's, too. */
+static void release_thumbnail(void *bytes, void *user)
+{
+    struct tyto_thumbnail_message *message = user;
+    (void)bytes;
+    atomic_fetch_sub(&message->publisher->thumbnail_bytes, message->thumbnail.num_bytes);
+    tyto_publisher_free_thumbnail(message);
+}
+
+void tyto_publisher_send_thumbnail(struct tyto_publisher *publisher,
+                                   struct tyto_thumbnail_message *message)
+{
+    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
+    char topic[TYTO_TOPIC_MAX_BYTES];
+    size_t num_bytes = 0;
+    struct tyto_envelope envelope;
+    const uint32_t jpeg_bytes = message->thumbnail.num_bytes;
+    memset(&envelope, 0, sizeof(envelope));
+    envelope.kind = TYTO_ENVELOPE_THUMBNAIL;
+    envelope.body.thumbnail = message->thumbnail;
+    if (atomic_load(&publisher->thumbnail_bytes) + jpeg_bytes > MAX_THUMBNAIL_BYTES ||
+        !pack_uncounted(publisher, &envelope, topic, bytes, &num_bytes)) {
+        atomic_fetch_add(&publisher->num_thumbnails_dropped, 1);
+        tyto_publisher_free_thumbnail(message);
+        return;
+    }
+    atomic_fetch_add(&publisher->thumbnail_bytes, jpeg_bytes);
+    const enum tyto_err err =
+        tyto_event_socket_send_with(&publisher->socket, topic, bytes, num_bytes, message->jpeg,
+                                    jpeg_bytes, release_thumbnail, message);
+    atomic_fetch_add(err ? &publisher->num_thumbnails_dropped : &publisher->num_thumbnails, 1);
 }
 
 void tyto_publisher_send(struct tyto_publisher *publisher, struct tyto_outgoing *outgoing)

@@ -13,6 +13,7 @@
 
 enum {
     DEBUG_QUEUE_ITEMS = 256,
+    THUMBNAIL_QUEUE_ITEMS = 32,
     MAX_PER_TURN = 1024, /* then heartbeat and subscriptions get their turn */
     MAX_WAIT_MS = 1000,
     DEFAULT_CONNECTIONS = 128, /* twice as many users as are planned for: some are half gone */
@@ -31,6 +32,15 @@ static void send_debug(struct tyto_publisher *publisher)
         (void)tyto_publisher_send_uncounted(publisher, item);
         free(item);
     }
+}
+
+static void send_thumbnails(struct tyto_publisher *publisher)
+{
+    void *item;
+    for (int i = 0;
+         i < THUMBNAIL_QUEUE_ITEMS && tyto_ring_pop(publisher->thumbnail_ring, &item) == TYTO_OK;
+         i++)
+        tyto_publisher_send_thumbnail(publisher, item);
 }
 
 /* One that was handed in, without a journal. Takes it. */
@@ -103,6 +113,7 @@ static void take_upstream(struct tyto_publisher *publisher)
     atomic_store(&publisher->num_connections, counts.num_connections);
     atomic_store(&publisher->num_subscriptions, counts.num_subscriptions);
     atomic_store(&publisher->num_debug_subscriptions, counts.num_debug_subscriptions);
+    atomic_store(&publisher->num_thumbnail_subscriptions, counts.num_thumbnail_subscriptions);
     atomic_store(&publisher->num_cut_off, counts.num_cut_off);
 }
 
@@ -111,8 +122,9 @@ static bool wait_for_work(struct tyto_publisher *publisher, uint64_t until_ns)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
     const uint64_t left_ms = until_ns > now_ns ? (until_ns - now_ns) / TYTO_NS_PER_MS + 1 : 0;
-    const int fds[] = {tyto_ring_fd(source(publisher)), tyto_ring_fd(publisher->debug_ring)};
-    return tyto_event_socket_wait(&publisher->socket, fds, 2,
+    const int fds[] = {tyto_ring_fd(source(publisher)), tyto_ring_fd(publisher->debug_ring),
+                       tyto_ring_fd(publisher->thumbnail_ring)};
+    return tyto_event_socket_wait(&publisher->socket, fds, 3,
                                   left_ms < MAX_WAIT_MS ? (int)left_ms : MAX_WAIT_MS);
 }
 
@@ -131,6 +143,7 @@ static void *run(void *user)
         is_going = wait_for_work(publisher, next_beat_ns);
         take_upstream(publisher);
         send_debug(publisher);
+        send_thumbnails(publisher);
         is_going &= publish_waiting(publisher) != TYTO_ERR_CLOSED;
         atomic_fetch_add(&publisher->num_turns, 1);
     }
@@ -209,6 +222,8 @@ static enum tyto_err start(struct tyto_publisher *publisher,
         err = tyto_ring_create(params->queue_items ? params->queue_items : 8192, &publisher->ring);
     if (!err)
         err = tyto_ring_create(DEBUG_QUEUE_ITEMS, &publisher->debug_ring);
+    if (!err)
+        err = tyto_ring_create(THUMBNAIL_QUEUE_ITEMS, &publisher->thumbnail_ring);
     if (!err)
         err = tyto_numbering_create(&publisher->numbering);
     if (!err && publisher->journal)
@@ -304,8 +319,12 @@ bool tyto_publisher_destroy(struct tyto_publisher **publisher)
     tyto_event_socket_close(&self->socket);
     drain(self->ring);
     drain(self->debug_ring);
+    void *item;
+    while (self->thumbnail_ring && tyto_ring_pop(self->thumbnail_ring, &item) == TYTO_OK)
+        tyto_publisher_free_thumbnail(item);
     tyto_ring_destroy(&self->ring);
     tyto_ring_destroy(&self->debug_ring);
+    tyto_ring_destroy(&self->thumbnail_ring);
     tyto_numbering_destroy(&self->numbering);
     tyto_open_events_destroy(&self->open);
     tyto_subscribers_destroy(&self->subscribers);
@@ -320,6 +339,11 @@ bool tyto_publisher_destroy(struct tyto_publisher **publisher)
 bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher)
 {
     return atomic_load(&publisher->num_debug_subscriptions) > 0;
+}
+
+bool tyto_publisher_wants_thumbnails(const struct tyto_publisher *publisher)
+{
+    return atomic_load(&publisher->num_thumbnail_subscriptions) > 0;
 }
 
 uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher)
@@ -356,6 +380,9 @@ void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
         tyto_numbering_num_lost(publisher->numbering) + atomic_load(&publisher->num_bad);
     ret_counts->num_queued = tyto_ring_num_items(publisher->ring);
     ret_counts->num_dropped = tyto_ring_num_dropped(publisher->debug_ring);
+    ret_counts->num_thumbnails = atomic_load(&publisher->num_thumbnails);
+    ret_counts->num_thumbnails_dropped = atomic_load(&publisher->num_thumbnails_dropped);
+    ret_counts->thumbnail_bytes = atomic_load(&publisher->thumbnail_bytes);
     ret_counts->num_connections = (uint32_t)atomic_load(&publisher->num_connections);
     ret_counts->num_subscriptions = (uint32_t)atomic_load(&publisher->num_subscriptions);
     ret_counts->num_cut_off = atomic_load(&publisher->num_cut_off) + tyto_gate_num_closed();

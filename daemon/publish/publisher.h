@@ -95,12 +95,21 @@ void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *cons
 /* What newcomers are told, as of now. Any thread. */
 void tyto_publisher_get_hello(struct tyto_publisher *publisher, struct tyto_hello *ret_hello);
 
+/* Whether anyone has subscribed below th/. Any thread. */
+bool tyto_publisher_wants_thumbnails(const struct tyto_publisher *publisher);
+/* A picture for who subscribes to th/CAMERA/. jpeg (thumbnail->num_bytes) is *taken*. What is too
+ * much to hold, here or for slow subscribers, is dropped and counted. Any thread; never waits. */
+void tyto_publisher_thumbnail(struct tyto_publisher *publisher,
+                              const struct tyto_thumbnail *thumbnail, uint8_t *jpeg);
+
 struct tyto_publisher_counts {
     uint64_t last_seq;
     uint64_t num_events;  /* sent, to anyone or no one */
     uint64_t num_lost;    /* never sent: queue full, or out of limits */
     uint64_t num_dropped; /* debug scores dropped */
-    uint32_t num_queued;  /* that wait for the thread */
+    uint64_t num_thumbnails, num_thumbnails_dropped;
+    uint64_t thumbnail_bytes; /* held for subscribers */
+    uint32_t num_queued;      /* that wait for the thread */
     uint32_t num_connections;
     uint32_t num_subscriptions;
     uint64_t num_cut_off; /* connections that took more than their share, or were too many */

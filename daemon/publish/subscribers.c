@@ -120,6 +120,11 @@ static bool is_debug(const struct topic *topic)
     return topic->num_bytes >= 4 && memcmp(topic->bytes, "dbg/", 4) == 0;
 }
 
+static bool is_thumbnail(const struct topic *topic)
+{
+    return topic->num_bytes >= 3 && memcmp(topic->bytes, "th/", 3) == 0;
+}
+
 static struct topic *new_topic(const uint8_t *bytes, uint32_t num_bytes)
 {
     struct topic *topic = malloc(sizeof(*topic) + num_bytes);
@@ -177,6 +182,7 @@ static bool add_topic(struct tyto_subscribers *subscribers, struct connection *c
     connection->num_bytes += topic->num_bytes;
     subscribers->counts.num_subscriptions++;
     subscribers->counts.num_debug_subscriptions += is_debug(topic);
+    subscribers->counts.num_thumbnail_subscriptions += is_thumbnail(topic);
     return true;
 }
 
@@ -194,6 +200,7 @@ static bool remove_topic(struct tyto_subscribers *subscribers, struct connection
     connection->num_bytes -= held->num_bytes;
     subscribers->counts.num_subscriptions--;
     subscribers->counts.num_debug_subscriptions -= is_debug(held);
+    subscribers->counts.num_thumbnail_subscriptions -= is_thumbnail(held);
     free(held);
     return true;
 }

@@ -49,9 +49,10 @@ void tyto_subscribers_forget(struct tyto_subscribers *subscribers);
 
 struct tyto_subscribers_counts {
     uint32_t num_connections;
-    uint32_t num_subscriptions;       /* each subscriber's counts */
-    uint32_t num_debug_subscriptions; /* those below dbg/ */
-    uint64_t num_cut_off;             /* connections, ever */
+    uint32_t num_subscriptions;           /* each subscriber's counts */
+    uint32_t num_debug_subscriptions;     /* those below dbg/ */
+    uint32_t num_thumbnail_subscriptions; /* those below th/ */
+    uint64_t num_cut_off;                 /* connections, ever */
 };
 void tyto_subscribers_get_counts(const struct tyto_subscribers *subscribers,
                                  struct tyto_subscribers_counts *ret_counts);

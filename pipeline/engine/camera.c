@@ -31,8 +31,10 @@ void tyto_camera_destroy(struct tyto_camera **camera)
 {
     if (!camera || !*camera)
         return;
-    for (uint32_t i = 0; (*camera)->waiting && i <= (*camera)->look_ahead; i++)
+    for (uint32_t i = 0; (*camera)->waiting && i <= (*camera)->look_ahead; i++) {
         tyto_reading_finish(&(*camera)->waiting[i].reading);
+        tyto_picture_unref(&(*camera)->waiting[i].segment.picture);
+    }
     free((*camera)->waiting);
     free((*camera)->masks);
     tyto_camera_unprepare(*camera);
@@ -60,6 +62,10 @@ static void tell_segment(const struct tyto_camera *camera,
         .detector = context->detector,
         .num_found = waiting->sight.num_found,
         .found = waiting->sight.found,
+        .picture = waiting->segment.picture,
+        .is_looked_at = waiting->sight.rows > 0,
+        .masks = camera->masks,
+        .num_masks = camera->num_masks,
     };
     context->callbacks->on_segment(context->callbacks->user, &result);
 }
@@ -102,6 +108,7 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
     if (context->callbacks->on_segment)
         tell_segment(camera, context, oldest);
     tyto_tracker_update(camera->tracker, &observation);
+    tyto_picture_unref(&oldest->segment.picture);
 
     const struct tyto_waiting used = *oldest; /* its score memory goes to the end */
     camera->num_waiting--;
@@ -136,6 +143,9 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
                               result->num_valid - 1 - age, waiting->segment.has_audio,
                               waiting->segment.has_video, &waiting->sight);
     }
+    if (context->keeps_pictures && segment->has_video &&
+        tyto_tracker_is_stirred(camera->tracker, &newest->reading.evidence))
+        newest->segment.picture = tyto_picture_ref(segment->picture);
     if (camera->num_waiting > camera->look_ahead)
         tell_oldest(camera, context);
 }

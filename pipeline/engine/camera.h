@@ -15,7 +15,7 @@
 
 /* A segment that was evaluated but may still see more of its future. */
 struct tyto_waiting {
-    struct tyto_segment segment; /* pcm and picture mean nothing any more */
+    struct tyto_segment segment; /* pcm means nothing any more; picture: NULL, or kept */
     int64_t unix_offset_ns;
     enum tyto_clock_quality clock_quality;
     struct tyto_stamp stamps[TYTO_NUM_STAGES];
@@ -56,6 +56,7 @@ struct tyto_camera_context {
     uint32_t num_classes;
     const char *const *class_names; /* (K) */
     uint32_t look_ahead;            /* < T */
+    bool keeps_pictures;
 };
 
 TYTO_MUST_CHECK

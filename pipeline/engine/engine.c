@@ -202,6 +202,11 @@ bool tyto_engine_destroy(struct tyto_engine **engine)
     return true;
 }
 
+void tyto_engine_keep_pictures(struct tyto_engine *engine, bool keeps_pictures)
+{
+    atomic_store(&engine->keeps_pictures, keeps_pictures);
+}
+
 /* --- cameras ---------------------------------------------------------------------------- */
 
 static bool is_class(const struct tyto_engine *engine, const char *name)

@@ -22,6 +22,7 @@
 #include "pipeline/session/session.h"
 #include "pipeline/source/source.h"
 #include "pipeline/track/tracker.h"
+#include "pipeline/zones/polygon.h"
 #include "proto/event.h"
 
 enum {
@@ -43,6 +44,12 @@ struct tyto_segment_result {
     const struct tyto_detector *detector; /* NULL: the eye has none */
     uint32_t num_found;
     const struct tyto_detection *found; /* in the segment's picture, highest score first */
+    /* The picture, where it is kept (tyto_engine_keep_pictures()) and something may be going on in
+     * it; NULL: it is gone. Whoever wants it for longer takes a reference. */
+    struct tyto_picture *picture;
+    bool is_looked_at;                /* the eye has seen it */
+    const struct tyto_polygon *masks; /* of its camera */
+    uint32_t num_masks;
 };
 
 /* What one segment consists of, before anything is made of it; borrowed until the callback returns.
@@ -227,6 +234,10 @@ struct tyto_engine_counts {
     uint32_t num_device_losses;
     bool is_fallback; /* the CPU serves, because the device failed too often */
 };
+
+/* Whether pictures in which something may be going on are kept until on_segment tells of them: as
+ * many of a camera as the look-ahead has segments, and one. They are not at first. Any thread. */
+void tyto_engine_keep_pictures(struct tyto_engine *engine, bool keeps_pictures);
 
 /* Grows as long as the inference thread does its work, whether there is any or not; within a
  * batch, and for TYTO_ENGINE_RECOVER_S while a device is set up anew, too. Any thread; never waits.

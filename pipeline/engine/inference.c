@@ -294,6 +294,7 @@ static bool round_of_all(struct tyto_engine *engine, bool *ret_busy, bool *ret_a
     const bool stop = engine->stop;
     pthread_mutex_unlock(&engine->lock);
     engine->num_batch = 0;
+    engine->context.keeps_pictures = atomic_load(&engine->keeps_pictures);
     *ret_any_file = false;
     collect_all(engine, first, tyto_clock_mono_ns());
     *ret_busy = engine->num_batch > 0;

@@ -48,6 +48,7 @@ struct tyto_engine {
     struct tyto_head_fit fit; /* its paths are those above */
     struct tyto_devices devices;
     pthread_t thread;
+    atomic_bool keeps_pictures;     /* until their segments are told */
     atomic_uint_fast64_t num_turns; /* the inference thread's; others look whether it moves */
 
     /* A swap holds `heads` from beginning to end, add_camera likewise: no camera is made for one

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "pipeline/record/internal.h"
@@ -49,26 +48,6 @@ void tyto_recorder_progress(struct tyto_recorder *recorder, const char *camera_i
 
 /* --- life --------------------------------------------------------------------------------------
  */
-
-/* file:// and the path, what is not plain in it as %XX. */
-static char *make_uri(const char *dir)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    char full[TYTO_CLIP_PATH_MAX], here[TYTO_CLIP_PATH_MAX] = "";
-    if (dir[0] != '/' && !getcwd(here, sizeof(here)))
-        return NULL;
-    snprintf(full, sizeof(full), "%.700s%s%.600s", here, here[0] ? "/" : "", dir);
-    const size_t max_bytes = sizeof("file://") + 3 * strlen(full);
-    char *uri = malloc(max_bytes);
-    if (!uri)
-        return NULL;
-    size_t num = (size_t)snprintf(uri, max_bytes, "file://");
-    for (const char *c = full; *c; c++)
-        num += (size_t)snprintf(uri + num, max_bytes - num, strchr(plain, *c) ? "%c" : "%%%02X",
-                                (unsigned char)*c);
-    return uri;
-}
 
 static enum tyto_err settle_params(const struct tyto_recorder_params *params,
                                    struct tyto_recorder_params *ret_params)
@@ -136,7 +115,7 @@ enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&recorder->lock, NULL);
     recorder->dir = strdup(params->store.dir);
-    recorder->uri = make_uri(params->store.dir);
+    recorder->uri = tyto_clip_dir_uri(params->store.dir);
     recorder->params.store.dir = recorder->dir;
     recorder->store_params = recorder->params.store;
     if (!recorder->dir || !recorder->uri ||

@@ -17,8 +17,7 @@
 #include "base/folder.h"
 #include "files/replace.h"
 
-static const char ending[] = ".mkv";
-static const char part_ending[] = ".mkv.part"; /* being written */
+static const char clip_ending[] = ".mkv";
 
 /* By whatever clock a file's time was made, tyto was not there before. */
 #define FIRST_UNIX_NS (1577836800 * (int64_t)TYTO_NS_PER_S) /* 2020 */
@@ -42,6 +41,8 @@ struct part {
 struct tyto_clip_store {
     struct tyto_clip_store_params params;
     char *dir;
+    char ending[TYTO_CLIP_ENDING_MAX + 1], part_ending[TYTO_CLIP_ENDING_MAX + 8];
+    bool has_labels;
     int lock_fd;
     struct clip *clips; /* owned, oldest first */
     uint32_t num_clips, capacity;
@@ -102,6 +103,25 @@ static void path_of(const struct tyto_clip_store *store, const char *camera, con
     snprintf(ret_path, TYTO_CLIP_PATH_MAX, "%s/%s/%s%s", store->dir, camera, name, with_ending);
 }
 
+char *tyto_clip_dir_uri(const char *dir)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    char full[TYTO_CLIP_PATH_MAX], here[TYTO_CLIP_PATH_MAX] = "";
+    if (dir[0] != '/' && !getcwd(here, sizeof(here)))
+        return NULL;
+    snprintf(full, sizeof(full), "%.700s%s%.600s", here, here[0] ? "/" : "", dir);
+    const size_t max_bytes = sizeof("file://") + 3 * strlen(full);
+    char *uri = malloc(max_bytes);
+    if (!uri)
+        return NULL;
+    size_t num = (size_t)snprintf(uri, max_bytes, "file://");
+    for (const char *c = full; *c; c++)
+        num += (size_t)snprintf(uri + num, max_bytes - num, strchr(plain, *c) ? "%c" : "%%%02X",
+                                (unsigned char)*c);
+    return uri;
+}
+
 /* --- what is there ---------------------------------------------------------------------- */
 
 /* Behind all that are there. */
@@ -158,11 +178,11 @@ static enum tyto_err scan_camera(struct tyto_clip_store *store, const char *came
     for (struct dirent *entry; folder && !err && (entry = readdir(folder));) {
         int64_t unix_s;
         struct stat status;
-        if (read_name(entry->d_name, part_ending, &unix_s, name)) {
-            path_of(store, camera, name, part_ending, path);
+        if (read_name(entry->d_name, store->part_ending, &unix_s, name)) {
+            path_of(store, camera, name, store->part_ending, path);
             unlink(path);
-        } else if (read_name(entry->d_name, ending, &unix_s, name)) {
-            path_of(store, camera, name, ending, path);
+        } else if (read_name(entry->d_name, store->ending, &unix_s, name)) {
+            path_of(store, camera, name, store->ending, path);
             if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
                 err = add_clip(store, camera, name, written_ns_of(&status, unix_s),
                                (uint64_t)status.st_size);
@@ -196,21 +216,42 @@ static enum tyto_err fail(struct tyto_fault *ret_fault, const char *path, const 
     return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s: %s", what, strerror(reason));
 }
 
+static const char *what_of(const struct tyto_clip_store *store)
+{
+    return store->has_labels ? "recordings" : "snapshots";
+}
+
+/* Of the configuration. */
+static const char *key_of(const struct tyto_clip_store *store)
+{
+    return store->has_labels ? "record" : "snapshots";
+}
+
+static enum tyto_err fail_folder(const struct tyto_clip_store *store, const char *what,
+                                 struct tyto_fault *ret_fault)
+{
+    char text[96];
+    const int reason = errno;
+    snprintf(text, sizeof(text), "the folder for %s cannot be %s", what_of(store), what);
+    errno = reason;
+    return fail(ret_fault, store->dir, text);
+}
+
 static enum tyto_err open_folder(struct tyto_clip_store *store, struct tyto_fault *ret_fault)
 {
     char path[TYTO_CLIP_PATH_MAX];
     if (tyto_folder_make(store->dir, 0750))
-        return fail(ret_fault, store->dir, "the folder for recordings cannot be made");
+        return fail_folder(store, "made", ret_fault);
     snprintf(path, sizeof(path), "%s/.lock", store->dir);
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (store->lock_fd < 0)
-        return fail(ret_fault, store->dir, "the folder for recordings cannot be written to");
+        return fail_folder(store, "written to", ret_fault);
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_EXISTS, store->dir, 0, NULL,
                               "another process records there: give each its own folder");
     const enum tyto_err err = scan(store);
     if (err == TYTO_ERR_IO)
-        return fail(ret_fault, store->dir, "the folder for recordings cannot be read");
+        return fail_folder(store, "read", ret_fault);
     return err;
 }
 
@@ -219,6 +260,7 @@ void tyto_clip_store_set_limits(struct tyto_clip_store *store,
 {
     store->params = *params;
     store->params.dir = store->dir;
+    store->params.ending = store->has_labels ? NULL : store->ending;
     if (store->params.max_bytes == 0)
         store->params.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
     if (store->params.min_free_bytes == 0)
@@ -233,6 +275,10 @@ enum tyto_err tyto_clip_store_create(const struct tyto_clip_store_params *params
     if (!store)
         return TYTO_ERR_NOMEM;
     store->lock_fd = -1;
+    store->has_labels = params->ending == NULL;
+    snprintf(store->ending, sizeof(store->ending), "%s",
+             params->ending ? params->ending : clip_ending);
+    snprintf(store->part_ending, sizeof(store->part_ending), "%s.part", store->ending);
     store->dir = strdup(params->dir);
     tyto_clip_store_set_limits(store, params);
     const enum tyto_err err = store->dir ? open_folder(store, ret_fault) : TYTO_ERR_NOMEM;
@@ -274,7 +320,7 @@ void tyto_clip_store_destroy(struct tyto_clip_store **store)
 
 /* What was deleted, sorted. */
 struct gone {
-    char (*files)[TYTO_ID_MAX + TYTO_CLIP_NAME_MAX + sizeof(ending)];
+    char (*files)[TYTO_ID_MAX + TYTO_CLIP_NAME_MAX + TYTO_CLIP_ENDING_MAX + 2];
     uint32_t num;
 };
 
@@ -299,7 +345,7 @@ static void remove_labels(const struct tyto_clip_store *store)
     for (uint32_t i = 0; i < store->num_clips; i++) {
         if (store->clips[i].is_gone)
             snprintf(gone.files[gone.num++], sizeof(*gone.files), "%s/%s%s", store->clips[i].camera,
-                     store->clips[i].name, ending);
+                     store->clips[i].name, store->ending);
     }
     qsort(gone.files, gone.num, sizeof(*gone.files), compare_files);
     (void)!tyto_clip_labels_remove(store->dir, is_gone, &gone);
@@ -311,7 +357,8 @@ static void forget_gone(struct tyto_clip_store *store)
 {
     if (store->num_gone == 0)
         return;
-    remove_labels(store);
+    if (store->has_labels)
+        remove_labels(store);
     uint32_t num = 0;
     for (uint32_t i = 0; i < store->num_clips; i++) {
         if (!store->clips[i].is_gone)
@@ -324,7 +371,7 @@ static void forget_gone(struct tyto_clip_store *store)
 static bool delete_clip(struct tyto_clip_store *store, struct clip *clip)
 {
     char path[TYTO_CLIP_PATH_MAX];
-    path_of(store, clip->camera, clip->name, ending, path);
+    path_of(store, clip->camera, clip->name, store->ending, path);
     if (unlink(path) != 0 && errno != ENOENT)
         return false;
     clip->is_gone = true;
@@ -367,8 +414,9 @@ enum tyto_err tyto_clip_store_reserve(struct tyto_clip_store *store, uint64_t nu
     forget_gone(store);
     if (!is_room)
         return tyto_fault_set(ret_fault, TYTO_ERR_FULL, store->dir, 0, NULL,
-                              "no room for recordings: raise record.max_gib or free disk space "
-                              "(record.min_free_gib stays free)");
+                              "no room for %s: raise %s.max_gib or free disk space "
+                              "(%s.min_free_gib stays free)",
+                              what_of(store), key_of(store), key_of(store));
     store->num_reserved += num_bytes;
     return TYTO_OK;
 }
@@ -403,7 +451,7 @@ enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *c
     snprintf(path, sizeof(path), "%s/%s", store->dir, camera);
     if (mkdir(path, 0750) != 0 && errno != EEXIST)
         return fail(ret_fault, path, "the camera's folder cannot be made");
-    path_of(store, camera, name, part_ending, ret_path);
+    path_of(store, camera, name, store->part_ending, ret_path);
     struct part *part = malloc(sizeof(*part));
     if (!part)
         return TYTO_ERR_NOMEM;
@@ -413,28 +461,45 @@ enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *c
     return TYTO_OK;
 }
 
+/* One of this name, which has been replaced. The latest are behind. */
+static void forget_same(struct tyto_clip_store *store, const char *camera, const char *name)
+{
+    for (uint32_t i = store->num_clips; i-- > 0;) {
+        struct clip *clip = &store->clips[i];
+        if (strcmp(clip->name, name) != 0 || strcmp(clip->camera, camera) != 0)
+            continue;
+        store->num_bytes -= clip->num_bytes;
+        store->num_clips--;
+        memmove(clip, clip + 1, (store->num_clips - i) * sizeof(*clip));
+        return;
+    }
+}
+
 enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *camera,
                                      const char *name, uint64_t num_reserved,
                                      const struct tyto_clip_label *labels, uint32_t num_labels,
                                      struct tyto_fault *ret_fault)
 {
     char part[TYTO_CLIP_PATH_MAX], path[TYTO_CLIP_PATH_MAX], file[TYTO_CLIP_PATH_MAX];
-    path_of(store, camera, name, part_ending, part);
-    path_of(store, camera, name, ending, path);
+    path_of(store, camera, name, store->part_ending, part);
+    path_of(store, camera, name, store->ending, path);
     struct stat status;
     if (tyto_replace_with(path, part) != TYTO_OK || stat(path, &status) != 0) {
-        const enum tyto_err err = fail(ret_fault, part, "the recording cannot be kept");
+        const enum tyto_err err =
+            fail(ret_fault, part,
+                 store->has_labels ? "the recording cannot be kept" : "it cannot be kept");
         tyto_clip_store_discard(store, camera, name, num_reserved);
         return err;
     }
     drop_part(store, part);
     store->num_reserved -= num_reserved;
+    forget_same(store, camera, name);
     enum tyto_err err =
         add_clip(store, camera, name, (int64_t)tyto_clock_unix_ns(), (uint64_t)status.st_size);
     if (!err)
         store->clips[store->num_clips - 1].written_mono_ns = tyto_clock_mono_ns();
-    snprintf(file, sizeof(file), "%s/%s%s", camera, name, ending);
-    if (!err)
+    snprintf(file, sizeof(file), "%s/%s%s", camera, name, store->ending);
+    if (!err && store->has_labels)
         err = tyto_clip_labels_add(store->dir, file, labels, num_labels);
     if (err == TYTO_ERR_IO)
         return fail(ret_fault, store->dir, "labels.csv cannot be written");
@@ -445,7 +510,7 @@ void tyto_clip_store_discard(struct tyto_clip_store *store, const char *camera, 
                              uint64_t num_reserved)
 {
     char part[TYTO_CLIP_PATH_MAX];
-    path_of(store, camera, name, part_ending, part);
+    path_of(store, camera, name, store->part_ending, part);
     unlink(part);
     drop_part(store, part);
     store->num_reserved -= num_reserved;
@@ -456,7 +521,7 @@ uint64_t tyto_clip_store_part_bytes(const struct tyto_clip_store *store, const c
 {
     char path[TYTO_CLIP_PATH_MAX];
     struct stat status;
-    path_of(store, camera, name, part_ending, path);
+    path_of(store, camera, name, store->part_ending, path);
     return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 

@@ -13,13 +13,16 @@
 #include "base/fault.h"
 #include "proto/event.h"
 
-enum { TYTO_CLIP_NAME_MAX = 128, TYTO_CLIP_PATH_MAX = 1400 };
+enum { TYTO_CLIP_NAME_MAX = 128, TYTO_CLIP_PATH_MAX = 1400, TYTO_CLIP_ENDING_MAX = 8 };
 
 #define TYTO_CLIP_STORE_DEFAULT_MAX_BYTES (16ull << 30)
 #define TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES (1ull << 30)
 
 struct tyto_clip_store_params {
-    const char *dir;         /* made where it is not there; copied */
+    const char *dir; /* made where it is not there; copied */
+    /* What is kept: NULL: recordings (.mkv), with labels; else pictures with this ending, without.
+     * Static. */
+    const char *ending;
     uint64_t max_bytes;      /* of all recordings and labels together; 0: the default */
     uint64_t min_free_bytes; /* of the disk, left to others; 0: the default */
     int64_t max_age_ns;      /* 0: kept for ever */
@@ -44,6 +47,9 @@ void tyto_clip_store_set_limits(struct tyto_clip_store *store,
                                 const struct tyto_clip_store_params *params);
 void tyto_clip_store_destroy(struct tyto_clip_store **store);
 
+/* file:// and the folder's path, what is not plain in it as %XX. Owned: free(); NULL: out of memory
+ * or of place. */
+char *tyto_clip_dir_uri(const char *dir);
 /* UTC-CLASS-ID, without folder and ending. */
 void tyto_clip_name(char ret_name[TYTO_CLIP_NAME_MAX], int64_t unix_ns, const char *class_name,
                     const char *event_id);
@@ -59,8 +65,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *camera,
                                     const char *name, char ret_path[TYTO_CLIP_PATH_MAX],
                                     struct tyto_fault *ret_fault);
-/* It was written whole: gives it its name and adds its labels. num_reserved are those bytes that
- * were reserved for it. IO: it is thrown away. */
+/* It was written whole: gives it its name, in the place of what had it, and adds its labels.
+ * num_reserved are those bytes that were reserved for it. IO: it is thrown away. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *camera,
                                      const char *name, uint64_t num_reserved,

@@ -29,11 +29,17 @@ const char *tyto_lack_text(enum tyto_lack lack)
     return (size_t)lack < num ? lack_texts[lack] : "unknown";
 }
 
+struct tyto_picture *tyto_picture_ref(struct tyto_picture *picture)
+{
+    atomic_fetch_add(&picture->num_refs, 1);
+    return picture;
+}
+
 void tyto_picture_unref(struct tyto_picture **picture)
 {
     if (!picture || !*picture)
         return;
-    if (--(*picture)->num_refs == 0 && (*picture)->release)
+    if (atomic_fetch_sub(&(*picture)->num_refs, 1) == 1 && (*picture)->release)
         (*picture)->release(*picture);
     *picture = NULL;
 }
@@ -276,7 +282,7 @@ static void offer(struct tyto_segmenter *seg, int64_t idx, int64_t ns, struct ty
         llabs(slot->picture->pts_ns - middle_ns) <= llabs(ns - middle_ns))
         return;
     tyto_picture_unref(&slot->picture);
-    picture->num_refs++;
+    (void)tyto_picture_ref(picture);
     *slot = (struct candidate){.idx = idx, .picture = picture};
 }
 

@@ -6,6 +6,7 @@
 #ifndef TYTO_PIPELINE_SEGMENT_SEGMENT_H
 #define TYTO_PIPELINE_SEGMENT_SEGMENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,16 +32,17 @@ enum tyto_lack {
 /* Static; never NULL. */
 const char *tyto_lack_text(enum tyto_lack lack);
 
-/* A picture that several segments may share; counted, by one thread only. */
+/* A picture that several segments may share; counted. Any thread may let go of it. */
 struct tyto_picture {
     struct tyto_frame frame;
     int64_t pts_ns;
     uint64_t in_ns; /* monotonic time of its arrival; 0: unknown */
-    uint32_t num_refs;
+    atomic_uint num_refs;
     void *owner;                                   /* of whoever made it */
     void (*release)(struct tyto_picture *picture); /* frees it; called at 0 refs */
 };
 
+struct tyto_picture *tyto_picture_ref(struct tyto_picture *picture);
 void tyto_picture_unref(struct tyto_picture **picture);
 
 #define TYTO_SEGMENTER_DEFAULT_SKEW_NS 2000000000ll

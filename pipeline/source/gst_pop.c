@@ -129,7 +129,7 @@ static struct tyto_picture *make_picture(GstSample *sample, enum tyto_turn turn,
     }
     held->picture.pts_ns = pts_ns;
     held->picture.in_ns = in_ns;
-    held->picture.num_refs = 1;
+    atomic_init(&held->picture.num_refs, 1);
     held->picture.owner = held;
     held->picture.release = release_picture;
     return &held->picture;

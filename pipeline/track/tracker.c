@@ -276,6 +276,25 @@ uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker)
     return tracker->num_open;
 }
 
+static bool reaches(const float *scores, uint32_t k, float threshold)
+{
+    return scores && scores[k] >= 0.5f * threshold;
+}
+
+bool tyto_tracker_is_stirred(const struct tyto_tracker *tracker,
+                             const struct tyto_evidence *evidence)
+{
+    bool is_stirred = tracker->num_open > 0;
+    for (uint32_t k = 0; k < tracker->context.num_classes && !is_stirred; k++) {
+        const struct thresholds *t = &tracker->thresholds[k];
+        is_stirred =
+            !t->off && (reaches(evidence->joint, k, t->joint) ||
+                        (evidence->has_heard_seen && (reaches(evidence->heard, k, t->heard) ||
+                                                      reaches(evidence->seen, k, t->seen))));
+    }
+    return is_stirred;
+}
+
 /* --- one class, one segment ------------------------------------------------------- */
 
 static float score_of(const float *scores, uint32_t k)

@@ -128,6 +128,10 @@ void tyto_tracker_get_thresholds(const struct tyto_tracker *tracker, float *ret_
 /* Settled; rules are the tracker's. Digest: of its model, "" for none. Borrowed. */
 const struct tyto_tracker_params *tyto_tracker_get_params(const struct tyto_tracker *tracker);
 const char *tyto_tracker_digest(const struct tyto_tracker *tracker);
+/* Whether an event is open, or a score of the evidence is at least half of what it is held against:
+ * an event may come of it. */
+bool tyto_tracker_is_stirred(const struct tyto_tracker *tracker,
+                             const struct tyto_evidence *evidence);
 uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker);
 
 #endif

@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "zmq.h": ["daemon/access/*.c", "daemon/publish/event_socket.c", "daemon/publish/subscribers.c", "daemon/query/*.c", "client/*.c"],
     "xnnpack.h": ["model/executor/xnnpack.c"],
     "pthreadpool.h": ["model/executor/xnnpack.c"],
+    "jpeglib.h": ["pipeline/snapshot/jpeg.c"],
     "jansson.h": ["files/safetensors.c", "files/json.c"],
     "microhttpd.h": ["daemon/monitor/http.c"],
     "yaml.h": ["daemon/config/*.c"],

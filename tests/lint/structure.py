@@ -34,6 +34,7 @@ FOLDERS = {
         "source": {"segment", "sync"},
         "session": {"segment", "source", "sync", "zones"},
         "record": {"source"},
+        "snapshot": {"segment", "track", "zones", "record"},
         "networks": {"track"},
         "engine": {"segment", "track", "source", "session", "networks", "zones"},
     },

@@ -97,6 +97,8 @@ static void an_event_comes_back_as_it_was_sent(void **state)
     fill_event(&sent, 7, 3);
     snprintf(sent.body.event.clip_uri, sizeof(sent.body.event.clip_uri),
              "file:///clips/a%%20b.mkv");
+    snprintf(sent.body.event.snapshot_uri, sizeof(sent.body.event.snapshot_uri),
+             "file:///pictures/front/a.jpg");
     sent.body.event.num_zones = 2;
     snprintf(sent.body.event.zones[0], sizeof(sent.body.event.zones[0]), "drive");
     snprintf(sent.body.event.zones[1], sizeof(sent.body.event.zones[1]), "porch-2");
@@ -153,6 +155,41 @@ static void every_other_body_comes_back_as_it_was_sent(void **state)
     assert_memory_equal(&sent, &got, sizeof(sent));
 }
 
+static void a_thumbnail_comes_back_as_it_was_sent_and_needs_its_picture(void **state)
+{
+    (void)state;
+    struct tyto_envelope sent;
+    struct tyto_envelope got;
+    char topic[TYTO_TOPIC_MAX_BYTES];
+    fill_ids(&sent);
+    sent.kind = TYTO_ENVELOPE_THUMBNAIL;
+    struct tyto_thumbnail *thumbnail = &sent.body.thumbnail;
+    *thumbnail = (struct tyto_thumbnail){.event_id = "01HF7YAT00000000000000000A",
+                                         .camera = "cam1",
+                                         .class_name = "dog",
+                                         .media_ns = 1,
+                                         .unix_ns = 2,
+                                         .width = 640,
+                                         .height = 360,
+                                         .score = 0.5f,
+                                         .has_box = true,
+                                         .box = {0.125f, 0.25f, 0.5f, 0.75f},
+                                         .is_blurred = true,
+                                         .num_bytes = TYTO_THUMBNAIL_MAX_BYTES,
+                                         .sha256 = {1, 2, 3}};
+    assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
+    assert_memory_equal(&sent, &got, sizeof(sent));
+    assert_int_equal(tyto_envelope_topic(&sent, topic, sizeof(topic)), TYTO_OK);
+    assert_string_equal(topic, "th/cam1/");
+    size_t num_bytes;
+    thumbnail->num_bytes = 0;
+    assert_int_equal(tyto_envelope_pack(&sent, packed, sizeof(packed), &num_bytes),
+                     TYTO_ERR_INVALID);
+    thumbnail->num_bytes = TYTO_THUMBNAIL_MAX_BYTES + 1;
+    assert_int_equal(tyto_envelope_pack(&sent, packed, sizeof(packed), &num_bytes),
+                     TYTO_ERR_INVALID);
+}
+
 static void the_largest_messages_fit_an_envelope(void **state)
 {
     (void)state;
@@ -164,6 +201,7 @@ static void the_largest_messages_fit_an_envelope(void **state)
     memset(event->class_name, 'k', TYTO_ID_MAX);
     memset(event->model_digest, 'd', TYTO_DIGEST_MAX);
     memset(event->clip_uri, 'u', TYTO_CLIP_URI_MAX);
+    memset(event->snapshot_uri, 's', TYTO_CLIP_URI_MAX);
     event->num_zones = TYTO_EVENT_MAX_ZONES;
     for (uint32_t i = 0; i < TYTO_EVENT_MAX_ZONES; i++)
         memset(event->zones[i], 'z', TYTO_ZONE_NAME_MAX);
@@ -457,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_comes_back_as_it_was_sent),
         cmocka_unit_test(every_other_body_comes_back_as_it_was_sent),
+        cmocka_unit_test(a_thumbnail_comes_back_as_it_was_sent_and_needs_its_picture),
         cmocka_unit_test(the_largest_messages_fit_an_envelope),
         cmocka_unit_test(the_wire_bytes_are_those_of_version_1),
         cmocka_unit_test(a_field_out_of_its_limits_is_not_packed),
