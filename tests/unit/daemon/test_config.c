@@ -319,9 +319,10 @@ static const struct {
      "masks, quiet_hours, id, uri, transport, "
      "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s"},
     {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
-    {CAM "x: 1\n", "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
-                   "quiet_hours, publish, journal, record, log, metrics, control, state, "
-                   "time_zone, shard, connects_per_s"},
+    {CAM "x: 1\n",
+     "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
+     "quiet_hours, publish, journal, record, snapshots, log, metrics, control, state, "
+     "time_zone, shard, connects_per_s"},
     {ZONES "      - {name: A b, polygon: '0,0 1,0 1,1'}\n",
      "5: cameras[1].zones[1].name: 'A b' must be 1 to 32 characters of a-z, 0-9, '_' and '-'"},
     {ZONES "      - polygon: 0,0 1,0 1,1\n",
