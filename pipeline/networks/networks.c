@@ -8,9 +8,10 @@
 #include "files/safetensors.h"
 #include "pipeline/networks/history.h"
 
-/* Detections below are no news. At it people were found in 79 % of 224 photographs and in 5 % of
- * those without, cars in 96 % and 8 %. */
-static const float min_found_score = 0.35f;
+/* Detections below are no news. Low, because people are hidden by it: at it the shipped eye finds
+ * people in 92 % of 49 photographs of them and in 4 % of 336 others, cars in 95 % and 5 %; at 0.35
+ * people in 65 % and 1 %. */
+static const float min_found_score = 0.1f;
 
 struct row {
     uint32_t audio, visual;
