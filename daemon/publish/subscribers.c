@@ -15,6 +15,7 @@
 
 #include <zmq.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/publish/endpoint.h"
@@ -303,14 +304,10 @@ static bool take_news(struct tyto_subscribers *subscribers, const struct tyto_ev
 static bool spend(struct connection *connection)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
-    connection->tokens += (double)(now_ns - connection->last_ns) / 1e9 * TYTO_SUBSCRIBER_PER_S;
+    tyto_bucket_fill(&connection->tokens, (double)(now_ns - connection->last_ns) / 1e9,
+                     TYTO_SUBSCRIBER_PER_S, TYTO_SUBSCRIBER_BURST);
     connection->last_ns = now_ns;
-    if (connection->tokens > TYTO_SUBSCRIBER_BURST)
-        connection->tokens = TYTO_SUBSCRIBER_BURST;
-    if (connection->tokens < 1)
-        return false;
-    connection->tokens -= 1;
-    return true;
+    return tyto_bucket_take(&connection->tokens);
 }
 
 static void cut_largest(struct tyto_subscribers *subscribers,

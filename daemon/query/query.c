@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "daemon/query/internal.h"
@@ -61,19 +62,11 @@ static bool may_ask(struct tyto_query_peer *peer, enum tyto_request_kind kind)
     const double s = (double)(now_ns - peer->last_ns) / (double)TYTO_NS_PER_S;
     const bool is_replay = kind == TYTO_REQUEST_REPLAY || kind == TYTO_REQUEST_SNAPSHOT;
     peer->last_ns = now_ns;
-    peer->tokens += s * TYTO_QUERY_SERVER_REQUESTS_PER_S;
-    if (peer->tokens > REQUEST_BURST)
-        peer->tokens = REQUEST_BURST;
-    peer->replay_tokens += s * REPLAYS_PER_S;
-    if (peer->replay_tokens > REPLAY_BURST)
-        peer->replay_tokens = REPLAY_BURST;
+    tyto_bucket_fill(&peer->tokens, s, TYTO_QUERY_SERVER_REQUESTS_PER_S, REQUEST_BURST);
+    tyto_bucket_fill(&peer->replay_tokens, s, REPLAYS_PER_S, REPLAY_BURST);
     if (kind == TYTO_REQUEST_CREDIT && peer->job.is_there)
         return true; /* bounded by the chunks that it has got */
-    double *tokens = is_replay ? &peer->replay_tokens : &peer->tokens;
-    if (*tokens < 1.0)
-        return false;
-    *tokens -= 1.0;
-    return true;
+    return tyto_bucket_take(is_replay ? &peer->replay_tokens : &peer->tokens);
 }
 
 /* What its key may cost, over all connections. NULL: it may; else why not. */

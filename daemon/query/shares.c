@@ -3,6 +3,7 @@
  * each connection has its own limits, and that is all. */
 #include <string.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "daemon/query/internal.h"
 
@@ -33,12 +34,10 @@ struct tyto_query_share *tyto_query_share_of(struct tyto_query_server *server, c
     const uint64_t now_ns = tyto_clock_mono_ns();
     const double s = (double)(now_ns - share->last_ns) / (double)TYTO_NS_PER_S;
     share->last_ns = now_ns;
-    share->requests += s * TYTO_QUERY_SERVER_USER_REQUESTS_PER_S;
-    if (share->requests > TYTO_QUERY_SERVER_USER_BURST)
-        share->requests = TYTO_QUERY_SERVER_USER_BURST;
-    share->bytes += s * TYTO_QUERY_SERVER_USER_BYTES_PER_S;
-    if (share->bytes > TYTO_QUERY_SERVER_USER_BURST_BYTES)
-        share->bytes = TYTO_QUERY_SERVER_USER_BURST_BYTES;
+    tyto_bucket_fill(&share->requests, s, TYTO_QUERY_SERVER_USER_REQUESTS_PER_S,
+                     TYTO_QUERY_SERVER_USER_BURST);
+    tyto_bucket_fill(&share->bytes, s, TYTO_QUERY_SERVER_USER_BYTES_PER_S,
+                     TYTO_QUERY_SERVER_USER_BURST_BYTES);
     return share;
 }
 
