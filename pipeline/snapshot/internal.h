@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/snapshot/canvas.h"
 #include "pipeline/snapshot/snapshot.h"
@@ -80,6 +81,17 @@ struct tyto_snapshots {
     char store_dir[TYTO_SNAPSHOTS_DIR_BYTES];
     uint64_t retry_ns, expire_ns;
 };
+
+/* The event among those that are open; NULL: it is not. Locked. */
+static inline struct tyto_snapshot_open *tyto_snapshots_find_open(struct tyto_snapshots *self,
+                                                                  const char *event_id)
+{
+    for (uint32_t i = 0; i < self->num_open; i++) {
+        if (strcmp(self->open[i].event_id, event_id) == 0)
+            return &self->open[i];
+    }
+    return NULL;
+}
 
 /* worker.c: the thread's body. */
 void *tyto_snapshots_work(void *snapshots);

@@ -21,36 +21,39 @@ static const char person[] = "person";
 /* --- jobs --------------------------------------------------------------------------------------
  */
 
-/* Of the event, else a new one; NULL: there is no room. Locked. */
+/* The event's place among those that wait; num_jobs: it has none. Locked, as the next three. */
+static uint32_t find_job(const struct tyto_snapshots *self, const char *event_id)
+{
+    uint32_t i = 0;
+    while (i < self->num_jobs && strcmp(self->jobs[i].event_id, event_id) != 0)
+        i++;
+    return i;
+}
+
+/* Of the event, else a new one; NULL: there is no room. */
 static struct tyto_snapshot_job *place_for(struct tyto_snapshots *self, const char *event_id)
 {
-    for (uint32_t i = 0; i < self->num_jobs; i++) {
-        if (strcmp(self->jobs[i].event_id, event_id) != 0)
-            continue;
+    const uint32_t i = find_job(self, event_id);
+    if (i < self->num_jobs)
         tyto_snapshot_job_finish(&self->jobs[i]);
-        return &self->jobs[i];
-    }
-    return self->num_jobs < TYTO_SNAPSHOTS_MAX_WAITING ? &self->jobs[self->num_jobs++] : NULL;
+    else if (i < TYTO_SNAPSHOTS_MAX_WAITING)
+        self->num_jobs++;
+    return i < TYTO_SNAPSHOTS_MAX_WAITING ? &self->jobs[i] : NULL;
 }
 
 static void drop_job(struct tyto_snapshots *self, const char *event_id)
 {
-    for (uint32_t i = 0; i < self->num_jobs; i++) {
-        if (strcmp(self->jobs[i].event_id, event_id) != 0)
-            continue;
-        tyto_snapshot_job_finish(&self->jobs[i]);
-        self->num_jobs--;
-        memmove(&self->jobs[i], &self->jobs[i + 1], (self->num_jobs - i) * sizeof(self->jobs[0]));
+    const uint32_t i = find_job(self, event_id);
+    if (i == self->num_jobs)
         return;
-    }
+    tyto_snapshot_job_finish(&self->jobs[i]);
+    self->num_jobs--;
+    memmove(&self->jobs[i], &self->jobs[i + 1], (self->num_jobs - i) * sizeof(self->jobs[0]));
 }
 
 static bool is_on_its_way(const struct tyto_snapshots *self, const char *event_id)
 {
-    bool is_there = strcmp(self->busy_id, event_id) == 0;
-    for (uint32_t i = 0; i < self->num_jobs && !is_there; i++)
-        is_there = strcmp(self->jobs[i].event_id, event_id) == 0;
-    return is_there;
+    return strcmp(self->busy_id, event_id) == 0 || find_job(self, event_id) < self->num_jobs;
 }
 
 static void fill_people(struct tyto_snapshot_job *job, const struct tyto_snapshot_current *current)
@@ -175,10 +178,10 @@ static float score_of(enum tyto_modality modality, float joint, float heard, flo
 bool tyto_snapshots_are_wanted(struct tyto_snapshots *self)
 {
     pthread_mutex_lock(&self->lock);
-    const bool is_wanted = self->uri || self->params.sends;
+    const bool sends = self->params.sends;
     const bool has_files = self->uri != NULL;
     pthread_mutex_unlock(&self->lock);
-    return has_files || (is_wanted && self->params.is_wanted(self->params.user));
+    return has_files || (sends && self->params.is_wanted(self->params.user));
 }
 
 void tyto_snapshots_segment(struct tyto_snapshots *self,
@@ -207,15 +210,6 @@ void tyto_snapshots_segment(struct tyto_snapshots *self,
 
 /* --- events ------------------------------------------------------------------------------------
  */
-
-static struct tyto_snapshot_open *find_open(struct tyto_snapshots *self, const char *event_id)
-{
-    for (uint32_t i = 0; i < self->num_open; i++) {
-        if (strcmp(self->open[i].event_id, event_id) == 0)
-            return &self->open[i];
-    }
-    return NULL;
-}
 
 static struct tyto_snapshot_open *begin_event(struct tyto_snapshots *self,
                                               const struct tyto_event *event)
@@ -260,7 +254,7 @@ void tyto_snapshots_event(struct tyto_snapshots *self, struct tyto_event *event)
 {
     event->snapshot_uri[0] = '\0';
     pthread_mutex_lock(&self->lock);
-    struct tyto_snapshot_open *open = find_open(self, event->id);
+    struct tyto_snapshot_open *open = tyto_snapshots_find_open(self, event->id);
     if (!open && event->phase == TYTO_EVENT_PHASE_NEW)
         open = begin_event(self, event);
     if (open) {

@@ -123,10 +123,9 @@ static void keep_and_tell(struct tyto_snapshots *self, const struct tyto_snapsho
     if (err)
         return;
     pthread_mutex_lock(&self->lock);
-    for (uint32_t i = 0; i < self->num_open; i++) {
-        if (strcmp(self->open[i].event_id, job->event_id) == 0)
-            self->open[i].is_written = true;
-    }
+    struct tyto_snapshot_open *open = tyto_snapshots_find_open(self, job->event_id);
+    if (open)
+        open->is_written = true;
     pthread_mutex_unlock(&self->lock);
 }
 
