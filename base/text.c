@@ -100,9 +100,6 @@ bool tyto_text_is_name(const char *text, size_t name_bytes)
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") >= num;
 }
 
-/* --- CSV -----------------------------------------------------------------------------------------
- */
-
 uint32_t tyto_text_find(const char *const *texts, uint32_t num, const char *text)
 {
     uint32_t i = 0;
@@ -118,6 +115,9 @@ int tyto_text_hex_digit(char digit)
     const char lower = (char)(digit | 0x20);
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
+
+/* --- CSV -----------------------------------------------------------------------------------------
+ */
 
 char *tyto_text_trim(char *text)
 {

@@ -15,13 +15,17 @@ typedef long long gint64;
 
 #define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 
+/* Declares `real`, which is looked up once. */
+#define FIND_REAL(name)                                                                            \
+    static __typeof__(name) *real;                                                                 \
+    if (!__atomic_load_n(&real, __ATOMIC_ACQUIRE))                                                 \
+        __atomic_store_n(&real, REAL(name), __ATOMIC_RELEASE);
+
 #define LOCK(name)                                                                                 \
     void name(void *lock);                                                                         \
     void name(void *lock)                                                                          \
     {                                                                                              \
-        static __typeof__(name) *real;                                                             \
-        if (!__atomic_load_n(&real, __ATOMIC_ACQUIRE))                                             \
-            __atomic_store_n(&real, REAL(name), __ATOMIC_RELEASE);                                 \
+        FIND_REAL(name)                                                                            \
         real(lock);                                                                                \
         __tsan_acquire(lock);                                                                      \
     }
@@ -29,9 +33,7 @@ typedef long long gint64;
     gboolean name(void *lock);                                                                     \
     gboolean name(void *lock)                                                                      \
     {                                                                                              \
-        static __typeof__(name) *real;                                                             \
-        if (!__atomic_load_n(&real, __ATOMIC_ACQUIRE))                                             \
-            __atomic_store_n(&real, REAL(name), __ATOMIC_RELEASE);                                 \
+        FIND_REAL(name)                                                                            \
         const gboolean is_mine = real(lock);                                                       \
         if (is_mine)                                                                               \
             __tsan_acquire(lock);                                                                  \
@@ -41,9 +43,7 @@ typedef long long gint64;
     void name(void *lock);                                                                         \
     void name(void *lock)                                                                          \
     {                                                                                              \
-        static __typeof__(name) *real;                                                             \
-        if (!__atomic_load_n(&real, __ATOMIC_ACQUIRE))                                             \
-            __atomic_store_n(&real, REAL(name), __ATOMIC_RELEASE);                                 \
+        FIND_REAL(name)                                                                            \
         __tsan_release(lock);                                                                      \
         real(lock);                                                                                \
     }
