@@ -166,6 +166,12 @@ static void tell_hello(void *user, struct tyto_hello *ret_hello)
     tyto_publisher_get_hello(user, ret_hello);
 }
 
+static uint32_t take_waiting(void *user, uint64_t from_seq, struct tyto_outgoing **ret_outgoing,
+                             uint32_t max)
+{
+    return tyto_publisher_take_waiting(user, from_seq, ret_outgoing, max);
+}
+
 static enum tyto_err start_query(struct tyto_delivery *self, struct tyto_fault *ret_fault)
 {
     const bool is_said = is_query_said(self->config);
@@ -175,6 +181,7 @@ static enum tyto_err start_query(struct tyto_delivery *self, struct tyto_fault *
         .num_endpoints = self->num_query,
         .journal_path = self->journal ? tyto_journal_path(self->journal) : NULL,
         .hello = tell_hello,
+        .take_waiting = take_waiting,
         .user = self->publisher,
         .access = self->access,
         .log = self->log,

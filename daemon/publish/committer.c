@@ -8,10 +8,10 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "daemon/publish/backlog.h"
 
 enum {
     QUEUE_ITEMS = 2048,
-    MAX_BACKLOG = 8192, /* messages that wait for the journal to be writable again */
     GROUP = 512,
     WAIT_MS = 500,
     MIN_BUSY_MS = 20, /* while there is something to tend */
@@ -33,83 +33,15 @@ struct tyto_committer {
     pthread_t thread;
     bool is_running;
     struct tyto_outgoing *group[GROUP];
-    struct tyto_outgoing **backlog; /* a circle of MAX_BACKLOG, by age */
-    uint32_t backlog_begin;
+    struct tyto_backlog *backlog;
     uint64_t next_try_ns, next_reminder_ns;
     bool is_failing;
 
     /* Read by any thread. */
     atomic_bool is_busy;
     atomic_uint_fast64_t num_turns, num_committed, num_commits, num_unwritten;
-    atomic_uint_fast32_t num_waiting; /* in the backlog */
     atomic_bool tells_failing;
 };
-
-/* --- a message -------------------------------------------------------------------------------- */
-
-enum tyto_err tyto_outgoing_make(const struct tyto_sender *sender,
-                                 const struct tyto_envelope *envelope,
-                                 struct tyto_outgoing **ret_outgoing)
-{
-    uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
-    struct tyto_envelope told = *envelope;
-    char topic[TYTO_TOPIC_MAX_BYTES];
-    size_t num_bytes = 0;
-    memcpy(told.log_id, sender->log_id, TYTO_UUID_BYTES);
-    memcpy(told.boot_id, sender->boot_id, TYTO_UUID_BYTES);
-    told.publish_unix_ns = (int64_t)tyto_clock_unix_ns();
-    told.publish_mono_ns = (int64_t)tyto_clock_mono_ns();
-    told.schema_minor = TYTO_SCHEMA_MINOR;
-    enum tyto_err err = tyto_envelope_topic(&told, topic, sizeof(topic));
-    if (!err)
-        err = tyto_envelope_pack(&told, bytes, sizeof(bytes), &num_bytes);
-    if (err)
-        num_bytes = 0;
-    struct tyto_outgoing *outgoing =
-        err != TYTO_ERR_NOMEM ? malloc(sizeof(*outgoing) + num_bytes) : NULL;
-    if (!outgoing)
-        return TYTO_ERR_NOMEM;
-    atomic_init(&outgoing->num_refs, 1);
-    outgoing->envelope = told;
-    memcpy(outgoing->topic, topic, sizeof(topic));
-    outgoing->num_bytes = num_bytes;
-    memcpy(outgoing->bytes, bytes, num_bytes);
-    *ret_outgoing = outgoing;
-    return err;
-}
-
-void tyto_outgoing_release(struct tyto_outgoing *outgoing)
-{
-    if (outgoing && atomic_fetch_sub(&outgoing->num_refs, 1) == 1)
-        free(outgoing);
-}
-
-/* --- the backlog ------------------------------------------------------------------------------ */
-
-static uint32_t backlog_items(const struct tyto_committer *self)
-{
-    return (uint32_t)atomic_load(&self->num_waiting);
-}
-
-static struct tyto_outgoing *drop_oldest(struct tyto_committer *self)
-{
-    struct tyto_outgoing *oldest = self->backlog[self->backlog_begin];
-    self->backlog_begin = (self->backlog_begin + 1) % MAX_BACKLOG;
-    atomic_fetch_sub(&self->num_waiting, 1);
-    return oldest;
-}
-
-/* Shares it. What has no room any more never gets into the journal. */
-static void keep(struct tyto_committer *self, struct tyto_outgoing *outgoing)
-{
-    if (backlog_items(self) == MAX_BACKLOG) {
-        tyto_outgoing_release(drop_oldest(self));
-        atomic_fetch_add(&self->num_unwritten, 1);
-    }
-    atomic_fetch_add(&outgoing->num_refs, 1);
-    self->backlog[(self->backlog_begin + backlog_items(self)) % MAX_BACKLOG] = outgoing;
-    atomic_fetch_add(&self->num_waiting, 1);
-}
 
 /* --- committing ------------------------------------------------------------------------------- */
 
@@ -119,10 +51,10 @@ static void tell_failure(struct tyto_committer *self, enum tyto_err err,
     const uint64_t now_ns = tyto_clock_mono_ns();
     if (!self->is_failing || now_ns >= self->next_reminder_ns) {
         tyto_log_write(self->log, TYTO_LOG_ERROR, "journal",
-                       "%s cannot be written: %s%s; events are published all the same, but "
-                       "subscribers cannot fetch them later; tried again every second",
+                       "%s cannot be written: %s%s; events are published all the same, and the "
+                       "last %d are kept in memory; tried again every second",
                        tyto_journal_path(self->journal), fault->text[0] ? fault->text : "",
-                       fault->text[0] ? "" : tyto_err_text(err));
+                       fault->text[0] ? "" : tyto_err_text(err), TYTO_BACKLOG_MAX);
         self->next_reminder_ns = now_ns + REMIND_NS;
     }
     self->is_failing = true;
@@ -167,15 +99,14 @@ static enum tyto_err commit_backlog(struct tyto_committer *self)
 {
     struct tyto_outgoing *group[GROUP];
     enum tyto_err err = TYTO_OK;
-    while (!err && backlog_items(self) > 0) {
-        uint32_t num = 0;
-        while (num < GROUP && num < backlog_items(self)) {
-            group[num] = self->backlog[(self->backlog_begin + num) % MAX_BACKLOG];
-            num++;
-        }
+    while (!err && tyto_backlog_num(self->backlog) > 0) {
+        const uint32_t num = tyto_backlog_take(self->backlog, 0, group, GROUP);
         err = commit(self, group, num);
-        for (uint32_t i = 0; !err && i < num; i++)
-            tyto_outgoing_release(drop_oldest(self));
+        for (uint32_t i = 0; i < num; i++)
+            tyto_outgoing_release(group[i]);
+        /* Whoever reads the journal after having looked here finds each of them in one of both. */
+        if (!err)
+            tyto_backlog_drop(self->backlog, num);
     }
     return err;
 }
@@ -193,8 +124,10 @@ static void write_group(struct tyto_committer *self, struct tyto_outgoing *const
         if (!err && self->is_failing)
             tell_healed(self);
     }
-    for (uint32_t i = 0; err && i < num; i++)
-        keep(self, group[i]);
+    for (uint32_t i = 0; err && i < num; i++) {
+        if (group[i]->num_bytes > 0)
+            atomic_fetch_add(&self->num_unwritten, tyto_backlog_put(self->backlog, group[i]));
+    }
     if (err && num > 0)
         tyto_journal_note_unwritten(self->journal, group[num - 1]->envelope.seq);
 }
@@ -312,8 +245,9 @@ enum tyto_err tyto_committer_create(const struct tyto_committer_params *params,
     self->journal = params->journal;
     self->sender = params->sender;
     self->log = params->log;
-    self->backlog = calloc(MAX_BACKLOG, sizeof(struct tyto_outgoing *));
-    enum tyto_err err = self->backlog ? tyto_ring_create(QUEUE_ITEMS, &self->ring) : TYTO_ERR_NOMEM;
+    enum tyto_err err = tyto_backlog_create(&self->backlog);
+    if (!err)
+        err = tyto_ring_create(QUEUE_ITEMS, &self->ring);
     if (!err)
         err = tyto_ring_create(SCORE_ROWS, &self->scores);
     if (!err && pthread_create(&self->thread, NULL, run, self) != 0)
@@ -335,15 +269,13 @@ void tyto_committer_destroy(struct tyto_committer **committer)
     void *item = NULL;
     while (self->ring && tyto_ring_pop(self->ring, &item) == TYTO_OK)
         tyto_outgoing_release(item);
-    while (self->backlog && backlog_items(self) > 0)
-        tyto_outgoing_release(drop_oldest(self));
     while (self->scores && tyto_ring_pop(self->scores, &item) == TYTO_OK) {
         struct tyto_journal_scores *scores = item;
         tyto_journal_scores_free(&scores);
     }
     tyto_ring_destroy(&self->scores);
     tyto_ring_destroy(&self->ring);
-    free(self->backlog);
+    tyto_backlog_destroy(&self->backlog);
     free(self);
 }
 
@@ -355,6 +287,12 @@ struct tyto_ring *tyto_committer_ring(struct tyto_committer *committer)
 bool tyto_committer_is_idle(const struct tyto_committer *committer)
 {
     return !atomic_load(&committer->is_busy);
+}
+
+uint32_t tyto_committer_take_waiting(struct tyto_committer *committer, uint64_t from_seq,
+                                     struct tyto_outgoing **ret_outgoing, uint32_t max)
+{
+    return tyto_backlog_take(committer->backlog, from_seq, ret_outgoing, max);
 }
 
 bool tyto_committer_join(struct tyto_committer *committer, uint64_t timeout_ns)
@@ -372,6 +310,6 @@ void tyto_committer_get_counts(const struct tyto_committer *committer,
     ret_counts->num_committed = atomic_load(&committer->num_committed);
     ret_counts->num_commits = atomic_load(&committer->num_commits);
     ret_counts->num_unwritten = atomic_load(&committer->num_unwritten);
-    ret_counts->num_waiting = (uint32_t)atomic_load(&committer->num_waiting);
+    ret_counts->num_waiting = tyto_backlog_num(committer->backlog);
     ret_counts->is_failing = atomic_load(&committer->tells_failing);
 }

@@ -6,37 +6,14 @@
 #ifndef TYTO_DAEMON_PUBLISH_COMMITTER_H
 #define TYTO_DAEMON_PUBLISH_COMMITTER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/ring.h"
 #include "daemon/journal/journal.h"
-#include "proto/event.h"
-
-/* A message as it is sent. Shared between who sends it and who still has to commit it. */
-struct tyto_outgoing {
-    atomic_int num_refs;
-    struct tyto_envelope envelope;
-    char topic[TYTO_TOPIC_MAX_BYTES];
-    size_t num_bytes; /* 0: it is out of its limits, and not sent */
-    uint8_t bytes[];
-};
-
-struct tyto_sender { /* what every message says of who sends it */
-    uint8_t log_id[TYTO_UUID_BYTES], boot_id[TYTO_UUID_BYTES];
-};
-
-/* Stamps the envelope with the time, and packs it. *ret_outgoing has one reference. INVALID, FULL:
- * it is out of its limits (and there, with num_bytes 0); NOMEM: it is not. */
-TYTO_MUST_CHECK
-enum tyto_err tyto_outgoing_make(const struct tyto_sender *sender,
-                                 const struct tyto_envelope *envelope,
-                                 struct tyto_outgoing **ret_outgoing);
-void tyto_outgoing_release(struct tyto_outgoing *outgoing);
+#include "daemon/publish/outgoing.h"
 
 struct tyto_committer_params {
     struct tyto_ring *from;       /* of struct tyto_envelope *, owned by the ring */
@@ -59,6 +36,11 @@ struct tyto_ring *tyto_committer_ring(struct tyto_committer *committer);
 /* Whether everything that was popped from `from` is in the ring. Ask while nothing can be pushed
  * and `from` is empty, and look into the ring afterwards. */
 bool tyto_committer_is_idle(const struct tyto_committer *committer);
+/* Messages that were published and are not in the journal yet, from from_seq on, in order, all as
+ * of one moment: at most max, a reference each. Returns how many. Any thread; never waits for the
+ * disk. */
+uint32_t tyto_committer_take_waiting(struct tyto_committer *committer, uint64_t from_seq,
+                                     struct tyto_outgoing **ret_outgoing, uint32_t max);
 /* False when the thread has not ended within timeout_ns. */
 bool tyto_committer_join(struct tyto_committer *committer, uint64_t timeout_ns);
 /* Commits one more message, by the caller, after the ring was seen closed. Failure is told. */

@@ -371,6 +371,14 @@ void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *cons
     atomic_store(&publisher->is_hello_due, true);
 }
 
+uint32_t tyto_publisher_take_waiting(struct tyto_publisher *publisher, uint64_t from_seq,
+                                     struct tyto_outgoing **ret_outgoing, uint32_t max)
+{
+    return publisher->committer
+               ? tyto_committer_take_waiting(publisher->committer, from_seq, ret_outgoing, max)
+               : 0;
+}
+
 void tyto_publisher_get_counts(const struct tyto_publisher *publisher,
                                struct tyto_publisher_counts *ret_counts)
 {

@@ -92,6 +92,12 @@ bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher);
  */
 void tyto_publisher_set_query(struct tyto_publisher *publisher, const char *const *endpoints,
                               uint32_t num_endpoints);
+/* Messages that were published and are not in the journal yet, from from_seq on, in order, all as
+ * of one moment: at most max, a reference each (daemon/publish/outgoing.h). Returns how many.
+ * Whoever looks here first and into the journal afterwards misses nothing. Any thread; never waits.
+ */
+uint32_t tyto_publisher_take_waiting(struct tyto_publisher *publisher, uint64_t from_seq,
+                                     struct tyto_outgoing **ret_outgoing, uint32_t max);
 /* What newcomers are told, as of now. Any thread. */
 void tyto_publisher_get_hello(struct tyto_publisher *publisher, struct tyto_hello *ret_hello);
 

@@ -112,6 +112,8 @@ struct tyto_query_server {
     char journal_path[TYTO_JOURNAL_PATH_MAX]; /* "": none */
     struct tyto_journal_reader *reader;       /* NULL: to be opened */
     void (*hello)(void *user, struct tyto_hello *ret_hello);
+    uint32_t (*take_waiting)(void *user, uint64_t from_seq, struct tyto_outgoing **ret_outgoing,
+                             uint32_t max); /* NULL: nothing waits */
     void *user;
     pthread_t thread;
     bool is_running;
@@ -167,6 +169,26 @@ struct tyto_query_share *tyto_query_share_of(struct tyto_query_server *server, c
 /* Whether the peer's key may have one more replay or snapshot. */
 bool tyto_query_share_may_begin(const struct tyto_query_server *server,
                                 const struct tyto_query_peer *peer);
+
+/* waiting.c: what was published and is not in the journal yet. Whoever looks here first and into
+ * the journal afterwards misses nothing. */
+
+/* From from_seq on, at most max, a reference each; as of one moment. Returns how many. */
+uint32_t tyto_query_take_waiting(struct tyto_query_server *server, uint64_t from_seq,
+                                 struct tyto_outgoing **ret_outgoing, uint32_t max);
+void tyto_query_release_waiting(struct tyto_outgoing *const *outgoing, uint32_t num);
+/* Whether all that was published at unix_ns or later waits: *ret_seq is the first of it, or where
+ * it would be. */
+bool tyto_query_find_waiting(struct tyto_query_server *server, int64_t unix_ns, uint64_t *ret_seq);
+
+/* snapshot.c: fills the job with what there is now. FULL: it is cut; IO, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_snapshot_make(struct tyto_query_server *server,
+                                       struct tyto_journal_reader *reader,
+                                       struct tyto_query_job *job);
+
+/* Whether the job asks for this topic. */
+bool tyto_query_job_wants(const struct tyto_query_job *job, const char *topic);
 
 /* jobs.c: replay, snapshot, credit. Takes the request's prefixes. */
 void tyto_query_job_begin(struct tyto_query_server *server, struct tyto_query_peer *peer,

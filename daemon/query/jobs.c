@@ -8,8 +8,7 @@
 
 enum {
     ROWS_PER_TURN = 512,
-    MAX_SNAPSHOTS = 8,            /* at one time, of all peers */
-    MAX_SNAPSHOT_BYTES = 4 << 20, /* 1,000 open events and more */
+    MAX_SNAPSHOTS = 8, /* at one time, of all peers */
 };
 /* Its key has had its share of bytes: it goes on when there is some again. */
 #define SHARE_WAIT_NS (50 * TYTO_NS_PER_MS)
@@ -31,15 +30,6 @@ void tyto_query_jobs_forget(void *user, int fd)
             server->peers[i].fd = -1;
         }
     }
-}
-
-static bool is_wanted(const struct tyto_query_job *job, const char *topic)
-{
-    for (uint32_t i = 0; i < job->num_prefixes; i++) {
-        if (strncmp(topic, job->prefixes[i], strlen(job->prefixes[i])) == 0)
-            return true;
-    }
-    return job->num_prefixes == 0;
 }
 
 /* Whether anything of what is asked may be read. */
@@ -73,7 +63,8 @@ static bool begin_replay(struct tyto_query_server *server, struct tyto_query_pee
     }
     job->next_seq = request->from_seq > 0 ? request->from_seq : 1;
     job->to_seq = request->to_seq > 0 && request->to_seq < hello.seq ? request->to_seq : hello.seq;
-    if (request->since_unix_ns)
+    if (request->since_unix_ns &&
+        !tyto_query_find_waiting(server, request->since_unix_ns, &job->next_seq))
         err = tyto_journal_find_time(reader, request->since_unix_ns, &job->next_seq);
     if (err) {
         tyto_query_fail(server, &peer->name, request->id, err);
@@ -84,31 +75,6 @@ static bool begin_replay(struct tyto_query_server *server, struct tyto_query_pee
                           "older messages are not kept any more");
         return false;
     }
-    return true;
-}
-
-struct reading {
-    struct tyto_query_server *server;
-    struct tyto_query_job *job;
-    uint64_t expected_seq; /* of a replay */
-};
-
-static bool keep_row(void *user, const struct tyto_journal_row *row)
-{
-    const struct reading *reading = user;
-    struct tyto_query_job *job = reading->job;
-    if (!is_wanted(job, row->topic) || row->num_bytes > TYTO_ENVELOPE_MAX_BYTES ||
-        !tyto_rights_allow(&reading->server->rights, row->topic))
-        return true;
-    const size_t num = job->num_bytes + 2 + row->num_bytes;
-    uint8_t *grown = num <= MAX_SNAPSHOT_BYTES ? realloc(job->bytes, num) : NULL;
-    if (!grown)
-        return false;
-    job->bytes = grown;
-    grown[job->num_bytes] = (uint8_t)row->num_bytes;
-    grown[job->num_bytes + 1] = (uint8_t)(row->num_bytes >> 8);
-    memcpy(grown + job->num_bytes + 2, row->bytes, row->num_bytes);
-    job->num_bytes = num;
     return true;
 }
 
@@ -132,10 +98,9 @@ static bool begin_snapshot(struct tyto_query_server *server, struct tyto_query_p
     struct tyto_journal_reader *reader = tyto_query_reader(server, &peer->name, request->id);
     if (!reader)
         return false;
-    struct reading reading = {server, job, 0};
     job->is_snapshot = true;
     /* One that is too large is cut: its rest comes with the next messages of these events. */
-    const enum tyto_err err = tyto_journal_snapshot(reader, keep_row, &reading, &job->to_seq);
+    const enum tyto_err err = tyto_query_snapshot_make(server, reader, job);
     if (err && err != TYTO_ERR_FULL) {
         tyto_query_fail(server, &peer->name, request->id, err);
         return false;
@@ -189,27 +154,59 @@ void tyto_query_job_credit(struct tyto_query_peer *peer, const struct tyto_reque
 /* --- going on ------------------------------------------------------------------------------------
  */
 
+struct reading {
+    struct tyto_query_server *server;
+    struct tyto_query_job *job;
+    uint64_t expected_seq;
+};
+
 static bool take_row(void *user, const struct tyto_journal_row *row)
 {
     struct reading *reading = user;
-    const bool is_wanted_one = is_wanted(reading->job, row->topic);
+    const bool is_wanted = tyto_query_job_wants(reading->job, row->topic);
     const bool may_read = tyto_rights_allow(&reading->server->rights, row->topic);
-    if (is_wanted_one && may_read &&
-        !tyto_query_gather(reading->server, row->bytes, row->num_bytes))
+    if (is_wanted && may_read && !tyto_query_gather(reading->server, row->bytes, row->num_bytes))
         return false;
-    reading->job->num_withheld += is_wanted_one && !may_read;
+    reading->job->num_withheld += is_wanted && !may_read;
     reading->job->num_missing += row->seq - reading->expected_seq;
     reading->expected_seq = row->seq + 1;
     return true;
 }
 
+/* What waits for the journal, where the job has come to it. Else *ret_to_seq is how far the journal
+ * has all that there is: what waits is told of in its turn. */
+static void read_waiting(struct tyto_query_server *server, struct tyto_query_job *job,
+                         uint64_t *ret_to_seq)
+{
+    struct tyto_outgoing *waiting[TYTO_REPLY_MAX_ENVELOPES];
+    struct reading reading = {server, job, job->next_seq};
+    const uint32_t num =
+        tyto_query_take_waiting(server, job->next_seq, waiting, TYTO_REPLY_MAX_ENVELOPES);
+    const bool is_there = num > 0 && waiting[0]->envelope.seq == job->next_seq;
+    *ret_to_seq = job->to_seq;
+    if (num > 0 && waiting[0]->envelope.seq <= job->to_seq)
+        *ret_to_seq = waiting[0]->envelope.seq - 1;
+    for (uint32_t i = 0; is_there && i < num; i++) {
+        const struct tyto_outgoing *one = waiting[i];
+        const struct tyto_journal_row row = {one->envelope.seq, one->topic, one->bytes,
+                                             one->num_bytes};
+        if (row.seq > job->to_seq || (row.num_bytes > 0 && !take_row(&reading, &row)))
+            break;
+    }
+    job->next_seq = reading.expected_seq;
+    tyto_query_release_waiting(waiting, num);
+}
+
+/* Some of what is left. */
 static enum tyto_err read_chunk(struct tyto_query_server *server, struct tyto_query_job *job)
 {
-    struct reading reading = {server, job, job->next_seq};
-    uint64_t next_seq = job->next_seq;
-    if (job->next_seq > job->to_seq)
+    const uint64_t from_seq = job->next_seq;
+    uint64_t to_seq = job->to_seq, next_seq = 0;
+    read_waiting(server, job, &to_seq);
+    if (job->next_seq > from_seq || job->next_seq > to_seq)
         return TYTO_OK;
-    const enum tyto_err err = tyto_journal_read(server->reader, job->next_seq, job->to_seq,
+    struct reading reading = {server, job, job->next_seq};
+    const enum tyto_err err = tyto_journal_read(server->reader, job->next_seq, to_seq,
                                                 ROWS_PER_TURN, take_row, &reading, &next_seq);
     if (err)
         return err;

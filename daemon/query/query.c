@@ -229,6 +229,7 @@ enum tyto_err tyto_query_server_create(const struct tyto_query_server_params *pa
     server->end_fd = -1;
     server->access = params->access;
     server->hello = params->hello;
+    server->take_waiting = params->take_waiting;
     server->user = params->user;
     if (params->log)
         server->log = *params->log;

@@ -21,6 +21,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "daemon/access/access.h"
+#include "daemon/publish/outgoing.h"
 #include "proto/event.h"
 
 enum {
@@ -42,7 +43,11 @@ struct tyto_query_server_params {
     struct tyto_access *access;
     /* What newcomers are told, as of now. On the server's thread. */
     void (*hello)(void *user, struct tyto_hello *ret_hello);
-    void *user;
+    /* What was published and is not in the journal yet, as tyto_publisher_take_waiting(); NULL:
+     * nothing ever is. On the server's thread. */
+    uint32_t (*take_waiting)(void *user, uint64_t from_seq, struct tyto_outgoing **ret_outgoing,
+                             uint32_t max);
+    void *user;                 /* of both */
     const struct tyto_log *log; /* borrowed until destroy */
 };
 
