@@ -12,14 +12,14 @@
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
 
-enum { MS_PER_S = 1000 };
+enum { MS_PER_S = 1000, BYTES_PER_KIB = 1024 };
 
 struct mqtt_options {
     struct tyto_bridge_options bridge;
     char *user, *password_file, *ca_file, *cert_file, *key_file, *client_id;
     char prefix[65], discovery_prefix[65];
-    uint32_t window;
-    bool without_discovery, is_plain;
+    uint32_t window, max_picture_kib;
+    bool without_discovery, without_pictures, is_plain;
 };
 
 /* clang-format off */
@@ -43,6 +43,11 @@ static const struct tyto_option rows[] = {
      .help = "where Home Assistant looks for devices"},
     {.key = "no_discovery", .type = TYTO_OPTION_FLAG, AT(without_discovery),
      .help = "tell Home Assistant nothing of devices"},
+    {.key = "no_pictures", .type = TYTO_OPTION_FLAG, AT(without_pictures),
+     .help = "publish no pictures of events; tytod makes them where snapshots.send says so"},
+    {.key = "max_picture_kib", .type = TYTO_OPTION_U32, AT(max_picture_kib), .min = 1,
+     .max = TYTO_THUMBNAIL_MAX_BYTES / BYTES_PER_KIB, .unit = "KiB",
+     .help = "larger pictures are left out; for brokers that take no large messages"},
     {.key = "window", .type = TYTO_OPTION_U32, AT(window), .min = 1, .max = TYTO_MQTT_MAX_WINDOW,
      .help = "so many messages may wait for the broker's acknowledgement"},
     {.key = "plain", .type = TYTO_OPTION_FLAG, AT(is_plain),
@@ -70,6 +75,7 @@ static enum tyto_err init(void *target)
     snprintf(options->prefix, sizeof(options->prefix), "tyto");
     snprintf(options->discovery_prefix, sizeof(options->discovery_prefix), "homeassistant");
     options->window = TYTO_MQTT_DEFAULT_WINDOW;
+    options->max_picture_kib = TYTO_THUMBNAIL_MAX_BYTES / BYTES_PER_KIB;
     return TYTO_OK;
 }
 
@@ -84,9 +90,11 @@ const struct tyto_command tyto_command_bridge_mqtt = {
     .notes =
         "Topics: PREFIX/status (online or offline, also the last will), PREFIX/CAMERA/events (each "
         "message about an event, JSON), PREFIX/CAMERA/state (JSON), PREFIX/CAMERA/availability, "
-        "PREFIX/CAMERA/class/CLASS (ON while an event is open, else OFF). All but events are "
-        "retained. Home Assistant gets a device for each camera with an entity for its events and "
-        "a binary sensor for each class.\n\n"
+        "PREFIX/CAMERA/picture (the newest picture of an event, JPEG), "
+        "PREFIX/CAMERA/picture/event (of which event: JSON), PREFIX/CAMERA/class/CLASS (ON while "
+        "an event is open, else OFF). All but events are "
+        "retained. Home Assistant gets a device for each camera with an entity for its events, one "
+        "for its pictures and a binary sensor for each class.\n\n"
         "All are sent with QoS 1. What the broker has not acknowledged is sent again; id and rev "
         "tell what came twice.\n\n"
         "Exit status: 0 stopped by a signal, 1 failed, 2 wrong usage.",
@@ -125,6 +133,8 @@ static int run(const struct mqtt_options *options, const char *url)
             .window = options->window,
             .retry_first_ms = (uint32_t)(options->bridge.retry_s[0] * MS_PER_S),
             .retry_last_ms = (uint32_t)(options->bridge.retry_s[1] * MS_PER_S),
+            .max_picture_bytes =
+                options->without_pictures ? 0 : options->max_picture_kib * BYTES_PER_KIB,
             .allows_plain = options->is_plain,
             .log = &log,
         };

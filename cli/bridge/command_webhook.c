@@ -14,8 +14,9 @@
 struct webhook_options {
     struct tyto_bridge_options bridge;
     enum tyto_template template;
-    char *url_file, *secret_file, *token_file, *ca_file;
-    double timeout_s;
+    char *url_file, *secret_file, *token_file, *ca_file, *picture_base;
+    enum tyto_pictures_mode pictures;
+    double timeout_s, picture_wait_s;
     bool is_plain;
 };
 
@@ -36,6 +37,13 @@ static const struct tyto_option rows[] = {
      .absent = "the system's", .help = "who may vouch for the server: certificates, PEM"},
     {.key = "timeout_s", .type = TYTO_OPTION_F64, AT(timeout_s), .min = 0.1, .max = 600,
      .unit = "s", .help = "of each try, from connecting to the end of the answer"},
+    {.key = "pictures", .type = TYTO_OPTION_WORD, AT(pictures),
+     .words = TYTO_WORDS(TYTO_PICTURES_LIST),
+     .help = "how an event's picture goes with it; tytod makes them where snapshots.send says so"},
+    {.key = "picture_base", .type = TYTO_OPTION_TEXT, AT(picture_base), .value = "URL",
+     .absent = "none", .help = "where the receiver finds what tytod keeps in snapshots.dir"},
+    {.key = "picture_wait_s", .type = TYTO_OPTION_F64, AT(picture_wait_s), .min = 0, .max = 60,
+     .unit = "s", .help = "an event waits so long for its picture, then goes without"},
     {.key = "plain", .type = TYTO_OPTION_FLAG, AT(is_plain),
      .help = "send the token to other hosts without TLS, too"},
 };
@@ -59,6 +67,7 @@ static enum tyto_err init(void *target)
     struct webhook_options *options = target;
     tyto_bridge_options_init(&options->bridge);
     options->timeout_s = 10;
+    options->picture_wait_s = 3;
     return TYTO_OK;
 }
 
@@ -78,10 +87,13 @@ const struct tyto_command tyto_command_bridge_webhook = {
         "X-Tyto-Event and X-Tyto-Rev tell two deliveries of the same from two events, X-Tyto-Try "
         "counts. X-Tyto-Signature is t=SECONDS,v1=HEX: the HMAC-SHA256 by the secret over SECONDS, "
         "a dot and the body.\n\n"
+        "A picture that the server does not take (4xx) is left out when the event is posted again."
+        "\n\n"
         "Exit status: 0 stopped by a signal, 1 failed, 2 wrong usage.",
     .examples =
         "tyto bridge webhook http://localhost:8123/api/webhook/tyto-events\n"
-        "tyto bridge webhook https://ntfy.sh/my-yard --template ntfy --class dog\n"
+        "tyto bridge webhook https://ntfy.sh/my-yard --template ntfy --class dog --pictures "
+        "attach\n"
         "tyto bridge webhook --url-file slack.url --template slack --camera front-door\n"
         "tyto bridge webhook https://example.org/events --secret-file hook.secret --phases all\n",
     .target_bytes = sizeof(struct webhook_options),
@@ -111,6 +123,9 @@ static int run(const struct webhook_options *options, const char *url)
             .ca_file = options->ca_file,
             .template = options->template,
             .phases = options->bridge.phases,
+            .pictures = options->pictures,
+            .picture_base = options->picture_base,
+            .picture_wait_ms = (uint32_t)(options->picture_wait_s * 1000),
             .timeout_ms = (uint32_t)(options->timeout_s * 1000),
             .allows_plain = options->is_plain,
         };

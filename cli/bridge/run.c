@@ -12,6 +12,7 @@
 #include "cli/common/interrupt.h"
 #include "cli/common/topics.h"
 #include "client/feed.h"
+#include "client/pictures.h"
 #include "pipeline/track/options.h"
 
 enum { STORE_EVERY_MS = 250, LINGER_MS = 5000, MS_PER_S = 1000, MAX_NAMES = 64 };
@@ -58,6 +59,7 @@ void tyto_bridge_options_init(struct tyto_bridge_options *options)
 struct source {
     const struct tyto_bridge_options *options;
     struct tyto_feed *feed;
+    struct tyto_pictures *pictures; /* NULL: the sink wants none */
     struct tyto_link link;
 };
 
@@ -70,6 +72,32 @@ static enum tyto_err next(void *self, int timeout_ms, const struct tyto_feed_ite
     if (!err && !tyto_feed_get_position(source->feed, &position))
         *reterr_place = (struct tyto_bridge_place){.is_known = true, .at = position};
     return err;
+}
+
+static const struct tyto_event_picture *next_picture(void *self)
+{
+    struct source *source = self;
+    const struct tyto_event_picture *picture = NULL;
+    const bool is_there =
+        source->pictures && tyto_pictures_next(source->pictures, 0, &picture) == TYTO_OK;
+    return is_there ? picture : NULL;
+}
+
+static enum tyto_err open_pictures(struct source *source, struct tyto_fault *ret_fault)
+{
+    const struct tyto_link *link = &source->link;
+    const struct tyto_texts *cameras = &source->options->cameras;
+    const struct tyto_pictures_params params = {
+        .endpoint = link->endpoint,
+        .cameras = (const char *const *)cameras->texts,
+        .num_cameras = cameras->num,
+        .server_key = link->server_key,
+        .secret_key = link->key,
+    };
+    const enum tyto_err err = tyto_pictures_open(&params, &source->pictures);
+    return err == TYTO_ERR_IO
+               ? tyto_fault_set(ret_fault, err, NULL, 0, NULL, "no socket for pictures")
+               : err;
 }
 
 static enum tyto_err open_source(struct source *source, const struct tyto_bridge_place *place,
@@ -146,8 +174,11 @@ static enum tyto_err run(const char *name, struct source *source, struct tyto_si
     enum tyto_err err = tyto_bridge_position_open(state, &position, &place, ret_fault);
     if (!err)
         err = open_source(source, &place, ret_fault);
+    if (!err && sink->picture)
+        err = open_pictures(source, ret_fault);
     if (!err) {
-        const struct tyto_bridge_source from = {.self = source, .next = next};
+        const struct tyto_bridge_source from = {
+            .self = source, .next = next, .picture = next_picture};
         const struct tyto_pump_params params = {
             .source = &from,
             .sink = sink,
@@ -185,6 +216,7 @@ int tyto_bridge_run(const char *name, const struct tyto_bridge_options *options,
         source->options = options;
         err = run(name, source, sink, &fault);
         tyto_feed_close(&source->feed);
+        tyto_pictures_close(&source->pictures);
         explicit_bzero(source, sizeof(*source));
         free(source);
     }

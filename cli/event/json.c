@@ -167,6 +167,28 @@ struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_s
     return json;
 }
 
+struct tyto_json *tyto_thumbnail_to_json(const struct tyto_thumbnail *thumbnail)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    if (!json)
+        return NULL;
+    tyto_json_set(json, "id", tyto_json_new_string(thumbnail->event_id));
+    tyto_json_set(json, "camera", tyto_json_new_string(thumbnail->camera));
+    tyto_json_set(json, "class", tyto_json_new_string(thumbnail->class_name));
+    tyto_json_set(json, "at_s", new_seconds(thumbnail->media_ns));
+    set_utc(json, "at_utc", thumbnail->unix_ns);
+    tyto_json_set(json, "score", tyto_json_new_score((double)thumbnail->score));
+    tyto_json_set(json, "width", tyto_json_new_u64(thumbnail->width));
+    tyto_json_set(json, "height", tyto_json_new_u64(thumbnail->height));
+    tyto_json_set(json, "is_blurred", tyto_json_new_bool(thumbnail->is_blurred));
+    if (thumbnail->has_box) {
+        const float box[] = {thumbnail->box.x0, thumbnail->box.y0, thumbnail->box.x1,
+                             thumbnail->box.y1};
+        tyto_json_set(json, "box", new_scores(box, 4));
+    }
+    return json;
+}
+
 struct tyto_json *tyto_camera_state_to_json(const struct tyto_camera_state *state)
 {
     struct tyto_json *json = tyto_json_new_object();

@@ -15,6 +15,8 @@
  * the scores of the event's last segments. */
 struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_segments);
 struct tyto_json *tyto_camera_state_to_json(const struct tyto_camera_state *state);
+/* Which event a picture shows, when, where. */
+struct tyto_json *tyto_thumbnail_to_json(const struct tyto_thumbnail *thumbnail);
 
 /* When a message about it was told, and its number. */
 void tyto_json_put_told(struct tyto_json **event, int64_t told_unix_ns, uint64_t seq);

@@ -50,11 +50,11 @@ class Bridging:
         self.processes.append(process)
         return process
 
-    def publish(self, every_us):
-        """An event's NEW and END every so many microseconds; 0: nothing."""
+    def publish(self, every_us, picture_bytes=0):
+        """An event's NEW and END every so many microseconds, and a picture of each; 0: nothing."""
         before = self.num_events()
         process = self.start([self.publish_events, self.journal, self.endpoint,
-                              f"ipc://{self.dir}/query", str(every_us)])
+                              f"ipc://{self.dir}/query", str(every_us), str(picture_bytes)])
         if every_us:
             wait_for(lambda: self.num_events() > before, "nothing is published")
         return process

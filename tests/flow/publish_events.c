@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What delivers events in tytod, without cameras: publish_events JOURNAL ENDPOINT QUERY EVERY_US
- * publishes an event's NEW and END every so many microseconds (0: nothing) until SIGTERM. To be
- * killed. */
+ * [PICTURE_BYTES] publishes an event's NEW and END every so many microseconds (0: nothing) until
+ * SIGTERM, and behind each NEW what stands for its picture, where somebody subscribes to pictures:
+ * FF D8 FF, the event's id, zeroes. To be killed. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "daemon/journal/journal.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/query/query.h"
+#include "files/digest.h"
 
 static volatile sig_atomic_t is_ending;
 
@@ -27,7 +29,28 @@ static void tell_hello(void *user, struct tyto_hello *ret_hello)
     tyto_publisher_get_hello(user, ret_hello);
 }
 
-static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us)
+static enum tyto_err publish_picture(struct tyto_publisher *publisher,
+                                     const struct tyto_event *event, uint32_t num_bytes)
+{
+    static const uint8_t head[] = {0xff, 0xd8, 0xff};
+    struct tyto_thumbnail thumbnail = {
+        .width = 4, .height = 3, .score = 0.5f, .unix_ns = event->begin_unix_ns};
+    uint8_t *jpeg = calloc(1, num_bytes);
+    if (!jpeg)
+        return TYTO_ERR_NOMEM;
+    memcpy(jpeg, head, sizeof(head));
+    memcpy(jpeg + sizeof(head), event->id, TYTO_ULID_CHARS);
+    thumbnail.num_bytes = num_bytes;
+    memcpy(thumbnail.event_id, event->id, sizeof(thumbnail.event_id));
+    memcpy(thumbnail.camera, event->camera, sizeof(thumbnail.camera));
+    memcpy(thumbnail.class_name, event->class_name, sizeof(thumbnail.class_name));
+    tyto_digest_bytes(jpeg, num_bytes, thumbnail.sha256);
+    tyto_publisher_thumbnail(publisher, &thumbnail, jpeg);
+    return TYTO_OK;
+}
+
+static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us,
+                             uint32_t picture_bytes)
 {
     static const char *const classes[] = {"dog", "cat", "owl"};
     struct tyto_event event = {.modality = TYTO_MODALITY_AV};
@@ -50,13 +73,15 @@ static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us
         event.end_unix_ns = (int64_t)tyto_clock_unix_ns();
         if (!err)
             err = tyto_publisher_event(publisher, &event);
+        if (!err && i % 2 == 0 && picture_bytes >= 64 && tyto_publisher_wants_thumbnails(publisher))
+            err = publish_picture(publisher, &event, picture_bytes);
     }
     return err;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         return 2;
     const struct tyto_log log = {tyto_log_stderr, NULL, TYTO_LOG_INFO};
     const struct tyto_journal_params kept = {.path = argv[1], .log = &log};
@@ -87,7 +112,8 @@ int main(int argc, char **argv)
     if (!err)
         err = tyto_query_server_create(&asked, &server, &fault);
     if (!err)
-        err = publish(publisher, (uint32_t)strtoul(argv[4], NULL, 10));
+        err = publish(publisher, (uint32_t)strtoul(argv[4], NULL, 10),
+                      argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 0);
     if (err)
         fprintf(stderr, "%s: %s\n", tyto_err_text(err), fault.text);
     (void)tyto_query_server_destroy(&server);

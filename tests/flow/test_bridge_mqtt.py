@@ -41,6 +41,13 @@ FIELDS = {
     "event": COMMON | {"event_types": True},
     "binary_sensor": COMMON | {name: False for name in (
         "expire_after force_update off_delay payload_off payload_on").split()},
+    # Of .../image.mqtt/, which knows neither a state nor a quality of service; one of image_topic and
+    # url_topic must be there.
+    "image": {name: False for name in (
+        "availability availability_mode availability_template availability_topic content_type "
+        "default_entity_id device enabled_by_default encoding entity_category entity_picture icon "
+        "image_encoding json_attributes_template json_attributes_topic name object_id origin platform "
+        "unique_id url_template url_topic").split()} | {"image_topic": True},
 }
 
 
@@ -111,7 +118,7 @@ class Subscriber:
         if head & 6:
             mid, rest = rest[:2], rest[2:]
         with self.lock:
-            self.messages.append((topic, rest.decode(), bool(head & 1)))
+            self.messages.append((topic, rest if topic.endswith("/picture") else rest.decode(), bool(head & 1)))
         if mid:
             connection.sendall(self.packet(0x40, mid))
 
@@ -263,6 +270,54 @@ class Mqtt(unittest.TestCase):
         self.bridging.stop(bridge, signal.SIGKILL)
         wait_for(lambda: listener.of("tyto/status")[-1] == "offline", self.bridging.said)
 
+    def test_pictures_are_kept_for_home_assistant(self):
+        self.start_broker()
+        listener = self.listen()
+        self.bridging.publish(30000, 5000)
+        bridge = self.bridge()
+        wait_for(lambda: all(len(listener.of(f"tyto/cam{i}/picture")) >= 3 for i in (0, 1)), self.bridging.said)
+        wait_for(lambda: {"homeassistant/image/tyto_cam0/picture/config",
+                          "homeassistant/image/tyto_cam1/picture/config"} <= set(self.configs(listener, 0)),
+                 self.bridging.said)
+        for topic, payload in self.configs(listener, 0).items():
+            self.check_config(topic, json.loads(payload))
+        # Each is what it is said to be, of an event of its camera. The newest is retained, one for a camera.
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        for picture in listener.of("tyto/cam1/picture"):
+            self.assertEqual((len(picture), picture[:3]), (5000, b"\xff\xd8\xff"))
+        told = wait_for(lambda: [json.loads(text) for text in listener.of("tyto/cam1/picture/event")],
+                        self.bridging.said)
+        self.assertEqual({(about["camera"], about["width"], about["height"]) for about in told}, {("cam1", 4, 3)})
+        newcomer = self.listen("newcomer")
+        wait_for(lambda: newcomer.of("tyto/cam0/picture/event"), "nothing is retained")
+        wait_for(lambda: newcomer.of("tyto/cam0/picture"), "no picture is retained")
+        self.assertEqual(newcomer.of("tyto/cam0/picture")[0][3:29].decode(),
+                         json.loads(newcomer.of("tyto/cam0/picture/event")[0])["id"])
+
+    def test_pictures_that_a_broker_does_not_take_hold_no_event(self):
+        # It ends the connection at what is larger.
+        self.start_broker("allow_anonymous true", "max_packet_size 20000")
+        listener = self.listen()
+        daemon = self.bridging.publish(12000, 30000)
+        bridge = self.bridge()
+        wait_for(lambda: "are left out" in self.bridging.said(), self.bridging.said)
+        self.bridging.stop(daemon)
+        daemon = self.bridging.publish(0)
+        seqs = self.bridging.all_seqs()
+        self.wait_for_all(listener, seqs)
+        self.check_once(listener, seqs)
+        self.assertEqual(listener.of("tyto/cam0/picture"), [])
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        # Told how much it takes, it is not disturbed.
+        said = self.bridging.said()
+        self.bridging.stop(daemon)
+        self.bridging.publish(12000, 30000)
+        bridge = self.bridge("--max-picture-kib", "16")
+        num = len(listener.events())
+        wait_for(lambda: len(listener.events()) > num + 20, self.bridging.said)
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        self.assertNotIn("no connection", self.bridging.said()[len(said):])
+
     def configs(self, listener, at_least):
         """topic -> the newest, of discovery; None: fewer."""
         with listener.lock:
@@ -280,11 +335,15 @@ class Mqtt(unittest.TestCase):
             self.assertLessEqual({field for field, is_needed in fields.items() if is_needed}, set(found), topic)
         camera = node.removeprefix("tyto_")
         self.assertEqual(config["device"]["identifiers"], [node])
-        self.assertEqual(config["qos"], 1)
+        self.assertEqual(config.get("qos", 1), 1)
         self.assertEqual(config["availability_mode"], "all")
         self.assertEqual([entry["topic"] for entry in config["availability"]],
                          ["tyto/status", f"tyto/{camera}/availability"])
-        if component == "event":
+        if component == "image":
+            self.assertEqual((name, config["image_topic"], config["content_type"]),
+                             ("picture", f"tyto/{camera}/picture", "image/jpeg"))
+            self.assertEqual(config["json_attributes_topic"], f"tyto/{camera}/picture/event")
+        elif component == "event":
             self.assertEqual(config["state_topic"], f"tyto/{camera}/events")
             self.assertEqual(config["event_types"], ["new", "update", "end", "retracted"])
             self.assertEqual(self.render(config["value_template"], {"phase": "new", "class": "dog"}),

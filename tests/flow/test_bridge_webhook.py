@@ -6,6 +6,7 @@ hold, secrets stay where they belong.
 
   test_bridge_webhook.py TYTO PUBLISH_EVENTS
 """
+import base64
 import collections
 import hashlib
 import hmac
@@ -38,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with server.lock:
             kind = server.script.popleft() if server.script else server.kind
+            if kind == "200" and server.num_refused == 0 and server.refuses(body):
+                kind, server.num_refused = "400", 1
             server.tries.append(kind)
             if kind in ("200", "204", "endless"):
                 server.taken.append(self.take(body))
@@ -103,6 +106,7 @@ def serve(test, script=(), kind="200", port=0):
     server = Server(("127.0.0.1", port), Handler)
     server.script, server.kind, server.lock = collections.deque(script), kind, threading.Lock()
     server.tries, server.taken, server.lasted = [], [], collections.Counter()
+    server.refuses, server.num_refused = lambda body: False, 0 # the first such body
     server.over, server.num_endless, server.other_port = threading.Event(), 0, 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -265,6 +269,70 @@ class Webhook(unittest.TestCase):
         self.assertIn("over after", json.loads(slack.taken[1].body)["text"])
         self.assertNotIn("very-secret", self.bridging.said())
 
+    def test_pictures_go_with_events(self):
+        """Those of events from before somebody listened to pictures go without."""
+        self.bridging.publish(200000, 4000)
+        self.bridging.position = self.bridging.path("state/ntfy")
+        ntfy = serve(self, ["500"])
+        bridge = self.bridge(ntfy, "--template", "ntfy", "--pictures", "attach", "--from", "now", path="/yard")
+
+        def pictured(server, mark):
+            return [t for t in list(server.taken) if mark in t.body]
+
+        wait_for(lambda: len(pictured(ntfy, b"\xff\xd8\xff")) >= 3, self.bridging.said)
+        self.bridging.stop(bridge)
+        for taken in pictured(ntfy, b"\xff\xd8\xff"):
+            headers = taken.headers
+            self.assertEqual((len(taken.body), taken.body[:29]), (4000, b"\xff\xd8\xff" + taken.id.encode()))
+            self.assertRegex(headers["Message"], r"^heard and seen at 20\d\d-\S+Z, score \d\.\d\d$")
+            self.assertEqual((headers["Content-Type"], headers["Filename"]),
+                             ("image/jpeg", f"{headers['Tags'].split(',')[0]}-{taken.id}.jpg"))
+        # As an address, for who fetches it; a server that does not take it gets the event without.
+        self.bridging.position = self.bridging.path("state/slack")
+        slack = serve(self)
+        slack.refuses = lambda body: b"blocks" in body
+        bridge = self.bridge(slack, "--template", "slack", "--pictures", "link",
+                             "--picture-base", "https://pictures.example.org/p/", "--from", "now")
+        wait_for(lambda: len(pictured(slack, b"blocks")) >= 2, self.bridging.said)
+        self.bridging.stop(bridge)
+        for taken in pictured(slack, b"blocks"):
+            told = json.loads(taken.body)
+            section, image = told["blocks"]
+            self.assertEqual((section["type"], section["text"]),
+                             ("section", {"type": "mrkdwn", "text": told["text"]}))
+            self.assertEqual(set(image), {"type", "image_url", "alt_text"})
+            self.assertRegex(image["image_url"], r"^https://pictures\.example\.org/p/cam[01]/\d{8}T\d+Z?-[a-z]+-"
+                             + taken.id + r"\.jpg$")
+        self.assertEqual(slack.num_refused, 1)
+        again = [t for t in slack.taken if int(t.headers["X-Tyto-Try"]) > 1]
+        self.assertTrue(again and b"blocks" not in again[0].body)
+        # In JSON, signed with it.
+        secret = self.bridging.secret("hook.secret", SECRET)
+        self.bridging.position = self.bridging.path("state/json")
+        plain = serve(self)
+        bridge = self.bridge(plain, "--pictures", "attach", "--phases", "new", "--from", "now",
+                             "--secret-file", secret)
+        wait_for(lambda: len(pictured(plain, b'"picture"')) >= 2, self.bridging.said)
+        self.bridging.stop(bridge)
+        for taken in pictured(plain, b'"picture"'):
+            kind, text = json.loads(taken.body)["picture"].split(",")
+            self.assertEqual(kind, "data:image/jpeg;base64")
+            self.assertEqual(base64.b64decode(text)[3:29].decode(), taken.id)
+            stamp, signature = (part.split("=")[1] for part in taken.headers["X-Tyto-Signature"].split(","))
+            good = hmac.new(SECRET.encode(), stamp.encode() + b"." + taken.body, hashlib.sha256)
+            self.assertEqual(signature, good.hexdigest())
+        self.assertFalse([n for n in os.listdir(self.bridging.path("state")) if n.endswith(".refused")])
+
+    def test_events_without_a_picture_are_not_held(self):
+        server = serve(self)
+        self.publish(20)
+        seqs = self.bridging.all_seqs()
+        bridge = self.bridge(server, "--pictures", "attach", "--picture-wait-s", "0.2")
+        self.wait_for_all([server], seqs)
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        self.check_once(server.taken, seqs)
+        self.assertNotIn("picture", json.loads(server.taken[0].body))
+
     def test_two_bridges_do_not_share_a_position(self):
         server = serve(self)
         self.publish(2)
@@ -290,7 +358,11 @@ class Webhook(unittest.TestCase):
                 (("http://a", "--token-file", everybody), 2, "everybody may read: chmod 600"),
                 (("http://a", "--token-file", lines), 1, "more than one line"),
                 (("http://a", "--token-file", self.bridging.path("none")), 1, "No such file"),
-                (("http://a", "--template", "teams"), 2, "must be one of")):
+                (("http://a", "--template", "teams"), 2, "must be one of"),
+                (("http://a", "--template", "slack", "--pictures", "attach"), 2, "say link"),
+                (("http://a", "--pictures", "link"), 2, "needed to link"),
+                (("http://a", "--picture-base", "http://b"), 2, "needs --pictures link"),
+                (("http://a", "--pictures", "link", "--picture-base", "b"), 2, "no http or https")):
             done = subprocess.run([TYTO, "bridge", "webhook", *args], capture_output=True, text=True,
                                   check=False, timeout=DEADLINE_S)
             self.assertEqual((done.returncode, text in done.stderr), (status, True), (args, done))

@@ -14,10 +14,19 @@ struct tyto_json *tyto_bridge_letter(const struct tyto_message *message)
     return json;
 }
 
-char *tyto_bridge_letter_text(const struct tyto_message *message)
+static char *print(struct tyto_json *json)
 {
-    struct tyto_json *json = tyto_bridge_letter(message);
     char *text = json ? tyto_json_print(json) : NULL;
     tyto_json_destroy(&json);
     return text;
+}
+
+char *tyto_bridge_letter_text(const struct tyto_message *message)
+{
+    return print(tyto_bridge_letter(message));
+}
+
+char *tyto_bridge_picture_text(const struct tyto_thumbnail *about)
+{
+    return print(tyto_thumbnail_to_json(about));
 }

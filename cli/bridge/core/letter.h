@@ -10,5 +10,7 @@
 struct tyto_json *tyto_bridge_letter(const struct tyto_message *message);
 /* The same as text; owned, free(). */
 char *tyto_bridge_letter_text(const struct tyto_message *message);
+/* Of which event a picture is; owned, free(). NULL when out of memory. */
+char *tyto_bridge_picture_text(const struct tyto_thumbnail *about);
 
 #endif

@@ -9,7 +9,7 @@
 #include "cli/bridge/core/dead.h"
 #include "cli/bridge/core/pause.h"
 
-enum { IDLE_MS = 100, BUSY_MS = 50 };
+enum { IDLE_MS = 100, BUSY_MS = 50, MAX_PICTURES = 8 };
 
 /* One delivery. */
 struct entry {
@@ -218,13 +218,18 @@ static void tell_note(struct pump *pump, const struct tyto_feed_item *item)
         pump->sink->note(pump->sink->self, item);
 }
 
-static bool is_of_class(const struct pump *pump, const struct tyto_message *message)
+static bool is_of_class(const struct pump *pump, const char *class_name)
 {
     const struct tyto_pump_params *params = pump->params;
-    bool is_found = params->num_classes == 0 || message->kind != TYTO_MESSAGE_EVENT;
+    bool is_found = params->num_classes == 0;
     for (uint32_t i = 0; !is_found && i < params->num_classes; i++)
-        is_found = strcmp(message->u.event.class_name, params->classes[i]) == 0;
+        is_found = strcmp(class_name, params->classes[i]) == 0;
     return is_found;
+}
+
+static bool is_wanted(const struct pump *pump, const struct tyto_message *message)
+{
+    return message->kind != TYTO_MESSAGE_EVENT || is_of_class(pump, message->u.event.class_name);
 }
 
 /* An item that has come, with which all is told up to place. */
@@ -238,7 +243,7 @@ static void take_item(struct pump *pump, const struct tyto_feed_item *item,
     const struct tyto_parcel parcel = {.is_snapshot = item->is_snapshot, .message = &item->message};
     if (!is_letter)
         tell_note(pump, item);
-    if (is_letter && is_of_class(pump, &item->message) && sink->wants(sink->self, &parcel)) {
+    if (is_letter && is_wanted(pump, &item->message) && sink->wants(sink->self, &parcel)) {
         struct entry *entry = entry_of(pump, pump->next++);
         entry->place = *place;
         entry->is_put = entry->is_done = false;
@@ -256,6 +261,19 @@ static void take_item(struct pump *pump, const struct tyto_feed_item *item,
         pump->settled = *place;
 }
 
+/* A bounded number at a time, so that events go on beside them. */
+static void take_pictures(struct pump *pump)
+{
+    const struct tyto_bridge_source *source = pump->params->source;
+    const struct tyto_event_picture *picture = NULL;
+    for (int i = 0; i < MAX_PICTURES && source->picture && pump->sink->picture &&
+                    (picture = source->picture(source->self)) != NULL;
+         i++) {
+        if (is_of_class(pump, picture->about.class_name))
+            pump->sink->picture(pump->sink->self, picture);
+    }
+}
+
 static int wait_ms(uint64_t due_ns)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
@@ -271,6 +289,7 @@ static enum tyto_err turn_once(struct pump *pump, bool is_ending, struct tyto_fa
     const struct tyto_bridge_source *source = pump->params->source;
     bool waits = false;
     uint64_t due_ns = 0;
+    take_pictures(pump);
     enum tyto_err err = is_ending ? TYTO_OK : put_due(pump, &waits, &due_ns, ret_fault);
     if (err)
         return err;

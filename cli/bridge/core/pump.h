@@ -25,6 +25,9 @@ struct tyto_bridge_source {
      * the bridge. */
     enum tyto_err (*next)(void *self, int timeout_ms, const struct tyto_feed_item **ret_item,
                           struct tyto_bridge_place *reterr_place);
+    /* The next picture of an event, borrowed until the next call, without waiting; NULL: none
+     * waits. May be NULL itself. */
+    const struct tyto_event_picture *(*picture)(void *self);
 };
 
 struct tyto_bridge_counts {

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "client/feed.h"
+#include "client/pictures.h"
 
 enum { TYTO_SINK_MAX_WINDOW = 256 };
 
@@ -48,6 +49,9 @@ struct tyto_sink {
                          struct tyto_fault *ret_fault);
     /* What is no delivery: the daemon's silence, its model, what was lost. May be NULL. */
     void (*note)(void *self, const struct tyto_feed_item *item);
+    /* A picture of an event has come; borrowed until it returns. They come as they are, are no
+     * delivery and not acknowledged. NULL: none are wanted, then nobody is asked for them. */
+    void (*picture)(void *self, const struct tyto_event_picture *picture);
     /* Does what waits to be done, and waits up to timeout_ms for more. An error ends the bridge. */
     enum tyto_err (*turn)(void *self, int timeout_ms, struct tyto_fault *ret_fault);
     /* The next report; false: there is none at the moment. */

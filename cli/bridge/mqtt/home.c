@@ -16,6 +16,7 @@ struct sensor {
 struct camera {
     char id[TYTO_ID_MAX + 1];
     bool is_config_due; /* of its event entity */
+    bool has_picture, is_picture_due;
     struct sensor sensors[TYTO_HOME_MAX_CLASSES];
 };
 
@@ -113,10 +114,10 @@ static struct tyto_json *make_availability(const struct tyto_home *home, const c
     return list;
 }
 
-/* What both components have; id: behind the camera's in unique_id, between dots, which no name has.
+/* What all components have; id: behind the camera's in unique_id, between dots, which no name has.
  */
 static struct tyto_json *make_entity(const struct tyto_home *home, const char *camera,
-                                     const char *id, const char *name, const char *state_topic)
+                                     const char *id, const char *name)
 {
     char unique[2 * TYTO_HOME_TOPIC_BYTES];
     struct tyto_json *entity = tyto_json_new_object();
@@ -126,13 +127,17 @@ static struct tyto_json *make_entity(const struct tyto_home *home, const char *c
     tyto_json_put(&origin, "sw_version", tyto_json_new_string(home->params.version));
     tyto_json_put(&entity, "name", tyto_json_new_string(name));
     tyto_json_put(&entity, "unique_id", tyto_json_new_string(unique));
-    tyto_json_put(&entity, "state_topic", tyto_json_new_string(state_topic));
-    tyto_json_put(&entity, "qos", tyto_json_new_u64(1));
     tyto_json_put(&entity, "availability", make_availability(home, camera));
     tyto_json_put(&entity, "availability_mode", tyto_json_new_string("all"));
     tyto_json_put(&entity, "device", make_device(home, camera));
     tyto_json_put(&entity, "origin", origin);
     return entity;
+}
+
+static void put_state_topic(struct tyto_json **entity, const char *topic)
+{
+    tyto_json_put(entity, "state_topic", tyto_json_new_string(topic));
+    tyto_json_put(entity, "qos", tyto_json_new_u64(1));
 }
 
 static struct tyto_json *make_sensor(const struct tyto_home *home, const char *camera,
@@ -141,7 +146,8 @@ static struct tyto_json *make_sensor(const struct tyto_home *home, const char *c
     char topic[TYTO_HOME_TOPIC_BYTES], id[TYTO_ID_MAX + 8];
     tyto_home_class_topic(home->params.prefix, camera, class_name, topic);
     snprintf(id, sizeof(id), "class.%s", class_name);
-    struct tyto_json *entity = make_entity(home, camera, id, class_name, topic);
+    struct tyto_json *entity = make_entity(home, camera, id, class_name);
+    put_state_topic(&entity, topic);
     tyto_json_put(&entity, "payload_on", tyto_json_new_string("ON"));
     tyto_json_put(&entity, "payload_off", tyto_json_new_string("OFF"));
     return entity;
@@ -154,7 +160,8 @@ static struct tyto_json *make_events(const struct tyto_home *home, const char *c
                                                    TYTO_EVENT_PHASE_RETRACTED};
     char topic[TYTO_HOME_TOPIC_BYTES];
     tyto_home_camera_topic(home->params.prefix, camera, "events", topic);
-    struct tyto_json *entity = make_entity(home, camera, "events", "events", topic);
+    struct tyto_json *entity = make_entity(home, camera, "events", "events");
+    put_state_topic(&entity, topic);
     struct tyto_json *types = tyto_json_new_array();
     for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
         tyto_json_push(&types, tyto_json_new_string(tyto_event_phase_name(phases[i])));
@@ -163,6 +170,18 @@ static struct tyto_json *make_events(const struct tyto_home *home, const char *c
     tyto_json_put(&entity, "value_template",
                   tyto_json_new_string("{{ dict(value_json, event_type=value_json.phase) | to_json "
                                        "}}"));
+    return entity;
+}
+
+static struct tyto_json *make_picture(const struct tyto_home *home, const char *camera)
+{
+    char topic[TYTO_HOME_TOPIC_BYTES];
+    struct tyto_json *entity = make_entity(home, camera, "picture", "picture");
+    tyto_home_camera_topic(home->params.prefix, camera, "picture", topic);
+    tyto_json_put(&entity, "image_topic", tyto_json_new_string(topic));
+    tyto_json_put(&entity, "content_type", tyto_json_new_string("image/jpeg"));
+    tyto_home_camera_topic(home->params.prefix, camera, "picture/event", topic);
+    tyto_json_put(&entity, "json_attributes_topic", tyto_json_new_string(topic));
     return entity;
 }
 
@@ -200,6 +219,13 @@ static void mark_config(struct tyto_home *home, bool *ret_mark)
         mark(home, ret_mark);
 }
 
+static void mark_camera(struct tyto_home *home, struct camera *camera)
+{
+    mark_config(home, &camera->is_config_due);
+    if (camera->has_picture)
+        mark_config(home, &camera->is_picture_due);
+}
+
 static void mark_sensor(struct tyto_home *home, struct sensor *sensor)
 {
     mark_config(home, &sensor->is_config_due);
@@ -235,7 +261,7 @@ enum tyto_err tyto_home_add_camera(struct tyto_home *home, const char *camera)
         return TYTO_ERR_NOMEM;
     snprintf(added->id, sizeof(added->id), "%s", camera);
     home->cameras[home->num_cameras++] = added;
-    mark_config(home, &added->is_config_due);
+    mark_camera(home, added);
     for (uint32_t i = 0; i < home->num_classes; i++)
         mark_sensor(home, &added->sensors[i]);
     return TYTO_OK;
@@ -253,6 +279,15 @@ void tyto_home_add_class(struct tyto_home *home, const char *class_name)
     for (uint32_t i = 0; i < home->num_cameras; i++)
         mark_sensor(home, &home->cameras[i]->sensors[home->num_classes]);
     home->num_classes++;
+}
+
+void tyto_home_add_picture(struct tyto_home *home, const char *camera_id)
+{
+    struct camera *camera = find_camera(home, camera_id);
+    if (!camera || camera->has_picture)
+        return;
+    camera->has_picture = true;
+    mark_config(home, &camera->is_picture_due);
 }
 
 bool tyto_home_take_event(struct tyto_home *home, const struct tyto_event *event)
@@ -283,7 +318,7 @@ void tyto_home_forget_events(struct tyto_home *home)
 void tyto_home_tell_again(struct tyto_home *home)
 {
     for (uint32_t i = 0; i < home->num_cameras; i++) {
-        mark_config(home, &home->cameras[i]->is_config_due);
+        mark_camera(home, home->cameras[i]);
         for (uint32_t k = 0; k < home->num_classes; k++)
             mark_sensor(home, &home->cameras[i]->sensors[k]);
     }
@@ -327,6 +362,10 @@ static enum tyto_err take_of_camera(struct tyto_home *home, struct camera *camer
     if (camera->is_config_due) {
         put_config_topic(home, "event", camera->id, "events", ret_message->topic);
         return take(home, &camera->is_config_due, make_events(home, camera->id), ret_message);
+    }
+    if (camera->is_picture_due) {
+        put_config_topic(home, "image", camera->id, "picture", ret_message->topic);
+        return take(home, &camera->is_picture_due, make_picture(home, camera->id), ret_message);
     }
     for (uint32_t i = 0; i < home->num_classes; i++) {
         struct sensor *sensor = &camera->sensors[i];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What Home Assistant is told about tyto's cameras: a device for each camera, with an entity for
- * its events and a binary sensor for each class (MQTT discovery). Cameras and classes are learned
- * from what tytod tells. Knows topics and payloads; somebody else sends them. One thread. */
+ * its events, one for its pictures and a binary sensor for each class (MQTT discovery). Cameras and
+ * classes are learned from what tytod tells. Knows topics and payloads; somebody else sends them.
+ * One thread. */
 #ifndef TYTO_CLI_BRIDGE_MQTT_HOME_H
 #define TYTO_CLI_BRIDGE_MQTT_HOME_H
 
@@ -46,6 +47,8 @@ void tyto_home_destroy(struct tyto_home **home);
 TYTO_MUST_CHECK
 enum tyto_err tyto_home_add_camera(struct tyto_home *home, const char *camera);
 void tyto_home_add_class(struct tyto_home *home, const char *class_name);
+/* The camera has pictures of events. Nothing where nobody knows the camera. */
+void tyto_home_add_picture(struct tyto_home *home, const char *camera);
 /* An event has changed what its class's sensor shows; false: it has not, or nobody knows the
  * sensor. */
 bool tyto_home_take_event(struct tyto_home *home, const struct tyto_event *event);

@@ -13,6 +13,7 @@
 #include "cli/bridge/core/pause.h"
 #include "cli/bridge/mqtt/address.h"
 #include "cli/bridge/mqtt/home.h"
+#include "cli/bridge/mqtt/pictures.h"
 
 enum {
     QOS = 1,
@@ -47,6 +48,7 @@ struct mqtt {
     /* Whom a message's acknowledgement is for: 1 + slot, or OTHER. */
     uint8_t owners[MAX_MIDS];
     uint32_t num_others;
+    struct tyto_mqtt_pictures *pictures; /* NULL: none are wanted */
 };
 
 enum { OTHER = 255 };
@@ -57,6 +59,8 @@ enum { OTHER = 255 };
 /* It broke, or did not come about; why: in a few words. */
 static void go_down(struct mqtt *mqtt, const char *why)
 {
+    if (mqtt->pictures)
+        tyto_mqtt_pictures_broke(mqtt->pictures);
     const uint64_t ms = tyto_bridge_pause_ms(mqtt->params.retry_first_ms,
                                              mqtt->params.retry_last_ms, mqtt->num_failed);
     if (!mqtt->was_told)
@@ -83,6 +87,8 @@ static void on_connect(struct mosquitto *mosq, void *user, int code)
     mqtt->was_told = false;
     tyto_log_write(mqtt->params.log, TYTO_LOG_INFO, "mqtt", "connected to the broker");
     tyto_home_tell_again(mqtt->home);
+    if (mqtt->pictures)
+        tyto_mqtt_pictures_connected(mqtt->pictures);
     if (mqtt->params.discovery_prefix) {
         char topic[TYTO_HOME_TOPIC_BYTES];
         tyto_home_status_topic(mqtt->params.discovery_prefix, topic);
@@ -113,6 +119,8 @@ static void on_publish(struct mosquitto *mosq, void *user, int mid)
     (void)mosq;
     if (mid <= 0 || mid >= MAX_MIDS)
         return;
+    if (mqtt->pictures)
+        tyto_mqtt_pictures_acked(mqtt->pictures, mid);
     const uint8_t owner = mqtt->owners[mid];
     mqtt->owners[mid] = 0;
     if (owner == OTHER && mqtt->num_others > 0)
@@ -137,9 +145,10 @@ static void connect_now(struct mqtt *mqtt)
 /* --- messages ----------------------------------------------------------------------------------
  */
 
-/* Sends, or leaves it to the library to send when there is a connection again. */
-static int publish(struct mqtt *mqtt, uint8_t owner, const char *topic, const char *payload,
-                   bool is_retained)
+/* Sends, or leaves it to the library to send when there is a connection again; *ret_mid: the
+ * message's number. */
+static int publish_as(struct mqtt *mqtt, uint8_t owner, const char *topic, const char *payload,
+                      bool is_retained, int *ret_mid)
 {
     int mid = 0;
     const int code =
@@ -153,7 +162,15 @@ static int publish(struct mqtt *mqtt, uint8_t owner, const char *topic, const ch
         mqtt->num_others++;
     else
         mqtt->slots[owner - 1].num_unacked++;
+    *ret_mid = mid;
     return MOSQ_ERR_SUCCESS;
+}
+
+static int publish(struct mqtt *mqtt, uint8_t owner, const char *topic, const char *payload,
+                   bool is_retained)
+{
+    int mid = 0;
+    return publish_as(mqtt, owner, topic, payload, is_retained, &mid);
 }
 
 static void publish_status(struct mqtt *mqtt)
@@ -174,6 +191,30 @@ static void publish_home(struct mqtt *mqtt)
         (void)publish(mqtt, OTHER, message.topic, message.payload, message.is_retained);
         free(message.payload);
     }
+}
+
+static void publish_picture(struct mqtt *mqtt, const struct tyto_event_picture *picture)
+{
+    const struct tyto_thumbnail *about = &picture->about;
+    char topic[TYTO_HOME_TOPIC_BYTES];
+    char *payload = tyto_bridge_picture_text(about);
+    int mid = 0;
+    tyto_home_camera_topic(mqtt->params.prefix, about->camera, "picture", topic);
+    if (payload && mosquitto_publish(mqtt->mosq, NULL, topic, (int)about->num_bytes, picture->jpeg,
+                                     0, true) == MOSQ_ERR_SUCCESS) {
+        tyto_home_camera_topic(mqtt->params.prefix, about->camera, "picture/event", topic);
+        if (publish_as(mqtt, OTHER, topic, payload, true, &mid) == MOSQ_ERR_SUCCESS)
+            tyto_mqtt_pictures_sent(mqtt->pictures, picture, mid);
+    }
+    free(payload);
+}
+
+static void publish_pictures(struct mqtt *mqtt)
+{
+    const struct tyto_event_picture *picture = NULL;
+    while (mqtt->link == UP && mqtt->num_others < MAX_OTHERS &&
+           (picture = tyto_mqtt_pictures_next(mqtt->pictures)) != NULL)
+        publish_picture(mqtt, picture);
 }
 
 static int publish_sensor(struct mqtt *mqtt, uint8_t owner, const struct tyto_event *event)
@@ -292,6 +333,15 @@ static void note(void *self, const struct tyto_feed_item *item)
     mqtt->is_status_due |= heard != mqtt->hears_tytod;
 }
 
+static void take_picture(void *self, const struct tyto_event_picture *picture)
+{
+    struct mqtt *mqtt = self;
+    const char *camera = picture->about.camera;
+    if (tyto_mqtt_pictures_add(mqtt->pictures, picture) &&
+        !tyto_home_add_camera(mqtt->home, camera))
+        tyto_home_add_picture(mqtt->home, camera);
+}
+
 static void wait_ms(int timeout_ms)
 {
     if (timeout_ms > 0)
@@ -311,6 +361,8 @@ static enum tyto_err turn(void *self, int timeout_ms, struct tyto_fault *ret_fau
         publish_status(mqtt);
     if (mqtt->link == UP)
         publish_home(mqtt);
+    if (mqtt->link == UP && mqtt->pictures)
+        publish_pictures(mqtt);
     if (mqtt->link == DOWN) {
         wait_ms(timeout_ms);
         return TYTO_OK;
@@ -368,6 +420,7 @@ static void destroy(void *self, int timeout_ms)
     if (mqtt->mosq)
         mosquitto_destroy(mqtt->mosq);
     tyto_home_destroy(&mqtt->home);
+    tyto_mqtt_pictures_destroy(&mqtt->pictures);
     free(mqtt);
     (void)mosquitto_lib_cleanup();
 }
@@ -408,7 +461,9 @@ static enum tyto_err set_up(struct mqtt *mqtt, struct tyto_fault *ret_fault)
                                           params->version};
     char topic[TYTO_HOME_TOPIC_BYTES];
     mqtt->mosq = mosquitto_new(params->client_id, true, mqtt);
-    if (!mqtt->mosq || tyto_home_create(&home, &mqtt->home))
+    if (!mqtt->mosq || tyto_home_create(&home, &mqtt->home) ||
+        (params->max_picture_bytes > 0 &&
+         tyto_mqtt_pictures_create(params->max_picture_bytes, params->log, &mqtt->pictures)))
         return TYTO_ERR_NOMEM;
     const enum tyto_err err = set_security(mqtt, ret_fault);
     if (err)
@@ -459,6 +514,7 @@ enum tyto_err tyto_mqtt_create(const struct tyto_mqtt_params *params, struct tyt
                                    .is_ready = is_ready,
                                    .put = put,
                                    .note = note,
+                                   .picture = mqtt->pictures ? take_picture : NULL,
                                    .turn = turn,
                                    .report = report,
                                    .destroy = destroy};

@@ -5,11 +5,14 @@
  *   PREFIX/CAMERA/events          each message about an event, JSON
  *   PREFIX/CAMERA/state           the camera's state, JSON (retained)
  *   PREFIX/CAMERA/availability    online while it is live, else offline (retained)
+ *   PREFIX/CAMERA/picture         the newest picture of an event, JPEG (retained)
+ *   PREFIX/CAMERA/picture/event   of which event, when, where: JSON (retained)
  *   PREFIX/CAMERA/class/CLASS     ON while an event of the class is open, else OFF (retained)
  *
  * and what Home Assistant's discovery wants to know. A delivery is acknowledged when the broker has
  * acknowledged all that it sent. What the broker has not acknowledged when the connection breaks is
- * sent again on the next one. */
+ * sent again on the next one. Pictures are sent as they come, one at a time and only the newest of
+ * a camera; those of a size at which the connection broke twice are left out for ten minutes. */
 #ifndef TYTO_CLI_BRIDGE_MQTT_MQTT_H
 #define TYTO_CLI_BRIDGE_MQTT_MQTT_H
 
@@ -35,6 +38,7 @@ struct tyto_mqtt_params {
     enum tyto_phases phases;
     uint32_t window;                        /* deliveries that wait for the broker, at most */
     uint32_t retry_first_ms, retry_last_ms; /* between two tries to connect */
+    uint32_t max_picture_bytes;             /* larger ones are left out; 0: none are asked for */
     bool allows_plain;                      /* the password may go to other hosts without TLS */
     const struct tyto_log *log;
 };

@@ -20,10 +20,17 @@ struct webhook {
     char *url, *secret, *token, *ca_file; /* owned; the last three may be NULL */
     enum tyto_template template;
     enum tyto_phases phases;
+    struct tyto_webhook_album *album; /* NULL: no pictures */
+    uint64_t bare_ticket; /* of the delivery whose picture was not taken; UINT64_MAX: none */
+    /* Of the delivery that waits for its picture. */
+    bool is_waiting;
+    struct tyto_message message;
+    uint32_t num_tries, picture_wait_ms;
+    uint64_t wait_end_ns; /* also where the clocks of two machines differ */
     /* Of the delivery that is under way or whose report waits. */
-    bool is_busy, has_report;
+    bool is_busy, has_report, has_picture;
     uint64_t ticket;
-    char *body;
+    struct tyto_webhook_body body;
     struct curl_slist *headers;
     size_t head_bytes, body_bytes; /* of the answer */
     bool is_head_whole;
@@ -92,8 +99,12 @@ static void judge(struct webhook *webhook, CURLcode code)
     if (status >= 200 && status < 300) {
         report->outcome = TYTO_DELIVERY_TAKEN;
     } else if (status >= 300 && !is_passing(status)) {
-        report->outcome = TYTO_DELIVERY_REFUSED;
-        snprintf(report->text, sizeof(report->text), "the server answers %ld%s%s%s", status,
+        /* It may be the picture that it does not take. */
+        report->outcome = webhook->has_picture ? TYTO_DELIVERY_LATER : TYTO_DELIVERY_REFUSED;
+        if (webhook->has_picture)
+            webhook->bare_ticket = webhook->ticket;
+        snprintf(report->text, sizeof(report->text), "the server answers %ld%s%s%s%s", status,
+                 webhook->has_picture ? " to an event with a picture" : "",
                  status < 400 ? " (redirects are not followed)" : "", said[0] ? ": " : "", said);
     } else {
         report->outcome = TYTO_DELIVERY_LATER;
@@ -113,7 +124,7 @@ static void judge(struct webhook *webhook, CURLcode code)
 
 static bool add_header(struct webhook *webhook, const char *name, const char *value)
 {
-    char line[TYTO_SIGNATURE_BYTES + HEADER_BYTES];
+    char line[TYTO_PICTURE_URL_BYTES + HEADER_BYTES];
     const int num = snprintf(line, sizeof(line), "%s: %s", name, value);
     struct curl_slist *more =
         num < (int)sizeof(line) ? curl_slist_append(webhook->headers, line) : NULL;
@@ -122,11 +133,28 @@ static bool add_header(struct webhook *webhook, const char *name, const char *va
     return more != NULL;
 }
 
-static bool add_headers(struct webhook *webhook, const struct tyto_event *event, uint32_t num_tries)
+/* Of a picture that goes with a notification. */
+static bool add_picture_headers(struct webhook *webhook, const struct tyto_event *event,
+                                const struct tyto_webhook_picture *picture)
 {
     char text[HEADER_BYTES];
-    const char *type = tyto_webhook_content_type(webhook->template);
-    bool ok = add_header(webhook, "Content-Type", type) && add_header(webhook, "Expect", "");
+    bool ok = true;
+    if (picture->attached) { /* the body is the picture */
+        tyto_webhook_sentence(event, text);
+        ok = add_header(webhook, "Message", text);
+    } else if (picture->url[0]) {
+        ok = add_header(webhook, "Attach", picture->url);
+    }
+    snprintf(text, sizeof(text), "%s-%s.jpg", event->class_name, event->id);
+    return ok && (!webhook->has_picture || add_header(webhook, "Filename", text));
+}
+
+static bool add_headers(struct webhook *webhook, const struct tyto_event *event, uint32_t num_tries,
+                        const struct tyto_webhook_picture *picture)
+{
+    char text[HEADER_BYTES];
+    bool ok = add_header(webhook, "Content-Type", webhook->body.content_type) &&
+              add_header(webhook, "Expect", "");
     ok = ok && add_header(webhook, "X-Tyto-Event", event->id);
     snprintf(text, sizeof(text), "%u", event->rev);
     ok = ok && add_header(webhook, "X-Tyto-Rev", text);
@@ -139,12 +167,13 @@ static bool add_headers(struct webhook *webhook, const struct tyto_event *event,
         tyto_webhook_title(event, title);
         ok = ok && add_header(webhook, "Title", title);
         snprintf(text, sizeof(text), "%s,%s", event->class_name, event->camera);
-        ok = ok && add_header(webhook, "Tags", text);
+        ok =
+            ok && add_header(webhook, "Tags", text) && add_picture_headers(webhook, event, picture);
     }
     if (webhook->secret) {
         char signature[TYTO_SIGNATURE_BYTES];
         tyto_webhook_sign(webhook->secret, (int64_t)(tyto_clock_unix_ns() / TYTO_NS_PER_S),
-                          webhook->body, signature);
+                          webhook->body.bytes, webhook->body.num_bytes, signature);
         ok = ok && add_header(webhook, "X-Tyto-Signature", signature);
     }
     return ok;
@@ -159,25 +188,26 @@ static void finish_try(struct webhook *webhook)
     curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDS, NULL);
     curl_slist_free_all(webhook->headers);
     webhook->headers = NULL;
-    free(webhook->body);
-    webhook->body = NULL;
+    free(webhook->body.bytes);
+    webhook->body.bytes = NULL;
 }
 
-static enum tyto_err put(void *self, const struct tyto_parcel *parcel, struct tyto_fault *ret_fault)
+static enum tyto_err begin(struct webhook *webhook, const struct tyto_webhook_picture *picture)
 {
-    struct webhook *webhook = self;
-    (void)ret_fault;
-    webhook->ticket = parcel->ticket;
+    const struct tyto_message *message = &webhook->message;
+    webhook->is_waiting = false;
     webhook->head_bytes = webhook->body_bytes = 0;
     webhook->is_head_whole = false;
     webhook->said[0] = '\0';
-    webhook->body = tyto_webhook_body(webhook->template, parcel->message);
-    if (!webhook->body || !add_headers(webhook, &parcel->message->u.event, parcel->num_tries)) {
+    webhook->has_picture = picture->attached || picture->url[0];
+    if (tyto_webhook_body_make(webhook->template, message, picture, &webhook->body) ||
+        !add_headers(webhook, &message->u.event, webhook->num_tries, picture)) {
         finish_try(webhook);
         return TYTO_ERR_NOMEM;
     }
-    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDS, webhook->body);
-    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(webhook->body));
+    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDS, webhook->body.bytes);
+    curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)webhook->body.num_bytes);
     curl_easy_setopt(webhook->easy, CURLOPT_HTTPHEADER, webhook->headers);
     if (curl_multi_add_handle(webhook->multi, webhook->easy) != CURLM_OK) {
         finish_try(webhook);
@@ -185,6 +215,37 @@ static enum tyto_err put(void *self, const struct tyto_parcel *parcel, struct ty
     }
     webhook->is_busy = true;
     return TYTO_OK;
+}
+
+/* Begins what waits for its picture, when that is there or will not come. */
+static enum tyto_err begin_if_due(struct webhook *webhook)
+{
+    struct tyto_webhook_picture picture = {.attached = NULL};
+    if (!webhook->is_waiting)
+        return TYTO_OK;
+    if (webhook->ticket != webhook->bare_ticket &&
+        !tyto_webhook_album_find(webhook->album, &webhook->message, &picture) &&
+        tyto_clock_mono_ns() < webhook->wait_end_ns)
+        return TYTO_OK;
+    return begin(webhook, &picture);
+}
+
+static enum tyto_err put(void *self, const struct tyto_parcel *parcel, struct tyto_fault *ret_fault)
+{
+    struct webhook *webhook = self;
+    (void)ret_fault;
+    webhook->ticket = parcel->ticket;
+    webhook->num_tries = parcel->num_tries;
+    webhook->message = *parcel->message;
+    webhook->is_waiting = true;
+    webhook->wait_end_ns = tyto_clock_mono_ns() + webhook->picture_wait_ms * TYTO_NS_PER_MS;
+    return begin_if_due(webhook);
+}
+
+static void take_picture(void *self, const struct tyto_event_picture *picture)
+{
+    struct webhook *webhook = self;
+    tyto_webhook_album_add(webhook->album, picture);
 }
 
 static bool wants(void *self, const struct tyto_parcel *parcel)
@@ -198,7 +259,7 @@ static bool wants(void *self, const struct tyto_parcel *parcel)
 static bool is_ready(void *self)
 {
     const struct webhook *webhook = self;
-    return !webhook->is_busy && !webhook->has_report;
+    return !webhook->is_busy && !webhook->has_report && !webhook->is_waiting;
 }
 
 static enum tyto_err turn(void *self, int timeout_ms, struct tyto_fault *ret_fault)
@@ -207,6 +268,9 @@ static enum tyto_err turn(void *self, int timeout_ms, struct tyto_fault *ret_fau
     int num_running = 0, num_left = 0;
     if (timeout_ms > 0 && !webhook->has_report)
         (void)curl_multi_poll(webhook->multi, NULL, 0, timeout_ms, NULL);
+    const enum tyto_err err = begin_if_due(webhook);
+    if (err)
+        return err;
     const CURLMcode code = curl_multi_perform(webhook->multi, &num_running);
     if (code != CURLM_OK)
         return tyto_fault_set(ret_fault, TYTO_ERR_INTERNAL, NULL, 0, NULL, "libcurl: %s",
@@ -240,6 +304,7 @@ static void destroy(void *self, int timeout_ms)
         finish_try(webhook);
     curl_easy_cleanup(webhook->easy);
     curl_multi_cleanup(webhook->multi);
+    tyto_webhook_album_destroy(&webhook->album);
     tyto_bridge_secret_free(&webhook->url);
     tyto_bridge_secret_free(&webhook->secret);
     tyto_bridge_secret_free(&webhook->token);
@@ -270,6 +335,25 @@ static bool set_options(struct webhook *webhook, uint32_t timeout_ms)
     return (!webhook->ca_file ||
             curl_easy_setopt(easy, CURLOPT_CAINFO, webhook->ca_file) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_URL, webhook->url) == CURLE_OK;
+}
+
+static enum tyto_err check_pictures(const struct tyto_webhook_params *params,
+                                    struct tyto_fault *ret_fault)
+{
+    const char *base = params->picture_base;
+    const bool is_link = params->pictures == TYTO_PICTURES_LINK;
+    if (params->pictures == TYTO_PICTURES_ATTACH && params->template == TYTO_TEMPLATE_SLACK)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "--pictures",
+                              "attach: Slack's webhooks take no files, say link");
+    if (is_link != (base != NULL))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "--picture-base",
+                              is_link ? "is needed to link pictures" : "needs --pictures link");
+    if (is_link &&
+        ((strncmp(base, "http://", 7) != 0 && strncmp(base, "https://", 8) != 0) ||
+         strlen(base) > TYTO_PICTURE_URL_BYTES / 2 || strpbrk(base, " \t\r\n\"<>\\^`{|}")))
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "--picture-base",
+                              "is no http or https address");
+    return TYTO_OK;
 }
 
 static enum tyto_err check_url(const struct tyto_webhook_params *params,
@@ -307,7 +391,9 @@ static bool copy_text(const char *text, char **ret_copy)
 enum tyto_err tyto_webhook_create(const struct tyto_webhook_params *params,
                                   struct tyto_sink *ret_sink, struct tyto_fault *ret_fault)
 {
-    const enum tyto_err err = check_url(params, ret_fault);
+    enum tyto_err err = check_url(params, ret_fault);
+    if (!err)
+        err = check_pictures(params, ret_fault);
     if (err)
         return err;
     struct webhook *webhook = calloc(1, sizeof(*webhook));
@@ -319,12 +405,16 @@ enum tyto_err tyto_webhook_create(const struct tyto_webhook_params *params,
     webhook->phases = params->phases;
     if (params->phases == TYTO_PHASES_AUTO && params->template != TYTO_TEMPLATE_JSON)
         webhook->phases = TYTO_PHASES_NEW;
+    webhook->bare_ticket = UINT64_MAX;
+    webhook->picture_wait_ms = params->picture_wait_ms;
     webhook->multi = curl_multi_init();
     webhook->easy = curl_easy_init();
     if (!webhook->multi || !webhook->easy || !copy_text(params->url, &webhook->url) ||
         !copy_text(params->secret, &webhook->secret) ||
         !copy_text(params->token, &webhook->token) ||
         !copy_text(params->ca_file, &webhook->ca_file) ||
+        tyto_webhook_album_create(params->pictures, params->picture_base, params->picture_wait_ms,
+                                  &webhook->album) ||
         !set_options(webhook, params->timeout_ms)) {
         destroy(webhook, 0);
         return TYTO_ERR_NOMEM;
@@ -335,6 +425,7 @@ enum tyto_err tyto_webhook_create(const struct tyto_webhook_params *params,
                                    .wants = wants,
                                    .is_ready = is_ready,
                                    .put = put,
+                                   .picture = webhook->album ? take_picture : NULL,
                                    .turn = turn,
                                    .report = report,
                                    .destroy = destroy};

@@ -26,11 +26,16 @@ struct tyto_webhook_params {
     const char *ca_file; /* PEM, who may vouch for the server; NULL: the system's */
     enum tyto_template template;
     enum tyto_phases phases;
-    uint32_t timeout_ms; /* of each try, answer and all */
-    bool allows_plain;   /* the token may go to other hosts without TLS */
+    enum tyto_pictures_mode pictures;
+    const char *picture_base; /* with LINK: where others find what is in snapshots.dir */
+    uint32_t picture_wait_ms; /* an event waits so long for its picture */
+    uint32_t timeout_ms;      /* of each try, answer and all */
+    bool allows_plain;        /* the token may go to other hosts without TLS */
 };
 
-/* *ret_sink is owned: ret_sink->destroy(). INVALID (no address of the web, or a token that would
+/* A picture that the server does not take is left out at the next try.
+ *
+ * *ret_sink is owned: ret_sink->destroy(). INVALID (no address of the web, or a token that would
  * go in the open), UNSUPPORTED (built without libcurl), NOMEM with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_webhook_create(const struct tyto_webhook_params *params,

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "cli/bridge/core/album.h"
 #include "cli/bridge/core/dead.h"
 #include "cli/bridge/core/pump.h"
 #include "cli/bridge/core/secret_file.h"
@@ -267,7 +268,7 @@ static void test_signatures(void **state)
     const struct tyto_digest_part one = {long_text, strlen(long_text)};
     tyto_digest_hmac_hex(key, sizeof(key), &one, 1, hex);
     assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-    tyto_webhook_sign("secret", 1700000000, "{}", text);
+    tyto_webhook_sign("secret", 1700000000, "{}", 2, text);
     assert_memory_equal(text, "t=1700000000,v1=", 16);
     assert_int_equal(strlen(text), 16 + 64);
 }
@@ -352,7 +353,71 @@ static void test_what_home_assistant_is_told(void **state)
                                    payload, sizeof(payload)),
                      1);
     assert_non_null(strstr(payload, "\"unique_id\":\"home/tyto.yard.class.dog\""));
+    tyto_home_add_picture(home, "nowhere");
+    assert_int_equal(count_waiting(home, "", payload, sizeof(payload)), 0);
+    tyto_home_add_picture(home, "yard");
+    tyto_home_add_picture(home, "yard");
+    assert_int_equal(count_waiting(home, "homeassistant/image/home_tyto_yard/picture/config",
+                                   payload, sizeof(payload)),
+                     1);
+    assert_non_null(strstr(payload, "\"image_topic\":\"home/tyto/yard/picture\""));
+    assert_null(strstr(payload, "\"qos\""));
     tyto_home_destroy(&home);
+}
+
+/* A picture of num_bytes, whose digest is right where is_sound. */
+static void add_picture(struct tyto_album *album, const char *id, const char *camera,
+                        uint32_t num_bytes, bool is_sound)
+{
+    struct tyto_event_picture picture = {.about = {.num_bytes = num_bytes}};
+    uint8_t *jpeg = calloc(1, num_bytes);
+    assert_non_null(jpeg);
+    snprintf(picture.about.event_id, sizeof(picture.about.event_id), "%s", id);
+    snprintf(picture.about.camera, sizeof(picture.about.camera), "%s", camera);
+    tyto_digest_bytes(jpeg, num_bytes, picture.about.sha256);
+    picture.about.sha256[0] ^= is_sound ? 0 : 1;
+    picture.jpeg = jpeg;
+    assert_int_equal(tyto_album_add(album, &picture), TYTO_OK);
+    free(jpeg);
+}
+
+static void test_pictures_are_bounded_and_the_newest_of_a_camera(void **state)
+{
+    (void)state;
+    struct tyto_album *album = NULL;
+    char id[TYTO_ULID_CHARS + 1];
+    assert_int_equal(tyto_album_create(&album), TYTO_OK);
+    assert_null(tyto_album_take(album));
+    add_picture(album, "bad", "yard", 10, false);
+    assert_null(tyto_album_of(album, "bad"));
+    add_picture(album, "a", "yard", 10, true);
+    add_picture(album, "b", "door", 20, true);
+    add_picture(album, "c", "yard", 30, true);
+    add_picture(album, "a", "yard", 40, true); /* a later one of the same event */
+    assert_int_equal(tyto_album_of(album, "a")->about.num_bytes, 40);
+    assert_string_equal(tyto_album_take(album)->about.event_id, "a"); /* not c, which is older */
+    assert_string_equal(tyto_album_take(album)->about.event_id, "b");
+    assert_null(tyto_album_take(album));
+    tyto_album_return(album);
+    assert_string_equal(tyto_album_take(album)->about.event_id, "a");
+    assert_string_equal(tyto_album_take(album)->about.event_id, "b");
+    assert_null(tyto_album_take(album));
+    tyto_album_drop(album, "b");
+    assert_null(tyto_album_of(album, "b"));
+    for (int i = 0; i < 3 * TYTO_ALBUM_MAX_PICTURES; i++) {
+        snprintf(id, sizeof(id), "%d", i);
+        add_picture(album, id, "yard", 10, true);
+    }
+    assert_null(tyto_album_of(album, "a"));
+    assert_null(tyto_album_of(album, "127"));
+    assert_non_null(tyto_album_of(album, "128"));
+    for (int i = 0; i < TYTO_ALBUM_MAX_BYTES / TYTO_THUMBNAIL_MAX_BYTES + 1; i++) {
+        snprintf(id, sizeof(id), "large%d", i);
+        add_picture(album, id, "yard", TYTO_THUMBNAIL_MAX_BYTES, true);
+    }
+    assert_null(tyto_album_of(album, "large0"));
+    assert_non_null(tyto_album_of(album, "large1"));
+    tyto_album_destroy(&album);
 }
 
 static void test_home_has_bounds(void **state)
@@ -443,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_addresses_of_brokers),
         cmocka_unit_test(test_what_home_assistant_is_told),
+        cmocka_unit_test(test_pictures_are_bounded_and_the_newest_of_a_camera),
         cmocka_unit_test(test_home_has_bounds),
         cmocka_unit_test(test_secrets),
     };
