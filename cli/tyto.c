@@ -51,7 +51,8 @@ enum { NUM_SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 /* Those of a second level, which run from tyto_cmd_model and tyto_cmd_bridge. */
 static const struct tyto_command *const second[] = {
     &tyto_command_model_import, &tyto_command_model_fetch, &tyto_command_model_info,
-    &tyto_command_model_push,   &tyto_command_bridge_mqtt, &tyto_command_bridge_webhook};
+    &tyto_command_model_push,   &tyto_command_bridge_mqtt, &tyto_command_bridge_webhook,
+    &tyto_command_bridge_kafka};
 
 enum {
     NUM_SECOND = sizeof(second) / sizeof(second[0]),

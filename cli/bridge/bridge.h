@@ -10,7 +10,7 @@
 int tyto_cmd_bridge(int argc, char **argv);
 
 /* What each can be told. */
-extern const struct tyto_command tyto_command_bridge, tyto_command_bridge_mqtt,
-    tyto_command_bridge_webhook;
+extern const struct tyto_command tyto_command_bridge, tyto_command_bridge_kafka,
+    tyto_command_bridge_mqtt, tyto_command_bridge_webhook;
 
 #endif

@@ -44,6 +44,7 @@ int tyto_bridge_run(const char *name, const struct tyto_bridge_options *options,
 /* A log's sink: "tyto bridge ROOM: text" on stderr. */
 void tyto_bridge_tell(void *user, enum tyto_log_level level, const char *room, const char *text);
 
+int tyto_cmd_bridge_kafka(int argc, char **argv);
 int tyto_cmd_bridge_mqtt(int argc, char **argv);
 int tyto_cmd_bridge_webhook(int argc, char **argv);
 

@@ -56,6 +56,7 @@ THIRD_PARTY = {
     "hdf5.h": ["trainer/data/ave/hdf5_file.c"],
     "lapacke.h": ["trainer/data/eigen.c"],
     "mosquitto.h": ["cli/bridge/mqtt/mqtt.c"],
+    "librdkafka/*": ["cli/bridge/kafka/kafka.c"],
     "curl/*": ["cli/fetch/fetch.c", "cli/bridge/webhook/webhook.c"],
     "mpi.h": ["trainer/step/ranks_mpi.c"],
     "nettle/*": ["files/digest.c"],

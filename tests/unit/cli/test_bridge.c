@@ -18,6 +18,7 @@
 #include "cli/bridge/core/dead.h"
 #include "cli/bridge/core/pump.h"
 #include "cli/bridge/core/secret_file.h"
+#include "cli/bridge/kafka/brokers.h"
 #include "cli/bridge/mqtt/address.h"
 #include "cli/bridge/mqtt/home.h"
 #include "cli/bridge/webhook/body.h"
@@ -302,6 +303,50 @@ static void test_addresses_of_brokers(void **state)
     assert_int_equal(tyto_mqtt_address_parse(long_text, &address, &fault), TYTO_ERR_INVALID);
 }
 
+static void test_addresses_of_clusters(void **state)
+{
+    (void)state;
+    struct tyto_kafka_brokers brokers;
+    struct tyto_fault fault;
+    assert_int_equal(tyto_kafka_brokers_parse("kafka://one.lan", &brokers, &fault), TYTO_OK);
+    assert_string_equal(brokers.text, "one.lan");
+    assert_false(brokers.is_secure || brokers.is_this_machine);
+    assert_int_equal(
+        tyto_kafka_brokers_parse("kafkas://localhost:9093,[::1]:1,127.0.0.1", &brokers, &fault),
+        TYTO_OK);
+    assert_string_equal(brokers.text, "localhost:9093,[::1]:1,127.0.0.1");
+    assert_true(brokers.is_secure && brokers.is_this_machine);
+    assert_int_equal(tyto_kafka_brokers_parse("kafka://localhost,x", &brokers, &fault), TYTO_OK);
+    assert_false(brokers.is_this_machine);
+    static const char *const bad[] = {"",
+                                      "one.lan",
+                                      "mqtt://x",
+                                      "kafka://",
+                                      "kafka://,x",
+                                      "kafka://x,",
+                                      "kafka://x,,y",
+                                      "kafka://x:",
+                                      "kafka://x:0",
+                                      "kafka://x:65536",
+                                      "kafka://:1",
+                                      "kafka://x/y",
+                                      "kafka://u:p@x",
+                                      "kafka://[::1",
+                                      "kafka://[x]:1",
+                                      "kafka://x y",
+                                      "kafka://x:1a",
+                                      "kafka://[::1]1",
+                                      "kafka://x\ny"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(tyto_kafka_brokers_parse(bad[i], &brokers, &fault), TYTO_ERR_INVALID);
+    char long_text[2 * TYTO_KAFKA_BROKERS_BYTES] = "kafka://";
+    memset(long_text + 8, 'x', sizeof(long_text) - 9);
+    assert_int_equal(tyto_kafka_brokers_parse(long_text, &brokers, &fault), TYTO_ERR_INVALID);
+    assert_true(tyto_kafka_topic_is_valid("a.B_c-1"));
+    assert_false(tyto_kafka_topic_is_valid("") || tyto_kafka_topic_is_valid("..") ||
+                 tyto_kafka_topic_is_valid("a/b") || tyto_kafka_topic_is_valid(long_text + 8));
+}
+
 /* Takes what waits; how many of it has text in its topic, and the last payload of these. */
 static uint32_t count_waiting(struct tyto_home *home, const char *text, char *ret_payload,
                               size_t payload_bytes)
@@ -507,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_a_full_file_of_refused_events_stays),
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_addresses_of_brokers),
+        cmocka_unit_test(test_addresses_of_clusters),
         cmocka_unit_test(test_what_home_assistant_is_told),
         cmocka_unit_test(test_pictures_are_bounded_and_the_newest_of_a_camera),
         cmocka_unit_test(test_home_has_bounds),
