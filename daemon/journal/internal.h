@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "daemon/journal/journal.h"
+#include "daemon/journal/reserve.h"
 
 /* Of sqlite3.h, which the sources include. */
 typedef struct sqlite3 sqlite3;
@@ -73,6 +74,12 @@ struct tyto_journal {
     uint64_t noted_seq;  /* what stands there; 0: none */
     uint64_t first_free; /* the last number that was ever given, as of open */
     uint8_t log_id[TYTO_UUID_BYTES];
+    struct tyto_reserve reserve;
+    uint64_t next_reserve_ns; /* where it could not be made it is tried again */
+    /* What this run has to leave in the database before its first commit: a full disk did not let
+     * it at open. */
+    bool is_begin_due, is_synced;
+    uint64_t num_unwritten, num_set_aside; /* of earlier runs: lost; in the reserve */
     sqlite3_stmt *stmts[TYTO_JOURNAL_NUM_STATEMENTS];
     bool is_tend_failing; /* told */
     int num_wal_pages;    /* of the last commit */
@@ -83,8 +90,12 @@ struct tyto_journal {
 /* setup.c: tables, what is kept of an earlier run, and the pragmas; is_new: an empty database.
  * FORMAT: it is no journal of ours. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
-                                  struct tyto_fault *ret_fault);
+enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+
+/* The numbers of this run begin where those of earlier ones have ended; at the first time what
+ * open() could not write for want of space. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_begin_run(struct tyto_journal *journal, struct tyto_fault *ret_fault);
 
 /* scores.c: their tables; deleting what is too old or too much, a piece at a time. */
 TYTO_MUST_CHECK

@@ -21,6 +21,7 @@
 /* A process that was killed may still hold the lock. */
 #define LOCK_PATIENCE_NS (2 * TYTO_NS_PER_S)
 #define PRUNE_EVERY_NS TYTO_NS_PER_S
+#define RESERVE_EVERY_NS (10 * TYTO_NS_PER_S)
 enum { PRUNE_ROWS = 1000, CHECKPOINT_PAGES = 1000, MIN_FREE_PAGES = 4096, VACUUM_PAGES = 512 };
 
 /* --- the lock ------------------------------------------------------------------------------------
@@ -80,6 +81,7 @@ static void close_database(struct tyto_journal *journal)
         journal->stmts[i] = NULL;
     }
     tyto_sql_close(&journal->sql);
+    tyto_reserve_close(&journal->reserve);
 }
 
 static enum tyto_err open_database(struct tyto_journal *journal,
@@ -88,8 +90,9 @@ static enum tyto_err open_database(struct tyto_journal *journal,
 {
     enum tyto_err err = tyto_sql_open(&journal->sql, params->path,
                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ret_fault);
+    journal->is_synced = params->is_synced;
     if (!err)
-        err = tyto_journal_set_up(journal, params->is_synced, ret_fault);
+        err = tyto_journal_set_up(journal, ret_fault);
     if (err) {
         close_database(journal);
         return err;
@@ -144,7 +147,7 @@ enum tyto_err tyto_journal_open(const struct tyto_journal_params *params,
     struct tyto_journal *journal = calloc(1, sizeof(*journal));
     if (!journal)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
-    journal->lock_fd = -1;
+    journal->lock_fd = journal->reserve.fd = -1;
     journal->max_age_ns = params->max_age_ns;
     journal->max_messages = params->max_messages;
     journal->max_score_age_ns = params->max_score_age_ns;
@@ -309,7 +312,10 @@ enum tyto_err tyto_journal_commit(struct tyto_journal *journal,
     if (num == 0)
         return TYTO_OK;
     const uint64_t last_seq = entries[num - 1].envelope->seq;
-    enum tyto_err err = tyto_sql_run(&journal->sql, "BEGIN IMMEDIATE", ret_fault);
+    enum tyto_err err =
+        journal->is_begin_due ? tyto_journal_begin_run(journal, ret_fault) : TYTO_OK;
+    if (!err)
+        err = tyto_sql_run(&journal->sql, "BEGIN IMMEDIATE", ret_fault);
     if (err)
         return err;
     for (uint32_t i = 0; !err && i < num; i++)
@@ -322,7 +328,16 @@ enum tyto_err tyto_journal_commit(struct tyto_journal *journal,
     atomic_store(&journal->last_seq, last_seq);
     if (journal->noted_seq > 0 && journal->noted_seq <= last_seq)
         tyto_journal_note_unwritten(journal, 0);
+    if (journal->reserve.last_seq > 0 && journal->reserve.last_seq <= last_seq)
+        tyto_reserve_empty(&journal->reserve);
     return TYTO_OK;
+}
+
+enum tyto_err tyto_journal_set_aside(struct tyto_journal *journal,
+                                     const struct tyto_journal_entry *entry)
+{
+    return tyto_reserve_put(&journal->reserve, entry->envelope->seq, entry->bytes,
+                            entry->num_bytes);
 }
 
 /* --- tending -------------------------------------------------------------------------------------
@@ -391,9 +406,20 @@ static enum tyto_err give_back(struct tyto_journal *journal)
     return tyto_sql_run(&journal->sql, text, NULL);
 }
 
+/* The disk was full at open. */
+static void make_reserve(struct tyto_journal *journal, uint64_t now_ns)
+{
+    const uint64_t last_seq = atomic_load(&journal->last_seq);
+    if (journal->reserve.fd >= 0 || now_ns < journal->next_reserve_ns)
+        return;
+    (void)!tyto_reserve_open(&journal->reserve, journal->sql.path, journal->log_id, last_seq);
+    journal->next_reserve_ns = now_ns + RESERVE_EVERY_NS;
+}
+
 bool tyto_journal_tend(struct tyto_journal *journal)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
+    make_reserve(journal, now_ns);
     bool has_more = false;
     enum tyto_err err = TYTO_OK;
     if (journal->num_wal_pages >= CHECKPOINT_PAGES) {

@@ -26,7 +26,8 @@ enum {
 };
 
 struct tyto_journal_params {
-    const char *path;           /* of the database; others beside it: -wal, -shm, .lock; copied */
+    const char *path;           /* of the database; others beside it: -wal, -shm, .lock,
+                                   .reserve; copied */
     int64_t max_age_ns;         /* older messages are deleted; 0: unlimited */
     uint64_t max_messages;      /* the oldest of more are deleted; 0: unlimited */
     int64_t max_score_age_ns;   /* older rows of scores are deleted; 0: unlimited */
@@ -58,8 +59,9 @@ uint64_t tyto_journal_last_seq(const struct tyto_journal *journal);
 /* The last number that an earlier run has given, to anything. Those after it were given to nobody.
  * It may lie beyond what is in the journal: see tyto_journal_note_unwritten(). */
 uint64_t tyto_journal_first_free(const struct tyto_journal *journal);
-/* Visits the last number of each camera (class_name NULL) and of each class of a camera. IO, NOMEM;
- * an error of visit ends it and is given back. */
+/* Visits numbers that were given for each camera (class_name NULL) and each class of a camera, the
+ * same perhaps twice: the highest is the last. IO, NOMEM; an error of visit ends it and is given
+ * back. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_each_counter(struct tyto_journal *journal,
                                         enum tyto_err (*visit)(void *user, const char *camera,
@@ -72,6 +74,15 @@ enum tyto_err tyto_journal_each_open(struct tyto_journal *journal,
                                      enum tyto_err (*visit)(void *user,
                                                             const struct tyto_event *event),
                                      void *user);
+
+/* Visits what earlier runs have set aside, in the order of the numbers: to be committed before
+ * anything else. The same errors. */
+TYTO_MUST_CHECK
+enum tyto_err
+tyto_journal_each_set_aside(struct tyto_journal *journal,
+                            enum tyto_err (*visit)(void *user, const struct tyto_envelope *envelope,
+                                                   const uint8_t *bytes, size_t num_bytes),
+                            void *user);
 
 /* --- writing --------------------------------------------------------------------------------- */
 
@@ -88,6 +99,12 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_journal_commit(struct tyto_journal *journal,
                                   const struct tyto_journal_entry *entries, uint32_t num,
                                   struct tyto_fault *ret_fault);
+/* One that is published though it cannot be committed: it is kept in a file that takes no more
+ * space (PATH.reserve) until all of them are committed, by this run or a later one. In the order of
+ * their numbers. FULL: that file has no room; IO: it is not there, or the disk is bad. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_set_aside(struct tyto_journal *journal,
+                                     const struct tyto_journal_entry *entry);
 /* A number that was published though it could not be committed: no later run gives it again. Takes
  * no space on the disk. */
 void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq);

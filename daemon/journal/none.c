@@ -82,6 +82,26 @@ enum tyto_err tyto_journal_commit(struct tyto_journal *journal,
     return TYTO_ERR_UNSUPPORTED;
 }
 
+enum tyto_err
+tyto_journal_each_set_aside(struct tyto_journal *journal,
+                            enum tyto_err (*visit)(void *user, const struct tyto_envelope *envelope,
+                                                   const uint8_t *bytes, size_t num_bytes),
+                            void *user)
+{
+    (void)journal;
+    (void)visit;
+    (void)user;
+    return TYTO_ERR_UNSUPPORTED;
+}
+
+enum tyto_err tyto_journal_set_aside(struct tyto_journal *journal,
+                                     const struct tyto_journal_entry *entry)
+{
+    (void)journal;
+    (void)entry;
+    return TYTO_ERR_UNSUPPORTED;
+}
+
 void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq)
 {
     (void)journal;

@@ -161,67 +161,97 @@ static enum tyto_err find_numbers(struct tyto_journal *journal, struct tyto_faul
     return err;
 }
 
-/* How far beyond the last committed one numbers may have been given. */
-static enum tyto_err find_unwritten(struct tyto_journal *journal, const char *boot_id,
-                                    uint64_t *ret_num, struct tyto_fault *ret_fault)
-{
-    const uint64_t last = journal->first_free;
-    char before[BOOT_ID_BYTES] = "";
-    int num = 0;
-    const enum tyto_err err =
-        get_meta(&journal->sql, "unsynced_boot", before, BOOT_ID_BYTES - 1, &num, ret_fault);
-    *ret_num = journal->noted_seq > last ? journal->noted_seq - last : 0;
-    if (!err && num > 0 && strcmp(before, boot_id) != 0 && *ret_num < LOST_WITH_THE_POWER)
-        *ret_num = LOST_WITH_THE_POWER;
-    return err;
-}
+struct counting {
+    uint64_t committed_seq, num;
+};
 
-/* What this run leaves at once. A disk that is full is met again, and told, by the first commit. */
-static enum tyto_err begin_run(struct tyto_journal *journal, bool is_synced, const char *boot_id,
-                               uint64_t num_unwritten, struct tyto_fault *ret_fault)
+static enum tyto_err count_one(void *user, uint64_t seq, const uint8_t *bytes, size_t num_bytes)
 {
-    struct tyto_sql *sql = &journal->sql;
-    char text[256];
-    enum tyto_err err = tyto_sql_run(sql, "BEGIN IMMEDIATE", ret_fault);
-    if (err)
-        return err;
-    /* States are told anew by each run; counters of what nothing is kept of are forgotten. */
-    snprintf(text, sizeof(text),
-             "DELETE FROM states; DELETE FROM counters WHERE name != '' AND seq < %llu;"
-             "UPDATE counters SET num = num + %llu",
-             (unsigned long long)atomic_load(&journal->oldest_seq),
-             (unsigned long long)num_unwritten);
-    err = tyto_sql_run(sql, text, ret_fault);
-    if (!err)
-        err = put_meta(sql, "unsynced_boot", boot_id, is_synced ? 0 : (int)strlen(boot_id),
-                       ret_fault);
-    return tyto_sql_end(sql, err, ret_fault);
-}
-
-static enum tyto_err go_on(struct tyto_journal *journal, bool is_synced,
-                           struct tyto_fault *ret_fault)
-{
-    char boot_id[BOOT_ID_BYTES];
-    uint64_t num_unwritten = 0;
-    read_boot_id(boot_id);
-    enum tyto_err err = find_numbers(journal, ret_fault);
-    if (!err)
-        err = find_unwritten(journal, boot_id, &num_unwritten, ret_fault);
-    if (!err)
-        err = begin_run(journal, is_synced, boot_id, num_unwritten, ret_fault);
-    if (err)
-        return err;
-    if (num_unwritten > 0)
-        tyto_log_write(&journal->log, TYTO_LOG_WARNING, "journal",
-                       "up to %llu messages of the run before are not in the journal; numbers go "
-                       "on behind them",
-                       (unsigned long long)num_unwritten);
-    journal->first_free += num_unwritten;
+    struct counting *counting = user;
+    (void)bytes;
+    (void)num_bytes;
+    counting->num += seq > counting->committed_seq;
     return TYTO_OK;
 }
 
-enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
-                                  struct tyto_fault *ret_fault)
+/* How far beyond the last committed one numbers may have been given, and how many of these are set
+ * aside. What there is no space for a reserve for is told. */
+static enum tyto_err find_unwritten(struct tyto_journal *journal, const char *boot_id,
+                                    struct tyto_fault *ret_fault)
+{
+    const uint64_t last = journal->first_free;
+    struct counting counting = {last, 0};
+    char before[BOOT_ID_BYTES] = "";
+    int num = 0;
+    enum tyto_err err =
+        tyto_reserve_open(&journal->reserve, journal->sql.path, journal->log_id, last);
+    if (!err)
+        err = tyto_reserve_each(&journal->reserve, count_one, &counting);
+    if (err)
+        tyto_log_write(&journal->log, TYTO_LOG_WARNING, "journal",
+                       "%s.reserve: %s; what is published while the disk is full is lost with the "
+                       "process",
+                       journal->sql.path, tyto_err_text(err));
+    err = get_meta(&journal->sql, "unsynced_boot", before, BOOT_ID_BYTES - 1, &num, ret_fault);
+    uint64_t highest = journal->noted_seq > journal->reserve.last_seq ? journal->noted_seq
+                                                                      : journal->reserve.last_seq;
+    if (!err && num > 0 && strcmp(before, boot_id) != 0 && highest < last + LOST_WITH_THE_POWER)
+        highest = last + LOST_WITH_THE_POWER;
+    journal->num_set_aside = counting.num;
+    journal->num_unwritten = highest > last ? highest - last - counting.num : 0;
+    journal->first_free = highest > last ? highest : last;
+    return err;
+}
+
+enum tyto_err tyto_journal_begin_run(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    struct tyto_sql *sql = &journal->sql;
+    char text[320], boot_id[BOOT_ID_BYTES];
+    read_boot_id(boot_id);
+    enum tyto_err err = tyto_sql_run(sql, "BEGIN IMMEDIATE", ret_fault);
+    if (err)
+        return err;
+    /* States are told anew by each run; counters of what nothing is kept of are forgotten. The one
+     * over all says what is committed, as long as something is set aside. */
+    snprintf(text, sizeof(text),
+             "DELETE FROM states; DELETE FROM counters WHERE name != '' AND seq < %llu;"
+             "UPDATE counters SET num = num + %llu WHERE name != '' OR %d",
+             (unsigned long long)atomic_load(&journal->oldest_seq),
+             (unsigned long long)journal->num_unwritten, journal->num_set_aside == 0);
+    err = tyto_sql_run(sql, text, ret_fault);
+    if (!err)
+        err = put_meta(sql, "unsynced_boot", boot_id, journal->is_synced ? 0 : (int)strlen(boot_id),
+                       ret_fault);
+    err = tyto_sql_end(sql, err, ret_fault);
+    journal->is_begin_due = (bool)err;
+    return err;
+}
+
+static enum tyto_err go_on(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    char boot_id[BOOT_ID_BYTES];
+    read_boot_id(boot_id);
+    enum tyto_err err = find_numbers(journal, ret_fault);
+    if (!err)
+        err = find_unwritten(journal, boot_id, ret_fault);
+    if (err)
+        return err;
+    if (journal->num_unwritten > 0)
+        tyto_log_write(&journal->log, TYTO_LOG_WARNING, "journal",
+                       "up to %llu messages of the run before are not in the journal; numbers go "
+                       "on behind them",
+                       (unsigned long long)journal->num_unwritten);
+    if (journal->num_set_aside > 0)
+        tyto_log_write(&journal->log, TYTO_LOG_INFO, "journal",
+                       "%llu messages of the run before, when the disk was full, are yet to be "
+                       "committed",
+                       (unsigned long long)journal->num_set_aside);
+    err = tyto_journal_begin_run(journal, ret_fault);
+    /* A disk that is full is met again, and told, by the first commit. */
+    return err == TYTO_ERR_FULL || err == TYTO_ERR_IO ? TYTO_OK : err;
+}
+
+enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_fault *ret_fault)
 {
     struct tyto_sql *sql = &journal->sql;
     int64_t num_tables = 0;
@@ -233,8 +263,9 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
     }
     if (!err)
         err = tyto_sql_run(sql,
-                           is_synced ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
-                                     : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+                           journal->is_synced
+                               ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
+                               : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
                            ret_fault);
     /* Written back by tyto_journal_tend(), so that no commit takes that long. */
     if (!err)
@@ -245,66 +276,8 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, bool is_synced,
     if (!err)
         err = tyto_journal_set_up_scores(journal, ret_fault);
     if (!err)
-        err = go_on(journal, is_synced, ret_fault);
+        err = go_on(journal, ret_fault);
     for (int i = 0; !err && i < TYTO_JOURNAL_NUM_STATEMENTS; i++)
         err = tyto_sql_prepare(sql, statements[i], &journal->stmts[i], ret_fault);
-    return err;
-}
-
-/* --- what is kept --------------------------------------------------------------------------------
- */
-
-enum tyto_err tyto_journal_each_counter(struct tyto_journal *journal,
-                                        enum tyto_err (*visit)(void *user, const char *camera,
-                                                               const char *class_name,
-                                                               uint64_t num),
-                                        void *user)
-{
-    sqlite3_stmt *stmt = NULL;
-    enum tyto_err err =
-        tyto_sql_prepare(&journal->sql, "SELECT name, num FROM counters", &stmt, NULL);
-    int rc = SQLITE_DONE;
-    while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        char name[2 * TYTO_ID_MAX + 3];
-        snprintf(name, sizeof(name), "%s", tyto_sql_text(stmt, 0));
-        char *class_name = name + strcspn(name, "/");
-        if (*class_name == '/')
-            *class_name++ = '\0';
-        class_name[strcspn(class_name, "/")] = '\0';
-        if (tyto_id_is_valid(name))
-            err = visit(user, name, tyto_id_is_valid(class_name) ? class_name : NULL,
-                        (uint64_t)sqlite3_column_int64(stmt, 1));
-    }
-    if (!err)
-        err = tyto_sql_result(&journal->sql, rc, NULL);
-    (void)sqlite3_finalize(stmt);
-    return err;
-}
-
-enum tyto_err tyto_journal_each_open(struct tyto_journal *journal,
-                                     enum tyto_err (*visit)(void *user,
-                                                            const struct tyto_event *event),
-                                     void *user)
-{
-    struct tyto_envelope *envelope = malloc(sizeof(*envelope));
-    sqlite3_stmt *stmt = NULL;
-    enum tyto_err err =
-        envelope ? tyto_sql_prepare(&journal->sql,
-                                    "SELECT m.bytes FROM events e JOIN messages m ON m.seq = e.seq"
-                                    " WHERE e.is_open ORDER BY e.begin_unix_ns, e.id",
-                                    &stmt, NULL)
-                 : TYTO_ERR_NOMEM;
-    int rc = SQLITE_DONE;
-    while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const int num_bytes = sqlite3_column_bytes(stmt, 0);
-        if (tyto_envelope_unpack(sqlite3_column_blob(stmt, 0), (size_t)num_bytes, envelope) ==
-                TYTO_OK &&
-            envelope->kind == TYTO_ENVELOPE_EVENT)
-            err = visit(user, &envelope->body.event);
-    }
-    if (!err)
-        err = tyto_sql_result(&journal->sql, rc, NULL);
-    (void)sqlite3_finalize(stmt);
-    free(envelope);
     return err;
 }

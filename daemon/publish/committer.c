@@ -36,6 +36,7 @@ struct tyto_committer {
     struct tyto_backlog *backlog;
     uint64_t next_try_ns, next_reminder_ns;
     bool is_failing;
+    bool is_in_memory_alone; /* what could not be committed could not be set aside, either; told */
 
     /* Read by any thread. */
     atomic_bool is_busy;
@@ -68,8 +69,24 @@ static void tell_healed(struct tyto_committer *self)
                    "%s is written again; %llu messages so far are missing in it",
                    tyto_journal_path(self->journal),
                    (unsigned long long)atomic_load(&self->num_unwritten));
-    self->is_failing = false;
+    self->is_failing = self->is_in_memory_alone = false;
     atomic_store(&self->tells_failing, false);
+}
+
+/* Told once for each time at which the journal cannot be written. */
+static void set_aside(struct tyto_committer *self, const struct tyto_outgoing *outgoing)
+{
+    const struct tyto_journal_entry entry = {&outgoing->envelope, outgoing->topic, outgoing->bytes,
+                                             outgoing->num_bytes};
+    const enum tyto_err err = tyto_journal_set_aside(self->journal, &entry);
+    if (err && !self->is_in_memory_alone)
+        tyto_log_write(
+            self->log, TYTO_LOG_ERROR, "journal",
+            "%s.reserve %s: what is published from now on is lost should the process end "
+            "before the journal can be written again",
+            tyto_journal_path(self->journal),
+            err == TYTO_ERR_FULL ? "has no room left" : "cannot be written, either");
+    self->is_in_memory_alone |= (bool)err;
 }
 
 static enum tyto_err commit(struct tyto_committer *self, struct tyto_outgoing *const *group,
@@ -114,7 +131,7 @@ static enum tyto_err commit_backlog(struct tyto_committer *self)
 static void write_group(struct tyto_committer *self, struct tyto_outgoing *const *group,
                         uint32_t num)
 {
-    if (num == 0 && !self->is_failing)
+    if (num == 0 && !self->is_failing && tyto_backlog_num(self->backlog) == 0)
         return;
     enum tyto_err err = TYTO_ERR_IO;
     if (!self->is_failing || tyto_clock_mono_ns() >= self->next_try_ns) {
@@ -125,8 +142,10 @@ static void write_group(struct tyto_committer *self, struct tyto_outgoing *const
             tell_healed(self);
     }
     for (uint32_t i = 0; err && i < num; i++) {
-        if (group[i]->num_bytes > 0)
-            atomic_fetch_add(&self->num_unwritten, tyto_backlog_put(self->backlog, group[i]));
+        if (group[i]->num_bytes == 0)
+            continue;
+        set_aside(self, group[i]);
+        atomic_fetch_add(&self->num_unwritten, tyto_backlog_put(self->backlog, group[i]));
     }
     if (err && num > 0)
         tyto_journal_note_unwritten(self->journal, group[num - 1]->envelope.seq);
@@ -235,6 +254,18 @@ static void *run(void *user)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static enum tyto_err take_left(void *user, const struct tyto_envelope *envelope,
+                               const uint8_t *bytes, size_t num_bytes)
+{
+    struct tyto_committer *self = user;
+    struct tyto_outgoing *outgoing = NULL;
+    const enum tyto_err err = tyto_outgoing_of(envelope, bytes, num_bytes, &outgoing);
+    if (!err)
+        atomic_fetch_add(&self->num_unwritten, tyto_backlog_put(self->backlog, outgoing));
+    tyto_outgoing_release(outgoing);
+    return err;
+}
+
 enum tyto_err tyto_committer_create(const struct tyto_committer_params *params,
                                     struct tyto_committer **ret_committer)
 {
@@ -250,6 +281,8 @@ enum tyto_err tyto_committer_create(const struct tyto_committer_params *params,
         err = tyto_ring_create(QUEUE_ITEMS, &self->ring);
     if (!err)
         err = tyto_ring_create(SCORE_ROWS, &self->scores);
+    if (!err)
+        err = tyto_journal_each_set_aside(self->journal, take_left, self);
     if (!err && pthread_create(&self->thread, NULL, run, self) != 0)
         err = TYTO_ERR_NOMEM;
     self->is_running = !err;

@@ -104,10 +104,11 @@ enum tyto_err tyto_counters_restore(struct tyto_counters *counters, const char *
     struct class_counter *found_class = found && class_name ? find_class(found, class_name) : NULL;
     if (!found || (class_name && !found_class))
         return TYTO_ERR_NOMEM;
-    if (found_class)
-        found_class->seq = num;
-    else
-        found->cam_seq = found->camera.cam_seq = num;
+    uint64_t *last = found_class ? &found_class->seq : &found->cam_seq;
+    if (num > *last)
+        *last = num;
+    if (!found_class)
+        found->camera.cam_seq = *last;
     return TYTO_OK;
 }
 

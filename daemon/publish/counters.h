@@ -21,7 +21,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_counters_next(struct tyto_counters *counters, const char *camera,
                                  const char *class_name, uint64_t *ret_cam_seq,
                                  uint64_t *ret_class_seq);
-/* The last number of a camera, or of a class of it, is this one; it counts as sent. NOMEM. */
+/* The last number of a camera, or of a class of it, is this one or a higher one that was said
+ * before; it counts as sent. NOMEM. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_counters_restore(struct tyto_counters *counters, const char *camera,
                                     const char *class_name, uint64_t num);

@@ -29,6 +29,10 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_outgoing_make(const struct tyto_sender *sender,
                                  const struct tyto_envelope *envelope,
                                  struct tyto_outgoing **ret_outgoing);
+/* One that an earlier run has made: bytes are the envelope as it was sent. INVALID, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_outgoing_of(const struct tyto_envelope *envelope, const uint8_t *bytes,
+                               size_t num_bytes, struct tyto_outgoing **ret_outgoing);
 void tyto_outgoing_release(struct tyto_outgoing *outgoing);
 
 #endif

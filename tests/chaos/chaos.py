@@ -12,22 +12,19 @@ Prints what it does, and a summary. The exit status is 0 when all held; else 1, 
 --patience: how many times longer than promised things may take, for machines that do other work.
 --keep: where logs and journal are left, at the end too."""
 import argparse
-import collections
 import json
-import mmap
 import os
 import random
 import signal
-import socket
-import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import clients  # noqa: E402
+import house  # noqa: E402
+from house import START_S, Violation  # noqa: E402
 
 H264 = ("videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=%d,height=%d,"
         "framerate=5/1 ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 threads=1 "
@@ -42,9 +39,6 @@ STAGE = {
             "rtppcmupay name=pay1 pt=0",
     "mute": SMALL,
 }
-# Any score opens an event, and events are cut into short pieces: there is always something to tell.
-TRACKER = ("tracker: {threshold: 0.01, threshold_single: 0.01, onset_num: 1, onset_window: 1, "
-           "hang_over_s: 0.5, max_duration_s: 1, update_every_s: 0.5}\n")
 BAD_CONFIGS = ("cameras: [", "", "cameras:\n  - {id: a, uri: 'gopher://h'}\n", "camras: []\n",
                "cameras:\n  - {id: a, uri: 'test://', transprot: tcp}\n", "\0\1\2", "a: " * 10000)
 CAMERAS = ("north", "east", "south")
@@ -54,143 +48,21 @@ SPOILS = ("drop", "drop", "change large", "change small", "use jpeg", "use mute"
           "jump 3600", "jump -3600", "clock 86400", "clock -86400", "clock -800000000", "reset",
           "describe many", "describe long", "describe empty", "describe noise", "describe deep",
           "describe no-rate", "describe twice", "describe controls", "well")
-START_S, LIVE_S, STATUS_S, END_S, SETTLE_S = 60, 90, 10, 5, 40
+LIVE_S, SETTLE_S = 90, 40
 # What may come and go. What leaks goes beyond it, from round to round.
 SLACK = 6
 MORE_MEMORY_KIB = 96 * 1024
-LOG_WORDS = ("CRITICAL", "Sanitizer", "runtime error", "assertion ", "free():", "corrupted")
-# GStreamer 1.22: rtspsrc that is ended while it connects sends on events without a number.
-OF_OTHERS = ("gst_event_set_seqnum",)
 
 
-class Violation(Exception):
-    pass
-
-
-def events_of(journal):
-    database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=20)
-    try:
-        return (database.execute("SELECT seq, topic FROM messages ORDER BY seq").fetchall(),
-                database.execute("SELECT count(*) FROM events WHERE is_open").fetchone()[0])
-    finally:
-        database.close()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-class Follower:
-    """A program that must miss nothing and be told nothing twice (tests/flow/follow_events)."""
-
-    def __init__(self, world, name):
-        self.world, self.name = world, name
-        self.told, self.process, self.num_killed = [], None, 0
-        self.start()
-
-    def start(self):
-        self.told.append(os.path.join(self.world.folder, f"told-{self.name}-{len(self.told)}"))
-        with open(self.told[-1], "w", encoding="ascii") as out:
-            self.process = self.world.spawn(
-                [self.world.program("tests/flow/follow_events"), self.world.endpoint, self.position_file(),
-                 "1000000"], stdout=out, stderr=subprocess.DEVNULL)
-
-    def position_file(self):
-        return os.path.join(self.world.folder, f"position-{self.name}")
-
-    def position(self):
-        try:
-            with open(self.position_file(), encoding="ascii") as file:
-                return int(file.read().split()[1])
-        except (OSError, IndexError):
-            return 0
-
-    def signal(self, number):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-
-    def kill(self):
-        self.signal(signal.SIGCONT)
-        self.process.kill()
-        self.process.wait()
-        self.num_killed += 1
-
-    def lines(self):
-        """A line that its end cut short was not told."""
-        found = []
-        for path in self.told:
-            with open(path, encoding="ascii") as file:
-                found += [line.split() for line in file.read().split("\n")[:-1]]
-        return found
-
-    def check(self, kept):
-        lines = self.lines()
-        lost = [line for line in lines if line[0] in ("lost", "error")]
-        if lost:
-            raise Violation(f"{self.name} was told: {' '.join(lost[0])}, {len(lost)} times such things")
-        heard = [int(line[0]) for line in lines]
-        num_twice = len(heard) - len(set(heard))
-        # Killed between printing and noting its position it says that line once more.
-        if num_twice > self.num_killed:
-            raise Violation(f"{self.name} was told {num_twice} messages twice, killed {self.num_killed} times")
-        if set(heard) != set(kept):
-            missed, more = sorted(set(kept) - set(heard)), sorted(set(heard) - set(kept))
-            raise Violation(f"{self.name}: {len(missed)} of {len(kept)} missed {missed[:5]}, "
-                            f"{len(more)} that are not in the journal {more[:5]}")
-        if not self.num_killed and heard != sorted(heard):
-            raise Violation(f"{self.name}: not in order")
-        phases = collections.defaultdict(set)
-        for line in lines:
-            phases[line[1]].add(line[4])
-        for event, found in phases.items():
-            if "PHASE_NEW" not in found or "PHASE_END" not in found:
-                raise Violation(f"{self.name}: event {event} had {sorted(found)}")
-        return len(phases)
-
-
-class World:
+class World(house.House):
     def __init__(self, args, folder):
-        self.args, self.folder = args, folder
-        self.chance = random.Random(args.seed)
-        self.begin = time.monotonic()
-        self.processes, self.idle, self.holding = [], [], []
-        self.counts = collections.Counter()
-        self.slowest = collections.defaultdict(float)
-        self.daemon = self.base = None
-        self.num_starts = 0
-        self.disk = os.path.join(folder, "disk")
-        os.mkdir(self.disk)
-        self.endpoint = f"ipc://{folder}/events"
-        self.control = os.path.join(folder, "control")
-        self.journal = os.path.join(self.disk, "journal")
-        self.port = free_port()
-        self.latency_ms = 200
-        self.models = os.path.join(folder, "models")
-        os.mkdir(self.models)
-        subprocess.run([self.program("tests/flow/make_small_models"), self.models], check=True, timeout=120)
-        self.head = os.path.join(self.models, "head.safetensors")
-        self.fault_path = os.path.join(folder, "fault")
-        with open(self.fault_path, "wb") as file:
-            file.write(b"0")
-        with open(self.fault_path, "r+b") as file:
-            self.fault = mmap.mmap(file.fileno(), 1)
+        super().__init__(args, folder)
+        self.idle, self.latency_ms = [], 200
+        self.has_failed_since_written = False
         self.start_cameras()
-        self.followers = [Follower(self, name) for name in ("steady", "stopped", "killed")]
+        self.followers = [house.Follower(self, name) for name in ("steady", "stopped", "killed")]
 
     # --- what runs ------------------------------------------------------------------------------
-
-    def program(self, name):
-        return os.path.join(self.args.build, name)
-
-    def spawn(self, command, **kwargs):
-        process = subprocess.Popen(command, **kwargs)
-        self.processes.append(process)
-        return process
-
-    def say(self, *words):
-        if not self.args.quiet:
-            print(f"{time.monotonic() - self.begin:7.1f}", *words, flush=True)
 
     def start_cameras(self):
         stage = self.spawn([self.program("tests/chaos/chaos_stage"), *(f"{k}={v}" for k, v in STAGE.items())],
@@ -219,7 +91,7 @@ class World:
         lines.append("  - {id: inner, uri: 'test://?width=64&height=48'}")
         if variant == "more":
             lines.append("  - {id: other, uri: 'test://?width=80&height=48'}")
-        text = "\n".join(lines) + "\n" + TRACKER
+        text = "\n".join(lines) + "\n" + house.TRACKER
         if variant == "fewer":
             text = text.replace(lines[2] + "\n", "")
         if variant == "rules":
@@ -230,78 +102,9 @@ class World:
                  f"record: {{dir: {self.disk}/clips, pre_s: 1, post_s: 1, max_gib: 0.02, min_free_gib: 0.001}}\n")
         return text
 
-    def write_config(self, text):
-        path = os.path.join(self.folder, "tytod.yaml")
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(path + ".new", path)
-        return path
-
-    def start_daemon(self):
-        self.num_starts += 1
-        path = self.write_config(self.config())
-        self.log = os.path.join(self.folder, f"daemon-{self.num_starts}.log")
-        preload = self.program("tests/chaos/chaos_disk.so")
-        if self.args.preload:
-            preload = self.args.preload + " " + preload
-        env = {**os.environ, "LD_PRELOAD": preload, "TYTO_CHAOS_FAULT": self.fault_path,
-               "TYTO_CHAOS_DISK": self.disk}
-        with open(self.log, "wb") as out:
-            self.daemon = self.spawn([self.program("daemon/tytod"), "--models", self.models, "--config", path],
-                                     stdout=out, stderr=out, env=env)
-        self.base = None
-        self.counts["starts"] += 1
-        self.wait_for("it answers", lambda: self.status() is not None, START_S)
-
-    # --- looking --------------------------------------------------------------------------------
-
-    def check_alive(self):
-        if self.daemon.poll() is not None:
-            raise Violation(f"the daemon has ended by itself: {self.daemon.returncode}\n{self.tail()}")
-
-    def tail(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()[-3000:]
-
-    def wait_for(self, what, condition, seconds):
-        begin = time.monotonic()
-        while not (result := condition()):
-            self.check_alive()
-            if time.monotonic() - begin > seconds * self.args.patience:
-                raise Violation(f"not within {seconds * self.args.patience:.0f} s: {what}\n{self.tail()}")
-            time.sleep(0.1)
-        return result
-
-    def status(self):
-        try:
-            return clients.ask(self.control, STATUS_S * self.args.patience, command="status")
-        except (OSError, ValueError):
-            return None
-
-    def figure(self, name):
-        try:
-            text = clients.ask(self.control, STATUS_S * self.args.patience, command="metrics")["metrics"]
-        except (OSError, ValueError, KeyError):
-            return None
-        return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " ")), None)
-
     def is_all_live(self):
         status = self.status()
         return status and all(c["status"] == "live" for c in status["cameras"]) and len(status["cameras"]) == 4
-
-    def held(self):
-        """What the daemon has: descriptors but sockets, sockets, threads, KiB."""
-        folder, sockets, others = f"/proc/{self.daemon.pid}", 0, 0
-        for name in os.listdir(folder + "/fd"):
-            try:
-                is_socket = os.readlink(f"{folder}/fd/{name}").startswith("socket:")
-            except OSError:
-                continue
-            sockets += is_socket
-            others += not is_socket
-        with open(folder + "/status", encoding="ascii") as file:
-            found = dict(line.split(":", 1) for line in file)
-        return others, sockets, int(found["Threads"]), int(found["VmRSS"].split()[0])
 
     # --- what goes wrong ------------------------------------------------------------------------
 
@@ -326,13 +129,6 @@ class World:
         self.slowest["reload"] = max(self.slowest["reload"], time.monotonic() - begin)
         self.say("reload:", "applied" if answer["ok"] else "refused")
 
-    def ask_within(self, seconds, **request):
-        try:
-            return clients.ask(self.control, seconds * self.args.patience, **request)
-        except OSError as error:
-            self.check_alive()
-            raise Violation(f"{request}: {type(error).__name__}: {error}\n{self.tail()}") from error
-
     def swap(self):
         name = self.chance.choice(("head", "other", "wide", "stranger"))
         answer = self.ask_within(30, command="swap", path=os.path.join(self.models, name + ".safetensors"))
@@ -350,6 +146,7 @@ class World:
         self.say("disk: " + {"0": "well", "1": "full", "2": "fails", "3": "full now and then",
                              "4": "writes halves"}[kind])
         self.fault[0:1] = kind.encode()
+        self.has_failed_since_written |= kind == "2"
 
     def stop_follower(self):
         follower = self.followers[1]
@@ -416,8 +213,8 @@ class World:
         for follower in self.followers:
             if follower.process.poll() is not None:
                 raise Violation(f"follower {follower.name} has ended: {follower.process.returncode}")
-        self.wait_for("the journal is written again", lambda: self.figure("tyto_journal_waiting") == 0
-                      and self.figure("tyto_journal_failing") == 0, 30)
+        self.wait_until_written()
+        self.has_failed_since_written = False
 
     def reload_once_started(self):
         answer = self.ask_within(30, command="reload")
@@ -465,35 +262,8 @@ class World:
         return (now[0] <= others + SLACK and now[1] <= sockets + 2 * len(self.followers) + SLACK
                 and now[2] <= threads + SLACK)
 
-    def stop_daemon(self, how):
-        begin = time.monotonic()
-        self.say("the daemon:", how)
-        if how == "kill -9":
-            self.daemon.kill()
-            self.daemon.wait()
-            self.counts["kills"] += 1
-        else:
-            self.daemon.send_signal(signal.SIGTERM)
-            try:
-                status = self.daemon.wait(END_S * self.args.patience)
-            except subprocess.TimeoutExpired:
-                raise Violation(f"SIGTERM was not obeyed within {END_S * self.args.patience:.0f} s\n"
-                                f"{self.tail()}") from None
-            seconds = time.monotonic() - begin
-            self.slowest["SIGTERM"] = max(self.slowest["SIGTERM"], seconds)
-            self.counts["ends"] += 1
-            if status != 0:
-                raise Violation(f"it ended with {status}\n{self.tail()}")
-        self.check_log()
-
-    def check_log(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            found = [line for line in file if any(word in line for word in LOG_WORDS)
-                     and not any(word in line for word in OF_OTHERS)]
-        if found:
-            raise Violation("the log says:\n" + "".join(found[:20]))
-
-    def run(self, until):
+    def run(self):
+        until = time.monotonic() + (self.args.minutes * 60 if self.args.minutes else self.args.seconds)
         self.start_daemon()
         self.settle()
         rounds = ["kill -9", "go on"] if self.args.short else None
@@ -501,10 +271,11 @@ class World:
             self.disturb(8 if self.args.short else self.chance.randrange(5, 60))
             how = rounds.pop(0) if rounds else self.chance.choice(("SIGTERM", "kill -9", "go on", "go on"))
             if how != "go on" and self.chance.random() < 0.5:
-                # In the middle of it; but what only memory has is lost with it.
-                self.fault[0:1] = b"0"
-                self.wait_for("the journal is written again",
-                              lambda: self.figure("tyto_journal_waiting") == 0, 30)
+                # In the middle of it; but what only memory has, when the disk fails, is lost with it.
+                if self.has_failed_since_written:
+                    self.fault[0:1] = b"0"
+                    self.wait_until_written()
+                    self.has_failed_since_written = False
                 self.stop_daemon(how)
                 self.start_daemon()
             self.settle()
@@ -514,77 +285,17 @@ class World:
                 self.settle()
         self.finish()
 
-    def finish(self):
-        self.make_well()
-        time.sleep(2.5)  # what a killed daemon left open is ended
-        self.stop_daemon("SIGTERM")
-        kept, num_open = events_of(self.journal)
-        if [seq for seq, _ in kept] != list(range(1, len(kept) + 1)):
-            seqs = [seq for seq, _ in kept]
-            gaps = [(a, b) for a, b in zip([0, *seqs], seqs) if b != a + 1]
-            raise Violation(f"numbers are not contiguous: {gaps[:5]}")
-        if num_open:
-            raise Violation(f"{num_open} events are open")
-        # Whoever was behind asks a daemon for the rest.
-        self.start_daemon()
-        last = kept[-1][0]
-        for follower in self.followers:
-            self.wait_for(f"follower {follower.name} is told all {last}", lambda f=follower: f.position() >= last, 60)
-        self.stop_daemon("SIGTERM")
-        kept, _ = events_of(self.journal)
-        end = time.monotonic() + 5 * self.args.patience
-        while any(f.position() < kept[-1][0] for f in self.followers) and time.monotonic() < end:
-            time.sleep(0.1)
-        heard_by_all = min(f.position() for f in self.followers)
-        for follower in self.followers:
-            follower.signal(signal.SIGTERM)
-            follower.process.wait()
-        seqs = [seq for seq, topic in kept if topic.startswith("ev/")]
-        for follower in self.followers:
-            told = {int(line[0]) for line in follower.lines() if line[0].isdigit()}
-            num = follower.check([s for s in seqs if s <= heard_by_all or s in told])
-        self.say(f"{len(kept)} messages, {num} events: contiguous, ended, and each told once")
-
     def close(self):
         self.let_go()
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+        super().close()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--build", required=True)
+    parser = house.arguments(__doc__)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"))
-    parser.add_argument("--patience", type=float, default=1)
-    parser.add_argument("--short", action="store_true", help="two rounds of few steps, whatever the time")
-    parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--keep")
-    parser.add_argument("--preload", help="loaded before all else, as sanitizers must be")
     args = parser.parse_args()
-    args.sanitized = bool(args.preload)
-    seconds = args.minutes * 60 if args.minutes else args.seconds
-    print(f"chaos: seed {args.seed}," + (" short" if args.short else f" {seconds:.0f} s"), flush=True)
-    with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-        if args.keep:
-            os.makedirs(args.keep)
-            folder = os.path.abspath(args.keep)
-        world, failed = None, True
-        try:
-            world = World(args, folder)
-            world.run(time.monotonic() + seconds)
-            failed = False
-        except Violation as violation:
-            print(f"chaos: VIOLATION with seed {args.seed}: {violation}", flush=True)
-        finally:
-            if world:
-                world.close()
-        print("chaos:", ", ".join(f"{n} {k}" for k, n in sorted(world.counts.items())) + ";",
-              ", ".join(f"{k} {s:.1f}" for k, s in sorted(world.slowest.items())))
-    return 1 if failed else 0
+    return house.keep(args, "chaos", World)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
  * folder; files below it cannot be written while the file TYTO_CHAOS_FAULT begins with a digit
  * other than 0: 1 no space is left (ENOSPC), 2 input or output fails (EIO), 3 every third call has
  * no space, 4 half of what is asked is written, then no space. That file is mapped: whoever writes
- * into it changes what happens at once. */
+ * into it changes what happens at once. What takes no space (writing over what is there, opening a
+ * file that is there, making one shorter) works on a full disk, as it does. The index of a
+ * write-ahead log (-shm) is made anew in the space that it has just given back, and works, too. */
 /* Both names of each call, whatever the build asks for. */
 #undef _FILE_OFFSET_BITS
 
@@ -95,14 +97,31 @@ ssize_t write(int fd, const void *bytes, size_t num)
     return fails(fd, &num) ? -1 : REAL(write)(fd, bytes, num);
 }
 
+static bool is_index(int fd)
+{
+    char link[64], path[1024];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    const ssize_t num = readlink(link, path, sizeof(path) - 1);
+    return num > 4 && strncmp(path + num - 4, "-shm", 4) == 0;
+}
+
+/* Whether that takes no space. */
+static bool is_over(int fd, size_t num, off64_t offset)
+{
+    struct stat now;
+    return fault_now && *fault_now != '0' && *fault_now != '2' &&
+           ((fstat(fd, &now) == 0 && offset + (off64_t)num <= now.st_size) || is_index(fd));
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t num, off_t offset)
 {
-    return fails(fd, &num) ? -1 : REAL(pwrite)(fd, bytes, num, offset);
+    return !is_over(fd, num, offset) && fails(fd, &num) ? -1 : REAL(pwrite)(fd, bytes, num, offset);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t num, off64_t offset)
 {
-    return fails(fd, &num) ? -1 : REAL(pwrite64)(fd, bytes, num, offset);
+    return !is_over(fd, num, offset) && fails(fd, &num) ? -1
+                                                        : REAL(pwrite64)(fd, bytes, num, offset);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int num_parts)
@@ -150,7 +169,9 @@ int posix_fallocate(int fd, off_t offset, off_t num)
 
 static bool fails_to_make(const char *path, int flags)
 {
-    if (!(flags & O_CREAT) || !fault_now || *fault_now == '0' || !is_below(path))
+    struct stat now;
+    if (!(flags & O_CREAT) || !fault_now || *fault_now == '0' || !is_below(path) ||
+        (*fault_now != '2' && stat(path, &now) == 0))
         return false;
     const int error = fault_of(NULL);
     if (error)

@@ -47,8 +47,9 @@ static void say(const struct tyto_feed_item *item)
         printf("error %s\n", item->text);
     if (item->kind == TYTO_FEED_MESSAGE && item->message.kind == TYTO_MESSAGE_EVENT) {
         const struct tyto_event *event = &item->message.u.event;
-        printf("%llu %s %s %s %s\n", (unsigned long long)item->message.seq, event->id,
-               event->camera, event->class_name, phases[event->phase < 5 ? event->phase : 0]);
+        printf("%llu %s %s %s %s %s\n", (unsigned long long)item->message.seq, event->id,
+               event->camera, event->class_name, phases[event->phase < 5 ? event->phase : 0],
+               event->reason == TYTO_EVENT_REASON_RECOVERED ? "recovered" : "-");
     }
     (void)fflush(stdout);
 }

@@ -184,7 +184,7 @@ static struct taken replay(struct rig *rig, uint64_t from_seq, uint64_t to_seq, 
 static void forget_all(void)
 {
     char name[128];
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock", ".damaged"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock", ".reserve", ".damaged"};
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
         (void)unlink(name);

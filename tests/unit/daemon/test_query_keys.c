@@ -158,8 +158,9 @@ static int make_world(void **state)
 static int remove_world(void **state)
 {
     (void)state;
-    static const char *const names[] = {"server.key",  "clients",     "journal",
-                                        "journal-wal", "journal-shm", "journal.lock"};
+    static const char *const names[] = {"server.key",     "clients",     "journal",
+                                        "journal-wal",    "journal-shm", "journal.lock",
+                                        "journal.reserve"};
     char name[128];
     tyto_query_server_destroy(&server);
     tyto_publisher_destroy(&publisher);

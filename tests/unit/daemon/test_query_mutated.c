@@ -127,11 +127,11 @@ static int make_world(void **state)
 static int remove_world(void **state)
 {
     (void)state;
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock", ".reserve"};
     assert_true(tyto_query_server_destroy(&server));
     assert_true(tyto_publisher_destroy(&publisher));
     tyto_journal_close(&journal);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         char name[128];
         snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
         (void)unlink(name);

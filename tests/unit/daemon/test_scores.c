@@ -201,8 +201,8 @@ static void stop(struct rig *rig)
     assert_true(tyto_query_server_destroy(&rig->server));
     assert_true(tyto_publisher_destroy(&rig->publisher));
     tyto_journal_close(&rig->journal);
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock", ".reserve"};
+    for (size_t i = 0; i < 5; i++) {
         char name[128];
         snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
         (void)unlink(name);
