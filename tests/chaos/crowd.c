@@ -197,13 +197,14 @@ static bool wait_for_subscribers(const struct rig *rig, uint32_t num)
 
 static double resident_mib(void)
 {
-    unsigned long size = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file && fscanf(file, "%lu %lu", &size, &resident) != 2)
-        resident = 0;
+    char line[128] = "", *end = line;
+    if (file && !fgets(line, sizeof(line), file))
+        line[0] = '\0';
     if (file)
         (void)fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+    (void)strtoull(line, &end, 10);
+    return (double)strtoull(end, NULL, 10) * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }
 
 struct outcome {
