@@ -7,19 +7,14 @@
 
 #include "base/clock.h"
 #include "web/clips.h"
+#include "web/request.h"
 #include "web/review.h"
+#include "web/tune.h"
 #include "web/view.h"
 
 enum { MAX_RECENT = 60, MAX_ROWS = TYTO_WEB_MAX_EVENTS };
 
-struct request {
-    struct tyto_serving *serving;
-    SoupServerMessage *msg;
-    GHashTable *query;
-    struct tyto_visitor visitor;
-};
-
-static void get_me(const struct request *request)
+static void get_me(const struct tyto_web_request *request)
 {
     struct tyto_json *json = tyto_json_new_object();
     const struct tyto_serve_params *params = request->serving->params;
@@ -38,7 +33,7 @@ static void get_me(const struct request *request)
 }
 
 /* Everything that the page begins with; the stream goes on from there. */
-static void get_now(const struct request *request)
+static void get_now(const struct tyto_web_request *request)
 {
     struct tyto_web_feed *feed = request->serving->feed;
     const struct tyto_web_events *events = tyto_web_feed_events(feed);
@@ -57,12 +52,12 @@ static void get_now(const struct request *request)
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
-static void get_stream(const struct request *request)
+static void get_stream(const struct tyto_web_request *request)
 {
     tyto_stream_join(request->serving->stream, request->msg, request->visitor.session_id);
 }
 
-static void get_events(const struct request *request)
+static void get_events(const struct tyto_web_request *request)
 {
     const int64_t far_ms = INT64_MAX / 4;
     struct tyto_view_filter filter = {0};
@@ -79,7 +74,7 @@ static void get_events(const struct request *request)
                         tyto_view_events(tyto_web_feed_events(request->serving->feed), &filter));
 }
 
-static void get_event(const struct request *request)
+static void get_event(const struct tyto_web_request *request)
 {
     const char *id = tyto_http_text(request->query, "id");
     const struct tyto_web_events *events = tyto_web_feed_events(request->serving->feed);
@@ -91,7 +86,7 @@ static void get_event(const struct request *request)
         tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "no such event is known here");
 }
 
-static void get_health(const struct request *request)
+static void get_health(const struct tyto_web_request *request)
 {
     const struct tyto_serving *serving = request->serving;
     const struct tyto_web_events *events = tyto_web_feed_events(serving->feed);
@@ -115,7 +110,7 @@ static void get_health(const struct request *request)
 }
 
 /* The recording of the event that the query names, or NULL, which has been answered. */
-static const char *clip_of(const struct request *request, const char *id)
+static const char *clip_of(const struct tyto_web_request *request, const char *id)
 {
     const struct tyto_web_event *event =
         id && tyto_event_id_is_valid(id)
@@ -127,7 +122,7 @@ static const char *clip_of(const struct request *request, const char *id)
     return NULL;
 }
 
-static void get_recording(const struct request *request)
+static void get_recording(const struct tyto_web_request *request)
 {
     const char *clip = clip_of(request, tyto_http_text(request->query, "id"));
     const struct tyto_serve_params *params = request->serving->params;
@@ -140,7 +135,7 @@ static void get_recording(const struct request *request)
 
 /* Recordings get their name when they are whole and never change after that, so that they can be
  * mapped; libsoup gives the ranges of it that a player asks for. */
-static void get_media(const struct request *request)
+static void get_media(const struct tyto_web_request *request)
 {
     const char *clip = clip_of(request, tyto_http_text(request->query, "id"));
     if (!clip)
@@ -165,7 +160,7 @@ static void get_media(const struct request *request)
 
 /* --- what changes something -------------------------------------------------------------- */
 
-static void post_login(const struct request *request)
+static void post_login(const struct tyto_web_request *request)
 {
     if (tyto_door_has_users(request->serving->door))
         tyto_login_answer(request->serving->login, request->msg);
@@ -173,13 +168,13 @@ static void post_login(const struct request *request)
         tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "there are no users here");
 }
 
-static void post_logout(const struct request *request)
+static void post_logout(const struct tyto_web_request *request)
 {
     tyto_door_see_off(request->serving->door, request->msg, &request->visitor);
     tyto_http_json(request->msg, SOUP_STATUS_OK, tyto_json_new_object());
 }
 
-static void post_correct(const struct request *request)
+static void post_correct(const struct tyto_web_request *request)
 {
     const struct tyto_serve_params *params = request->serving->params;
     if (!params->corrections) {
@@ -211,7 +206,7 @@ enum need { OF_ANYBODY, OF_VIEWER, OF_ADMIN };
 
 static const struct route {
     const char *path;
-    void (*answer)(const struct request *request);
+    void (*answer)(const struct tyto_web_request *request);
     enum need need;
     bool is_post;
 } routes[] = {
@@ -226,9 +221,12 @@ static const struct route {
     {"/api/health", get_health, OF_VIEWER, false},
     {"/media", get_media, OF_VIEWER, false},
     {"/api/correct", post_correct, OF_ADMIN, true},
+    {"/api/thresholds", tyto_tune_get, OF_ADMIN, false},
+    {"/api/thresholds/count", tyto_tune_count, OF_ADMIN, true},
+    {"/api/thresholds/apply", tyto_tune_apply, OF_ADMIN, true},
 };
 
-static void answer(const struct route *route, const struct request *request)
+static void answer(const struct route *route, const struct tyto_web_request *request)
 {
     SoupServerMessage *msg = request->msg;
     const struct tyto_visitor *visitor = &request->visitor;
@@ -248,7 +246,7 @@ static void answer(const struct route *route, const struct request *request)
 void tyto_api_answer(struct tyto_serving *serving, SoupServerMessage *msg, const char *path,
                      GHashTable *query)
 {
-    struct request request = {.serving = serving, .msg = msg, .query = query};
+    struct tyto_web_request request = {.serving = serving, .msg = msg, .query = query};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
         if (strcmp(path, routes[i].path) != 0)
             continue;

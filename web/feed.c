@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "client/tyto.h"
 #include "web/clips.h"
-#include "web/past.h"
+#include "web/common/past.h"
 
 enum {
     LOOK_MS = 250,    /* how often silence is looked for */

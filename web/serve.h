@@ -16,12 +16,14 @@
 #define TYTO_SERVE_DEFAULT_LISTEN "127.0.0.1:8571"
 
 struct tyto_serve_params {
-    const char *endpoint;         /* where tytod publishes; NULL: libtyto's default */
-    const char *listen;           /* "ADDRESS:PORT", "[::1]:PORT"; port 0: any; NULL: the default */
-    const char *recordings;       /* tytod's folder of recordings; NULL: none are shown */
-    const char *corrections;      /* folder for what people say of them; NULL: none is taken */
-    const char *server_key, *key; /* tytod's public key and one's own secret one, or NULL */
-    const char *users;            /* file of users (users/users.h); NULL: none, for loopback */
+    const char *endpoint;    /* where tytod publishes; NULL: libtyto's default */
+    const char *listen;      /* "ADDRESS:PORT", "[::1]:PORT"; port 0: any; NULL: the default */
+    const char *recordings;  /* tytod's folder of recordings; NULL: none are shown */
+    const char *corrections; /* folder for what people say of them; NULL: none is taken */
+    const char *config;      /* tytod's configuration, to change thresholds in; NULL: not changed */
+    const char *socket;      /* tytod's control socket; NULL: the default */
+    const char *server_key, *key;   /* tytod's public key and one's own secret one, or NULL */
+    const char *users;              /* file of users (users/users.h); NULL: none, for loopback */
     const char *tls_cert, *tls_key; /* PEM; both or neither; read again at SIGHUP */
     const char *proxy;              /* address of the proxy before it, which does TLS; or NULL */
     const char *const *names;       /* (num_names) by which people call this server */

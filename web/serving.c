@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "web/clips.h"
+#include "web/tune.h"
 #include "web/view.h"
 
 static void on_watched(void *user, bool is_watched)
@@ -97,6 +98,7 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool i
         return err;
     }
     serving->login = tyto_login_new(serving->door);
+    serving->tune = tyto_tune_new(serving);
     *ret_serving = serving;
     return TYTO_OK;
 }
@@ -105,6 +107,7 @@ void tyto_serving_destroy(struct tyto_serving **serving)
 {
     if (!serving || !*serving)
         return;
+    tyto_tune_free((*serving)->tune);
     tyto_login_free((*serving)->login);
     tyto_web_feed_destroy(&(*serving)->feed);
     tyto_door_destroy(&(*serving)->door);

@@ -10,6 +10,8 @@
 #include "web/serve.h"
 #include "web/stream.h"
 
+struct tyto_tune;
+
 struct tyto_serving {
     const struct tyto_serve_params *params;
     struct tyto_web_feed *feed;
@@ -17,6 +19,7 @@ struct tyto_serving {
     struct tyto_door_params door_params;
     struct tyto_door *door;
     struct tyto_login *login;
+    struct tyto_tune *tune;
     int64_t begin_unix_ms; /* of this server */
 };
 

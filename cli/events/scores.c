@@ -9,7 +9,7 @@
 #include "cli/event/json.h"
 #include "cli/events/events.h"
 #include "cli/events/internal.h"
-#include "cli/scores/recount.h"
+#include "pipeline/recount/recount.h"
 #include "pipeline/track/options.h"
 
 enum { MAX_CLASSES = 1024 };

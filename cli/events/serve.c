@@ -12,7 +12,7 @@
 #include "web/serve.h"
 
 struct serve {
-    char *listen, *recordings, *corrections, *users, *tls_cert, *tls_key, *proxy;
+    char *listen, *recordings, *corrections, *config, *socket, *users, *tls_cert, *tls_key, *proxy;
     struct tyto_texts names;
     bool is_plain;
     struct tyto_link link;
@@ -31,6 +31,11 @@ static const struct tyto_option rows[] = {
      .is_place = true, .absent = "none are taken",
      .help = "where corrected recordings and their labels.csv go, for `tyto train --labels`; made if "
              "it is not there"},
+    {.key = "config", .type = TYTO_OPTION_TEXT, AT(config), .value = "FILE", .is_place = true,
+     .absent = "the page writes lines to be pasted in",
+     .help = "tytod's configuration: thresholds are changed in it, if it belongs to who runs this"},
+    {.key = "socket", .type = TYTO_OPTION_TEXT, AT(socket), .value = "PATH", .is_place = true,
+     .absent = "the user's or the service's", .help = "tytod's control socket"},
     {.key = "users", .letter = 'u', .type = TYTO_OPTION_TEXT, AT(users), .value = "FILE",
      .is_place = true, .absent = "whoever uses this machine may do everything",
      .help = "who may come in, and as what (tyto user)"},
@@ -98,6 +103,8 @@ static int run(struct serve *serve, const char *argument)
         .listen = serve->listen,
         .recordings = serve->recordings,
         .corrections = serve->corrections,
+        .config = serve->config,
+        .socket = serve->socket,
         .users = serve->users,
         .proxy = serve->proxy,
         .names = (const char *const *)serve->names.texts,

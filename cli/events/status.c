@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/common/ask.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
 #include "cli/events/events.h"
+#include "client/control/ask.h"
 #include "model/cman/weights.h"
 
 struct ask_options {

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 
 CHROMIUM = os.environ.get("TYTO_CHROMIUM", "chromium")
+SIZES = (("", 1280, 860, "light"), ("-dark", 1280, 860, "dark"), ("-phone", 390, 844, "light"))
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -112,6 +113,19 @@ class Browser:
     def screenshot(self, path):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self.call("GET", "/screenshot")))
+
+    def shoot(self, folder, name):
+        """Pictures of what the page shows: light, dark, on a telephone. folder None: none."""
+        if not folder:
+            return
+        os.makedirs(folder, exist_ok=True)
+        for ending, width, height, theme in SIZES:
+            self.size(width, height)
+            self.run("document.documentElement.dataset.theme = arguments[0]; window.dispatchEvent(new Event('resize'))", theme)
+            self.run("return new Promise((done) => setTimeout(done, 700))")
+            self.screenshot(os.path.join(folder, f"{name}{ending}.png"))
+        self.size(1280, 860)
+        self.run("document.documentElement.dataset.theme = 'light'")
 
     def size(self, width, height):
         """Of the page itself, as a telephone has it, too."""

@@ -25,11 +25,12 @@ class Headers(dict):
 
 
 class Serving:
-    """With what tests/flow/say_events tells; self.address is the page's."""
+    """With what tests/flow/say_events tells, or (say_events None) what is told at endpoint;
+    self.address is the page's."""
 
-    def __init__(self, tyto, say_events, num_past=40, args=(), clips_uri=None, keys=(), waits=True):
+    def __init__(self, tyto, say_events, num_past=40, args=(), clips_uri=None, keys=(), waits=True, endpoint=None):
         self.dir = tempfile.mkdtemp(prefix="tyto-serve-")
-        endpoint = f"ipc://{self.dir}/events.sock"
+        endpoint = endpoint or f"ipc://{self.dir}/events.sock"
         self.log = open(os.path.join(self.dir, "log"), "w+b")
         self.processes = []
         page = self.start([tyto, "serve", endpoint, "--listen", "127.0.0.1:0", *args])
@@ -39,6 +40,8 @@ class Serving:
             self.close()
             raise AssertionError("tyto serve has said no address: " + self.said)
         self.host, self.port = self.address.split("/")[2].rsplit(":", 1)
+        if not say_events:
+            return
         daemon = self.start([say_events, endpoint, str(num_past), clips_uri or "-", *keys])
         assert not waits or daemon.stdout.readline() == f"told {num_past}\n".encode()
 

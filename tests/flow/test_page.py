@@ -18,7 +18,6 @@ TYTO, SAY_EVENTS = sys.argv[1:3]
 SHOTS = sys.argv[4] if len(sys.argv) > 4 else None
 CLIP = "yard/20261123T155715Z-dog-01M84J0DCR3A85TD3GBA6TMY9D.mkv"
 ID = CLIP[-30:-4]
-SIZES = (("", 1280, 860, "light"), ("-dark", 1280, 860, "dark"), ("-phone", 390, 844, "light"))
 
 
 def make_recording(folder):
@@ -30,15 +29,7 @@ def make_recording(folder):
 
 
 def shoot(page, name):
-    if not SHOTS:
-        return
-    for ending, width, height, theme in SIZES:
-        page.size(width, height)
-        page.run("document.documentElement.dataset.theme = arguments[0]; window.dispatchEvent(new Event('resize'))", theme)
-        page.run("return new Promise((done) => setTimeout(done, 700))")
-        page.screenshot(os.path.join(SHOTS, f"{name}{ending}.png"))
-    page.size(1280, 860)
-    page.run("document.documentElement.dataset.theme = 'light'")
+    page.shoot(SHOTS, name)
 
 
 YAML = "return document.getElementById('yaml').value"

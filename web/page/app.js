@@ -8,22 +8,26 @@ import * as timelinePage from "./timeline.js";
 import * as healthPage from "./health.js";
 import * as eventPage from "./event.js";
 import * as zonesPage from "./zones.js";
+import * as thresholdsPage from "./thresholds.js";
 
 const pages = [
   { path: "now", title: "Now", show: nowPage.show },
   { path: "timeline", title: "Timeline", show: timelinePage.show },
   { path: "health", title: "Health", show: healthPage.show },
   { path: "zones", title: "Zones", show: zonesPage.show },
+  { path: "thresholds", title: "Thresholds", show: thresholdsPage.show, isForAdmins: true },
   { path: "event", title: "Event", show: eventPage.show, isHidden: true },
 ];
 const main = document.getElementById("main");
 let leave = null;
 let me = null; // null: nobody is logged in
 
+const isOpen = (page) => !page.isForAdmins || me?.role === "admin";
+
 function route() {
   if (!me) return;
   const [path, argument] = location.hash.replace(/^#\/?/, "").split("/");
-  const page = pages.find((one) => one.path === path) || pages[0];
+  const page = pages.find((one) => one.path === path && isOpen(one)) || pages[0];
   if (leave) leave();
   main.replaceChildren();
   document.title = `${page.title} · tyto`;
@@ -81,6 +85,7 @@ function setWho() {
   who.textContent = me?.name ? `${me.name} · log out` : "";
   who.title = me?.name ? `${me.name}, ${me.role}` : "";
   document.getElementById("nav").hidden = !me;
+  for (const link of document.querySelectorAll("#nav a")) link.hidden = !isOpen(pages.find((page) => page.path === link.dataset.path));
   showLink();
 }
 

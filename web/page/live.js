@@ -72,6 +72,7 @@ const takers = {
     live.link = link;
     tell("link");
   },
+  thresholds: (state) => tell("thresholds", state),
 };
 
 export async function follow() {

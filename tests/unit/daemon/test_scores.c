@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/scores/recount.h"
 #include "client/query.h"
 #include "daemon/journal/journal.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/query/query.h"
 #include "daemon/scores/block.h"
 #include "daemon/scores/keep.h"
+#include "pipeline/recount/recount.h"
 #include "pipeline/track/tracker.h"
 
 enum { NUM_CLASSES = 5, NUM_SEGMENTS = 3000, MAX_EVENTS = 8192 };

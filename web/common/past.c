@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One batch at a time goes over: the thread waits until the main loop has taken it, so that memory
  * stays bounded. */
-#include "web/past.h"
+#include "web/common/past.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/common/ask.h"
+#include "client/control/ask.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One question to a running tytod, through its control socket (daemon/control/control.h). */
-#ifndef TYTO_CLI_COMMON_ASK_H
-#define TYTO_CLI_COMMON_ASK_H
+#ifndef TYTO_CLIENT_CONTROL_ASK_H
+#define TYTO_CLIENT_CONTROL_ASK_H
 
 #include "base/err.h"
 #include "base/fault.h"

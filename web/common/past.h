@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Events of the past, from the journal of a tytod that keeps one: asked for on a thread of its own,
  * taken in on the main loop's. */
-#ifndef TYTO_WEB_PAST_H
-#define TYTO_WEB_PAST_H
+#ifndef TYTO_WEB_COMMON_PAST_H
+#define TYTO_WEB_COMMON_PAST_H
 
 #include <stdint.h>
 

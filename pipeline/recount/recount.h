@@ -2,8 +2,8 @@
 /* What would have been published: kept scores go through the tracker that tytod has, asked for
  * other things. With what it was asked for then, the events are those that were published; but for
  * what zones, quiet hours and places add. */
-#ifndef TYTO_CLI_SCORES_RECOUNT_H
-#define TYTO_CLI_SCORES_RECOUNT_H
+#ifndef TYTO_PIPELINE_RECOUNT_RECOUNT_H
+#define TYTO_PIPELINE_RECOUNT_RECOUNT_H
 
 #include <stdint.h>
 
@@ -19,6 +19,10 @@ struct tyto_recount_params {
      * (of tyto_tracker_options). */
     struct tyto_tracker_params wishes;
     uint64_t wished;
+    /* The same for single classes; names that a page does not have are passed over. Borrowed until
+     * destroy. */
+    const struct tyto_class_rule *rules;
+    uint32_t num_rules;
     tyto_tracker_sink sink; /* each message about an event, as tytod would have published it */
     void *user;
 };

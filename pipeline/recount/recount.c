@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/scores/recount.h"
+#include "pipeline/recount/recount.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,26 +108,43 @@ static struct rules *copy_rules(const struct tyto_reply *page)
     return rules;
 }
 
-/* Classes that were off stay off. *ret_num of them; NULL: none, or out of memory. */
-static struct tyto_class_rule *off_classes(const struct rules *rules, uint32_t *ret_num)
+static const struct tyto_class_rule *wish_for(const struct tyto_recount_params *params,
+                                              const char *class_name)
 {
-    struct tyto_class_rule *off = calloc(rules->num_classes, sizeof(*off));
-    *ret_num = 0;
-    for (uint32_t k = 0; off && k < rules->num_classes; k++) {
-        if (rules->thresholds[k] <= 1)
-            continue;
-        memcpy(off[*ret_num].class_name, rules->names[k], sizeof(off[0].class_name));
-        off[(*ret_num)++].off = true;
+    for (uint32_t i = 0; i < params->num_rules; i++) {
+        if (strcmp(params->rules[i].class_name, class_name) == 0)
+            return &params->rules[i];
     }
-    return off;
+    return NULL;
+}
+
+/* What is asked for single classes that there are; those that were off stay off. *ret_num of them;
+ * NULL: out of memory. */
+static struct tyto_class_rule *make_rules(const struct tyto_recount *recount,
+                                          const struct rules *rules, uint32_t *ret_num)
+{
+    struct tyto_class_rule *made = calloc(rules->num_classes, sizeof(*made));
+    *ret_num = 0;
+    for (uint32_t k = 0; made && k < rules->num_classes; k++) {
+        const struct tyto_class_rule *wish = wish_for(&recount->params, rules->names[k]);
+        const bool is_off = rules->thresholds[k] > 1;
+        if (!is_off && !wish)
+            continue;
+        struct tyto_class_rule *rule = &made[(*ret_num)++];
+        if (wish)
+            *rule = *wish;
+        memcpy(rule->class_name, rules->names[k], sizeof(rule->class_name));
+        rule->off |= is_off;
+    }
+    return made;
 }
 
 static enum tyto_err make_tracker(struct tyto_recount *recount, const struct rules *rules,
                                   struct tyto_tracker **ret_tracker)
 {
     struct tyto_tracker_params asked = tyto_tracker_params_default();
-    struct tyto_class_rule *off = off_classes(rules, &asked.num_rules);
-    if (!off)
+    struct tyto_class_rule *made = make_rules(recount, rules, &asked.num_rules);
+    if (!made)
         return TYTO_ERR_NOMEM;
     asked.off_ratio = rules->decision.off_ratio;
     asked.onset_num = rules->decision.onset_num;
@@ -138,7 +155,7 @@ static enum tyto_err make_tracker(struct tyto_recount *recount, const struct rul
     asked.only_joint = rules->decision.only_joint;
     tyto_options_overlay(tyto_tracker_options, TYTO_TRACKER_NUM_OPTIONS, &recount->params.wishes,
                          recount->params.wished, &asked);
-    asked.rules = off;
+    asked.rules = made;
     const struct tyto_tracker_context context = {
         .camera = recount->camera,
         .num_classes = rules->num_classes,
@@ -150,7 +167,7 @@ static enum tyto_err make_tracker(struct tyto_recount *recount, const struct rul
         .user = recount->params.user,
     };
     const enum tyto_err err = tyto_tracker_create(&asked, &context, ret_tracker);
-    free(off);
+    free(made);
     return err;
 }
 
