@@ -85,19 +85,24 @@ struct tyto_query_job {
     uint64_t retry_ns; /* the peer was full */
 };
 
+/* Begins what there is a table of: a peer, a share. */
+struct tyto_query_slot {
+    uint64_t last_ns; /* when it was last asked for; 0: it is free */
+};
+
 struct tyto_query_peer {
+    struct tyto_query_slot slot;
     struct tyto_query_name name; /* num_bytes 0: free */
     int fd;                      /* of its connection, when it last asked */
     char user[TYTO_ACCESS_USER_MAX + 1];
     double tokens, replay_tokens;
-    uint64_t last_ns;
     struct tyto_query_job job;
 };
 
 struct tyto_query_share { /* of a key, all of its connections together */
+    struct tyto_query_slot slot;
     char user[TYTO_ACCESS_USER_MAX + 1];
     double requests, bytes; /* that it may have; the last reply may make bytes negative */
-    uint64_t last_ns;
 };
 
 enum { TYTO_QUERY_CHUNK_BYTES = 64 * 1024, TYTO_QUERY_PATIENCE_NS = 100000000 };
@@ -121,6 +126,7 @@ struct tyto_query_server {
     atomic_bool is_ending;
     struct tyto_query_peer peers[TYTO_QUERY_SERVER_MAX_PEERS * 2]; /* with those half gone */
     struct tyto_query_share shares[TYTO_QUERY_SERVER_MAX_PEERS * 2];
+    double user_bytes_per_s, user_burst_bytes;
     struct tyto_query_share *paying; /* of whom is being answered; NULL: nobody counts */
     struct tyto_reply reply;         /* being made; its envelopes lie in gathered */
     uint8_t gathered[TYTO_QUERY_CHUNK_BYTES];
@@ -162,6 +168,16 @@ void tyto_query_answer_scores(struct tyto_query_server *server, const struct tyt
 /* hello, list, get, schema. */
 void tyto_query_answer(struct tyto_query_server *server, const struct tyto_query_name *name,
                        const struct tyto_request *request);
+
+/* slots.c: tables of which who was not asked for for the longest time makes room. */
+
+/* The one of num slots of slot_bytes each that is_it says is key's. Else *ret_is_new: the oldest,
+ * which is to be made key's. */
+void *tyto_query_find_slot(void *slots, size_t num, size_t slot_bytes,
+                           bool (*is_it)(const void *slot, const void *key), const void *key,
+                           bool *ret_is_new);
+/* Seconds since the slot was last asked for, as it is now. */
+double tyto_query_touch_slot(struct tyto_query_slot *slot);
 
 /* shares.c: what a key may cost. NULL where there are no keys. Borrowed until the next one is asked
  * for. */

@@ -26,42 +26,38 @@ enum {
 /* --- peers ---------------------------------------------------------------------------------------
  */
 
-static bool is_named(const struct tyto_query_peer *peer, const struct tyto_query_name *name)
+static bool is_named(const void *slot, const void *key)
 {
+    const struct tyto_query_peer *peer = slot;
+    const struct tyto_query_name *name = key;
     return peer->name.num_bytes == name->num_bytes && name->num_bytes > 0 &&
            memcmp(peer->name.bytes, name->bytes, name->num_bytes) == 0;
 }
 
-/* A new one takes the place of who has been silent for longest. */
 static struct tyto_query_peer *find_peer(struct tyto_query_server *server,
                                          const struct tyto_query_name *name)
 {
-    const size_t num = sizeof(server->peers) / sizeof(server->peers[0]);
-    struct tyto_query_peer *oldest = &server->peers[0];
-    for (size_t i = 0; i < num; i++) {
-        struct tyto_query_peer *peer = &server->peers[i];
-        if (is_named(peer, name))
-            return peer;
-        if (peer->last_ns < oldest->last_ns)
-            oldest = peer;
-    }
-    tyto_query_job_end(oldest);
-    memset(oldest, 0, sizeof(*oldest));
-    oldest->name = *name;
-    oldest->fd = -1;
-    oldest->tokens = REQUEST_BURST;
-    oldest->replay_tokens = REPLAY_BURST;
-    oldest->last_ns = tyto_clock_mono_ns();
-    return oldest;
+    bool is_new = false;
+    struct tyto_query_peer *peer =
+        tyto_query_find_slot(server->peers, sizeof(server->peers) / sizeof(server->peers[0]),
+                             sizeof(server->peers[0]), is_named, name, &is_new);
+    if (!is_new)
+        return peer;
+    tyto_query_job_end(peer);
+    memset(peer, 0, sizeof(*peer));
+    peer->name = *name;
+    peer->fd = -1;
+    peer->tokens = REQUEST_BURST;
+    peer->replay_tokens = REPLAY_BURST;
+    (void)tyto_query_touch_slot(&peer->slot);
+    return peer;
 }
 
 /* Whether the peer may ask that, by what it has asked before. */
 static bool may_ask(struct tyto_query_peer *peer, enum tyto_request_kind kind)
 {
-    const uint64_t now_ns = tyto_clock_mono_ns();
-    const double s = (double)(now_ns - peer->last_ns) / (double)TYTO_NS_PER_S;
+    const double s = tyto_query_touch_slot(&peer->slot);
     const bool is_replay = kind == TYTO_REQUEST_REPLAY || kind == TYTO_REQUEST_SNAPSHOT;
-    peer->last_ns = now_ns;
     tyto_bucket_fill(&peer->tokens, s, TYTO_QUERY_SERVER_REQUESTS_PER_S, REQUEST_BURST);
     tyto_bucket_fill(&peer->replay_tokens, s, REPLAYS_PER_S, REPLAY_BURST);
     if (kind == TYTO_REQUEST_CREDIT && peer->job.is_there)
@@ -230,6 +226,10 @@ enum tyto_err tyto_query_server_create(const struct tyto_query_server_params *pa
     server->access = params->access;
     server->hello = params->hello;
     server->take_waiting = params->take_waiting;
+    server->user_bytes_per_s =
+        params->user_bytes_per_s ? params->user_bytes_per_s : TYTO_QUERY_SERVER_USER_BYTES_PER_S;
+    server->user_burst_bytes =
+        params->user_burst_bytes ? params->user_burst_bytes : TYTO_QUERY_SERVER_USER_BURST_BYTES;
     server->user = params->user;
     if (params->log)
         server->log = *params->log;

@@ -47,7 +47,9 @@ struct tyto_query_server_params {
      * nothing ever is. On the server's thread. */
     uint32_t (*take_waiting)(void *user, uint64_t from_seq, struct tyto_outgoing **ret_outgoing,
                              uint32_t max);
-    void *user;                 /* of both */
+    void *user; /* of both */
+    /* What a key may have; 0: TYTO_QUERY_SERVER_USER_BYTES_PER_S, _BURST_BYTES. For tests. */
+    uint32_t user_bytes_per_s, user_burst_bytes;
     const struct tyto_log *log; /* borrowed until destroy */
 };
 

@@ -4,40 +4,34 @@
 #include <string.h>
 
 #include "base/bucket.h"
-#include "base/clock.h"
 #include "daemon/query/internal.h"
 
-static struct tyto_query_share *find_share(struct tyto_query_server *server, const char *user)
+static bool is_share_of(const void *slot, const void *user)
 {
-    const size_t num = sizeof(server->shares) / sizeof(server->shares[0]);
-    struct tyto_query_share *oldest = &server->shares[0];
-    for (size_t i = 0; i < num; i++) {
-        struct tyto_query_share *share = &server->shares[i];
-        if (strcmp(share->user, user) == 0)
-            return share;
-        if (share->last_ns < oldest->last_ns)
-            oldest = share;
-    }
-    memset(oldest, 0, sizeof(*oldest));
-    memcpy(oldest->user, user, strlen(user) + 1);
-    oldest->requests = TYTO_QUERY_SERVER_USER_BURST;
-    oldest->bytes = TYTO_QUERY_SERVER_USER_BURST_BYTES;
-    oldest->last_ns = tyto_clock_mono_ns();
-    return oldest;
+    const struct tyto_query_share *share = slot;
+    return strcmp(share->user, user) == 0;
 }
 
 struct tyto_query_share *tyto_query_share_of(struct tyto_query_server *server, const char *user)
 {
+    bool is_new = false;
     if (!server->access || !user[0])
         return NULL;
-    struct tyto_query_share *share = find_share(server, user);
-    const uint64_t now_ns = tyto_clock_mono_ns();
-    const double s = (double)(now_ns - share->last_ns) / (double)TYTO_NS_PER_S;
-    share->last_ns = now_ns;
+    struct tyto_query_share *share =
+        tyto_query_find_slot(server->shares, sizeof(server->shares) / sizeof(server->shares[0]),
+                             sizeof(server->shares[0]), is_share_of, user, &is_new);
+    if (is_new) {
+        memset(share, 0, sizeof(*share));
+        memcpy(share->user, user, strlen(user) + 1);
+    }
+    const double s = tyto_query_touch_slot(&share->slot);
     tyto_bucket_fill(&share->requests, s, TYTO_QUERY_SERVER_USER_REQUESTS_PER_S,
                      TYTO_QUERY_SERVER_USER_BURST);
-    tyto_bucket_fill(&share->bytes, s, TYTO_QUERY_SERVER_USER_BYTES_PER_S,
-                     TYTO_QUERY_SERVER_USER_BURST_BYTES);
+    tyto_bucket_fill(&share->bytes, s, server->user_bytes_per_s, server->user_burst_bytes);
+    if (is_new) {
+        share->requests = TYTO_QUERY_SERVER_USER_BURST;
+        share->bytes = server->user_burst_bytes;
+    }
     return share;
 }
 
