@@ -474,8 +474,11 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_watch_expect_end(self->watch, END_S);
     /* Nobody asks for anything any more. What is left behind goes on using what it was given. */
     tyto_metrics_stop(self->metrics);
-    if (!tyto_http_destroy(&self->http) || !tyto_control_destroy(&self->control) ||
-        !tyto_admin_finish(self->admin) || !tyto_engine_destroy(&self->engine)) {
+    /* Whose thread stands still reads nothing but figures, and is told none from here on: events
+     * end in their order all the same. */
+    const bool is_http_over = tyto_http_destroy(&self->http);
+    if (!tyto_control_destroy(&self->control) || !tyto_admin_finish(self->admin) ||
+        !tyto_engine_destroy(&self->engine)) {
         tyto_log_write(self->log, TYTO_LOG_ERROR, "daemon",
                        "a thread does not end: subscribers are told, and it is left behind");
         (void)tyto_publisher_finish(self->publisher);
@@ -489,8 +492,12 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     tyto_admin_destroy(&self->admin);
     tyto_reload_destroy(&self->reload);
     tyto_heads_destroy(&self->heads);
-    tyto_metrics_destroy(&self->metrics);
-    const bool is_whole = tyto_delivery_destroy(&self->delivery);
+    if (is_http_over)
+        tyto_metrics_destroy(&self->metrics);
+    else
+        tyto_log_write(self->log, TYTO_LOG_ERROR, "daemon",
+                       "the http thread does not end: it is left behind");
+    const bool is_whole = tyto_delivery_destroy(&self->delivery) && is_http_over;
     struct tyto_watch *watch = atomic_load(&self->watch);
     tyto_watch_destroy(&watch);
     if (self->failure_fd >= 0)
@@ -548,6 +555,11 @@ static uint64_t control_turns(const void *user)
     return tyto_control_num_turns(user);
 }
 
+static uint64_t http_turns(const void *user)
+{
+    return tyto_http_num_turns(user);
+}
+
 static uint64_t main_turns(const void *user)
 {
     const struct tyto_daemon *daemon = user;
@@ -583,6 +595,7 @@ static enum tyto_err start_watch(struct tyto_daemon *daemon)
         {"journal", commit_turns,
          tyto_delivery_has_journal(daemon->delivery) ? daemon->publisher : NULL},
         {"query", query_turns, tyto_delivery_has_query(daemon->delivery) ? daemon->delivery : NULL},
+        {"http", http_turns, daemon->http},
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (others[i].user)

@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct tyto_http {
     struct MHD_Daemon *mhd;
     pthread_t thread;
     bool is_running;
+    atomic_uint_fast64_t num_turns;               /* read by any thread */
     struct client clients[TYTO_HTTP_MAX_CLIENTS]; /* the thread's */
 };
 
@@ -159,6 +161,7 @@ static void *run(void *user)
             break;
         (void)MHD_run(http->mhd);
         let_go_late_ones(http);
+        atomic_fetch_add(&http->num_turns, 1);
     }
     return NULL;
 }
@@ -234,6 +237,11 @@ enum tyto_err tyto_http_create(const struct tyto_http_params *params, struct tyt
 const char *tyto_http_address(const struct tyto_http *http)
 {
     return http->address;
+}
+
+uint64_t tyto_http_num_turns(const struct tyto_http *http)
+{
+    return atomic_load(&http->num_turns);
 }
 
 bool tyto_http_destroy(struct tyto_http **http)

@@ -41,6 +41,8 @@ enum tyto_err tyto_http_create(const struct tyto_http_params *params, struct tyt
                                struct tyto_fault *ret_fault);
 /* Where it listens: "127.0.0.1:9466". Borrowed. */
 const char *tyto_http_address(const struct tyto_http *http);
+/* Of its thread: it makes one a second at least. Any thread; never waits. */
+uint64_t tyto_http_num_turns(const struct tyto_http *http);
 /* False when its thread did not end within 3 s, because a source of figures stands still: it keeps
  * what it has. */
 bool tyto_http_destroy(struct tyto_http **http);

@@ -20,6 +20,12 @@ const char *tyto_http_address(const struct tyto_http *http)
     return "";
 }
 
+uint64_t tyto_http_num_turns(const struct tyto_http *http)
+{
+    (void)http;
+    return 0;
+}
+
 bool tyto_http_destroy(struct tyto_http **http)
 {
     (void)http;

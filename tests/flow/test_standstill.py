@@ -16,7 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_control import Place  # noqa: E402
+from test_control import EAGER, Place  # noqa: E402
 from test_daemon import end, lines_of, text_of, wait_for  # noqa: E402
 
 
@@ -105,6 +105,21 @@ def a_signal_ends_it_while_the_inference_thread_stands_still(place):
     print(f"    ended within {time.monotonic() - begin:.1f} s")
     wait_for("ENDs", lambda: not open_of(watch))
     assert "a thread does not end" in text_of(daemon)
+
+
+def a_signal_ends_it_in_order_while_the_http_thread_stands_still(place):
+    watch = place.start_watch("watch.log")
+    daemon = place.start_daemon("--config", place.config(
+        "cameras: [{id: a, uri: 'test://?width=64&height=48'}]\nmetrics: {listen: '127.0.0.1:0'}\n" + EAGER))
+    wait_for("events", lambda: open_of(watch) or daemon.poll() is not None)
+    if "built without HTTP" in text_of(daemon):
+        print("    skipped: tytod was built without HTTP")
+        return
+    place.hold(daemon, "tyto-http")
+    assert end(daemon) == 1, text_of(daemon)
+    wait_for("ENDs", lambda: not open_of(watch))
+    assert "the http thread does not end" in text_of(daemon), text_of(daemon)
+    assert not any(e["type"] == "lost" for e in lines_of(watch)), lines_of(watch)
 
 
 def a_killed_daemon_s_events_are_ended_by_the_next_one(place):
@@ -280,6 +295,7 @@ def what_is_no_wish_to_end_does_not_end_it(place):
 
 CASES = [what_is_no_wish_to_end_does_not_end_it, descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
          a_signal_ends_it_while_the_inference_thread_stands_still,
+         a_signal_ends_it_in_order_while_the_http_thread_stands_still,
          a_killed_daemon_s_events_are_ended_by_the_next_one,
          a_log_that_nobody_reads_holds_up_nothing, a_socket_where_nobody_accepts_is_an_answer]
 LONG_CASES = [a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events]
