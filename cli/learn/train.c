@@ -86,6 +86,7 @@ const struct tyto_command tyto_command_train = {
         "tyto train --labels labels.csv --media recordings/ --out first\n"
         "tyto train --labels labels.csv --out second --init first/model.safetensors --epochs 10\n"
         "tyto train --labels clips.csv --weak max --out weak       # labels without times\n"
+        "tyto train --labels clips.csv --teacher weak/model.safetensors --out better\n"
         "tyto train --labels labels.csv --folds 5 --out folds      # how sure are the figures?\n"
         "tyto train first --resume                                 # after Ctrl-C\n"
         "mpirun -np 4 tyto train --labels labels.csv --out big     # four machines, or sockets\n"
@@ -123,6 +124,8 @@ static const char *find_wrong(const struct train_cmd *cmd)
         return "learn from what? --labels FILE is missing";
     if (o->labels.num > 0 && o->ave)
         return "--labels and --ave exclude each other";
+    if (o->teacher && o->weak != TYTO_STEP_POOL_NONE)
+        return "--teacher gives segments labels, so it does without --weak";
     if (o->folds == 1)
         return "--folds wants at least 2";
     if (o->folds > 0 && o->val_labels.num > 0)
@@ -399,16 +402,17 @@ static void tell_interrupted(const struct train_cmd *cmd)
 
 static enum tyto_err run(struct train_cmd *cmd)
 {
-    const struct tyto_train_data_params data = {.options = &cmd->options,
-                                                .progress = &cmd->progress,
-                                                .should_stop = tyto_interrupt_should_stop,
-                                                .user = cmd};
+    struct tyto_train_data_params data = {.options = &cmd->options,
+                                          .progress = &cmd->progress,
+                                          .should_stop = tyto_interrupt_should_stop,
+                                          .user = cmd};
     struct tyto_run_result result = {0};
     const bool is_first = tyto_ranks_rank(cmd->ranks) == 0;
     enum tyto_err err = is_first ? check_dir(cmd) : TYTO_OK;
 
     if (!err)
         err = open_gpu(cmd);
+    data.gpu = cmd->gpu;
     /* The first makes the features that are missing, before the others look for them. */
     if (!err && is_first)
         err = tyto_train_data_open(&data, &cmd->data);

@@ -9,6 +9,7 @@
 #include "cli/common/media.h"
 #include "trainer/data/ave/ave.h"
 #include "trainer/data/dataset_cache.h"
+#include "trainer/eval/locate.h"
 #include "trainer/run/folds.h"
 
 enum { MAX_SHOWN_FAULTS = 20 };
@@ -121,7 +122,7 @@ static enum tyto_err open_labelled(struct opening *opening, const struct tyto_te
 /* Training and validation of the official splits. */
 static enum tyto_err open_ave(const struct tyto_run_options *o, struct tyto_train_data *data)
 {
-    const bool is_weak = o->weak != TYTO_STEP_POOL_NONE;
+    const bool is_weak = o->weak != TYTO_STEP_POOL_NONE || o->teacher;
     struct tyto_ave_params params = {.dir = o->ave, .split = TYTO_AVE_TRAIN, .is_weak = is_weak};
     struct tyto_fault fault = {0};
     char noisy[4096];
@@ -138,6 +139,33 @@ static enum tyto_err open_ave(const struct tyto_run_options *o, struct tyto_trai
         err = tyto_ave_open(&params, &data->all_val, &fault);
     if (err)
         tyto_fault_tell("train", &fault, err);
+    return err;
+}
+
+/* --- a teacher ------------------------------------------------------------------------------- */
+
+static bool on_located(void *user, uint32_t num_done, uint32_t num_clips)
+{
+    struct opening *opening = user;
+
+    tyto_progress_put(opening->params->progress, num_done, num_clips, "teacher", NULL);
+    return !should_stop(opening);
+}
+
+static enum tyto_err ask_teacher(struct opening *opening, struct tyto_dataset *data)
+{
+    const struct tyto_predict_params how = {.user = opening, .on_progress = on_located};
+    const char *teacher = opening->params->options->teacher;
+    struct tyto_fault fault = {0};
+    uint32_t num = 0;
+
+    tyto_progress_restart(opening->params->progress);
+    const enum tyto_err err = tyto_locate(teacher, opening->params->gpu, data, &how, &num, &fault);
+    tyto_progress_clear(opening->params->progress);
+    if (err && err != TYTO_ERR_CLOSED)
+        tyto_fault_tell("train", &fault, err);
+    else if (!err)
+        printf("teacher: %s says when in %u of %u clips\n", teacher, num, data->shape.num_clips);
     return err;
 }
 
@@ -234,6 +262,8 @@ enum tyto_err tyto_train_data_open(const struct tyto_train_data_params *params,
         o->ave ? open_ave(o, &data) : open_labelled(opening, &o->labels, o->media, NULL, &data.all);
     if (!err && o->val_labels.num > 0)
         err = open_labelled(opening, &o->val_labels, o->val_media, data.all, &data.all_val);
+    if (!err && o->teacher)
+        err = ask_teacher(opening, data.all);
     if (!err && !data.all_val && o->folds == 0 && o->val_share > 0)
         err = hold_out(&data, o->val_share, o->seed);
     if (!err && !o->ave) {

@@ -10,6 +10,7 @@
 
 struct tyto_train_data_params {
     const struct tyto_run_options *options;
+    struct tyto_gpu *gpu; /* for the teacher; borrowed */
     struct tyto_progress *progress;
     bool (*should_stop)(void *user);
     void *user;

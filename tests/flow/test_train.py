@@ -264,6 +264,16 @@ class Train(unittest.TestCase):
         status, out, err = run(*weak, "--out", self.path("weak"), "--weak", "mean", "--class-weights",
                                "balanced")
         self.assertEqual((status, err), (0, ""))
+        # the second stage: the first one's model says when
+        model = self.path("weak", "model.safetensors")
+        status, out, err = run(*weak, "--out", self.path("located"), "--teacher", model)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn(f"says when in {CLIPS} of {CLIPS} clips", out)
+        self.write("others.csv", "file,class,begin_s,end_s,modality\n0.mp4,green,,,\n1.mp4,red,,,\n")
+        status, out, err = run("train", "--labels", self.path("others.csv"), "--out",
+                               self.path("others"), "--teacher", model, *BASIS, *self.common())
+        self.assertEqual(status, 1)
+        self.assertIn("its classes are not those of the labels", err)
         status, out, err = self.train("folds", "--folds", "3", "--epochs", "1")
         self.assertEqual((status, err), (0, ""))
         self.assertIn("fold 3 of 3", out)
@@ -295,6 +305,7 @@ class Train(unittest.TestCase):
         for args in ([], ["--labels", labels], ["--out", "x"], ["--labels", labels, "--out"],
                      ["--labels", labels, "--out", "x", "--epochs", "none"],
                      ["--labels", labels, "--ave", "y", "--out", "x"], ["--nonsense"],
+                     ["--labels", labels, "--out", "x", "--weak", "--teacher", "y"],
                      ["x", "--labels", labels], ["--resume"],
                      ["--labels", labels, "--out", "x", "--folds", "1"]):
             status, _, err = run("train", *args)

@@ -39,6 +39,9 @@ static const struct tyto_option data[] = {
     U32("segments", segments, 1, 64, "seconds of a clip"),
     {.key = "weak", .type = TYTO_OPTION_WORD, AT(weak), .words = TYTO_WORDS(TYTO_STEP_POOL_LIST),
      .alone = "max", .help = "learn from labels of whole clips, pooled over time; alone: max"},
+    TEXT("teacher", teacher, "FILE",
+         "a model that was trained with --weak: it says when in a clip that is labelled as a whole",
+         NULL),
 };
 
 static const struct tyto_option network[] = {

@@ -38,7 +38,8 @@ enum tyto_run_group {
 
 struct tyto_run_options {
     struct tyto_texts labels, val_labels;
-    char *media, *val_media, *ave, *out, *init, *freeze, *models, *cache, *device; /* owned */
+    /* owned */
+    char *media, *val_media, *ave, *teacher, *out, *init, *freeze, *models, *cache, *device;
     uint64_t seed;
     enum tyto_head_kind head;
     enum tyto_cman_fusion fusion;
