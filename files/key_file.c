@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "files/guarded.h"
 
 enum { MAX_BYTES = 256 };
 
@@ -25,39 +25,21 @@ static enum tyto_err refuse(struct tyto_fault *ret_fault, enum tyto_err err, con
     return tyto_fault_set(ret_fault, err, path, 0, NULL, "%s", text);
 }
 
-static enum tyto_err read_open(int fd, const char *path, bool is_secret,
-                               char ret_key[TYTO_KEY_CHARS + 1], struct tyto_fault *ret_fault)
-{
-    char text[MAX_BYTES + 1];
-    struct stat stat;
-    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode))
-        return refuse(ret_fault, TYTO_ERR_FORMAT, path, "is no regular file");
-    if (is_secret && stat.st_mode & (S_IRWXG | S_IRWXO))
-        return refuse(ret_fault, TYTO_ERR_INVALID, path,
-                      "holds a secret key that others may use: chmod 600");
-    const ssize_t num = read(fd, text, sizeof(text) - 1);
-    if (num < 0)
-        return refuse(ret_fault, TYTO_ERR_IO, path, strerror(errno));
-    text[num] = '\0';
-    const char *key = tyto_text_trim(text);
-    if (!tyto_key_is_valid(key))
-        return refuse(
-            ret_fault, TYTO_ERR_FORMAT, path,
-            "is no key: one line of 40 characters is expected, as `tyto keygen` writes it");
-    memcpy(ret_key, key, TYTO_KEY_CHARS + 1);
-    explicit_bzero(text, sizeof(text));
-    return TYTO_OK;
-}
-
 enum tyto_err tyto_key_file_read(const char *path, bool is_secret, char ret_key[TYTO_KEY_CHARS + 1],
                                  struct tyto_fault *ret_fault)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return refuse(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
-                      strerror(errno));
-    const enum tyto_err err = read_open(fd, path, is_secret, ret_key, ret_fault);
-    close(fd);
+    char text[MAX_BYTES + 1];
+    const enum tyto_guard guard = is_secret ? TYTO_GUARD_ALL : TYTO_GUARD_NONE;
+    enum tyto_err err =
+        tyto_guarded_read(path, guard, "a secret key", text, sizeof(text), ret_fault);
+    const char *key = err ? "" : tyto_text_trim(text);
+    if (!err && !tyto_key_is_valid(key))
+        err =
+            refuse(ret_fault, TYTO_ERR_FORMAT, path,
+                   "is no key: one line of 40 characters is expected, as `tyto keygen` writes it");
+    if (!err)
+        memcpy(ret_key, key, TYTO_KEY_CHARS + 1);
+    explicit_bzero(text, sizeof(text));
     return err;
 }
 

@@ -63,15 +63,22 @@ static enum tyto_err read_users(struct tyto_door *door, struct tyto_fault *ret_f
     return TYTO_OK;
 }
 
-void tyto_door_follow(struct tyto_door *door)
+/* How the users' file is; zeros where it is not. */
+static struct stat look_at_users(const struct tyto_door *door)
 {
     struct stat found;
+    if (stat(door->params->users, &found) != 0)
+        memset(&found, 0, sizeof(found));
+    return found;
+}
+
+void tyto_door_follow(struct tyto_door *door)
+{
     struct tyto_fault fault = {.text = ""};
     char text[1024];
     if (!door->sessions)
         return;
-    if (stat(door->params->users, &found) != 0)
-        memset(&found, 0, sizeof(found));
+    const struct stat found = look_at_users(door);
     if (is_same_file(&found, &door->users_stat))
         return;
     door->users_stat = found;
@@ -95,8 +102,7 @@ static enum tyto_err open_users(struct tyto_door *door, struct tyto_fault *ret_f
 {
     if (!door->params->users)
         return TYTO_OK;
-    if (stat(door->params->users, &door->users_stat) != 0)
-        memset(&door->users_stat, 0, sizeof(door->users_stat));
+    door->users_stat = look_at_users(door);
     const enum tyto_err err = read_users(door, ret_fault);
     if (err)
         return err;

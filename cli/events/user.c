@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto user: who may come to the page of tyto serve. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -12,6 +9,7 @@
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
 #include "cli/events/events.h"
+#include "files/guarded.h"
 #include "web/users/users.h"
 
 struct user_options {
@@ -59,7 +57,7 @@ const struct tyto_command tyto_command_user = {
     .target_bytes = sizeof(struct user_options),
 };
 
-enum { MAX_LINE = TYTO_USER_MAX_PASSWORD + 3 /* end of line */ };
+enum { MAX_LINE = TYTO_USER_MAX_PASSWORD + 3 /* end of line */, MAX_FILE_BYTES = 4096 };
 
 /* --- passwords ------------------------------------------------------------------------------- */
 
@@ -71,25 +69,15 @@ static enum tyto_err refuse(struct tyto_fault *ret_fault, const char *path, cons
 static enum tyto_err read_file(const char *path, char ret_line[MAX_LINE],
                                struct tyto_fault *ret_fault)
 {
-    struct stat stat;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &stat) != 0) {
-        const int reason = errno;
-        if (fd >= 0)
-            close(fd);
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(reason));
+    char text[MAX_FILE_BYTES + 1];
+    const enum tyto_err err =
+        tyto_guarded_read(path, TYTO_GUARD_OTHERS, "a password", text, sizeof(text), ret_fault);
+    if (!err) {
+        text[strcspn(text, "\r\n")] = '\0';
+        /* What does not fit is too long for a password in any case. */
+        snprintf(ret_line, MAX_LINE, "%s", text);
     }
-    enum tyto_err err = TYTO_OK;
-    if (!S_ISREG(stat.st_mode))
-        err = refuse(ret_fault, path, "is no regular file");
-    else if (stat.st_mode & S_IRWXO)
-        err = refuse(ret_fault, path, "holds a password that everybody may read: chmod 600");
-    const ssize_t num = err ? 0 : read(fd, ret_line, MAX_LINE - 1);
-    close(fd);
-    ret_line[num > 0 ? num : 0] = '\0';
-    if (!err && num < 0)
-        err = refuse(ret_fault, path, "cannot be read");
-    ret_line[strcspn(ret_line, "\r\n")] = '\0';
+    explicit_bzero(text, sizeof(text));
     return err;
 }
 

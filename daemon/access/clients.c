@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/access/clients.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <zmq.h>
 
 #include "base/text.h"
+#include "files/guarded.h"
 #include "files/key_file.h"
 
 struct reading {
@@ -123,44 +120,17 @@ static enum tyto_err read_all(struct reading *reading, char *text)
     return err;
 }
 
-static enum tyto_err read_text(int fd, const char *path, char **ret_text,
-                               struct tyto_fault *ret_fault)
-{
-    struct stat stat;
-    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode))
-        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "is no regular file");
-    if (stat.st_mode & S_IWOTH)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, path, 0, NULL,
-                              "anybody may write to it: chmod o-w");
-    if (stat.st_size > TYTO_ACCESS_FILE_MAX_BYTES)
-        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "is longer than %d bytes",
-                              TYTO_ACCESS_FILE_MAX_BYTES);
-    char *text = malloc(TYTO_ACCESS_FILE_MAX_BYTES + 1);
-    if (!text)
-        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, path, 0, NULL, "out of memory");
-    const ssize_t num = read(fd, text, TYTO_ACCESS_FILE_MAX_BYTES);
-    if (num < 0 || memchr(text, '\0', (size_t)num)) {
-        free(text);
-        return tyto_fault_set(ret_fault, num < 0 ? TYTO_ERR_IO : TYTO_ERR_FORMAT, path, 0, NULL,
-                              "%s", num < 0 ? strerror(errno) : "is no text");
-    }
-    text[num] = '\0';
-    *ret_text = text;
-    return TYTO_OK;
-}
-
 enum tyto_err tyto_access_clients_read(const char *path, struct tyto_access_clients *ret_clients,
                                        struct tyto_fault *ret_fault)
 {
     struct reading reading = {.path = path, .clients = ret_clients, .ret_fault = ret_fault};
-    char *text = NULL;
+    const size_t text_bytes = TYTO_ACCESS_FILE_MAX_BYTES + 1;
     *ret_clients = (struct tyto_access_clients){.num = 0};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
-                              0, NULL, "%s", strerror(errno));
-    enum tyto_err err = read_text(fd, path, &text, ret_fault);
-    close(fd);
+    char *text = malloc(text_bytes);
+    if (!text)
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, path, 0, NULL, "out of memory");
+    enum tyto_err err =
+        tyto_guarded_read(path, TYTO_GUARD_WRITING, "keys", text, text_bytes, ret_fault);
     if (!err)
         err = read_all(&reading, text);
     free(text);

@@ -2,15 +2,13 @@
 #include "web/users/users.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/text.h"
+#include "files/guarded.h"
 #include "files/replace.h"
 
 /* What a hash may ask of this machine. */
@@ -79,31 +77,6 @@ static enum tyto_err read_line(struct reading *reading, char *text)
     return TYTO_OK;
 }
 
-static enum tyto_err read_text(int fd, const char *path, char *ret_text, size_t text_bytes,
-                               struct tyto_fault *ret_fault)
-{
-    struct stat stat;
-    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode))
-        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "is no regular file");
-    /* A group may: systemd's credentials show the bits of their access list there. */
-    if (stat.st_mode & S_IRWXO)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, path, 0, NULL,
-                              "holds passwords' hashes that everybody may use: chmod 600");
-    size_t num = 0;
-    for (ssize_t step = 1; step > 0 && num < text_bytes; num += (size_t)step) {
-        step = read(fd, ret_text + num, text_bytes - num);
-        if (step < 0)
-            return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL, "%s", strerror(errno));
-    }
-    if (num == text_bytes)
-        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "is longer than %d bytes",
-                              TYTO_USERS_FILE_MAX_BYTES);
-    if (memchr(ret_text, '\0', num))
-        return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "is no text");
-    ret_text[num] = '\0';
-    return TYTO_OK;
-}
-
 static enum tyto_err read_all(struct reading *reading, char *text)
 {
     enum tyto_err err = TYTO_OK;
@@ -123,14 +96,11 @@ enum tyto_err tyto_users_read(const char *path, struct tyto_users *ret_users,
 {
     struct tyto_users users = {.num = 0};
     struct reading reading = {.path = path, .users = &users, .ret_fault = ret_fault};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
-                              0, NULL, "%s", strerror(errno));
-    char *text = malloc(TYTO_USERS_FILE_MAX_BYTES + 1);
-    enum tyto_err err =
-        text ? read_text(fd, path, text, TYTO_USERS_FILE_MAX_BYTES + 1, ret_fault) : TYTO_ERR_NOMEM;
-    close(fd);
+    const size_t text_bytes = TYTO_USERS_FILE_MAX_BYTES + 1;
+    char *text = malloc(text_bytes);
+    enum tyto_err err = text ? tyto_guarded_read(path, TYTO_GUARD_OTHERS, "passwords' hashes", text,
+                                                 text_bytes, ret_fault)
+                             : TYTO_ERR_NOMEM;
     if (!err)
         err = read_all(&reading, text);
     free(text);
