@@ -16,10 +16,7 @@ struct tyto_recording {
 static struct tyto_recorder_params params_of(const struct tyto_config *config)
 {
     return (struct tyto_recorder_params){
-        .store = {.dir = config->record.dir,
-                  .max_bytes = config->record.max_bytes,
-                  .min_free_bytes = config->record.min_free_bytes,
-                  .max_age_ns = config->record.max_age_ns},
+        .store = tyto_config_store_params(&config->record.store),
         .pre_ns = config->record.pre_ns,
         .post_ns = config->record.post_ns,
         .max_clip_ns = config->record.max_clip_ns,
@@ -31,14 +28,14 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
                                     struct tyto_recording **ret_recording,
                                     struct tyto_fault *ret_fault)
 {
-    if (!config->record.dir[0]) {
+    if (!config->record.store.dir[0]) {
         *ret_recording = NULL;
         return TYTO_OK;
     }
     struct tyto_recording *recording = calloc(1, sizeof(*recording));
     if (!recording)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
-    memcpy(recording->dir, config->record.dir, sizeof(recording->dir));
+    memcpy(recording->dir, config->record.store.dir, sizeof(recording->dir));
     recording->log = log;
     const struct tyto_recorder_params params = params_of(config);
     const enum tyto_err err = tyto_recorder_create(&params, &recording->recorder);
@@ -47,7 +44,8 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
         return tyto_fault_set(ret_fault, err, config->file, config->record.line, "record",
                               "recording cannot be started: %s", tyto_err_text(err));
     }
-    tyto_log_write(log, TYTO_LOG_INFO, "record", "events are recorded in %s", config->record.dir);
+    tyto_log_write(log, TYTO_LOG_INFO, "record", "events are recorded in %s",
+                   config->record.store.dir);
     *ret_recording = recording;
     return TYTO_OK;
 }

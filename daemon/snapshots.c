@@ -28,10 +28,7 @@ static struct tyto_snapshots_params params_of(struct tyto_picturing *picturing,
                                               const struct tyto_config *config)
 {
     return (struct tyto_snapshots_params){
-        .store = {.dir = config->snapshots.dir,
-                  .max_bytes = config->snapshots.max_bytes,
-                  .min_free_bytes = config->snapshots.min_free_bytes,
-                  .max_age_ns = config->snapshots.max_age_ns},
+        .store = tyto_config_store_params(&config->snapshots.store),
         .sends = config->snapshots.sends,
         .width = config->snapshots.width,
         .quality = config->snapshots.quality,
@@ -45,14 +42,14 @@ static struct tyto_snapshots_params params_of(struct tyto_picturing *picturing,
 
 static void tell(const struct tyto_picturing *picturing, const struct tyto_config *config)
 {
-    const bool is_on = config->snapshots.dir[0] || config->snapshots.sends;
+    const bool is_on = config->snapshots.store.dir[0] || config->snapshots.sends;
     if (is_on && !tyto_snapshots_can_code())
         tyto_log_write(picturing->log, TYTO_LOG_WARNING, "snapshot",
                        "no pictures are made: this tytod was built without libjpeg");
     else if (is_on)
         tyto_log_write(picturing->log, TYTO_LOG_INFO, "snapshot",
                        "events have pictures%s%s, people in them %s",
-                       config->snapshots.dir[0] ? " in " : "", config->snapshots.dir,
+                       config->snapshots.store.dir[0] ? " in " : "", config->snapshots.store.dir,
                        config->snapshots.blur != TYTO_CONFIG_BLUR_NONE
                            ? "made unrecognizable where they are found"
                            : "as they are");

@@ -82,7 +82,7 @@ bool tyto_config_is_recorded(const struct tyto_config *config,
     bool is_named = config->record.cameras.num == 0;
     for (uint32_t i = 0; i < config->record.cameras.num && !is_named; i++)
         is_named = strcmp(config->record.cameras.texts[i], camera->id) == 0;
-    return config->record.dir[0] && is_named;
+    return config->record.store.dir[0] && is_named;
 }
 
 uint32_t tyto_config_num_recorded(const struct tyto_config *config)

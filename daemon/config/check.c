@@ -83,18 +83,19 @@ static enum tyto_err check_record(const struct tyto_config *config, struct tyto_
                                   "record all of them",
                                   id);
     }
-    if (config->record.line && !config->record.dir[0])
+    if (config->record.line && !config->record.store.dir[0])
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
                               "record.dir", "is missing: name the folder that recordings go to");
-    if (config->record.dir[0] &&
+    if (config->record.store.dir[0] &&
         config->record.max_clip_ns <= config->record.pre_ns + config->record.post_ns)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, config->record.line,
                               "record.max_clip_s",
                               "leaves no time for an event between record.pre_s and record.post_s");
-    if (config->snapshots.dir[0] && strcmp(config->snapshots.dir, config->record.dir) == 0)
+    if (config->snapshots.store.dir[0] &&
+        strcmp(config->snapshots.store.dir, config->record.store.dir) == 0)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, 0, "snapshots.dir",
                               "'%.200s' is record.dir, too: the two need a folder each",
-                              config->snapshots.dir);
+                              config->snapshots.store.dir);
     return TYTO_OK;
 }
 

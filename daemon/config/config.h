@@ -17,6 +17,7 @@
 #include "daemon/publish/publisher.h"
 #include "options/options.h"
 #include "pipeline/engine/engine.h"
+#include "pipeline/record/store.h"
 
 enum {
     TYTO_CONFIG_URI_MAX = 1024,
@@ -25,6 +26,13 @@ enum {
     TYTO_CONFIG_FILE_MAX_BYTES = 256 * 1024,
     TYTO_CONFIG_DEFAULT_USERS = 64,
     TYTO_CONFIG_MAX_USERS = 128,
+};
+
+/* A folder of files that are kept for a while. */
+struct tyto_config_store {
+    char dir[TYTO_CONFIG_PATH_MAX]; /* "": none */
+    uint64_t max_bytes, min_free_bytes;
+    int64_t max_age_ns; /* 0: for ever */
 };
 
 /* What is said about one class; what is not marked is as for all cameras, or classes. */
@@ -107,27 +115,23 @@ struct tyto_config {
 
     char control[TYTO_CONTROL_PATH_MAX];  /* socket; "": in the run-time folder; "off": none */
     char state_dir[TYTO_CONFIG_PATH_MAX]; /* "": the service manager's or the user's; "off": none */
-    /* Recordings around events; off while dir is "". */
+    /* Recordings around events; off while store.dir is "". */
     struct {
-        char dir[TYTO_CONFIG_PATH_MAX];
+        struct tyto_config_store store;
         int64_t pre_ns, post_ns;
         int64_t max_clip_ns;
-        int64_t max_age_ns; /* 0: for ever */
-        uint64_t max_bytes, min_free_bytes;
         uint64_t max_memory_bytes; /* of each camera's last seconds */
         struct tyto_texts cameras; /* those recorded; none: all */
         uint32_t line, cameras_line;
     } record;
 
-    /* Pictures of events; none are made while dir is "" and sends false. */
+    /* Pictures of events; none are made while store.dir is "" and sends false. */
     struct {
-        char dir[TYTO_CONFIG_PATH_MAX];
         bool sends;
         uint32_t width, quality;
         bool draws_box;
         enum tyto_config_blur blur;
-        int64_t max_age_ns; /* 0: for ever */
-        uint64_t max_bytes, min_free_bytes;
+        struct tyto_config_store store;
     } snapshots;
 
     struct tyto_texts endpoints; /* at least 1 after loading */
@@ -205,5 +209,15 @@ int64_t tyto_config_decide_ns(const struct tyto_config *config,
 /* How far evaluation may lie behind what the camera gives, with that; look_ahead: the engine's. */
 int64_t tyto_config_lag_ns(const struct tyto_config *config,
                            const struct tyto_config_camera *camera, uint32_t look_ahead);
+
+/* As the store of the pipeline wants it; the folder's name is borrowed. */
+static inline struct tyto_clip_store_params
+tyto_config_store_params(const struct tyto_config_store *store)
+{
+    return (struct tyto_clip_store_params){.dir = store->dir,
+                                           .max_bytes = store->max_bytes,
+                                           .min_free_bytes = store->min_free_bytes,
+                                           .max_age_ns = store->max_age_ns};
+}
 
 #endif

@@ -34,13 +34,13 @@ enum tyto_err tyto_config_init(struct tyto_config *ret_config)
     ret_config->record.pre_ns = ret_config->record.post_ns = TYTO_RECORDER_DEFAULT_PREROLL_NS;
     ret_config->record.max_clip_ns = TYTO_RECORDER_DEFAULT_MAX_CLIP_NS;
     ret_config->record.max_memory_bytes = TYTO_RECORDER_DEFAULT_PREROLL_BYTES;
-    ret_config->record.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
-    ret_config->record.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
+    ret_config->record.store.max_bytes = TYTO_CLIP_STORE_DEFAULT_MAX_BYTES;
+    ret_config->record.store.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     ret_config->snapshots.width = TYTO_SNAPSHOTS_DEFAULT_WIDTH;
     ret_config->snapshots.quality = TYTO_SNAPSHOTS_DEFAULT_QUALITY;
     ret_config->snapshots.draws_box = true;
-    ret_config->snapshots.max_bytes = TYTO_SNAPSHOTS_DEFAULT_MAX_BYTES;
-    ret_config->snapshots.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
+    ret_config->snapshots.store.max_bytes = TYTO_SNAPSHOTS_DEFAULT_MAX_BYTES;
+    ret_config->snapshots.store.min_free_bytes = TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES;
     ret_config->log_level = TYTO_LOG_INFO;
     ret_config->summary_every_ns = DEFAULT_SUMMARY_NS;
     return tyto_option_set(&tyto_config_groups[TYTO_CONFIG_PUBLISH].rows[0], &ret_config->endpoints,

@@ -144,7 +144,7 @@ static const struct tyto_option journal[] = {
 };
 
 static const struct tyto_option record[] = {
-    PATH("dir", record.dir, "nothing is recorded", "/var/lib/tyto/clips",
+    PATH("dir", record.store.dir, "nothing is recorded", "/var/lib/tyto/clips",
          "folder of the recordings, made if it is not there: DIR/CAMERA/TIME-CLASS-ID.mkv and "
          "DIR/labels.csv"),
     NUMBER("pre_s", TYTO_OPTION_TIME, record.pre_ns, 0, 120, "s",
@@ -152,11 +152,11 @@ static const struct tyto_option record[] = {
     NUMBER("post_s", TYTO_OPTION_TIME, record.post_ns, 0, 120, "s", "kept after an event"),
     NUMBER("max_clip_s", TYTO_OPTION_TIME, record.max_clip_ns, 5, 86400, "s",
            "longer events go on in another recording"),
-    NUMBER("max_gib", TYTO_OPTION_BYTES, record.max_bytes, 0.001, 1e6, "GiB",
+    NUMBER("max_gib", TYTO_OPTION_BYTES, record.store.max_bytes, 0.001, 1e6, "GiB",
            "of all recordings: the oldest are deleted, with their labels"),
-    NUMBER("min_free_gib", TYTO_OPTION_BYTES, record.min_free_bytes, 0.001, 1e6, "GiB",
+    NUMBER("min_free_gib", TYTO_OPTION_BYTES, record.store.min_free_bytes, 0.001, 1e6, "GiB",
            "of the disk, left to others"),
-    {.key = "max_days", .type = TYTO_OPTION_TIME, AT(record.max_age_ns), .min = 0.01, .max = 36500,
+    {.key = "max_days", .type = TYTO_OPTION_TIME, AT(record.store.max_age_ns), .min = 0.01, .max = 36500,
      .unit = "days", .words = TYTO_WORDS(UNLIMITED_LIST), .help = "older recordings are deleted"},
     NUMBER("max_memory_mib", TYTO_OPTION_BYTES, record.max_memory_bytes, 1, 4096, "MiB",
            "of each camera's last seconds, at most"),
@@ -169,7 +169,7 @@ static const struct tyto_option snapshots[] = {
     {.key = "send", .type = TYTO_OPTION_FLAG, AT(snapshots.sends),
      .help = "whether whoever subscribes to th/CAMERA/ is sent a picture of each event: bridges to MQTT "
              "do"},
-    PATH("dir", snapshots.dir, "pictures are not kept", "/var/lib/tyto/snapshots",
+    PATH("dir", snapshots.store.dir, "pictures are not kept", "/var/lib/tyto/snapshots",
          "folder of the pictures, made if it is not there: DIR/CAMERA/TIME-CLASS-ID.jpg; not that of "
          "the recordings"),
     NUMBER("width", TYTO_OPTION_U32, snapshots.width, TYTO_SNAPSHOTS_MIN_WIDTH,
@@ -182,11 +182,11 @@ static const struct tyto_option snapshots[] = {
      .help = "people: whom the detector finds is made unrecognizable before a picture is coded, and "
              "without a detector of people none is made; whom it does not find is seen, and so are "
              "number plates. none: all is seen but what masks hide"},
-    NUMBER("max_gib", TYTO_OPTION_BYTES, snapshots.max_bytes, 0.0001, 1e6, "GiB",
+    NUMBER("max_gib", TYTO_OPTION_BYTES, snapshots.store.max_bytes, 0.0001, 1e6, "GiB",
            "of all pictures: the oldest are deleted"),
-    NUMBER("min_free_gib", TYTO_OPTION_BYTES, snapshots.min_free_bytes, 0.001, 1e6, "GiB",
+    NUMBER("min_free_gib", TYTO_OPTION_BYTES, snapshots.store.min_free_bytes, 0.001, 1e6, "GiB",
            "of the disk, left to others"),
-    {.key = "max_days", .type = TYTO_OPTION_TIME, AT(snapshots.max_age_ns), .min = 0.0001,
+    {.key = "max_days", .type = TYTO_OPTION_TIME, AT(snapshots.store.max_age_ns), .min = 0.0001,
      .max = 36500, .unit = "days", .words = TYTO_WORDS(UNLIMITED_LIST),
      .help = "older pictures are deleted"},
 };

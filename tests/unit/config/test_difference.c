@@ -180,7 +180,7 @@ static void what_is_recorded_is_settled_when_a_pipeline_is_built(void **state)
     outcome = compare("dir: /clips", "dir: /other");
     expect_cameras(&outcome, 0, 0, 0);
     assert_string_equal(outcome.kept, "record.dir");
-    assert_string_equal(outcome.next->record.dir, "/clips");
+    assert_string_equal(outcome.next->record.store.dir, "/clips");
     finish(&outcome);
 }
 
