@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The house's structure, computed from the sources: which folder may use which, that no circle of
-includes and no circle of calls exists between files, and that no folder is too full.
+includes and no circle of calls exists between files, that no folder is too full, that nothing lies in
+a room that is folders alone, and that a folder's internal.h stays inside.
 
   tests/lint/structure.py [--root DIR]      prints the breaches and exits 1 when there are any
 """
@@ -227,6 +228,27 @@ def full_folders(sources):
     ]
 
 
+def flat_sources(sources):
+    """Of a room that is folders alone nothing lies in the room itself."""
+    return [
+        f"{path}:1: {room} is folders alone (FOLDERS has no row for its top)"
+        for path in sorted(sources)
+        for room, folder in [place_of(path)]
+        if folder == "." and room in FOLDERS and "." not in FOLDERS[room]
+    ]
+
+
+def internal_headers(sources):
+    """What a folder's files share and nobody else sees: one header, whatever it is called."""
+    return [
+        f"{path}:1: only files of {os.path.dirname(name)} include its internal.h"
+        for path, names in sorted(sources.items())
+        for name in names
+        if name.endswith("/internal.h") and not path.startswith("tests/")
+        and os.path.dirname(path) != os.path.dirname(name)
+    ]
+
+
 def parts_headers(sources):
     return [
         f"{path}:1: a folder shares its private things in one internal.h"
@@ -242,6 +264,8 @@ def check(root):
         + include_circles(includes)
         + call_circles(sources)
         + full_folders(sources)
+        + flat_sources(sources)
+        + internal_headers(includes)
         + parts_headers(sources)
     )
 

@@ -87,6 +87,20 @@ class Structure(unittest.TestCase):
             files = {f"{folder}/a{i}.c": "int a;\n" for i in range(structure.MAX_SOURCES + 1)}
             self.finds(files, f"{folder}:1: 17 sources side by side")
 
+    def test_a_source_beside_the_folders_of_a_room_is_found(self):
+        for room in ("model", "pipeline", "trainer"):
+            self.finds({f"{room}/a.c": "int a;\n"}, f"{room} is folders alone")
+        self.assertEqual(breaches({"daemon/a.c": "int a;\n", "model/cman/a.c": "int a;\n"}), [])
+
+    def test_an_internal_header_that_leaves_its_folder_is_found(self):
+        self.finds(
+            {
+                "pipeline/segment/internal.h": "int a;\n",
+                "pipeline/source/gst.c": '#include "pipeline/segment/internal.h"\n',
+            },
+            "only files of pipeline/segment include its internal.h",
+        )
+
     def test_a_parts_header_is_found(self):
         self.finds({"base/ring_parts.h": "int a;\n"}, "one internal.h")
 
