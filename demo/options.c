@@ -29,7 +29,7 @@ struct target {
 static const struct tyto_option rows[] = {
     {.key = "seed", .type = TYTO_OPTION_U64, AT(options.seed), .min = 0, .max = 4294967295.0,
      .help = "which scene: the same seed gives the same one"},
-    {.key = "seconds", .type = TYTO_OPTION_F64, AT(options.seconds), .min = 10, .max = 24 * 3600,
+    {.key = "seconds", .type = TYTO_OPTION_F64, AT(options.seconds), .min = 10, .max = 600,
      .unit = "s", .help = "how long the scene is"},
     {.key = "fps", .type = TYTO_OPTION_U32, AT(options.fps), .min = 1, .max = 60,
      .help = "pictures a second"},
@@ -42,16 +42,16 @@ static const struct tyto_option rows[] = {
     {.key = "write", .type = TYTO_OPTION_TEXT, AT(options.write_path), .is_place = true,
      .value = "FILE", .help = "write the scene to an MP4 file and exit"},
     {.key = "truth", .type = TYTO_OPTION_TEXT, AT(options.truth_path), .is_place = true,
-     .value = "FILE", .help = "also write what happens when, as CSV: class,begin_s,end_s,modality,box"},
+     .value = "FILE", .help = "also write what happens when, as CSV: class,begin_s,end_s,modality"},
     {.key = "clip_link", .type = TYTO_OPTION_TEXT, AT(options.link_path), .is_place = true,
      .value = "FILE", .help = "also make FILE a link to the rendered file in the cache"},
     {.key = "list", .type = TYTO_OPTION_FLAG, AT(options.list),
      .help = "print what happens when and exit, without rendering"},
     {.key = "stamps", .type = TYTO_OPTION_TEXT, AT(options.table_path), .is_place = true,
      .value = "FILE", .absent = "share/tyto/demo/stamps.csv beside the program",
-     .help = "table of stamps"},
+     .help = "manifest of stamps, as tyto compose reads it: path,kind,class,split; split is demo"},
     {.key = "stamps_dir", .type = TYTO_OPTION_TEXT, AT(options.stamps_dir), .is_place = true,
-     .value = "DIR", .help = "folder of the stamps"},
+     .value = "DIR", .help = "folder from where its paths count"},
     {.key = "cache", .type = TYTO_OPTION_TEXT, AT(options.cache_dir), .is_place = true,
      .value = "DIR", .absent = "~/.cache/tyto/demo", .help = "where rendered scenes are kept"},
     {.key = "quiet", .type = TYTO_OPTION_FLAG, AT(options.quiet),
@@ -80,9 +80,9 @@ static const struct tyto_command command = {
     .name = "tyto-demo-camera",
     .summary = "a camera for trying tyto without one",
     .usage = "tyto-demo-camera [OPTION...]",
-    .text =
-        "Stamps of tuxpaint-stamps-default appear, sound and vanish in front of it. The scene is "
-        "rendered once, kept, and served over RTSP on loopback.",
+    .text = "Stamps of tuxpaint-stamps-default appear, sound and vanish in front of it, as tyto "
+            "compose "
+            "stages them. The scene is rendered once, kept, and served over RTSP on loopback.",
     .groups = groups,
     .num_groups = 1,
     .examples =

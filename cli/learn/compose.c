@@ -134,11 +134,17 @@ static const struct tyto_option scene_rows[] = {
         "clips in a row by one camera: its offset and its faults"),
     F64("whole_seconds", options.whole_seconds, 0, 1,
         "share of events that begin and end on whole seconds"),
+    F64("lags", options.lags, 0, 1,
+        "share of events that begin, and that end, up to 1.5 s apart in the two streams"),
     F64("moving", options.moving, 0, 1,
         "share of objects that move with the loudness of their own sound, or, silent ones, to a "
         "rhythm of their own"),
     F64("distractors", options.distractors, 0, 1,
         "share of clips with an object, and with a sound, of no label"),
+    {.key = "still", .type = TYTO_OPTION_FLAG, AT(options.is_still),
+     .help = "the camera stands still before one place for a whole clip"},
+    F64("quiet_s", options.quiet_s, 0, 4,
+        "nothing happens for so many seconds at the begin and at the end of each ten"),
 };
 #undef AT
 /* clang-format on */

@@ -28,7 +28,7 @@ DIRECTIONS = {
     "trainer": {"base", "files", "options", "shaders", "model"},
     "web": {"base", "files", "proto", "pipeline", "client"},
     "cli": BELOW_DAEMON | {"client", "trainer", "web"},
-    "demo": {"base", "files", "options"},
+    "demo": {"base", "files", "options", "trainer"},
     "tests": BELOW_DAEMON | {"client", "daemon", "cli", "demo", "trainer", "web"},
 }
 

@@ -335,15 +335,27 @@ static enum tyto_err sort_entries(struct reader *r)
     return err;
 }
 
+/* From where paths count; false: its name is too long. */
+static bool set_folder(struct reader *r)
+{
+    const char *manifest = r->params->manifest, *slash = strrchr(manifest, '/');
+    const char *folder = r->params->folder ? r->params->folder : manifest;
+    const size_t len = r->params->folder ? strlen(folder)
+                       : slash           ? (size_t)(slash + 1 - manifest)
+                                         : 0;
+    if (len + 2 > sizeof(r->folder))
+        return false;
+    snprintf(r->folder, sizeof(r->folder), "%.*s%s", (int)len, folder,
+             r->params->folder ? "/" : "");
+    return true;
+}
+
 enum tyto_err tyto_compose_assets_read_stream(const struct tyto_compose_assets_params *params,
                                               FILE *file, struct tyto_compose_assets *ret_assets)
 {
     struct reader r = {.params = params};
-    const char *slash = strrchr(params->manifest, '/');
-    const size_t folder_len = slash ? (size_t)(slash + 1 - params->manifest) : 0;
-    if (folder_len >= sizeof(r.folder))
+    if (!set_folder(&r))
         return TYTO_ERR_SHAPE;
-    memcpy(r.folder, params->manifest, folder_len);
     enum tyto_err err = read_lines(&r, file);
     if (!err && r.num_faults > 0)
         err = r.num_missing == r.num_faults ? TYTO_ERR_NOT_FOUND : TYTO_ERR_FORMAT;

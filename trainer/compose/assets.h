@@ -46,6 +46,7 @@ struct tyto_compose_assets {
 
 struct tyto_compose_assets_params {
     const char *manifest; /* CSV with a header: path,kind,class,split[,source] */
+    const char *folder;   /* where its paths count from; NULL: from where it lies itself */
     const char *split;
     const char *const *classes; /* NULL: all that have pictures and sounds in the split */
     uint32_t num_classes;
@@ -58,7 +59,7 @@ struct tyto_compose_assets_params {
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_assets_read(const struct tyto_compose_assets_params *params,
                                        struct tyto_compose_assets *ret_assets);
-/* The same from a stream; params->manifest is only its name and where paths count from. */
+/* The same from a stream; params->manifest is only its name, and where paths count from. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_compose_assets_read_stream(const struct tyto_compose_assets_params *params,
                                               FILE *file, struct tyto_compose_assets *ret_assets);

@@ -308,6 +308,19 @@ static void apply(struct tyto_compose_rgba *image, const struct matte *matte,
     image->height_px = height;
 }
 
+/* What is transparent somewhere was cut out by whoever made it, as stickers are: its own opacity
+ * says what the object is. False: it is opaque everywhere. */
+static bool take_own_opacity(struct matte *matte, const struct tyto_compose_rgba *image)
+{
+    const uint32_t num = matte->w * matte->h;
+    uint32_t num_clear = 0;
+    for (uint32_t i = 0; i < num; i++)
+        num_clear += image->pixels[4 * (size_t)i + 3] < 16;
+    for (uint32_t i = 0; i < num && num_clear > 0; i++)
+        matte->object[i] = image->pixels[4 * (size_t)i + 3] < 16 ? 0 : 1;
+    return num_clear > 0;
+}
+
 bool tyto_compose_cut_out(struct tyto_compose_rgba *image)
 {
     if (image->width_px < MIN_SIDE || image->height_px < MIN_SIDE)
@@ -315,10 +328,18 @@ bool tyto_compose_cut_out(struct tyto_compose_rgba *image)
     struct matte *matte = matte_create(image);
     if (!matte)
         return false;
+    uint32_t bounds[4];
+    if (take_own_opacity(matte, image)) {
+        find_bounds(matte, bounds);
+        const bool is_there = bounds[2] >= bounds[0];
+        if (is_there)
+            apply(image, matte, bounds);
+        matte_finish(&matte);
+        return is_there;
+    }
     if (!estimate_plain(matte, image))
         estimate(matte);
     const uint32_t kept = keep_largest(matte);
-    uint32_t bounds[4];
     find_bounds(matte, bounds);
     bool ok = kept > 0;
     if (ok) {

@@ -35,9 +35,9 @@ enum tyto_err tyto_compose_resize(const struct tyto_compose_rgba *from, const do
                                   uint32_t width_px, uint32_t height_px,
                                   struct tyto_compose_rgba *ret_image);
 
-/* Makes everything transparent that looks like the picture's border, and crops to the rest. False,
- * and nothing is changed, when what is left would be no object: too little, too much, or in
- * pieces. */
+/* Makes everything transparent that looks like the picture's border, and crops to the rest; a
+ * picture that is transparent somewhere is only cropped. False, and nothing is changed, when what
+ * is left would be no object: too little, too much, or in pieces. */
 bool tyto_compose_cut_out(struct tyto_compose_rgba *image);
 /* What is outside an oval as large as the picture becomes transparent, softly. */
 void tyto_compose_soften_oval(struct tyto_compose_rgba *image);

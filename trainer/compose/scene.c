@@ -90,6 +90,7 @@ void tyto_compose_options_default(struct tyto_compose_options *ret_options)
         .min_height = 0.35,
         .max_height = 0.9,
         .whole_seconds = 0.5,
+        .lags = 0.3,
         .distractors = 0.25,
         .clips_per_camera = 1,
     };
@@ -116,6 +117,7 @@ static bool are_good(const struct tyto_compose_options *options,
            is_in(options->max_height, options->min_height, 1) &&
            is_in(options->max_offset_s, 0, 5) && is_in(options->whole_seconds, 0, 1) &&
            is_in(options->distractors, 0, 1) && is_in(options->moving, 0, 1) &&
+           is_in(options->quiet_s, 0, 4) && is_in(options->lags, 0, 1) &&
            options->width_px % 2 == 0 && options->height_px % 2 == 0 &&
            is_in(options->width_px, 64, 1920) && is_in(options->height_px, 64, 1920);
 }
@@ -134,13 +136,22 @@ static struct span on_frames(const struct draft *d, struct span span)
                          (double)whole_frames_ns(d->options, span.end_s) / 1e9};
 }
 
+/* The part of an act in which events may be; some two seconds of it always. */
+static struct span lively_part(const struct draft *d)
+{
+    const double begin_s = (double)d->act->begin_ns / 1e9, end_s = (double)d->act->end_ns / 1e9;
+    const double quiet_s = fmax(0, fmin(d->options->quiet_s, (end_s - begin_s - 2) / 2));
+    return (struct span){begin_s + quiet_s, end_s - quiet_s};
+}
+
 /* An event within an act. */
 static struct span draw_span(struct draft *d)
 {
-    const double begin_s = (double)d->act->begin_ns / 1e9, end_s = (double)d->act->end_ns / 1e9;
+    const struct span part = lively_part(d);
+    const double begin_s = part.begin_s, end_s = part.end_s;
     const double all_s = end_s - begin_s, least_s = fmin(2, all_s);
     if (happens(&d->random, 0.2))
-        return (struct span){begin_s, end_s};
+        return on_frames(d, part);
     const double length_s = between(&d->random, least_s, fmax(least_s, 0.85 * all_s));
     const double at_s = begin_s + between(&d->random, 0, all_s - length_s);
     struct span span = {at_s, at_s + length_s};
@@ -154,11 +165,12 @@ static struct span draw_span(struct draft *d)
 /* The same moment for the other stream: mostly the same, sometimes earlier or later. */
 static struct span draw_lag(struct draft *d, struct span span)
 {
-    const double begin_s = (double)d->act->begin_ns / 1e9, end_s = (double)d->act->end_ns / 1e9;
+    const struct span part = lively_part(d);
+    const double begin_s = part.begin_s, end_s = part.end_s;
     struct span other = span;
-    if (happens(&d->random, 0.3))
+    if (happens(&d->random, d->options->lags))
         other.begin_s = fmax(begin_s, span.begin_s + between(&d->random, -1.5, 1.5));
-    if (happens(&d->random, 0.3))
+    if (happens(&d->random, d->options->lags))
         other.end_s = fmin(end_s, span.end_s + between(&d->random, -1.5, 1.5));
     const bool meets = fmin(span.end_s, other.end_s) - fmax(span.begin_s, other.begin_s) >= 1;
     return meets && other.end_s - other.begin_s >= min_event_s ? on_frames(d, other) : span;
@@ -218,7 +230,8 @@ static void place_object(struct draft *d, struct tyto_compose_object *object, ui
     object->foot0 = (float)(1 - between(random, 0, 0.85) * fmax(0, room));
     object->bob = happens(random, 0.5) ? (float)between(random, 0, 0.015) : 0;
     object->entrance = (enum tyto_compose_entrance)tyto_random_below(random, 3);
-    object->look = choose_look(tyto_random_share(random), is_small, num_slots == 1);
+    const bool may_fill = num_slots == 1 && !d->options->is_still;
+    object->look = choose_look(tyto_random_share(random), is_small, may_fill);
     if (object->look == TYTO_COMPOSE_FILLING)
         object->entrance = TYTO_COMPOSE_POP;
 }
@@ -336,6 +349,15 @@ static void draw_place(struct draft *d)
         act->zoom1 = (float)fmin(1.6, fmax(1.06, (double)act->zoom0 + between(random, -0.2, 0.2)));
         act->x1 = (float)fmin(1, fmax(0, (double)act->x0 + between(random, -0.6, 0.6)));
         act->y1 = (float)fmin(1, fmax(0, (double)act->y0 + between(random, -0.4, 0.4)));
+    }
+    if (d->options->is_still) {
+        const struct tyto_compose_act *first = &d->scene->acts[0];
+        act->place_idx = first->place_idx;
+        act->seed = first->seed;
+        act->blur = first->blur;
+        act->zoom0 = act->zoom1 = first->zoom0;
+        act->x0 = act->x1 = first->x0;
+        act->y0 = act->y1 = first->y0;
     }
 }
 

@@ -134,9 +134,14 @@ struct tyto_compose_options {
     double min_height, max_height; /* of objects, share of the picture's; 0.02..1 */
     double max_offset_s;           /* streams differ by up to this much; 0: not at all */
     double whole_seconds;          /* share of events that begin and end on whole seconds */
-    double distractors;            /* share of acts with an object, and with a sound, of no label */
+    double
+        lags; /* share of events that begin, and that end, up to 1.5 s apart in the two streams */
+    double distractors;        /* share of acts with an object, and with a sound, of no label */
     double moving;             /* share of objects that move with their sound, or by themselves */
     uint32_t clips_per_camera; /* in a row; 0 counts as 1 */
+    double quiet_s;            /* at an act's begin and at its end, without events; at most 4 */
+    bool is_still; /* one place for the whole clip; the camera neither pans nor zooms, and nothing
+                      fills the picture as if it had been cut */
 };
 
 /* What is used where nobody says otherwise: 10 s, 320 x 240 at 12.5, SNR 0..20 dB, objects 0.35 to

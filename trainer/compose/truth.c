@@ -296,6 +296,9 @@ char *tyto_compose_options_print(const struct tyto_compose_options *options,
     set_number(json, "whole_seconds", options->whole_seconds, &ok);
     set_number(json, "distractors", options->distractors, &ok);
     set_number(json, "moving", options->moving, &ok);
+    set_number(json, "lags", options->lags, &ok);
+    set_number(json, "quiet_s", options->quiet_s, &ok);
+    ok &= tyto_json_set(json, "still", tyto_json_new_bool(options->is_still));
     ok &= tyto_json_set(json, "clips_per_camera", tyto_json_new_u64(options->clips_per_camera));
     for (int i = 0; i < TYTO_COMPOSE_NUM_KINDS; i++)
         set_number(shares, tyto_compose_kind_names[i], options->shares[i], &ok);

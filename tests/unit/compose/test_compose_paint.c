@@ -213,6 +213,29 @@ static void an_object_is_cut_out_of_a_plain_background(void **state)
     tyto_compose_rgba_finish(&image);
 }
 
+/* As stickers are: the border's colours, which nobody sees, do not count. */
+static void what_is_cut_out_already_is_only_cropped(void **state)
+{
+    (void)state;
+    struct tyto_compose_rgba image;
+    fill(&image, 100, 80, 20, 160, 20);
+    for (uint32_t i = 0; i < 100 * 80; i++) {
+        const bool is_object = i % 100 >= 30 && i % 100 < 60 && i / 100 >= 20 && i / 100 < 50;
+        image.pixels[4 * i + 3] = is_object ? 200 : 0;
+    }
+    assert_true(tyto_compose_cut_out(&image));
+    assert_int_equal(image.width_px, 30);
+    assert_int_equal(image.height_px, 30);
+    for (uint32_t i = 0; i < 30 * 30; i++)
+        assert_int_equal(image.pixels[4 * i + 3], 200);
+    tyto_compose_rgba_finish(&image);
+    fill(&image, 100, 80, 20, 160, 20);
+    for (uint32_t i = 0; i < 100 * 80; i++)
+        image.pixels[4 * i + 3] = 0; /* nothing at all */
+    assert_false(tyto_compose_cut_out(&image));
+    tyto_compose_rgba_finish(&image);
+}
+
 static void where_there_is_no_object_nothing_is_cut(void **state)
 {
     (void)state;
@@ -412,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_smaller_picture_holds_the_means_of_the_larger),
         cmocka_unit_test(an_enlarged_picture_is_interpolated),
         cmocka_unit_test(an_object_is_cut_out_of_a_plain_background),
+        cmocka_unit_test(what_is_cut_out_already_is_only_cropped),
         cmocka_unit_test(where_there_is_no_object_nothing_is_cut),
         cmocka_unit_test(a_made_place_is_the_same_for_its_seed),
         TEST(an_object_is_where_its_box_is_and_only_then),

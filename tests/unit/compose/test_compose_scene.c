@@ -450,6 +450,101 @@ static void labels_say_what_is_in_the_scene(void **state)
     assert_true(num_both >= 10 && num_ave >= 30);
 }
 
+static void paths_count_from_the_folder_that_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct tyto_compose_assets assets;
+    touch(f, "a");
+    char text[] = "path,kind,class,split\na,image,dog,x\na,audio,dog,x\n";
+    FILE *file = fmemopen(text, strlen(text), "r");
+    assert_non_null(file);
+    const struct tyto_compose_assets_params params = {.manifest = "elsewhere/list.csv",
+                                                      .folder = f->folder,
+                                                      .split = "x",
+                                                      .user = f,
+                                                      .on_fault = on_fault};
+    assert_int_equal(tyto_compose_assets_read_stream(&params, file, &assets), TYTO_OK);
+    assert_int_equal(access(assets.entries[0].path, R_OK), 0);
+    tyto_compose_assets_finish(&assets);
+    fclose(file);
+}
+
+/* Two acts that touch would be one event if their classes are the same. */
+static void between_events_it_is_quiet_where_that_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t quiet_ns = 1250000000, frame_ns = 80000000;
+    f->options.seconds = 60;
+    f->options.quiet_s = 1.25;
+    for (uint64_t clip = 0; clip < 50; clip++) {
+        make(f, &f->scene, clip);
+        assert_true(f->scene.num_events > 0);
+        for (uint32_t i = 0; i < f->scene.num_objects; i++) {
+            const struct tyto_compose_object *object = &f->scene.objects[i];
+            const int64_t act_ns = object->begin_ns / 10000000000 * 10000000000;
+            assert_true(object->begin_ns - act_ns >= quiet_ns - frame_ns);
+            assert_true(act_ns + 10000000000 - object->end_ns >= quiet_ns - frame_ns);
+        }
+        for (uint32_t i = 0; i < f->scene.num_sounds; i++) {
+            const struct tyto_compose_sound *sound = &f->scene.sounds[i];
+            const int64_t act_ns = sound->begin_ns / 10000000000 * 10000000000;
+            assert_true(sound->begin_ns - act_ns >= quiet_ns - frame_ns);
+            assert_true(act_ns + 10000000000 - sound->end_ns >= quiet_ns - frame_ns);
+        }
+    }
+    f->options.quiet_s = 4.5;
+    assert_int_equal(tyto_compose_scene_init(&f->scene, &f->options, &f->assets, 0),
+                     TYTO_ERR_INVALID);
+}
+
+static void without_lags_the_streams_agree(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t num_both = 0, num_apart = 0;
+    for (int with = 0; with < 2; with++) {
+        f->options.lags = with ? 0.3 : 0;
+        for (uint64_t clip = 0; clip < 100; clip++) {
+            make(f, &f->scene, clip);
+            for (uint32_t i = 0; i < f->scene.num_objects; i++) {
+                const struct tyto_compose_object *object = &f->scene.objects[i];
+                for (uint32_t j = 0; j < f->scene.num_sounds; j++) {
+                    const struct tyto_compose_sound *sound = &f->scene.sounds[j];
+                    if (object->event == TYTO_COMPOSE_NO_EVENT || object->event != sound->event)
+                        continue;
+                    const bool is_apart =
+                        object->begin_ns != sound->begin_ns || object->end_ns != sound->end_ns;
+                    assert_false(is_apart && !with);
+                    num_both++;
+                    num_apart += is_apart;
+                }
+            }
+        }
+    }
+    assert_true(num_both > 50);
+    assert_true(num_apart > 0);
+}
+
+static void a_camera_that_stands_still_sees_one_place(void **state)
+{
+    struct fixture *f = *state;
+    f->options.seconds = 60;
+    make(f, &f->other, 3);
+    f->options.is_still = true;
+    make(f, &f->scene, 3);
+    for (uint32_t i = 0; i < f->scene.num_acts; i++) {
+        const struct tyto_compose_act *act = &f->scene.acts[i], *first = &f->scene.acts[0];
+        assert_int_equal(act->place_idx, first->place_idx);
+        assert_int_equal(act->seed, first->seed);
+        assert_true(act->zoom0 == first->zoom0 && act->zoom1 == first->zoom0);
+        assert_true(act->x1 == first->x0 && act->y1 == first->y0);
+        assert_int_equal(act->kind, f->other.acts[i].kind); /* all else is the same */
+    }
+    for (uint32_t i = 0; i < f->scene.num_objects; i++) {
+        assert_int_not_equal(f->scene.objects[i].look, TYTO_COMPOSE_FILLING);
+        assert_int_equal(f->scene.objects[i].begin_ns, f->other.objects[i].begin_ns);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +555,7 @@ int main(void)
         TEST(every_bad_line_is_reported_with_its_number),
         TEST(files_that_are_not_there_are_all_listed),
         TEST(what_is_no_manifest_is_refused),
+        TEST(paths_count_from_the_folder_that_is_named),
         TEST(a_scene_is_a_function_of_seed_and_number),
         TEST(kinds_have_their_shares_after_few_clips),
         TEST(classes_and_recordings_take_turns),
@@ -467,6 +563,9 @@ int main(void)
         TEST(streams_of_one_camera_differ_by_one_offset),
         TEST(bad_options_are_refused),
         TEST(labels_say_what_is_in_the_scene),
+        TEST(between_events_it_is_quiet_where_that_is_asked_for),
+        TEST(without_lags_the_streams_agree),
+        TEST(a_camera_that_stands_still_sees_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
