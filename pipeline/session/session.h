@@ -18,8 +18,8 @@
  *       switch (tyto_session_poll(session, now, &segment)):
  *       case SEGMENT:  the segment joins the batch; its samples are copied, its picture is borrowed
  *                      until the batch has been encoded
- *       case OVER:     tyto_camera_flush()       what waited for its look-ahead is judged without
- * it tyto_tracker_end(reason)  open events END with tyto_session_over_reason()
+ *       case OVER:     tyto_camera_flush()       what waited is judged without its look-ahead
+ *                      tyto_tracker_end(reason)  open events END with tyto_session_over_reason()
  *                      tyto_session_release()    from here on the source may be torn down
  *       case NOTHING:  next camera
  *   a camera that found no place in the batch:  tyto_session_feed()  so that its rings do not fill
@@ -32,8 +32,8 @@
  *   UP        both threads use it: the connection thread watches, the inference thread polls
  *   DRAINING  the connection thread has given it up and waits. The inference thread still takes
  *             out what the rings hold; then poll() says OVER, once, and only release() lets the
- *             connection thread tear the source down (at most 5 s; else it is abandoned and
- * counted)
+ *             connection thread tear the source down (at most 5 s; else it is abandoned, and
+ *             counted)
  *
  * RESTART. The next connection has a new source and a new segmenter window, but the same media
  * clock: it goes on in whole hops and never back, so that no two segments have the same time and a

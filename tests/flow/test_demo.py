@@ -18,7 +18,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DIST = os.environ.get("TYTO_DIST") or os.path.join(ROOT, "dist")
 NEEDED = ["bin/tyto", "bin/tytod", "bin/tyto-demo-camera", "share/tyto/models/visual.safetensors",
           "share/tyto/models/audio.safetensors", "share/tyto/models/head.safetensors"]
-MIN_RECALL, MAX_FALSE = "0.6", "2.0"
+MIN_RECALL, MAX_FALSE = "0.5", "2.0"
 
 
 def program(name):
