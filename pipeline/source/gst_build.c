@@ -44,7 +44,9 @@ static GstPadProbeReturn on_file_bytes(GstPad *pad, GstPadProbeInfo *info, gpoin
 static void exchange_tables(struct tyto_source *source, GstElement *element, const char *path)
 {
     struct tyto_ts_table table;
-    if (!tyto_ts_table_find(path, &table))
+    const bool is_needed = tyto_ts_table_find(path, &table);
+    source->changes = table.differs;
+    if (!is_needed)
         return;
     source->table = malloc(sizeof(table));
     if (!source->table)

@@ -63,6 +63,14 @@ static bool has_password(const char *uri)
     return at && at < host + strcspn(host, "/?#");
 }
 
+static bool has_come(const struct tyto_source *source)
+{
+    bool any = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
+        any |= atomic_load(&source->streams[i].last_data_ns) != 0;
+    return any;
+}
+
 static const char *words_of_resource(const struct tyto_source *source, const GError *error)
 {
     switch (error->code) {
@@ -78,6 +86,8 @@ static const char *words_of_resource(const struct tyto_source *source, const GEr
     case GST_RESOURCE_ERROR_READ:
         return "it closed the connection";
     case GST_RESOURCE_ERROR_SEEK:
+        if (has_come(source))
+            return "it closed the connection";
         return "its index comes at its end: make it anew, as with ffmpeg -i IN -c copy -movflags "
                "+faststart OUT.mp4";
     default:
@@ -99,14 +109,6 @@ static bool is_transport(const struct tyto_source *source, const GError *error)
                         error->code == GST_RESOURCE_ERROR_READ;
     return source->kind == TYTO_URI_RTSP && asked && (unset || silent) &&
            !atomic_load(&source->no_more_pads);
-}
-
-static bool has_come(const struct tyto_source *source)
-{
-    bool any = false;
-    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
-        any |= atomic_load(&source->streams[i].last_data_ns) != 0;
-    return any;
 }
 
 /* Of an error that says nothing by itself: the last line of what is meant for programmers does,
@@ -150,6 +152,14 @@ static const char *words_of(const struct tyto_source *source, const GError *erro
                : NULL;
 }
 
+static bool is_made_by(GstMessage *message, const char *factory_name)
+{
+    GstObject *from = GST_MESSAGE_SRC(message);
+    GstElementFactory *factory =
+        GST_IS_ELEMENT(from) ? gst_element_get_factory(GST_ELEMENT(from)) : NULL;
+    return factory && strcmp(GST_OBJECT_NAME(factory), factory_name) == 0;
+}
+
 /* The parser of a stream that is of no use says so in an error of its own; the other one goes on.
  */
 static bool is_of_unusable(const struct tyto_source *source, GstMessage *message)
@@ -161,11 +171,8 @@ static bool is_of_unusable(const struct tyto_source *source, GstMessage *message
         any_usable |= claimed && !unusable;
         any_unusable |= claimed && unusable;
     }
-    GstObject *from = GST_MESSAGE_SRC(message);
-    GstElementFactory *factory =
-        GST_IS_ELEMENT(from) ? gst_element_get_factory(GST_ELEMENT(from)) : NULL;
-    return source->kind == TYTO_URI_RTSP && any_usable && any_unusable && factory &&
-           strcmp(GST_OBJECT_NAME(factory), "parsebin") == 0;
+    return source->kind == TYTO_URI_RTSP && any_usable && any_unusable &&
+           is_made_by(message, "parsebin");
 }
 
 static enum tyto_err explain(struct tyto_source *source, GstMessage *message, char *text,
@@ -212,13 +219,23 @@ static bool settled_without_streams(const struct tyto_source *source)
     return tyto_source_get_streams(source, &audio, &video) && !audio && !video;
 }
 
+/* Whether of a file's picture nothing was seen, though there is one. */
+static bool is_unseen(const struct tyto_source *source)
+{
+    const struct tyto_source_stream *video = &source->streams[TYTO_STREAM_VIDEO];
+    return source->is_file && atomic_load(&video->linked) &&
+           atomic_load(&video->num_timed) + atomic_load(&video->num_untimed) == 0;
+}
+
 /* A file's end is an error when something of it was left out. */
 static enum tyto_err end_of(const struct tyto_source *source, char *text, uint32_t text_bytes)
 {
     const struct tyto_source_stream *video = &source->streams[TYTO_STREAM_VIDEO];
-    bool lacks = false;
-    for (int i = 0; i < TYTO_NUM_STREAMS; i++)
+    bool lacks = false, changes = false;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         lacks |= source->heard_of[i] && !atomic_load(&source->streams[i].linked);
+        changes |= source->changes && source->has_left[i];
+    }
     if (source->is_in_part && lacks)
         snprintf(text, text_bytes,
                  "read in part: a stream that it names later than at its begin was left out; "
@@ -227,6 +244,14 @@ static enum tyto_err end_of(const struct tyto_source *source, char *text, uint32
         snprintf(text, text_bytes,
                  "read in part: its pictures do not say when they are; convert it, as with "
                  "ffmpeg -i IN OUT.mp4");
+    else if (source->is_file && changes)
+        snprintf(text, text_bytes,
+                 "read in part: a stream is coded in another way from some time on, and was left "
+                 "out there; convert it, as with ffmpeg -i IN OUT.mp4");
+    else if (is_unseen(source) && has_come(source))
+        snprintf(text, text_bytes,
+                 "read in part: none of its pictures can be decoded; convert it, as with ffmpeg "
+                 "-i IN OUT.mp4");
     else if (source->is_file && !has_come(source))
         snprintf(text, text_bytes, "it ends before any sound or picture");
     else
@@ -257,7 +282,23 @@ static enum tyto_err look_around(struct tyto_source *source, char *text, uint32_
     return TYTO_ERR_UNSUPPORTED;
 }
 
-/* Of a list of the container's streams: whether it names a kind that the lists before did not. */
+/* One that was named before and is named no more: it has ended, or its coding is another one now,
+ * which demuxers do not bring to the pad that it had. parsebin's lists have what all demuxers'
+ * have. */
+static void look_who_left(struct tyto_source *source, GstMessage *message,
+                          const bool names[TYTO_NUM_STREAMS])
+{
+    if (!is_made_by(message, "parsebin"))
+        return;
+    for (int k = 0; k < TYTO_NUM_STREAMS; k++) {
+        source->has_left[k] |=
+            source->names_now[k] && !names[k] && atomic_load(&source->streams[k].linked);
+        source->names_now[k] = names[k];
+    }
+}
+
+/* Of a list of the container's streams: whether it names a kind that the lists before did not, or
+ * one that they did no more. */
 static bool is_news(struct tyto_source *source, GstMessage *message, char *text,
                     uint32_t text_bytes)
 {
@@ -270,11 +311,12 @@ static bool is_news(struct tyto_source *source, GstMessage *message, char *text,
         [TYTO_STREAM_VIDEO] = !source->options.no_video,
     };
     GstStreamCollection *collection = NULL;
-    bool is_new = false;
+    bool is_new = false, names[TYTO_NUM_STREAMS] = {false};
     gst_message_parse_stream_collection(message, &collection);
     for (guint i = 0; i < gst_stream_collection_get_size(collection); i++) {
         GstStream *stream = gst_stream_collection_get_stream(collection, i);
         for (int k = 0; k < TYTO_NUM_STREAMS; k++) {
+            names[k] |= (gst_stream_get_stream_type(stream) & types[k]) != 0;
             if (!(gst_stream_get_stream_type(stream) & types[k]) || source->heard_of[k])
                 continue;
             source->heard_of[k] = true;
@@ -286,6 +328,13 @@ static bool is_news(struct tyto_source *source, GstMessage *message, char *text,
     }
     source->has_heard = true;
     gst_object_unref(collection);
+    look_who_left(source, message, names);
+    for (int k = 0; k < TYTO_NUM_STREAMS && !is_new && !source->is_file; k++) {
+        is_new = source->has_left[k];
+        if (is_new)
+            snprintf(text, text_bytes, "its %s has ended, or is another one now: connecting again",
+                     k == TYTO_STREAM_AUDIO ? "sound" : "picture");
+    }
     return is_new;
 }
 

@@ -8,17 +8,25 @@
 #include <gst/gst.h>
 
 #include "base/clock.h"
+#include "base/frame.h"
 #include "pipeline/source/internal.h"
 
-/* audioconvert crashes with more channels than it can mix. */
-enum { MAX_CHAIN = 8, MAX_CHANNELS = 63 };
+/* audioconvert crashes with more channels than it can mix, and audioresample makes room by the
+ * ratio of rates: a process that asks GLib for more memory than there is ends. */
+enum { MAX_CHAIN = 8, MAX_CHANNELS = 63, MIN_RATE_HZ = 1000, MAX_RATE_HZ = 768000 };
 
 /* Coded data waiting in front of a decoder. In files it evens out interleaving. */
 enum { FILE_QUEUE_BYTES = 16 << 20, LIVE_QUEUE_BYTES = 2 << 20 };
 
 static const char audio_caps[] =
     "audio/x-raw,format=F32LE,rate=16000,channels=1,layout=interleaved";
-static const char video_caps[] = "video/x-raw,format={I420,NV12,RGB}";
+/* Pixels are square, and a side is what tyto_frame_check() takes: videoscale sees to it. */
+static const char video_caps[] = "video/x-raw,format={I420,NV12,RGB},width=[1,8192],"
+                                 "height=[1,8192],pixel-aspect-ratio=1/1";
+_Static_assert(TYTO_FRAME_MAX_SIDE == 8192, "as above");
+
+/* Of a picture: twice what TYTO_FRAME_MAX_SIDE allows, for still ones are that large. */
+#define MAX_PIXELS (128ll << 20)
 
 /* A camera's jitter and its network's; then keyframes are left out before they are decoded. */
 #define LATE_NS (2ll * 1000000000)
@@ -155,18 +163,25 @@ static void mix_evenly(GstElement *convert, gint num_channels)
     g_value_unset(&matrix);
 }
 
-/* False, with the note set: more than can be mixed. */
+/* False, with the note set: more than can be mixed or resampled. */
 static bool can_mix(struct tyto_source *source, const GstStructure *structure)
 {
     char text[TYTO_SOURCE_NOTE_MAX];
-    gint num_channels = 0;
-    if (!gst_structure_get_int(structure, "channels", &num_channels) ||
-        num_channels <= MAX_CHANNELS)
+    gint num_channels = 0, rate_hz = MAX_RATE_HZ;
+    (void)gst_structure_get_int(structure, "channels", &num_channels);
+    (void)gst_structure_get_int(structure, "rate", &rate_hz);
+    if (num_channels <= MAX_CHANNELS && rate_hz >= MIN_RATE_HZ && rate_hz <= MAX_RATE_HZ)
         return true;
-    snprintf(text, sizeof(text),
-             "its sound has %d channels, more than %d: take fewer, as with ffmpeg -i IN -ac 1 "
-             "OUT.wav",
-             num_channels, MAX_CHANNELS);
+    if (num_channels > MAX_CHANNELS)
+        snprintf(text, sizeof(text),
+                 "its sound has %d channels, more than %d: take fewer, as with ffmpeg -i IN -ac 1 "
+                 "OUT.wav",
+                 num_channels, MAX_CHANNELS);
+    else
+        snprintf(text, sizeof(text),
+                 "its sound has %d samples a second, not %d to %d: convert it, as with ffmpeg -i "
+                 "IN -ar 48000 OUT.wav",
+                 rate_hz, MIN_RATE_HZ, MAX_RATE_HZ);
     tyto_source_set_note(source, text);
     return false;
 }
@@ -214,6 +229,40 @@ static void watch_channels(struct tyto_source_stream *stream, GstElement *conver
     gst_object_unref(pad);
 }
 
+/* --- size ---------------------------------------------------------------------------- */
+
+/* A picture as large as that is one of a camera that wants our memory, not to be looked at. */
+static GstPadProbeReturn on_picture_caps(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    char text[TYTO_SOURCE_NOTE_MAX];
+    GstCaps *caps;
+    gint width_px = 0, height_px = 0;
+    (void)pad;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+        return GST_PAD_PROBE_OK;
+    gst_event_parse_caps(event, &caps);
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    (void)gst_structure_get_int(structure, "width", &width_px);
+    (void)gst_structure_get_int(structure, "height", &height_px);
+    if ((int64_t)width_px * height_px <= MAX_PIXELS)
+        return GST_PAD_PROBE_OK;
+    snprintf(text, sizeof(text),
+             "its pictures have %d x %d pixels, more than %lld together: make them smaller, as "
+             "with ffmpeg -i IN -vf scale=1920:-2 OUT.mp4",
+             width_px, height_px, (long long)MAX_PIXELS);
+    tyto_source_set_note(stream->source, text);
+    return GST_PAD_PROBE_DROP; /* without caps no picture passes */
+}
+
+static void watch_size(struct tyto_source_stream *stream, GstElement *element)
+{
+    GstPad *pad = gst_element_get_static_pad(element, "sink");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_picture_caps, stream, NULL);
+    gst_object_unref(pad);
+}
+
 /* --- decoder ------------------------------------------------------------------------- */
 
 static gint by_rank(gconstpointer a, gconstpointer b)
@@ -226,7 +275,9 @@ static GstElement *make_decoder(const GstCaps *caps)
 {
     GList *all =
         gst_element_factory_list_get_elements(GST_ELEMENT_FACTORY_TYPE_DECODER, GST_RANK_MARGINAL);
-    GList *fit = gst_element_factory_list_filter(all, caps, GST_PAD_SINK, FALSE);
+    /* Of caps that say all, a decoder takes only what is no less than it asks for: one for pictures
+     * with transparency does not take those without. */
+    GList *fit = gst_element_factory_list_filter(all, caps, GST_PAD_SINK, gst_caps_is_fixed(caps));
     fit = g_list_sort(fit, by_rank);
     GstElement *decoder = NULL;
     for (GList *at = fit; at && !decoder; at = at->next) {
@@ -341,6 +392,8 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
         append(&chain, decoder);
         tap_first(stream, decoder, false);
         if (is_video)
+            watch_size(stream, decoder);
+        if (is_video)
             add_probe(decoder, "sink", on_coded, stream);
     }
     GstElement *convert =
@@ -348,11 +401,15 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
     if (is_raw)
         tap_first(stream, convert, true);
     if (is_video && convert)
+        watch_size(stream, convert);
+    if (is_video && convert)
         add_probe(convert, "sink", on_decoded, stream);
     if (!is_video && convert)
         watch_channels(stream, convert);
-    if (!is_video)
-        append(&chain, tyto_source_make(source, "audioresample"));
+    GstElement *fit =
+        append(&chain, tyto_source_make(source, is_video ? "videoscale" : "audioresample"));
+    if (is_video && fit)
+        g_object_set(fit, "add-borders", FALSE, NULL);
     append_sink(stream, &chain, is_video ? video_caps : audio_caps);
     if (chain.failed) {
         drop_chain(&chain);

@@ -78,8 +78,11 @@ struct tyto_source {
     bool heard_of[TYTO_NUM_STREAMS]; /* the container has named such a stream; of tyto_source_wait()
                                       */
     bool has_heard;                  /* of any; likewise */
-    atomic_bool busy;                /* rtspsrc is opening, closing... */
-    atomic_uint num_connects;        /* of rtspsrc's own: it may have one */
+    bool has_left[TYTO_NUM_STREAMS]; /* it is named no more, for all that it was linked; likewise */
+    bool names_now[TYTO_NUM_STREAMS]; /* what the last list named; likewise */
+    bool changes;                     /* the file's tables change what a stream is */
+    atomic_bool busy;                 /* rtspsrc is opening, closing... */
+    atomic_uint num_connects;         /* of rtspsrc's own: it may have one */
     atomic_bool redirected;
     bool takes_news;
     uint32_t http_status; /* of the last answer; 0: none; of tyto_source_wait() */

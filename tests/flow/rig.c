@@ -196,6 +196,8 @@ static void keep_segment(struct rig *rig, struct tyto_segment *segment)
         if (segment->picture) {
             assert_int_equal(tyto_frame_check(&segment->picture->frame), TYTO_OK);
             rig->picture_off_ns[rig->num_segments] = segment->picture->pts_ns - segment->begin_ns;
+            rig->width_px[rig->num_segments] = segment->picture->frame.width;
+            rig->height_px[rig->num_segments] = segment->picture->frame.height;
         }
         rig->segments[rig->num_segments] = *segment;
         rig->segments[rig->num_segments].pcm = NULL;

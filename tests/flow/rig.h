@@ -18,6 +18,7 @@ struct rig {
     uint32_t num_segments;
     struct tyto_segment segments[RIG_MAX_SEGMENTS]; /* pointers cleared */
     int64_t picture_off_ns[RIG_MAX_SEGMENTS];       /* of its picture, from the segment's begin */
+    uint32_t width_px[RIG_MAX_SEGMENTS], height_px[RIG_MAX_SEGMENTS]; /* of its picture */
     uint32_t num_states;
     struct tyto_camera_state states[RIG_MAX_STATES];
     uint32_t num_over;

@@ -356,6 +356,26 @@ static void sound_that_a_camera_names_later_is_connected_to_again(void **state)
     rig_stop_server(&server, SIGKILL);
 }
 
+static void a_coding_that_changes_is_connected_to_again(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char names[512], uri[64];
+    rig_make("old.ts", PICTURE(100) " ! mpegtsmux name=m " SOUND(1000) " ! m. m.");
+    rig_make("new.ts", PICTURE(100) " ! mpegtsmux name=m audiotestsrc samplesperbuffer=441 "
+                                    "num-buffers=1000 ! audio/x-raw,rate=44100,channels=1 ! "
+                                    "lamemp3enc ! mpegaudioparse ! m. m.");
+    snprintf(names, sizeof(names), "%s:%s", rig_path("old.ts"), rig_path("new.ts"));
+    struct rig_server server = start_odd("later", names);
+    snprintf(uri, sizeof(uri), "http://127.0.0.1:%d/live.ts", server.port);
+    open_uri(&rig, uri, TYTO_TRANSPORT_AUTO);
+    wanted_text = "its sound has ended, or is another one now";
+    assert_true(rig_run(&rig, 30, has_told));
+    assert_true(rig_run(&rig, 30, is_heard));
+    rig_close(&rig);
+    rig_stop_server(&server, SIGKILL);
+}
+
 static int make_media(void **state)
 {
     (void)state;
@@ -386,6 +406,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_camera_that_refuses_the_transport_that_was_set_says_what_to_set),
         cmocka_unit_test(what_a_camera_answers_is_told_in_words),
         cmocka_unit_test(sound_that_a_camera_names_later_is_connected_to_again),
+        cmocka_unit_test(a_coding_that_changes_is_connected_to_again),
     };
     if (argc != 3) {
         fprintf(stderr, "usage: test_odd_cameras RTSP_CAMERA_PROGRAM ODD_CAMERA_PROGRAM\n");
