@@ -9,6 +9,7 @@
 #include "web/clips.h"
 #include "web/request.h"
 #include "web/review.h"
+#include "web/teaching.h"
 #include "web/tune.h"
 #include "web/view.h"
 
@@ -27,6 +28,7 @@ static void get_me(const struct tyto_web_request *request)
         tyto_json_set(json, "name", tyto_json_new_string(visitor->name));
         tyto_json_set(json, "role", tyto_json_new_string(tyto_role_name(visitor->role)));
         tyto_json_set(json, "corrections", tyto_json_new_bool(may_correct));
+        tyto_json_set(json, "teach", tyto_json_new_bool(params->teach && may_correct));
         tyto_json_set(json, "recordings", tyto_json_new_bool(params->recordings != NULL));
     }
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
@@ -221,6 +223,10 @@ static const struct route {
     {"/api/health", get_health, OF_VIEWER, false},
     {"/media", get_media, OF_VIEWER, false},
     {"/api/correct", post_correct, OF_ADMIN, true},
+    {"/api/teach", tyto_teaching_get, OF_ADMIN, false},
+    {"/api/teach/start", tyto_teaching_start, OF_ADMIN, true},
+    {"/api/teach/cancel", tyto_teaching_cancel, OF_ADMIN, true},
+    {"/api/teach/push", tyto_teaching_push, OF_ADMIN, true},
     {"/api/thresholds", tyto_tune_get, OF_ADMIN, false},
     {"/api/thresholds/count", tyto_tune_count, OF_ADMIN, true},
     {"/api/thresholds/apply", tyto_tune_apply, OF_ADMIN, true},

@@ -20,8 +20,11 @@ struct tyto_serve_params {
     const char *listen;      /* "ADDRESS:PORT", "[::1]:PORT"; port 0: any; NULL: the default */
     const char *recordings;  /* tytod's folder of recordings; NULL: none are shown */
     const char *corrections; /* folder for what people say of them; NULL: none is taken */
-    const char *config;      /* tytod's configuration, to change thresholds in; NULL: not changed */
-    const char *socket;      /* tytod's control socket; NULL: the default */
+    const char *teach;   /* folder of models that learn from corrections; NULL: none is taught */
+    const char *models;  /* folder of networks that they begin with; NULL: the installed one */
+    const char *program; /* tyto, to teach them with */
+    const char *config;  /* tytod's configuration, to change thresholds in; NULL: not changed */
+    const char *socket;  /* tytod's control socket; NULL: the default */
     const char *server_key, *key;   /* tytod's public key and one's own secret one, or NULL */
     const char *users;              /* file of users (users/users.h); NULL: none, for loopback */
     const char *tls_cert, *tls_key; /* PEM; both or neither; read again at SIGHUP */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "web/clips.h"
+#include "web/teaching.h"
 #include "web/tune.h"
 #include "web/view.h"
 
@@ -92,6 +93,8 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool i
     };
     enum tyto_err err = tyto_door_create(&serving->door_params, &serving->door, ret_fault);
     if (!err)
+        err = tyto_teaching_new(serving, &serving->teaching, ret_fault);
+    if (!err)
         err = open_feed(serving, ret_fault);
     if (err) {
         tyto_serving_destroy(&serving);
@@ -107,6 +110,7 @@ void tyto_serving_destroy(struct tyto_serving **serving)
 {
     if (!serving || !*serving)
         return;
+    tyto_teaching_free((*serving)->teaching);
     tyto_tune_free((*serving)->tune);
     tyto_login_free((*serving)->login);
     tyto_web_feed_destroy(&(*serving)->feed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto serve: the page where people look. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/paths.h"
 #include "cli/common/fault.h"
@@ -12,7 +13,8 @@
 #include "web/serve.h"
 
 struct serve {
-    char *listen, *recordings, *corrections, *config, *socket, *users, *tls_cert, *tls_key, *proxy;
+    char *listen, *recordings, *corrections, *teach, *models, *config, *socket, *users, *tls_cert,
+        *tls_key, *proxy;
     struct tyto_texts names;
     bool is_plain;
     struct tyto_link link;
@@ -31,6 +33,12 @@ static const struct tyto_option rows[] = {
      .is_place = true, .absent = "none are taken",
      .help = "where corrected recordings and their labels.csv go, for `tyto train --labels`; made if "
              "it is not there"},
+    {.key = "teach", .letter = 't', .type = TYTO_OPTION_TEXT, AT(teach), .value = "DIR",
+     .is_place = true, .absent = "no model is taught",
+     .help = "where models go that learn from the corrections (tyto adapt), for admins to start and "
+             "to bring into tytod; made if it is not there"},
+    {.key = "models", .type = TYTO_OPTION_TEXT, AT(models), .value = "DIR", .is_place = true,
+     .absent = "the installed ones", .help = "the networks that they begin with"},
     {.key = "config", .type = TYTO_OPTION_TEXT, AT(config), .value = "FILE", .is_place = true,
      .absent = "the page writes lines to be pasted in",
      .help = "tytod's configuration: thresholds are changed in it, if it belongs to who runs this"},
@@ -92,9 +100,19 @@ static void put_address(void *user, const char *address)
     (void)fflush(stdout);
 }
 
+/* tyto itself: this program, where it is whole; else the one that hands on to its parts. */
+static void find_program(char *ret_path, size_t path_bytes)
+{
+    if ((!tyto_paths_program("../bin/tyto", ret_path, path_bytes) || access(ret_path, X_OK) != 0) &&
+        (!tyto_paths_program("tyto", ret_path, path_bytes) || access(ret_path, X_OK) != 0))
+        snprintf(ret_path, path_bytes, "%s", "tyto");
+}
+
 static int run(struct serve *serve, const char *argument)
 {
     struct tyto_fault fault = {0};
+    char program[4096];
+    find_program(program, sizeof(program));
     enum tyto_err err = tyto_link_prepare(&serve->link, argument, &fault);
     const struct tyto_serve_params params = {
         .endpoint = serve->link.endpoint,
@@ -103,6 +121,9 @@ static int run(struct serve *serve, const char *argument)
         .listen = serve->listen,
         .recordings = serve->recordings,
         .corrections = serve->corrections,
+        .teach = serve->teach,
+        .models = serve->models,
+        .program = program,
         .config = serve->config,
         .socket = serve->socket,
         .users = serve->users,

@@ -12,6 +12,7 @@
 #include "cli/common/media.h"
 #include "cli/common/options.h"
 #include "cli/common/progress.h"
+#include "cli/event/json.h"
 #include "cli/learn/learn.h"
 #include "options/common.h"
 #include "trainer/adapt/adapt.h"
@@ -35,7 +36,7 @@ struct adapt {
     uint32_t epochs;
     uint64_t seed;
     double rate, share, keep_mib;
-    bool overwrites, without_progress;
+    bool overwrites, without_progress, is_json;
     struct tyto_progress progress;
     uint32_t num_faults;
     struct tyto_cman_weights weights; /* of the head */
@@ -77,6 +78,8 @@ static const struct tyto_option learning_rows[] = {
     {.key = "seed", .type = TYTO_OPTION_U64, AT(seed), .max = 1e18, .help = "of all that is drawn"},
     {.key = "overwrite", .type = TYTO_OPTION_FLAG, AT(overwrites),
      .help = "begin anew in a folder that holds a run"},
+    {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
+     .help = "JSON lines instead of text: what is done, each epoch, the figures"},
     TYTO_OPTION_NO_PROGRESS(struct adapt, without_progress),
 };
 static const struct tyto_option keep_rows[] = {
@@ -133,6 +136,47 @@ const struct tyto_command tyto_command_adapt = {
 
 /* --- what is printed ------------------------------------------------------------------------- */
 
+/* {"type": type}; NULL: lines are for people. */
+static struct tyto_json *new_line(const struct adapt *adapt, const char *type)
+{
+    struct tyto_json *json = adapt->is_json ? tyto_json_new_object() : NULL;
+    if (json)
+        tyto_json_set(json, "type", tyto_json_new_string(type));
+    return json;
+}
+
+/* Takes the line. */
+static void put_line(struct tyto_json *json)
+{
+    (void)tyto_json_put_line(&json);
+    (void)fflush(stdout);
+}
+
+/* How much of one of the two parts of the work is done. */
+static void put_work(const struct adapt *adapt, const char *what, double done, double total)
+{
+    struct tyto_json *json = new_line(adapt, "work");
+    if (!json)
+        return;
+    tyto_json_set(json, "what", tyto_json_new_string(what));
+    tyto_json_set(json, "share", tyto_json_new_f64(total > 0 ? fmin(1, done / total) : 0));
+    put_line(json);
+}
+
+/* A sentence for people, as it is or as a line of JSON. */
+static void say(struct adapt *adapt, const char *text)
+{
+    struct tyto_json *json = new_line(adapt, "note");
+    tyto_progress_clear(&adapt->progress);
+    if (json) {
+        tyto_json_set(json, "text", tyto_json_new_name(text));
+        put_line(json);
+        return;
+    }
+    printf("%s\n", text);
+    (void)fflush(stdout);
+}
+
 static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_error)
 {
     struct adapt *adapt = user;
@@ -151,14 +195,24 @@ static void on_features(void *user, const struct tyto_features_progress *progres
 {
     struct adapt *adapt = user;
     tyto_progress_put(&adapt->progress, progress->done_s, progress->total_s, "features", NULL);
+    put_work(adapt, "features", progress->done_s, progress->total_s);
 }
 
 static void on_note(void *user, const char *text)
 {
-    struct adapt *adapt = user;
-    tyto_progress_clear(&adapt->progress);
-    printf("%s\n", text);
-    fflush(stdout);
+    say(user, text);
+}
+
+static void on_epoch(void *user, const struct tyto_run_epoch *epoch)
+{
+    struct tyto_json *json = new_line(user, "epoch");
+    if (!json)
+        return;
+    tyto_json_set(json, "epoch", tyto_json_new_u64(epoch->figures.epoch));
+    tyto_json_set(json, "loss", tyto_json_new_f64((double)epoch->figures.train_loss));
+    tyto_json_set(json, "held_back_loss", tyto_json_new_f64((double)epoch->figures.val_loss));
+    tyto_json_set(json, "map", tyto_json_new_f64((double)epoch->figures.val_map));
+    put_line(json);
 }
 
 static void on_step(void *user, const struct tyto_train_progress *progress)
@@ -167,6 +221,7 @@ static void on_step(void *user, const struct tyto_train_progress *progress)
     const double steps = (double)(progress->epoch - 1) * progress->num_steps + progress->step;
     tyto_progress_put(&adapt->progress, steps, (double)adapt->epochs * progress->num_steps,
                       "learning", NULL);
+    put_work(adapt, "learning", steps, (double)adapt->epochs * progress->num_steps);
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
@@ -186,7 +241,9 @@ static enum tyto_err name_classes(struct adapt *adapt, const struct tyto_labels 
         while (k < adapt->num_classes && strcmp(adapt->classes[k], labels->classes[i]) != 0)
             k++;
         if (k == adapt->num_classes) {
-            printf("new class: %s\n", labels->classes[i]);
+            char text[TYTO_DATASET_NAME_BYTES + 16];
+            snprintf(text, sizeof(text), "new class: %s", labels->classes[i]);
+            say(adapt, text);
             memcpy(adapt->classes[adapt->num_classes++], labels->classes[i],
                    sizeof(*adapt->classes));
         }
@@ -287,9 +344,8 @@ static uint32_t num_groups(const struct tyto_dataset *data)
 }
 
 /* What an epoch goes through: the kept clips, and the camera's as often as gives their share. */
-static enum tyto_err mix(const struct adapt *adapt, const struct parts *camera,
-                         const struct parts *kept, struct tyto_dataset **ret_train,
-                         struct tyto_dataset **ret_val)
+static enum tyto_err mix(struct adapt *adapt, const struct parts *camera, const struct parts *kept,
+                         struct tyto_dataset **ret_train, struct tyto_dataset **ret_val)
 {
     struct tyto_dataset *all[MAX_REPEATS + 1] = {kept->train};
     struct tyto_dataset *val[] = {kept->val, camera->val};
@@ -298,7 +354,10 @@ static enum tyto_err mix(const struct adapt *adapt, const struct parts *camera,
     const uint32_t repeats = wanted < 1 ? 1 : wanted > MAX_REPEATS ? MAX_REPEATS : (uint32_t)wanted;
     for (uint32_t i = 0; i < repeats; i++)
         all[1 + i] = camera->train;
-    printf("learning from %.0f clips %u times, and %.0f kept ones\n", own, repeats, other);
+    char text[96];
+    snprintf(text, sizeof(text), "learning from %.0f clips %u times, and %.0f kept ones", own,
+             repeats, other);
+    say(adapt, text);
     const enum tyto_err err = tyto_dataset_join(all, 1 + repeats, ret_train);
     if (err || !kept->val)
         return err;
@@ -345,6 +404,7 @@ static enum tyto_err learn(struct adapt *adapt, struct tyto_dataset *train,
         .user = adapt,
         .on_note = on_note,
         .on_step = on_step,
+        .on_epoch = on_epoch,
         .should_stop = tyto_interrupt_should_stop,
     };
     err = set_options(adapt, &options, ret_fault);
@@ -359,6 +419,30 @@ static void print_figures(const char *name, const double f1[2])
 {
     if (!isnan(f1[0]))
         printf("%s: F1 of segments %.3f before, %.3f after\n", name, f1[0], f1[1]);
+}
+
+static void tell_figures(const struct adapt *adapt, const struct tyto_adapt_figures *figures,
+                         const char *path)
+{
+    struct tyto_json *json = new_line(adapt, "done");
+    const double *const values[] = {figures->camera, figures->kept};
+    static const char *const names[] = {"camera", "kept"};
+    if (!json) {
+        print_figures("clips of the camera that were not learnt from", figures->camera);
+        print_figures("kept clips that were not learnt from", figures->kept);
+        printf("%s is written; tyto model push brings it into a running tytod\n", path);
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct tyto_json *pair = tyto_json_new_array();
+        for (size_t k = 0; k < 2; k++)
+            (void)tyto_json_append(pair, tyto_json_new_f64(values[i][k]));
+        tyto_json_set(json, names[i], isnan(values[i][0]) ? tyto_json_new_null() : pair);
+        if (isnan(values[i][0]))
+            tyto_json_destroy(&pair);
+    }
+    tyto_json_set(json, "path", tyto_json_new_name(path));
+    put_line(json);
 }
 
 static enum tyto_err adapt_head(struct adapt *adapt, struct parts *camera, struct parts *kept,
@@ -387,11 +471,8 @@ static enum tyto_err adapt_head(struct adapt *adapt, struct parts *camera, struc
     };
     if (!err)
         err = tyto_adapt_finish(&params, &figures, ret_fault);
-    if (!err) {
-        print_figures("clips of the camera that were not learnt from", figures.camera);
-        print_figures("kept clips that were not learnt from", figures.kept);
-        printf("%s is written; tyto model push brings it into a running tytod\n", path);
-    }
+    if (!err)
+        tell_figures(adapt, &figures, path);
     tyto_dataset_destroy(&train);
     tyto_dataset_destroy(&val);
     return err;

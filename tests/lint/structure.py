@@ -73,8 +73,9 @@ FOLDERS = {
         "users": set(),
         "common": set(),
         "config": set(),
+        "teach": set(),
         "thresholds": {"common"},
-        ".": {"users", "common", "config", "thresholds"},
+        ".": {"users", "common", "config", "teach", "thresholds"},
     },
     "cli": {
         "event": set(),

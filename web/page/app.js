@@ -8,6 +8,7 @@ import * as timelinePage from "./timeline.js";
 import * as healthPage from "./health.js";
 import * as eventPage from "./event.js";
 import * as zonesPage from "./zones.js";
+import * as teachPage from "./teach.js";
 import * as thresholdsPage from "./thresholds.js";
 
 const pages = [
@@ -15,6 +16,7 @@ const pages = [
   { path: "timeline", title: "Timeline", show: timelinePage.show },
   { path: "health", title: "Health", show: healthPage.show },
   { path: "zones", title: "Zones", show: zonesPage.show },
+  { path: "teach", title: "Teach", show: teachPage.show, isForTeachers: true },
   { path: "thresholds", title: "Thresholds", show: thresholdsPage.show, isForAdmins: true },
   { path: "event", title: "Event", show: eventPage.show, isHidden: true },
 ];
@@ -22,7 +24,7 @@ const main = document.getElementById("main");
 let leave = null;
 let me = null; // null: nobody is logged in
 
-const isOpen = (page) => !page.isForAdmins || me?.role === "admin";
+const isOpen = (page) => (!page.isForAdmins || me?.role === "admin") && (!page.isForTeachers || Boolean(me?.teach));
 
 function route() {
   if (!me) return;

@@ -72,6 +72,7 @@ const takers = {
     live.link = link;
     tell("link");
   },
+  teach: (state) => tell("teach", state),
   thresholds: (state) => tell("thresholds", state),
 };
 
