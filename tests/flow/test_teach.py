@@ -45,7 +45,7 @@ def make_models(place):
     for arguments in (["train", "--labels", path("old.csv"), "--out", path("old"), "--epochs", "2", "--rate", "3e-3", "--segments", str(SECONDS),
                        "--val-share", "0", "--batch", "4", "--basis", "4", "--report", "none"],
                       ["adapt", "--head", path("old/model.safetensors"), "--labels", path("old.csv"), "--keep", path("kept.safetensors")]):
-        done = subprocess.run([place.program("tyto"), *arguments, *common], capture_output=True, text=True, timeout=400)
+        done = subprocess.run([place.program("tyto"), *arguments, *common], capture_output=True, text=True, timeout=1500)
         assert done.returncode == 0, done.stderr
     shutil.copy(path("old/model.safetensors"), place.model("head"))
     shutil.copy(path("kept.safetensors"), place.model("kept"))
@@ -64,7 +64,7 @@ def make_corrections(place):
 
 
 def over(serving):
-    wait_for("the run's end", lambda: serving.get("/api/teach")["now"]["state"] != "running", 400)
+    wait_for("the run's end", lambda: serving.get("/api/teach")["now"]["state"] != "running", 1500)
     return serving.wait("/api/teach", lambda a: a["runs"])
 
 
@@ -146,7 +146,7 @@ def check(place, shots):
         check_run(place, serving, token)
         check_push(place, serving, token)
         if not browser.why_missing():
-            with browser.Browser(deadline_s=240) as page:
+            with browser.Browser(deadline_s=600) as page:
                 check_page(page, serving, place, shots)
         check_cancel(serving, token)
         assert post(serving, "/api/teach/start", {}, token)[0] == 200
