@@ -13,7 +13,12 @@
 #include "web/tune.h"
 #include "web/view.h"
 
-enum { MAX_RECENT = 60, MAX_ROWS = TYTO_WEB_MAX_EVENTS };
+enum {
+    MAX_RECENT = 60,
+    MAX_ROWS = TYTO_WEB_MAX_EVENTS,
+    MAX_PATH = 4096,
+    MAX_PICTURE_BYTES = 4 << 20,
+};
 
 static void get_me(const struct tyto_web_request *request)
 {
@@ -29,6 +34,7 @@ static void get_me(const struct tyto_web_request *request)
         tyto_json_set(json, "role", tyto_json_new_string(tyto_role_name(visitor->role)));
         tyto_json_set(json, "corrections", tyto_json_new_bool(may_correct));
         tyto_json_set(json, "teach", tyto_json_new_bool(params->teach && may_correct));
+        tyto_json_set(json, "pictures", tyto_json_new_bool(params->pictures != NULL));
         tyto_json_set(json, "recordings", tyto_json_new_bool(params->recordings != NULL));
     }
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
@@ -82,10 +88,42 @@ static void get_event(const struct tyto_web_request *request)
     const struct tyto_web_events *events = tyto_web_feed_events(request->serving->feed);
     const struct tyto_web_event *event =
         id && tyto_event_id_is_valid(id) ? tyto_web_events_get(events, id) : NULL;
-    if (event)
-        tyto_http_json(request->msg, SOUP_STATUS_OK, tyto_view_event_whole(events, event));
-    else
+    const char *pictures = request->serving->params->pictures;
+    char path[MAX_PATH];
+    if (!event) {
         tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "no such event is known here");
+        return;
+    }
+    struct tyto_json *json = tyto_view_event_whole(events, event);
+    if (pictures)
+        tyto_json_set(
+            json, "picture",
+            tyto_json_new_bool(tyto_clip_picture(pictures, events, event, path, sizeof(path))));
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+}
+
+/* Of a file that is replaced as a whole when a better picture comes. */
+static void get_picture(const struct tyto_web_request *request)
+{
+    const char *id = tyto_http_text(request->query, "id");
+    const char *pictures = request->serving->params->pictures;
+    const struct tyto_web_events *events = tyto_web_feed_events(request->serving->feed);
+    const struct tyto_web_event *event =
+        pictures && id && tyto_event_id_is_valid(id) ? tyto_web_events_get(events, id) : NULL;
+    char path[MAX_PATH];
+    GMappedFile *file = event && tyto_clip_picture(pictures, events, event, path, sizeof(path))
+                            ? g_mapped_file_new(path, FALSE, NULL)
+                            : NULL;
+    if (!file || g_mapped_file_get_length(file) > MAX_PICTURE_BYTES) {
+        tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "there is no picture of it");
+    } else {
+        soup_server_message_set_status(request->msg, SOUP_STATUS_OK, NULL);
+        soup_server_message_set_response(request->msg, "image/jpeg", SOUP_MEMORY_COPY,
+                                         g_mapped_file_get_contents(file),
+                                         g_mapped_file_get_length(file));
+    }
+    if (file)
+        g_mapped_file_unref(file);
 }
 
 static void get_health(const struct tyto_web_request *request)
@@ -221,6 +259,7 @@ static const struct route {
     {"/api/event", get_event, OF_VIEWER, false},
     {"/api/recording", get_recording, OF_VIEWER, false},
     {"/api/health", get_health, OF_VIEWER, false},
+    {"/picture", get_picture, OF_VIEWER, false},
     {"/media", get_media, OF_VIEWER, false},
     {"/api/correct", post_correct, OF_ADMIN, true},
     {"/api/teach", tyto_teaching_get, OF_ADMIN, false},

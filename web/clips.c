@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -149,4 +150,21 @@ void tyto_clips_load(const char *dir, struct tyto_web_events *events)
     char path[4096];
     snprintf(path, sizeof(path), "%s/labels.csv", dir);
     (void)tyto_clip_rows(path, load_row, &load);
+}
+
+/* --- pictures ----------------------------------------------------------------------------- */
+
+bool tyto_clip_picture(const char *dir, const struct tyto_web_events *events,
+                       const struct tyto_web_event *event, char *ret_path, size_t path_bytes)
+{
+    const time_t seconds = (time_t)(event->begin_ms / 1000);
+    char time_text[32];
+    struct tm utc;
+    if (!gmtime_r(&seconds, &utc) ||
+        strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%SZ", &utc) != NAME_TIME_CHARS)
+        return false;
+    const int num = snprintf(ret_path, path_bytes, "%s/%s/%s-%s-%s.jpg", dir,
+                             tyto_web_events_camera(events, event->camera), time_text,
+                             tyto_web_events_class(events, event->class), event->id);
+    return num > 0 && (size_t)num < path_bytes && access(ret_path, R_OK) == 0;
 }

@@ -31,5 +31,9 @@ bool tyto_clip_rows(const char *path, void (*visit)(void *user, const struct tyt
                     void *user);
 /* Puts in what the folder's labels tell of earlier runs. */
 void tyto_clips_load(const char *dir, struct tyto_web_events *events);
+/* The file of an event's picture in tytod's folder of pictures (snapshots.dir): DIR/CAMERA/
+ * TIME-CLASS-ID.jpg, as tytod names it. False: it is not there. */
+bool tyto_clip_picture(const char *dir, const struct tyto_web_events *events,
+                       const struct tyto_web_event *event, char *ret_path, size_t path_bytes);
 
 #endif

@@ -19,6 +19,7 @@ struct tyto_serve_params {
     const char *endpoint;    /* where tytod publishes; NULL: libtyto's default */
     const char *listen;      /* "ADDRESS:PORT", "[::1]:PORT"; port 0: any; NULL: the default */
     const char *recordings;  /* tytod's folder of recordings; NULL: none are shown */
+    const char *pictures;    /* tytod's folder of pictures of events; NULL: none are shown */
     const char *corrections; /* folder for what people say of them; NULL: none is taken */
     const char *teach;   /* folder of models that learn from corrections; NULL: none is taught */
     const char *models;  /* folder of networks that they begin with; NULL: the installed one */

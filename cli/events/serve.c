@@ -13,8 +13,8 @@
 #include "web/serve.h"
 
 struct serve {
-    char *listen, *recordings, *corrections, *teach, *models, *config, *socket, *users, *tls_cert,
-        *tls_key, *proxy;
+    char *listen, *recordings, *pictures, *corrections, *teach, *models, *config, *socket, *users,
+        *tls_cert, *tls_key, *proxy;
     struct tyto_texts names;
     bool is_plain;
     struct tyto_link link;
@@ -29,6 +29,9 @@ static const struct tyto_option rows[] = {
     {.key = "recordings", .letter = 'r', .type = TYTO_OPTION_TEXT, AT(recordings), .value = "DIR",
      .is_place = true, .absent = "none are shown",
      .help = "tytod's folder of recordings (record.dir): events are played from it"},
+    {.key = "pictures", .letter = 'p', .type = TYTO_OPTION_TEXT, AT(pictures), .value = "DIR",
+     .is_place = true, .absent = "none are shown",
+     .help = "tytod's folder of pictures of events (snapshots.dir)"},
     {.key = "corrections", .letter = 'c', .type = TYTO_OPTION_TEXT, AT(corrections), .value = "DIR",
      .is_place = true, .absent = "none are taken",
      .help = "where corrected recordings and their labels.csv go, for `tyto train --labels`; made if "
@@ -120,6 +123,7 @@ static int run(struct serve *serve, const char *argument)
         .key = serve->link.key,
         .listen = serve->listen,
         .recordings = serve->recordings,
+        .pictures = serve->pictures,
         .corrections = serve->corrections,
         .teach = serve->teach,
         .models = serve->models,

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import browser
 from serving import Serving
@@ -117,6 +118,31 @@ def check_login(page, serving):
     assert not complaints, complaints
 
 
+def make_picture(serving, folder):
+    """Of the newest event that has ended, as tytod names it: its id."""
+    event = [one for one in serving.get("/api/now")["events"] if one["end"] and one["class"] == "dog"][-1]
+    begun = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(event["begin"] // 1000))
+    path = os.path.join(folder, event["camera"], f"{begun}-{event['class']}-{event['id']}.jpg")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x180", "-vf", "drawbox=40:30:90:80:yellow:3", "-frames:v", "1", path], check=True, timeout=60)
+    return event["id"]
+
+
+def check_picture(page, serving, pictures):
+    """On the page of the event, and on the timeline where the mouse rests on it."""
+    id = make_picture(serving, pictures)
+    status, headers, body = serving.request("GET", f"/picture?id={id}")
+    assert status == 200 and headers["content-type"] == "image/jpeg" and body[:2] == b"\xff\xd8", (status, headers)
+    for other in (ID, "../../etc/passwd", ""):
+        assert serving.request("GET", f"/picture?id={other}")[0] == 404, other
+    page.open(serving.address + f"#/event/{id}")
+    page.wait("return document.getElementById('picture')?.naturalWidth === 320", what="the event's picture")
+    shoot(page, "picture")
+    page.open(serving.address + f"#/timeline/{id}")
+    page.wait("return document.querySelector('.tip:not([hidden]) img')?.naturalWidth === 320", what="the picture on the timeline")
+    shoot(page, "timeline-picture")
+
+
 def check(page, serving, corrections):
     page.open(serving.address + "#/now")
     page.wait("return document.querySelectorAll('.tile').length === 3")
@@ -153,6 +179,7 @@ def check(page, serving, corrections):
     with open(os.path.join(corrections, "labels.csv"), encoding="ascii") as file:
         assert file.read().endswith(f"{CLIP},dog,4.000,9.000,heard\n"), "labels.csv"
     check_zones(page, serving)
+    check_picture(page, serving, os.path.join(os.path.dirname(corrections), "pictures"))
     # A script in the page's own text does not run.
     page.run("const s = document.createElement('script'); s.textContent = 'window.wasRun = true'; document.body.append(s)")
     assert page.run("return window.wasRun === undefined"), "an inline script was run"
@@ -171,7 +198,7 @@ def main():
     clips, corrections = os.path.join(folder, "clips"), os.path.join(folder, "corrections")
     try:
         make_recording(clips)
-        with Serving(TYTO, SAY_EVENTS, 60, ["--recordings", clips, "--corrections", corrections]) as serving, browser.Browser() as page:
+        with Serving(TYTO, SAY_EVENTS, 60, ["--recordings", clips, "--corrections", corrections, "--pictures", os.path.join(folder, "pictures")]) as serving, browser.Browser() as page:
             check(page, serving, corrections)
         users, word = os.path.join(folder, "users"), os.path.join(folder, "word")
         for name, role, password in (("anna", "admin", "a right long word"), ("viv", "viewer", "looks but touches not")):

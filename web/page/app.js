@@ -105,6 +105,7 @@ async function begin() {
   if (leave) leave();
   leave = null;
   eventPage.setMe(me);
+  live.hasPictures = Boolean(me.pictures);
   await follow();
   route();
 }

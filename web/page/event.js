@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One event: its recording, why it was said, and what a person says of it.
-import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, plain } from "./tools.js";
+import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, pictureOf, plain } from "./tools.js";
 import { live, now } from "./live.js";
 
 let me = {};
@@ -165,6 +165,8 @@ export function show(main, id) {
     } else {
       stage.append(el("div", { class: "caption" }, "There is no recording of it."));
     }
+    const picture = event.picture && el("img", { src: pictureOf(event.id), id: "picture", alt: `${plain(event.class)}, as it was seen` });
+    if (picture && !recording) stage.prepend(picture);
     if (event.place) {
       drawPlace(heat, event.place, 0.6);
       heat.classList.add("heat");
@@ -178,7 +180,7 @@ export function show(main, id) {
       const own = recording.labels.find((label) => label.class === event.class);
       if (own) video.addEventListener("loadedmetadata", () => { video.currentTime = own.begin; }, { once: true });
     }
-    const right = el("div", { class: "column" });
+    const right = el("div", { class: "column" }, picture && recording && el("section", { class: "card tile" }, el("div", { class: "stage" }, picture)));
     if (event.segments) {
       const canvas = el("canvas", { class: "curves", role: "img", "aria-label": "scores of each second against the threshold" });
       right.append(el("section", { class: "card pad" }, el("h2", {}, "Scores, second by second"), canvas,

@@ -6,6 +6,7 @@ export const live = {
   cameras: new Map(), // id -> as /api/now has it
   recent: [],         // events, the newest first
   link: { state: "waiting" },
+  hasPictures: false, // whether the server shows pictures of events
   isOpen: false,      // the stream from the server
   skew: 0,            // server's clock less this one's, ms
 };

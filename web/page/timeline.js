@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Timeline: a lane per camera; heard above its line, seen below.
-import { el, ask, classColour, clock, colourOf, day, lasting, modalities, percent, plain } from "./tools.js";
-import { now, on } from "./live.js";
+import { el, ask, classColour, clock, colourOf, day, lasting, modalities, percent, pictureOf, plain } from "./tools.js";
+import { live, now, on } from "./live.js";
 
 const LANE = 78, AXIS = 30, NAME = 6;
 const MODALITY_OF = { 1: "av", 2: "a", 3: "v" };
@@ -218,15 +218,27 @@ export function show(main, wanted) {
       view.end = event.begin + view.span / 2;
     }
     draw();
-    const row = lanes().indexOf(event.camera);
     tip.replaceChildren(...describe(event));
     tip.hidden = false;
+    placeTip(event);
+    said.textContent = "";
+    if (live.hasPictures) addPicture(event);
+  }
+
+  // Asked for once, as most events have none.
+  async function addPicture(event) {
+    event.hasPicture ??= (await ask(`/api/event?id=${event.id}`).catch(() => ({}))).picture === true;
+    if (!event.hasPicture || picked !== event || tip.hidden || tip.querySelector("img")) return;
+    tip.append(el("img", { src: pictureOf(event.id), alt: "", onload: () => picked === event && placeTip(event) }));
+  }
+
+  function placeTip(event) {
+    const row = lanes().indexOf(event.camera);
     const x = Math.max(4, Math.min(width() - tip.offsetWidth - 4, toX(event.begin) - 20));
     const below = AXIS + (row + 1) * LANE - 6;
     const height = canvas.clientHeight;
     tip.style.left = `${x}px`;
     tip.style.top = `${below + tip.offsetHeight > height ? Math.max(2, AXIS + row * LANE - tip.offsetHeight + 14) : below}px`;
-    said.textContent = "";
   }
 
   function at(x, y) {
@@ -295,7 +307,11 @@ export function show(main, wanted) {
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!drag) return;
+    if (!drag) {
+      const found = event.pointerType === "mouse" && at(event.offsetX, event.offsetY);
+      if (found && found.id !== picked?.id) pick(found, false);
+      return;
+    }
     const dx = event.offsetX - drag.x;
     if (Math.abs(dx) > 4) drag.isMoved = true;
     if (!drag.isMoved) return;

@@ -61,6 +61,8 @@ export function plain(name) {
   return name.replaceAll("_", " ");
 }
 
+export const pictureOf = (id) => `/picture?id=${encodeURIComponent(id)}`;
+
 export const modalities = { av: "heard and seen", a: "heard", v: "seen" };
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
