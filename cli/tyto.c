@@ -23,6 +23,7 @@ static const struct subcommand subcommands[] = {
     {"replay", tyto_cmd_replay, &tyto_command_replay},
     {"list", tyto_cmd_list, &tyto_command_list},
     {"show", tyto_cmd_show, &tyto_command_show},
+    {"find", tyto_cmd_find, &tyto_command_find},
     {"scores", tyto_cmd_scores, &tyto_command_scores},
     {"localize", tyto_cmd_localize, &tyto_command_localize},
     {"sync", tyto_cmd_sync, &tyto_command_sync},

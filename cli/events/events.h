@@ -11,6 +11,7 @@ int tyto_cmd_keygen(int argc, char **argv);
 int tyto_cmd_list(int argc, char **argv);
 int tyto_cmd_model_push(int argc, char **argv);
 int tyto_cmd_replay(int argc, char **argv);
+int tyto_cmd_find(int argc, char **argv);
 int tyto_cmd_scores(int argc, char **argv);
 int tyto_cmd_serve(int argc, char **argv);
 int tyto_cmd_show(int argc, char **argv);
@@ -20,7 +21,7 @@ int tyto_cmd_watch(int argc, char **argv);
 
 /* What each can be told. */
 extern const struct tyto_command tyto_command_keygen, tyto_command_list, tyto_command_model_push,
-    tyto_command_replay, tyto_command_scores, tyto_command_serve, tyto_command_show,
-    tyto_command_status, tyto_command_user, tyto_command_watch;
+    tyto_command_find, tyto_command_replay, tyto_command_scores, tyto_command_serve,
+    tyto_command_show, tyto_command_status, tyto_command_user, tyto_command_watch;
 
 #endif

@@ -8,7 +8,9 @@ import subprocess
 import tempfile
 import time
 
-DEADLINE_S = 90
+# How long the other side is away at least; for measuring: TYTO_TEST_AWAY_S=60.
+AWAY_S = float(os.environ.get("TYTO_TEST_AWAY_S", "0"))
+DEADLINE_S = 90 + AWAY_S
 
 
 def wait_for(is_done, what, deadline_s=DEADLINE_S):
@@ -85,6 +87,12 @@ class Bridging:
         stopped between the two gets from the next one."""
         wait_for(lambda: self.seqs() and self.num_events() % 2 == 0, "an event has no END")
         return self.seqs()
+
+    def tell_long(self, what, arrived, seqs):
+        """Of a long outage what is to be noted: how many messages, how many of them came twice."""
+        if AWAY_S > 5:
+            print(f"{what} away for {AWAY_S:g} s: {len(seqs)} messages, {len(set(arrived) & set(seqs))} arrived, "
+                  f"{len(arrived) - len(set(arrived))} of them twice", flush=True)
 
     def num_events(self):
         return len(self.seqs())

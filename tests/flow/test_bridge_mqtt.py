@@ -15,9 +15,10 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
-from bridging import DEADLINE_S, Bridging, wait_for
+from bridging import AWAY_S, DEADLINE_S, Bridging, wait_for
 
 TYTO, PUBLISH = sys.argv[1:3]
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -208,6 +209,7 @@ class Mqtt(unittest.TestCase):
                 self.bridging.stop(self.broker, signal.SIGTERM if number == 1 else signal.SIGKILL)
             told = self.bridging.num_events()
             wait_for(lambda t=told: self.bridging.num_events() >= t + 10, "nothing is published")
+            time.sleep(AWAY_S if number == 0 else 0)
             self.start_broker()
             wait_for(lambda c=connects: listener.num_connected > c, "the listener is not let in")
         self.bridging.stop(daemon, signal.SIGKILL)
@@ -216,6 +218,7 @@ class Mqtt(unittest.TestCase):
         self.wait_for_all(listener, seqs)
         self.assertEqual(self.bridging.stop(bridge), 0)
         self.check_once(listener, seqs)
+        self.bridging.tell_long("broker", [seq for seq, _, _ in listener.events()], seqs)
 
     def test_in_order_and_once_when_nothing_goes_wrong(self):
         self.start_broker()

@@ -21,7 +21,7 @@ import threading
 import time
 import unittest
 
-from bridging import DEADLINE_S, Bridging, wait_for
+from bridging import AWAY_S, DEADLINE_S, Bridging, wait_for
 
 TYTO, PUBLISH = sys.argv[1:3]
 SECRET, TOKEN = "a secret of the hook", "tk_0123456789"
@@ -189,6 +189,25 @@ class Webhook(unittest.TestCase):
         tries = {int(taken.headers["X-Tyto-Try"]) for taken in server.taken}
         self.assertGreaterEqual(max(tries), 8) # after six times 500, and a server that hung
         self.assertNotIn(SECRET, self.bridging.said())
+
+    def test_a_server_that_answers_500_for_a_while(self):
+        server = serve(self)
+        daemon = self.bridging.publish(12000 if AWAY_S < 5 else 100000)
+        bridge = self.bridge(server, "--timeout-s", str(DEADLINE_S))
+        wait_for(lambda: len(server.taken) >= 10, self.bridging.said)
+        server.kind = "500"
+        begun = self.bridging.num_events()
+        wait_for(lambda: server.tries.count("500") >= 3, self.bridging.said)
+        wait_for(lambda: self.bridging.num_events() >= begun + 50, "nothing is published")
+        time.sleep(AWAY_S)
+        server.kind = "200"
+        self.bridging.stop(daemon)
+        self.bridging.publish(0)
+        seqs = self.bridging.all_seqs()
+        self.wait_for_all([server], seqs)
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        self.check_once(server.taken, seqs)
+        self.bridging.tell_long("server", [taken.seq for taken in server.taken], seqs)
 
     def test_restarts_of_every_side_lose_nothing(self):
         daemon = self.bridging.publish(8000)

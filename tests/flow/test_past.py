@@ -89,6 +89,17 @@ class Past(Place):
         self.replay_shows_each_message_and_what_was_asked_for_alone()
         self.list_has_each_event_once_page_by_page()
         self.show_tells_one_event_in_full()
+        self.find_says_where_nothing_is_kept_of_an_event()
+
+    def find_says_where_nothing_is_kept_of_an_event(self):
+        """What publishes here keeps no scores; what is alike is looked at in the unit test `prints`."""
+        first = self.events("list", self.endpoint, "--oldest-first", "-n", "1")[0][0]
+        out, error = self.tyto("find", "--like", first["id"], self.endpoint, "--by", "sound", status=1)
+        self.assertEqual((out, f"nothing is kept of how event {first['id']} sounded" in error), ("", True), error)
+        _, error = self.tyto("find", "--like", "01ARZ3NDEKTSV4RRFFQ69G5FAV", self.endpoint, status=1)
+        self.assertIn("no event of this id", error)
+        for wrong in (("--like", "nonsense"), (), ("--like", first["id"], "--among", "picture")):
+            self.tyto("find", *wrong, self.endpoint, status=2)
 
     def replay_shows_each_message_and_what_was_asked_for_alone(self):
         kept = self.kept()
