@@ -197,7 +197,7 @@ static void what_cannot_be_imported_is_named(void **state)
         {"half.tflite", {.input_h = 1, .input_w = 1}, TYTO_ERR_OK, "", ""},
         {"nowhere.onnx", {0}, TYTO_ERR_NOT_FOUND, "", "cannot open"},
         {"../import", {0}, TYTO_ERR_FORMAT, "", "not a regular file"},
-        {"../stamps/stamps.csv", {0}, TYTO_ERR_FORMAT, "", "no ONNX (nor TFLite)"},
+        {"../labels/good.csv", {0}, TYTO_ERR_FORMAT, "", "no ONNX (nor TFLite)"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tyto_import_params params = cases[i].params;
