@@ -89,11 +89,21 @@ class Browser:
         self.wait("return document.querySelector(arguments[0]) !== null", css, what=css)
         return self.call("POST", "/element", {"using": "css selector", "value": css})[ELEMENT]
 
+    def act(self, css, action, body=None):
+        """On what css finds; found again where the page was drawn anew in between."""
+        for tries in range(20):
+            try:
+                return self.call("POST", f"/element/{self.find(css)}/{action}", body)
+            except AssertionError as error:
+                if tries == 19 or "stale element reference" not in str(error):
+                    raise
+                time.sleep(0.05)
+
     def click(self, css):
-        self.call("POST", f"/element/{self.find(css)}/click")
+        self.act(css, "click")
 
     def type(self, css, text):
-        self.call("POST", f"/element/{self.find(css)}/value", {"text": text})
+        self.act(css, "value", {"text": text})
 
     def keys(self, text):
         """Typed at whatever has the focus."""

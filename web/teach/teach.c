@@ -290,6 +290,10 @@ enum tyto_err tyto_teach_start(struct tyto_teach *teach, const char *const *clip
                                uint32_t num_clips, struct tyto_fault *ret_fault)
 {
     char path[PATH_BYTES];
+    if (teach->idle != 0 && teach->state != RUNNING) { /* it has ended and told so */
+        g_source_remove(teach->idle);
+        (void)free_child(teach);
+    }
     if (teach->child)
         return tyto_fault_set(ret_fault, TYTO_ERR_EXISTS, NULL, 0, NULL,
                               "a model is being taught already");
