@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto bridge kafka. */
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/secret.h"
 #include "cli/bridge/bridge.h"
 #include "cli/bridge/core/secret_file.h"
 #include "cli/bridge/internal.h"
 #include "cli/bridge/kafka/kafka.h"
-#include "cli/common/fault.h"
 #include "cli/common/options.h"
 
 enum { MS_PER_S = 1000 };
@@ -50,13 +46,7 @@ static const struct tyto_option rows[] = {
 /* clang-format on */
 static const struct tyto_option_group groups[] = {
     {.title = "Where to and how", .rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
-    {.title = "Which events, from where",
-     .rows = tyto_bridge_rows,
-     .num_rows = TYTO_BRIDGE_NUM_OPTIONS,
-     .offset = offsetof(struct kafka_options, bridge)},
-    {.rows = tyto_link_rows,
-     .num_rows = TYTO_LINK_NUM_ROWS,
-     .offset = offsetof(struct kafka_options, bridge.link)},
+    TYTO_BRIDGE_GROUPS(struct kafka_options),
 };
 static const struct tyto_command_argument arguments[] = {
     {"URL", "the cluster: kafka://HOST[:9092][,HOST...], or kafkas:// with TLS"}, {NULL, NULL}};
@@ -94,9 +84,7 @@ static int run(const struct kafka_options *options, const char *url)
     struct tyto_fault fault = {.text = ""};
     struct tyto_sink sink;
     const struct tyto_log log = {tyto_bridge_tell, NULL, TYTO_LOG_INFO};
-    enum tyto_err err = TYTO_OK;
-    if (options->password_file)
-        err = tyto_bridge_secret_read(options->password_file, &password, &fault);
+    enum tyto_err err = tyto_bridge_secret_read(options->password_file, &password, &fault);
     if (!err) {
         const struct tyto_kafka_params params = {
             .url = url,
@@ -118,10 +106,8 @@ static int run(const struct kafka_options *options, const char *url)
         err = tyto_kafka_create(&params, &sink, &fault);
     }
     tyto_bridge_secret_free(&password);
-    if (!err)
-        return tyto_bridge_run("kafka", &options->bridge, &sink);
-    tyto_fault_tell("bridge kafka", &fault, err);
-    return err == TYTO_ERR_INVALID ? 2 : 1;
+    return err ? tyto_bridge_fail("kafka", &fault, err)
+               : tyto_bridge_run("kafka", &options->bridge, &sink);
 }
 
 int tyto_cmd_bridge_kafka(int argc, char **argv)
@@ -134,13 +120,8 @@ int tyto_cmd_bridge_kafka(int argc, char **argv)
         if (num_arguments != 1)
             status = tyto_options_complain(command, num_arguments ? "one cluster is enough"
                                                                   : "which cluster?");
-        else if (strlen(argv[1]) >= sizeof(url))
-            status = tyto_options_complain(command, "the address is too long");
-        else {
-            snprintf(url, sizeof(url), "%s", argv[1]);
-            tyto_secret_blank(argv[1]);
+        else if (tyto_bridge_take_address(command, argv[1], url, sizeof(url), &status))
             status = run(&options, url);
-        }
     }
     tyto_command_finish(command, &options);
     return status;

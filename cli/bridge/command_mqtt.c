@@ -2,14 +2,11 @@
 /* tyto bridge mqtt. */
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/secret.h"
 #include "cli/bridge/bridge.h"
 #include "cli/bridge/core/secret_file.h"
 #include "cli/bridge/internal.h"
 #include "cli/bridge/mqtt/mqtt.h"
-#include "cli/common/fault.h"
 #include "cli/common/options.h"
 
 enum { MS_PER_S = 1000, BYTES_PER_KIB = 1024 };
@@ -57,13 +54,7 @@ static const struct tyto_option rows[] = {
 /* clang-format on */
 static const struct tyto_option_group groups[] = {
     {.title = "Where to and how", .rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
-    {.title = "Which events, from where",
-     .rows = tyto_bridge_rows,
-     .num_rows = TYTO_BRIDGE_NUM_OPTIONS,
-     .offset = offsetof(struct mqtt_options, bridge)},
-    {.rows = tyto_link_rows,
-     .num_rows = TYTO_LINK_NUM_ROWS,
-     .offset = offsetof(struct mqtt_options, bridge.link)},
+    TYTO_BRIDGE_GROUPS(struct mqtt_options),
 };
 static const struct tyto_command_argument arguments[] = {
     {"URL", "the broker: mqtt://HOST[:1883], or mqtts://HOST[:8883] with TLS"}, {NULL, NULL}};
@@ -113,10 +104,7 @@ static int run(const struct mqtt_options *options, const char *url)
     struct tyto_fault fault = {.text = ""};
     struct tyto_sink sink;
     const struct tyto_log log = {tyto_bridge_tell, NULL, TYTO_LOG_INFO};
-    int status = 1;
-    enum tyto_err err = TYTO_OK;
-    if (options->password_file)
-        err = tyto_bridge_secret_read(options->password_file, &password, &fault);
+    enum tyto_err err = tyto_bridge_secret_read(options->password_file, &password, &fault);
     if (!err) {
         const struct tyto_mqtt_params params = {
             .url = url,
@@ -140,12 +128,8 @@ static int run(const struct mqtt_options *options, const char *url)
         };
         err = tyto_mqtt_create(&params, &sink, &fault);
     }
-    if (!err) {
-        status = tyto_bridge_run("mqtt", &options->bridge, &sink);
-    } else {
-        tyto_fault_tell("bridge mqtt", &fault, err);
-        status = err == TYTO_ERR_INVALID ? 2 : 1;
-    }
+    const int status = err ? tyto_bridge_fail("mqtt", &fault, err)
+                           : tyto_bridge_run("mqtt", &options->bridge, &sink);
     tyto_bridge_secret_free(&password);
     return status;
 }
@@ -160,13 +144,8 @@ int tyto_cmd_bridge_mqtt(int argc, char **argv)
         if (num_arguments != 1)
             status = tyto_options_complain(command, num_arguments ? "one broker is enough"
                                                                   : "which broker?");
-        else if (strlen(argv[1]) >= sizeof(url))
-            status = tyto_options_complain(command, "the address is too long");
-        else {
-            snprintf(url, sizeof(url), "%s", argv[1]);
-            tyto_secret_blank(argv[1]);
+        else if (tyto_bridge_take_address(command, argv[1], url, sizeof(url), &status))
             status = run(&options, url);
-        }
     }
     tyto_command_finish(command, &options);
     return status;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto bridge webhook. */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/secret.h"
 #include "cli/bridge/bridge.h"
 #include "cli/bridge/core/secret_file.h"
 #include "cli/bridge/internal.h"
 #include "cli/bridge/webhook/webhook.h"
-#include "cli/common/fault.h"
 #include "cli/common/options.h"
 
 struct webhook_options {
@@ -51,13 +48,7 @@ static const struct tyto_option rows[] = {
 /* clang-format on */
 static const struct tyto_option_group groups[] = {
     {.title = "Where to and how", .rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
-    {.title = "Which events, from where",
-     .rows = tyto_bridge_rows,
-     .num_rows = TYTO_BRIDGE_NUM_OPTIONS,
-     .offset = offsetof(struct webhook_options, bridge)},
-    {.rows = tyto_link_rows,
-     .num_rows = TYTO_LINK_NUM_ROWS,
-     .offset = offsetof(struct webhook_options, bridge.link)},
+    TYTO_BRIDGE_GROUPS(struct webhook_options),
 };
 static const struct tyto_command_argument arguments[] = {
     {"URL", "where to post, http or https; or --url-file"}, {NULL, NULL}};
@@ -100,21 +91,16 @@ const struct tyto_command tyto_command_bridge_webhook = {
     .init = init,
 };
 
-static enum tyto_err read_secret(const char *path, char **ret_secret, struct tyto_fault *ret_fault)
-{
-    return path ? tyto_bridge_secret_read(path, ret_secret, ret_fault) : TYTO_OK;
-}
-
 static int run(const struct webhook_options *options, const char *url)
 {
     char *url_text = NULL, *secret = NULL, *token = NULL;
     struct tyto_fault fault = {.text = ""};
     struct tyto_sink sink;
-    enum tyto_err err = read_secret(options->url_file, &url_text, &fault);
+    enum tyto_err err = tyto_bridge_secret_read(options->url_file, &url_text, &fault);
     if (!err)
-        err = read_secret(options->secret_file, &secret, &fault);
+        err = tyto_bridge_secret_read(options->secret_file, &secret, &fault);
     if (!err)
-        err = read_secret(options->token_file, &token, &fault);
+        err = tyto_bridge_secret_read(options->token_file, &token, &fault);
     if (!err) {
         const struct tyto_webhook_params params = {
             .url = url_text ? url_text : url,
@@ -134,10 +120,8 @@ static int run(const struct webhook_options *options, const char *url)
     tyto_bridge_secret_free(&url_text);
     tyto_bridge_secret_free(&secret);
     tyto_bridge_secret_free(&token);
-    if (!err)
-        return tyto_bridge_run("webhook", &options->bridge, &sink);
-    tyto_fault_tell("bridge webhook", &fault, err);
-    return err == TYTO_ERR_INVALID ? 2 : 1;
+    return err ? tyto_bridge_fail("webhook", &fault, err)
+               : tyto_bridge_run("webhook", &options->bridge, &sink);
 }
 
 int tyto_cmd_bridge_webhook(int argc, char **argv)
@@ -151,14 +135,9 @@ int tyto_cmd_bridge_webhook(int argc, char **argv)
         if (num_urls != 1)
             status = tyto_options_complain(command,
                                            num_urls ? "one address is enough" : "which address?");
-        else if (num_arguments && strlen(argv[1]) >= sizeof(url))
-            status = tyto_options_complain(command, "the address is too long");
-        else {
-            snprintf(url, sizeof(url), "%s", num_arguments ? argv[1] : "");
-            if (num_arguments)
-                tyto_secret_blank(argv[1]);
+        else if (!num_arguments ||
+                 tyto_bridge_take_address(command, argv[1], url, sizeof(url), &status))
             status = run(&options, url);
-        }
     }
     explicit_bzero(url, sizeof(url));
     tyto_command_finish(command, &options);

@@ -4,6 +4,7 @@
 #define TYTO_CLI_BRIDGE_INTERNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -36,6 +37,24 @@ enum { TYTO_BRIDGE_NUM_OPTIONS = 9 };
 extern const struct tyto_option tyto_bridge_rows[TYTO_BRIDGE_NUM_OPTIONS];
 void tyto_bridge_options_init(struct tyto_bridge_options *options);
 
+/* The groups of options that every bridge has, over a type whose struct tyto_bridge_options is its
+ * member `bridge`. */
+#define TYTO_BRIDGE_GROUPS(type)                                                                   \
+    {.title = "Which events, from where",                                                          \
+     .rows = tyto_bridge_rows,                                                                     \
+     .num_rows = TYTO_BRIDGE_NUM_OPTIONS,                                                          \
+     .offset = offsetof(type, bridge)},                                                            \
+    {                                                                                              \
+        .rows = tyto_link_rows, .num_rows = TYTO_LINK_NUM_ROWS,                                    \
+        .offset = offsetof(type, bridge.link)                                                      \
+    }
+
+/* The address, which may hold a password, from the command line, where it is blanked then. False
+ * with the exit status: it is too long, which is told. */
+bool tyto_bridge_take_address(const struct tyto_command *command, char *argument, char *ret_url,
+                              size_t url_bytes, int *ret_status);
+/* Tells it; gives the exit status. */
+int tyto_bridge_fail(const char *name, const struct tyto_fault *fault, enum tyto_err err);
 /* Runs until SIGINT or SIGTERM; the sink is *taken*. name: "webhook". Gives the exit status;
  * faults are told. */
 int tyto_bridge_run(const char *name, const struct tyto_bridge_options *options,

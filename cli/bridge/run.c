@@ -6,10 +6,12 @@
 
 #include "base/log.h"
 #include "base/paths.h"
+#include "base/secret.h"
 #include "cli/bridge/core/pump.h"
 #include "cli/bridge/internal.h"
 #include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
+#include "cli/common/options.h"
 #include "cli/common/topics.h"
 #include "client/feed.h"
 #include "client/pictures.h"
@@ -205,11 +207,30 @@ static enum tyto_err run(const char *name, struct source *source, struct tyto_si
     return err;
 }
 
+bool tyto_bridge_take_address(const struct tyto_command *command, char *argument, char *ret_url,
+                              size_t url_bytes, int *ret_status)
+{
+    if (strlen(argument) >= url_bytes) {
+        *ret_status = tyto_options_complain(command, "the address is too long");
+        return false;
+    }
+    snprintf(ret_url, url_bytes, "%s", argument);
+    tyto_secret_blank(argument);
+    return true;
+}
+
+int tyto_bridge_fail(const char *name, const struct tyto_fault *fault, enum tyto_err err)
+{
+    char command[32];
+    snprintf(command, sizeof(command), "bridge %s", name);
+    tyto_fault_tell(command, fault, err);
+    return err == TYTO_ERR_INVALID ? 2 : 1;
+}
+
 int tyto_bridge_run(const char *name, const struct tyto_bridge_options *options,
                     struct tyto_sink *sink)
 {
     struct tyto_fault fault = {.text = ""};
-    char command[32];
     struct source *source = calloc(1, sizeof(*source));
     enum tyto_err err = TYTO_ERR_NOMEM;
     if (source) {
@@ -221,9 +242,5 @@ int tyto_bridge_run(const char *name, const struct tyto_bridge_options *options,
         free(source);
     }
     sink->destroy(sink->self, LINGER_MS);
-    if (!err)
-        return 0;
-    snprintf(command, sizeof(command), "bridge %s", name);
-    tyto_fault_tell(command, &fault, err);
-    return err == TYTO_ERR_INVALID ? 2 : 1;
+    return err ? tyto_bridge_fail(name, &fault, err) : 0;
 }

@@ -18,6 +18,8 @@ enum tyto_err tyto_bridge_secret_read(const char *path, char **ret_secret,
 {
     char text[TYTO_SECRET_MAX_BYTES + 1];
     *ret_secret = NULL;
+    if (!path)
+        return TYTO_OK;
     enum tyto_err err =
         tyto_guarded_read(path, TYTO_GUARD_OTHERS, "a secret", text, sizeof(text), ret_fault);
     const char *secret = err ? "" : tyto_text_trim(text);

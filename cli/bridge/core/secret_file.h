@@ -10,6 +10,7 @@
 enum { TYTO_SECRET_MAX_BYTES = 4096 };
 
 /* The one line of the file at path, without spaces around it; owned: tyto_bridge_secret_free().
+ * Without a path there is no secret: NULL.
  * NOT_FOUND, IO, FORMAT (empty, more lines, control characters, too long), INVALID (everybody may
  * read it), NOMEM with *ret_fault, which tells nothing of what is in it. */
 TYTO_MUST_CHECK
