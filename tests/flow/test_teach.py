@@ -5,20 +5,17 @@ loaded anew meanwhile, the model is brought into a running tytod, and the one be
 HTTP, and where chromium is installed in a browser. The networks are made by make_small_models.
 
   test_teach.py --bin DIR ... --make PROGRAM [--shots DIR]"""
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import browser  # noqa: E402
 from serving import Serving  # noqa: E402
-from test_control import Place  # noqa: E402
 from test_daemon import wait_for  # noqa: E402
-from test_thresholds import post  # noqa: E402
+from test_thresholds import main, post  # noqa: E402
 
 SECONDS, NUM_OWLS = 6, 12
 LOOKS = {"dog": ("red", 300), "cat": ("green", 900), "owl": ("blue", 2500), "none": ("gray", 0)}
@@ -158,21 +155,5 @@ def check(place, shots):
     assert done.returncode == 2 and "give --corrections" in done.stderr, done
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make")
-    parser.add_argument("--shots")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(args, folder)
-        try:
-            check(place, args.shots)
-        finally:
-            place.stop_all()
-    print("ok" if not browser.why_missing() else f"ok, without a browser: {browser.why_missing()}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(check))

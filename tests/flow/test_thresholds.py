@@ -151,7 +151,8 @@ def check(place, shots):
         assert not answer["can_apply"] and "No such file" in answer["why_not"], answer
 
 
-def main():
+def main(check):
+    """check(place, where screenshots go) with a place to run tytod in."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", action="append", default=[])
     parser.add_argument("--make")
@@ -168,4 +169,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(check))

@@ -17,7 +17,8 @@ struct tyto_child_params {
     uint32_t max_s;          /* after so long it is told to end */
     void (*on_line)(void *user, const char *line);
     /* Once, when it is over and all lines have come. status: of exit(), -1 when it was ended by a
-     * signal. said: the last line of its stderr. The child is to be freed then. */
+     * signal. said: the last line of its stderr. The child may be freed by it, and is to be then or
+     * later. */
     void (*on_end)(void *user, int status, bool was_late, const char *said);
     void *user;
 };

@@ -31,7 +31,6 @@ struct tyto_teach {
     const struct tyto_teach_params *params;
     char *dir; /* owned, absolute */
     struct tyto_child *child;
-    guint idle; /* source that frees the child; 0: none */
     uint32_t run, num_clips;
     enum state state;
     bool was_cancelled;
@@ -179,16 +178,6 @@ static void keep_result(struct tyto_teach *teach)
     g_ptr_array_add(teach->results, json);
 }
 
-static gboolean free_child(gpointer user)
-{
-    struct tyto_teach *teach = user;
-    teach->idle = 0;
-    tyto_child_free(teach->child);
-    teach->child = NULL;
-    teach->params->on_change(teach->params->user);
-    return G_SOURCE_REMOVE;
-}
-
 static void on_end(void *user, int status, bool was_late, const char *said)
 {
     struct tyto_teach *teach = user;
@@ -205,8 +194,9 @@ static void on_end(void *user, int status, bool was_late, const char *said)
         (void)g_strlcpy(teach->error, said[0] ? said : "it ended without a model",
                         sizeof(teach->error));
     keep_result(teach);
-    if (teach->idle == 0) /* not from within the child's own call */
-        teach->idle = g_idle_add(free_child, teach);
+    tyto_child_free(teach->child);
+    teach->child = NULL;
+    teach->params->on_change(teach->params->user);
 }
 
 /* --- beginning ------------------------------------------------------------------------------ */
@@ -290,10 +280,6 @@ enum tyto_err tyto_teach_start(struct tyto_teach *teach, const char *const *clip
                                uint32_t num_clips, struct tyto_fault *ret_fault)
 {
     char path[PATH_BYTES];
-    if (teach->idle != 0 && teach->state != RUNNING) { /* it has ended and told so */
-        g_source_remove(teach->idle);
-        (void)free_child(teach);
-    }
     if (teach->child)
         return tyto_fault_set(ret_fault, TYTO_ERR_EXISTS, NULL, 0, NULL,
                               "a model is being taught already");
@@ -331,11 +317,6 @@ void tyto_teach_cancel(struct tyto_teach *teach)
         return;
     teach->was_cancelled = true;
     tyto_child_stop(teach->child);
-}
-
-bool tyto_teach_is_running(const struct tyto_teach *teach)
-{
-    return teach->child != NULL;
 }
 
 bool tyto_teach_model(const struct tyto_teach *teach, uint32_t run, char *ret_path,
@@ -418,8 +399,6 @@ void tyto_teach_free(struct tyto_teach *teach)
 {
     if (!teach)
         return;
-    if (teach->idle != 0)
-        g_source_remove(teach->idle);
     tyto_child_free(teach->child);
     g_ptr_array_free(teach->notes, TRUE);
     g_array_free(teach->epochs, TRUE);

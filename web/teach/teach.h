@@ -44,7 +44,6 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_teach_start(struct tyto_teach *teach, const char *const *clips,
                                uint32_t num_clips, struct tyto_fault *ret_fault);
 void tyto_teach_cancel(struct tyto_teach *teach);
-bool tyto_teach_is_running(const struct tyto_teach *teach);
 /* The model that a run has made; false: there is none. */
 bool tyto_teach_model(const struct tyto_teach *teach, uint32_t run, char *ret_path,
                       size_t path_bytes);
