@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "proto/file_name.h"
 
-enum { MAX_LINE = 1024, MAX_BYTES = 64 << 20, NAME_TIME_CHARS = 16 /* 20261123T155715Z */ };
+enum { MAX_LINE = 1024, MAX_BYTES = 64 << 20 };
 
 static const char ending[] = ".mkv";
 
@@ -50,16 +51,12 @@ bool tyto_clip_of_uri(const char *dir, const char *uri, char *ret_clip, size_t c
 static bool read_name(const char *clip, int64_t *ret_unix_ms, char ret_id[TYTO_ULID_CHARS + 1])
 {
     const char *name = strchr(clip, '/');
-    const size_t len = name ? strlen(name + 1) : 0;
-    if (len < NAME_TIME_CHARS + 1 + 1 + 1 + TYTO_ULID_CHARS + sizeof(ending) - 1)
+    const size_t num_ending = sizeof(ending) - 1, len = name ? strlen(name + 1) : 0;
+    int64_t unix_s = 0;
+    if (len < num_ending || !tyto_file_name_read(name + 1, len - num_ending, &unix_s, ret_id))
         return false;
-    name++;
-    snprintf(ret_id, TYTO_ULID_CHARS + 1, "%s",
-             name + len - (sizeof(ending) - 1) - TYTO_ULID_CHARS);
-    struct tm utc = {0};
-    const char *rest = strptime(name, "%Y%m%dT%H%M%SZ", &utc);
-    *ret_unix_ms = (int64_t)timegm(&utc) * 1000;
-    return rest == name + NAME_TIME_CHARS && tyto_event_id_is_valid(ret_id);
+    *ret_unix_ms = unix_s * 1000;
+    return true;
 }
 
 static bool read_number(const char *text, double *ret_value)
@@ -157,14 +154,10 @@ void tyto_clips_load(const char *dir, struct tyto_web_events *events)
 bool tyto_clip_picture(const char *dir, const struct tyto_web_events *events,
                        const struct tyto_web_event *event, char *ret_path, size_t path_bytes)
 {
-    const time_t seconds = (time_t)(event->begin_ms / 1000);
-    char time_text[32];
-    struct tm utc;
-    if (!gmtime_r(&seconds, &utc) ||
-        strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%SZ", &utc) != NAME_TIME_CHARS)
-        return false;
-    const int num = snprintf(ret_path, path_bytes, "%s/%s/%s-%s-%s.jpg", dir,
-                             tyto_web_events_camera(events, event->camera), time_text,
-                             tyto_web_events_class(events, event->class), event->id);
+    char name[TYTO_FILE_NAME_MAX];
+    tyto_file_name(name, event->begin_ms * (int64_t)TYTO_NS_PER_MS,
+                   tyto_web_events_class(events, event->class), event->id);
+    const int num = snprintf(ret_path, path_bytes, "%s/%s/%s.jpg", dir,
+                             tyto_web_events_camera(events, event->camera), name);
     return num > 0 && (size_t)num < path_bytes && access(ret_path, R_OK) == 0;
 }

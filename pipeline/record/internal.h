@@ -20,7 +20,7 @@ struct tyto_record_label {
 
 /* One recording, wanted or being written. */
 struct tyto_record_plan {
-    char name[TYTO_CLIP_NAME_MAX];
+    char name[TYTO_FILE_NAME_MAX];
     int64_t begin_ns, end_ns; /* of the tap's times; the end counts once nothing is open */
     uint32_t num_open, num_labels;
     struct tyto_record_label labels[TYTO_RECORD_MAX_LABELS];

@@ -42,7 +42,7 @@ static struct tyto_record_plan *plan_for(struct tyto_record_camera *camera, int6
     if (!plan)
         return NULL;
     plan->begin_ns = begin_ns;
-    tyto_clip_name(plan->name, event->begin_unix_ns, event->class_name, event->id);
+    tyto_file_name(plan->name, event->begin_unix_ns, event->class_name, event->id);
     return plan;
 }
 
@@ -130,7 +130,7 @@ void tyto_record_close(struct tyto_record_camera *camera, int64_t at_ns, bool go
     /* Named by the time of the cut, else it would have the name of the first. */
     const struct tyto_record_label *first = &next->labels[0];
     const int64_t now_ns = (int64_t)tyto_clock_unix_ns();
-    tyto_clip_name(next->name, now_ns, first->label.class_name, first->event_id);
+    tyto_file_name(next->name, now_ns, first->label.class_name, first->event_id);
     next->begin_ns = at_ns;
     next->end_ns = at_ns;
     next->min_epoch = epoch;

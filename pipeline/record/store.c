@@ -10,7 +10,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -25,7 +24,7 @@ static const char clip_ending[] = ".mkv";
 
 struct clip {
     char camera[TYTO_ID_MAX + 1];
-    char name[TYTO_CLIP_NAME_MAX]; /* begins with the event's time, by the camera's clock maybe */
+    char name[TYTO_FILE_NAME_MAX]; /* begins with the event's time, by the camera's clock maybe */
     int64_t written_ns;            /* UTC; when the file was written by this machine's clock */
     uint64_t written_mono_ns;      /* monotonic; 0: by an earlier run */
     uint64_t num_bytes;
@@ -54,46 +53,16 @@ struct tyto_clip_store {
 
 /* --- names ---------------------------------------------------------------------------- */
 
-void tyto_clip_name(char ret_name[TYTO_CLIP_NAME_MAX], int64_t unix_ns, const char *class_name,
-                    const char *event_id)
-{
-    const time_t seconds = (time_t)(unix_ns / (int64_t)TYTO_NS_PER_S);
-    struct tm utc;
-    char time_text[32] = "19700101T000000Z";
-    if (gmtime_r(&seconds, &utc))
-        (void)strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%SZ", &utc);
-    snprintf(ret_name, TYTO_CLIP_NAME_MAX, "%s-%s-%s", time_text, class_name, event_id);
-}
-
-static bool is_digits(const char *text, size_t num)
-{
-    return strspn(text, "0123456789") >= num;
-}
-
-/* A name as tyto_clip_name() makes them, followed by exactly this ending. */
+/* A name as tyto_file_name() makes them, followed by exactly this ending. */
 static bool read_name(const char *file, const char *with_ending, int64_t *ret_unix_s,
-                      char ret_name[TYTO_CLIP_NAME_MAX])
+                      char ret_name[TYTO_FILE_NAME_MAX])
 {
+    char id[TYTO_ULID_CHARS + 1];
     const size_t len = strlen(file), num_ending = strlen(with_ending);
-    const size_t num_fixed = sizeof("20000101T000000Z-") - 1 + 1 + TYTO_ULID_CHARS;
-    if (len <= num_fixed + num_ending || len - num_ending >= TYTO_CLIP_NAME_MAX ||
-        strcmp(file + len - num_ending, with_ending) != 0)
+    if (len <= num_ending || strcmp(file + len - num_ending, with_ending) != 0 ||
+        !tyto_file_name_read(file, len - num_ending, ret_unix_s, id))
         return false;
-    snprintf(ret_name, TYTO_CLIP_NAME_MAX, "%.*s", (int)(len - num_ending), file);
-    const char *id = ret_name + strlen(ret_name) - TYTO_ULID_CHARS;
-    if (!is_digits(ret_name, 8) || ret_name[8] != 'T' || !is_digits(ret_name + 9, 6) ||
-        ret_name[15] != 'Z' || ret_name[16] != '-' || id[-1] != '-' || !tyto_event_id_is_valid(id))
-        return false;
-    const char *t = ret_name;
-#define PAIR(at) ((t[at] - '0') * 10 + t[(at) + 1] - '0')
-    struct tm utc = {.tm_year = PAIR(0) * 100 + PAIR(2) - 1900,
-                     .tm_mon = PAIR(4) - 1,
-                     .tm_mday = PAIR(6),
-                     .tm_hour = PAIR(9),
-                     .tm_min = PAIR(11),
-                     .tm_sec = PAIR(13)};
-#undef PAIR
-    *ret_unix_s = (int64_t)timegm(&utc);
+    snprintf(ret_name, TYTO_FILE_NAME_MAX, "%.*s", (int)(len - num_ending), file);
     return true;
 }
 
@@ -171,7 +140,7 @@ static int compare_written(const void *left, const void *right)
 
 static enum tyto_err scan_camera(struct tyto_clip_store *store, const char *camera)
 {
-    char path[TYTO_CLIP_PATH_MAX], name[TYTO_CLIP_NAME_MAX];
+    char path[TYTO_CLIP_PATH_MAX], name[TYTO_FILE_NAME_MAX];
     snprintf(path, sizeof(path), "%s/%s", store->dir, camera);
     DIR *folder = opendir(path);
     enum tyto_err err = TYTO_OK;
@@ -320,7 +289,7 @@ void tyto_clip_store_destroy(struct tyto_clip_store **store)
 
 /* What was deleted, sorted. */
 struct gone {
-    char (*files)[TYTO_ID_MAX + TYTO_CLIP_NAME_MAX + TYTO_CLIP_ENDING_MAX + 2];
+    char (*files)[TYTO_ID_MAX + TYTO_FILE_NAME_MAX + TYTO_CLIP_ENDING_MAX + 2];
     uint32_t num;
 };
 

@@ -12,8 +12,9 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "proto/event.h"
+#include "proto/file_name.h"
 
-enum { TYTO_CLIP_NAME_MAX = 128, TYTO_CLIP_PATH_MAX = 1400, TYTO_CLIP_ENDING_MAX = 8 };
+enum { TYTO_CLIP_PATH_MAX = 1400, TYTO_CLIP_ENDING_MAX = 8 };
 
 #define TYTO_CLIP_STORE_DEFAULT_MAX_BYTES (16ull << 30)
 #define TYTO_CLIP_STORE_DEFAULT_MIN_FREE_BYTES (1ull << 30)
@@ -50,9 +51,6 @@ void tyto_clip_store_destroy(struct tyto_clip_store **store);
 /* file:// and the folder's path, what is not plain in it as %XX. Owned: free(); NULL: out of memory
  * or of place. */
 char *tyto_clip_dir_uri(const char *dir);
-/* UTC-CLASS-ID, without folder and ending. */
-void tyto_clip_name(char ret_name[TYTO_CLIP_NAME_MAX], int64_t unix_ns, const char *class_name,
-                    const char *event_id);
 
 /* Deletes the oldest until num_bytes more fit, and counts them as used. FULL when nothing is left
  * to delete. */

@@ -238,12 +238,12 @@ static struct tyto_snapshot_open *begin_event(struct tyto_snapshots *self,
 static void set_uri(const struct tyto_snapshots *self, const struct tyto_snapshot_open *open,
                     struct tyto_event *event)
 {
-    char name[TYTO_CLIP_NAME_MAX];
+    char name[TYTO_FILE_NAME_MAX];
     const bool is_end = event->phase == TYTO_EVENT_PHASE_END;
     const bool will_be = is_end && !self->status.is_failing && is_on_its_way(self, event->id);
     if (!self->uri || !(open->is_written || will_be))
         return;
-    tyto_clip_name(name, open->begin_unix_ns, open->class_name, open->event_id);
+    tyto_file_name(name, open->begin_unix_ns, open->class_name, open->event_id);
     const int num = snprintf(event->snapshot_uri, sizeof(event->snapshot_uri), "%s/%s/%s.jpg",
                              self->uri, open->camera, name);
     if (num < 0 || (size_t)num >= sizeof(event->snapshot_uri))

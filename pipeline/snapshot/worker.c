@@ -91,8 +91,8 @@ static enum tyto_err write_file(const char *path, const uint8_t *bytes, size_t n
 static enum tyto_err keep(struct tyto_snapshots *self, const struct tyto_snapshot_job *job,
                           const uint8_t *bytes, size_t num_bytes, struct tyto_fault *ret_fault)
 {
-    char name[TYTO_CLIP_NAME_MAX], path[TYTO_CLIP_PATH_MAX];
-    tyto_clip_name(name, job->begin_unix_ns, job->class_name, job->event_id);
+    char name[TYTO_FILE_NAME_MAX], path[TYTO_CLIP_PATH_MAX];
+    tyto_file_name(name, job->begin_unix_ns, job->class_name, job->event_id);
     enum tyto_err err = tyto_clip_store_reserve(self->store, num_bytes, ret_fault);
     if (err)
         return err;

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/bridge/core/album.h"
-#include "pipeline/record/store.h"
+#include "proto/file_name.h"
 
 struct tyto_webhook_album {
     enum tyto_pictures_mode mode;
@@ -60,8 +60,8 @@ void tyto_webhook_album_add(struct tyto_webhook_album *album,
 static void put_url(const struct tyto_webhook_album *album, const struct tyto_event *event,
                     char ret_url[TYTO_PICTURE_URL_BYTES])
 {
-    char name[TYTO_CLIP_NAME_MAX];
-    tyto_clip_name(name, event->begin_unix_ns, event->class_name, event->id);
+    char name[TYTO_FILE_NAME_MAX];
+    tyto_file_name(name, event->begin_unix_ns, event->class_name, event->id);
     const int num =
         snprintf(ret_url, TYTO_PICTURE_URL_BYTES, "%s/%s/%s.jpg", album->base, event->camera, name);
     if (num >= TYTO_PICTURE_URL_BYTES)

@@ -37,17 +37,17 @@ static void labels_are_added_to_what_a_person_left(void **state)
     assert_int_equal(tyto_clip_labels_add("/nonexistent", "b", two, 1), TYTO_ERR_IO);
 }
 
-static void name_of(char name[TYTO_CLIP_NAME_MAX], int64_t unix_s)
+static void name_of(char name[TYTO_FILE_NAME_MAX], int64_t unix_s)
 {
     const uint8_t entropy[10] = {(uint8_t)unix_s, (uint8_t)(unix_s >> 8)};
     char id[TYTO_ULID_CHARS + 1];
     tyto_event_id_format((uint64_t)unix_s * 1000000000u, entropy, id);
-    tyto_clip_name(name, unix_s * S, "dog", id);
+    tyto_file_name(name, unix_s * S, "dog", id);
 }
 
 static void store_one(struct tyto_clip_store *store, int64_t unix_s, uint32_t num_bytes)
 {
-    char name[TYTO_CLIP_NAME_MAX], path[TYTO_CLIP_PATH_MAX];
+    char name[TYTO_FILE_NAME_MAX], path[TYTO_CLIP_PATH_MAX];
     name_of(name, unix_s);
     assert_int_equal(tyto_clip_store_reserve(store, num_bytes, NULL), TYTO_OK);
     assert_int_equal(tyto_clip_store_begin(store, "front", name, path, NULL), TYTO_OK);
@@ -116,7 +116,7 @@ static uint32_t num_left(struct tyto_clip_store_params *params, int64_t now_unix
 
 static void date(int64_t name_unix_s, int64_t unix_s)
 {
-    char name[TYTO_CLIP_NAME_MAX], path[512];
+    char name[TYTO_FILE_NAME_MAX], path[512];
     name_of(name, name_unix_s);
     snprintf(path, sizeof(path), "%s/front/%s.mkv", folder, name);
     const struct timespec times[2] = {{.tv_sec = (time_t)unix_s}, {.tv_sec = (time_t)unix_s}};
@@ -161,7 +161,7 @@ static void many_recordings_are_listed_and_deleted_in_no_time(void **state)
     struct tyto_clip_store_params params = {.dir = folder, .max_bytes = NUM, .min_free_bytes = 1};
     struct tyto_clip_store *store = NULL;
     struct tyto_clip_store_counts counts;
-    char name[TYTO_CLIP_NAME_MAX], path[512];
+    char name[TYTO_FILE_NAME_MAX], path[512];
     snprintf(path, sizeof(path), "%s/front", folder);
     assert_int_equal(mkdir(path, 0700), 0);
     snprintf(path, sizeof(path), "%s/labels.csv", folder);
