@@ -14,6 +14,7 @@
 #include "cli/bridge/mqtt/address.h"
 #include "cli/bridge/mqtt/home.h"
 #include "cli/bridge/mqtt/pictures.h"
+#include "cli/bridge/mqtt/security.h"
 
 enum {
     QOS = 1,
@@ -425,35 +426,6 @@ static void destroy(void *self, int timeout_ms)
     (void)mosquitto_lib_cleanup();
 }
 
-static enum tyto_err set_security(struct mqtt *mqtt, struct tyto_fault *ret_fault)
-{
-    const struct tyto_mqtt_params *params = &mqtt->params;
-    if (params->password && !mqtt->address.is_secure && !mqtt->address.is_this_machine &&
-        !params->allows_plain)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "URL",
-                              "is not mqtts: everybody on the way could read the password (--plain "
-                              "sends it nevertheless)");
-    if (params->password && !params->user)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "a password needs a user");
-    if (params->user &&
-        mosquitto_username_pw_set(mqtt->mosq, params->user, params->password) != MOSQ_ERR_SUCCESS)
-        return TYTO_ERR_NOMEM;
-    if (!mqtt->address.is_secure)
-        return TYTO_OK;
-    int code = MOSQ_ERR_SUCCESS;
-    if (!params->ca_file)
-        code = mosquitto_int_option(mqtt->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-    if (code == MOSQ_ERR_SUCCESS && (params->ca_file || params->cert_file))
-        code = mosquitto_tls_set(mqtt->mosq, params->ca_file,
-                                 params->ca_file ? NULL : "/etc/ssl/certs", params->cert_file,
-                                 params->key_file, NULL);
-    if (code != MOSQ_ERR_SUCCESS)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
-                              "a certificate or key cannot be used (%s)", mosquitto_strerror(code));
-    return TYTO_OK;
-}
-
 static enum tyto_err set_up(struct mqtt *mqtt, struct tyto_fault *ret_fault)
 {
     const struct tyto_mqtt_params *params = &mqtt->params;
@@ -465,7 +437,7 @@ static enum tyto_err set_up(struct mqtt *mqtt, struct tyto_fault *ret_fault)
         (params->max_picture_bytes > 0 &&
          tyto_mqtt_pictures_create(params->max_picture_bytes, params->log, &mqtt->pictures)))
         return TYTO_ERR_NOMEM;
-    const enum tyto_err err = set_security(mqtt, ret_fault);
+    const enum tyto_err err = tyto_mqtt_secure(mqtt->mosq, params, &mqtt->address, ret_fault);
     if (err)
         return err;
     tyto_home_status_topic(params->prefix, topic);
