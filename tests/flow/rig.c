@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,34 +19,33 @@
 #include <gst/gst.h>
 
 #include "base/clock.h"
+#include "tests/folder.h"
 
 #define SEGMENT_NS 1000000000ll
 
 extern char **environ;
 
-static char media_dir[64];
+static char media_dir[FOLDER_MAX];
 
 const char *rig_media_dir(void)
 {
-    if (!media_dir[0]) {
-        snprintf(media_dir, sizeof(media_dir), "/tmp/tyto-flow-XXXXXX");
-        assert_non_null(mkdtemp(media_dir));
-    }
+    if (!media_dir[0])
+        assert_int_equal(folder_make(media_dir, "flow"), 0);
     return media_dir;
 }
 
 void rig_finish_media(void)
 {
-    DIR *dir = media_dir[0] ? opendir(media_dir) : NULL;
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] != '.')
-            unlink(rig_path(entry->d_name));
-    }
-    closedir(dir);
-    rmdir(media_dir);
+    if (media_dir[0])
+        (void)folder_remove(media_dir);
     media_dir[0] = '\0';
+}
+
+int rig_remove_media(void **state)
+{
+    (void)state;
+    rig_finish_media();
+    return 0;
 }
 
 const char *rig_path(const char *name)

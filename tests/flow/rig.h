@@ -25,9 +25,11 @@ struct rig {
     enum tyto_event_reason over_reason; /* of the last one */
 };
 
-/* The directory for this run's media; removed by rig_finish_media(). */
+/* The directory for this run's media; removed by rig_finish_media(), and by rig_remove_media(),
+ * which a group of tests ends with. */
 const char *rig_media_dir(void);
 void rig_finish_media(void);
+int rig_remove_media(void **state);
 /* DIR/name, in a buffer of its own for each of the last 8 calls. */
 const char *rig_path(const char *name);
 /* Runs a gst-launch line to its end; %s in it is the path of name. */

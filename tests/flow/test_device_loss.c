@@ -333,13 +333,6 @@ static int make_models(void **state)
            small_head_write(rig_path("a.safetensors"), &head) != TYTO_OK;
 }
 
-static int remove_models(void **state)
-{
-    (void)state;
-    rig_finish_media();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,5 +343,5 @@ int main(void)
         cmocka_unit_test(after_the_cpu_it_is_over),
         cmocka_unit_test(a_device_that_comes_back_late_serves),
     };
-    return cmocka_run_group_tests(tests, make_models, remove_models);
+    return cmocka_run_group_tests(tests, make_models, rig_remove_media);
 }

@@ -398,13 +398,6 @@ static void a_file_can_be_left_in_the_middle(void **state)
     assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SHUTDOWN);
 }
 
-static int remove_media(void **state)
-{
-    (void)state;
-    rig_finish_media();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,5 +419,5 @@ int main(void)
         cmocka_unit_test(sound_that_is_named_later_is_heard_from_there_on),
         cmocka_unit_test(a_file_can_be_left_in_the_middle),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_media);
+    return cmocka_run_group_tests(tests, NULL, rig_remove_media);
 }

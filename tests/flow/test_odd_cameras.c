@@ -383,13 +383,6 @@ static int make_media(void **state)
     return 0;
 }
 
-static int remove_media(void **state)
-{
-    (void)state;
-    rig_finish_media();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -414,5 +407,5 @@ int main(int argc, char **argv)
     }
     camera_program = argv[1];
     odd_program = argv[2];
-    return cmocka_run_group_tests(tests, make_media, remove_media);
+    return cmocka_run_group_tests(tests, make_media, rig_remove_media);
 }

@@ -228,13 +228,6 @@ static int make_media(void **state)
     return 0;
 }
 
-static int remove_media(void **state)
-{
-    (void)state;
-    rig_finish_media();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -250,5 +243,5 @@ int main(int argc, char **argv)
         return 2;
     }
     server_program = argv[1];
-    return cmocka_run_group_tests(tests, make_media, remove_media);
+    return cmocka_run_group_tests(tests, make_media, rig_remove_media);
 }

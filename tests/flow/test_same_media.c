@@ -211,13 +211,6 @@ static void pictures_that_lie_on_their_side_stand_upright_to_both(void **state)
     }
 }
 
-static int remove_media(void **state)
-{
-    (void)state;
-    rig_finish_media();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,5 +219,5 @@ int main(void)
         cmocka_unit_test(ten_channels_without_places_are_the_same_to_both),
         cmocka_unit_test(pictures_that_lie_on_their_side_stand_upright_to_both),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_media);
+    return cmocka_run_group_tests(tests, NULL, rig_remove_media);
 }

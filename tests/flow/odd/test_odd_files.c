@@ -162,13 +162,6 @@ static void a_file_that_names_others_is_not_followed(void **state)
     assert_fails("list.mp4", "it holds names of other files");
 }
 
-static int remove_media(void **state)
-{
-    (void)state;
-    rig_finish_media();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,5 +171,5 @@ int main(void)
         cmocka_unit_test(a_coding_that_changes_on_the_way_is_told),
         cmocka_unit_test(a_file_that_names_others_is_not_followed),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_media);
+    return cmocka_run_group_tests(tests, NULL, rig_remove_media);
 }

@@ -17,10 +17,11 @@
 #include "base/clock.h"
 #include "client/feed.h"
 #include "proto/query.h"
+#include "tests/folder.h"
 
 enum { DEADLINE_MS = 60000 };
 
-static char folder[64], endpoint[128], query_endpoint[128];
+static char folder[FOLDER_MAX], endpoint[128], query_endpoint[128];
 
 struct peer {
     void *context, *xpub, *router;
@@ -287,21 +288,13 @@ static void a_position_is_a_line_of_text(void **state)
 static int make_folder(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/tyto-feed-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return folder_make(folder, "feed");
 }
 
 static int remove_folder(void **state)
 {
     (void)state;
-    char path[128];
-    for (int i = 1; i <= count; i++) {
-        snprintf(path, sizeof(path), "%s/events-%d", folder, i);
-        (void)unlink(path);
-        snprintf(path, sizeof(path), "%s/query-%d", folder, i);
-        (void)unlink(path);
-    }
-    return rmdir(folder);
+    return folder_remove(folder);
 }
 
 int main(void)

@@ -17,10 +17,11 @@
 #include <unistd.h>
 
 #include "daemon/control/control.h"
+#include "tests/folder.h"
 
 enum { MAX_ANSWER = 1 << 20, NUM_THREADS = 8, NUM_QUESTIONS = 200 };
 
-static char folder[] = "/tmp/tyto-control-XXXXXX";
+static char folder[FOLDER_MAX];
 static char path[64];
 
 /* Says its number back, as often as is wanted. */
@@ -255,7 +256,7 @@ static void the_socket_is_taken_over_only_from_the_dead(void **state)
 static int make_folder(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
+    if (folder_make(folder, "control") != 0)
         return 1;
     snprintf(path, sizeof(path), "%s/c.sock", folder);
     return 0;
@@ -264,8 +265,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    (void)unlink(path);
-    return rmdir(folder);
+    return folder_remove(folder);
 }
 
 int main(void)

@@ -21,8 +21,9 @@
 #include "daemon/publish/numbering.h"
 #include "daemon/publish/open_events.h"
 #include "daemon/publish/publisher.h"
+#include "tests/folder.h"
 
-static char folder[] = "/tmp/tyto-open-XXXXXX";
+static char folder[FOLDER_MAX];
 static char endpoint[64], path[64];
 
 static struct tyto_event make_event(const char *camera, const char *class_name)
@@ -355,7 +356,7 @@ static void next_keeps_its_time_though_others_events_come_without_end(void **sta
 static int make_folder(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
+    if (folder_make(folder, "open") != 0)
         return 1;
     snprintf(endpoint, sizeof(endpoint), "ipc://%s/e.sock", folder);
     snprintf(path, sizeof(path), "%s/state/e.open", folder);
@@ -365,10 +366,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    (void)unlink(path);
-    *strrchr(path, '/') = '\0';
-    (void)rmdir(path);
-    return rmdir(folder);
+    return folder_remove(folder);
 }
 
 int main(void)

@@ -15,10 +15,11 @@
 #include <cmocka.h>
 
 #include "files/guarded.h"
+#include "tests/folder.h"
 
 enum { TEXT_BYTES = 32 };
 
-static char folder[] = "/tmp/tyto-guarded-XXXXXX", path[64];
+static char folder[FOLDER_MAX], path[64];
 
 static void put(const char *bytes, size_t num_bytes, mode_t mode)
 {
@@ -86,7 +87,7 @@ static void what_is_no_small_text_is_refused(void **state)
 static int make_folder(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
+    if (folder_make(folder, "guarded") != 0)
         return -1;
     snprintf(path, sizeof(path), "%s/file", folder);
     return 0;
@@ -95,8 +96,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    (void)unlink(path);
-    return rmdir(folder);
+    return folder_remove(folder);
 }
 
 int main(void)

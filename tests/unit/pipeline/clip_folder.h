@@ -9,39 +9,25 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static char folder[64];
+#include "tests/folder.h"
+
+static char folder[FOLDER_MAX];
 
 static inline int make_folder(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/tyto-record-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return folder_make(folder, "record");
 }
 
 static inline int remove_folder(void **state)
 {
     (void)state;
-    char command[128];
-    const char *subs[] = {"/front", "/clips/front", "/clips", ""};
-    for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
-        snprintf(command, sizeof(command), "%s%s", folder, subs[i]);
-        DIR *dir = opendir(command);
-        for (struct dirent *entry; dir && (entry = readdir(dir));) {
-            char path[512];
-            snprintf(path, sizeof(path), "%s/%s", command, entry->d_name);
-            unlink(path);
-        }
-        if (dir)
-            closedir(dir);
-        rmdir(command);
-    }
-    return 0;
+    return folder_remove(folder);
 }
 
 static inline void write_file(const char *name, const char *text)

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "pipeline/snapshot/canvas.h"
 #include "pipeline/snapshot/jpeg.h"
 #include "pipeline/snapshot/snapshot.h"
+#include "tests/folder.h"
 
 #define S 1000000000ll
 #define UNIX 1700000000ll
@@ -159,31 +159,6 @@ static void boxes_at_the_edge_are_cut(void **state)
     }
     tyto_canvas_finish(&canvas);
     tyto_picture_unref(&picture);
-}
-
-/* --- folders ----------------------------------------------------------------------------------
- */
-
-static char *make_folder(void)
-{
-    char *folder = strdup("/tmp/tyto-snapshot-XXXXXX");
-    assert_non_null(folder);
-    assert_non_null(mkdtemp(folder));
-    return folder;
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
-static void remove_folder(char *folder)
-{
-    assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-    free(folder);
 }
 
 /* --- the whole --------------------------------------------------------------------------------
@@ -405,7 +380,8 @@ static void files_are_kept_and_named_in_the_event(void **state)
     struct rig rig;
     struct stat file;
     char dir[128];
-    char *folder = make_folder();
+    char folder[FOLDER_MAX];
+    assert_int_equal(folder_make(folder, "snapshot"), 0);
     snprintf(dir, sizeof(dir), "%s/a b", folder);
     set_up(&rig, dir);
     segment(&rig, "front", 0.5f, true, 2);
@@ -445,14 +421,15 @@ static void files_are_kept_and_named_in_the_event(void **state)
         strstr(tell(&rig, "front", 3, TYTO_EVENT_PHASE_END, 0.5f).snapshot_uri, "/other/front/"));
     assert_int_equal(stat(path, &file), 0); /* what was there stays */
     tear_down(&rig);
-    remove_folder(folder);
+    assert_int_equal(folder_remove(folder), 0);
 }
 
 static void the_quota_deletes_the_oldest_and_a_full_disk_is_told(void **state)
 {
     (void)state;
     struct rig rig;
-    char *folder = make_folder();
+    char folder[FOLDER_MAX];
+    assert_int_equal(folder_make(folder, "snapshot"), 0);
     set_up(&rig, folder);
     rig.params.store.max_bytes = 100000;
     assert_int_equal(tyto_snapshots_change(rig.snapshots, &rig.params), TYTO_OK);
@@ -486,7 +463,7 @@ static void the_quota_deletes_the_oldest_and_a_full_disk_is_told(void **state)
     WAIT_FOR(status_of(&rig).num_written == 13);
     assert_false(status_of(&rig).is_failing);
     tear_down(&rig);
-    remove_folder(folder);
+    assert_int_equal(folder_remove(folder), 0);
 }
 
 /* Whoever takes pictures stands still: a bounded number waits, the rest is counted, and nobody who
