@@ -7,51 +7,7 @@
 
 #include "base/text.h"
 #include "model/cman/cman.h"
-#include "pipeline/track/where.h"
-
-enum { NS_PER_S = 1000000000 };
-
-/* The modalities by which a segment shows a class; bits. */
-enum sense { SENSE_JOINT = 1, SENSE_HEARD = 2, SENSE_SEEN = 4 };
-
-struct thresholds {
-    float joint, heard, seen;
-    bool off;
-};
-
-/* One class of one camera. */
-struct track {
-    uint32_t history; /* bit i: positive i segments ago, of the last onset_window */
-    int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
-    bool open;
-    bool published;    /* NEW has gone out (not before min_duration) */
-    uint32_t senses;   /* of all its positive segments */
-    bool has_seen_box; /* the event's box is one of box_of */
-    uint32_t zones;    /* that its places have touched; bits */
-    int64_t last_positive_end_ns;
-    int64_t last_published_ns;
-    int64_t last_end_ns; /* of the event before; the next one does not begin earlier */
-    bool had_event;
-    float weight_sum_audio, weight_sum_visual;
-    double offset_sum_ms;
-    uint32_t num_offsets;
-    struct tyto_event event;
-};
-
-struct tyto_tracker {
-    struct tyto_tracker_params params;
-    struct tyto_tracker_context context;
-    char camera[TYTO_ID_MAX + 1];
-    char digest[TYTO_DIGEST_MAX + 1];
-    struct thresholds *thresholds; /* (K) */
-    struct track *tracks;          /* (K) */
-    struct tyto_class_rule *rules; /* params.rules, a copy */
-    struct tyto_where where;       /* params.zones is its copy */
-    struct tyto_quiets quiet;      /* params.quiet likewise */
-    char *time_zone;               /* params.time_zone, a copy */
-    uint32_t num_open;
-    int64_t unix_offset_ns;
-};
+#include "pipeline/track/internal.h"
 
 static bool share_ok(float value)
 {
@@ -68,34 +24,6 @@ static enum tyto_err check_params(const struct tyto_tracker_params *p)
     return TYTO_OK;
 }
 
-struct tyto_tracker_params tyto_tracker_params_default(void)
-{
-    return (struct tyto_tracker_params){
-        .off_ratio = 0.5f,
-        .onset_num = 2,
-        .hang_over_ns = 2ll * NS_PER_S,
-        .max_duration_ns = 600ll * NS_PER_S,
-        .update_every_ns = 5ll * NS_PER_S,
-    };
-}
-
-void tyto_tracker_params_settle(struct tyto_tracker_params *params)
-{
-    const struct tyto_tracker_params standard = tyto_tracker_params_default();
-    if (params->off_ratio == 0)
-        params->off_ratio = standard.off_ratio;
-    if (params->onset_num == 0)
-        params->onset_num = standard.onset_num;
-    if (params->onset_window == 0)
-        params->onset_window = params->onset_num > 3 ? params->onset_num : 3;
-    if (params->hang_over_ns == 0)
-        params->hang_over_ns = standard.hang_over_ns;
-    if (params->max_duration_ns == 0)
-        params->max_duration_ns = standard.max_duration_ns;
-    if (params->update_every_ns == 0)
-        params->update_every_ns = standard.update_every_ns;
-}
-
 static enum tyto_err apply_rules(struct tyto_tracker *tracker)
 {
     for (uint32_t r = 0; r < tracker->params.num_rules; r++) {
@@ -105,7 +33,7 @@ static enum tyto_err apply_rules(struct tyto_tracker *tracker)
         if (k == tracker->context.num_classes || !share_ok(rule->threshold) ||
             !share_ok(rule->threshold_heard) || !share_ok(rule->threshold_seen))
             return TYTO_ERR_INVALID;
-        struct thresholds *t = &tracker->thresholds[k];
+        struct tyto_track_thresholds *t = &tracker->thresholds[k];
         t->off = rule->off;
         if (rule->threshold > 0)
             t->joint = rule->threshold;
@@ -144,7 +72,7 @@ static enum tyto_err set_thresholds(struct tyto_tracker *tracker)
     }
     const enum tyto_err err = apply_rules(tracker);
     for (uint32_t k = 0; k < num; k++) {
-        struct thresholds *t = &tracker->thresholds[k];
+        struct tyto_track_thresholds *t = &tracker->thresholds[k];
         const bool is_set = !weights || t->joint != weights[k];
         t->heard = single_threshold(tracker, k, t->heard, weights ? weights + num : NULL, is_set);
         t->seen = single_threshold(tracker, k, t->seen, weights ? weights + 2 * num : NULL, is_set);
@@ -254,7 +182,7 @@ void tyto_tracker_get_thresholds(const struct tyto_tracker *tracker, float *ret_
 {
     const size_t num = tracker->context.num_classes;
     for (size_t k = 0; k < num; k++) {
-        const struct thresholds *t = &tracker->thresholds[k];
+        const struct tyto_track_thresholds *t = &tracker->thresholds[k];
         ret_thresholds[k] = t->off ? 2 : t->joint;
         ret_thresholds[num + k] = t->off ? 2 : t->heard;
         ret_thresholds[2 * num + k] = t->off ? 2 : t->seen;
@@ -276,25 +204,6 @@ uint32_t tyto_tracker_num_open(const struct tyto_tracker *tracker)
     return tracker->num_open;
 }
 
-static bool reaches(const float *scores, uint32_t k, float threshold)
-{
-    return scores && scores[k] >= 0.5f * threshold;
-}
-
-bool tyto_tracker_is_stirred(const struct tyto_tracker *tracker,
-                             const struct tyto_evidence *evidence)
-{
-    bool is_stirred = tracker->num_open > 0;
-    for (uint32_t k = 0; k < tracker->context.num_classes && !is_stirred; k++) {
-        const struct thresholds *t = &tracker->thresholds[k];
-        is_stirred =
-            !t->off && (reaches(evidence->joint, k, t->joint) ||
-                        (evidence->has_heard_seen && (reaches(evidence->heard, k, t->heard) ||
-                                                      reaches(evidence->seen, k, t->seen))));
-    }
-    return is_stirred;
-}
-
 /* --- one class, one segment ------------------------------------------------------- */
 
 static float score_of(const float *scores, uint32_t k)
@@ -304,99 +213,21 @@ static float score_of(const float *scores, uint32_t k)
     return scores[k] < 0 ? 0 : scores[k] > 1 ? 1 : scores[k];
 }
 
-/* Senses by which a class is there, held against ratio * threshold. */
-static uint32_t senses_of(const struct tyto_tracker *tracker, const struct thresholds *t,
-                          float ratio, const struct tyto_scores *s,
-                          const struct tyto_observation *o)
-{
-    if (t->off)
-        return 0;
-    if (!o->evidence.has_heard_seen) /* a single score: by every stream that was there */
-        return s->joint < ratio * t->joint                      ? 0u
-               : o->evidence.has_audio && o->evidence.has_video ? SENSE_JOINT
-               : o->evidence.has_audio                          ? SENSE_HEARD
-                                                                : SENSE_SEEN;
-    uint32_t senses = 0;
-    if (o->evidence.has_audio && o->evidence.has_video && s->joint >= ratio * t->joint)
-        senses |= SENSE_JOINT;
-    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
-        senses |= SENSE_HEARD;
-    if (o->evidence.has_video && s->seen >= ratio * t->seen)
-        senses |= SENSE_SEEN;
-    return tracker->params.only_joint ? senses & SENSE_JOINT : senses;
-}
-
-/* What a segment says of a class. */
-struct finding {
-    uint32_t senses;
-    uint32_t zones; /* that its place touches; bits */
-};
-
-/* Whether the class may be there by the thresholds of any zone: most classes are not, and need no
- * place to be looked for. */
-static bool may_be_there(const struct tyto_tracker *tracker, uint32_t k, float ratio,
-                         const struct tyto_scores *s)
-{
-    const struct thresholds *t = &tracker->thresholds[k];
-    const float least = fminf(fminf(t->joint, t->seen), tracker->where.least[k]);
-    return fmaxf(s->joint, s->seen) >= ratio * least;
-}
-
-static uint32_t touched_by(const struct tyto_tracker *tracker, uint32_t k,
-                           const struct tyto_observation *o)
-{
-    struct tyto_box box;
-    bool has_box = o->box_of && o->box_of(o->box_user, k, &box);
-    if (!has_box && o->evidence.has_box) {
-        box = o->evidence.box;
-        has_box = true;
-    }
-    return has_box ? tyto_zones_touched(&tracker->where.zones, &box) & tracker->where.is_for[k] : 0;
-}
-
-/* Class k in a segment, held against ratio * threshold. */
-static struct finding find(const struct tyto_tracker *tracker, uint32_t k, float ratio,
-                           const struct tyto_scores *s, const struct tyto_observation *o)
-{
-    struct thresholds t = tracker->thresholds[k];
-    struct finding found = {0};
-    uint32_t touched = 0;
-    if (tracker->where.zones.num_zones > 0 && may_be_there(tracker, k, ratio, s)) {
-        touched = touched_by(tracker, k, o);
-        const struct tyto_where_threshold here = tyto_where_thresholds(&tracker->where, k, touched);
-        t.joint = here.joint > 0 ? here.joint : t.joint;
-        t.seen = here.seen > 0 ? here.seen : t.seen;
-    }
-    const float quiet =
-        tracker->tracks[k].open || tracker->quiet.num == 0 ? 0 : tracker->quiet.least[k];
-    t.off |= quiet > 1;
-    t.joint = fmaxf(t.joint, quiet);
-    t.heard = fmaxf(t.heard, quiet);
-    t.seen = fmaxf(t.seen, quiet);
-    found.senses = senses_of(tracker, &t, ratio, s, o);
-    if (found.senses & (SENSE_JOINT | SENSE_SEEN))
-        found.zones = touched;
-    const uint32_t required = tracker->where.required[k];
-    if (!tracker->tracks[k].open && required != 0 && !(found.zones & required))
-        found.senses = 0;
-    return found;
-}
-
 static enum tyto_modality modality_of(uint32_t senses)
 {
-    if (senses & SENSE_JOINT)
+    if (senses & TYTO_SENSE_JOINT)
         return TYTO_MODALITY_AV;
-    return senses & SENSE_HEARD ? TYTO_MODALITY_A : TYTO_MODALITY_V;
+    return senses & TYTO_SENSE_HEARD ? TYTO_MODALITY_A : TYTO_MODALITY_V;
 }
 
 /* The score that says most for the class, against its own threshold. */
 static float confidence_of(const struct tyto_scores *s, uint32_t senses)
 {
-    if (senses & SENSE_JOINT)
+    if (senses & TYTO_SENSE_JOINT)
         return s->joint;
-    if (senses & SENSE_HEARD)
+    if (senses & TYTO_SENSE_HEARD)
         return s->heard > s->joint ? s->heard : s->joint;
-    if (senses & SENSE_SEEN)
+    if (senses & TYTO_SENSE_SEEN)
         return s->seen > s->joint ? s->seen : s->joint;
     return fmaxf(s->joint, fmaxf(s->heard, s->seen));
 }
@@ -419,8 +250,8 @@ static void push_scores(struct tyto_event *event, const struct tyto_scores *s, i
     event->num_segments++;
 }
 
-static void publish(struct tyto_tracker *tracker, struct track *track, enum tyto_event_phase phase,
-                    enum tyto_event_reason reason, int64_t now_ns)
+static void publish(struct tyto_tracker *tracker, struct tyto_track *track,
+                    enum tyto_event_phase phase, enum tyto_event_reason reason, int64_t now_ns)
 {
     struct tyto_event *event = &track->event;
     event->phase = phase;
@@ -443,7 +274,7 @@ static void publish(struct tyto_tracker *tracker, struct track *track, enum tyto
 
 static void open_event(struct tyto_tracker *tracker, uint32_t k, int64_t begin_ns)
 {
-    struct track *track = &tracker->tracks[k];
+    struct tyto_track *track = &tracker->tracks[k];
     struct tyto_event *event = &track->event;
     *event = (struct tyto_event){
         .class_id = k,
@@ -463,7 +294,7 @@ static void open_event(struct tyto_tracker *tracker, uint32_t k, int64_t begin_n
     tracker->num_open++;
 }
 
-static void close_event(struct tyto_tracker *tracker, struct track *track,
+static void close_event(struct tyto_tracker *tracker, struct tyto_track *track,
                         enum tyto_event_reason reason, int64_t now_ns)
 {
     struct tyto_event *event = &track->event;
@@ -475,12 +306,13 @@ static void close_event(struct tyto_tracker *tracker, struct track *track,
         publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, now_ns);
     if (track->published || long_enough)
         publish(tracker, track, TYTO_EVENT_PHASE_END, reason, now_ns);
-    *track = (struct track){.had_event = true, .last_end_ns = event->end_media_ns};
+    *track = (struct tyto_track){.had_event = true, .last_end_ns = event->end_media_ns};
     tracker->num_open--;
 }
 
 /* The event's list has room for every zone of a camera. */
-static void absorb_zones(const struct tyto_tracker *tracker, struct track *track, uint32_t zones)
+static void absorb_zones(const struct tyto_tracker *tracker, struct tyto_track *track,
+                         uint32_t zones)
 {
     struct tyto_event *event = &track->event;
     for (uint32_t i = 0; i < tracker->where.zones.num_zones; i++) {
@@ -492,8 +324,8 @@ static void absorb_zones(const struct tyto_tracker *tracker, struct track *track
 }
 
 /* What the newest segment adds to an open event. */
-static void absorb(const struct tyto_tracker *tracker, struct track *track,
-                   const struct tyto_scores *s, struct finding found,
+static void absorb(const struct tyto_tracker *tracker, struct tyto_track *track,
+                   const struct tyto_scores *s, struct tyto_finding found,
                    const struct tyto_observation *o)
 {
     struct tyto_event *event = &track->event;
@@ -540,9 +372,9 @@ static uint32_t count_bits(uint32_t bits)
 }
 
 static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s,
-                        struct finding found, const struct tyto_observation *o)
+                        struct tyto_finding found, const struct tyto_observation *o)
 {
-    struct track *track = &tracker->tracks[k];
+    struct tyto_track *track = &tracker->tracks[k];
     const uint32_t senses = found.senses;
     const uint32_t window = tracker->params.onset_window;
     if (track->history != 0 && o->begin_ns - track->begins_ns[0] >= tracker->params.hang_over_ns)
@@ -571,14 +403,15 @@ static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct t
 static void step_open(struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s,
                       const struct tyto_observation *o)
 {
-    struct track *track = &tracker->tracks[k];
+    struct tyto_track *track = &tracker->tracks[k];
     const int64_t hang_over_ns = tracker->params.hang_over_ns;
     if (o->begin_ns - track->last_positive_end_ns >= hang_over_ns) { /* a hole in the stream */
         close_event(tracker, track, TYTO_EVENT_REASON_OFFSET, o->begin_ns);
-        step_closed(tracker, k, s, find(tracker, k, 1, s, o), o);
+        step_closed(tracker, k, s, tyto_tracker_find(tracker, k, 1, s, o), o);
         return;
     }
-    const struct finding found = find(tracker, k, tracker->params.off_ratio, s, o);
+    const struct tyto_finding found =
+        tyto_tracker_find(tracker, k, tracker->params.off_ratio, s, o);
     absorb(tracker, track, s, found, o);
     if (found.senses == 0 && o->end_ns - track->last_positive_end_ns >= hang_over_ns) {
         track->event.offset_confidence = 1 - confidence_of(s, 0);
@@ -592,7 +425,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
     tracker->unix_offset_ns = o->unix_offset_ns;
     tyto_quiets_look(&tracker->quiet, o->begin_ns + o->unix_offset_ns);
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
-        struct track *track = &tracker->tracks[k];
+        struct tyto_track *track = &tracker->tracks[k];
         const struct tyto_scores s = {
             .joint = score_of(o->evidence.joint, k),
             .heard = o->evidence.has_heard_seen ? score_of(o->evidence.heard, k) : 0,
@@ -604,7 +437,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
         if (track->open)
             step_open(tracker, k, &s, o);
         else
-            step_closed(tracker, k, &s, find(tracker, k, 1, &s, o), o);
+            step_closed(tracker, k, &s, tyto_tracker_find(tracker, k, 1, &s, o), o);
         if (!track->open)
             continue;
         const int64_t duration_ns = track->last_positive_end_ns - track->event.begin_media_ns;
@@ -625,7 +458,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
 void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reason)
 {
     for (uint32_t k = 0; k < tracker->context.num_classes; k++) {
-        struct track *track = &tracker->tracks[k];
+        struct tyto_track *track = &tracker->tracks[k];
         if (track->open)
             close_event(tracker, track, reason, track->last_positive_end_ns);
         track->history = 0;
@@ -641,9 +474,9 @@ void tyto_tracker_adopt(struct tyto_tracker *tracker, struct tyto_tracker *befor
                            tracker->context.class_names[k]);
         if (was == before->context.num_classes)
             continue;
-        struct track *track = &tracker->tracks[k];
+        struct tyto_track *track = &tracker->tracks[k];
         *track = before->tracks[was];
-        before->tracks[was] = (struct track){0};
+        before->tracks[was] = (struct tyto_track){0};
         if (!track->open)
             continue;
         before->num_open--;

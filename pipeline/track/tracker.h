@@ -97,6 +97,10 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_tracker_params_copy(const struct tyto_tracker_params *params,
                                        struct tyto_tracker_params *ret_params);
 void tyto_tracker_params_finish(struct tyto_tracker_params *params);
+/* The first class that rules, zones or quiet hours name and that is none of the (num) names; NULL:
+ * there is none. Borrowed from params. */
+const char *tyto_tracker_params_stranger(const struct tyto_tracker_params *params,
+                                         const char *const *class_names, uint32_t num);
 
 /* TYTO_ERR_INVALID when a parameter is out of range or a rule names no class; NOMEM. */
 TYTO_MUST_CHECK

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+
+#include "pipeline/track/internal.h"
+
+/* Senses by which a class is there, held against ratio * threshold. */
+static uint32_t senses_of(const struct tyto_tracker *tracker, const struct tyto_track_thresholds *t,
+                          float ratio, const struct tyto_scores *s,
+                          const struct tyto_observation *o)
+{
+    if (t->off)
+        return 0;
+    if (!o->evidence.has_heard_seen) /* a single score: by every stream that was there */
+        return s->joint < ratio * t->joint                      ? 0u
+               : o->evidence.has_audio && o->evidence.has_video ? TYTO_SENSE_JOINT
+               : o->evidence.has_audio                          ? TYTO_SENSE_HEARD
+                                                                : TYTO_SENSE_SEEN;
+    uint32_t senses = 0;
+    if (o->evidence.has_audio && o->evidence.has_video && s->joint >= ratio * t->joint)
+        senses |= TYTO_SENSE_JOINT;
+    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
+        senses |= TYTO_SENSE_HEARD;
+    if (o->evidence.has_video && s->seen >= ratio * t->seen)
+        senses |= TYTO_SENSE_SEEN;
+    return tracker->params.only_joint ? senses & TYTO_SENSE_JOINT : senses;
+}
+
+/* Whether the class may be there by the thresholds of any zone: most classes are not, and need no
+ * place to be looked for. */
+static bool may_be_there(const struct tyto_tracker *tracker, uint32_t k, float ratio,
+                         const struct tyto_scores *s)
+{
+    const struct tyto_track_thresholds *t = &tracker->thresholds[k];
+    const float least = fminf(fminf(t->joint, t->seen), tracker->where.least[k]);
+    return fmaxf(s->joint, s->seen) >= ratio * least;
+}
+
+static uint32_t touched_by(const struct tyto_tracker *tracker, uint32_t k,
+                           const struct tyto_observation *o)
+{
+    struct tyto_box box;
+    bool has_box = o->box_of && o->box_of(o->box_user, k, &box);
+    if (!has_box && o->evidence.has_box) {
+        box = o->evidence.box;
+        has_box = true;
+    }
+    return has_box ? tyto_zones_touched(&tracker->where.zones, &box) & tracker->where.is_for[k] : 0;
+}
+
+struct tyto_finding tyto_tracker_find(const struct tyto_tracker *tracker, uint32_t k, float ratio,
+                                      const struct tyto_scores *s, const struct tyto_observation *o)
+{
+    struct tyto_track_thresholds t = tracker->thresholds[k];
+    struct tyto_finding found = {0};
+    uint32_t touched = 0;
+    if (tracker->where.zones.num_zones > 0 && may_be_there(tracker, k, ratio, s)) {
+        touched = touched_by(tracker, k, o);
+        const struct tyto_where_threshold here = tyto_where_thresholds(&tracker->where, k, touched);
+        t.joint = here.joint > 0 ? here.joint : t.joint;
+        t.seen = here.seen > 0 ? here.seen : t.seen;
+    }
+    const float quiet =
+        tracker->tracks[k].open || tracker->quiet.num == 0 ? 0 : tracker->quiet.least[k];
+    t.off |= quiet > 1;
+    t.joint = fmaxf(t.joint, quiet);
+    t.heard = fmaxf(t.heard, quiet);
+    t.seen = fmaxf(t.seen, quiet);
+    found.senses = senses_of(tracker, &t, ratio, s, o);
+    if (found.senses & (TYTO_SENSE_JOINT | TYTO_SENSE_SEEN))
+        found.zones = touched;
+    const uint32_t required = tracker->where.required[k];
+    if (!tracker->tracks[k].open && required != 0 && !(found.zones & required))
+        found.senses = 0;
+    return found;
+}
+
+static bool reaches(const float *scores, uint32_t k, float threshold)
+{
+    return scores && scores[k] >= 0.5f * threshold;
+}
+
+bool tyto_tracker_is_stirred(const struct tyto_tracker *tracker,
+                             const struct tyto_evidence *evidence)
+{
+    bool is_stirred = tracker->num_open > 0;
+    for (uint32_t k = 0; k < tracker->context.num_classes && !is_stirred; k++) {
+        const struct tyto_track_thresholds *t = &tracker->thresholds[k];
+        is_stirred =
+            !t->off && (reaches(evidence->joint, k, t->joint) ||
+                        (evidence->has_heard_seen && (reaches(evidence->heard, k, t->heard) ||
+                                                      reaches(evidence->seen, k, t->seen))));
+    }
+    return is_stirred;
+}
