@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 #include "files/json.h"
 #include "files/safetensors.h"
 #include "model/cman/cman.h"
@@ -17,26 +18,45 @@ struct class_names {
     uint32_t num;
 };
 
+static enum tyto_err refuse(const struct tyto_config *config, uint32_t line, const char *key,
+                            const char *name, const struct class_names *known,
+                            struct tyto_fault *ret_fault)
+{
+    const char *near = tyto_nearest(name, known->names, known->num);
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, line, key,
+                          "the networks know no class '%s'%s%s%s `tyto model info "
+                          "%.150s` lists them",
+                          name, near ? "; did you mean '" : ".", near ? near : "", near ? "'?" : "",
+                          config->models.head);
+}
+
 static enum tyto_err check_rules(const struct tyto_config *config,
                                  const struct tyto_config_rules *rules,
                                  const struct class_names *known, struct tyto_fault *ret_fault)
 {
     for (uint32_t i = 0; i < rules->num; i++) {
         const char *name = rules->items[i].rule.class_name;
-        bool is_known = false;
-        for (uint32_t k = 0; k < known->num && !is_known; k++)
-            is_known = strcmp(known->names[k], name) == 0;
-        if (is_known)
-            continue;
-        const char *near = tyto_nearest(name, known->names, known->num);
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, rules->items[i].line,
-                              "classes",
-                              "the networks know no class '%s'%s%s%s `tyto model info "
-                              "%.150s` lists them",
-                              name, near ? "; did you mean '" : ".", near ? near : "",
-                              near ? "'?" : "", config->models.head);
+        if (tyto_text_find(known->names, known->num, name) == known->num)
+            return refuse(config, rules->items[i].line, "classes", name, known, ret_fault);
     }
     return TYTO_OK;
+}
+
+/* What is said of a camera (NULL: of all) but its classes. Zones and quiet hours have no lines of
+ * their own: the camera's is told. */
+static enum tyto_err check_limits(const struct tyto_config *config,
+                                  const struct tyto_config_camera *camera,
+                                  const struct class_names *known, struct tyto_fault *ret_fault)
+{
+    const struct tyto_config_quiet *quiet = camera ? &camera->quiet : &config->quiet;
+    const struct tyto_tracker_params zones = {.zones = camera ? &camera->zones : NULL};
+    const struct tyto_tracker_params hours = {.quiet = quiet->items, .num_quiet = quiet->num};
+    const uint32_t line = camera ? camera->line : 0;
+    const char *name = tyto_tracker_params_stranger(&zones, known->names, known->num);
+    if (name)
+        return refuse(config, line, "zones", name, known, ret_fault);
+    name = tyto_tracker_params_stranger(&hours, known->names, known->num);
+    return name ? refuse(config, line, "quiet_hours", name, known, ret_fault) : TYTO_OK;
 }
 
 static enum tyto_err check_classes(const struct tyto_config *config, const struct tyto_json *json,
@@ -50,8 +70,13 @@ static enum tyto_err check_classes(const struct tyto_config *config, const struc
             known.names[known.num++] = name;
     }
     enum tyto_err err = check_rules(config, &config->rules, &known, ret_fault);
-    for (uint32_t i = 0; !err && i < config->num_cameras; i++)
+    if (!err)
+        err = check_limits(config, NULL, &known, ret_fault);
+    for (uint32_t i = 0; !err && i < config->num_cameras; i++) {
         err = check_rules(config, &config->cameras[i].rules, &known, ret_fault);
+        if (!err)
+            err = check_limits(config, &config->cameras[i], &known, ret_fault);
+    }
     return err;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "base/thread.h"
 #include "pipeline/engine/internal.h"
 
@@ -209,46 +208,12 @@ void tyto_engine_keep_pictures(struct tyto_engine *engine, bool keeps_pictures)
 
 /* --- cameras ---------------------------------------------------------------------------- */
 
-static bool is_class(const struct tyto_engine *engine, const char *name)
-{
-    const uint32_t num = engine->context.num_classes;
-    return tyto_text_find(engine->class_names, num, name) < num;
-}
-
-/* The first text that is no class; NULL: all are. */
-static const char *find_stranger(const struct tyto_engine *engine, const struct tyto_texts *texts)
-{
-    for (uint32_t i = 0; i < texts->num; i++) {
-        if (!is_class(engine, texts->texts[i]))
-            return texts->texts[i];
-    }
-    return NULL;
-}
-
-static const char *find_stranger_in_zone(const struct tyto_engine *engine,
-                                         const struct tyto_zone *zone)
-{
-    const char *stranger = find_stranger(engine, &zone->only);
-    for (uint32_t i = 0; !stranger && i < zone->num_classes; i++) {
-        if (!is_class(engine, zone->classes[i].class_name))
-            stranger = zone->classes[i].class_name;
-    }
-    return stranger;
-}
-
 static enum tyto_err explain_tracker(const struct tyto_engine *engine,
                                      const struct tyto_tracker_params *params,
                                      struct tyto_fault *ret_fault)
 {
-    const char *stranger = NULL;
-    for (uint32_t i = 0; !stranger && i < params->num_rules; i++) {
-        if (!is_class(engine, params->rules[i].class_name))
-            stranger = params->rules[i].class_name;
-    }
-    for (uint32_t i = 0; !stranger && params->zones && i < params->zones->num_zones; i++)
-        stranger = find_stranger_in_zone(engine, &params->zones->zones[i]);
-    for (uint32_t i = 0; !stranger && i < params->num_quiet; i++)
-        stranger = find_stranger(engine, &params->quiet[i].classes);
+    const char *stranger =
+        tyto_tracker_params_stranger(params, engine->class_names, engine->context.num_classes);
     if (stranger)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, engine->params.head_path, 0, stranger,
                               "the weights know no class of this name");

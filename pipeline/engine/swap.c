@@ -30,14 +30,21 @@ struct change {
 };
 
 static enum tyto_err explain_rule(const struct change *change, const struct tyto_new_head *head,
-                                  const struct tyto_camera *camera, struct tyto_fault *ret_fault)
+                                  const struct tyto_camera *camera,
+                                  const struct tyto_tracker_params *params,
+                                  struct tyto_fault *ret_fault)
 {
-    return tyto_fault_set(
-        ret_fault, TYTO_ERR_INVALID, head ? head->path : NULL, 0, head ? "tyto.classes" : "classes",
-        "%s%s has a rule for a class that this model does not know (it knows %u); "
-        "change the configuration first",
-        camera ? "camera " : "the configuration", camera ? camera->id : "",
-        change->head.num_classes);
+    const char *stranger =
+        tyto_tracker_params_stranger(params, change->class_names, change->head.num_classes);
+    const char *file = head ? head->path : NULL, *key = head ? "tyto.classes" : "classes";
+    const char *who = camera ? "camera " : "the configuration", *id = camera ? camera->id : "";
+    if (!stranger)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, file, 0, key,
+                              "%s%s has a rule with a value out of range", who, id);
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, file, 0, key,
+                          "%s%s has a rule for class '%s', which this model does not know (it "
+                          "knows %u); change the configuration first",
+                          who, id, stranger, change->head.num_classes);
 }
 
 /* By the classes of the head that is going to serve. */
@@ -61,10 +68,16 @@ static enum tyto_err create_tracker(const struct change *change, const char *cam
     return tyto_tracker_create(params, &context, ret_tracker);
 }
 
+/* NULL: the camera's tracker stays as it is. */
+static const struct tyto_tracker_params *find_tuned(const struct change *change,
+                                                    const struct tyto_camera *camera)
+{
+    return change->tuning ? tyto_tuning_find(change->tuning, camera->id) : NULL;
+}
+
 static enum tyto_err prepare_camera(const struct change *change, struct tyto_camera *camera)
 {
-    const struct tyto_tracker_params *tuned =
-        change->tuning ? tyto_tuning_find(change->tuning, camera->id) : NULL;
+    const struct tyto_tracker_params *tuned = find_tuned(change, camera);
     struct tyto_tracker *tracker = NULL;
     const enum tyto_err err =
         tuned ? create_tracker(change, camera->id, tuned, &tracker)
@@ -81,17 +94,20 @@ static enum tyto_err prepare_trackers(struct change *change, const struct tyto_n
     enum tyto_err err = TYTO_OK;
     for (struct tyto_camera *camera = change->first; !err && camera; camera = camera->next) {
         err = prepare_camera(change, camera);
+        const struct tyto_tracker_params *tuned = find_tuned(change, camera);
         if (err == TYTO_ERR_INVALID)
-            return explain_rule(change, head, camera, ret_fault);
+            return explain_rule(change, head, camera,
+                                tuned ? tuned : tyto_tracker_get_params(camera->tracker),
+                                ret_fault);
     }
     /* Cameras that come later get the engine's rules: these, too, must be possible. */
     if (!err) {
         struct tyto_tracker *probe = NULL;
-        err = create_tracker(
-            change, "probe",
-            change->tuning ? &change->tuning->tracker : &change->engine->params.tracker, &probe);
+        const struct tyto_tracker_params *params =
+            change->tuning ? &change->tuning->tracker : &change->engine->params.tracker;
+        err = create_tracker(change, "probe", params, &probe);
         if (err == TYTO_ERR_INVALID)
-            return explain_rule(change, head, NULL, ret_fault);
+            return explain_rule(change, head, NULL, params, ret_fault);
         tyto_tracker_destroy(&probe);
     }
     return err;

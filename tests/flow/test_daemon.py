@@ -182,13 +182,18 @@ def a_good_file_is_called_good(world):
 
 
 def a_class_that_the_networks_do_not_know_is_named(world):
-    for text, line in (("classes:\n  dgo:\n    threshold: 0.5\n", 3),
-                       ("tracker: {}\n", None)):
-        own = ", classes: {catt: {publish: false}}" if line is None else ""
+    zone = "{name: z, polygon: '0,0 1,0 1,1'%s}"
+    for own, text, where in (
+            ("", "classes:\n  dgo:\n    threshold: 0.5\n", ":3: classes: "),
+            (", classes: {dgo: {publish: false}}", "", ":1: classes: "),
+            (", zones: [%s]" % (zone % ", only: dgo"), "", ":1: zones: "),
+            (", zones: [%s]" % (zone % ", classes: {dgo: {threshold: 0.5}}"), "", ":1: zones: "),
+            (", quiet_hours: [{times: 22:00-06:00, classes: [dgo]}]", "", ":1: quiet_hours: "),
+            ("", "quiet_hours: [{times: 22:00-06:00, classes: [dgo]}]\n", ": quiet_hours: ")):
         path = world.config("cameras: [{id: a, uri: 'test://'%s}]\n%s" % (own, text))
         result = world.run("tytod", "--check", "--config", path, "--models", world.models)
         assert result.returncode == 1, result
-        assert f"{path}:{line or 1}: classes: the networks know no class" in result.stderr, result
+        assert f"{path}{where}the networks know no class 'dgo'" in result.stderr, result
         assert "`tyto model info" in result.stderr
     broken = os.path.join(world.folder, "broken")
     os.mkdir(broken)

@@ -156,6 +156,8 @@ BAD = (("cameras:\n  - {id: a, uri: 'test://', transprot: tcp}\n", 2, "cameras[1
        ("cameras: [\n", None, None), ("", None, None),
        ("cameras:\n  - {id: a, uri: 'gopher://h'}\n", 2, "a"),
        ("cameras:\n  - {id: a, uri: 'test://'}\nclasses:\n  dgo: {threshold: 0.4}\n", 4, "classes"),
+       ("cameras:\n  - {id: a, uri: 'test://', zones: [{name: z, polygon: '0,0 1,0 1,1', only: dgo}]}\n",
+        2, "zones"),
        ("cameras:\n  - {id: a, uri: 'test://'}\nrecord: {dir: /x, cameras: [b]}\n", 3,
         "record.cameras"))
 
