@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The journal when the disk is full: what waits in memory is told as if it were there. */
+#include "tests/unit/daemon/journal_rig.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+/* --- a full disk ---------------------------------------------------------------------------------
+ */
+
+static struct rlimit room;
+
+static void fill_the_disk(void)
+{
+    struct rlimit none = {1, RLIM_INFINITY};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &room), 0);
+    none.rlim_max = room.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+}
+
+static void empty_the_disk(void)
+{
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &room), 0);
+}
+
+/* Published, committed or not. */
+static void wait_until_published(struct rig *rig, uint64_t seq)
+{
+    struct tyto_publisher_counts counts;
+    for (int i = 0; i < 2000; i++) {
+        tyto_publisher_get_counts(rig->publisher, &counts);
+        if (counts.last_seq >= seq)
+            return;
+        usleep(10000);
+    }
+    fail_msg("only %llu are published", (unsigned long long)counts.last_seq);
+}
+
+static bool is_failing(struct rig *rig)
+{
+    struct tyto_publisher_counts counts;
+    tyto_publisher_get_counts(rig->publisher, &counts);
+    return counts.journal.is_failing;
+}
+
+/* What waits in memory is told of as if it were in the journal. */
+static void a_full_disk_stops_no_event_and_loses_none(void **state)
+{
+    (void)state;
+    struct rig rig;
+    uint64_t num_missing = 9;
+    start(&rig, 0);
+    (void)publish_whole(&rig, "cam1", "dog", 1000);
+    wait_until_sent(&rig, 2);
+    fill_the_disk();
+    for (int i = 0; i < 100; i++)
+        (void)publish_whole(&rig, i % 2 ? "cam1" : "cam2", "dog", 2000 + i);
+    wait_until_published(&rig, 202);
+    assert_true(is_failing(&rig));
+    struct taken taken = replay(&rig, 1, 0, NULL, &num_missing);
+    assert_int_equal(taken.num, 202);
+    assert_int_equal(num_missing, 0);
+    for (uint32_t i = 0; i < taken.num; i++)
+        assert_int_equal(taken.seqs[i], i + 1);
+    taken = replay(&rig, 50, 60, NULL, &num_missing);
+    assert_int_equal(taken.num, 11);
+    assert_int_equal(taken.seqs[0], 50);
+    assert_int_equal(replay(&rig, 1, 0, "ev/cam2/", &num_missing).num, 100);
+    assert_int_equal(num_missing, 0);
+    empty_the_disk();
+    wait_until_sent(&rig, 202);
+    assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, 202);
+    assert_int_equal(num_missing, 0);
+    assert_false(is_failing(&rig));
+    stop(&rig);
+}
+
+static void what_waits_is_found_by_time(void **state)
+{
+    (void)state;
+    struct rig rig;
+    uint64_t num_missing = 0, next_seq = 0;
+    struct taken taken = {.num = 0};
+    start(&rig, 0);
+    (void)publish_whole(&rig, "cam1", "dog", 1000);
+    wait_until_sent(&rig, 2);
+    fill_the_disk();
+    (void)publish_whole(&rig, "cam1", "dog", 2000);
+    wait_until_published(&rig, 4);
+    usleep(20000);
+    struct tyto_query_range range = {.since_unix_ns = (int64_t)tyto_clock_unix_ns()};
+    usleep(20000);
+    (void)publish_whole(&rig, "cam1", "dog", 3000);
+    wait_until_published(&rig, 6);
+    assert_int_equal(tyto_query_replay(rig.query, &range, take, &taken, &next_seq, &num_missing),
+                     TYTO_OK);
+    assert_int_equal(taken.num, 2);
+    assert_int_equal(taken.seqs[0], 5);
+    assert_int_equal(num_missing, 0);
+    range.since_unix_ns = 1;
+    memset(&taken, 0, sizeof(taken));
+    assert_int_equal(tyto_query_replay(rig.query, &range, take, &taken, &next_seq, &num_missing),
+                     TYTO_OK);
+    assert_int_equal(taken.num, 6);
+    empty_the_disk();
+    stop(&rig);
+}
+
+/* An event that has ended meanwhile is not open, one that has begun is. */
+static void a_snapshot_has_what_waits(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct taken taken = {.num = 0};
+    uint64_t next_seq = 0;
+    start(&rig, 0);
+    struct tyto_event ended = make_event("cam1", "dog", 1000);
+    const struct tyto_event lasting = make_event("cam2", "dog", 1001);
+    publish(&rig, &ended);
+    publish(&rig, &lasting);
+    wait_until_sent(&rig, 2);
+    fill_the_disk();
+    ended.phase = TYTO_EVENT_PHASE_END;
+    ended.reason = TYTO_EVENT_REASON_OFFSET;
+    ended.rev++;
+    publish(&rig, &ended);
+    const struct tyto_event begun = make_event("cam3", "cat", 1002);
+    publish(&rig, &begun);
+    (void)publish_whole(&rig, "cam3", "dog", 1003);
+    wait_until_published(&rig, 6);
+    assert_int_equal(tyto_query_snapshot(rig.query, take, &taken, &next_seq), TYTO_OK);
+    assert_int_equal(taken.num, 2);
+    assert_string_equal(taken.first.id, lasting.id);
+    assert_string_equal(taken.last.id, begun.id);
+    assert_int_equal(next_seq, 6);
+    empty_the_disk();
+    stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_full_disk_stops_no_event_and_loses_none, set_up),
+        cmocka_unit_test_setup(what_waits_is_found_by_time, set_up),
+        cmocka_unit_test_setup(a_snapshot_has_what_waits, set_up),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
