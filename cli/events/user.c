@@ -75,7 +75,7 @@ static enum tyto_err read_file(const char *path, char ret_line[MAX_LINE],
     if (!err) {
         text[strcspn(text, "\r\n")] = '\0';
         /* What does not fit is too long for a password in any case. */
-        snprintf(ret_line, MAX_LINE, "%s", text);
+        snprintf(ret_line, MAX_LINE, "%.*s", MAX_LINE - 1, text);
     }
     explicit_bzero(text, sizeof(text));
     return err;

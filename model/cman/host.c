@@ -174,8 +174,7 @@ static double *when(struct work *work, size_t n, size_t width, size_t key_width,
 static const float *of(const struct tyto_cman_weights *weights, enum tyto_cman_tensor audio,
                        uint32_t stream)
 {
-    return weights
-        ->tensors[(uint32_t)audio + stream * (TYTO_CMAN_WHEN_VISUAL_Q - TYTO_CMAN_WHEN_AUDIO_Q)];
+    return weights->tensors[tyto_cman_tensor_of(audio, stream)];
 }
 
 static void lstm(struct work *work, const struct tyto_cman_weights *weights, uint32_t stream,

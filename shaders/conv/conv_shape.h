@@ -11,11 +11,11 @@
 /* n output channels. x_offset is in texels (in floats in the scalar variant), those of y and
  * residual in floats (multiples of 4 unless scalar). */
 struct conv_push {
-    GEMM_UINT num_pixels; /* B * OH * OW */
-    GEMM_UINT in_h, in_w, in_c;
-    GEMM_UINT out_h, out_w, n;
-    GEMM_UINT kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-    GEMM_UINT x_offset, y_offset, r_offset;
+    uint32_t num_pixels; /* B * OH * OW */
+    uint32_t in_h, in_w, in_c;
+    uint32_t out_h, out_w, n;
+    uint32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+    uint32_t x_offset, y_offset, r_offset;
     float slope, clamp_min;
 };
 

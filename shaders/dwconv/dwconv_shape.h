@@ -11,11 +11,11 @@
 
 /* x_offset in texels (in floats in the scalar variant), y_offset in floats. */
 struct dwconv_push {
-    GEMM_UINT num_batches, channels;
-    GEMM_UINT in_h, in_w, out_h, out_w;
-    GEMM_UINT kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-    GEMM_UINT x_offset, y_offset;
-    GEMM_UINT rows; /* output rows that one group slides down */
+    uint32_t num_batches, channels;
+    uint32_t in_h, in_w, out_h, out_w;
+    uint32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+    uint32_t x_offset, y_offset;
+    uint32_t rows; /* output rows that one group slides down */
     float slope, clamp_min;
 };
 

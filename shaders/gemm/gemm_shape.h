@@ -3,6 +3,8 @@
 #ifndef TYTO_SHADERS_GEMM_SHAPE_H
 #define TYTO_SHADERS_GEMM_SHAPE_H
 
+#include "shaders/include/types.h"
+
 #define GEMM_LANES 8
 #define GEMM_PANEL 32    /* columns of y that one group makes: 4 a lane */
 #define GEMM_MAX_ROWS 16 /* rows of y that one group makes, at most */
@@ -35,19 +37,15 @@
 #define GROUP_LANE_ROWS GEMM_SMALL_LANE_ROWS
 #endif
 #define GROUP_ROWS GEMM_GROUP_ROWS(GROUP_LANE_ROWS)
-#define GEMM_UINT uint
-#else
-#include <stdint.h>
-#define GEMM_UINT uint32_t
 #endif
 
 /* Offsets and row lengths of x are in texels (4 floats; floats in the scalar
  * variant), those of y and residual in floats (multiples of 4 unless scalar). */
 struct gemm_push {
-    GEMM_UINT m, n, k;
-    GEMM_UINT x_offset, x_row, x_batch;
-    GEMM_UINT y_offset, y_row, y_batch;
-    GEMM_UINT r_offset, r_row, r_batch;
+    uint32_t m, n, k;
+    uint32_t x_offset, x_row, x_batch;
+    uint32_t y_offset, y_row, y_batch;
+    uint32_t r_offset, r_row, r_batch;
     float slope, clamp_min;
 };
 

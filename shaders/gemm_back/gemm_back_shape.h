@@ -14,25 +14,25 @@
 /* Offsets and row lengths of what is read are in texels of 4 floats, of what is written (and of
  * the residual) in floats, all multiples of 4. n: columns written. */
 struct gemm_back_x_push {
-    GEMM_UINT m, n, k; /* k: the outputs of the layer, summed over */
-    GEMM_UINT x_offset, x_row;
-    GEMM_UINT w_offset, w_row;
-    GEMM_UINT y_offset, y_row;
-    GEMM_UINT r_offset, r_row;
+    uint32_t m, n, k; /* k: the outputs of the layer, summed over */
+    uint32_t x_offset, x_row;
+    uint32_t w_offset, w_row;
+    uint32_t y_offset, y_row;
+    uint32_t r_offset, r_row;
 };
 
 struct gemm_back_w_push {
-    GEMM_UINT m, rows, n; /* rows summed over; the layer's outputs and inputs */
-    GEMM_UINT chunk;      /* rows summed over by one z, a multiple of 4 */
-    GEMM_UINT d_offset, d_row;
-    GEMM_UINT x_offset, x_row;
-    GEMM_UINT y_offset, y_part; /* y_part: from one z's sums to the next's */
-    GEMM_UINT b_offset, b_part;
+    uint32_t m, rows, n; /* rows summed over; the layer's outputs and inputs */
+    uint32_t chunk;      /* rows summed over by one z, a multiple of 4 */
+    uint32_t d_offset, d_row;
+    uint32_t x_offset, x_row;
+    uint32_t y_offset, y_part; /* y_part: from one z's sums to the next's */
+    uint32_t b_offset, b_part;
 };
 
 struct gemm_back_sum_push {
-    GEMM_UINT num4, num_parts, part4; /* texels */
-    GEMM_UINT x_offset4, y_offset4;
+    uint32_t num4, num_parts, part4; /* texels */
+    uint32_t x_offset4, y_offset4;
 };
 
 #endif

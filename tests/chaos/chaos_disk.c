@@ -28,7 +28,8 @@ static const volatile char *fault_now;
 static char folder[512];
 static atomic_uint num_calls;
 
-#define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
+/* ISO C forbids what POSIX wants of the result. */
+#define REAL(name) (__extension__(__typeof__(name) *) dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void set_up(void)
 {

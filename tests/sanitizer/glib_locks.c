@@ -13,7 +13,8 @@ void __tsan_release(void *address) __attribute__((weak));
 typedef int gboolean;
 typedef long long gint64;
 
-#define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
+/* ISO C forbids what POSIX wants of the result. */
+#define REAL(name) (__extension__(__typeof__(name) *) dlsym(RTLD_NEXT, #name))
 
 /* Declares `real`, which is looked up once. */
 #define FIND_REAL(name)                                                                            \

@@ -2,6 +2,9 @@
 /* daemon/config: what a file may say. */
 #include "tests/unit/daemon/config_text.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "daemon/config/json.h"
 #include "daemon/config/schema.h"
 #include "model/cman/cman.h"
