@@ -357,6 +357,8 @@ static void put_fish(FILE *out, const struct tyto_command *const *commands, uint
             fputc('\n', out);
         }
         for_each_option(out, commands[i], put_fish_option);
+        put_fish_begin(out, commands[i]);
+        fputs(" -l help -d 'this text'\n", out);
     }
 }
 

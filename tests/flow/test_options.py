@@ -5,6 +5,7 @@ pages and completions that the build makes, and what command lines that are wron
 
   tests/flow/test_options.py TYTOD TYTO SOURCE_ROOT BUILT_DOC
 """
+import os
 import pathlib
 import re
 import shutil
@@ -13,6 +14,7 @@ import sys
 import unittest
 
 TYTOD, TYTO, ROOT, BUILT = sys.argv[1], sys.argv[2], *(pathlib.Path(a).resolve() for a in sys.argv[3:5])
+DIST = pathlib.Path(os.environ.get("TYTO_DIST") or ROOT / "dist").resolve()
 CAMERA = BUILT.parent / "demo" / "tyto-demo-camera"
 
 
@@ -136,6 +138,38 @@ class Completed(unittest.TestCase):
             self.assertGreater(text.count("only-joint"), 0, name)
             if shutil.which(shell):
                 self.assertEqual(run(shell, "-n", str(BUILT / "shell" / name)).stderr, "", name)
+
+    @unittest.skipUnless(shutil.which("fish"), "no fish")
+    def test_fish_offers_commands_options_and_words(self):
+        def offered(line):
+            script = f"set -p fish_complete_path '{BUILT / 'shell'}'; complete -C '{line}'"
+            text = output_of("env", f"PATH={pathlib.Path(TYTO).parent}:{pathlib.Path(TYTOD).parent}:"
+                             + os.environ["PATH"], "fish", "--no-config", "-c", script)
+            return [row.split("\t")[0] for row in text.splitlines()]
+
+        self.assertEqual(offered("tyto tr"), ["train"])
+        for command in ("tyto train", "tytod"):
+            options = options_of(output_of(*{"tytod": [TYTOD]}.get(command, [TYTO, "train"]), "--help"))
+            self.assertEqual({o for o in offered(f"{command} --") if o.startswith("--")}, options)
+        self.assertEqual(offered("tyto train --best "), ["accuracy", "loss", "map"])
+
+    @unittest.skipUnless(shutil.which("zsh"), "no zsh")
+    def test_zsh_offers_options_and_words(self):
+        for line, shown in (("tyto train --be", "the best epoch by"),
+                            ("tyto train --best ", "accuracy"), ("tytod --log-lev", "what is logged")):
+            done = subprocess.run(["zsh", "-f", str(ROOT / "tests/flow/complete.zsh"),
+                                   str(BUILT / "shell"), line, shown],
+                                  capture_output=True, text=True, timeout=150, check=False)
+            if done.returncode == 77:
+                self.skipTest("zsh has no terminals")
+            self.assertEqual(done.returncode, 0, (line, done.stdout[-2000:], done.stderr))
+
+    @unittest.skipUnless(shutil.which("man") and (DIST / "share" / "man").exists(), "no man, or no dist")
+    def test_man_finds_the_pages_by_the_path(self):
+        for page in ("tytod", "tyto-train", "tytod.yaml"):
+            found = output_of("env", "-u", "MANPATH", f"PATH={DIST / 'bin'}:{os.environ['PATH']}", "man",
+                              "-w", page)
+            self.assertEqual(pathlib.Path(found.strip()).resolve().parents[1], DIST / "share" / "man")
 
 
 class Typed(unittest.TestCase):

@@ -163,7 +163,8 @@ static void a_snapshot_has_states_and_open_events_alone(void **state)
     start(&rig, 0);
     for (int i = 0; i < 3; i++) {
         struct tyto_camera_state camera = {.camera = "cam1",
-                                           .status = TYTO_CAMERA_STATUS_CONNECTING + i % 2};
+                                           .status = i % 2 ? TYTO_CAMERA_STATUS_LIVE
+                                                           : TYTO_CAMERA_STATUS_CONNECTING};
         assert_int_equal(tyto_publisher_camera_state(rig.publisher, &camera), TYTO_OK);
     }
     (void)publish_whole(&rig, "cam1", "dog", 1000);

@@ -108,8 +108,9 @@ static void a_letterboxed_picture_lies_in_the_middle(void **state)
     assert_int_equal(tyto_image_resize_cpu_run(resize, &frame, got), TYTO_OK);
     for (int i = 0; i < OUT * OUT; i++) {
         const bool inside = i / OUT >= 3 && i / OUT < 5;
-        assert_float_equal(got[4 * i], inside ? 255.0 : 0.0, 1e-3);
-        assert_float_equal(got[4 * i + 3], inside ? 1.0 : 0.0, 0.0);
+        const float white_of = inside ? 255.0f : 0.0f, share = inside ? 1.0f : 0.0f;
+        assert_float_equal(got[4 * i], white_of, 1e-3);
+        assert_float_equal(got[4 * i + 3], share, 0.0);
     }
     tyto_image_resize_cpu_destroy(&resize);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* daemon/config: what a file may say. */
-#include "tests/unit/daemon/config_text.h"
+#include "tests/unit/config/config_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* daemon/config: what we say when a file is wrong, and that none takes us long or takes us down. */
-#include "tests/unit/daemon/config_text.h"
+#include "tests/unit/config/config_text.h"
 
 #include <stdint.h>
 #include <stdio.h>

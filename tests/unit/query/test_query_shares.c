@@ -3,7 +3,7 @@
  * who have none.
  *
  *   test_query_shares [NUM_STRANGERS] */
-#include "tests/unit/daemon/keys_world.h"
+#include "tests/unit/query/keys_world.h"
 
 #include <stdlib.h>
 
@@ -181,7 +181,7 @@ struct dialled {
 static struct dialled dial(void *context, int idx)
 {
     char address[32], public_key[TYTO_CLIENT_KEY_BYTES], secret_key[TYTO_CLIENT_KEY_BYTES];
-    const enum stranger kind = idx % NUM_STRANGERS;
+    const enum stranger kind = (enum stranger)(idx % NUM_STRANGERS);
     const int zero = 0, is_sub = idx / NUM_STRANGERS % 2;
     struct dialled dialled = {zmq_socket(context, is_sub ? ZMQ_SUB : ZMQ_DEALER),
                               zmq_socket(context, ZMQ_PAIR), false, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The query socket with keys: who may ask, what he is told of, and what a reload ends. */
-#include "tests/unit/daemon/keys_world.h"
+#include "tests/unit/query/keys_world.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
