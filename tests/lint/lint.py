@@ -55,7 +55,7 @@ THIRD_PARTY = {
     "libxml/*": ["trainer/labels/xml.c"],
     "hdf5.h": ["trainer/data/ave/hdf5_file.c"],
     "lapacke.h": ["trainer/data/eigen.c"],
-    "mosquitto.h": ["cli/bridge/mqtt/mqtt.c"],
+    "mosquitto.h": ["cli/bridge/mqtt/mqtt.c", "cli/bridge/mqtt/security.c"],
     "librdkafka/*": ["cli/bridge/kafka/kafka.c"],
     "curl/*": ["cli/fetch/fetch.c", "cli/bridge/webhook/webhook.c"],
     "mpi.h": ["trainer/step/ranks_mpi.c"],
