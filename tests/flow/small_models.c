@@ -170,6 +170,7 @@ static uint32_t add_meta(struct tyto_meta *metas, uint32_t num, const char *key,
 
 enum tyto_err small_head_write(const char *path, const struct small_head *head)
 {
+    const enum tyto_head_kind kind = head->is_softmax ? TYTO_HEAD_SOFTMAX : TYTO_HEAD_MULTI_LABEL;
     const struct tyto_cman_dims dims = {
         .num_segments = head->num_segments ? head->num_segments : SMALL_SEGMENTS,
         .num_places = SMALL_PLACES,
@@ -183,7 +184,7 @@ enum tyto_err small_head_write(const char *path, const struct small_head *head)
         .which_width = 4,
         .head_width = 4,
         .num_classes = head->num_classes,
-        .num_logits = head->is_softmax ? head->num_classes + 1 : 3 * head->num_classes,
+        .num_logits = tyto_head_num_logits(kind, head->num_classes),
     };
     struct tyto_cman_tensor_info infos[TYTO_CMAN_NUM_TENSORS];
     struct tyto_tensor tensors[TYTO_CMAN_NUM_TENSORS];
@@ -209,7 +210,7 @@ enum tyto_err small_head_write(const char *path, const struct small_head *head)
              "\"hidden_width\":4,\"which_width\":4,\"head_width\":4,\"look_ahead\":1,"
              "\"head\":\"%s\"}",
              dims.num_segments, dims.num_places, dims.audio_in, dims.visual_in,
-             head->is_softmax ? "softmax" : "multi_label");
+             tyto_head_name(kind));
     uint32_t num_metas = add_meta(metas, 0, "tyto.format", "head/1");
     num_metas = add_meta(metas, num_metas, "tyto.config", config);
     num_metas = add_meta(metas, num_metas, "tyto.classes", head->classes);
