@@ -107,6 +107,8 @@ static void an_event_comes_back_as_it_was_sent(void **state)
     assert_memory_equal(&sent, &got, sizeof(sent));
 }
 
+/* Static, and copied as they are: assigning a structure may leave its padding as it was, and bytes
+ * are compared. */
 static void every_other_body_comes_back_as_it_was_sent(void **state)
 {
     (void)state;
@@ -114,43 +116,46 @@ static void every_other_body_comes_back_as_it_was_sent(void **state)
     struct tyto_envelope got;
     fill_ids(&sent);
     sent.kind = TYTO_ENVELOPE_CAMERA_STATE;
-    sent.body.camera_state =
-        (struct tyto_camera_state){.camera = "cam1",
-                                   .text = "caméra “prête”",
-                                   .status = TYTO_CAMERA_STATUS_LIVE,
-                                   .has_audio = true,
-                                   .since_unix_ns = 12,
-                                   .num_segments = 13,
-                                   .num_dropped = 14,
-                                   .num_reconnects = 15,
-                                   .has_av_offset = true,
-                                   .av_offset_ms = 1.5f,
-                                   .clock_quality = TYTO_CLOCK_QUALITY_ARRIVAL};
+    static const struct tyto_camera_state camera_state = {.camera = "cam1",
+                                                          .text = "caméra “prête”",
+                                                          .status = TYTO_CAMERA_STATUS_LIVE,
+                                                          .has_audio = true,
+                                                          .since_unix_ns = 12,
+                                                          .num_segments = 13,
+                                                          .num_dropped = 14,
+                                                          .num_reconnects = 15,
+                                                          .has_av_offset = true,
+                                                          .av_offset_ms = 1.5f,
+                                                          .clock_quality =
+                                                              TYTO_CLOCK_QUALITY_ARRIVAL};
+    memcpy(&sent.body.camera_state, &camera_state, sizeof(camera_state));
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
     fill_ids(&sent);
     sent.kind = TYTO_ENVELOPE_MODEL_STATE;
-    sent.body.model_state = (struct tyto_model_state){.digest = "abc123",
-                                                      .device = "llvmpipe",
-                                                      .exec = "cpu",
-                                                      .config_generation = 1,
-                                                      .num_classes = 28,
-                                                      .outcome = TYTO_MODEL_OUTCOME_REJECTED,
-                                                      .previous_digest = "def456",
-                                                      .text = "head.safetensors: tyto.config: no",
-                                                      .num_names = 2,
-                                                      .class_names = {"dog", "church_bell"}};
+    static const struct tyto_model_state model_state = {.digest = "abc123",
+                                                        .device = "llvmpipe",
+                                                        .exec = "cpu",
+                                                        .config_generation = 1,
+                                                        .num_classes = 28,
+                                                        .outcome = TYTO_MODEL_OUTCOME_REJECTED,
+                                                        .previous_digest = "def456",
+                                                        .text = "head.safetensors: tyto.config: no",
+                                                        .num_names = 2,
+                                                        .class_names = {"dog", "church_bell"}};
+    memcpy(&sent.body.model_state, &model_state, sizeof(model_state));
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
     fill_ids(&sent);
     sent.kind = TYTO_ENVELOPE_DEBUG_SCORES;
-    sent.body.debug_scores = (struct tyto_debug_scores){
+    static const struct tyto_debug_scores debug_scores = {
         .camera = "cam1",
         .begin_media_ns = 1,
         .end_media_ns = 2,
         .has_video = true,
         .num_top = 2,
         .top = {{"cat", 0.5f, 0.25f, 0.125f}, {"dog", 0.25f, 0.5f, 1.0f}}};
+    memcpy(&sent.body.debug_scores, &debug_scores, sizeof(debug_scores));
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
 }
@@ -164,19 +169,20 @@ static void a_thumbnail_comes_back_as_it_was_sent_and_needs_its_picture(void **s
     fill_ids(&sent);
     sent.kind = TYTO_ENVELOPE_THUMBNAIL;
     struct tyto_thumbnail *thumbnail = &sent.body.thumbnail;
-    *thumbnail = (struct tyto_thumbnail){.event_id = "01HF7YAT00000000000000000A",
-                                         .camera = "cam1",
-                                         .class_name = "dog",
-                                         .media_ns = 1,
-                                         .unix_ns = 2,
-                                         .width = 640,
-                                         .height = 360,
-                                         .score = 0.5f,
-                                         .has_box = true,
-                                         .box = {0.125f, 0.25f, 0.5f, 0.75f},
-                                         .is_blurred = true,
-                                         .num_bytes = TYTO_THUMBNAIL_MAX_BYTES,
-                                         .sha256 = {1, 2, 3}};
+    static const struct tyto_thumbnail made = {.event_id = "01HF7YAT00000000000000000A",
+                                               .camera = "cam1",
+                                               .class_name = "dog",
+                                               .media_ns = 1,
+                                               .unix_ns = 2,
+                                               .width = 640,
+                                               .height = 360,
+                                               .score = 0.5f,
+                                               .has_box = true,
+                                               .box = {0.125f, 0.25f, 0.5f, 0.75f},
+                                               .is_blurred = true,
+                                               .num_bytes = TYTO_THUMBNAIL_MAX_BYTES,
+                                               .sha256 = {1, 2, 3}};
+    memcpy(thumbnail, &made, sizeof(made));
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
     assert_int_equal(tyto_envelope_topic(&sent, topic, sizeof(topic)), TYTO_OK);
