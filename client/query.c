@@ -250,6 +250,34 @@ enum tyto_err tyto_query_list(struct tyto_query *query, const struct tyto_query_
     return TYTO_OK;
 }
 
+enum tyto_err tyto_query_find(struct tyto_query *query, const struct tyto_query_likeness *likeness,
+                              tyto_query_visit_alike visit, void *user)
+{
+    const struct tyto_query_filter *filter = &likeness->filter;
+    struct tyto_request *request = begin(query, TYTO_REQUEST_FIND);
+    bool wants_more = true;
+    if (!copy_ids(request->cameras, filter->cameras, filter->num_cameras) ||
+        !copy_ids(request->classes, filter->classes, filter->num_classes) ||
+        (likeness->but_id && !tyto_event_id_is_valid(likeness->but_id)) ||
+        filter->limit > TYTO_REPLY_MAX_ENVELOPES)
+        return TYTO_ERR_INVALID;
+    request->num_cameras = filter->num_cameras;
+    request->num_classes = filter->num_classes;
+    request->from_unix_ns = filter->from_unix_ns;
+    request->to_unix_ns = filter->to_unix_ns;
+    request->limit = filter->limit;
+    request->like = likeness->like;
+    request->among = likeness->among;
+    if (likeness->but_id)
+        snprintf(request->event_id, sizeof(request->event_id), "%s", likeness->but_id);
+    const enum tyto_err err = ask(query, TYTO_REPLY_PAGE);
+    for (uint32_t i = 0; !err && wants_more && i < query->reply.num_envelopes; i++) {
+        if (tyto_ask_message(&query->reply.envelopes[i], &query->message))
+            wants_more = visit(user, &query->message, query->reply.similarities[i]);
+    }
+    return err;
+}
+
 enum tyto_err tyto_query_get(struct tyto_query *query, const char *event_id, tyto_query_visit visit,
                              void *user)
 {

@@ -69,6 +69,21 @@ enum tyto_err tyto_query_list(struct tyto_query *query, const struct tyto_query_
 TYTO_MUST_CHECK
 enum tyto_err tyto_query_get(struct tyto_query *query, const char *event_id, tyto_query_visit visit,
                              void *user);
+/* What is looked for. */
+struct tyto_query_likeness {
+    struct tyto_embeddings like;     /* of an event's message, or of a model's own; what it has */
+    enum tyto_among among;           /* of events; not OWN: `like` has one of both */
+    const char *but_id;              /* left out, with what its camera told of the same moment */
+    struct tyto_query_filter filter; /* its order and is_open mean nothing; limit 1..64, 0: 64 */
+};
+/* Called for each, the most alike first; similarity -1..1. False: no more, please. */
+typedef bool (*tyto_query_visit_alike)(void *user, const struct tyto_message *message,
+                                       float similarity);
+/* Visits the events whose embeddings are the most alike, each by its latest message. INVALID also
+ * of a tytod that has none (before version 1.5 of the protocol). */
+TYTO_MUST_CHECK
+enum tyto_err tyto_query_find(struct tyto_query *query, const struct tyto_query_likeness *likeness,
+                              tyto_query_visit_alike visit, void *user);
 /* Visits the newest states of cameras and model, and the latest message of each open event, as they
  * were when message *ret_seq had been told. */
 TYTO_MUST_CHECK

@@ -16,7 +16,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 4,
+    TYTO_SCHEMA_MINOR = 5,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */
@@ -35,6 +35,7 @@ enum {
     TYTO_HELLO_MAX_QUERY_ENDPOINTS = 8,
     TYTO_THUMBNAIL_MAX_BYTES = 256 * 1024, /* of a picture's JPEG */
     TYTO_SHA256_BYTES = 32,
+    TYTO_EMBEDDING_NUM = 64, /* signed bytes */
 };
 
 enum tyto_event_phase {
@@ -111,6 +112,13 @@ struct tyto_place_map {
     uint8_t cells[TYTO_PLACE_MAX_SIDE * TYTO_PLACE_MAX_SIDE];
 };
 
+/* Where a sound and a picture lie among others, in one space; alike is what has a large cosine. */
+struct tyto_embeddings {
+    uint64_t space; /* those of another one cannot be compared; 0: nothing is known */
+    bool has_sound, has_picture;
+    int8_t sound[TYTO_EMBEDDING_NUM], picture[TYTO_EMBEDDING_NUM];
+};
+
 struct tyto_event {
     char id[TYTO_ULID_CHARS + 1];
     char camera[TYTO_ID_MAX + 1];
@@ -151,6 +159,7 @@ struct tyto_event {
     /* Zones of the camera's picture that it has touched so far, in the order of its begin. */
     uint32_t num_zones;
     char zones[TYTO_EVENT_MAX_ZONES][TYTO_ZONE_NAME_MAX + 1];
+    struct tyto_embeddings embeddings; /* of what it has sounded and looked like so far */
 };
 
 struct tyto_camera_state {

@@ -29,6 +29,7 @@ struct event_parts {
     Tyto__V1__Stamp stamps[TYTO_NUM_STAGES];
     Tyto__V1__Stamp *stamp_ptrs[TYTO_NUM_STAGES];
     char *zone_ptrs[TYTO_EVENT_MAX_ZONES];
+    Tyto__V1__Embeddings embeddings;
 };
 
 static void fill_what(struct event_parts *parts, const struct tyto_event *in)
@@ -115,12 +116,27 @@ static void fill_where(struct event_parts *parts, const struct tyto_event *in)
     out->zones = parts->zone_ptrs;
 }
 
+static void fill_embeddings(struct event_parts *parts, const struct tyto_embeddings *in)
+{
+    if (in->space == 0 || (!in->has_sound && !in->has_picture))
+        return;
+    Tyto__V1__Embeddings *out = &parts->embeddings;
+    tyto__v1__embeddings__init(out);
+    SET(out, space, in->space);
+    if (in->has_sound)
+        SET(out, sound, as_bytes(in->sound, sizeof(in->sound)));
+    if (in->has_picture)
+        SET(out, picture, as_bytes(in->picture, sizeof(in->picture)));
+    parts->event.embeddings = out;
+}
+
 static void fill_event(struct event_parts *parts, const struct tyto_event *in)
 {
     tyto__v1__event__init(&parts->event);
     fill_what(parts, in);
     fill_scores(parts, in);
     fill_where(parts, in);
+    fill_embeddings(parts, &in->embeddings);
     size_t num = 0;
     for (int i = 0; i < TYTO_NUM_STAGES; i++) {
         if (in->stamps[i].out_ns == 0)

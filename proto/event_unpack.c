@@ -84,6 +84,25 @@ static void get_stamps(struct tyto_event *ret_event, const Tyto__V1__Event *in)
     }
 }
 
+static bool get_embedding(int8_t ret_values[TYTO_EMBEDDING_NUM], bool *ret_has,
+                          protobuf_c_boolean has, const ProtobufCBinaryData *in)
+{
+    *ret_has = has;
+    if (has && in->len == TYTO_EMBEDDING_NUM)
+        memcpy(ret_values, in->data, TYTO_EMBEDDING_NUM);
+    return !has || in->len == TYTO_EMBEDDING_NUM;
+}
+
+static bool get_embeddings(struct tyto_embeddings *ret_embeddings, const Tyto__V1__Embeddings *in)
+{
+    struct tyto_embeddings *out = ret_embeddings;
+    out->space = in->space;
+    return in->space != 0 &&
+           get_embedding(out->sound, &out->has_sound, in->has_sound, &in->sound) &&
+           get_embedding(out->picture, &out->has_picture, in->has_picture, &in->picture) &&
+           (out->has_sound || out->has_picture);
+}
+
 static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
 {
     struct tyto_event *out = ret_event;
@@ -124,7 +143,8 @@ static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
     out->config_generation = in->config_generation;
     get_stamps(out, in);
     return get_segments(out, in) && get_zones(out, in) &&
-           (!in->place || get_place(&out->place, in->place));
+           (!in->place || get_place(&out->place, in->place)) &&
+           (!in->embeddings || get_embeddings(&out->embeddings, in->embeddings));
 }
 
 static bool get_state(struct tyto_camera_state *out, const Tyto__V1__CameraState *in)

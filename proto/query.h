@@ -34,7 +34,11 @@ enum tyto_request_kind {
     TYTO_REQUEST_GET = 7,
     TYTO_REQUEST_SCHEMA = 8,
     TYTO_REQUEST_SCORES = 9,
+    TYTO_REQUEST_FIND = 10,
 };
+
+/* Which of an event's embeddings; OWN: of each sense its own. */
+enum tyto_among { TYTO_AMONG_OWN, TYTO_AMONG_SOUNDS, TYTO_AMONG_PICTURES };
 
 struct tyto_cursor {    /* opaque to who asks */
     uint32_t num_bytes; /* 0: none */
@@ -58,7 +62,9 @@ struct tyto_request {
     uint32_t limit; /* 1..TYTO_REPLY_MAX_ENVELOPES; 0: that many */
     bool is_newest_first, is_open;
     struct tyto_cursor cursor;
-    char event_id[TYTO_ULID_CHARS + 1]; /* of get */
+    char event_id[TYTO_ULID_CHARS + 1]; /* of get; of find: left out, "": nothing is */
+    struct tyto_embeddings like;        /* of find; what it has is looked for */
+    enum tyto_among among;              /* not OWN: `like` has one */
 };
 
 enum tyto_reply_kind {
@@ -119,6 +125,8 @@ struct tyto_reply {
     const char *readable[TYTO_REPLY_MAX_READABLE];
     uint32_t num_envelopes; /* of a chunk or page */
     struct tyto_bytes envelopes[TYTO_REPLY_MAX_ENVELOPES];
+    bool has_similarities; /* of a page: one for each envelope, -1..1 */
+    float similarities[TYTO_REPLY_MAX_ENVELOPES];
     uint64_t next_seq, num_missing, num_withheld; /* of a chunk */
     bool is_last;
     struct tyto_cursor cursor; /* of a page or scores */

@@ -56,6 +56,7 @@ struct request_parts {
         Tyto__V1__GetRequest get;
         Tyto__V1__SchemaRequest schema;
         Tyto__V1__ScoresRequest scores;
+        Tyto__V1__FindRequest find;
     } what;
     char *prefixes[TYTO_REQUEST_MAX_PREFIXES];
     char *cameras[TYTO_REQUEST_MAX_NAMES], *classes[TYTO_REQUEST_MAX_NAMES];
@@ -109,6 +110,28 @@ static void fill_scores(struct request_parts *parts, const struct tyto_request *
     parts->request.scores = scores;
 }
 
+static void fill_find(struct request_parts *parts, const struct tyto_request *in)
+{
+    Tyto__V1__FindRequest *find = &parts->what.find;
+    tyto__v1__find_request__init(find);
+    SET(find, space, in->like.space);
+    if (in->like.has_sound)
+        SET(find, sound, as_bytes(in->like.sound, sizeof(in->like.sound)));
+    if (in->like.has_picture)
+        SET(find, picture, as_bytes(in->like.picture, sizeof(in->like.picture)));
+    SET(find, among, (Tyto__V1__Sense)in->among);
+    SET(find, from_unix_ns, in->from_unix_ns);
+    SET(find, to_unix_ns, in->to_unix_ns);
+    find->cameras = parts->cameras;
+    find->n_cameras = in->num_cameras;
+    find->classes = parts->classes;
+    find->n_classes = in->num_classes;
+    SET(find, limit, in->limit);
+    if (in->event_id[0])
+        find->but_event_id = as_string(in->event_id);
+    parts->request.find = find;
+}
+
 /* False: a kind that cannot be asked. */
 static bool fill_request(struct request_parts *parts, const struct tyto_request *in)
 {
@@ -147,6 +170,9 @@ static bool fill_request(struct request_parts *parts, const struct tyto_request 
         break;
     case TYTO_REQUEST_SCORES:
         fill_scores(parts, in);
+        break;
+    case TYTO_REQUEST_FIND:
+        fill_find(parts, in);
         break;
     case TYTO_REQUEST_NONE:
         return false;
@@ -224,6 +250,10 @@ static void fill_page(struct reply_parts *parts, const struct tyto_reply *in)
     page->n_envelopes = in->num_envelopes;
     if (in->cursor.num_bytes)
         SET(page, cursor, as_bytes(in->cursor.bytes, in->cursor.num_bytes));
+    if (in->has_similarities) {
+        page->similarities = (float *)(uintptr_t)in->similarities;
+        page->n_similarities = in->num_envelopes;
+    }
     parts->reply.page = page;
 }
 

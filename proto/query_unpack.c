@@ -98,6 +98,40 @@ static bool get_scores(struct tyto_request *out, const Tyto__V1__ScoresRequest *
            get_ids(out->classes, &out->num_classes, in->classes, in->n_classes);
 }
 
+static bool get_embedding(int8_t ret_values[TYTO_EMBEDDING_NUM], bool *ret_has,
+                          protobuf_c_boolean has, const ProtobufCBinaryData *in)
+{
+    *ret_has = has;
+    if (has && in->len == TYTO_EMBEDDING_NUM)
+        memcpy(ret_values, in->data, TYTO_EMBEDDING_NUM);
+    return !has || in->len == TYTO_EMBEDDING_NUM;
+}
+
+static bool get_find(struct tyto_request *out, const Tyto__V1__FindRequest *in)
+{
+    struct tyto_embeddings *like = &out->like;
+    like->space = in->space;
+    out->among = (enum tyto_among)in->among;
+    out->from_unix_ns = in->from_unix_ns;
+    out->to_unix_ns = in->to_unix_ns;
+    out->limit = in->limit;
+    if (in->but_event_id) {
+        if (!tyto_event_id_is_valid(in->but_event_id))
+            return false;
+        memcpy(out->event_id, in->but_event_id, sizeof(out->event_id));
+    }
+    return in->space != 0 &&
+           get_embedding(like->sound, &like->has_sound, in->has_sound, &in->sound) &&
+           get_embedding(like->picture, &like->has_picture, in->has_picture, &in->picture) &&
+           (like->has_sound || like->has_picture) &&
+           (out->among == TYTO_AMONG_OWN ||
+            ((out->among == TYTO_AMONG_SOUNDS || out->among == TYTO_AMONG_PICTURES) &&
+             like->has_sound != like->has_picture)) &&
+           in->limit <= TYTO_REPLY_MAX_ENVELOPES && in->from_unix_ns >= 0 && in->to_unix_ns >= 0 &&
+           get_ids(out->cameras, &out->num_cameras, in->cameras, in->n_cameras) &&
+           get_ids(out->classes, &out->num_classes, in->classes, in->n_classes);
+}
+
 static bool get_request(struct tyto_request *out, const Tyto__V1__Request *in)
 {
     out->id = in->id;
@@ -119,6 +153,8 @@ static bool get_request(struct tyto_request *out, const Tyto__V1__Request *in)
         return true;
     case TYTO__V1__REQUEST__WHAT_SCORES:
         return get_scores(out, in->scores);
+    case TYTO__V1__REQUEST__WHAT_FIND:
+        return get_find(out, in->find);
     case TYTO__V1__REQUEST__WHAT_HELLO:
     case TYTO__V1__REQUEST__WHAT_SCHEMA:
     case TYTO__V1__REQUEST__WHAT__NOT_SET:
@@ -173,6 +209,21 @@ static bool get_envelopes(struct tyto_reply *out, const ProtobufCBinaryData *env
     for (size_t i = 0; i < num; i++)
         out->envelopes[i] = (struct tyto_bytes){envelopes[i].data, envelopes[i].len};
     out->num_envelopes = (uint32_t)num;
+    return true;
+}
+
+static bool get_page(struct tyto_reply *out, const Tyto__V1__Page *in)
+{
+    out->has_similarities = in->n_similarities > 0;
+    if (!get_envelopes(out, in->envelopes, in->n_envelopes) ||
+        !get_cursor(&out->cursor, in->has_cursor, &in->cursor) ||
+        (out->has_similarities && in->n_similarities != in->n_envelopes))
+        return false;
+    for (size_t i = 0; i < in->n_similarities; i++) {
+        if (!isfinite(in->similarities[i]))
+            return false;
+        out->similarities[i] = in->similarities[i];
+    }
     return true;
 }
 
@@ -272,8 +323,7 @@ static bool get_reply(struct tyto_reply *out, struct memory *memory, const Tyto_
         out->is_last = in->chunk->is_last;
         return get_envelopes(out, in->chunk->envelopes, in->chunk->n_envelopes);
     case TYTO__V1__REPLY__WHAT_PAGE:
-        return get_envelopes(out, in->page->envelopes, in->page->n_envelopes) &&
-               get_cursor(&out->cursor, in->page->has_cursor, &in->page->cursor);
+        return get_page(out, in->page);
     case TYTO__V1__REPLY__WHAT_SCHEMA:
         out->schema_event = in->schema->event ? in->schema->event : "";
         out->schema_query = in->schema->query ? in->schema->query : "";

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "web/alike.h"
 #include "web/clips.h"
 #include "web/request.h"
 #include "web/review.h"
@@ -257,6 +258,7 @@ static const struct route {
     {"/api/stream", get_stream, OF_VIEWER, false},
     {"/api/events", get_events, OF_VIEWER, false},
     {"/api/event", get_event, OF_VIEWER, false},
+    {"/api/alike", tyto_alike_get, OF_VIEWER, false},
     {"/api/recording", get_recording, OF_VIEWER, false},
     {"/api/health", get_health, OF_VIEWER, false},
     {"/picture", get_picture, OF_VIEWER, false},

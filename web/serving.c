@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "base/clock.h"
+#include "web/alike.h"
 #include "web/clips.h"
 #include "web/teaching.h"
 #include "web/tune.h"
@@ -102,6 +103,7 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool i
     }
     serving->login = tyto_login_new(serving->door);
     serving->tune = tyto_tune_new(serving);
+    serving->alike = tyto_alike_new(serving);
     *ret_serving = serving;
     return TYTO_OK;
 }
@@ -112,6 +114,7 @@ void tyto_serving_destroy(struct tyto_serving **serving)
         return;
     tyto_teaching_free((*serving)->teaching);
     tyto_tune_free((*serving)->tune);
+    tyto_alike_free((*serving)->alike);
     tyto_login_free((*serving)->login);
     tyto_web_feed_destroy(&(*serving)->feed);
     tyto_door_destroy(&(*serving)->door);

@@ -10,6 +10,7 @@
 #include "web/serve.h"
 #include "web/stream.h"
 
+struct tyto_alike;
 struct tyto_teaching;
 struct tyto_tune;
 
@@ -21,6 +22,7 @@ struct tyto_serving {
     struct tyto_door *door;
     struct tyto_login *login;
     struct tyto_tune *tune;
+    struct tyto_alike *alike;
     struct tyto_teaching *teaching;
     int64_t begin_unix_ms; /* of this server */
 };

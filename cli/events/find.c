@@ -2,22 +2,27 @@
 /* tyto find: events that sounded or looked like another one. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/common/fault.h"
 #include "cli/common/interrupt.h"
 #include "cli/common/when.h"
 #include "cli/event/json.h"
 #include "cli/events/events.h"
 #include "cli/events/internal.h"
+#include "cli/find/file.h"
 #include "cli/find/prints.h"
+#include "options/common.h"
 #include "pipeline/track/options.h"
 
-enum { DEFAULT_LIMIT = 10, MAX_LIMIT = 1000, MAX_CAMERAS = 256 };
+enum { DEFAULT_LIMIT = 10, MAX_LIMIT = TYTO_REPLY_MAX_ENVELOPES, MAX_CAMERAS = 256 };
 
 struct find {
     struct tyto_texts cameras, classes;
     struct tyto_link link;
-    char *like;
+    char *like, *models_dir, *device; /* owned */
+    bool is_file;                     /* like is */
     enum tyto_print by, among;
     int64_t since_unix_ns, until_unix_ns;
     uint32_t limit;
@@ -27,8 +32,8 @@ struct find {
 /* clang-format off */
 #define AT(field) TYTO_OPTION_AT(struct find, field)
 static const struct tyto_option rows[] = {
-    {.key = "like", .letter = 'l', .type = TYTO_OPTION_TEXT, AT(like), .value = "ID",
-     .is_needed = true, .help = "the event's id, as `tyto list` tells it"},
+    {.key = "like", .letter = 'l', .type = TYTO_OPTION_TEXT, AT(like), .value = "ID|FILE",
+     .is_needed = true, .help = "the event's id, as `tyto list` tells it, or a recording"},
     {.key = "by", .letter = 'b', .type = TYTO_OPTION_WORD, AT(by),
      .words = TYTO_WORDS(TYTO_PRINT_LIST), .help = "by what of it"},
     {.key = "among", .letter = 'a', .type = TYTO_OPTION_WORD, AT(among),
@@ -48,11 +53,19 @@ static const struct tyto_option rows[] = {
     {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
      .help = "JSON lines instead of a table"},
 };
+static const struct tyto_option model_rows[] = {
+    TYTO_OPTION_MODELS(struct find, models_dir),
+    TYTO_OPTION_DEVICE(TYTO_OPTION_TEXT, struct find, device),
+};
 #undef AT
 /* clang-format on */
 static const struct tyto_option_group groups[] = {
     {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
-    {.rows = tyto_link_rows, .num_rows = TYTO_LINK_NUM_ROWS, .offset = offsetof(struct find, link)},
+    {.title = "For a FILE, the model", .rows = model_rows, .num_rows = TYTO_NUM_ROWS(model_rows)},
+    {.title = "The daemon",
+     .rows = tyto_link_rows,
+     .num_rows = TYTO_LINK_NUM_ROWS,
+     .offset = offsetof(struct find, link)},
 };
 static const struct tyto_command_argument arguments[] = {{"ENDPOINT", TYTO_LINK_ENDPOINT_HELP},
                                                          {NULL, NULL}};
@@ -66,21 +79,26 @@ static enum tyto_err init(void *target)
 
 const struct tyto_command tyto_command_find = {
     .name = "tyto find",
-    .summary = "find events that sounded or looked like another one",
-    .usage = "tyto find --like ID [ENDPOINT] [OPTION...]",
+    .summary = "find events that sounded or looked like another one, or like a file",
+    .usage = "tyto find --like ID|FILE [ENDPOINT] [OPTION...]",
     .arguments = arguments,
     .groups = groups,
     .num_groups = TYTO_NUM_ROWS(groups),
     .notes =
-        "tytod keeps how sure it was of each class, heard and seen, in each second, for some days "
-        "(journal.scores_days). Events are alike when these numbers are, in the second in which "
-        "each was heard or seen best: so a sound can be held against pictures as well (--by sound "
-        "--among picture). What the model has no class for is alike as far as it reminds it of "
-        "the same classes. What is younger than a minute is not kept yet. A day of a camera takes "
-        "two seconds to ask for. With keys it takes the right to dbg/CAMERA/.",
+        "An event carries where its sound and its picture lie among others, 64 signed bytes each, "
+        "in "
+        "one space, so that a sound can be held against pictures (--by sound --among picture). "
+        "tytod searches all that its journal has in one go. Of a FILE the event is taken of which "
+        "the model is the most sure; the model has to be the daemon's.\n\n"
+        "Events of before version 1.5 of the protocol, or of a model without such a space, carry "
+        "none. Then the scores that tytod keeps of each second are held against each other, in the "
+        "second in which each event was heard or seen best: what is younger than a minute or older "
+        "than journal.scores_days is not kept, a day of a camera takes two seconds to ask for, and "
+        "with keys it takes the right to dbg/CAMERA/.",
     .examples =
         "tyto find --like 01ARZ3NDEKTSV4RRFFQ69G5FAV\n"
-        "tyto find --like 01ARZ3NDEKTSV4RRFFQ69G5FAV --by sound --among picture --since 7d\n",
+        "tyto find --like 01ARZ3NDEKTSV4RRFFQ69G5FAV --by sound --among picture --since 7d\n"
+        "tyto find --like bark.wav --by sound\n",
     .target_bytes = sizeof(struct find),
     .init = init,
 };
@@ -145,10 +163,9 @@ static enum tyto_err ask_scores(struct tyto_query *query, struct asking *asking,
     return tyto_query_scores(query, &which, take_page, asking);
 }
 
-static enum tyto_err ask(const struct find *find, struct tyto_query *query, struct asking *asking)
+static struct tyto_query_filter filter_of(const struct find *find)
 {
-    const struct tyto_event *like = &asking->like;
-    const struct tyto_query_filter filter = {
+    return (struct tyto_query_filter){
         .from_unix_ns = find->since_unix_ns,
         .to_unix_ns = find->until_unix_ns,
         .cameras = (const char *const *)find->cameras.texts,
@@ -156,9 +173,15 @@ static enum tyto_err ask(const struct find *find, struct tyto_query *query, stru
         .classes = (const char *const *)find->classes.texts,
         .num_classes = find->classes.num,
     };
-    enum tyto_err err = tyto_query_get(query, find->like, take_like, asking);
-    if (!err)
-        err = tyto_query_list(query, &filter, NULL, take_event, asking);
+}
+
+/* By the scores that are kept. */
+static enum tyto_err ask_prints(const struct find *find, struct tyto_query *query,
+                                struct asking *asking)
+{
+    const struct tyto_event *like = &asking->like;
+    const struct tyto_query_filter filter = filter_of(find);
+    enum tyto_err err = tyto_query_list(query, &filter, NULL, take_event, asking);
     if (!err && !asking->err)
         asking->err = tyto_prints_add(asking->prints, like);
     if (!err && !asking->err)
@@ -174,6 +197,13 @@ static enum tyto_err ask(const struct find *find, struct tyto_query *query, stru
 
 /* --- telling -----------------------------------------------------------------------------------
  */
+
+static void put_head(const struct find *find)
+{
+    if (!find->is_json)
+        printf("%5s  %-21s  %-12s %-16s %5s %5s  %s\n", "alike", "begin", "camera", "class",
+               "heard", "seen", "id");
+}
 
 static void put_match(const struct find *find, const struct tyto_print_match *match)
 {
@@ -197,7 +227,14 @@ static void put_match(const struct find *find, const struct tyto_print_match *ma
     (void)tyto_json_put_line(&json);
 }
 
-static int tell(const struct find *find, const struct asking *asking)
+static const char *sense_words(enum tyto_print by)
+{
+    return by == TYTO_PRINT_SOUND     ? "sounded"
+           : by == TYTO_PRINT_PICTURE ? "looked"
+                                      : "sounded and looked";
+}
+
+static int tell_prints(const struct find *find, const struct asking *asking)
 {
     static struct tyto_print_match matches[MAX_LIMIT];
     uint32_t num = 0;
@@ -208,45 +245,126 @@ static int tell(const struct find *find, const struct asking *asking)
         fprintf(stderr,
                 "tyto find: nothing is kept of how event %s %s: it is younger than a minute "
                 "or older than journal.scores_days, or the model knew nothing in it\n",
-                find->like,
-                find->by == TYTO_PRINT_SOUND     ? "sounded"
-                : find->by == TYTO_PRINT_PICTURE ? "looked"
-                                                 : "sounded and looked");
+                find->like, sense_words(find->by));
         return 1;
     }
     if (err) {
         fprintf(stderr, "tyto find: %s\n", tyto_err_text(err));
         return 1;
     }
-    if (!find->is_json)
-        printf("%5s  %-21s  %-12s %-16s %5s %5s  %s\n", "alike", "begin", "camera", "class",
-               "heard", "seen", "id");
+    put_head(find);
     for (uint32_t i = 0; i < num; i++)
         put_match(find, &matches[i]);
     return 0;
+}
+
+static int find_by_scores(const struct find *find, struct tyto_query *query, struct asking *asking)
+{
+    enum tyto_err err = tyto_prints_create(&asking->prints);
+    int status = 1;
+    if (!err)
+        err = ask_prints(find, query, asking);
+    if (err)
+        status = tyto_link_complain(query, "find", err);
+    else if (asking->err)
+        fprintf(stderr, "tyto find: %s\n", tyto_err_text(asking->err));
+    else
+        status = tell_prints(find, asking);
+    tyto_prints_destroy(&asking->prints);
+    return status;
+}
+
+/* --- by embeddings -----------------------------------------------------------------------------
+ */
+
+static bool put_alike(void *user, const struct tyto_message *message, float similarity)
+{
+    const struct find *find = user;
+    const struct tyto_event *event = &message->u.event;
+    struct tyto_print_event kept = {.begin_unix_ns = event->begin_unix_ns,
+                                    .heard = event->scores.heard,
+                                    .seen = event->scores.seen};
+    if (message->kind != TYTO_MESSAGE_EVENT)
+        return true;
+    memcpy(kept.id, event->id, sizeof(kept.id));
+    memcpy(kept.camera, event->camera, sizeof(kept.camera));
+    memcpy(kept.class_name, event->class_name, sizeof(kept.class_name));
+    put_match(find, &(struct tyto_print_match){&kept, similarity});
+    return true;
+}
+
+/* What of it is looked for. False: it has nothing of that, or no embedding at all. */
+static bool choose(const struct find *find, const struct tyto_event *event,
+                   struct tyto_embeddings *ret_like)
+{
+    *ret_like = event->embeddings;
+    ret_like->has_sound &= find->by != TYTO_PRINT_PICTURE;
+    ret_like->has_picture &= find->by != TYTO_PRINT_SOUND;
+    return ret_like->space != 0 && (ret_like->has_sound || ret_like->has_picture);
+}
+
+static int find_by_embeddings(const struct find *find, struct tyto_query *query,
+                              const struct tyto_embeddings *like)
+{
+    struct tyto_query_likeness likeness = {
+        .like = *like, .but_id = find->is_file ? NULL : find->like, .filter = filter_of(find)};
+    likeness.filter.limit = find->limit;
+    if (find->among != TYTO_PRINT_ANY)
+        likeness.among = find->among == TYTO_PRINT_SOUND ? TYTO_AMONG_SOUNDS : TYTO_AMONG_PICTURES;
+    put_head(find);
+    const enum tyto_err err = tyto_query_find(query, &likeness, put_alike, (void *)(uintptr_t)find);
+    return err ? tyto_link_complain(query, "find", err) : 0;
+}
+
+static bool goes_on(void)
+{
+    return !tyto_interrupt_came();
+}
+
+/* The event in the file. */
+static int read_file(const struct find *find, struct tyto_event *ret_event)
+{
+    const struct tyto_find_file params = {.path = find->like,
+                                          .models_dir = find->models_dir,
+                                          .device = find->device,
+                                          .go_on = goes_on};
+    struct tyto_fault fault = {0};
+    const enum tyto_err err = tyto_find_file(&params, ret_event, &fault);
+    if (err)
+        tyto_fault_tell("find", &fault, err);
+    else if (!find->is_json)
+        fprintf(stderr, "tyto find: by %s at %.1f to %.1f s\n", ret_event->class_name,
+                (double)ret_event->begin_media_ns / 1e9, (double)ret_event->end_media_ns / 1e9);
+    return err ? 1 : 0;
+}
+
+static int search(const struct find *find, struct tyto_query *query, struct asking *asking)
+{
+    struct tyto_embeddings like;
+    if (choose(find, &asking->like, &like))
+        return find_by_embeddings(find, query, &like);
+    if (!find->is_file && asking->like.embeddings.space == 0)
+        return find_by_scores(find, query, asking);
+    fprintf(stderr, "tyto find: it is not known how %s %s: it was not %s\n", find->like,
+            sense_words(find->by), find->by == TYTO_PRINT_SOUND ? "heard" : "seen");
+    return 1;
 }
 
 static int run(const struct find *find)
 {
     static struct asking asking;
     int status = 0;
+    tyto_interrupt_catch(1);
+    if (find->is_file)
+        status = read_file(find, &asking.like);
+    if (status)
+        return status;
     struct tyto_query *query = tyto_link_query(&find->link, "find", &status);
     if (!query)
         return status;
-    status = 0;
-    tyto_interrupt_catch(1);
-    enum tyto_err err = tyto_prints_create(&asking.prints);
-    if (!err)
-        err = ask(find, query, &asking);
-    if (err)
-        status = tyto_link_complain(query, "find", err);
-    else if (asking.err) {
-        fprintf(stderr, "tyto find: %s\n", tyto_err_text(asking.err));
-        status = 1;
-    } else {
-        status = tell(find, &asking);
-    }
-    tyto_prints_destroy(&asking.prints);
+    const enum tyto_err err =
+        find->is_file ? TYTO_OK : tyto_query_get(query, find->like, take_like, &asking);
+    status = err ? tyto_link_complain(query, "find", err) : search(find, query, &asking);
     tyto_query_destroy(&query);
     return status;
 }
@@ -259,10 +377,12 @@ int tyto_cmd_find(int argc, char **argv)
     if (tyto_options_read(command, argc, argv, &find, &num_arguments, &status)) {
         if (!find.since_unix_ns)
             find.since_unix_ns = (int64_t)(tyto_clock_unix_ns() - 24 * 3600 * TYTO_NS_PER_S);
+        find.is_file = find.like && !tyto_event_id_is_valid(find.like);
         if (num_arguments > 1)
             status = tyto_options_complain(command, "one endpoint is enough");
-        else if (!find.like || !tyto_event_id_is_valid(find.like))
-            status = tyto_options_complain(command, "--like needs an event's id");
+        else if (!find.like || !find.like[0] || (find.is_file && access(find.like, R_OK) != 0))
+            status = tyto_options_complain(command,
+                                           "--like needs an event's id or a file that can be read");
         else if (find.by == TYTO_PRINT_ANY && find.among != TYTO_PRINT_ANY)
             status = tyto_options_complain(command, "--among needs --by sound or --by picture");
         else if (find.until_unix_ns && find.since_unix_ns > find.until_unix_ns)

@@ -63,7 +63,8 @@ static const struct tyto_option models[] = {
     {.key = "dir", .name = "models", .type = TYTO_OPTION_CHARS, AT(models.dir), .is_place = true,
      .value = "DIR", .absent = "beside the program, ../share/tyto/models",
      .example = "/usr/share/tyto/models",
-     .help = "folder of visual.safetensors, audio.safetensors and head.safetensors"},
+     .help = "folder of visual.safetensors, audio.safetensors and head.safetensors; "
+             "embedding.safetensors, if it is there"},
     PATH("visual", models.visual, "visual.safetensors of dir", NULL, "the picture encoder's file"),
     PATH("audio", models.audio, "audio.safetensors of dir", NULL, "the sound encoder's file"),
     PATH("head", models.head, "head.safetensors of dir", NULL,

@@ -60,6 +60,8 @@ enum tyto_journal_statement {
     TYTO_JOURNAL_PUT_STATE,
     TYTO_JOURNAL_FIND_EVENT,
     TYTO_JOURNAL_PUT_EVENT,
+    TYTO_JOURNAL_PUT_EMBEDDINGS,
+    TYTO_JOURNAL_DROP_EMBEDDINGS,
     TYTO_JOURNAL_NUM_STATEMENTS,
 };
 
@@ -103,7 +105,17 @@ enum tyto_err tyto_journal_set_up_scores(struct tyto_journal *journal,
                                          struct tyto_fault *ret_fault);
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_prune_scores(struct tyto_journal *journal, bool *ret_has_more);
+/* alike.c: their table; what an event's message says of them. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_set_up_embeddings(struct tyto_journal *journal,
+                                             struct tyto_fault *ret_fault);
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_put_embeddings(struct tyto_journal *journal,
+                                          const struct tyto_event *event,
+                                          struct tyto_fault *ret_fault);
 /* read.c */
 struct tyto_sql *tyto_journal_reader_sql(struct tyto_journal_reader *reader);
+/* Columns seq, topic, bytes from `first` on. */
+struct tyto_journal_row tyto_journal_row_of(sqlite3_stmt *stmt, int first);
 
 #endif

@@ -297,6 +297,8 @@ static enum tyto_err put_entry(struct tyto_journal *journal, const struct tyto_j
         err = event ? put_event(journal, event, envelope->seq, ret_fault)
                     : put_state(journal, entry, ret_fault);
     if (!err && event)
+        err = tyto_journal_put_embeddings(journal, event, ret_fault);
+    if (!err && event)
         err = put_counter(journal, event->camera, event->class_name, envelope->class_seq,
                           envelope->seq, ret_fault);
     if (!err && (event || camera))
@@ -382,9 +384,11 @@ static enum tyto_err prune(struct tyto_journal *journal, bool *ret_has_more)
              "DELETE FROM messages WHERE seq < %llu"
              " AND seq NOT IN (SELECT seq FROM events WHERE is_open)"
              " AND seq NOT IN (SELECT seq FROM states);"
+             "DELETE FROM embeddings WHERE id IN"
+             " (SELECT id FROM events WHERE seq < %llu AND NOT is_open);"
              "DELETE FROM events WHERE seq < %llu AND NOT is_open;"
              "INSERT OR REPLACE INTO meta(key, value) VALUES('oldest_seq', %llu);",
-             to, to, to);
+             to, to, to, to);
     err = tyto_sql_run(&journal->sql, "BEGIN IMMEDIATE", NULL);
     if (err)
         return err;

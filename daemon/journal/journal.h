@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "proto/event.h"
+#include "proto/query.h"
 
 enum {
     TYTO_JOURNAL_PATH_MAX = 1024,
@@ -195,6 +196,26 @@ enum tyto_err tyto_journal_list(struct tyto_journal_reader *reader,
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_get(struct tyto_journal_reader *reader, const char *id,
                                tyto_journal_visit visit, void *user);
+
+enum { TYTO_JOURNAL_MAX_ALIKE = 64 };
+struct tyto_journal_likeness {
+    struct tyto_embeddings like;       /* what it has is looked for */
+    enum tyto_among among;             /* not OWN: `like` has one, which is held against these */
+    struct tyto_journal_filter filter; /* its order and is_open mean nothing */
+    char but_id[TYTO_ULID_CHARS + 1];  /* left out, with what its camera told of the same moment */
+    uint32_t max;                      /* <= TYTO_JOURNAL_MAX_ALIKE */
+    bool (*may)(void *user, const char *camera, const char *class_name); /* or it is left out */
+    void *user;
+};
+typedef bool (*tyto_journal_visit_alike)(void *user, const struct tyto_journal_row *row,
+                                         float similarity);
+/* Visits the latest message of the events that are the most alike, the most alike first, of the
+ * latest 300,000 events whose embeddings are kept. Those of what is looked for are in the same
+ * space. IO, NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_find_alike(struct tyto_journal_reader *reader,
+                                      const struct tyto_journal_likeness *likeness,
+                                      tyto_journal_visit_alike visit, void *user);
 
 struct tyto_journal_score_row {
     int64_t id, rules_id;

@@ -209,3 +209,14 @@ enum tyto_err tyto_journal_read_scores(struct tyto_journal_reader *reader, const
     (void)user;
     return TYTO_ERR_UNSUPPORTED;
 }
+
+enum tyto_err tyto_journal_find_alike(struct tyto_journal_reader *reader,
+                                      const struct tyto_journal_likeness *likeness,
+                                      tyto_journal_visit_alike visit, void *user)
+{
+    (void)reader;
+    (void)likeness;
+    (void)visit;
+    (void)user;
+    return TYTO_ERR_UNSUPPORTED;
+}

@@ -64,8 +64,7 @@ struct tyto_sql *tyto_journal_reader_sql(struct tyto_journal_reader *reader)
     return &reader->sql;
 }
 
-/* Columns seq, topic, bytes from `first` on. */
-static struct tyto_journal_row row_of(sqlite3_stmt *stmt, int first)
+struct tyto_journal_row tyto_journal_row_of(sqlite3_stmt *stmt, int first)
 {
     return (struct tyto_journal_row){
         .seq = (uint64_t)sqlite3_column_int64(stmt, first),
@@ -88,7 +87,7 @@ enum tyto_err tyto_journal_read(struct tyto_journal_reader *reader, uint64_t fro
     (void)sqlite3_bind_int64(stmt, 2, (int64_t)to_seq);
     (void)sqlite3_bind_int64(stmt, 3, max_rows);
     while (is_taken && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const struct tyto_journal_row row = row_of(stmt, 0);
+        const struct tyto_journal_row row = tyto_journal_row_of(stmt, 0);
         is_taken = visit(user, &row);
         *ret_next_seq = is_taken ? row.seq + 1 : row.seq;
         num += is_taken;
@@ -157,7 +156,7 @@ enum tyto_err tyto_journal_snapshot(struct tyto_journal_reader *reader, tyto_jou
                                " is_open) ORDER BY m.seq",
                                &stmt, NULL);
     while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const struct tyto_journal_row row = row_of(stmt, 0);
+        const struct tyto_journal_row row = tyto_journal_row_of(stmt, 0);
         if (!visit(user, &row))
             err = TYTO_ERR_FULL;
     }
@@ -235,7 +234,7 @@ enum tyto_err tyto_journal_list(struct tyto_journal_reader *reader,
         rc = sqlite3_step(stmt);
         is_over = rc != SQLITE_ROW;
         if (!is_over && is_wanted(stmt, filter)) {
-            const struct tyto_journal_row row = row_of(stmt, 6);
+            const struct tyto_journal_row row = tyto_journal_row_of(stmt, 6);
             is_taken = visit(user, &row);
         }
         if (!is_over && is_taken) {
@@ -269,7 +268,7 @@ enum tyto_err tyto_journal_get(struct tyto_journal_reader *reader, const char *i
     }
     bool is_taken = true;
     while (!err && is_taken && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const struct tyto_journal_row row = row_of(stmt, 0);
+        const struct tyto_journal_row row = tyto_journal_row_of(stmt, 0);
         is_taken = visit(user, &row);
         num++;
     }

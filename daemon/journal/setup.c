@@ -50,6 +50,10 @@ static const char *const statements[TYTO_JOURNAL_NUM_STATEMENTS] = {
     [TYTO_JOURNAL_PUT_EVENT] =
         "INSERT OR REPLACE INTO events(id, camera, class, phase, is_open, begin_unix_ns,"
         " end_unix_ns, seq) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [TYTO_JOURNAL_PUT_EMBEDDINGS] =
+        "INSERT OR REPLACE INTO embeddings(id, vectors, begin_unix_ns, end_unix_ns, camera, class)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [TYTO_JOURNAL_DROP_EMBEDDINGS] = "DELETE FROM embeddings WHERE id = ?1",
 };
 
 static void read_boot_id(char ret_id[BOOT_ID_BYTES])
@@ -275,6 +279,8 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_faul
         err = num_tables == 0 ? make_tables(journal, ret_fault) : check(journal, ret_fault);
     if (!err)
         err = tyto_journal_set_up_scores(journal, ret_fault);
+    if (!err)
+        err = tyto_journal_set_up_embeddings(journal, ret_fault);
     if (!err)
         err = go_on(journal, ret_fault);
     for (int i = 0; !err && i < TYTO_JOURNAL_NUM_STATEMENTS; i++)

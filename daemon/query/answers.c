@@ -131,6 +131,19 @@ static const char *find_denied(const struct tyto_query_server *server,
     return NULL;
 }
 
+/* True: there is one, and it is told. */
+static bool refuse_denied(struct tyto_query_server *server, const struct tyto_query_name *name,
+                          const struct tyto_request *request)
+{
+    char text[TYTO_STATE_TEXT_MAX];
+    const char *denied = find_denied(server, request);
+    if (denied) {
+        snprintf(text, sizeof(text), "you may not read events of camera %s", denied);
+        tyto_query_refuse(server, name, request->id, TYTO_QUERY_DENIED, 0, text);
+    }
+    return denied != NULL;
+}
+
 /* A cursor's bytes are a journal's cursor: its begin, then its id. */
 static bool read_cursor(const struct tyto_cursor *cursor, struct tyto_journal_cursor *ret_place)
 {
@@ -173,13 +186,8 @@ static void answer_list(struct tyto_query_server *server, const struct tyto_quer
                           "this cursor is not of a list");
         return;
     }
-    const char *denied = find_denied(server, request);
-    if (denied) {
-        char text[TYTO_STATE_TEXT_MAX];
-        snprintf(text, sizeof(text), "you may not read events of camera %s", denied);
-        tyto_query_refuse(server, name, request->id, TYTO_QUERY_DENIED, 0, text);
+    if (refuse_denied(server, name, request))
         return;
-    }
     struct tyto_journal_reader *reader = tyto_query_reader(server, name, request->id);
     if (!reader)
         return;
@@ -193,6 +201,58 @@ static void answer_list(struct tyto_query_server *server, const struct tyto_quer
     if (has_more)
         write_cursor(&place, &server->reply.cursor);
     tyto_query_reply(server, name);
+}
+
+/* --- find ---------------------------------------------------------------------------------------
+ */
+
+static bool may_read(void *user, const char *camera, const char *class_name)
+{
+    const struct tyto_query_server *server = user;
+    char topic[TYTO_TOPIC_MAX_BYTES];
+    snprintf(topic, sizeof(topic), "ev/%s/%s/", camera, class_name);
+    return tyto_rights_allow(&server->rights, topic);
+}
+
+static bool gather_alike(void *user, const struct tyto_journal_row *row, float similarity)
+{
+    struct tyto_query_server *server = user;
+    const uint32_t at = server->reply.num_envelopes;
+    if (!tyto_query_gather(server, row->bytes, row->num_bytes))
+        return false;
+    server->reply.similarities[at] = similarity;
+    return true;
+}
+
+static void answer_find(struct tyto_query_server *server, const struct tyto_query_name *name,
+                        const struct tyto_request *request)
+{
+    struct tyto_journal_likeness likeness = {
+        .like = request->like,
+        .among = request->among,
+        .filter = {.from_unix_ns = request->from_unix_ns,
+                   .to_unix_ns = request->to_unix_ns,
+                   .num_cameras = request->num_cameras,
+                   .num_classes = request->num_classes},
+        .max = request->limit ? request->limit : TYTO_REPLY_MAX_ENVELOPES,
+        .may = may_read,
+        .user = server,
+    };
+    memcpy(likeness.filter.cameras, request->cameras, sizeof(likeness.filter.cameras));
+    memcpy(likeness.filter.classes, request->classes, sizeof(likeness.filter.classes));
+    memcpy(likeness.but_id, request->event_id, sizeof(likeness.but_id));
+    if (refuse_denied(server, name, request))
+        return;
+    struct tyto_journal_reader *reader = tyto_query_reader(server, name, request->id);
+    if (!reader)
+        return;
+    tyto_query_begin(server, request->id, TYTO_REPLY_PAGE);
+    server->reply.has_similarities = true;
+    const enum tyto_err err = tyto_journal_find_alike(reader, &likeness, gather_alike, server);
+    if (err)
+        tyto_query_fail(server, name, request->id, err);
+    else
+        tyto_query_reply(server, name);
 }
 
 /* --- the others
@@ -254,6 +314,9 @@ void tyto_query_answer(struct tyto_query_server *server, const struct tyto_query
         break;
     case TYTO_REQUEST_SCHEMA:
         answer_schema(server, name, request);
+        break;
+    case TYTO_REQUEST_FIND:
+        answer_find(server, name, request);
         break;
     case TYTO_REQUEST_SCORES:
     case TYTO_REQUEST_NONE:

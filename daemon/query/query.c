@@ -57,7 +57,9 @@ static struct tyto_query_peer *find_peer(struct tyto_query_server *server,
 static bool may_ask(struct tyto_query_peer *peer, enum tyto_request_kind kind)
 {
     const double s = tyto_query_touch_slot(&peer->slot);
-    const bool is_replay = kind == TYTO_REQUEST_REPLAY || kind == TYTO_REQUEST_SNAPSHOT;
+    /* Those that cost the most. */
+    const bool is_replay =
+        kind == TYTO_REQUEST_REPLAY || kind == TYTO_REQUEST_SNAPSHOT || kind == TYTO_REQUEST_FIND;
     tyto_bucket_fill(&peer->tokens, s, TYTO_QUERY_SERVER_REQUESTS_PER_S, REQUEST_BURST);
     tyto_bucket_fill(&peer->replay_tokens, s, REPLAYS_PER_S, REPLAY_BURST);
     if (kind == TYTO_REQUEST_CREDIT && peer->job.is_there)

@@ -97,6 +97,7 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
         .evidence = oldest->reading.evidence,
         .box_of = box_of,
         .box_user = &boxes,
+        .embeddings = &oldest->embeddings,
     };
     if (offset->status == TYTO_SYNC_CONFIDENT) {
         /* What its streams have shown for long goes over what the network sees in one window. */
@@ -117,7 +118,7 @@ static void tell_oldest(struct tyto_camera *camera, const struct tyto_camera_con
 }
 
 void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
-                         const struct tyto_segment *segment, const struct tyto_sight *sight,
+                         const struct tyto_segment *segment, const struct tyto_looked *looked,
                          const struct tyto_cman_result *result,
                          const struct tyto_stamp stamps[TYTO_NUM_STAGES])
 {
@@ -127,7 +128,8 @@ void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_co
     newest->segment.picture = NULL;
     newest->reading.evidence.has_audio = segment->has_audio;
     newest->reading.evidence.has_video = segment->has_video;
-    newest->sight = *sight;
+    newest->sight = *looked->sight;
+    newest->embeddings = *looked->embeddings;
     newest->sight.masks = camera->masks;
     newest->sight.num_masks = camera->num_masks;
     newest->unix_offset_ns = tyto_session_unix_offset_ns(camera->session);

@@ -21,6 +21,7 @@ struct tyto_waiting {
     struct tyto_stamp stamps[TYTO_NUM_STAGES];
     struct tyto_reading reading; /* by the newest window that held it */
     struct tyto_sight sight;
+    struct tyto_embeddings embeddings;
 };
 
 struct tyto_camera {
@@ -63,11 +64,16 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_camera_create(const char *id, const struct tyto_camera_context *context,
                                  struct tyto_camera **ret_camera);
 void tyto_camera_destroy(struct tyto_camera **camera);
-/* Takes the network's result for a segment: result is of the window that ends with it, sight is
- * what the eye found in its picture. The oldest waiting segment, which has had its look-ahead now,
- * goes to the tracker and to the callbacks. */
+/* What the encoders say of a segment besides features: what the eye found in its picture, and where
+ * it lies among others. */
+struct tyto_looked {
+    const struct tyto_sight *sight;
+    const struct tyto_embeddings *embeddings;
+};
+/* Takes the network's result for a segment: result is of the window that ends with it. The oldest
+ * waiting segment, which has had its look-ahead now, goes to the tracker and to the callbacks. */
 void tyto_camera_observe(struct tyto_camera *camera, const struct tyto_camera_context *context,
-                         const struct tyto_segment *segment, const struct tyto_sight *sight,
+                         const struct tyto_segment *segment, const struct tyto_looked *looked,
                          const struct tyto_cman_result *result,
                          const struct tyto_stamp stamps[TYTO_NUM_STAGES]);
 /* Sends all waiting segments to the tracker and the callbacks, without the rest of their

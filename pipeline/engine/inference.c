@@ -157,8 +157,10 @@ static enum tyto_err attend_round(struct tyto_engine *engine, uint32_t *ret_num)
         entry->stamps[TYTO_STAGE_ATTEND] = (struct tyto_stamp){begin_ns, end_ns};
         if (entry->segment.restart)
             tyto_camera_flush(entry->camera, &engine->context);
-        tyto_camera_observe(entry->camera, &engine->context, &entry->segment,
-                            tyto_networks_sight(engine->networks, engine->idxs[i]),
+        const struct tyto_looked looked = {
+            .sight = tyto_networks_sight(engine->networks, engine->idxs[i]),
+            .embeddings = tyto_networks_embeddings(engine->networks, engine->idxs[i])};
+        tyto_camera_observe(entry->camera, &engine->context, &entry->segment, &looked,
                             &engine->results[i], entry->stamps);
     }
     const uint64_t told_ns = tyto_clock_mono_ns();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "files/safetensors.h"
+#include "pipeline/networks/embedder.h"
 #include "pipeline/networks/history.h"
 
 /* Detections below are no news. Low, because people are hidden by it: at it the shipped eye finds
@@ -18,6 +19,7 @@ struct row {
     uint32_t stream_idx;
     bool has_audio, has_visual, restart;
     struct tyto_sight sight;
+    struct tyto_embeddings embeddings;
 };
 
 struct tyto_networks {
@@ -35,6 +37,7 @@ struct tyto_networks {
     uint32_t num_rows;
     struct tyto_head_fit fit;
     struct tyto_history *history;
+    struct tyto_embedder *embedder; /* NULL: nothing is embedded */
     float *features[2]; /* (max_batch) rows of audio, visual where the encoders' are not mapped */
     char *paths[3];     /* visual, audio, head: of the fit and for messages */
     char device_name[300];
@@ -153,6 +156,24 @@ static enum tyto_err create_history(struct tyto_networks *networks)
     return tyto_history_create(&params, &networks->history);
 }
 
+/* What lies beside the ear's file, if it is for these encoders. Nothing depends on it. */
+static void find_embedder(struct tyto_networks *networks)
+{
+    const char *audio_path = networks->params.audio_path;
+    const char *slash = strrchr(audio_path, '/');
+    const int num_dir = slash ? (int)(slash + 1 - audio_path) : 0;
+    char path[4096 + 32];
+    struct tyto_fault fault = {0};
+    if (snprintf(path, sizeof(path), "%.*sembedding.safetensors", num_dir, audio_path) >=
+        (int)sizeof(path))
+        return;
+    const enum tyto_err err = tyto_embedder_open(path, &networks->fit, &networks->embedder, &fault);
+    if (err && err != TYTO_ERR_NOT_FOUND)
+        tyto_log_write(networks->params.log, TYTO_LOG_INFO, "pipeline",
+                       "events have no embeddings: %s: %s", path,
+                       fault.text[0] ? fault.text : tyto_err_text(err));
+}
+
 static enum tyto_err copy_params(struct tyto_networks *networks,
                                  const struct tyto_networks_params *params)
 {
@@ -212,6 +233,8 @@ enum tyto_err tyto_networks_create(const struct tyto_networks_params *params,
         err = create_head(networks, ret_fault);
     if (!err)
         err = create_history(networks);
+    if (!err)
+        find_embedder(networks);
     if (err) {
         tyto_networks_destroy(&networks);
         return err;
@@ -227,6 +250,7 @@ void tyto_networks_destroy(struct tyto_networks **networks)
         return;
     tyto_cman_destroy(&(*networks)->cman);
     tyto_history_destroy(&(*networks)->history);
+    tyto_embedder_close(&(*networks)->embedder);
     tyto_audio_destroy(&(*networks)->audio);
     tyto_visual_destroy(&(*networks)->visual);
     tyto_gpu_destroy(&(*networks)->gpu);
@@ -277,6 +301,24 @@ static enum tyto_err look(struct tyto_networks *networks, struct row *row)
                             TYTO_SIGHT_MAX_FOUND, &sight->num_found);
 }
 
+/* The row's features on the host; NULL: it has none. */
+static const float *audio_of(const struct tyto_networks *networks, const struct row *row)
+{
+    const float *audio = networks->features[0];
+    if (!audio)
+        audio = tyto_buf_map(tyto_audio_output(networks->audio));
+    return row->has_audio ? audio + (size_t)row->audio * networks->fit.audio_in : NULL;
+}
+
+static const float *visual_of(const struct tyto_networks *networks, const struct row *row)
+{
+    const struct tyto_head_fit *fit = &networks->fit;
+    const float *visual = networks->features[1];
+    if (!visual)
+        visual = tyto_buf_map(tyto_visual_output(networks->visual));
+    return row->has_visual ? visual + (size_t)row->visual * fit->num_places * fit->visual_in : NULL;
+}
+
 enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
                                    const struct tyto_network_item *items, uint32_t num_items)
 {
@@ -308,8 +350,13 @@ enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
         err = tyto_audio_run(networks->audio, networks->pcms, num_pcms);
     if (!err)
         err = fetch_features(networks, num_pcms, num_frames);
-    for (uint32_t i = 0; i < num_items && !err; i++)
-        err = look(networks, &networks->rows[i]);
+    for (uint32_t i = 0; i < num_items && !err; i++) {
+        struct row *row = &networks->rows[i];
+        err = look(networks, row);
+        if (networks->embedder)
+            tyto_embedder_run(networks->embedder, audio_of(networks, row), visual_of(networks, row),
+                              &row->embeddings);
+    }
     return err;
 }
 
@@ -317,6 +364,12 @@ const struct tyto_sight *tyto_networks_sight(const struct tyto_networks *network
                                              uint32_t item_idx)
 {
     return &networks->rows[item_idx].sight;
+}
+
+const struct tyto_embeddings *tyto_networks_embeddings(const struct tyto_networks *networks,
+                                                       uint32_t item_idx)
+{
+    return &networks->rows[item_idx].embeddings;
 }
 
 const struct tyto_detector *tyto_networks_detector(const struct tyto_networks *networks)
@@ -327,17 +380,8 @@ const struct tyto_detector *tyto_networks_detector(const struct tyto_networks *n
 /* Keeps what a new head would have to be fed with. */
 static void remember(struct tyto_networks *networks, const struct row *row)
 {
-    const struct tyto_head_fit *fit = &networks->fit;
-    const float *audio = networks->features[0];
-    const float *visual = networks->features[1];
-    if (!audio)
-        audio = tyto_buf_map(tyto_audio_output(networks->audio));
-    if (!visual)
-        visual = tyto_buf_map(tyto_visual_output(networks->visual));
-    audio += (size_t)row->audio * fit->audio_in;
-    visual += (size_t)row->visual * fit->num_places * fit->visual_in;
-    tyto_history_put(networks->history, row->stream_idx, row->restart,
-                     row->has_audio ? audio : NULL, row->has_visual ? visual : NULL);
+    tyto_history_put(networks->history, row->stream_idx, row->restart, audio_of(networks, row),
+                     visual_of(networks, row));
 }
 
 enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_t *item_idxs,

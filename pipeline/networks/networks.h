@@ -56,6 +56,10 @@ enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_
  * without a picture. Borrowed until the next encode. */
 const struct tyto_sight *tyto_networks_sight(const struct tyto_networks *networks,
                                              uint32_t item_idx);
+/* Where item item_idx of those encoded last lies among others; space 0: nobody knows. Borrowed
+ * until the next encode. */
+const struct tyto_embeddings *tyto_networks_embeddings(const struct tyto_networks *networks,
+                                                       uint32_t item_idx);
 /* The eye's detector, NULL when it has none. */
 const struct tyto_detector *tyto_networks_detector(const struct tyto_networks *networks);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tracker.c (events of a class) and find.c (what one segment says of it) share. Internal. */
+/* What tracker.c (events of a class), find.c (what one segment says of it) and embed.c (where they
+ * lie among others) share. Internal. */
 #ifndef TYTO_PIPELINE_TRACK_INTERNAL_H
 #define TYTO_PIPELINE_TRACK_INTERNAL_H
 
@@ -30,6 +31,7 @@ struct tyto_track {
     float weight_sum_audio, weight_sum_visual;
     double offset_sum_ms;
     uint32_t num_offsets;
+    int32_t sound_sums[TYTO_EMBEDDING_NUM], picture_sums[TYTO_EMBEDDING_NUM];
     struct tyto_event event;
 };
 
@@ -58,5 +60,10 @@ struct tyto_finding {
 struct tyto_finding tyto_tracker_find(const struct tyto_tracker *tracker, uint32_t k, float ratio,
                                       const struct tyto_scores *s,
                                       const struct tyto_observation *o);
+
+/* embed.c: what a segment, of which the class is there by these senses, adds to where the event
+ * lies among others. embeddings NULL: nobody knows. */
+void tyto_track_embed(struct tyto_track *track, uint32_t senses,
+                      const struct tyto_embeddings *embeddings);
 
 #endif

@@ -337,6 +337,7 @@ static void absorb(const struct tyto_tracker *tracker, struct tyto_track *track,
         return;
     track->senses |= senses;
     absorb_zones(tracker, track, found.zones);
+    tyto_track_embed(track, senses, o->embeddings);
     track->last_positive_end_ns = o->end_ns;
     track->weight_sum_audio += o->evidence.weight_audio;
     track->weight_sum_visual += o->evidence.weight_visual;

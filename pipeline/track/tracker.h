@@ -10,6 +10,9 @@
  * only; once begun it goes on wherever it goes. A threshold that a zone has for the class is held
  * against what lies there, in the place of the class's own; the lowest, where several do.
  *
+ * LIKE WHAT. An event's embedding of sound is the mean of its segments in which it was heard, that
+ * of the picture of those in which it was seen.
+ *
  * WHEN. Quiet hours decide about the begin: an event that has begun goes on through them. */
 #ifndef TYTO_PIPELINE_TRACK_TRACKER_H
 #define TYTO_PIPELINE_TRACK_TRACKER_H
@@ -67,6 +70,7 @@ struct tyto_observation {
     /* Where class k is seen: false when nobody knows. NULL: nobody does. */
     bool (*box_of)(const void *user, uint32_t k, struct tyto_box *ret_box);
     const void *box_user;
+    const struct tyto_embeddings *embeddings; /* of the segment; NULL: nobody knows */
     struct tyto_stamp stamps[TYTO_NUM_STAGES];
 };
 

@@ -2,7 +2,8 @@
 /* What delivers events in tytod, without cameras: publish_events JOURNAL ENDPOINT QUERY EVERY_US
  * [PICTURE_BYTES] publishes an event's NEW and END every so many microseconds (0: nothing) until
  * SIGTERM, and behind each NEW what stands for its picture, where somebody subscribes to pictures:
- * FF D8 FF, the event's id, zeroes. To be killed. */
+ * FF D8 FF, the event's id, zeroes. Cats look as dogs sound; of owls no embedding is known. To be
+ * killed. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,18 @@ static enum tyto_err publish_picture(struct tyto_publisher *publisher,
     return TYTO_OK;
 }
 
+static void embed(struct tyto_event *event)
+{
+    const bool is_dog = strcmp(event->class_name, "dog") == 0;
+    event->embeddings = (struct tyto_embeddings){.space = 0};
+    if (!is_dog && strcmp(event->class_name, "cat") != 0)
+        return;
+    event->embeddings =
+        (struct tyto_embeddings){.space = 1, .has_sound = true, .has_picture = true};
+    event->embeddings.sound[is_dog ? 0 : 8] = 127;
+    event->embeddings.picture[is_dog ? 16 : 0] = 127;
+}
+
 static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us,
                              uint32_t picture_bytes)
 {
@@ -65,6 +78,7 @@ static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us
             snprintf(event.class_name, sizeof(event.class_name), "%s", classes[i / 2 % 3]);
             err = tyto_event_id_make(tyto_clock_unix_ns(), event.id);
             event.begin_unix_ns = (int64_t)tyto_clock_unix_ns();
+            embed(&event);
         }
         event.phase = i % 2 ? TYTO_EVENT_PHASE_END : TYTO_EVENT_PHASE_NEW;
         event.reason = i % 2 ? TYTO_EVENT_REASON_OFFSET : TYTO_EVENT_REASON_ONSET;

@@ -137,6 +137,30 @@ function makeReview(event, recording, video, classes) {
     el("div", { class: "keys" }, hints.map(([key, text]) => el("span", {}, el("kbd", {}, key), ` ${text}`)))) };
 }
 
+// Events that are like this one, by what one chooses of it, once one asks.
+const likenesses = { any: "in sound and picture", sound: "in sound", picture: "in picture", "sound&among=picture": "pictures like its sound", "picture&among=sound": "sounds like its picture" };
+
+function makeAlike(event) {
+  const list = el("ul", { class: "list", id: "alike" });
+  const said = el("p", { class: "soft", role: "status" });
+  const by = el("select", { "aria-label": "alike in what", onchange: () => find() }, Object.entries(likenesses).map(([value, text]) => el("option", { value }, text)));
+  const button = el("button", { type: "button", id: "more", onclick: () => find() }, "More like this");
+  async function find() {
+    button.disabled = true;
+    try {
+      const found = await ask(`/api/alike?id=${encodeURIComponent(event.id)}&by=${by.value}`);
+      list.replaceChildren(...found.events.map((other) => el("li", {}, el("a", { href: `#/event/${other.id}`, dot: `var(--${other.modality === "v" ? "seen" : "heard"})` },
+        el("span", { class: "dot" }), el("b", {}, plain(other.class)), el("span", { class: "num" }, percent(other.similarity)),
+        el("span", { class: "where" }, el("span", {}, other.camera), el("span", {}, `${day(other.begin)} ${clock(other.begin)}`))))));
+      said.textContent = found.events.length ? "" : found.has_sound || found.has_picture ? "There is none." : "It is not kept where this event lies among others.";
+    } catch (error) {
+      said.textContent = error.message;
+    }
+    button.disabled = false;
+  }
+  return el("section", { class: "card pad" }, el("div", { class: "tools" }, button, by), said, list);
+}
+
 export function show(main, id) {
   const head = el("div", { class: "head" }, el("h1", {}, "Event"));
   main.append(head);
@@ -192,6 +216,7 @@ export function show(main, id) {
       ["trusted", `sound ${percent(event.weight_audio)}, picture ${percent(event.weight_visual)}`], ["sure of its begin", percent(event.onset_confidence)],
       ["sure of its end", event.end ? percent(event.offset_confidence) : ""], ["offset", offsetText(event.offset_ms)], ["zones", (event.zones || []).join(", ")], ["last word", reasons[event.reason] || event.reason],
       ["clock", event.clock], ["model", event.model.slice(0, 12)], ["configuration", `no. ${event.generation}`], ["id", event.id]])));
+    right.append(makeAlike(event));
     main.append(el("div", { class: "event" }, left, right));
     if (curves) curves();
     keys[" "] = () => (video.paused ? video.play() : video.pause());

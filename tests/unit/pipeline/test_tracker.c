@@ -120,6 +120,40 @@ static void the_begin_that_was_told_stays_when_a_clock_is_set(void **state)
     }
 }
 
+static void an_event_carries_what_it_sounds_and_looks_like(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    const float none[K] = {0}, heard[K] = {0.95f};
+    for (int t = 0; t < 8; t++) {
+        struct tyto_embeddings embeddings = {.space = 5, .has_sound = true, .has_picture = true};
+        embeddings.sound[0] = 127;
+        embeddings.sound[1] = t % 2 ? 127 : 0;
+        embeddings.picture[2] = 127;
+        const struct tyto_observation o = {
+            .begin_ns = t * S,
+            .end_ns = (t + 1) * S,
+            .evidence = {.has_audio = true,
+                         .has_video = true,
+                         .has_heard_seen = true,
+                         .joint = none,
+                         .heard = t < 4 ? heard : none,
+                         .seen = none},
+            .embeddings = &embeddings,
+        };
+        tyto_tracker_update(tracker, &o);
+    }
+    const struct tyto_embeddings *got = &log.events[log.num - 1].embeddings;
+    assert_int_equal(log.events[log.num - 1].phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(got->space, 5);
+    assert_true(got->has_sound);
+    assert_false(got->has_picture); /* it was not seen */
+    assert_int_equal(got->sound[0], 127);
+    assert_true(got->sound[1] > 40 && got->sound[1] < 100);
+    tyto_tracker_destroy(&tracker);
+}
+
 /* Knows where the first class is, while *user is true. */
 static bool where(const void *user, uint32_t k, struct tyto_box *ret_box)
 {
@@ -581,6 +615,7 @@ int main(void)
         cmocka_unit_test(rules_set_thresholds_and_silence_classes),
         cmocka_unit_test(a_missing_stream_cannot_be_the_reason),
         cmocka_unit_test(random_scores_tell_a_sound_story),
+        cmocka_unit_test(an_event_carries_what_it_sounds_and_looks_like),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(another_head_goes_on_with_the_events_whose_class_it_knows),
         cmocka_unit_test(rules_hold_for_another_head_or_are_in_its_way),

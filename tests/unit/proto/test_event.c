@@ -102,6 +102,10 @@ static void an_event_comes_back_as_it_was_sent(void **state)
     sent.body.event.num_zones = 2;
     snprintf(sent.body.event.zones[0], sizeof(sent.body.event.zones[0]), "drive");
     snprintf(sent.body.event.zones[1], sizeof(sent.body.event.zones[1]), "porch-2");
+    struct tyto_embeddings *embeddings = &sent.body.event.embeddings;
+    *embeddings = (struct tyto_embeddings){.space = UINT64_MAX, .has_sound = true};
+    for (int i = 0; i < TYTO_EMBEDDING_NUM; i++)
+        embeddings->sound[i] = (int8_t)(i - 40);
     const size_t num_bytes = pack(&sent);
     assert_int_equal(tyto_envelope_unpack(packed, num_bytes, &got), TYTO_OK);
     assert_memory_equal(&sent, &got, sizeof(sent));
@@ -211,6 +215,8 @@ static void the_largest_messages_fit_an_envelope(void **state)
     event->num_zones = TYTO_EVENT_MAX_ZONES;
     for (uint32_t i = 0; i < TYTO_EVENT_MAX_ZONES; i++)
         memset(event->zones[i], 'z', TYTO_ZONE_NAME_MAX);
+    event->embeddings =
+        (struct tyto_embeddings){.space = UINT64_MAX, .has_sound = true, .has_picture = true};
     for (int i = 0; i < TYTO_NUM_STAGES; i++)
         event->stamps[i].in_ns = event->stamps[i].out_ns = UINT64_MAX;
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);

@@ -144,14 +144,15 @@ static int remove_world(void **state)
 static size_t make_request(uint64_t id, uint8_t bytes[TYTO_REQUEST_MAX_BYTES])
 {
     static const enum tyto_request_kind kinds[] = {
-        TYTO_REQUEST_HELLO, TYTO_REQUEST_SNAPSHOT, TYTO_REQUEST_REPLAY, TYTO_REQUEST_CREDIT,
-        TYTO_REQUEST_LIST,  TYTO_REQUEST_GET,      TYTO_REQUEST_SCHEMA, TYTO_REQUEST_SCORES};
+        TYTO_REQUEST_HELLO,  TYTO_REQUEST_SNAPSHOT, TYTO_REQUEST_REPLAY,
+        TYTO_REQUEST_CREDIT, TYTO_REQUEST_LIST,     TYTO_REQUEST_GET,
+        TYTO_REQUEST_SCHEMA, TYTO_REQUEST_SCORES,   TYTO_REQUEST_FIND};
     static struct tyto_request request;
     char prefixes[2][TYTO_TOPIC_MAX_BYTES] = {"ev/yard/", "st/"};
     size_t num_bytes = 0;
     memset(&request, 0, sizeof(request));
     request.id = id;
-    request.kind = kinds[below(8)];
+    request.kind = kinds[below(9)];
     request.credit = 1 + below(TYTO_QUERY_MAX_CREDIT);
     request.prefixes = prefixes;
     request.num_prefixes = below(3);
@@ -170,6 +171,9 @@ static size_t make_request(uint64_t id, uint8_t bytes[TYTO_REQUEST_MAX_BYTES])
     for (uint32_t i = 0; i < request.cursor.num_bytes; i++)
         request.cursor.bytes[i] = (uint8_t)(below(3) ? 0 : below(256));
     memcpy(request.event_id, event_id, sizeof(event_id));
+    request.like = (struct tyto_embeddings){
+        .space = 1 + below(2), .has_sound = below(2), .has_picture = below(2)};
+    request.among = (enum tyto_among)below(3);
     if (tyto_request_pack(&request, bytes, TYTO_REQUEST_MAX_BYTES, &num_bytes) != TYTO_OK)
         fail_msg("request of kind %d", request.kind);
     return num_bytes;
