@@ -6,42 +6,12 @@
 #include <string.h>
 
 #include "files/safetensors.h"
-#include "pipeline/networks/embedder.h"
-#include "pipeline/networks/history.h"
+#include "pipeline/networks/internal.h"
 
 /* Detections below are no news. Low, because people are hidden by it: at it the shipped eye finds
  * people in 92 % of 49 photographs of them and in 4 % of 336 others, cars in 95 % and 5 %; at 0.35
  * people in 65 % and 1 %. */
 static const float min_found_score = 0.1f;
-
-struct row {
-    uint32_t audio, visual;
-    uint32_t stream_idx;
-    bool has_audio, has_visual, restart;
-    struct tyto_sight sight;
-    struct tyto_embeddings embeddings;
-};
-
-struct tyto_networks {
-    struct tyto_networks_params params; /* strings are `paths` */
-    struct tyto_gpu *gpu;
-    struct tyto_visual *visual;
-    struct tyto_audio *audio;
-    struct tyto_cman *cman;
-    uint32_t max_batch;
-    struct row *rows;          /* (max_batch), of the items encoded last */
-    struct tyto_frame *frames; /* (max_batch) */
-    const float **pcms;        /* (max_batch) */
-    struct tyto_cman_item *items;
-    struct tyto_cman_result *results; /* (max_batch), of a new head */
-    uint32_t num_rows;
-    struct tyto_head_fit fit;
-    struct tyto_history *history;
-    struct tyto_embedder *embedder; /* NULL: nothing is embedded */
-    float *features[2]; /* (max_batch) rows of audio, visual where the encoders' are not mapped */
-    char *paths[3];     /* visual, audio, head: of the fit and for messages */
-    char device_name[300];
-};
 
 static enum tyto_err create_encoders(struct tyto_networks *networks,
                                      const struct tyto_networks_params *params,
@@ -69,7 +39,7 @@ static enum tyto_err create_encoders(struct tyto_networks *networks,
 }
 
 /* The head's parameters, but for where the weights come from. */
-static struct tyto_cman_params head_params(const struct tyto_networks *networks)
+struct tyto_cman_params tyto_networks_head_params(const struct tyto_networks *networks)
 {
     const struct tyto_networks_params *params = &networks->params;
     return (struct tyto_cman_params){
@@ -103,7 +73,7 @@ static enum tyto_err name_encoder(const char *path, char digest[TYTO_DIGEST_HEX_
 static enum tyto_err create_head(struct tyto_networks *networks, struct tyto_fault *ret_fault)
 {
     const struct tyto_networks_params *params = &networks->params;
-    const struct tyto_cman_params cman_params = head_params(networks);
+    const struct tyto_cman_params cman_params = tyto_networks_head_params(networks);
     struct tyto_head_fit *fit = &networks->fit;
     uint32_t rows, cols;
     tyto_visual_shape(networks->visual, &rows, &cols, &fit->visual_in);
@@ -286,7 +256,7 @@ static enum tyto_err fetch_features(struct tyto_networks *networks, uint32_t num
 }
 
 /* What is seen in the row's picture. */
-static enum tyto_err look(struct tyto_networks *networks, struct row *row)
+static enum tyto_err look(struct tyto_networks *networks, struct tyto_networks_row *row)
 {
     struct tyto_sight *sight = &row->sight;
     sight->fit = (struct tyto_picture_fit){.width = 1, .height = 1};
@@ -302,7 +272,8 @@ static enum tyto_err look(struct tyto_networks *networks, struct row *row)
 }
 
 /* The row's features on the host; NULL: it has none. */
-static const float *audio_of(const struct tyto_networks *networks, const struct row *row)
+static const float *audio_of(const struct tyto_networks *networks,
+                             const struct tyto_networks_row *row)
 {
     const float *audio = networks->features[0];
     if (!audio)
@@ -310,7 +281,8 @@ static const float *audio_of(const struct tyto_networks *networks, const struct 
     return row->has_audio ? audio + (size_t)row->audio * networks->fit.audio_in : NULL;
 }
 
-static const float *visual_of(const struct tyto_networks *networks, const struct row *row)
+static const float *visual_of(const struct tyto_networks *networks,
+                              const struct tyto_networks_row *row)
 {
     const struct tyto_head_fit *fit = &networks->fit;
     const float *visual = networks->features[1];
@@ -326,8 +298,8 @@ enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
         return TYTO_ERR_SHAPE;
     uint32_t num_frames = 0, num_pcms = 0;
     for (uint32_t i = 0; i < num_items; i++) {
-        struct row *row = &networks->rows[i];
-        *row = (struct row){
+        struct tyto_networks_row *row = &networks->rows[i];
+        *row = (struct tyto_networks_row){
             .stream_idx = items[i].stream_idx,
             .restart = items[i].restart,
             .has_audio = items[i].pcm != NULL,
@@ -351,7 +323,7 @@ enum tyto_err tyto_networks_encode(struct tyto_networks *networks,
     if (!err)
         err = fetch_features(networks, num_pcms, num_frames);
     for (uint32_t i = 0; i < num_items && !err; i++) {
-        struct row *row = &networks->rows[i];
+        struct tyto_networks_row *row = &networks->rows[i];
         err = look(networks, row);
         if (networks->embedder)
             tyto_embedder_run(networks->embedder, audio_of(networks, row), visual_of(networks, row),
@@ -378,7 +350,7 @@ const struct tyto_detector *tyto_networks_detector(const struct tyto_networks *n
 }
 
 /* Keeps what a new head would have to be fed with. */
-static void remember(struct tyto_networks *networks, const struct row *row)
+static void remember(struct tyto_networks *networks, const struct tyto_networks_row *row)
 {
     tyto_history_put(networks->history, row->stream_idx, row->restart, audio_of(networks, row),
                      visual_of(networks, row));
@@ -392,7 +364,7 @@ enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_
     for (uint32_t i = 0; i < num_idxs; i++) {
         if (item_idxs[i] >= networks->num_rows)
             return TYTO_ERR_INVALID;
-        const struct row *row = &networks->rows[item_idxs[i]];
+        const struct tyto_networks_row *row = &networks->rows[item_idxs[i]];
         networks->items[i] = (struct tyto_cman_item){
             .stream_idx = row->stream_idx,
             .audio_row = row->audio,
@@ -409,144 +381,12 @@ enum tyto_err tyto_networks_attend(struct tyto_networks *networks, const uint32_
     return err;
 }
 
-/* --- another head ------------------------------------------------------------------------------
- */
+/* --- what there is to know -------------------------------------------------------------------- */
 
 const struct tyto_head_fit *tyto_networks_fit(const struct tyto_networks *networks)
 {
     return &networks->fit;
 }
-
-/* Between batches the encoders' outputs are free: a head is fed there. audio, visual: NULL
- * where missing. */
-static enum tyto_err put_features(struct tyto_networks *networks, uint32_t row, const float *audio,
-                                  const float *visual)
-{
-    const struct tyto_head_fit *fit = &networks->fit;
-    const uint64_t audio_bytes = fit->audio_in * sizeof(float);
-    const uint64_t visual_bytes = (uint64_t)fit->num_places * fit->visual_in * sizeof(float);
-    /* They are the encoders' own buffers, given out for reading. */
-    struct tyto_buf *audio_buf = (struct tyto_buf *)(uintptr_t)tyto_audio_output(networks->audio);
-    struct tyto_buf *visual_buf =
-        (struct tyto_buf *)(uintptr_t)tyto_visual_output(networks->visual);
-    enum tyto_err err = TYTO_OK;
-    if (audio)
-        err = tyto_buf_write(audio_buf, row * audio_bytes, audio, audio_bytes);
-    if (!err && visual)
-        err = tyto_buf_write(visual_buf, row * visual_bytes, visual, visual_bytes);
-    return err;
-}
-
-static struct tyto_cman_item item_of(uint32_t stream_idx, uint32_t row, bool restart,
-                                     const float *audio, const float *visual)
-{
-    return (struct tyto_cman_item){
-        .stream_idx = stream_idx,
-        .audio_row = row,
-        .visual_row = row,
-        .has_audio = audio != NULL,
-        .has_visual = visual != NULL,
-        .restart = restart,
-    };
-}
-
-static enum tyto_err check_head(struct tyto_networks *networks, struct tyto_cman *cman,
-                                const struct tyto_new_head *head, struct tyto_fault *ret_fault)
-{
-    const struct tyto_cman_dims *dims = tyto_cman_get_dims(cman);
-    const size_t visual_floats = (size_t)dims->num_places * dims->visual_in;
-    struct tyto_cman_result result = {0};
-    enum tyto_err err = TYTO_OK;
-    for (uint32_t i = 0; !err && i < head->num_checks; i++) {
-        const float *audio = head->has_audio[i] ? head->audio + (size_t)i * dims->audio_in : NULL;
-        const float *visual = head->has_visual[i] ? head->visual + i * visual_floats : NULL;
-        const struct tyto_cman_item item = item_of(0, 0, i == 0, audio, visual);
-        err = put_features(networks, 0, audio, visual);
-        if (!err)
-            err = i + 1 < head->num_checks ? tyto_cman_feed(cman, &item, 1)
-                                           : tyto_cman_step(cman, &item, 1, &result);
-    }
-    return !err ? tyto_new_head_compare(head, dims, &result, ret_fault) : err;
-}
-
-/* One more segment of up to a batch of streams: the pos_idx-th oldest of each that has it. Of
- * those whose newest it is (is_last) the windows are evaluated and shown. */
-static enum tyto_err feed_position(struct tyto_networks *networks, struct tyto_cman *cman,
-                                   uint32_t first_stream, uint32_t pos_idx, bool is_last,
-                                   tyto_networks_visit visit, void *user)
-{
-    const uint32_t max_streams = networks->params.max_streams;
-    const uint32_t cap = networks->max_batch < max_streams ? networks->max_batch : max_streams;
-    struct tyto_cman_result *results = networks->results;
-    uint32_t num = 0;
-    enum tyto_err err = TYTO_OK;
-    for (uint32_t s = first_stream; !err && s < max_streams && s < first_stream + cap; s++) {
-        const uint32_t len = tyto_history_len(networks->history, s);
-        const float *audio, *visual;
-        if (pos_idx >= len || (pos_idx + 1 == len) != is_last)
-            continue;
-        tyto_history_get(networks->history, s, pos_idx, &audio, &visual);
-        err = put_features(networks, num, audio, visual);
-        networks->items[num] = item_of(s, num, pos_idx == 0, audio, visual);
-        num++;
-    }
-    if (err || num == 0)
-        return err;
-    if (!is_last)
-        return tyto_cman_feed(cman, networks->items, num);
-    err = tyto_cman_step(cman, networks->items, num, results);
-    for (uint32_t i = 0; !err && i < num; i++)
-        visit(user, networks->items[i].stream_idx, &results[i]);
-    return err;
-}
-
-enum tyto_err tyto_networks_feed_head(struct tyto_networks *networks, struct tyto_cman *cman,
-                                      tyto_networks_visit visit, void *user)
-{
-    enum tyto_err err = TYTO_OK;
-    for (uint32_t s = 0; s < networks->params.max_streams; s += networks->max_batch) {
-        for (uint32_t i = 0; !err && i < 2 * networks->fit.num_segments; i++)
-            err = feed_position(networks, cman, s, i / 2, i % 2 == 1, visit, user);
-    }
-    return err;
-}
-
-enum tyto_err tyto_networks_try_head(struct tyto_networks *networks, struct tyto_new_head *head,
-                                     struct tyto_cman **ret_cman, struct tyto_fault *ret_fault)
-{
-    struct tyto_cman_params params = head_params(networks);
-    struct tyto_cman *cman = NULL;
-    params.weights_path = head->path;
-    params.weights = &head->weights;
-    params.num_segments = networks->fit.num_segments;
-    params.look_ahead = networks->fit.look_ahead;
-    params.like = networks->cman;
-    enum tyto_err err = tyto_cman_create(&params, &cman, ret_fault);
-    if (err)
-        return err;
-    struct tyto_fault fault = {0};
-    err = check_head(networks, cman, head, &fault);
-    if (err) {
-        if (!fault.text[0])
-            tyto_fault_set(&fault, err, head->path, 0, NULL,
-                           "the model could not be tried on the device: %s", tyto_err_text(err));
-        if (ret_fault)
-            *ret_fault = fault;
-        tyto_cman_destroy(&cman);
-        return err;
-    }
-    *ret_cman = cman;
-    return TYTO_OK;
-}
-
-void tyto_networks_take_head(struct tyto_networks *networks, struct tyto_cman **cman)
-{
-    struct tyto_cman *before = networks->cman;
-    networks->cman = *cman;
-    *cman = before;
-}
-
-/* --- what there is to know -------------------------------------------------------------------- */
 
 const struct tyto_cman_dims *tyto_networks_dims(const struct tyto_networks *networks)
 {
