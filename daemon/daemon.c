@@ -71,8 +71,8 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     /* Its last events still found the recordings and the publisher. */
     tyto_score_gatherer_destroy(&self->gatherer);
     tyto_recording_tick(self->recording);
-    tyto_recording_destroy(&self->recording);
-    tyto_picturing_destroy(&self->picturing);
+    const bool is_written = tyto_recording_destroy(&self->recording);
+    const bool is_pictured = tyto_picturing_destroy(&self->picturing);
     tyto_admin_destroy(&self->admin);
     tyto_reload_destroy(&self->reload);
     tyto_heads_destroy(&self->heads);
@@ -81,7 +81,12 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
     else
         tyto_log_write(self->log, TYTO_LOG_ERROR, "daemon",
                        "the http thread does not end: it is left behind");
-    const bool is_whole = tyto_delivery_destroy(&self->delivery) && is_http_over;
+    if (!is_written || !is_pictured)
+        tyto_log_write(self->log, TYTO_LOG_ERROR, "daemon",
+                       "the %s thread does not end: it is left behind",
+                       is_written ? "snapshot" : "record");
+    const bool is_whole =
+        tyto_delivery_destroy(&self->delivery) && is_http_over && is_written && is_pictured;
     struct tyto_watch *watch = atomic_load(&self->watch);
     tyto_watch_destroy(&watch);
     if (self->failure_fd >= 0)
@@ -114,6 +119,9 @@ static bool take_signal(struct tyto_daemon *daemon)
     return true;
 }
 
+/* --- what shows that a thread still turns --------------------------------------------------------
+ */
+
 static uint64_t engine_turns(const void *user)
 {
     return tyto_engine_num_turns(user);
@@ -124,6 +132,13 @@ static uint64_t publisher_turns(const void *user)
     return tyto_publisher_num_turns(user);
 }
 
+/* Where no echo has ever come back there is none, and nothing to be told by it. */
+static uint64_t event_echoes(const void *user)
+{
+    const uint64_t num = tyto_publisher_num_echoes(user);
+    return num > 0 ? num : tyto_publisher_num_turns(user);
+}
+
 static uint64_t commit_turns(const void *user)
 {
     return tyto_publisher_num_commit_turns(user);
@@ -131,7 +146,16 @@ static uint64_t commit_turns(const void *user)
 
 static uint64_t query_turns(const void *user)
 {
-    return tyto_delivery_num_query_turns(user);
+    struct tyto_query_server_counts counts;
+    tyto_query_server_get_counts(user, &counts);
+    return counts.num_turns;
+}
+
+static uint64_t query_echoes(const void *user)
+{
+    struct tyto_query_server_counts counts;
+    tyto_query_server_get_counts(user, &counts);
+    return counts.num_echoes > 0 ? counts.num_echoes : counts.num_turns;
 }
 
 static uint64_t control_turns(const void *user)
@@ -142,6 +166,32 @@ static uint64_t control_turns(const void *user)
 static uint64_t http_turns(const void *user)
 {
     return tyto_http_num_turns(user);
+}
+
+static uint64_t recording_turns(const void *user)
+{
+    return tyto_recording_num_turns(user);
+}
+
+static uint64_t picturing_turns(const void *user)
+{
+    return tyto_picturing_num_turns(user);
+}
+
+static uint64_t access_turns(const void *user)
+{
+    return tyto_access_turned_ns(user);
+}
+
+static uint64_t reload_turns(const void *user)
+{
+    return tyto_reload_turned_ns(user);
+}
+
+static uint64_t log_turns(const void *user)
+{
+    const struct tyto_daemon *daemon = user;
+    return tyto_log_sink_num_turns(daemon->p.sink);
 }
 
 static uint64_t main_turns(const void *user)
@@ -162,33 +212,64 @@ static void on_standing(void *user, const char *name)
     _exit(1);
 }
 
+static void on_told(void *user)
+{
+    struct tyto_daemon *daemon = user;
+    tyto_log_sink_flush(daemon->p.sink); /* it may be the log's own thread that stands still */
+}
+
 static enum tyto_err start_watch(struct tyto_daemon *daemon)
 {
+    const struct tyto_publisher *committing =
+        tyto_delivery_has_journal(daemon->delivery) ? daemon->publisher : NULL;
+    const struct tyto_query_server *query = tyto_delivery_query(daemon->delivery);
+    const struct tyto_watched all[] = {
+        {"inference", engine_turns, daemon->engine, NULL},
+        {"publisher", publisher_turns, daemon->publisher, NULL},
+        {"publisher's ZeroMQ", event_echoes, daemon->publisher, NULL},
+        {"journal", commit_turns, committing, NULL},
+        {"query", query_turns, query, NULL},
+        {"query's ZeroMQ", query_echoes, query, NULL},
+        {"access", access_turns, daemon->access, NULL},
+        {"main", main_turns, daemon, NULL},
+        {"control", control_turns, daemon->control, NULL},
+        {"http", http_turns, daemon->http, NULL},
+        {"reload", reload_turns, daemon->reload, NULL},
+        {"record", recording_turns, daemon->recording, "tyto-record"},
+        {"snapshot", picturing_turns, daemon->picturing, "tyto-snapshot"},
+        {"log", log_turns, daemon, "tyto-log"},
+    };
     struct tyto_watch_params params = {
-        .threads = {{"inference", engine_turns, daemon->engine},
-                    {"publisher", publisher_turns, daemon->publisher},
-                    {"main", main_turns, daemon}},
-        .num_threads = 3,
         .on_end = on_standing,
+        .on_tell = on_told,
         .user = daemon,
         .feed_every_ns = tyto_notify_watchdog_ns(),
         .log = daemon->log,
     };
-    const struct tyto_watched others[] = {
-        {"control", control_turns, daemon->control},
-        {"journal", commit_turns,
-         tyto_delivery_has_journal(daemon->delivery) ? daemon->publisher : NULL},
-        {"query", query_turns, tyto_delivery_has_query(daemon->delivery) ? daemon->delivery : NULL},
-        {"http", http_turns, daemon->http},
-    };
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (others[i].user)
-            params.threads[params.num_threads++] = others[i];
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i].user) /* it is there */
+            params.threads[params.num_threads++] = all[i];
     }
     struct tyto_watch *watch = NULL;
     const enum tyto_err err = tyto_watch_create(&params, &watch);
     atomic_store(&daemon->watch, watch);
     return err;
+}
+
+/* Nobody watches the watch but this. Time is counted in turns, as the watch counts its own. */
+static void look_at_watch(struct tyto_daemon *daemon)
+{
+    const uint64_t num_looks = tyto_watch_num_looks(atomic_load(&daemon->watch));
+    const bool is_same = num_looks == daemon->num_looks;
+    daemon->num_looks = num_looks;
+    daemon->watch_still_ms = is_same ? daemon->watch_still_ms + TICK_MS : 0;
+    if (daemon->watch_still_ms == TYTO_WATCH_TELL_S * 1000)
+        tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon",
+                       "the watch thread has stood still for %d s; unless it goes on, the process "
+                       "ends",
+                       TYTO_WATCH_TELL_S);
+    if (daemon->watch_still_ms >= TYTO_WATCH_END_S * 1000)
+        on_standing(daemon, "watch");
 }
 
 /* What pipelines that are gone have freed goes back to the system, now and then. */
@@ -216,8 +297,11 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
     while (!is_ending) {
         struct pollfd fds[] = {{.fd = daemon->p.signal_fd, .events = POLLIN},
                                {.fd = daemon->failure_fd, .events = POLLIN}};
-        if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+        const int num_fds = poll(fds, 2, TICK_MS);
+        if (num_fds < 0 && errno != EINTR)
             return TYTO_ERR_IO;
+        if (num_fds == 0)
+            look_at_watch(daemon);
         const int failure = atomic_load(&daemon->failure);
         if (failure != TYTO_OK) {
             tyto_log_write(daemon->log, TYTO_LOG_ERROR, "daemon", "the networks failed: %s",

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
-#include "daemon/query/query.h"
 
 enum { MAX_QUERY = TYTO_HELLO_MAX_QUERY_ENDPOINTS };
 
@@ -252,14 +251,7 @@ bool tyto_delivery_has_journal(const struct tyto_delivery *delivery)
     return delivery->journal != NULL;
 }
 
-bool tyto_delivery_has_query(const struct tyto_delivery *delivery)
+const struct tyto_query_server *tyto_delivery_query(const struct tyto_delivery *delivery)
 {
-    return delivery->query != NULL;
-}
-
-uint64_t tyto_delivery_num_query_turns(const struct tyto_delivery *delivery)
-{
-    struct tyto_query_server_counts counts;
-    tyto_query_server_get_counts(delivery->query, &counts);
-    return counts.num_turns;
+    return delivery->query;
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "daemon/config/config.h"
 #include "daemon/publish/publisher.h"
+#include "daemon/query/query.h"
 
 struct tyto_delivery;
 
@@ -28,8 +29,7 @@ bool tyto_delivery_destroy(struct tyto_delivery **delivery);
 
 struct tyto_publisher *tyto_delivery_publisher(struct tyto_delivery *delivery); /* borrowed */
 bool tyto_delivery_has_journal(const struct tyto_delivery *delivery);
-bool tyto_delivery_has_query(const struct tyto_delivery *delivery);
-/* Of the query socket's thread; any thread. */
-uint64_t tyto_delivery_num_query_turns(const struct tyto_delivery *delivery);
+/* Borrowed; NULL: nothing can be asked. */
+const struct tyto_query_server *tyto_delivery_query(const struct tyto_delivery *delivery);
 
 #endif

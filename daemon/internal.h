@@ -51,10 +51,12 @@ struct tyto_daemon {
     int failure_fd;                  /* readable when the engine has failed */
     atomic_int failure;
     _Atomic(struct tyto_watch *) watch; /* while it runs */
-    atomic_uint_fast64_t num_turns;     /* of the main thread */
-    uint64_t trimmed_ns, num_losses;    /* of the main thread: when memory was given back, and after
-                                           how many lost connections */
-    bool is_asked;                      /* to end, while it starts */
+    uint64_t num_looks;                 /* of the watch; of the main thread, as the next */
+    uint32_t watch_still_ms;
+    atomic_uint_fast64_t num_turns;  /* of the main thread */
+    uint64_t trimmed_ns, num_losses; /* of the main thread: when memory was given back, and after
+                                        how many lost connections */
+    bool is_asked;                   /* to end, while it starts */
 };
 
 /* start.c: makes everything up to the cameras, in its order. CLOSED: a signal asked for the end

@@ -50,13 +50,19 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
     return TYTO_OK;
 }
 
-void tyto_recording_destroy(struct tyto_recording **recording)
+bool tyto_recording_destroy(struct tyto_recording **recording)
 {
     if (!recording || !*recording)
-        return;
-    tyto_recorder_destroy(&(*recording)->recorder);
+        return true;
+    const bool is_over = tyto_recorder_destroy(&(*recording)->recorder);
     free(*recording);
     *recording = NULL;
+    return is_over;
+}
+
+uint64_t tyto_recording_num_turns(const struct tyto_recording *recording)
+{
+    return tyto_recorder_num_turns(recording->recorder);
 }
 
 enum tyto_err tyto_recording_add_camera(struct tyto_recording *recording,

@@ -19,7 +19,10 @@ enum tyto_err tyto_recording_create(const struct tyto_config *config, const stru
                                     struct tyto_recording **ret_recording,
                                     struct tyto_fault *ret_fault);
 /* Finishes what is being written; at most 15 s. */
-void tyto_recording_destroy(struct tyto_recording **recording);
+/* False: its thread hangs in a disk and is left behind; the process should _exit(). */
+bool tyto_recording_destroy(struct tyto_recording **recording);
+/* Of its thread. Any thread. */
+uint64_t tyto_recording_num_turns(const struct tyto_recording *recording);
 
 /* What the camera's coded data go to; NULL when it is not recorded. look_ahead: the engine's, in
  * segments. Borrowed until the camera is removed. */

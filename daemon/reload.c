@@ -14,12 +14,16 @@
 #include "daemon/service/limits.h"
 
 #define TURN_NS (10 * TYTO_NS_PER_S)
+/* What each step may take before it counts as standing still: networks are set up, a pipeline lets
+ * go. */
+#define STEP_NS (4 * TYTO_NS_PER_S)
 static const char removed_text[] = "removed from the configuration";
 
 struct tyto_reload {
     struct tyto_reload_params p;
     pthread_mutex_t turn; /* whoever changes anything has it from beginning to end */
     atomic_bool is_open, is_busy;
+    atomic_uint_fast64_t stepped_ns; /* until when who has the turn may be at its step */
 
     pthread_mutex_t lock; /* guards what follows; held for copies only */
     struct tyto_reload_status status;
@@ -56,6 +60,18 @@ void tyto_reload_open(struct tyto_reload *reload)
 bool tyto_reload_is_busy(const struct tyto_reload *reload)
 {
     return atomic_load(&reload->is_busy);
+}
+
+static void step(struct tyto_reload *reload)
+{
+    atomic_store(&reload->stepped_ns, tyto_clock_mono_ns() + STEP_NS);
+}
+
+uint64_t tyto_reload_turned_ns(const struct tyto_reload *reload)
+{
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    const uint64_t stepped_ns = atomic_load(&reload->stepped_ns);
+    return atomic_load(&reload->is_busy) && stepped_ns < now_ns ? stepped_ns : now_ns;
 }
 
 void tyto_reload_get_status(struct tyto_reload *reload, struct tyto_reload_status *ret_status)
@@ -214,6 +230,7 @@ static void take_out(struct tyto_reload *reload, const struct tyto_config *runni
     for (uint32_t i = 0; i < running->num_cameras; i++) {
         const char *id = running->cameras[i].id;
         const enum tyto_camera_fate fate = difference->old_fates[i];
+        step(reload);
         if (fate != TYTO_CAMERA_STAYS && tyto_cameras_finish(cameras, id) != TYTO_OK)
             tyto_log_write(reload->p.log, TYTO_LOG_WARNING, "camera",
                            "%s has not let go yet: it will", id);
@@ -244,6 +261,7 @@ static uint32_t bring_in(struct tyto_reload *reload, const struct tyto_config *n
         if (difference->new_fates[i] == TYTO_CAMERA_STAYS &&
             tyto_engine_get_camera_counts(cameras->engine, camera->id, &counts) == TYTO_OK)
             continue;
+        step(reload);
         const enum tyto_err err = tyto_cameras_add(cameras, next, camera, &fault);
         if (!err)
             continue;
@@ -332,11 +350,13 @@ static enum tyto_err reload_all(struct tyto_reload *reload, struct tyto_reload_r
         err = tyto_running_prepare(running, config);
     if (!err) {
         tyto_running_set_generation(running, generation + 1);
+        step(reload);
         err = tune(reload, tyto_running_config(running), config, &difference, generation + 1,
                    &result->head, ret_fault);
         if (err)
             tyto_running_set_generation(running, generation);
     }
+    step(reload);
     if (!err) {
         apply(reload, config, &difference, result);
         note_result(reload, config, &difference, result);
@@ -366,6 +386,7 @@ static enum tyto_err take_turn(struct tyto_reload *reload, struct tyto_fault *re
     if (!tyto_mutex_lock(&reload->turn, TURN_NS))
         return tyto_fault_set(ret_fault, TYTO_ERR_TIMEOUT, NULL, 0, NULL,
                               "another change is under way: try again");
+    step(reload);
     atomic_store(&reload->is_busy, true);
     return TYTO_OK;
 }
@@ -398,6 +419,7 @@ enum tyto_err tyto_reload_swap(struct tyto_reload *reload, const char *path,
     enum tyto_err err = take_turn(reload, ret_fault);
     if (err)
         return err;
+    step(reload);
     err = tyto_heads_change(reload->p.heads, path, NULL, ret_result, ret_fault);
     give_turn(reload);
     return err;

@@ -78,6 +78,9 @@ enum tyto_err tyto_reload_swap(struct tyto_reload *reload, const char *path,
                                struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault);
 /* Whether one is under way. Any thread. */
 bool tyto_reload_is_busy(const struct tyto_reload *reload);
+/* Now, by tyto_clock_mono_ns(), unless one is under way whose step takes longer than it should:
+ * then since when. Any thread; never waits. */
+uint64_t tyto_reload_turned_ns(const struct tyto_reload *reload);
 
 struct tyto_reload_status {
     uint32_t generation;

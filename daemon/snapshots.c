@@ -77,13 +77,20 @@ enum tyto_err tyto_picturing_create(const struct tyto_config *config, const stru
     return TYTO_OK;
 }
 
-void tyto_picturing_destroy(struct tyto_picturing **picturing)
+bool tyto_picturing_destroy(struct tyto_picturing **picturing)
 {
     if (!picturing || !*picturing)
-        return;
-    if (tyto_snapshots_destroy(&(*picturing)->snapshots))
+        return true;
+    const bool is_over = tyto_snapshots_destroy(&(*picturing)->snapshots);
+    if (is_over)
         free(*picturing);
     *picturing = NULL; /* else the thread that is left behind goes on using it */
+    return is_over;
+}
+
+uint64_t tyto_picturing_num_turns(const struct tyto_picturing *picturing)
+{
+    return tyto_snapshots_num_turns(picturing->snapshots);
 }
 
 void tyto_picturing_change(struct tyto_picturing *picturing, const struct tyto_config *config)

@@ -21,7 +21,10 @@ enum tyto_err tyto_picturing_create(const struct tyto_config *config, const stru
                                     struct tyto_picturing **ret_picturing,
                                     struct tyto_fault *ret_fault);
 /* At most 5 s. The publisher is still there. */
-void tyto_picturing_destroy(struct tyto_picturing **picturing);
+/* False: its thread hangs in a disk and is left behind; the process should _exit(). */
+bool tyto_picturing_destroy(struct tyto_picturing **picturing);
+/* Of its thread. Any thread. */
+uint64_t tyto_picturing_num_turns(const struct tyto_picturing *picturing);
 /* What another configuration wants, from now on. Any thread. */
 void tyto_picturing_change(struct tyto_picturing *picturing, const struct tyto_config *config);
 /* Of the inference thread: a segment, and then each of its events, whose snapshot_uri is set. */

@@ -21,6 +21,7 @@ enum {
     MAX_FRAMES = 16,
     FRAME_BYTES = 256,
     CHECK_MS = 20000,
+    WAIT_MS = 1000,
     LOG_EVERY_S = 10,
 };
 
@@ -40,6 +41,7 @@ struct tyto_access {
         struct tyto_access *access;
         void *zap; /* the thread's */
         pthread_t thread;
+        atomic_uint_fast64_t turned_ns; /* when it last did anything, or found nothing to do */
     } guards[TYTO_ACCESS_MAX_CONTEXTS];
     uint32_t num_guards;
 };
@@ -117,31 +119,44 @@ static void note_refusal(struct tyto_access *access)
                    (unsigned long long)atomic_load(&access->num_refused));
 }
 
+/* False: the context has ended. */
+static bool answer_one(struct tyto_access *access, void *zap, struct frame *frames)
+{
+    static const int more = ZMQ_SNDMORE;
+    char name[TYTO_ACCESS_USER_MAX + 1] = "";
+    const uint32_t num = receive(zap, frames);
+    if (num == 0)
+        return false;
+    const bool is_good = is_known(access, frames, num, name);
+    if (!is_good)
+        note_refusal(access);
+    const struct frame *request = num > 1 ? &frames[1] : &frames[0];
+    const bool is_sent = zmq_send(zap, "1.0", 3, more) >= 0 &&
+                         zmq_send(zap, request->bytes, request->num, more) >= 0 &&
+                         zmq_send(zap, is_good ? "200" : "400", 3, more) >= 0 &&
+                         zmq_send(zap, is_good ? "OK" : "no", 2, more) >= 0 &&
+                         zmq_send(zap, name, strlen(name), more) >= 0 &&
+                         zmq_send(zap, "", 0, 0) >= 0;
+    return is_sent || errno != ETERM;
+}
+
 static void *answer_all(void *user)
 {
     struct guard *guard = user;
-    struct tyto_access *access = guard->access;
-    void *zap = guard->zap;
-    static const int more = ZMQ_SNDMORE;
     struct frame *frames = calloc(MAX_FRAMES, sizeof(*frames));
+    bool is_going = frames != NULL;
     pthread_setname_np(pthread_self(), "tyto-access");
-    for (uint32_t num = frames ? receive(zap, frames) : 0; num > 0; num = receive(zap, frames)) {
-        char name[TYTO_ACCESS_USER_MAX + 1] = "";
-        const bool is_good = is_known(access, frames, num, name);
-        if (!is_good)
-            note_refusal(access);
-        const struct frame *request = num > 1 ? &frames[1] : &frames[0];
-        const bool is_sent = zmq_send(zap, "1.0", 3, more) >= 0 &&
-                             zmq_send(zap, request->bytes, request->num, more) >= 0 &&
-                             zmq_send(zap, is_good ? "200" : "400", 3, more) >= 0 &&
-                             zmq_send(zap, is_good ? "OK" : "no", 2, more) >= 0 &&
-                             zmq_send(zap, name, strlen(name), more) >= 0 &&
-                             zmq_send(zap, "", 0, 0) >= 0;
-        if (!is_sent && errno == ETERM)
-            break;
+    while (is_going) {
+        zmq_pollitem_t item = {guard->zap, 0, ZMQ_POLLIN, 0};
+        const int num = zmq_poll(&item, 1, WAIT_MS);
+        if (num > 0)
+            is_going = answer_one(guard->access, guard->zap, frames);
+        else
+            is_going = num == 0 || errno == EINTR;
+        atomic_store(&guard->turned_ns, tyto_clock_mono_ns());
     }
     free(frames);
-    zmq_close(zap);
+    zmq_close(guard->zap);
     return NULL;
 }
 
@@ -151,7 +166,9 @@ enum tyto_err tyto_access_guard(struct tyto_access *access, void *context)
     if (access->num_guards == TYTO_ACCESS_MAX_CONTEXTS)
         return TYTO_ERR_FULL;
     struct guard *guard = &access->guards[access->num_guards];
-    *guard = (struct guard){.access = access, .zap = zmq_socket(context, ZMQ_REP)};
+    guard->access = access;
+    guard->zap = zmq_socket(context, ZMQ_REP);
+    atomic_store(&guard->turned_ns, tyto_clock_mono_ns());
     if (!guard->zap)
         return TYTO_ERR_NOMEM;
     enum tyto_err err = TYTO_OK;
@@ -313,6 +330,16 @@ uint64_t tyto_access_generation(const struct tyto_access *access)
 uint64_t tyto_access_num_refused(const struct tyto_access *access)
 {
     return atomic_load(&access->num_refused);
+}
+
+uint64_t tyto_access_turned_ns(const struct tyto_access *access)
+{
+    uint64_t first_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < access->num_guards; i++) {
+        const uint64_t turned_ns = atomic_load(&access->guards[i].turned_ns);
+        first_ns = turned_ns < first_ns ? turned_ns : first_ns;
+    }
+    return first_ns;
 }
 
 /* Under the lock; NULL: nobody. */

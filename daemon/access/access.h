@@ -70,6 +70,9 @@ bool tyto_access_get_rights(struct tyto_access *access, const char *user,
 bool tyto_access_may_read(struct tyto_access *access, const char *user, const void *topic,
                           size_t num_bytes);
 bool tyto_access_is_admin(struct tyto_access *access, const char *user);
+/* When, by tyto_clock_mono_ns(), the thread that has stood still for longest last turned: each does
+ * so once a second. Once all contexts are guarded; never waits. */
+uint64_t tyto_access_turned_ns(const struct tyto_access *access);
 /* Handshakes that were refused, ever, but for those of the check. */
 uint64_t tyto_access_num_refused(const struct tyto_access *access);
 

@@ -81,6 +81,7 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
     if (err)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
                               zmq_strerror(errno));
+    (void)!tyto_echo_create(self->context, &self->echo); /* it is served without, too */
     for (uint32_t i = 0; i < params->num_endpoints; i++) {
         enum tyto_err listen_err =
             tyto_publisher_check_endpoint(params->endpoints[i], self->access != NULL, ret_fault);
@@ -190,6 +191,7 @@ void tyto_event_socket_close(struct tyto_event_socket *self)
     tyto_endpoint_close((const char(*)[256])self->endpoints, self->listen_fds, self->num_endpoints);
     self->num_endpoints = 0;
     drop_socket(self);
+    tyto_echo_destroy(&self->echo);
     if (self->context)
         zmq_ctx_term(self->context); /* waits for what lingers */
     self->context = NULL;

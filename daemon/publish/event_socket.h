@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "daemon/access/echo.h"
 #include "daemon/publish/publisher.h"
 
 enum { TYTO_EVENT_SOCKET_LINGER_MS = 1000 };
@@ -19,6 +20,7 @@ struct tyto_event_socket {
     void *context;
     void *xpub;                 /* NULL while it cannot be had: see remake */
     void *monitor;              /* tells of connections that come and go */
+    struct tyto_echo *echo;     /* of the context; NULL: it cannot be had */
     struct tyto_access *access; /* NULL: anybody may connect */
     uint32_t send_hwm, num_made;
     uint32_t num_endpoints;

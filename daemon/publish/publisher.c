@@ -142,6 +142,7 @@ static void *run(void *user)
         }
         is_going = wait_for_work(publisher, next_beat_ns);
         take_upstream(publisher);
+        tyto_echo_turn(publisher->socket.echo);
         send_debug(publisher);
         send_thumbnails(publisher);
         is_going &= publish_waiting(publisher) != TYTO_ERR_CLOSED;
@@ -349,6 +350,11 @@ bool tyto_publisher_wants_thumbnails(const struct tyto_publisher *publisher)
 uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher)
 {
     return atomic_load(&publisher->num_turns);
+}
+
+uint64_t tyto_publisher_num_echoes(const struct tyto_publisher *publisher)
+{
+    return tyto_echo_num(publisher->socket.echo);
 }
 
 uint64_t tyto_publisher_num_commit_turns(const struct tyto_publisher *publisher)

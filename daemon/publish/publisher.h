@@ -123,6 +123,9 @@ struct tyto_publisher_counts {
 };
 /* Of the thread: it makes one a second at least. Any thread; never waits. */
 uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher);
+/* The same of ZeroMQ's own thread that serves subscribers (daemon/access/echo.h). Until the
+ * publisher is finished. */
+uint64_t tyto_publisher_num_echoes(const struct tyto_publisher *publisher);
 /* The same of the thread that commits; 0 without a journal. */
 uint64_t tyto_publisher_num_commit_turns(const struct tyto_publisher *publisher);
 /* Any thread. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/access/access.h"
+#include "daemon/access/echo.h"
 #include "daemon/journal/journal.h"
 #include "daemon/query/query.h"
 #include "proto/query.h"
@@ -36,6 +37,7 @@ enum { TYTO_QUERY_MAX_CONNECTIONS = 2 * TYTO_QUERY_SERVER_MAX_PEERS };
 
 struct tyto_query_socket {
     void *context, *router, *monitor;
+    struct tyto_echo *echo;     /* of the context; NULL: it cannot be had */
     struct tyto_access *access; /* NULL: anybody may connect */
     uint32_t num_endpoints;
     char endpoints[TYTO_HELLO_MAX_QUERY_ENDPOINTS][256]; /* as bound */

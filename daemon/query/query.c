@@ -184,6 +184,7 @@ static void *run(void *user)
         tyto_query_socket_wait(&server->socket, server->end_fd, has_more ? 0 : wait_ms);
         tyto_query_socket_look_after(&server->socket, tyto_query_jobs_forget, server);
         check_rights(server);
+        tyto_echo_turn(server->socket.echo);
         atomic_store(&server->num_connections, server->socket.num_connections);
         server->patience_ns = TYTO_QUERY_PATIENCE_NS;
         take_requests(server);
@@ -277,6 +278,7 @@ void tyto_query_server_get_counts(const struct tyto_query_server *server,
                                   struct tyto_query_server_counts *ret_counts)
 {
     ret_counts->num_turns = atomic_load(&server->num_turns);
+    ret_counts->num_echoes = tyto_echo_num(server->socket.echo);
     ret_counts->num_requests = atomic_load(&server->num_requests);
     ret_counts->num_refused = atomic_load(&server->num_refused);
     ret_counts->num_replays = atomic_load(&server->num_replays);

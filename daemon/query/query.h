@@ -70,7 +70,8 @@ const char *tyto_query_server_endpoint(const struct tyto_query_server *server,
                                        uint32_t endpoint_idx);
 
 struct tyto_query_server_counts {
-    uint64_t num_turns; /* of the thread: one a second at least */
+    uint64_t num_turns;  /* of the thread: one a second at least */
+    uint64_t num_echoes; /* of ZeroMQ's own thread (daemon/access/echo.h) */
     uint64_t num_requests, num_refused;
     uint64_t num_replays;  /* begun, with snapshots */
     uint64_t num_replayed; /* messages sent in them */

@@ -89,6 +89,7 @@ enum tyto_err tyto_query_socket_open(struct tyto_query_socket *self, struct tyto
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
                               zmq_strerror(errno));
     enum tyto_err err = TYTO_OK;
+    (void)!tyto_echo_create(self->context, &self->echo); /* it is served without, too */
     for (uint32_t i = 0; !err && i < num_endpoints; i++)
         err = bind_one(self, i, endpoints[i], ret_fault);
     for (uint32_t i = 0; access && !err && i < num_endpoints; i++)
@@ -107,6 +108,7 @@ void tyto_query_socket_close(struct tyto_query_socket *self)
         zmq_close(self->monitor);
     if (self->router)
         zmq_close(self->router);
+    tyto_echo_destroy(&self->echo);
     if (self->context)
         zmq_ctx_term(self->context);
     self->context = self->router = self->monitor = NULL;

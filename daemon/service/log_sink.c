@@ -16,9 +16,11 @@
 #include "base/thread.h"
 #include "daemon/service/log_line.h"
 
-enum { NUM_SHAPES = 64, TEXT_BYTES = 512, CHUNK_BYTES = 16 * 1024 };
+enum { NUM_SHAPES = 64, TEXT_BYTES = 512, CHUNK_BYTES = 16 * 1024, PIPE_BYTES = 4096 };
 
 #define FLUSH_NS TYTO_NS_PER_S
+/* Who logs gives up when the lock is not to be had: it is held for copies only. */
+#define LOCK_NS TYTO_NS_PER_S
 
 /* Messages that differ in numbers alone. */
 struct shape {
@@ -37,10 +39,13 @@ struct tyto_log_sink {
     atomic_uint level;
     struct tyto_log_style style;
     pthread_t thread;
+    atomic_bool is_writing; /* changed under the lock */
+    atomic_uint_fast64_t num_turns;
+    atomic_uint_fast64_t num_unlocked; /* lines that could not be written past the thread */
 
     pthread_mutex_t lock; /* guards all below; held for copies only */
     pthread_cond_t changed;
-    bool stop, is_writing;
+    bool stop;
     bool is_left;          /* whoever had the sink is gone: it is the thread's */
     bool is_over;          /* the thread touches nothing any more, unless it is left */
     size_t at, num_bytes;  /* of the lines that wait, in buffer */
@@ -185,6 +190,24 @@ static void tell_all_held_back(struct tyto_log_sink *sink, uint64_t older_than_n
     }
 }
 
+static bool takes_more(int fd)
+{
+    struct pollfd item = {.fd = fd, .events = POLLOUT};
+    return poll(&item, 1, 0) > 0 && (item.revents & (POLLERR | POLLNVAL)) == 0;
+}
+
+/* Past the thread, which stands still and has the lock: in a piece that a pipe takes whole or not
+ * at all. */
+static void write_past(struct tyto_log_sink *sink, enum tyto_log_level level, const char *room,
+                       const char *text)
+{
+    char line[TYTO_LOG_LINE_BYTES];
+    const size_t num_bytes = tyto_log_line(&sink->style, level, room, text, line);
+    if (num_bytes > PIPE_BYTES || !takes_more(sink->fd) ||
+        write(sink->fd, line, num_bytes) != (ssize_t)num_bytes)
+        atomic_fetch_add(&sink->num_unlocked, 1);
+}
+
 static void write_line(void *user, enum tyto_log_level level, const char *room, const char *text)
 {
     struct tyto_log_sink *sink = user;
@@ -192,7 +215,10 @@ static void write_line(void *user, enum tyto_log_level level, const char *room, 
     if ((unsigned)level > atomic_load(&sink->level))
         return;
     tyto_secret_scrub(text, shown, sizeof(shown)); /* whoever has written it */
-    pthread_mutex_lock(&sink->lock);
+    if (!tyto_mutex_lock(&sink->lock, LOCK_NS)) {
+        write_past(sink, level, room, shown);
+        return;
+    }
     if (!hold_back(sink, level, room, shown))
         put(sink, level, room, shown);
     pthread_cond_broadcast(&sink->changed);
@@ -216,10 +242,10 @@ static void write_out(int fd, const char *bytes, size_t num_bytes)
     }
 }
 
-static size_t take(struct tyto_log_sink *sink, char *ret_bytes)
+static size_t take(struct tyto_log_sink *sink, char *ret_bytes, size_t max)
 {
     const size_t room = sizeof(sink->buffer) - sink->at;
-    size_t num = sink->num_bytes < CHUNK_BYTES ? sink->num_bytes : CHUNK_BYTES;
+    size_t num = sink->num_bytes < max ? sink->num_bytes : max;
     num = num < room ? num : room;
     memcpy(ret_bytes, sink->buffer + sink->at, num);
     sink->at = (sink->at + num) % sizeof(sink->buffer);
@@ -245,15 +271,16 @@ static void *run(void *user)
         while (sink->num_bytes == 0 && !sink->stop &&
                tyto_cond_wait_until(&sink->changed, &sink->lock, until_ns))
             ;
+        atomic_fetch_add(&sink->num_turns, 1);
         tell_all_held_back(sink, sink->stop ? 0 : TYTO_NS_PER_S);
         if (sink->num_bytes == 0 && sink->stop)
             break;
-        const size_t num_bytes = take(sink, bytes);
-        sink->is_writing = num_bytes > 0;
+        const size_t num_bytes = take(sink, bytes, sizeof(bytes));
+        atomic_store(&sink->is_writing, num_bytes > 0);
         pthread_mutex_unlock(&sink->lock);
         write_out(sink->fd, bytes, num_bytes);
         pthread_mutex_lock(&sink->lock);
-        sink->is_writing = false;
+        atomic_store(&sink->is_writing, false);
         pthread_cond_broadcast(&sink->changed);
     }
     sink->is_over = true;
@@ -304,16 +331,37 @@ uint64_t tyto_log_sink_num_left_out(struct tyto_log_sink *sink)
     pthread_mutex_lock(&sink->lock);
     const uint64_t num = sink->num_left_out_ever;
     pthread_mutex_unlock(&sink->lock);
-    return num;
+    return num + atomic_load(&sink->num_unlocked);
+}
+
+uint64_t tyto_log_sink_num_turns(struct tyto_log_sink *sink)
+{
+    if (atomic_load(&sink->is_writing) && !takes_more(sink->fd))
+        atomic_fetch_add(&sink->num_turns, 1);
+    return atomic_load(&sink->num_turns);
+}
+
+/* In the thread's place, in pieces that a pipe takes whole or not at all. */
+static void write_waiting(struct tyto_log_sink *sink)
+{
+    char bytes[CHUNK_BYTES];
+    while (sink->num_bytes > 0 && takes_more(sink->fd)) {
+        const size_t num_bytes = take(sink, bytes, PIPE_BYTES);
+        if (write(sink->fd, bytes, num_bytes) < 0)
+            return;
+    }
 }
 
 void tyto_log_sink_flush(struct tyto_log_sink *sink)
 {
     const uint64_t until_ns = tyto_clock_mono_ns() + FLUSH_NS;
-    pthread_mutex_lock(&sink->lock);
-    while ((sink->num_bytes > 0 || sink->is_writing) &&
+    if (!tyto_mutex_lock(&sink->lock, LOCK_NS))
+        return;
+    while ((sink->num_bytes > 0 || atomic_load(&sink->is_writing)) &&
            tyto_cond_wait_until(&sink->changed, &sink->lock, until_ns))
         ;
+    if (sink->num_bytes > 0)
+        write_waiting(sink);
     pthread_mutex_unlock(&sink->lock);
 }
 

@@ -6,6 +6,8 @@
 #ifndef TYTO_DAEMON_SERVICE_LOG_SINK_H
 #define TYTO_DAEMON_SERVICE_LOG_SINK_H
 
+#include <stdint.h>
+
 #include "base/log.h"
 #include "daemon/config/config.h"
 
@@ -35,8 +37,12 @@ struct tyto_log tyto_log_sink_log(struct tyto_log_sink *sink);
 void tyto_log_sink_set_level(struct tyto_log_sink *sink, enum tyto_log_level level);
 /* Lines left out since the start because nobody read them fast enough. Any thread. */
 uint64_t tyto_log_sink_num_left_out(struct tyto_log_sink *sink);
-/* Waits until all is written, at most 1 s. Any thread. */
+/* Waits until all is written, at most 1 s. What the thread has not written by then is written here,
+ * as far as that takes no waiting. Any thread. */
 void tyto_log_sink_flush(struct tyto_log_sink *sink);
+/* Of the thread: one a second at least. While whoever should read its lines keeps it waiting, that
+ * counts as one. Any thread; never waits. */
+uint64_t tyto_log_sink_num_turns(struct tyto_log_sink *sink);
 /* Flushes, joins. A thread that hangs in a write is left with what it has. */
 void tyto_log_sink_destroy(struct tyto_log_sink **sink);
 

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -32,6 +33,35 @@ static uint64_t resident_bytes(void)
     if (file)
         (void)fclose(file);
     return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* "12 (tyto-record) D ...": the name may hold anything, the last parenthesis ends it. */
+static bool is_at_disk(const char *id, const char *thread_name)
+{
+    char path[64], line[256] = "";
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", id);
+    FILE *file = fopen(path, "re");
+    const bool is_read = file && fgets(line, sizeof(line), file);
+    if (file)
+        (void)fclose(file);
+    char *name = strchr(line, '(');
+    char *end = strrchr(line, ')');
+    if (!is_read || !name || !end || end < name)
+        return false;
+    *end = '\0';
+    return strcmp(name + 1, thread_name) == 0 && strncmp(end + 1, " D", 2) == 0;
+}
+
+bool tyto_process_waits_for_disk(const char *thread_name)
+{
+    bool waits = false;
+    DIR *list = opendir("/proc/self/task");
+    for (const struct dirent *entry = list ? readdir(list) : NULL; entry && !waits;
+         entry = readdir(list))
+        waits = is_at_disk(entry->d_name, thread_name);
+    if (list)
+        closedir(list);
+    return waits;
 }
 
 void tyto_process_look(struct tyto_process *ret_process)

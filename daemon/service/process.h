@@ -3,6 +3,7 @@
 #ifndef TYTO_DAEMON_SERVICE_PROCESS_H
 #define TYTO_DAEMON_SERVICE_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tyto_process {
@@ -15,6 +16,10 @@ struct tyto_process {
 
 /* What cannot be read is 0. Any thread. */
 void tyto_process_look(struct tyto_process *ret_process);
+
+/* Whether a thread of this process with that name (pthread_setname_np) waits for a disk, or for a
+ * file system that hangs, and cannot be disturbed: state D. Any thread. */
+bool tyto_process_waits_for_disk(const char *thread_name);
 
 /* The allocator keeps at most two arenas, unless MALLOC_ARENA_MAX says otherwise: threads that live
  * for one connection leave their memory to the next. Before the first thread. */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "daemon/service/notify.h"
+#include "daemon/service/process.h"
 
 /* Time is counted in looks: when the whole process was stopped, or the machine slept, all of its
  * threads stood still alike. */
@@ -17,7 +18,7 @@ enum { LOOKS_PER_S = 4, END_WAIT_S = 3 };
 struct state {
     uint64_t num_turns;
     uint32_t num_still; /* looks in a row without a turn */
-    bool is_told;
+    bool is_told, is_told_of_disk;
     bool has_turned; /* since the watchdog was fed */
 };
 
@@ -30,6 +31,7 @@ struct tyto_watch {
     bool stop;
     uint32_t num_left; /* looks until the process must have ended; 0: it is not ending */
     _Atomic(const char *) standing;
+    atomic_uint_fast64_t num_looks;
 };
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -49,6 +51,28 @@ static void tell(struct tyto_watch *watch, const struct tyto_watched *thread, st
                        thread->name);
     }
     state->is_told = state->num_still > 0;
+    if (watch->p.on_tell)
+        watch->p.on_tell(watch->p.user);
+}
+
+/* A disk that hangs ends what goes there, and nothing else. */
+static bool waits_for_disk(struct tyto_watch *watch, const struct tyto_watched *thread,
+                           struct state *state)
+{
+    const bool is_due = state->num_still >= TYTO_WATCH_TELL_S * LOOKS_PER_S;
+    const bool waits =
+        is_due && thread->disk_thread && tyto_process_waits_for_disk(thread->disk_thread);
+    if (waits && !state->is_told_of_disk)
+        tyto_log_write(watch->p.log, TYTO_LOG_ERROR, "watch",
+                       "the %s thread has waited for a disk for %u s; all else goes on",
+                       thread->name, state->num_still / LOOKS_PER_S);
+    if (!is_due && state->is_told_of_disk)
+        tyto_log_write(watch->p.log, TYTO_LOG_WARNING, "watch", "the %s thread goes on again",
+                       thread->name);
+    state->is_told_of_disk = is_due && (waits || state->is_told_of_disk);
+    if (waits) /* not a moment longer, should it stand still for another reason afterwards */
+        state->num_still = TYTO_WATCH_TELL_S * LOOKS_PER_S;
+    return waits;
 }
 
 /* True when the thread stands still for good; *ret_standing is its name when it stands still. */
@@ -59,8 +83,9 @@ static bool look_at(struct tyto_watch *watch, uint32_t idx, const char **ret_sta
     const uint64_t num_turns = thread->num_turns(thread->user);
     state->num_still = num_turns == state->num_turns ? state->num_still + 1 : 0;
     state->num_turns = num_turns;
-    state->has_turned |= state->num_still == 0;
-    const bool is_still = state->num_still >= TYTO_WATCH_TELL_S * LOOKS_PER_S;
+    const bool at_disk = waits_for_disk(watch, thread, state);
+    state->has_turned |= at_disk || state->num_still == 0;
+    const bool is_still = !at_disk && state->num_still >= TYTO_WATCH_TELL_S * LOOKS_PER_S;
     if (is_still != state->is_told)
         tell(watch, thread, state);
     if (is_still)
@@ -126,6 +151,7 @@ static void *run(void *user)
         pthread_mutex_unlock(&watch->lock);
         if (!is_over)
             is_over = is_ending ? count_down(watch) : look(watch, &next_feed_ns);
+        atomic_fetch_add(&watch->num_looks, 1);
     }
     return NULL;
 }
@@ -161,6 +187,11 @@ void tyto_watch_expect_end(struct tyto_watch *watch, uint32_t limit_s)
     pthread_mutex_lock(&watch->lock);
     watch->num_left = limit_s * LOOKS_PER_S;
     pthread_mutex_unlock(&watch->lock);
+}
+
+uint64_t tyto_watch_num_looks(const struct tyto_watch *watch)
+{
+    return watch ? atomic_load(&watch->num_looks) : 0;
 }
 
 const char *tyto_watch_standing(const struct tyto_watch *watch)

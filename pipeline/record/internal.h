@@ -74,6 +74,7 @@ struct tyto_recorder {
     struct tyto_recorder_status status;
 
     atomic_bool is_failing;
+    atomic_uint_fast64_t num_turns; /* the thread's; others look whether it moves */
 
     /* The thread's. */
     struct tyto_clip_store *store; /* NULL: not open yet */

@@ -127,10 +127,10 @@ enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
     return TYTO_OK;
 }
 
-void tyto_recorder_destroy(struct tyto_recorder **recorder)
+bool tyto_recorder_destroy(struct tyto_recorder **recorder)
 {
     if (!recorder || !*recorder)
-        return;
+        return true;
     const uint64_t until_ns = tyto_clock_mono_ns() + STOP_S * TYTO_NS_PER_S;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
                                    .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
@@ -149,6 +149,12 @@ void tyto_recorder_destroy(struct tyto_recorder **recorder)
         pthread_detach((*recorder)->thread); /* it hangs in a disk: abandoned, with what it uses */
     }
     *recorder = NULL;
+    return done;
+}
+
+uint64_t tyto_recorder_num_turns(const struct tyto_recorder *recorder)
+{
+    return atomic_load(&recorder->num_turns);
 }
 
 void tyto_recorder_get_status(struct tyto_recorder *recorder,

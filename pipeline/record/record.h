@@ -40,8 +40,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_recorder_create(const struct tyto_recorder_params *params,
                                    struct tyto_recorder **ret_recorder);
 /* Finishes what is being written, with what there is; after at most 15 s it gives up. No more
- * events may come. */
-void tyto_recorder_destroy(struct tyto_recorder **recorder);
+ * events may come. False: the thread hangs in a disk, and goes on using what it was given. */
+bool tyto_recorder_destroy(struct tyto_recorder **recorder);
 
 /* Other times and limits, from now on; the folder stays. What is being written goes by them, too.
  * INVALID. */
@@ -83,6 +83,8 @@ struct tyto_recorder_status {
     char text[TYTO_RECORDER_TEXT_MAX]; /* why */
 };
 /* Any thread. */
+/* Of the thread: one a second at least, but while a disk keeps it. Any thread; never waits. */
+uint64_t tyto_recorder_num_turns(const struct tyto_recorder *recorder);
 void tyto_recorder_get_status(struct tyto_recorder *recorder,
                               struct tyto_recorder_status *ret_status);
 

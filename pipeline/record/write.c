@@ -410,7 +410,7 @@ static bool serve_all(struct tyto_recorder *recorder, bool stopping)
     pthread_mutex_unlock(&recorder->lock);
     for (; camera; camera = camera->next) {
         while (serve(recorder, camera, stopping))
-            ;
+            atomic_fetch_add(&recorder->num_turns, 1);
         pthread_mutex_lock(&camera->lock);
         is_active |= camera->num_plans > 0;
         pthread_mutex_unlock(&camera->lock);
@@ -443,6 +443,7 @@ void *tyto_recorder_write(void *arg)
             recorder->expire_ns = now_ns + EXPIRE_NS;
         }
         tyto_record_tell_counts(recorder);
+        atomic_fetch_add(&recorder->num_turns, 1);
     }
     pthread_mutex_lock(&recorder->lock);
     recorder->done = true;

@@ -74,6 +74,7 @@ struct tyto_snapshots {
     struct tyto_snapshots_status status;
 
     struct tyto_snapshot_current current; /* the inference thread's */
+    atomic_uint_fast64_t num_turns; /* the snapshots' thread's; others look whether it moves */
 
     /* The snapshots' thread's. */
     struct tyto_canvas canvas;

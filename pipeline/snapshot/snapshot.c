@@ -359,6 +359,11 @@ bool tyto_snapshots_destroy(struct tyto_snapshots **snapshots)
     return true;
 }
 
+uint64_t tyto_snapshots_num_turns(const struct tyto_snapshots *self)
+{
+    return atomic_load(&self->num_turns);
+}
+
 void tyto_snapshots_get_status(struct tyto_snapshots *self,
                                struct tyto_snapshots_status *ret_status)
 {

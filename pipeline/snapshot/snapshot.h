@@ -104,6 +104,8 @@ struct tyto_snapshots_status {
     char text[TYTO_SNAPSHOTS_TEXT_MAX]; /* why */
 };
 /* Any thread. */
+/* Of the thread: one a second at least, but while a disk keeps it. Any thread; never waits. */
+uint64_t tyto_snapshots_num_turns(const struct tyto_snapshots *snapshots);
 void tyto_snapshots_get_status(struct tyto_snapshots *snapshots,
                                struct tyto_snapshots_status *ret_status);
 

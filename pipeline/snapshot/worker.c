@@ -16,6 +16,7 @@ enum { LEAST_QUALITY = 20 };
 
 #define RETRY_NS (30 * TYTO_NS_PER_S)
 #define EXPIRE_NS (60 * TYTO_NS_PER_S)
+#define WAIT_NS TYTO_NS_PER_S
 
 /* --- telling -----------------------------------------------------------------------------------
  */
@@ -245,8 +246,7 @@ void *tyto_snapshots_work(void *user)
         pthread_mutex_lock(&self->lock);
         self->busy_id[0] = '\0';
         if (self->num_jobs == 0 && !self->stop && !self->has_change)
-            (void)tyto_cond_wait_until(&self->changed, &self->lock,
-                                       tyto_clock_mono_ns() + EXPIRE_NS / 2);
+            (void)tyto_cond_wait_until(&self->changed, &self->lock, tyto_clock_mono_ns() + WAIT_NS);
         params = self->params;
         memcpy(dir, self->dir, sizeof(dir));
         params.store.dir = dir;
@@ -262,6 +262,7 @@ void *tyto_snapshots_work(void *user)
             tyto_snapshot_job_finish(&job);
         }
         expire(self, &params);
+        atomic_fetch_add(&self->num_turns, 1);
     }
     return NULL;
 }

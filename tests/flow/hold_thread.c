@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* hold_thread PID NAME: holds all threads of that name, as a call that never returns would, until
- * it is ended itself or they are. Says "held N" when it does. */
+/* hold_thread PID NAME [SECONDS]: holds all threads of that name, as a call that never returns
+ * would, until it is ended itself or they are. Waits so long for one to be there. Says "held N"
+ * then. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,20 +34,31 @@ static int hold(pid_t thread)
     return waitpid(thread, NULL, __WALL) == thread;
 }
 
-int main(int argc, char **argv)
+static int hold_all(const char *folder, const char *name)
 {
-    char folder[64];
     int num_held = 0;
-    if (argc != 3)
-        return 2;
-    snprintf(folder, sizeof(folder), "/proc/%.20s/task", argv[1]);
     DIR *dir = opendir(folder);
     for (struct dirent *entry = NULL; dir && (entry = readdir(dir));) {
-        if (has_name(folder, entry->d_name, argv[2]))
+        if (has_name(folder, entry->d_name, name))
             num_held += hold((pid_t)strtol(entry->d_name, NULL, 10));
     }
     if (dir)
         closedir(dir);
+    return num_held;
+}
+
+int main(int argc, char **argv)
+{
+    char folder[64];
+    if (argc < 3 || argc > 4)
+        return 2;
+    snprintf(folder, sizeof(folder), "/proc/%.20s/task", argv[1]);
+    int num_held = hold_all(folder, argv[2]);
+    for (long ms = argc == 4 ? 1000 * strtol(argv[3], NULL, 10) : 0; num_held == 0 && ms > 0;
+         ms--) {
+        usleep(1000);
+        num_held = hold_all(folder, argv[2]);
+    }
     printf("held %d\n", num_held);
     fflush(stdout);
     while (waitpid(-1, NULL, __WALL) > 0) /* an end that nobody takes note of would hold up more */

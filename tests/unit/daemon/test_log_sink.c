@@ -161,6 +161,29 @@ static void a_log_that_nobody_reads_does_not_hold_up_the_end(void **state)
     }
 }
 
+static bool turns_within(struct tyto_log_sink *sink, uint64_t num)
+{
+    const uint64_t first = tyto_log_sink_num_turns(sink);
+    for (int i = 0; i < 6000 && tyto_log_sink_num_turns(sink) < first + num; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    return tyto_log_sink_num_turns(sink) >= first + num;
+}
+
+static void whoever_does_not_read_does_not_make_the_thread_stand_still(void **state)
+{
+    (void)state;
+    struct tyto_log_sink *sink = open_sink(TYTO_LOG_FORMAT_HUMAN);
+    const struct tyto_log log = tyto_log_sink_log(sink);
+    assert_true(turns_within(sink, 2)); /* with nothing to do */
+    for (int i = 0; i < 300; i++)
+        tyto_log_write(&log, TYTO_LOG_INFO, "test", "%d: more than a pipe takes %c", i,
+                       'a' + i % 26);
+    tyto_log_sink_flush(sink);
+    assert_true(turns_within(sink, 20));
+    (void)read_all();
+    tyto_log_sink_destroy(&sink);
+}
+
 static void the_same_message_comes_once_a_second_and_a_flood_is_counted(void **state)
 {
     (void)state;
@@ -206,6 +229,8 @@ int main(void)
             close_pipe),
         cmocka_unit_test_setup_teardown(a_log_that_nobody_reads_does_not_hold_up_the_end, make_pipe,
                                         close_pipe),
+        cmocka_unit_test_setup_teardown(whoever_does_not_read_does_not_make_the_thread_stand_still,
+                                        make_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(the_same_message_comes_once_a_second_and_a_flood_is_counted,
                                         make_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(what_was_held_back_is_told_at_the_end, make_pipe,

@@ -395,6 +395,16 @@ static void a_malformed_message_is_counted_and_survived(void **state)
     (void)unlink(endpoint + 6);
 }
 
+static void zeromq_s_own_thread_is_seen_to_turn(void **state)
+{
+    (void)state;
+    struct tyto_publisher *publisher = start_publisher(0);
+    for (int i = 0; i < 6000 && tyto_publisher_num_echoes(publisher) < 2; i++)
+        usleep(10000);
+    assert_true(tyto_publisher_num_echoes(publisher) >= 2);
+    tyto_publisher_destroy(&publisher);
+}
+
 static void gaps_are_found_at_each_level(void **state)
 {
     (void)state;
@@ -445,6 +455,7 @@ int main(void)
         cmocka_unit_test(endpoints_that_others_could_reach_are_refused),
         cmocka_unit_test(an_endpoint_in_use_is_an_error_that_says_so),
         cmocka_unit_test(a_malformed_message_is_counted_and_survived),
+        cmocka_unit_test(zeromq_s_own_thread_is_seen_to_turn),
         cmocka_unit_test(gaps_are_found_at_each_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/service/process.h"
 #include "daemon/service/watch.h"
 
 enum { SCALE_MS = 40 };
@@ -66,8 +68,8 @@ static struct tyto_watch *start(struct world *world, struct tyto_log *log)
 {
     *log = (struct tyto_log){.sink = on_line, .user = world, .max_level = TYTO_LOG_DEBUG};
     const struct tyto_watch_params params = {
-        .threads = {{"fast", turns_of, &world->fast_turns},
-                    {"other", turns_of, &world->other_turns}},
+        .threads = {{"fast", turns_of, &world->fast_turns, NULL},
+                    {"other", turns_of, &world->other_turns, NULL}},
         .num_threads = 2,
         .on_end = on_end,
         .user = world,
@@ -153,6 +155,67 @@ static void a_thread_that_goes_on_is_told_of_and_fed_for_again(void **state)
     tyto_watch_destroy(&watch);
 }
 
+/* Until its child goes on, as the kernel does with whoever waits for a disk. */
+static void *wait_undisturbed(void *user)
+{
+    int *fds = user;
+    char byte;
+    pthread_setname_np(pthread_self(), "test-disk");
+    if (vfork() == 0) {
+        (void)!read(fds[0], &byte, 1);
+        _exit(0);
+    }
+    return NULL;
+}
+
+static bool waits(struct world *world)
+{
+    (void)world;
+    return tyto_process_waits_for_disk("test-disk");
+}
+
+static void a_thread_that_waits_for_a_disk_ends_nothing(void **state)
+{
+    struct world *world = *state;
+    pthread_t thread;
+    int fds[2];
+    assert_false(waits(world));
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_undisturbed, fds), 0);
+    assert_true(wait_for(waits, world));
+    const struct tyto_log log = {.sink = on_line, .user = world, .max_level = TYTO_LOG_DEBUG};
+    const struct tyto_watch_params params = {
+        .threads = {{"fast", turns_of, &world->fast_turns, "test-disk"},
+                    {"other", turns_of, &world->other_turns, NULL}},
+        .num_threads = 2,
+        .on_end = on_end,
+        .user = world,
+        .feed_every_ns = SCALE_MS * TYTO_NS_PER_MS,
+        .scale_ms = SCALE_MS,
+        .log = &log,
+    };
+    struct tyto_watch *watch = NULL;
+    assert_int_equal(tyto_watch_create(&params, &watch), TYTO_OK);
+    assert_true(wait_for(has_told, world));
+    assert_non_null(strstr(world->line, "the fast thread has waited for a disk for 10 s"));
+    (void)num_fed(world);
+    const uint64_t num_looks = tyto_watch_num_looks(watch);
+    for (int i = 0; i < 10000 && tyto_watch_num_looks(watch) < num_looks + 160; i++) {
+        atomic_fetch_add(&world->other_turns, 1);
+        usleep(1000);
+    }
+    assert_false(has_ended(world));
+    assert_null(tyto_watch_standing(watch));
+    assert_true(num_fed(world) >= 2);
+    assert_int_equal(write(fds[1], "", 1), 1);
+    pthread_join(thread, NULL);
+    assert_true(
+        wait_for(has_ended, world)); /* it does not turn, and no disk is to blame any more */
+    tyto_watch_destroy(&watch);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void an_end_that_takes_too_long_is_cut_short(void **state)
 {
     struct world *world = *state;
@@ -202,6 +265,8 @@ int main(void)
             a_thread_that_stands_still_is_told_of_and_gets_no_food_and_ends_the_process, set_up,
             tear_down),
         cmocka_unit_test_setup_teardown(a_thread_that_goes_on_is_told_of_and_fed_for_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_thread_that_waits_for_a_disk_ends_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_end_that_takes_too_long_is_cut_short, set_up, tear_down),
     };
