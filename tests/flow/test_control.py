@@ -113,7 +113,7 @@ def a_pushed_head_takes_over_and_all_hear_of_it(place):
     vanished = {e["class"] for e in ended.values() if e["reason"] == "model_changed"}
     assert vanished == {"cat", "car", "owl"}, vanished
     assert list(begun.values()).count("dog") == 2, "the dogs went on under one id"
-    assert "model " + answer["digest"][:12] in text_of(daemon)
+    wait_for("the log says it", lambda: "model " + answer["digest"][:12] in text_of(daemon))
 
 
 def what_must_not_serve_is_refused_with_file_and_key(place):

@@ -139,7 +139,7 @@ def what_cannot_change_is_named_and_stays(place):
     waiting = ["inference.hop_s", "publish.max_users", "journal.path", "log.format"]
     assert answer["needs_restart"] == waiting, answer
     assert config_of(place)["needs_restart"] == waiting, config_of(place)
-    assert "needs a restart: " + ", ".join(waiting) in text_of(daemon)
+    wait_for("the log says it", lambda: "needs a restart: " + ", ".join(waiting) in text_of(daemon))
     config = place.ask(command="config")["config"]
     assert config["inference"]["hop_s"] == 1 and config["publish"]["max_users"] == 64, config
     assert config["log"]["summary_every_s"] == 7, config
@@ -174,7 +174,7 @@ def a_bad_file_changes_nothing_and_is_named(place):
         told = config_of(place)
         assert told["generation"] == 1 and told["refused"] == number + 1, told
         assert told["file"] == path and told.get("line") == answer.get("line"), told
-        assert answer["text"][:150] in text_of(daemon), answer
+        wait_for("the log says it", lambda: answer["text"][:150] in text_of(daemon))
         assert figure(place, "tyto_config_refused") == 1
     shown = place.run("tyto", "status", "--socket", place.socket).stdout
     assert f"the last reload was refused: {path}:3: record.cameras: 'b' is no camera" in shown, shown
