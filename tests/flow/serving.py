@@ -9,6 +9,17 @@ import tempfile
 import time
 
 DEADLINE_S = 60
+CLIP = "yard/20261123T155715Z-dog-01M84J0DCR3A85TD3GBA6TMY9D.mkv"
+CLIP_ID = CLIP[-30:-4]
+
+
+def make_recording(folder):
+    """A recording and its label, as tytod keeps them."""
+    os.makedirs(os.path.join(folder, "yard"))
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=640x360:rate=12", "-f", "lavfi", "-i", "sine=440", "-t", "12",
+                    "-c:v", "libx264", "-g", "12", "-pix_fmt", "yuv420p", "-c:a", "aac", os.path.join(folder, CLIP)], check=True, timeout=120)
+    with open(os.path.join(folder, "labels.csv"), "w", encoding="ascii") as file:
+        file.write(f"file,class,begin_s,end_s,modality\n{CLIP},dog,5.000,9.000,both\n")
 
 
 class Headers(dict):

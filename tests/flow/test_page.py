@@ -13,20 +13,10 @@ import tempfile
 import time
 
 import browser
-from serving import Serving
+from serving import CLIP, CLIP_ID as ID, Serving, make_recording
 
 TYTO, SAY_EVENTS = sys.argv[1:3]
 SHOTS = sys.argv[4] if len(sys.argv) > 4 else None
-CLIP = "yard/20261123T155715Z-dog-01M84J0DCR3A85TD3GBA6TMY9D.mkv"
-ID = CLIP[-30:-4]
-
-
-def make_recording(folder):
-    os.makedirs(os.path.join(folder, "yard"))
-    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=640x360:rate=12", "-f", "lavfi", "-i", "sine=440", "-t", "12",
-                    "-c:v", "libx264", "-g", "12", "-pix_fmt", "yuv420p", "-c:a", "aac", os.path.join(folder, CLIP)], check=True, timeout=120)
-    with open(os.path.join(folder, "labels.csv"), "w", encoding="ascii") as file:
-        file.write(f"file,class,begin_s,end_s,modality\n{CLIP},dog,5.000,9.000,both\n")
 
 
 def shoot(page, name):

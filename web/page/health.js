@@ -33,7 +33,7 @@ export function show(main) {
   const isNumber = [false, false, false, true, true, true, false, false];
   let health = null;
   main.append(el("div", { class: "head" }, el("h1", {}, "Health")), notes, cards,
-    el("div", { class: "card scroll" }, el("table", {},
+    el("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "cameras" }, el("table", {},
       el("thead", {}, el("tr", {}, head.map((text, i) => el("th", { scope: "col", class: isNumber[i] ? "num" : "" }, text)))), body)));
 
   function draw() {

@@ -52,7 +52,7 @@ export function show(main) {
       el("section", { class: "card pad" }, el("h2", {}, "Corrections"), el("div", { class: "tools" }, el("label", {}, all, "all of them"), begin, said), list),
       el("section", { class: "card pad" }, el("h2", {}, "What it makes of them"), el("div", { class: "tools" }, state, bar), canvas, legend, notes, outcome)),
     el("section", { class: "card pad below" }, el("h2", {}, "Models that were taught"),
-      el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["", "begun", "recordings", "took", "F1 on corrections held back", "F1 on what it knew", ""].map((text) => el("th", { scope: "col" }, text)))), runs)),
+      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "runs" }, el("table", {}, el("thead", {}, el("tr", {}, ["", "begun", "recordings", "took", "F1 on corrections held back", "F1 on what it knew", ""].map((text) => el("th", { scope: "col" }, text)))), runs)),
       el("div", { class: "tools" }, back), pushed));
 
   function drawList() {

@@ -131,7 +131,7 @@ export function show(main) {
     const seconds = data.cameras.reduce((all, one) => all + one.segments, 0);
     rows = join(data.cameras).map(makeRow);
     const lines = el("textarea", { id: "yaml", rows: "6", readonly: true, spellcheck: "false", "aria-label": "lines for tytod.yaml" });
-    const table = el("div", { class: "card scroll" }, el("table", { class: "sliders" },
+    const table = el("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "thresholds by class" }, el("table", { class: "sliders" },
       el("thead", {}, el("tr", {}, ["class", "threshold: heard and seen together, heard alone, seen alone", "now", "then"].map((text, i) => el("th", { scope: "col", class: i > 1 ? "num" : "" }, text)))),
       el("tbody", {}, rows.map((row) => row.node))));
     const way = data.can_apply
