@@ -17,13 +17,14 @@ struct tyto_track_thresholds {
 
 /* One class of one camera. */
 struct tyto_track {
+    /* What every segment looks at, of every class, stands first. */
     uint32_t history; /* bit i: positive i segments ago, of the last onset_window */
-    int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
     bool open;
-    bool published;    /* NEW has gone out (not before min_duration) */
-    uint32_t senses;   /* of all its positive segments */
-    bool has_seen_box; /* the event's box is one of box_of */
-    uint32_t zones;    /* that its places have touched; bits */
+    int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
+    bool published;                             /* NEW has gone out (not before min_duration) */
+    uint32_t senses;                            /* of all its positive segments */
+    bool has_seen_box;                          /* the event's box is one of box_of */
+    uint32_t zones;                             /* that its places have touched; bits */
     int64_t last_positive_end_ns;
     int64_t last_published_ns;
     int64_t last_end_ns; /* of the event before; the next one does not begin earlier */

@@ -420,6 +420,15 @@ static void step_open(struct tyto_tracker *tracker, uint32_t k, const struct tyt
     }
 }
 
+/* As most classes are: not there, nor before, nor by any zone's threshold. */
+static bool is_idle(const struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s)
+{
+    const struct tyto_track_thresholds *t = &tracker->thresholds[k];
+    return !tracker->tracks[k].open && tracker->tracks[k].history == 0 &&
+           tracker->where.zones.num_zones == 0 && s->joint < t->joint && s->heard < t->heard &&
+           s->seen < t->seen;
+}
+
 void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observation *o)
 {
     const struct tyto_tracker_params *p = &tracker->params;
@@ -433,6 +442,8 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
             .seen = o->evidence.has_heard_seen ? score_of(o->evidence.seen, k) : 0,
             .threshold = tracker->thresholds[k].joint,
         };
+        if (is_idle(tracker, k, &s))
+            continue;
         const enum tyto_modality before = modality_of(track->senses);
         const uint32_t zones_before = track->zones;
         if (track->open)
