@@ -28,6 +28,7 @@ struct command {
     char *model, *media_dir, *ave_dir, *late, *events, *report, *csv; /* owned, but for model */
     double seconds, offset_ms; /* 0 and not a number: not said */
     double shift[2];           /* segments; 0 and 0: none */
+    uint32_t align;            /* segments; 0: none */
     enum edge edge;
     bool drops, is_json, without_progress;
 };
@@ -69,6 +70,10 @@ static const struct tyto_option model_rows[] = {
      .help = "accuracy with the sound shifted by A..B segments, as -4:4; 0:0: not at all"},
     {.key = "edge", .type = TYTO_OPTION_WORD, AT(edge), .words = TYTO_WORDS(EDGE_LIST),
      .help = "sound that is shifted in"},
+    {.key = "align", .type = TYTO_OPTION_U32, AT(align), .max = TYTO_EVALUATE_MAX_SHIFT,
+     .unit = "segments",
+     .help = "look for the offset of each clip's sound so far either way, and weigh what the model "
+             "says at each by how much is heard and seen at once there; 0: sound is taken as it comes"},
     {.key = "drop", .type = TYTO_OPTION_FLAG, AT(drops),
      .help = "accuracy without sound, and without picture"},
 };
@@ -274,6 +279,7 @@ static enum tyto_err evaluate(struct command *command, struct tyto_gpu *gpu,
         .min_shift = (int32_t)command->shift[0],
         .max_shift = (int32_t)command->shift[1],
         .repeats_edge = command->edge == EDGE_REPEAT,
+        .align = command->align,
         .drops = command->drops,
         .user = command,
         .on_progress = on_progress,

@@ -6,13 +6,13 @@ early fusion, on the same features, in the protocol of AVE: one class or backgro
   peers.py data  --out DIR --train FOLDER... --val FOLDER... --test FOLDER... --cache DIR --models DIR
   peers.py run   --data DIR --work DIR --tyto tyto [--seeds 1,2,3] [--rows NAME,...]
   peers.py table --work DIR
-  peers.py search --data DIR --work DIR [--row "avel, plain"]
 
 data: composed clips (`tyto compose`, features made by `tyto features`) as AVE's HDF5 files, so that
 every network reads the same files. A second's class is what is heard and seen in it; clips where
 that are two classes are left out. run: AVEL and PSP in PyTorch (written from the papers), the
-others by `tyto train --ave`; what exists in --work is kept. table: what there is, as a table. search:
-what a network gains by looking for the offset of moved sound.
+others by `tyto train --ave`; what exists in --work is kept. With --align every network is also asked
+with the sound moved back by up to four seconds either way, and what it says is weighed as
+`tyto eval --align 4` does (trainer/eval/predict.h). table: what there is, as a table.
 
 Needs python3-torch and python3-h5py.
 """
@@ -27,8 +27,8 @@ import time
 
 import numpy as np
 
-from peers_data import SPLITS, make_data, read_data
-from peers_heads import SHIFTS, make_heads, shifted, train_torch
+from peers_data import SPLITS, make_data
+from peers_heads import SHIFTS, train_torch
 
 
 # --- runs -----------------------------------------------------------------------------------------
@@ -71,6 +71,11 @@ def cpu_seconds(command):
                          - before.children_user - before.children_system)
 
 
+def moved_of(found):
+    """{seconds: share of right} of what `tyto eval --shift` says"""
+    return {str(int(point["shift"])): point["on_video"] for point in found["shifts"]}
+
+
 def train_tyto(args, seed, options, out):
     common = ["--ave", args.data]
     # What one row says twice, the later wins.
@@ -91,20 +96,23 @@ def train_tyto(args, seed, options, out):
     for split in ("val", "test"):
         if split == "test" and not args.has_test:
             continue
-        text, spent = cpu_seconds([args.tyto, "eval", model, "--ave", args.data, "--split", split,
-                                   "--shift", "-4:4", "--json", "--no-progress"])
-        found = json.loads(text)
-        result[f"{split} moved"] = {str(int(p["shift"])): p["on_video"] for p in found["shifts"]}
+        evaluate = [args.tyto, "eval", model, "--ave", args.data, "--split", split,
+                    "--shift", f"{SHIFTS[0]}:{SHIFTS[-1]}", "--json", "--no-progress"]
+        found = json.loads(cpu_seconds(evaluate)[0])
+        result[f"{split} moved"] = moved_of(found)
         result[f"{split} figures"] = {k: v["model"] for k, v in found["figures"].items()
                                       if isinstance(v, dict) and v.get("model") is not None}
+        if args.align:
+            found = json.loads(cpu_seconds([*evaluate, "--align", str(SHIFTS[-1])])[0])
+            result[f"{split} aligned"] = moved_of(found)
     return result
 
 
-def has_figures(path, of_test):
+def has_figures(path, wanted):
     if not os.path.exists(path):
         return False
     with open(path, encoding="utf-8") as file:
-        return not of_test or "test moved" in json.load(file)
+        return set(wanted) <= set(json.load(file))
 
 
 def run(args):
@@ -113,10 +121,12 @@ def run(args):
         summary = json.load(file)
     args.has_test, args.classes = summary["test"]["clips"] > 0, len(summary["classes"])
     rows = args.rows.split(";") if args.rows else list(ROWS)
+    wanted = [f"{split} {what}" for split in ("val", "test")[:1 + args.has_test]
+              for what in ("moved", "aligned")[:1 + args.align]]
     for seed in (int(s) for s in args.seeds.split(",")):
         for row in rows:
             path = os.path.join(args.work, file_name(row, seed) + ".json")
-            if has_figures(path, args.has_test):
+            if has_figures(path, wanted):
                 continue
             options = ROWS[row]
             begun = time.monotonic()
@@ -151,65 +161,22 @@ def table(args):
             with open(os.path.join(args.work, name), encoding="utf-8") as file:
                 result = json.load(file)
             found.setdefault(result["row"], []).append(result)
-    key = f"{args.split} moved"
 
-    def cell(values):
-        values = [100 * v for v in values]
+    def cell(runs, key, of_one):
+        values = [100 * of_one(run[key]) for run in runs if key in run]
+        if not values:
+            return ""
         return f"{statistics.mean(values):.1f}" + \
             (f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else "")
 
-    print("| head | seeds | right | moved, mean | worst | parameters |\n|---|---|---|---|---|---|")
+    print("| head | seeds | right | moved, mean | worst | aligned: right | moved, mean | worst "
+          "| parameters |\n|---|---|---|---|---|---|---|---|---|")
     for row in sorted(found, key=lambda r: list(ROWS).index(r) if r in ROWS else 99):
-        runs = [r for r in found[row] if key in r]
+        runs = [r for r in found[row] if f"{args.split} moved" in r]
         if runs:
-            print(f"| {row} | {len(runs)} | {cell([r[key]['0'] for r in runs])} | "
-                  f"{cell([mean_moved(r[key]) for r in runs])} | "
-                  f"{cell([worst_moved(r[key]) for r in runs])} | {runs[0]['parameters']:,} |")
-
-
-# --- a search for the offset ----------------------------------------------------------------------
-
-def scores(net, audio, visual):
-    """(N, T, classes) of softmax, 128 clips at a time"""
-    import torch
-
-    parts = []
-    with torch.no_grad():
-        for i in range(0, len(audio), 128):
-            z = net(torch.from_numpy(audio[i:i + 128]), torch.from_numpy(visual[i:i + 128]))[0]
-            parts.append(torch.softmax(z, -1).numpy())
-    return np.concatenate(parts)
-
-
-def search(args):
-    """Moves the sound by each of --moved, and lets a trained network of this file find that out: it
-    takes the answer in which most is heard and seen at once, unless the unmoved one is within a
-    margin (in seconds of a certain event)."""
-    import torch
-
-    torch.set_num_threads(1)
-    audio, visual, target = read_data(args.data)[args.split]
-    with open(os.path.join(args.data, "data.json"), encoding="utf-8") as file:
-        classes = len(json.load(file)["classes"])
-    kind = args.row.split(",")[0]
-    net = make_heads()[kind](audio.shape[-1], visual.shape[-1], classes + 1)
-    net.load_state_dict(torch.load(os.path.join(args.work, file_name(args.row, args.seed) + ".pt")))
-    net.eval()
-    margins = [float(m) for m in args.margins.split(",")]
-    print("| moved by | never moved back | " + " | ".join(f"margin {m:g}" for m in margins) + " |")
-    print("|---" * (len(margins) + 2) + "|")
-    for d in (int(x) for x in args.moved.split(",")):
-        moved = shifted(audio, d)
-        said = np.stack([scores(net, shifted(moved, -back), visual) for back in SHIFTS])
-        sums = said[..., :-1].max(-1).sum(2)
-        stays = SHIFTS.index(0)
-        cells = [(said[stays].argmax(-1) == target).mean()]
-        for margin in margins:
-            favoured = sums.copy()
-            favoured[stays] += margin
-            best = said[favoured.argmax(0), np.arange(len(target))]
-            cells.append((best.argmax(-1) == target).mean())
-        print(f"| {d} | " + " | ".join(f"{100 * c:.1f}" for c in cells) + " |", flush=True)
+            cells = [cell(runs, f"{args.split} {what}", of_one) for what in ("moved", "aligned")
+                     for of_one in (lambda moved: moved["0"], mean_moved, worst_moved)]
+            print(f"| {row} | {len(runs)} | {' | '.join(cells)} | {runs[0]['parameters']:,} |")
 
 
 def main():
@@ -237,21 +204,14 @@ def main():
     runs.add_argument("--rows", default="", help="names, by semicolons (default: all)")
     runs.add_argument("--seeds", default="1,2,3")
     runs.add_argument("--epochs", type=int, default=20)
+    runs.add_argument("--align", action="store_true", help="also let each look for the offset")
     runs.add_argument("--verbose", action="store_true", help="epochs, too")
     runs.add_argument("--workers", type=int, default=1)
     tables = parts.add_parser("table", help="what there is")
     tables.add_argument("--work", required=True)
     tables.add_argument("--split", default="test", choices=("val", "test"))
-    searches = parts.add_parser("search", help="for the offset, by a trained network of PyTorch")
-    searches.add_argument("--data", required=True)
-    searches.add_argument("--work", required=True)
-    searches.add_argument("--row", default="avel, plain")
-    searches.add_argument("--seed", type=int, default=1)
-    searches.add_argument("--split", default="test", choices=("val", "test"))
-    searches.add_argument("--moved", default="0,1,-1,2,-2,3,-3,4,-4", help="seconds, by commas")
-    searches.add_argument("--margins", default="0,0.5,1,2")
     args = parser.parse_args()
-    {"data": make_data, "run": run, "search": search, "table": table}[args.what](args)
+    {"data": make_data, "run": run, "table": table}[args.what](args)
 
 
 if __name__ == "__main__":

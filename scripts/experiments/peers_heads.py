@@ -139,6 +139,31 @@ def predict(net, part, shift):
     return right / max(1, target.size), spent / max(1, len(target))
 
 
+STAYS = 2.0  # as trainer/eval/aligned.c has it
+
+
+def predict_aligned(net, part, shift):
+    """Share of right segments where the sound, moved by `shift`, is moved back by each of SHIFTS, and
+    what the net says is weighed by exp(seconds of a certain event), the unmoved favoured."""
+    import torch
+
+    audio, visual, target = part
+    audio, visual = shifted(audio, shift), torch.from_numpy(visual)
+    said = []
+    net.eval()
+    with torch.no_grad():
+        for back in SHIFTS:
+            moved = torch.from_numpy(shifted(audio, -back))
+            said.append(torch.cat([torch.softmax(net(*both)[0], -1) for both in
+                                   zip(moved.split(128), visual.split(128))]))
+    net.train()
+    said = torch.stack(said)
+    evidence = said[..., :-1].amax(-1).sum(2)
+    evidence[SHIFTS.index(0)] += STAYS
+    mean = (torch.softmax(evidence, 0)[:, :, None, None] * said).sum(0)
+    return float((mean.argmax(-1).numpy() == target).mean())
+
+
 def move_some(audio, share, rng):
     """As the trainer moves sound: by 1..4 segments either way, in that share of the clips."""
     for j in range(len(audio)):
@@ -166,6 +191,9 @@ def train_torch(args, kind, seed, options, path):
             got = {d: predict(net, data[split], d) for d in SHIFTS}
             result[f"{split} moved"] = {str(d): g[0] for d, g in got.items()}
             result["cpu ms a clip"] = 1000 * min(g[1] for g in got.values())
+            if args.align:
+                result[f"{split} aligned"] = {str(d): predict_aligned(net, data[split], d)
+                                              for d in SHIFTS}
     return result
 
 

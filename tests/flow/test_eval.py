@@ -85,6 +85,15 @@ class Eval(unittest.TestCase):
         self.assertIn("without_sound", result)
         self.assertIn("without_picture", result)
 
+    def test_sound_is_looked_for_at_several_offsets(self):
+        plain, aligned = (json.loads(self.evaluate("head", "--json", *args)[1])
+                          for args in ((), ("--align", "2")))
+        self.assertEqual(sum(map(sum, aligned["confusion"])), 28)
+        self.assertNotEqual(plain["figures"], aligned["figures"])
+        status, out, err = self.evaluate("head", "--align", "33")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("--align", err)
+
     def test_table_csv_and_page_say_the_same(self):
         page, table = self.path("page.html"), self.path("figures.csv")
         status, out, err = self.evaluate("head", "--report", page, "--csv", table, "--shift", "-1:1",

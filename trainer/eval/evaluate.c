@@ -65,9 +65,9 @@ static enum tyto_err check_late(const struct evaluate *e, struct tyto_fault *ret
                           e->params->head_path);
 }
 
-static enum tyto_err predict(struct evaluate *e, const struct tyto_predict_change *change,
-                             bool with_details, struct tyto_predictions *ret,
-                             struct tyto_fault *ret_fault)
+static enum tyto_err predict_at(struct evaluate *e, const struct tyto_predict_change *change,
+                                bool with_details, struct tyto_predictions *ret,
+                                struct tyto_fault *ret_fault)
 {
     const struct tyto_predict_params params = {
         .change = *change, .with_details = with_details, .user = e, .on_progress = on_progress};
@@ -85,6 +85,42 @@ static enum tyto_err predict(struct evaluate *e, const struct tyto_predict_chang
         err = tyto_predictions_blend(ret, &late);
         tyto_predictions_finish(&late);
     }
+    if (err)
+        tyto_predictions_finish(ret);
+    return err;
+}
+
+/* One offset more of the sound beside those that aligned has. */
+static enum tyto_err add_moved_back(struct evaluate *e, struct tyto_predict_change change,
+                                    int32_t by, struct tyto_aligned *aligned,
+                                    struct tyto_fault *ret_fault)
+{
+    struct tyto_predictions said;
+
+    change.moved_back = by;
+    enum tyto_err err = predict_at(e, &change, false, &said, ret_fault);
+    if (err)
+        return err;
+    err = tyto_aligned_add(aligned, &said, e->params->dataset->len);
+    tyto_predictions_finish(&said);
+    return err;
+}
+
+static enum tyto_err predict(struct evaluate *e, const struct tyto_predict_change *change,
+                             bool with_details, struct tyto_predictions *ret,
+                             struct tyto_fault *ret_fault)
+{
+    const int32_t reach = (int32_t)e->params->align;
+    struct tyto_aligned aligned = {0};
+    enum tyto_err err = predict_at(e, change, with_details, ret, ret_fault);
+
+    if (err || reach == 0)
+        return err;
+    err = tyto_aligned_init(ret, e->params->dataset->len, &aligned);
+    for (int32_t by = -reach; by <= reach && !err; by++)
+        if (by != 0)
+            err = add_moved_back(e, *change, by, &aligned, ret_fault);
+    tyto_aligned_finish(&aligned);
     if (err)
         tyto_predictions_finish(ret);
     return err;
@@ -114,7 +150,7 @@ static enum tyto_err run(struct evaluate *e, struct tyto_evaluation *ret,
 
     e->num_runs = 1 + (has_curve ? (uint64_t)(params->max_shift - params->min_shift) + 1 : 0) +
                   (params->drops ? 2 : 0);
-    e->num_runs *= params->late_path ? 2 : 1;
+    e->num_runs *= (params->late_path ? 2 : 1) * (1 + 2 * (uint64_t)params->align);
     err = predict(e, &none, true, &ret->predictions, ret_fault);
     if (!err)
         err = tyto_measure(params->dataset, &ret->predictions, e->thresholds, &ret->measurement);
@@ -141,7 +177,7 @@ enum tyto_err tyto_evaluate(const struct tyto_evaluate_params *params,
     enum tyto_err err = TYTO_OK;
 
     if (params->min_shift < -TYTO_EVALUATE_MAX_SHIFT || params->min_shift > params->max_shift ||
-        params->max_shift > TYTO_EVALUATE_MAX_SHIFT)
+        params->max_shift > TYTO_EVALUATE_MAX_SHIFT || params->align > TYTO_EVALUATE_MAX_SHIFT)
         return TYTO_ERR_INVALID;
     err = open_heads(&e, ret_fault);
     if (!err)

@@ -17,6 +17,8 @@ struct tyto_evaluate_params {
     struct tyto_dataset *dataset; /* features as the heads' files want them, classes as theirs */
     int32_t min_shift, max_shift; /* of sound, in segments; both 0: no curve */
     bool repeats_edge;            /* of shifted sound, see tyto_predict_change */
+    uint32_t align;               /* look for the sound's offset so many segments either way, see
+                                     tyto_aligned; 0: sound is taken as it comes */
     bool drops;                   /* also without sound, and without picture */
     void *user;
     bool (*on_progress)(void *user, uint64_t num_done, uint64_t num); /* false: stop; or NULL */
@@ -32,7 +34,8 @@ struct tyto_evaluation {
     enum tyto_cman_fusion fusion;
 };
 
-/* As tyto_predictor_create and tyto_predict; INVALID for shifts out of range. CLOSED when stopped.
+/* As tyto_predictor_create and tyto_predict; INVALID for shifts or an align out of range. CLOSED
+ * when stopped.
  */
 TYTO_MUST_CHECK
 enum tyto_err tyto_evaluate(const struct tyto_evaluate_params *params,

@@ -172,16 +172,25 @@ struct segment {
     const float *audio, *visual; /* NULL: missing */
 };
 
-/* The segment whose sound is heard at t; len: none. */
-static uint32_t shifted(const struct tyto_predict_change *change, uint32_t t, uint32_t len)
+/* The segment that is at t after all came `by` segments later; len: none. */
+static uint32_t moved(const struct tyto_predict_change *change, int32_t by, uint32_t t,
+                      uint32_t len)
 {
-    const int64_t from = (int64_t)t - change->audio_shift;
+    const int64_t from = (int64_t)t - by;
 
+    if (t >= len)
+        return len;
     if (from >= 0 && from < (int64_t)len)
         return (uint32_t)from;
     if (!change->repeats_edge)
         return len;
     return from < 0 ? 0 : len - 1;
+}
+
+/* The segment whose sound is heard at t; len: none. */
+static uint32_t shifted(const struct tyto_predict_change *change, uint32_t t, uint32_t len)
+{
+    return moved(change, change->audio_shift, moved(change, -change->moved_back, t, len), len);
 }
 
 static struct segment take_segment(const struct tyto_predictor *p,

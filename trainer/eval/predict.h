@@ -33,6 +33,8 @@ const struct tyto_cman_weights *tyto_predictor_head(const struct tyto_predictor 
 /* What is done to the clips first. */
 struct tyto_predict_change {
     int32_t audio_shift; /* segments by which sound comes later (negative: earlier) */
+    int32_t moved_back;  /* segments by which that sound is then brought earlier again; what fell
+                            over the edge stays lost */
     bool repeats_edge;   /* rows that are shifted in repeat the first or last; else are missing */
     bool drops_audio, drops_visual;
 };
@@ -68,5 +70,26 @@ void tyto_predictions_finish(struct tyto_predictions *predictions);
 TYTO_MUST_CHECK
 enum tyto_err tyto_predictions_blend(struct tyto_predictions *predictions,
                                      const struct tyto_predictions *other);
+
+/* The offset of sound that nobody knows, left open: what a head says of each clip at several
+ * offsets of its sound, weighed by how likely these are. Where sound and picture belong together a
+ * head finds most that is heard and seen at once; so an offset's weight is exp(n) for n segments of
+ * a certain event, and the one at which the sound came counts as if 2 segments more spoke for it (a
+ * recording is more often right than not). That is the posterior mean under one likelihood for all
+ * heads; both numbers were chosen with AVEL's head (scripts/experiments/README.md). */
+struct tyto_aligned {
+    struct tyto_predictions *mean; /* borrowed: of what was put in first, becomes that of all */
+    double *most, *weight; /* owned, (clips): highest evidence, weight in units of its exp */
+};
+
+/* The predictions of the sound as it came become the mean's beginning; len (clips). NOMEM. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_aligned_init(struct tyto_predictions *first, const uint32_t *len,
+                                struct tyto_aligned *ret_aligned);
+/* Adds what is said at another offset. SHAPE when it is of other clips or another head. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_aligned_add(struct tyto_aligned *aligned, const struct tyto_predictions *other,
+                               const uint32_t *len);
+void tyto_aligned_finish(struct tyto_aligned *aligned);
 
 #endif
