@@ -3,7 +3,10 @@
 #ifndef TYTO_BASE_STANDARD_FDS_H
 #define TYTO_BASE_STANDARD_FDS_H
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* First of all in main(): those that are closed become /dev/null. Else the next file or connection
@@ -16,6 +19,19 @@ static inline void tyto_standard_fds_open(void)
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         close(fd);
+}
+
+/* Last of all in main(): the exit status. What was printed and has not got out (a disk that is
+ * full) is told, and is a failure where all else went well. */
+static inline int tyto_standard_out_end(const char *program, int status)
+{
+    const int was_lost = ferror(stdout);
+    const int is_lost = fflush(stdout) != 0;
+    const char *why = is_lost ? strerror(errno) : "not all of it was";
+    if (status != 0 || (!was_lost && !is_lost))
+        return status;
+    fprintf(stderr, "%s: what is printed cannot be written: %s\n", program, why);
+    return 1;
 }
 
 #endif

@@ -145,14 +145,9 @@ static int complain(const char *name)
     return 2;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
-    tyto_standard_fds_open();
-#if TYTO_HAS_TRAINER
-    tyto_command_train_setup();
-#endif
-    list_names();
     if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
         (strcmp(name, "help") == 0 && argc == 2))
         return name ? put_help(stdout) : (put_help(stderr), 2);
@@ -171,4 +166,14 @@ int main(int argc, char **argv)
     }
     tyto_parts_run(wanted, argv);
     return complain(wanted);
+}
+
+int main(int argc, char **argv)
+{
+    tyto_standard_fds_open();
+#if TYTO_HAS_TRAINER
+    tyto_command_train_setup();
+#endif
+    list_names();
+    return tyto_standard_out_end("tyto", run(argc, argv));
 }

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
     tyto_process_settle();
     const enum tyto_command_result result = tyto_args_read(argc, argv, &args);
     if (result != TYTO_COMMAND_RUN)
-        return result == TYTO_COMMAND_DONE ? 0 : 2;
+        return tyto_standard_out_end("tytod", result == TYTO_COMMAND_DONE ? 0 : 2);
     struct tyto_config *config = NULL;
     struct tyto_fault fault = {.text = ""};
     enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
@@ -116,5 +116,5 @@ int main(int argc, char **argv)
         status = args.check ? check_only(&args, config) : run(&args, config);
     tyto_config_destroy(&config);
     tyto_args_finish(&args);
-    return status;
+    return tyto_standard_out_end("tytod", status);
 }

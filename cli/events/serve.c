@@ -144,7 +144,7 @@ static int run(struct serve *serve, const char *argument)
         err = tyto_serve_run(&params, &fault);
     if (!err)
         return 0;
-    tyto_fault_tell("tyto serve", &fault, err);
+    tyto_fault_tell("serve", &fault, err);
     return err == TYTO_ERR_INVALID ? 2 : 1;
 }
 

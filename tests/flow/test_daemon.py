@@ -154,6 +154,22 @@ def wrong_usage_says_what_is_wrong(world):
         assert said in result.stderr, (arguments, result.stderr)
 
 
+def what_is_printed_and_not_written_is_a_failure(world):
+    """As to a file on a disk that is full."""
+    good = world.config("cameras: []\n")
+    cases = [("tyto", "--help"), ("tyto", "--version"), ("tyto", "devices"), ("tyto", "watch", "--help"),
+             ("tytod", "--help"), ("tytod", "--version")]
+    if world.has_models():
+        cases += [("tytod", "--check", "--config", good, "--models", world.models),
+                  ("tyto", "model", "info", os.path.join(world.models, "head.safetensors"))]
+    for name, *arguments in cases:
+        with open("/dev/full", "w", encoding="ascii") as full:
+            result = subprocess.run([world.program(name), *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+                                    timeout=60, check=False)
+        assert result.returncode == 1, (name, arguments, result)
+        assert "cannot be written" in result.stderr or arguments == ["--help"], (name, arguments, result)
+
+
 def a_bad_file_is_named_with_line_and_key(world):
     path = world.config("cameras:\n  - id: a\n    uri: rtsp://me:hunter2@h/s\n    transprot: tcp\n")
     result = world.run("tytod", "--check", "--config", path)
@@ -295,6 +311,7 @@ def secrets_stay_out_of_the_log(world):
 
 
 CASES = [help_and_version_are_there, wrong_usage_says_what_is_wrong,
+         what_is_printed_and_not_written_is_a_failure,
          a_bad_file_is_named_with_line_and_key, watch_waits_without_a_daemon,
          a_good_file_is_called_good, a_class_that_the_networks_do_not_know_is_named,
          it_tells_systemd_and_ends_cleanly, open_events_are_ended_at_shutdown,
