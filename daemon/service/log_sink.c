@@ -40,6 +40,7 @@ struct tyto_log_sink {
     struct tyto_log_style style;
     pthread_t thread;
     atomic_bool is_writing; /* changed under the lock */
+    atomic_bool is_stuck;   /* the lock was not to be had when it was last wanted */
     atomic_uint_fast64_t num_turns;
     atomic_uint_fast64_t num_unlocked; /* lines that could not be written past the thread */
 
@@ -190,6 +191,14 @@ static void tell_all_held_back(struct tyto_log_sink *sink, uint64_t older_than_n
     }
 }
 
+/* Whoever holds it for good is waited for once. */
+static bool take_lock(struct tyto_log_sink *sink)
+{
+    const bool ok = tyto_mutex_lock(&sink->lock, atomic_load(&sink->is_stuck) ? 0 : LOCK_NS);
+    atomic_store(&sink->is_stuck, !ok);
+    return ok;
+}
+
 static bool takes_more(int fd)
 {
     struct pollfd item = {.fd = fd, .events = POLLOUT};
@@ -215,7 +224,7 @@ static void write_line(void *user, enum tyto_log_level level, const char *room, 
     if ((unsigned)level > atomic_load(&sink->level))
         return;
     tyto_secret_scrub(text, shown, sizeof(shown)); /* whoever has written it */
-    if (!tyto_mutex_lock(&sink->lock, LOCK_NS)) {
+    if (!take_lock(sink)) {
         write_past(sink, level, room, shown);
         return;
     }
@@ -355,7 +364,7 @@ static void write_waiting(struct tyto_log_sink *sink)
 void tyto_log_sink_flush(struct tyto_log_sink *sink)
 {
     const uint64_t until_ns = tyto_clock_mono_ns() + FLUSH_NS;
-    if (!tyto_mutex_lock(&sink->lock, LOCK_NS))
+    if (!take_lock(sink))
         return;
     while ((sink->num_bytes > 0 || atomic_load(&sink->is_writing)) &&
            tyto_cond_wait_until(&sink->changed, &sink->lock, until_ns))
