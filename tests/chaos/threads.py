@@ -67,7 +67,7 @@ class Threads(house.House):
         print(f"  {name:16} {held}, {told}, {ended}", flush=True)
         if status is not None and (told_s is None or told_s > TOLD_S * self.args.patience):
             raise house.Violation(f"{name}: it was not told within {TOLD_S * self.args.patience:.0f} s\n{self.tail()}")
-        is_ours = name.startswith(("tyto", "ZMQbg")) and name not in (*HARMLESS, "tyto-keep")
+        is_ours = name == "tytod" or name.startswith(("tyto-", "ZMQbg")) and name not in (*HARMLESS, "tyto-keep")
         if status is None and is_ours:
             raise house.Violation(f"{name}: the process has not ended\n{self.tail()}")
         if status is None:  # then it must end by itself, as it is
