@@ -157,6 +157,16 @@ static double ms_since(uint64_t begin_ns)
     return (double)(tyto_clock_mono_ns() - begin_ns) / 1e6;
 }
 
+/* Whether a start goes on with what serves. */
+static void put_first(struct tyto_json *json, const struct tyto_heads_places *places,
+                      const char *digest)
+{
+    (void)tyto_json_set(json, "starts_with", tyto_json_new_string(places->first));
+    (void)tyto_json_set(json, "kept",
+                        tyto_json_new_bool(strcmp(places->first_digest, digest) == 0));
+    (void)tyto_json_set(json, "can_go_back", tyto_json_new_bool(places->before[0] != '\0'));
+}
+
 static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
 {
     struct tyto_engine_head before = {.num_classes = 0}, after = {.num_classes = 0};
@@ -173,12 +183,12 @@ static struct tyto_json *answer_swap(struct tyto_admin *admin, const char *path)
     if (err) {
         json = tyto_control_refuse(err, &fault);
     } else {
+        struct tyto_heads_places places;
+        tyto_heads_get_places(admin->p.heads, &places);
         json = tyto_json_new_object();
         (void)tyto_json_set(json, "ok", tyto_json_new_bool(true));
-        put_swap(json, path, &result, took_ms);
-        const struct tyto_config *config = tyto_running_lock(admin->p.running);
-        (void)tyto_json_set(json, "starts_with", tyto_json_new_string(config->models.head));
-        tyto_running_unlock(admin->p.running);
+        put_swap(json, places.path, &result, took_ms);
+        put_first(json, &places, result.new_digest);
         (void)tyto_json_set(json, "num_classes", tyto_json_new_u64(after.num_classes));
         (void)tyto_json_set(json, "added", names_without(&after, &before));
         (void)tyto_json_set(json, "removed", names_without(&before, &after));
@@ -231,14 +241,15 @@ static struct tyto_json *json_of_model(struct tyto_admin *admin)
 {
     struct tyto_engine_head head;
     struct tyto_engine_counts counts;
-    char path[TYTO_CONFIG_PATH_MAX];
+    struct tyto_heads_places places;
     tyto_engine_get_counts(admin->p.engine, &counts);
     if (tyto_engine_get_head(admin->p.engine, &head) != TYTO_OK)
         return NULL;
-    tyto_heads_get_path(admin->p.heads, path);
+    tyto_heads_get_places(admin->p.heads, &places);
     struct tyto_json *json = tyto_json_new_object();
     (void)tyto_json_set(json, "digest", tyto_json_new_string(head.digest));
-    (void)tyto_json_set(json, "path", tyto_json_new_string(path));
+    (void)tyto_json_set(json, "path", tyto_json_new_string(places.path));
+    put_first(json, &places, head.digest);
     (void)tyto_json_set(json, "classes", names_without(&head, NULL));
     (void)tyto_json_set(json, "device",
                         tyto_json_new_string(tyto_engine_device_name(admin->p.engine)));
@@ -365,6 +376,7 @@ enum command { COMMAND_LIST(TYTO_WORD_ENUM) };
 struct request {
     enum command command;
     char path[TYTO_CONFIG_PATH_MAX];
+    bool goes_back;
     uint64_t given;
 };
 
@@ -385,6 +397,7 @@ static const struct tyto_option request_rows[] = {
      .type = TYTO_OPTION_CHARS,
      TYTO_OPTION_AT(struct request, path),
      .check = check_path},
+    {.key = "back", .type = TYTO_OPTION_FLAG, TYTO_OPTION_AT(struct request, goes_back)},
 };
 static const struct tyto_option_group request_group = {.rows = request_rows,
                                                        .num_rows = TYTO_NUM_ROWS(request_rows),
@@ -402,9 +415,9 @@ static enum tyto_err read_request(const struct tyto_json *json, struct request *
     if (!(ret_request->given & 1))
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "command", "must be one of: %s",
                               words);
-    if (ret_request->command == COMMAND_SWAP && !ret_request->path[0])
+    if (ret_request->command == COMMAND_SWAP && !ret_request->path[0] == !ret_request->goes_back)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "path",
-                              "must be there: an absolute path");
+                              "must be there, an absolute path, or else \"back\": true");
     return TYTO_OK;
 }
 
@@ -451,7 +464,7 @@ struct tyto_json *tyto_admin_answer(void *user, const struct tyto_json *json)
     case COMMAND_METRICS:
         return answer_metrics(admin);
     case COMMAND_SWAP:
-        return answer_swap(admin, request.path);
+        return answer_swap(admin, request.goes_back ? NULL : request.path);
     case COMMAND_RELOAD:
         break;
     }

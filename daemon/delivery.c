@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/paths.h"
 
 enum { MAX_QUERY = TYTO_HELLO_MAX_QUERY_ENDPOINTS };
 
@@ -23,25 +22,6 @@ struct tyto_delivery {
     uint32_t num_query;
 };
 
-/* A file of the daemon that publishes on the configuration's first endpoint: no two of them can at
- * one time. False: there is no place for it. */
-static bool find_state(const struct tyto_config *config, const char *suffix, char *ret_path,
-                       size_t path_bytes)
-{
-    char name[256];
-    const int num = snprintf(name, sizeof(name), "%.240s.%s", config->endpoints.texts[0], suffix);
-    for (char *c = name; *c; c++) {
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
-            *c = '_';
-    }
-    if (strcmp(config->state_dir, "off") == 0)
-        return false;
-    if (!config->state_dir[0])
-        return tyto_paths_state(name, ret_path, path_bytes);
-    const int num_path = snprintf(ret_path, path_bytes, "%s/%s", config->state_dir, name);
-    return num > 0 && num_path > 0 && (size_t)num_path < path_bytes;
-}
-
 /* --- the journal ---------------------------------------------------------------------------------
  */
 
@@ -52,7 +32,7 @@ static void open_journal(struct tyto_delivery *self)
     struct tyto_fault fault = {.text = ""};
     snprintf(path, sizeof(path), "%s", config->journal.path);
     if (strcmp(path, "off") == 0 ||
-        (!path[0] && !find_state(config, "journal", path, sizeof(path)))) {
+        (!path[0] && !tyto_config_find_state(config, "journal", path, sizeof(path)))) {
         tyto_log_write(self->log, TYTO_LOG_INFO, "daemon",
                        "no journal: what a subscriber misses is lost to it");
         return;
@@ -143,8 +123,9 @@ static enum tyto_err start_publisher(struct tyto_delivery *self, uint32_t max_co
         .heartbeat_ms = (uint32_t)(config->heartbeat_ns / (int64_t)TYTO_NS_PER_MS),
         .version = TYTO_VERSION,
         .journal = self->journal,
-        .state_path =
-            find_state(config, "open", state_path, sizeof(state_path)) ? state_path : NULL,
+        .state_path = tyto_config_find_state(config, "open", state_path, sizeof(state_path))
+                          ? state_path
+                          : NULL,
         .max_connections = max_connections,
         .max_users = config->max_users,
         .access = self->access,

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/pushed.h"
+
 struct tyto_heads {
     struct tyto_heads_params p;
 
     pthread_mutex_t lock; /* guards what follows; held for copies only */
-    char path[TYTO_CONFIG_PATH_MAX];
+    struct tyto_heads_places places;
     char previous_digest[TYTO_DIGEST_MAX + 1];
 };
 
@@ -92,9 +94,10 @@ enum tyto_err tyto_heads_create(const struct tyto_heads_params *params,
     if (!heads)
         return TYTO_ERR_NOMEM;
     heads->p = *params;
-    heads->p.path = NULL;
+    heads->p.config = NULL;
     pthread_mutex_init(&heads->lock, NULL);
-    snprintf(heads->path, sizeof(heads->path), "%s", params->path);
+    memcpy(heads->places.path, params->config->models.first_head, sizeof(heads->places.path));
+    tyto_heads_look(heads, params->config);
     const enum tyto_err err = tell(heads, TYTO_MODEL_OUTCOME_LOADED, "");
     if (err)
         tyto_heads_destroy(&heads);
@@ -118,7 +121,7 @@ void tyto_heads_destroy(struct tyto_heads **heads)
 static void note(struct tyto_heads *heads, const char *path, const struct tyto_swap_result *result)
 {
     pthread_mutex_lock(&heads->lock);
-    snprintf(heads->path, sizeof(heads->path), "%s", path);
+    snprintf(heads->places.path, sizeof(heads->places.path), "%s", path);
     pthread_mutex_unlock(&heads->lock);
     if (result->is_same)
         tyto_log_write(heads->p.log, TYTO_LOG_INFO, "daemon", "%s is the model that serves already",
@@ -144,9 +147,61 @@ enum tyto_err tyto_heads_change(struct tyto_heads *heads, const char *path,
     return err;
 }
 
-void tyto_heads_get_path(struct tyto_heads *heads, char ret_path[TYTO_CONFIG_PATH_MAX])
+/* --- over restarts ------------------------------------------------------------------------------
+ */
+
+static void set_places(struct tyto_heads *heads, const struct tyto_pushed *pushed)
 {
     pthread_mutex_lock(&heads->lock);
-    memcpy(ret_path, heads->path, TYTO_CONFIG_PATH_MAX);
+    memcpy(heads->places.first, pushed->first, sizeof(pushed->first));
+    memcpy(heads->places.first_digest, pushed->first_digest, sizeof(pushed->first_digest));
+    memcpy(heads->places.before, pushed->before, sizeof(pushed->before));
+    pthread_mutex_unlock(&heads->lock);
+}
+
+void tyto_heads_look(struct tyto_heads *heads, const struct tyto_config *config)
+{
+    struct tyto_pushed pushed;
+    tyto_pushed_find(config, &pushed);
+    set_places(heads, &pushed);
+    if (strcmp(pushed.first, config->models.head) != 0)
+        tyto_log_write(heads->p.log, TYTO_LOG_INFO, "daemon",
+                       "the model that was pushed last is kept: %s", pushed.first);
+    if (pushed.is_stale)
+        tyto_log_write(heads->p.log, TYTO_LOG_INFO, "daemon",
+                       "%s is another file than when a model was pushed in its place: it serves, "
+                       "the pushed one does not",
+                       config->models.head);
+    if (pushed.is_damaged)
+        tyto_log_write(heads->p.log, TYTO_LOG_WARNING, "daemon",
+                       "the copy of the model that was pushed last is gone or damaged: %s serves",
+                       config->models.head);
+}
+
+void tyto_heads_keep(struct tyto_heads *heads, const struct tyto_config *config, const char *digest)
+{
+    struct tyto_heads_places places;
+    struct tyto_pushed pushed;
+    struct tyto_fault fault = {.text = ""};
+    char text[1024];
+    tyto_heads_get_places(heads, &places);
+    const enum tyto_err err = tyto_pushed_keep(config, places.path, digest, &pushed, &fault);
+    if (!err) {
+        set_places(heads, &pushed);
+        return;
+    }
+    if (!fault.text[0])
+        (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "%s",
+                             err == TYTO_ERR_CLOSED ? "there is no folder for state"
+                                                    : tyto_err_text(err));
+    tyto_fault_print(&fault, text, sizeof(text));
+    tyto_log_write(heads->p.log, TYTO_LOG_WARNING, "daemon",
+                   "the model serves until the next start, and is not kept: %s", text);
+}
+
+void tyto_heads_get_places(struct tyto_heads *heads, struct tyto_heads_places *ret_places)
+{
+    pthread_mutex_lock(&heads->lock);
+    *ret_places = heads->places;
     pthread_mutex_unlock(&heads->lock);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The head that serves: changed on request, and told on md/. Every change and every refusal is
- * logged and published. */
+/* The head that serves: changed on request, kept over restarts, and told on md/. Every change and
+ * every refusal is logged and published. */
 #ifndef TYTO_DAEMON_HEADS_H
 #define TYTO_DAEMON_HEADS_H
 
@@ -10,6 +10,7 @@
 #include "daemon/config/config.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/running.h"
+#include "files/digest.h"
 #include "pipeline/engine/engine.h"
 
 struct tyto_heads_params {
@@ -17,7 +18,7 @@ struct tyto_heads_params {
     struct tyto_engine *engine;
     struct tyto_publisher *publisher;
     struct tyto_running *running;
-    const char *path; /* of the head that serves; copied */
+    const struct tyto_config *config; /* whose first head serves; until create returns */
 };
 
 struct tyto_heads;
@@ -41,7 +42,19 @@ void tyto_heads_tell(struct tyto_heads *heads);
 void tyto_heads_changed(struct tyto_heads *heads, const struct tyto_engine_head *head);
 void tyto_heads_moved(struct tyto_heads *heads, const struct tyto_engine_head *head,
                       const char *text);
-/* Where the one that serves was read. */
-void tyto_heads_get_path(struct tyto_heads *heads, char ret_path[TYTO_CONFIG_PATH_MAX]);
+/* The one that serves was pushed: the next start begins with it, if its copy can be kept. Called
+ * after a change. */
+void tyto_heads_keep(struct tyto_heads *heads, const struct tyto_config *config,
+                     const char *digest);
+
+struct tyto_heads_places {
+    char path[TYTO_CONFIG_PATH_MAX];  /* where the one that serves was read */
+    char first[TYTO_CONFIG_PATH_MAX]; /* what a start, or a reload, begins with */
+    char first_digest[TYTO_DIGEST_HEX_BYTES];
+    char before[TYTO_CONFIG_PATH_MAX]; /* what served before the last push; "": there was none */
+};
+void tyto_heads_get_places(struct tyto_heads *heads, struct tyto_heads_places *ret_places);
+/* The configuration may name another head now. */
+void tyto_heads_look(struct tyto_heads *heads, const struct tyto_config *config);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "daemon/config/pushed.h"
 #include "files/json.h"
 #include "files/safetensors.h"
 #include "model/cman/cman.h"
@@ -27,7 +28,7 @@ static enum tyto_err refuse(const struct tyto_config *config, uint32_t line, con
                           "the networks know no class '%s'%s%s%s `tyto model info "
                           "%.150s` lists them",
                           name, near ? "; did you mean '" : ".", near ? near : "", near ? "'?" : "",
-                          config->models.head);
+                          config->models.first_head);
 }
 
 static enum tyto_err check_rules(const struct tyto_config *config,
@@ -91,7 +92,7 @@ static enum tyto_err check_models(const struct tyto_config *config, struct tyto_
             tyto_weights_close(&weights);
     }
     if (!err)
-        err = tyto_weights_open(config->models.head, &weights, ret_fault);
+        err = tyto_weights_open(config->models.first_head, &weights, ret_fault);
     if (err)
         return err;
     const char *text = tyto_weights_meta(weights, "tyto.classes");
@@ -107,6 +108,7 @@ static enum tyto_err check_models(const struct tyto_config *config, struct tyto_
 enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fault *ret_fault)
 {
     struct tyto_model_paths paths;
+    struct tyto_pushed pushed;
     const struct {
         char *wanted, *found;
     } files[] = {{config->models.visual, paths.visual},
@@ -120,5 +122,9 @@ enum tyto_err tyto_config_find_models(struct tyto_config *config, struct tyto_fa
         if (num < 0 || num >= TYTO_CONFIG_PATH_MAX)
             err = tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, "models", "path too long");
     }
-    return !err ? check_models(config, ret_fault) : err;
+    if (err)
+        return err;
+    tyto_pushed_find(config, &pushed);
+    memcpy(config->models.first_head, pushed.first, sizeof(pushed.first));
+    return check_models(config, ret_fault);
 }

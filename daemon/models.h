@@ -8,7 +8,8 @@
 #include "base/fault.h"
 #include "daemon/config/config.h"
 
-/* Fills in config->models: what the configuration names, else as tyto_model_paths_find().
+/* Fills in config->models: what the configuration names, else as tyto_model_paths_find(); and the
+ * head to begin with, which may be one that was pushed.
  * NOT_FOUND, FORMAT (a broken file), INVALID (a rule for a class that the head
  * does not know), each with what to do about it. */
 TYTO_MUST_CHECK

@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "daemon/config/difference.h"
 #include "daemon/models.h"
+#include "daemon/config/pushed.h"
 #include "daemon/service/limits.h"
 
 #define TURN_NS (10 * TYTO_NS_PER_S)
@@ -103,14 +104,17 @@ static enum tyto_err read_all(struct tyto_reload *reload, struct tyto_config **r
                               struct tyto_fault *ret_fault)
 {
     struct tyto_config *config = NULL;
+    struct tyto_pushed pushed;
     enum tyto_err err = reload->p.read(reload->p.user, &config, ret_fault);
     if (err)
         return err;
     err = tyto_config_find_models(config, ret_fault);
-    if (err && strcmp(ret_fault->file, config->models.head) == 0)
+    if (err && strcmp(ret_fault->file, config->models.first_head) == 0)
         tyto_heads_refused(reload->p.heads, ret_fault);
     if (!err) {
         err = tyto_config_compare(tyto_running_config(reload->p.running), config, ret_difference);
+        tyto_pushed_find(config, &pushed); /* comparing may have put the old paths back */
+        memcpy(config->models.first_head, pushed.first, sizeof(pushed.first));
         if (err)
             (void)tyto_fault_set(ret_fault, err, NULL, 0, NULL, "out of memory");
         else
@@ -189,7 +193,8 @@ static enum tyto_err tune(struct tyto_reload *reload, const struct tyto_config *
             .config_generation = generation,
             .connects_per_s = next->connects_per_s,
         };
-        err = tyto_heads_change(reload->p.heads, next->models.head, &params, ret_result, ret_fault);
+        err = tyto_heads_change(reload->p.heads, next->models.first_head, &params, ret_result,
+                                ret_fault);
     }
     free_tuning(&tuning);
     return err;
@@ -306,7 +311,7 @@ static void note_result(struct tyto_reload *reload, const struct tyto_config *co
     result->is_tuned = difference->is_tuned;
     result->num_kept = difference->num_kept;
     tyto_config_print_kept(difference, result->kept, sizeof(result->kept));
-    memcpy(result->head_path, config->models.head, sizeof(result->head_path));
+    memcpy(result->head_path, config->models.first_head, sizeof(result->head_path));
     pthread_mutex_lock(&reload->lock);
     reload->status.num_applied++;
     reload->status.is_refused = false;
@@ -359,6 +364,7 @@ static enum tyto_err reload_all(struct tyto_reload *reload, struct tyto_reload_r
     step(reload);
     if (!err) {
         apply(reload, config, &difference, result);
+        tyto_heads_look(reload->p.heads, config);
         note_result(reload, config, &difference, result);
     } else {
         tyto_config_destroy(&config);
@@ -416,11 +422,21 @@ enum tyto_err tyto_reload_run(struct tyto_reload *reload, struct tyto_reload_res
 enum tyto_err tyto_reload_swap(struct tyto_reload *reload, const char *path,
                                struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault)
 {
+    struct tyto_heads_places places;
     enum tyto_err err = take_turn(reload, ret_fault);
     if (err)
         return err;
     step(reload);
-    err = tyto_heads_change(reload->p.heads, path, NULL, ret_result, ret_fault);
+    tyto_heads_get_places(reload->p.heads, &places);
+    if (!path && !places.before[0])
+        err = tyto_fault_set(ret_fault, TYTO_ERR_NOT_FOUND, NULL, 0, "back",
+                             "no model has been pushed: there is none to go back to");
+    if (!err)
+        err = tyto_heads_change(reload->p.heads, path ? path : places.before, NULL, ret_result,
+                                ret_fault);
+    if (!err)
+        tyto_heads_keep(reload->p.heads, tyto_running_config(reload->p.running),
+                        ret_result->new_digest);
     give_turn(reload);
     return err;
 }

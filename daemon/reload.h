@@ -72,7 +72,8 @@ void tyto_reload_open(struct tyto_reload *reload);
 TYTO_MUST_CHECK
 enum tyto_err tyto_reload_run(struct tyto_reload *reload, struct tyto_reload_result *ret_result,
                               struct tyto_fault *ret_fault);
-/* Another head alone, as tyto_heads_change(); waits for a reload. */
+/* Another head alone, as tyto_heads_change(), which is kept over restarts; waits for a reload. path
+ * NULL: the one before; NOT_FOUND where none has been pushed. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_reload_swap(struct tyto_reload *reload, const char *path,
                                struct tyto_swap_result *ret_result, struct tyto_fault *ret_fault);

@@ -209,7 +209,7 @@ static enum tyto_err start_engine(struct tyto_daemon *daemon, struct tyto_fault 
     memset(&params, 0, sizeof(params));
     params.visual_path = config->models.visual;
     params.audio_path = config->models.audio;
-    params.head_path = config->models.head;
+    params.head_path = config->models.first_head;
     params.device = config->device;
     params.cache_dir = tyto_paths_cache("", cache, sizeof(cache)) ? cache : NULL;
     params.validate = config->validate;
@@ -285,7 +285,7 @@ static enum tyto_err start_reload(struct tyto_daemon *daemon)
         .engine = daemon->engine,
         .publisher = daemon->publisher,
         .running = daemon->running,
-        .path = daemon->config->models.head,
+        .config = daemon->config,
     };
     daemon->cameras = (struct tyto_cameras){
         .log = daemon->log, .engine = daemon->engine, .recording = daemon->recording};

@@ -19,17 +19,20 @@ struct push {
     enum tyto_err err;
     struct tyto_fault fault;
     bool was_made;
-    char digest[TYTO_DIGEST_MAX + 1], before[TYTO_TEACH_PATH_MAX], starts_with[1024];
+    bool goes_back, is_kept, can_go_back;
+    char digest[TYTO_DIGEST_MAX + 1], starts_with[1024];
 };
 
 struct tyto_teaching {
     struct tyto_serving *serving;
     struct tyto_teach_params params;
-    const char *extra[2];
+    const char *extra[4];
     struct tyto_teach *teach; /* NULL: this server does not teach */
     struct push push;
-    char before[TYTO_TEACH_PATH_MAX]; /* that served before the last push; "": none is known */
-    guint tell;                       /* source; 0: nothing to be told */
+    struct tyto_errand *look; /* asks tytod whether it can go back, once; NULL: does not */
+    bool looked, found;       /* what the errand saw: its thread's until it is over */
+    bool has_looked, can_go_back;
+    guint tell; /* source; 0: nothing to be told */
 };
 
 /* --- telling --------------------------------------------------------------------------------- */
@@ -45,7 +48,7 @@ static struct tyto_json *view_push(const struct tyto_teaching *teaching)
                                           : "done";
     tyto_json_set(json, "state", tyto_json_new_string(state));
     tyto_json_set(json, "run", tyto_json_new_u64(push->run));
-    tyto_json_set(json, "can_go_back", tyto_json_new_bool(teaching->before[0] != '\0'));
+    tyto_json_set(json, "can_go_back", tyto_json_new_bool(teaching->can_go_back));
     if (push->errand || !push->was_made)
         return json;
     tyto_fault_print(&push->fault, text, sizeof(text));
@@ -54,6 +57,7 @@ static struct tyto_json *view_push(const struct tyto_teaching *teaching)
     tyto_json_set(json, "digest", tyto_json_new_string(push->digest));
     tyto_json_set(json, "path", tyto_json_new_name(push->path));
     tyto_json_set(json, "starts_with", tyto_json_new_name(push->starts_with));
+    tyto_json_set(json, "kept", tyto_json_new_bool(push->is_kept));
     return json;
 }
 
@@ -132,18 +136,6 @@ static bool may_teach(const struct tyto_web_request *request)
     tyto_http_error(request->msg, SOUP_STATUS_FORBIDDEN,
                     "this server does not teach: tyto serve --corrections DIR --teach DIR");
     return false;
-}
-
-void tyto_teaching_get(const struct tyto_web_request *request)
-{
-    const struct tyto_teaching *teaching = request->serving->teaching;
-    struct tyto_json *json = view(teaching);
-    tyto_json_set(json, "teaches", tyto_json_new_bool(teaching->teach != NULL));
-    if (teaching->teach) {
-        tyto_json_set(json, "corrections", list_corrections(request->serving->params->corrections));
-        tyto_json_set(json, "runs", tyto_teach_runs(teaching->teach));
-    }
-    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
 /* --- teaching ----------------------------------------------------------------------------------
@@ -226,26 +218,59 @@ static void copy_text(const struct tyto_json *json, const char *key, char *ret_t
     (void)g_strlcpy(ret_text, text ? text : "", bytes);
 }
 
+static void run_look(void *user)
+{
+    struct tyto_teaching *teaching = user;
+    struct tyto_fault fault;
+    struct tyto_json *request = tyto_json_new_object(), *answer = NULL;
+    tyto_json_set(request, "command", tyto_json_new_string("status"));
+    if (ask(teaching->serving->params->socket, request, &answer, &fault) != TYTO_OK)
+        return; /* tytod does not run: the next one that looks asks again */
+    (void)tyto_json_bool(tyto_json_get(tyto_json_get(answer, "model"), "can_go_back"),
+                         &teaching->found);
+    teaching->looked = true;
+    tyto_json_destroy(&answer);
+}
+
+static void end_look(void *user)
+{
+    struct tyto_teaching *teaching = user;
+    tyto_errand_free(teaching->look);
+    teaching->look = NULL;
+    if (teaching->looked && !teaching->push.was_made)
+        teaching->can_go_back = teaching->found;
+    teaching->has_looked = teaching->looked;
+    on_change(teaching);
+}
+
+/* A model may have been pushed before this server began. */
+static void look(struct tyto_teaching *teaching)
+{
+    const struct tyto_errand_params params = {
+        .name = "look", .run = run_look, .done = end_look, .user = teaching};
+    if (!teaching->has_looked && !teaching->look && !teaching->push.errand)
+        teaching->look = tyto_errand_new(&params);
+}
+
 static void run_push(void *user)
 {
     struct tyto_teaching *teaching = user;
     struct push *push = &teaching->push;
     const char *socket = teaching->serving->params->socket;
     struct tyto_json *request = tyto_json_new_object(), *answer = NULL;
-    tyto_json_set(request, "command", tyto_json_new_string("status"));
-    push->err = ask(socket, request, &answer, &push->fault);
-    if (push->err)
-        return;
-    copy_text(tyto_json_get(answer, "model"), "path", push->before, sizeof(push->before));
-    tyto_json_destroy(&answer);
-    request = tyto_json_new_object();
     tyto_json_set(request, "command", tyto_json_new_string("swap"));
-    tyto_json_set(request, "path", tyto_json_new_name(push->path));
+    if (push->goes_back)
+        tyto_json_set(request, "back", tyto_json_new_bool(true));
+    else
+        tyto_json_set(request, "path", tyto_json_new_name(push->path));
     push->err = ask(socket, request, &answer, &push->fault);
     if (push->err)
         return;
+    copy_text(answer, "path", push->path, sizeof(push->path));
     copy_text(answer, "digest", push->digest, sizeof(push->digest));
     copy_text(answer, "starts_with", push->starts_with, sizeof(push->starts_with));
+    (void)tyto_json_bool(tyto_json_get(answer, "kept"), &push->is_kept);
+    (void)tyto_json_bool(tyto_json_get(answer, "can_go_back"), &push->can_go_back);
     tyto_json_destroy(&answer);
 }
 
@@ -256,8 +281,8 @@ static void end_push(void *user)
     tyto_errand_free(push->errand);
     push->errand = NULL;
     push->was_made = true;
-    if (!push->err && strcmp(push->before, push->path) != 0)
-        (void)g_strlcpy(teaching->before, push->before, sizeof(teaching->before));
+    if (!push->err)
+        teaching->can_go_back = push->can_go_back;
     on_change(teaching);
 }
 
@@ -271,27 +296,41 @@ void tyto_teaching_push(const struct tyto_web_request *request)
         return;
     (void)tyto_json_bool(tyto_json_get(body, "back"), &goes_back);
     (void)tyto_json_u32(tyto_json_get(body, "run"), UINT32_MAX, &wish.run);
-    if (goes_back) {
+    wish.goes_back = goes_back;
+    if (goes_back)
         wish.run = 0;
-        (void)g_strlcpy(wish.path, teaching->before, sizeof(wish.path));
-    }
     tyto_json_destroy(&body);
     if (teaching->push.errand) {
         tyto_http_error(request->msg, SOUP_STATUS_CONFLICT, "a model is on its way already");
-    } else if (goes_back
-                   ? wish.path[0] == '\0'
-                   : !tyto_teach_model(teaching->teach, wish.run, wish.path, sizeof(wish.path))) {
+    } else if (!goes_back &&
+               !tyto_teach_model(teaching->teach, wish.run, wish.path, sizeof(wish.path))) {
         tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "there is no such model");
     } else {
         const struct tyto_errand_params params = {
             .name = "push", .run = run_push, .done = end_push, .user = teaching};
         g_message("%s brings %s into tytod",
                   request->visitor.name[0] ? request->visitor.name : "somebody at this machine",
-                  wish.path);
+                  goes_back ? "the model before" : wish.path);
         teaching->push = wish;
         teaching->push.errand = tyto_errand_new(&params);
         tyto_http_json(request->msg, SOUP_STATUS_OK, view(teaching));
     }
+}
+
+/* --- all of it ---------------------------------------------------------------------------------
+ */
+
+void tyto_teaching_get(const struct tyto_web_request *request)
+{
+    const struct tyto_teaching *teaching = request->serving->teaching;
+    struct tyto_json *json = view(teaching);
+    tyto_json_set(json, "teaches", tyto_json_new_bool(teaching->teach != NULL));
+    if (teaching->teach) {
+        look(request->serving->teaching);
+        tyto_json_set(json, "corrections", list_corrections(request->serving->params->corrections));
+        tyto_json_set(json, "runs", tyto_teach_runs(teaching->teach));
+    }
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
 /* --- beginning and end -------------------------------------------------------------------------
@@ -304,13 +343,20 @@ enum tyto_err tyto_teaching_new(struct tyto_serving *serving, struct tyto_teachi
     const struct tyto_serve_params *params = serving->params;
     enum tyto_err err = TYTO_OK;
     teaching->serving = serving;
-    teaching->extra[0] = "--models";
-    teaching->extra[1] = params->models;
+    uint32_t num_extra = 0;
+    if (params->models) {
+        teaching->extra[num_extra++] = "--models";
+        teaching->extra[num_extra++] = params->models;
+    }
+    if (params->socket) { /* it begins with what that tytod serves */
+        teaching->extra[num_extra++] = "--socket";
+        teaching->extra[num_extra++] = params->socket;
+    }
     teaching->params = (struct tyto_teach_params){.dir = params->teach,
                                                   .corrections = params->corrections,
                                                   .program = params->program,
                                                   .extra = teaching->extra,
-                                                  .num_extra = params->models ? 2 : 0,
+                                                  .num_extra = num_extra,
                                                   .max_s = MAX_RUN_S,
                                                   .on_change = on_change,
                                                   .user = teaching};
@@ -331,6 +377,7 @@ void tyto_teaching_free(struct tyto_teaching *teaching)
     if (!teaching)
         return;
     tyto_errand_free(teaching->push.errand);
+    tyto_errand_free(teaching->look);
     tyto_teach_free(teaching->teach);
     if (teaching->tell != 0)
         g_source_remove(teaching->tell);

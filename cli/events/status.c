@@ -13,7 +13,7 @@
 
 struct ask_options {
     char *socket;
-    bool is_json, wants_config, wants_metrics;
+    bool is_json, wants_config, wants_metrics, goes_back;
 };
 
 #define AT(field) TYTO_OPTION_AT(struct ask_options, field)
@@ -35,6 +35,16 @@ static const struct tyto_option status_rows[] = {
      .type = TYTO_OPTION_FLAG,
      AT(wants_metrics),
      .help = "its figures instead, as Prometheus reads them"},
+};
+static const struct tyto_option push_rows[] = {
+    {.key = "back",
+     .type = TYTO_OPTION_FLAG,
+     AT(goes_back),
+     .help = "no file: the model that served before the last push; a second time undoes that"},
+};
+static const struct tyto_option_group push_groups[] = {
+    {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
+    {.rows = push_rows, .num_rows = TYTO_NUM_ROWS(push_rows)},
 };
 static const struct tyto_option_group groups[] = {
     {.rows = rows, .num_rows = TYTO_NUM_ROWS(rows)},
@@ -59,17 +69,20 @@ const struct tyto_command tyto_command_status = {
 const struct tyto_command tyto_command_model_push = {
     .name = "tyto model push",
     .summary = "change the model of a running tytod; no segment is lost",
-    .usage = "tyto model push FILE.safetensors [--socket PATH] [--json]",
+    .usage = "tyto model push FILE.safetensors [--socket PATH] [--json]\n"
+             "tyto model push --back [--socket PATH] [--json]",
     .arguments = push_arguments,
-    .groups = groups,
-    .num_groups = 1,
+    .groups = push_groups,
+    .num_groups = 2,
     .notes =
         "tytod checks the model against its encoders and the configuration, tries it beside the "
         "old one, and goes on with the old one when anything is wrong. Open events of classes "
-        "that both know go on. At its next start tytod reads the model of its configuration "
-        "again.",
+        "that both know go on. tytod keeps a copy in its folder for state and starts with it from "
+        "then on, until another one is pushed or the file that its configuration names is another "
+        "one.",
     .examples = "tyto model push runs/7/model.safetensors\n"
-                "tyto model push model.safetensors --socket /run/tyto/control.sock --json\n",
+                "tyto model push model.safetensors --socket /run/tyto/control.sock --json\n"
+                "tyto model push --back\n",
     .target_bytes = sizeof(struct ask_options),
 };
 
@@ -243,9 +256,9 @@ int tyto_cmd_status(int argc, char **argv)
 /* --- push ----------------------------------------------------------------------------------------
  */
 
-static void print_push(const struct tyto_json *answer, const char *path)
+static void print_push(const struct tyto_json *answer)
 {
-    bool is_same = false;
+    bool is_same = false, is_kept = false;
     (void)tyto_json_bool(tyto_json_get(answer, "same"), &is_same);
     if (is_same) {
         printf("%.12s serves already\n", text_of(answer, "digest"));
@@ -259,8 +272,11 @@ static void print_push(const struct tyto_json *answer, const char *path)
     print_names("; gone: ", tyto_json_get(answer, "removed"));
     printf("\n%llu open events go on, %llu ended\n", number_of(answer, "events_went_on"),
            number_of(answer, "events_ended"));
-    if (strcmp(text_of(answer, "starts_with"), path) != 0)
-        printf("at its next start tytod reads %s: copy the model there to keep it\n",
+    (void)tyto_json_bool(tyto_json_get(answer, "kept"), &is_kept);
+    if (is_kept)
+        printf("tytod starts with it from now on (tyto model push --back takes it back)\n");
+    else
+        printf("it could not be kept: at its next start tytod reads %s; copy the model there\n",
                text_of(answer, "starts_with"));
 }
 
@@ -273,21 +289,25 @@ static enum tyto_err check_head(const char *path, struct tyto_fault *ret_fault)
     return err;
 }
 
+/* file NULL: the one before. */
 static int push(const struct ask_options *options, const char *file)
 {
     struct tyto_fault fault = {.text = ""};
     struct tyto_json *answer = NULL;
-    if (check_head(file, &fault) != TYTO_OK)
+    if (file && check_head(file, &fault) != TYTO_OK)
         return fault_error("model push", &fault);
-    char *path = realpath(file, NULL);
-    if (!path)
+    char *path = file ? realpath(file, NULL) : NULL;
+    if (file && !path)
         return tyto_options_complain(&tyto_command_model_push, "the file's place cannot be told");
     struct tyto_json *request = tyto_json_new_object();
     (void)tyto_json_set(request, "command", tyto_json_new_string("swap"));
-    (void)tyto_json_set(request, "path", tyto_json_new_string(path));
+    if (path)
+        (void)tyto_json_set(request, "path", tyto_json_new_string(path));
+    else
+        (void)tyto_json_set(request, "back", tyto_json_new_bool(true));
     int status = ask("model push", options, request, &answer);
     if (status == GO_ON) {
-        print_push(answer, path);
+        print_push(answer);
         tyto_json_destroy(&answer);
         status = 0;
     }
@@ -300,9 +320,10 @@ int tyto_cmd_model_push(int argc, char **argv)
     struct ask_options options = {0};
     int status = 0, num_arguments = 0;
     if (tyto_options_read(&tyto_command_model_push, argc, argv, &options, &num_arguments, &status))
-        status = num_arguments == 1
-                     ? push(&options, argv[1])
-                     : tyto_options_complain(&tyto_command_model_push, "needs one file");
+        status = num_arguments == (options.goes_back ? 0 : 1)
+                     ? push(&options, options.goes_back ? NULL : argv[1])
+                     : tyto_options_complain(&tyto_command_model_push,
+                                             "needs one file, or --back and none");
     tyto_command_finish(&tyto_command_model_push, &options);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/paths.h"
 #include "daemon/config/parse.h"
 #include "daemon/config/schema.h"
 #include "files/open.h"
@@ -70,6 +71,26 @@ enum tyto_err tyto_config_load(const char *path, struct tyto_config **ret_config
         err = tyto_config_parse(text, num_bytes, path, ret_config, ret_fault);
     free(text);
     return err;
+}
+
+/* --- the folder for state ------------------------------------------------------------------------
+ */
+
+bool tyto_config_find_state(const struct tyto_config *config, const char *suffix, char *ret_path,
+                            size_t path_bytes)
+{
+    char name[256];
+    const int num = snprintf(name, sizeof(name), "%.220s.%s", config->endpoints.texts[0], suffix);
+    for (char *c = name; *c; c++) {
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
+            *c = '_';
+    }
+    if (strcmp(config->state_dir, "off") == 0)
+        return false;
+    if (!config->state_dir[0])
+        return tyto_paths_state(name, ret_path, path_bytes);
+    const int num_path = snprintf(ret_path, path_bytes, "%s/%s", config->state_dir, name);
+    return num > 0 && num_path > 0 && (size_t)num_path < path_bytes;
 }
 
 /* --- the command line ----------------------------------------------------------------------- */

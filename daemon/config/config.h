@@ -95,7 +95,10 @@ struct tyto_config {
         char audio[TYTO_CONFIG_PATH_MAX];
         char head[TYTO_CONFIG_PATH_MAX];
         char dir[TYTO_CONFIG_PATH_MAX]; /* "": beside the program, ../share/tyto/models */
-        uint64_t given;                 /* marks over the rows of the models */
+        /* What serves first, once the models are found: head, or the copy of the one that was
+         * pushed last (pushed.h). */
+        char first_head[TYTO_CONFIG_PATH_MAX];
+        uint64_t given; /* marks over the rows of the models */
     } models;
 
     char device[64];
@@ -195,6 +198,11 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
                                        const struct tyto_config_camera *camera,
                                        struct tyto_tracker_params *ret_params);
+
+/* A file in the folder for state, of the daemon that publishes on the first endpoint: no two of
+ * them can at one time. False: there is no such folder, or the path is too long. */
+bool tyto_config_find_state(const struct tyto_config *config, const char *suffix, char *ret_path,
+                            size_t path_bytes);
 
 /* The camera's place in the configuration; num_cameras: it has none. */
 uint32_t tyto_config_find_camera(const struct tyto_config *config, const char *id);

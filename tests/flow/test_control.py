@@ -94,9 +94,9 @@ def a_pushed_head_takes_over_and_all_hear_of_it(place):
     assert all(c["status"] == "live" for c in status["cameras"]), status
     for word, arguments in (("serves already", [place.model("other")]),
                             ("3 classes; new: cat, car; gone: owl", [place.model("head")]),
-                            ("copy the model there", [place.model("other")])):
+                            ("tytod starts with it", [place.model("other")])):
         code, out, err = place.push(*arguments, "--socket", place.socket)
-        if word == "copy the model there":
+        if word == "tytod starts with it":
             assert code == 0 and word in out, (out, err)
         elif "gone" in word:
             assert code == 0 and "classes; new: dog" not in out and word in out, (out, err)
@@ -157,6 +157,62 @@ def what_must_not_serve_is_refused_with_file_and_key(place):
     before = place.segments()
     wait_for("segments go on", lambda: place.segments() > before + 1)
     assert end(daemon) == 0, text_of(daemon)
+
+
+def kept_files(place):
+    return sorted(name.split(".pushed", 1)[1] for _, _, names in os.walk(place.folder)
+                  for name in names if ".pushed" in name and not name.endswith(".log"))
+
+
+def a_pushed_head_outlives_a_restart_and_goes_back(place):
+    daemon = place.serve()
+    old = place.digest()
+    code, out, err = place.push("--back")
+    assert code == 1 and "no model has been pushed" in err, (out, err)
+    copy = place.model("pushed")
+    with open(place.model("other"), "rb") as file, open(copy, "wb") as to:
+        to.write(file.read())
+    code, out, err = place.push(copy)
+    assert code == 0 and "tytod starts with it from now on" in out, (out, err)
+    os.remove(copy)  # what tytod keeps is its own
+    new = place.digest()
+    model = place.ask(command="status")["model"]
+    assert new != old and model["kept"] and model["can_go_back"], model
+    answer = place.ask(command="reload")
+    assert answer["ok"] and answer["digest"] == new and answer["same"], answer
+    daemon.kill()
+    daemon.wait()
+    daemon = place.serve(log="again.log")
+    assert place.digest() == new and "the model that was pushed last is kept" in text_of(daemon)
+    assert len(kept_files(place)) == 2, kept_files(place)
+    for digest in (old, new, old):
+        code, out, err = place.push("--back", "--json")
+        assert code == 0 and json.loads(out)["digest"] == digest == place.digest(), (out, err)
+    assert end(daemon) == 0
+    daemon = place.serve(log="back.log")
+    assert place.digest() == old, "going back is kept, too"
+    assert place.ask(command="swap", back=True)["digest"] == new
+    assert end(daemon) == 0
+    # A copy that is not what was pushed does not serve.
+    kept = [os.path.join(folder, name) for folder, _, names in os.walk(place.folder)
+            for name in names if ".pushed-" in name]
+    assert len(kept) == 1, kept
+    with open(kept[0], "rb") as file:
+        whole = file.read()
+    with open(kept[0], "wb") as file:
+        file.write(whole[:-4] + b"abcd")
+    daemon = place.serve(log="damaged.log")
+    assert place.digest() == old and "gone or damaged" in text_of(daemon)
+    with open(kept[0], "wb") as file:
+        file.write(whole)
+    assert place.ask(command="reload")["digest"] == new
+    # Another file where the configuration looks is the newer wish.
+    os.replace(place.model("other"), place.model("head"))
+    answer = place.ask(command="reload")
+    assert answer["ok"] and answer["same"], answer
+    wait_for("it is said", lambda: "is another file than when a model was pushed" in text_of(daemon))
+    assert place.ask(command="status")["model"]["path"] == place.model("head")
+    assert end(daemon) == 0
 
 
 def sighup_reads_the_head_again(place):
@@ -283,6 +339,7 @@ def what_a_killed_daemon_left_behind_is_no_hindrance(place):
 
 
 CASES = [a_pushed_head_takes_over_and_all_hear_of_it,
+         a_pushed_head_outlives_a_restart_and_goes_back,
          what_must_not_serve_is_refused_with_file_and_key, sighup_reads_the_head_again,
          the_socket_bears_all_sorts_of_clients, what_a_killed_daemon_left_behind_is_no_hindrance]
 

@@ -100,7 +100,7 @@ export function show(main) {
     const one = data.push;
     back.disabled = !one.can_go_back || one.state === "pushing";
     pushed.textContent = { pushing: "tytod reads it", failed: `nothing was changed: ${one.error}`,
-      done: `tytod uses ${one.run ? `no. ${one.run}` : "the one before"} (${(one.digest || "").slice(0, 12)})${one.path === one.starts_with ? "." : ` until it is started again: then it begins with ${one.starts_with || "its own"}; copy ${one.path} there to keep it.`}` }[one.state] || "";
+      done: `tytod uses ${one.run ? `no. ${one.run}` : "the one before"} (${(one.digest || "").slice(0, 12)})${one.kept ? ", and starts with it from now on." : ` until it is started again: it could not be kept, and then ${one.starts_with || "its own"} serves.`}` }[one.state] || "";
   }
 
   async function start() {
