@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto adapt: the head learns a camera's own clips, new classes too, and keeps what it knew. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,12 @@
 #include "cli/common/progress.h"
 #include "cli/event/json.h"
 #include "cli/learn/learn.h"
+#include "client/control/ask.h"
+#include "files/replace.h"
 #include "options/common.h"
 #include "trainer/adapt/adapt.h"
 #include "trainer/data/dataset_cache.h"
 #include "trainer/data/kept.h"
-#include "trainer/run/run.h"
 
 enum {
     INTERRUPTED = 130,
@@ -26,30 +28,22 @@ enum {
     KEPT_VAL_EVERY = 4,   /* of kept clips one in so many is measured on, not learnt from */
     CAMERA_VAL_EVERY = 5, /* of the camera's recordings, where there are MIN_RECORDINGS */
     MIN_RECORDINGS = 10,
-    MAX_REPEATS = 12, /* of the camera's clips in an epoch */
+    PATH_BYTES = 4096,
 };
 
 struct adapt {
     struct tyto_texts labels; /* owned, like the next ones */
-    char *media_dir, *out, *head, *kept, *keep;
+    char *media_dir, *out, *head, *socket, *kept, *keep;
     struct tyto_media_options media;
-    uint32_t epochs;
-    uint64_t seed;
-    double rate, share, keep_mib;
+    uint32_t rounds;
+    double rehearse, hold, keep_mib;
     bool overwrites, without_progress, is_json;
     struct tyto_progress progress;
     uint32_t num_faults;
     struct tyto_cman_weights weights; /* of the head */
-    char head_path[4096], kept_path[4096];
-    struct tyto_gpu *gpu;
-    struct tyto_gpu_params gpu_params;
+    char head_path[PATH_BYTES], kept_path[PATH_BYTES];
     char (*classes)[TYTO_DATASET_NAME_BYTES]; /* owned: the head's, then the new ones */
     uint32_t num_classes;
-};
-
-/* Clips, whole and in two parts; all owned. */
-struct parts {
-    struct tyto_dataset *all, *train, *val; /* val NULL: none */
 };
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -65,17 +59,20 @@ static const struct tyto_option own_rows[] = {
     {.key = "out", .type = TYTO_OPTION_TEXT, AT(out), .is_place = true, .value = "RUN",
      .help = "the folder of the new head"},
     {.key = "head", .type = TYTO_OPTION_TEXT, AT(head), .is_place = true, .value = "FILE",
-     .absent = "the installed one", .help = "the head to begin with"},
+     .absent = "what tytod serves, else the installed one", .help = "the head to begin with"},
+    {.key = "socket", .type = TYTO_OPTION_TEXT, AT(socket), .is_place = true, .value = "PATH",
+     .absent = "in the user's run-time folder, else /run/tyto/control.sock",
+     .help = "control socket of the tytod that is asked what it serves; off: none is"},
     {.key = "kept", .type = TYTO_OPTION_TEXT, AT(kept), .is_place = true, .value = "FILE",
-     .absent = "kept.safetensors beside the head", .help = "clips of what the head knows"},
+     .absent = "kept.safetensors beside the head, else beside the installed one", .help = "clips of what the head knows"},
 };
 static const struct tyto_option learning_rows[] = {
-    {.key = "epochs", .type = TYTO_OPTION_U32, AT(epochs), .min = 1, .max = 1000,
-     .help = "how often everything is gone through"},
-    {.key = "rate", .type = TYTO_OPTION_F64, AT(rate), .min = 1e-7, .max = 1, .help = "of learning"},
-    {.key = "share", .type = TYTO_OPTION_F64, AT(share), .min = 0.1, .max = 0.9,
-     .help = "of an epoch's clips that are the camera's, repeated where need be"},
-    {.key = "seed", .type = TYTO_OPTION_U64, AT(seed), .max = 1e18, .help = "of all that is drawn"},
+    {.key = "rounds", .type = TYTO_OPTION_U32, AT(rounds), .min = 1, .max = 1000,
+     .help = "of five steps each; some twelve are all that it takes"},
+    {.key = "rehearse", .type = TYTO_OPTION_F64, AT(rehearse), .min = 0, .max = 1e6,
+     .help = "weight of the kept clips beside the camera's: the more, the less changes elsewhere"},
+    {.key = "hold", .type = TYTO_OPTION_F64, AT(hold), .min = 1e-6, .max = 1e3,
+     .help = "how much the last layer is held to what it was"},
     {.key = "overwrite", .type = TYTO_OPTION_FLAG, AT(overwrites),
      .help = "begin anew in a folder that holds a run"},
     {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
@@ -106,10 +103,9 @@ static enum tyto_err init_adapt(void *target)
 {
     struct adapt *adapt = target;
     adapt->media.num_jobs = TYTO_FEATURES_DEFAULT_JOBS;
-    adapt->epochs = 12;
-    adapt->rate = 3e-4;
-    adapt->share = 0.5;
-    adapt->seed = 1;
+    adapt->rounds = 12;
+    adapt->rehearse = 30;
+    adapt->hold = 0.003;
     adapt->keep_mib = 4;
     return TYTO_OK;
 }
@@ -119,10 +115,11 @@ const struct tyto_command tyto_command_adapt = {
     .summary = "teach the head a camera of your own, new classes too",
     .usage = "tyto adapt --labels FILE --out RUN [OPTION...]\n"
              "tyto adapt --labels FILE --keep KEPT [OPTION...]",
-    .text = "Some twenty corrected clips do. The head goes on learning from where it stands, from "
-            "these clips and from a small set of what it knew, so that it does not forget; the "
-            "scores of the classes it had are then put back on the scale they had, and their "
-            "thresholds stay.",
+    .text =
+        "Some twenty corrected clips do. The head that a running tytod serves, or the installed "
+        "one, goes on learning: its last layer alone, from these clips, from a small set of "
+        "what it knew, of which it must go on to say what it said, and held to what it was. So "
+        "it does not forget, and thresholds stay. The result does not depend on a seed.",
     .groups = groups,
     .num_groups = TYTO_NUM_ROWS(groups),
     .notes = "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
@@ -198,30 +195,23 @@ static void on_features(void *user, const struct tyto_features_progress *progres
     put_work(adapt, "features", progress->done_s, progress->total_s);
 }
 
-static void on_note(void *user, const char *text)
-{
-    say(user, text);
-}
-
-static void on_epoch(void *user, const struct tyto_run_epoch *epoch)
+static void on_round(void *user, const struct tyto_adapt_round *round)
 {
     struct tyto_json *json = new_line(user, "epoch");
     if (!json)
         return;
-    tyto_json_set(json, "epoch", tyto_json_new_u64(epoch->figures.epoch));
-    tyto_json_set(json, "loss", tyto_json_new_f64((double)epoch->figures.train_loss));
-    tyto_json_set(json, "held_back_loss", tyto_json_new_f64((double)epoch->figures.val_loss));
-    tyto_json_set(json, "map", tyto_json_new_f64((double)epoch->figures.val_map));
+    tyto_json_set(json, "epoch", tyto_json_new_u64(round->round));
+    tyto_json_set(json, "loss", tyto_json_new_f64(round->loss));
+    tyto_json_set(json, "held_back_loss", tyto_json_new_f64(round->held_back_loss));
+    tyto_json_set(json, "map", tyto_json_new_f64(round->held_back_map));
     put_line(json);
 }
 
-static void on_step(void *user, const struct tyto_train_progress *progress)
+static void on_work(void *user, double share)
 {
     struct adapt *adapt = user;
-    const double steps = (double)(progress->epoch - 1) * progress->num_steps + progress->step;
-    tyto_progress_put(&adapt->progress, steps, (double)adapt->epochs * progress->num_steps,
-                      "learning", NULL);
-    put_work(adapt, "learning", steps, (double)adapt->epochs * progress->num_steps);
+    tyto_progress_put(&adapt->progress, share, 1, "learning", NULL);
+    put_work(adapt, "learning", share, 1);
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
@@ -309,32 +299,6 @@ static enum tyto_err open_camera(struct adapt *adapt, struct tyto_dataset **ret_
     return TYTO_OK;
 }
 
-/* Every one in val_every groups is for measuring; 0: none is. */
-static enum tyto_err split(struct parts *parts, uint32_t val_every)
-{
-    const uint32_t num = parts->all->shape.num_clips;
-    uint32_t *clips = calloc(2 * (size_t)num, sizeof(*clips)), counts[2] = {0, 0};
-    enum tyto_err err = clips ? TYTO_OK : TYTO_ERR_NOMEM;
-    for (uint32_t i = 0; i < num && !err; i++) {
-        const size_t side =
-            val_every > 0 && parts->all->groups[i] % val_every == val_every - 1 ? 1 : 0;
-        clips[side * num + counts[side]++] = i;
-    }
-    if (!err)
-        err = tyto_dataset_view(parts->all, clips, counts[0], &parts->train);
-    if (!err && counts[1] > 0)
-        err = tyto_dataset_view(parts->all, clips + num, counts[1], &parts->val);
-    free(clips);
-    return err;
-}
-
-static void close_parts(struct parts *parts)
-{
-    tyto_dataset_destroy(&parts->train);
-    tyto_dataset_destroy(&parts->val);
-    tyto_dataset_destroy(&parts->all);
-}
-
 static uint32_t num_groups(const struct tyto_dataset *data)
 {
     uint32_t most = 0;
@@ -343,77 +307,7 @@ static uint32_t num_groups(const struct tyto_dataset *data)
     return most + 1;
 }
 
-/* What an epoch goes through: the kept clips, and the camera's as often as gives their share. */
-static enum tyto_err mix(struct adapt *adapt, const struct parts *camera, const struct parts *kept,
-                         struct tyto_dataset **ret_train, struct tyto_dataset **ret_val)
-{
-    struct tyto_dataset *all[MAX_REPEATS + 1] = {kept->train};
-    struct tyto_dataset *val[] = {kept->val, camera->val};
-    const double own = camera->train->shape.num_clips, other = kept->train->shape.num_clips;
-    const double wanted = round(other * adapt->share / (1 - adapt->share) / own);
-    const uint32_t repeats = wanted < 1 ? 1 : wanted > MAX_REPEATS ? MAX_REPEATS : (uint32_t)wanted;
-    for (uint32_t i = 0; i < repeats; i++)
-        all[1 + i] = camera->train;
-    char text[96];
-    snprintf(text, sizeof(text), "learning from %.0f clips %u times, and %.0f kept ones", own,
-             repeats, other);
-    say(adapt, text);
-    const enum tyto_err err = tyto_dataset_join(all, 1 + repeats, ret_train);
-    if (err || !kept->val)
-        return err;
-    return tyto_dataset_join(val, camera->val ? 2 : 1, ret_val);
-}
-
 /* --- learning --------------------------------------------------------------------------------- */
-
-static enum tyto_err set_options(const struct adapt *adapt, struct tyto_run_options *options,
-                                 struct tyto_fault *ret_fault)
-{
-    char epochs[24], rate[32], seed[32];
-    snprintf(epochs, sizeof(epochs), "%u", adapt->epochs);
-    snprintf(rate, sizeof(rate), "%.9g", adapt->rate);
-    snprintf(seed, sizeof(seed), "%llu", (unsigned long long)adapt->seed);
-    const char *const pairs[][2] = {
-        {"out", adapt->out}, {"init", adapt->head_path},
-        {"epochs", epochs},  {"rate", rate},
-        {"seed", seed},      {"batch", "32"},
-        {"report", "none"},  {"best", "map"},
-        {"patience", "0"},
-    };
-    enum tyto_err err = TYTO_OK;
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs) && !err; i++)
-        err = tyto_run_options_set(options, pairs[i][0], pairs[i][1], ret_fault);
-    return err;
-}
-
-static enum tyto_err learn(struct adapt *adapt, struct tyto_dataset *train,
-                           struct tyto_dataset *val, struct tyto_fault *ret_fault)
-{
-    struct tyto_run_options options;
-    struct tyto_run_result result = {0};
-    enum tyto_err err = tyto_run_options_init(&options);
-    if (err)
-        return err;
-    const struct tyto_run_params params = {
-        .options = &options,
-        .gpu = adapt->gpu,
-        .gpu_params = &adapt->gpu_params,
-        .train = train,
-        .val = val,
-        .dir = adapt->out,
-        .user = adapt,
-        .on_note = on_note,
-        .on_step = on_step,
-        .on_epoch = on_epoch,
-        .should_stop = tyto_interrupt_should_stop,
-    };
-    err = set_options(adapt, &options, ret_fault);
-    if (!err)
-        err = tyto_run(&params, &result, ret_fault);
-    tyto_progress_clear(&adapt->progress);
-    tyto_run_options_finish(&options);
-    return err;
-}
 
 static void print_figures(const char *name, const double f1[2])
 {
@@ -445,41 +339,106 @@ static void tell_figures(const struct adapt *adapt, const struct tyto_adapt_figu
     put_line(json);
 }
 
-static enum tyto_err adapt_head(struct adapt *adapt, struct parts *camera, struct parts *kept,
-                                struct tyto_fault *ret_fault)
+/* What the head was made of, for people. */
+static void write_card(const struct adapt *adapt, const struct tyto_dataset *camera,
+                       const struct tyto_adapt_figures *figures)
 {
-    struct tyto_dataset *train = NULL, *val = NULL;
-    char path[TYTO_RUN_PATH_MAX];
+    char path[PATH_BYTES + 32], text[8192];
+    const double *const values[] = {figures->camera, figures->kept};
+    static const char *const names[] = {"clips of the camera", "kept clips"};
+    int num =
+        snprintf(text, sizeof(text),
+                 "# Model card\n\n%s (%.12s) learnt a camera: `tyto adapt`, %u clips, rehearse "
+                 "%g, hold %g, %u rounds. Only its last layer and the maps straight to the "
+                 "scores differ.\n\n",
+                 adapt->head_path, adapt->weights.digest, camera->shape.num_clips, adapt->rehearse,
+                 adapt->hold, adapt->rounds);
+    for (uint32_t k = adapt->weights.dims.num_classes;
+         k < adapt->num_classes && num < (int)sizeof(text) - 256; k++)
+        num += snprintf(text + num, sizeof(text) - (size_t)num, "- new class: %s\n",
+                        adapt->classes[k]);
+    for (size_t i = 0; i < 2; i++)
+        if (!isnan(values[i][0]) && num < (int)sizeof(text) - 256)
+            num += snprintf(text + num, sizeof(text) - (size_t)num,
+                            "- F1 of seconds of %s, measured while they were not learnt from: %.3f "
+                            "before, %.3f after\n",
+                            names[i], values[i][0], values[i][1]);
+    snprintf(path, sizeof(path), "%s/model-card.md", adapt->out);
+    if (tyto_replace_all(path, 0644, text, strlen(text)) != TYTO_OK)
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+}
+
+static enum tyto_err adapt_head(struct adapt *adapt, struct tyto_dataset *camera,
+                                struct tyto_dataset *kept, struct tyto_fault *ret_fault)
+{
+    char path[PATH_BYTES + 32], text[PATH_BYTES + 96];
     struct tyto_adapt_figures figures;
-    const bool is_split = num_groups(camera->all) >= MIN_RECORDINGS;
-    enum tyto_err err = split(camera, is_split ? CAMERA_VAL_EVERY : 0);
-    if (!err)
-        err = split(kept, KEPT_VAL_EVERY);
-    if (!err)
-        err = mix(adapt, camera, kept, &train, &val);
-    if (!err)
-        err = learn(adapt, train, val, ret_fault);
-    snprintf(path, sizeof(path), "%s/model.safetensors", adapt->out);
     const struct tyto_adapt_params params = {
-        .old_path = adapt->head_path,
-        .new_path = path,
-        .gpu = adapt->gpu,
-        .kept = kept->all,
-        .camera = camera->all,
-        .kept_val = kept->val,
-        .camera_val = camera->val,
+        .head = &adapt->weights,
+        .kept = kept,
+        .camera = camera,
+        .kept_hold_back = KEPT_VAL_EVERY,
+        .camera_hold_back = num_groups(camera) >= MIN_RECORDINGS ? CAMERA_VAL_EVERY : 0,
+        .rehearse = adapt->rehearse,
+        .hold = adapt->hold,
+        .num_rounds = adapt->rounds,
+        .user = adapt,
+        .on_round = on_round,
+        .on_work = on_work,
+        .should_stop = tyto_interrupt_should_stop,
     };
-    if (!err)
-        err = tyto_adapt_finish(&params, &figures, ret_fault);
-    if (!err)
-        tell_figures(adapt, &figures, path);
-    tyto_dataset_destroy(&train);
-    tyto_dataset_destroy(&val);
-    return err;
+    snprintf(text, sizeof(text), "learning from %u clips, and %u kept ones; it begins with %s",
+             camera->shape.num_clips, kept->shape.num_clips, adapt->head_path);
+    say(adapt, text);
+    snprintf(path, sizeof(path), "%s/model.safetensors", adapt->out);
+    const enum tyto_err err = tyto_adapt(&params, path, &figures, ret_fault);
+    tyto_progress_clear(&adapt->progress);
+    if (err)
+        return err;
+    write_card(adapt, camera, &figures);
+    tell_figures(adapt, &figures, path);
+    return TYTO_OK;
 }
 
 /* --- running -----------------------------------------------------------------------------------
  */
+
+/* Where tytod has read what it serves, as long as the file is still that; false: nobody serves
+ * anything, or it cannot be had. */
+static bool ask_head(struct adapt *adapt)
+{
+    static const char *const places[] = {"path", "starts_with"};
+    struct tyto_json *request = tyto_json_new_object(), *answer = NULL;
+    struct tyto_fault fault;
+    bool is_found = false;
+    if (adapt->socket && strcmp(adapt->socket, "off") == 0) {
+        tyto_json_destroy(&request);
+        return false;
+    }
+    tyto_json_set(request, "command", tyto_json_new_string("status"));
+    const enum tyto_err err = tyto_ask_daemon(adapt->socket, request, &answer, &fault);
+    const struct tyto_json *model = tyto_json_get(answer, "model");
+    const char *digest = tyto_json_string(tyto_json_get(model, "digest"));
+    for (size_t i = 0; i < 2 && !err && digest && !is_found; i++) {
+        const char *path = tyto_json_string(tyto_json_get(model, places[i]));
+        struct tyto_cman_weights weights;
+        if (!path || tyto_cman_weights_load(path, &weights, &fault) != TYTO_OK)
+            continue;
+        is_found = strcmp(weights.digest, digest) == 0 &&
+                   snprintf(adapt->head_path, PATH_BYTES, "%s", path) < PATH_BYTES;
+        tyto_cman_weights_finish(&weights);
+    }
+    tyto_json_destroy(&request);
+    tyto_json_destroy(&answer);
+    return is_found;
+}
+
+static bool beside(const char *path, char ret_path[PATH_BYTES])
+{
+    const char *slash = strrchr(path, '/');
+    return snprintf(ret_path, PATH_BYTES, "%.*skept.safetensors",
+                    slash ? (int)(slash + 1 - path) : 0, path) < PATH_BYTES;
+}
 
 static enum tyto_err find_head(struct adapt *adapt, struct tyto_fault *ret_fault)
 {
@@ -489,17 +448,16 @@ static enum tyto_err find_head(struct adapt *adapt, struct tyto_fault *ret_fault
         snprintf(paths->head, sizeof(paths->head), "%s", adapt->head);
     if (!err)
         err = tyto_model_paths_find(adapt->media.models_dir, paths, ret_fault);
-    if (!err) {
+    if (!err && (adapt->head || adapt->keep || !ask_head(adapt)))
         snprintf(adapt->head_path, sizeof(adapt->head_path), "%s", paths->head);
-        const char *slash = strrchr(adapt->head_path, '/');
-        if (adapt->kept)
-            snprintf(adapt->kept_path, sizeof(adapt->kept_path), "%s", adapt->kept);
-        else if ((size_t)snprintf(adapt->kept_path, sizeof(adapt->kept_path),
-                                  "%.*skept.safetensors",
-                                  slash ? (int)(slash + 1 - adapt->head_path) : 0,
-                                  adapt->head_path) >= sizeof(adapt->kept_path))
-            err = TYTO_ERR_INVALID;
-    }
+    /* What is pushed or in a run's folder has no kept clips beside it. */
+    if (!err && adapt->kept)
+        snprintf(adapt->kept_path, sizeof(adapt->kept_path), "%s", adapt->kept);
+    else if (!err &&
+             (!beside(adapt->head_path, adapt->kept_path) || access(adapt->kept_path, R_OK) != 0))
+        err = beside(adapt->head ? paths->visual : paths->head, adapt->kept_path)
+                  ? TYTO_OK
+                  : TYTO_ERR_INVALID;
     free(paths);
     return err ? err : tyto_cman_weights_load(adapt->head_path, &adapt->weights, ret_fault);
 }
@@ -522,8 +480,8 @@ static enum tyto_err keep(struct adapt *adapt, struct tyto_dataset *data,
 
 static enum tyto_err make_dir(const struct adapt *adapt, struct tyto_fault *ret_fault)
 {
-    char path[TYTO_RUN_PATH_MAX + 32];
-    snprintf(path, sizeof(path), "%s/config.json", adapt->out);
+    char path[PATH_BYTES + 32];
+    snprintf(path, sizeof(path), "%s/model.safetensors", adapt->out);
     if (!adapt->overwrites && access(path, F_OK) == 0)
         return tyto_fault_set(
             ret_fault, TYTO_ERR_EXISTS, adapt->out, 0, NULL,
@@ -535,7 +493,7 @@ static enum tyto_err make_dir(const struct adapt *adapt, struct tyto_fault *ret_
 
 static enum tyto_err run(struct adapt *adapt, struct tyto_fault *ret_fault)
 {
-    struct parts camera = {0}, kept = {0};
+    struct tyto_dataset *camera = NULL, *kept_clips = NULL;
     enum tyto_err err = find_head(adapt, ret_fault);
     if (!err && adapt->weights.dims.head != TYTO_HEAD_MULTI_LABEL)
         err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, adapt->head_path, 0, "head",
@@ -543,28 +501,24 @@ static enum tyto_err run(struct adapt *adapt, struct tyto_fault *ret_fault)
     if (!err && !adapt->keep)
         err = make_dir(adapt, ret_fault);
     if (!err)
-        err = open_camera(adapt, &camera.all, ret_fault);
+        err = open_camera(adapt, &camera, ret_fault);
     if (!err && adapt->keep && adapt->num_classes > adapt->weights.dims.num_classes)
         err = tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, adapt->labels.texts[0], 0,
                              adapt->classes[adapt->weights.dims.num_classes],
                              "is none of the head's classes: keep what it was trained on");
     if (!err && adapt->keep) {
-        err = keep(adapt, camera.all, ret_fault);
-        close_parts(&camera);
+        err = keep(adapt, camera, ret_fault);
+        tyto_dataset_destroy(&camera);
         return err;
     }
     if (!err)
         err = tyto_kept_open(adapt->kept_path, &adapt->weights,
                              (const char(*)[TYTO_DATASET_NAME_BYTES])adapt->classes,
-                             adapt->num_classes, &kept.all, ret_fault);
-    adapt->gpu_params = (struct tyto_gpu_params){.device = adapt->media.device};
+                             adapt->num_classes, &kept_clips, ret_fault);
     if (!err)
-        err = tyto_gpu_create(&adapt->gpu_params, &adapt->gpu);
-    if (!err)
-        err = adapt_head(adapt, &camera, &kept, ret_fault);
-    close_parts(&camera);
-    close_parts(&kept);
-    tyto_gpu_destroy(&adapt->gpu);
+        err = adapt_head(adapt, camera, kept_clips, ret_fault);
+    tyto_dataset_destroy(&camera);
+    tyto_dataset_destroy(&kept_clips);
     return err;
 }
 

@@ -267,7 +267,7 @@ static void which(struct work *work, const struct tyto_cman_weights *weights,
 }
 
 static void head(struct work *work, const struct tyto_cman_weights *weights, size_t n,
-                 const double *y, const double *const *x, float *logits)
+                 const double *y, const double *const *x, const struct tyto_cman_host_out *ret)
 {
     const struct tyto_cman_dims *d = &weights->dims;
     float *const *t = weights->tensors;
@@ -288,7 +288,13 @@ static void head(struct work *work, const struct tyto_cman_weights *weights, siz
             out[i] += more[i];
     }
     for (size_t i = 0; i < n * d->num_logits; i++)
-        logits[i] = (float)out[i];
+        ret->logits[i] = (float)out[i];
+    const double *const parts[] = {inner, x[0], x[1]};
+    const size_t widths[] = {d->head_width, d->audio_width, d->visual_width};
+    for (size_t r = 0, at = 0; ret->last && r < n; r++)
+        for (int p = 0; p < 3; p++)
+            for (size_t i = 0; i < widths[p]; i++)
+                ret->last[at++] = (float)parts[p][r * widths[p] + i];
 }
 
 enum tyto_err tyto_cman_host_run(const struct tyto_cman_weights *weights,
@@ -330,7 +336,7 @@ enum tyto_err tyto_cman_host_run(const struct tyto_cman_weights *weights,
         which(work, weights, &which_in, y, i == 0 ? out->beta_audio : out->beta_visual,
               i == 0 ? out->align_audio : out->align_visual);
     }
-    head(work, weights, n, y, x, out->logits);
+    head(work, weights, n, y, x, out);
     assert(all.at == all.num);
     free(all.memory);
     return TYTO_OK;

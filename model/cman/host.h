@@ -22,6 +22,9 @@ struct tyto_cman_host_out {
     float *place;                      /* (n, L) */
     float *beta_audio, *beta_visual;   /* (n) */
     float *align_audio, *align_visual; /* (n, n) */
+    /* (n, head_width + audio_width + visual_width): what the last layer and the streams' maps
+     * straight to the logits read; NULL: not wanted */
+    float *last;
 };
 
 /* Everything is borrowed until the call returns; all of out is written. NOMEM. Any thread. */

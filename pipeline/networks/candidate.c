@@ -96,8 +96,9 @@ static enum tyto_err compute(struct tyto_new_head *head, const struct tyto_head_
         }
         const struct tyto_cman_host_in in = {(uint32_t)n,  fit->look_ahead, head->audio,
                                              head->visual, head->has_audio, head->has_visual};
-        const struct tyto_cman_host_out out = {head->logits,      head->place, head->beta_audio,
-                                               head->beta_visual, align,       align + n * n};
+        const struct tyto_cman_host_out out = {
+            head->logits,  head->place, head->beta_audio, head->beta_visual, align,
+            align + n * n, NULL};
         err = tyto_cman_host_run(&head->weights, &in, &out);
     }
     free(align);

@@ -90,8 +90,7 @@ class Adapt(unittest.TestCase):
 
     def test_a_new_class_is_learnt_and_the_old_ones_stay(self):
         out, _ = self.tyto("adapt", "--head", self.head, "--kept", self.kept, "--labels",
-                           self.path("new.csv"), "--out", self.path("new"), "--epochs", "40",
-                           "--rate", "3e-3", *self.common())
+                           self.path("new.csv"), "--out", self.path("new"), *self.common())
         self.assertIn("new class: owl", out)
         self.assertRegex(out, r"kept clips that were not learnt from: F1 of segments 0?\.?\d")
         head = self.path("new/model.safetensors")

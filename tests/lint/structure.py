@@ -52,7 +52,7 @@ FOLDERS = {
         "eval/events": {"eval/metrics", "labels"},
         "eval": {"eval/metrics", "eval/events", "data", "labels"},
         "eval/report": {"eval", "eval/metrics"},
-        "adapt": {"eval", "data"},
+        "adapt": {"eval/metrics", "data"},
         "run": {"loop", "step", "data", "eval", "eval/report"},
         "compose": {"media", "data"},
     },
