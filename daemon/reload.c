@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "daemon/config/difference.h"
-#include "daemon/models.h"
 #include "daemon/config/pushed.h"
+#include "daemon/models.h"
 #include "daemon/service/limits.h"
 
 #define TURN_NS (10 * TYTO_NS_PER_S)
