@@ -16,6 +16,7 @@ from serving import CLIP_ID, Serving, make_recording
 
 TYTO, SAY_EVENTS = sys.argv[1:3]
 AXE = os.environ.get("TYTO_AXE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tyto/axe/axe.min.js")
+NUM_PAST = 60
 # path, what is there once the page is drawn
 PAGES = (
     ("now", "document.querySelectorAll('.tile').length === 3"),
@@ -36,7 +37,7 @@ return found.violations.filter((one) => ["serious", "critical"].includes(one.imp
 
 def look(page, name, faults):
     """At what is shown, in each size and theme."""
-    for ending, width, height, theme in (*browser.SIZES, ("-phone-dark", 390, 844, "dark")):
+    for ending, width, height, theme in browser.SIZES:
         page.size(width, height)
         page.run("document.documentElement.dataset.theme = arguments[0]; window.dispatchEvent(new Event('resize'))", theme)
         page.run("return Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))")
@@ -44,7 +45,8 @@ def look(page, name, faults):
 
 
 def check(page, serving, source, faults):
-    newest = serving.wait("/api/now", lambda now: len(now["events"]) > 0)["events"][-1]["id"]
+    serving.wait("/api/health", lambda health: health["events"] >= NUM_PAST)
+    newest = serving.get("/api/now")["events"][-1]["id"]
     page.open(serving.address + "#/now")
     page.run(source)
     for path, is_there in PAGES:
@@ -66,7 +68,7 @@ def main():
     try:
         make_recording(clips)
         os.makedirs(corrections)
-        with Serving(TYTO, SAY_EVENTS, 60, ["--recordings", clips, "--corrections", corrections, "--teach", runs]) as serving, browser.Browser() as page:
+        with Serving(TYTO, SAY_EVENTS, NUM_PAST, ["--recordings", clips, "--corrections", corrections, "--teach", runs]) as serving, browser.Browser() as page:
             check(page, serving, source, faults)
         users, word = os.path.join(folder, "users"), os.path.join(folder, "word")
         with open(os.open(word, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
