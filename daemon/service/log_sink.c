@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,7 +18,13 @@
 #include "base/thread.h"
 #include "daemon/service/log_line.h"
 
-enum { NUM_SHAPES = 64, TEXT_BYTES = 512, CHUNK_BYTES = 16 * 1024, PIPE_BYTES = 4096 };
+enum {
+    NUM_SHAPES = 64,
+    TEXT_BYTES = 512,
+    CHUNK_BYTES = 16 * 1024,
+    PIPE_BYTES = 4096,
+    WAIT_MS = 1000
+};
 
 #define FLUSH_NS TYTO_NS_PER_S
 /* Who logs gives up when the lock is not to be had: it is held for copies only. */
@@ -39,13 +47,15 @@ struct tyto_log_sink {
     atomic_uint level;
     struct tyto_log_style style;
     pthread_t thread;
+    /* There is something for the thread. No condition: whoever signals one may have to wait for a
+     * waiter that stands still. */
+    int wake_fd;
     atomic_bool is_writing; /* changed under the lock */
     atomic_bool is_stuck;   /* the lock was not to be had when it was last wanted */
     atomic_uint_fast64_t num_turns;
     atomic_uint_fast64_t num_unlocked; /* lines that could not be written past the thread */
 
     pthread_mutex_t lock; /* guards all below; held for copies only */
-    pthread_cond_t changed;
     bool stop;
     bool is_left;          /* whoever had the sink is gone: it is the thread's */
     bool is_over;          /* the thread touches nothing any more, unless it is left */
@@ -199,6 +209,12 @@ static bool take_lock(struct tyto_log_sink *sink)
     return ok;
 }
 
+static void wake(const struct tyto_log_sink *sink)
+{
+    const uint64_t one = 1;
+    (void)!write(sink->wake_fd, &one, sizeof(one));
+}
+
 static bool takes_more(int fd)
 {
     struct pollfd item = {.fd = fd, .events = POLLOUT};
@@ -230,8 +246,8 @@ static void write_line(void *user, enum tyto_log_level level, const char *room, 
     }
     if (!hold_back(sink, level, room, shown))
         put(sink, level, room, shown);
-    pthread_cond_broadcast(&sink->changed);
     pthread_mutex_unlock(&sink->lock);
+    wake(sink);
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */
@@ -264,9 +280,18 @@ static size_t take(struct tyto_log_sink *sink, char *ret_bytes, size_t max)
 
 static void free_sink(struct tyto_log_sink *sink)
 {
-    pthread_cond_destroy(&sink->changed);
+    if (sink->wake_fd >= 0)
+        close(sink->wake_fd);
     pthread_mutex_destroy(&sink->lock);
     free(sink);
+}
+
+static void wait_for_lines(const struct tyto_log_sink *sink)
+{
+    uint64_t num;
+    struct pollfd item = {.fd = sink->wake_fd, .events = POLLIN};
+    if (poll(&item, 1, WAIT_MS) > 0)
+        (void)!read(sink->wake_fd, &num, sizeof(num));
 }
 
 static void *run(void *user)
@@ -276,10 +301,11 @@ static void *run(void *user)
     pthread_setname_np(pthread_self(), "tyto-log");
     pthread_mutex_lock(&sink->lock);
     for (;;) {
-        const uint64_t until_ns = tyto_clock_mono_ns() + TYTO_NS_PER_S;
-        while (sink->num_bytes == 0 && !sink->stop &&
-               tyto_cond_wait_until(&sink->changed, &sink->lock, until_ns))
-            ;
+        if (sink->num_bytes == 0 && !sink->stop) {
+            pthread_mutex_unlock(&sink->lock);
+            wait_for_lines(sink);
+            pthread_mutex_lock(&sink->lock);
+        }
         atomic_fetch_add(&sink->num_turns, 1);
         tell_all_held_back(sink, sink->stop ? 0 : TYTO_NS_PER_S);
         if (sink->num_bytes == 0 && sink->stop)
@@ -290,7 +316,6 @@ static void *run(void *user)
         write_out(sink->fd, bytes, num_bytes);
         pthread_mutex_lock(&sink->lock);
         atomic_store(&sink->is_writing, false);
-        pthread_cond_broadcast(&sink->changed);
     }
     sink->is_over = true;
     const bool is_ours = sink->is_left;
@@ -315,8 +340,8 @@ enum tyto_err tyto_log_sink_create(const struct tyto_log_sink_params *params,
     sink->style.is_color = is_tty && !getenv("NO_COLOR");
     sink->style.is_journal = !is_tty && getenv("JOURNAL_STREAM") != NULL;
     pthread_mutex_init(&sink->lock, NULL);
-    tyto_cond_init(&sink->changed);
-    if (pthread_create(&sink->thread, NULL, run, sink) != 0) {
+    sink->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sink->wake_fd < 0 || pthread_create(&sink->thread, NULL, run, sink) != 0) {
         free_sink(sink);
         return TYTO_ERR_NOMEM;
     }
@@ -361,14 +386,22 @@ static void write_waiting(struct tyto_log_sink *sink)
     }
 }
 
+static bool is_written(struct tyto_log_sink *sink)
+{
+    if (!take_lock(sink))
+        return false;
+    const bool is_written = sink->num_bytes == 0 && !atomic_load(&sink->is_writing);
+    pthread_mutex_unlock(&sink->lock);
+    return is_written;
+}
+
 void tyto_log_sink_flush(struct tyto_log_sink *sink)
 {
     const uint64_t until_ns = tyto_clock_mono_ns() + FLUSH_NS;
+    while (!is_written(sink) && tyto_clock_mono_ns() < until_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 2 * (long)TYTO_NS_PER_MS}, NULL);
     if (!take_lock(sink))
         return;
-    while ((sink->num_bytes > 0 || atomic_load(&sink->is_writing)) &&
-           tyto_cond_wait_until(&sink->changed, &sink->lock, until_ns))
-        ;
     if (sink->num_bytes > 0)
         write_waiting(sink);
     pthread_mutex_unlock(&sink->lock);
@@ -382,8 +415,8 @@ void tyto_log_sink_destroy(struct tyto_log_sink **sink)
     *sink = NULL;
     pthread_mutex_lock(&self->lock);
     self->stop = true;
-    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
+    wake(self);
     if (!tyto_thread_join(self->thread, FLUSH_NS)) {
         pthread_mutex_lock(&self->lock);
         const bool is_over = self->is_over;
