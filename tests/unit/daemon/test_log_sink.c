@@ -225,7 +225,8 @@ static void what_was_held_back_is_told_at_the_end(void **state)
 int main(void)
 {
     /* As in tytod: a thread that was left behind may write into what is closed. */
-    (void)signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_come_in_order_and_whole, make_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(
