@@ -25,7 +25,7 @@ enum tyto_err tyto_cameras_add(const struct tyto_cameras *cameras, const struct 
     params.source.no_video = !camera->video;
     params.av_offset_ns = camera->av_offset_ns;
     params.align = camera->align;
-    params.skew_ns = camera->skew_ns;
+    params.lateness_ns = camera->lateness_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
     params.tracker = &tracker;
     params.masks = camera->zones.masks;

@@ -112,5 +112,5 @@ int64_t tyto_config_lag_ns(const struct tyto_config *config,
     if (tyto_source_check_uri(camera->uri, &is_file, NULL) != TYTO_OK)
         is_file = true;
     return tyto_config_decide_ns(config, camera) + (int64_t)look_ahead * config->hop_ns +
-           (is_file ? FILE_WAIT_NS : LIVE_WAIT_NS) + camera->skew_ns;
+           (is_file ? FILE_WAIT_NS : LIVE_WAIT_NS) + camera->lateness_ns;
 }

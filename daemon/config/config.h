@@ -61,7 +61,7 @@ struct tyto_config_camera {
     bool audio, video; /* whether to use that stream */
     int64_t av_offset_ns;
     enum tyto_align_mode align;
-    int64_t skew_ns;
+    int64_t lateness_ns;
     int64_t stall_ns;
     struct tyto_tracker_params tracker; /* what is marked; the rest is as for all. No rules in it */
     uint64_t tracker_given;             /* marks over tyto_tracker_options */

@@ -95,7 +95,7 @@ void tyto_config_camera_init(struct tyto_config_camera *ret_camera)
     ret_camera->source.latency_ms = TYTO_SOURCE_DEFAULT_LATENCY_MS;
     ret_camera->audio = true;
     ret_camera->video = true;
-    ret_camera->skew_ns = TYTO_SEGMENTER_DEFAULT_SKEW_NS;
+    ret_camera->lateness_ns = TYTO_SEGMENTER_DEFAULT_LATENESS_NS;
     ret_camera->stall_ns = (int64_t)TYTO_CAMERA_DEFAULT_STALL_NS;
 }
 

@@ -277,8 +277,9 @@ static const struct tyto_option camera[] = {
     {.key = "align", .type = TYTO_OPTION_WORD, AT(align), .words = TYTO_WORDS(TYTO_ALIGN_LIST),
      .help = "what is done with the offset that a live camera's sound and picture show: apply it, "
              "only tell it, or do not look (some 0.05 cores while one camera is looked at)"},
-    NUMBER("skew_s", TYTO_OPTION_TIME, skew_ns, 0.1, 30, "s",
-           "how long one stream waits for the other"),
+    NUMBER("skew_s", TYTO_OPTION_TIME, lateness_ns, 0.1, 30, "s",
+           "allowed lateness: how long the stream that is ahead waits for the other, from when it began "
+           "to wait or the other last went on"),
     NUMBER("stall_s", TYTO_OPTION_TIME, stall_ns, 1, 600, "s",
            "no data, or no picture or no sound, for so long: connect again"),
 };

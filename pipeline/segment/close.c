@@ -39,8 +39,9 @@ static bool has_passed(const struct tyto_segmenter *seg, enum tyto_stream which,
     return seg->streams[which].seen && seg->streams[which].pos_ns >= end_ns;
 }
 
-/* Whether next_idx can be closed: both streams are past its end, or the late
- * one has used up its time. */
+/* Whether next_idx can be closed: both streams are past its end, or the one that is behind has used
+ * up the allowed lateness. That counts from when the other one passed the end, or from when the one
+ * that is behind last went on, whichever was later; one that is late already is not waited for. */
 static bool is_ready(struct tyto_segmenter *seg, uint64_t now_ns)
 {
     const int64_t end_ns = end_of(seg, seg->next_idx);
@@ -70,9 +71,9 @@ static bool is_ready(struct tyto_segmenter *seg, uint64_t now_ns)
         uint64_t since_ns = seg->waiting_since_ns;
         if (stream->progress_now_ns > since_ns)
             since_ns = stream->progress_now_ns;
-        if (now_ns > since_ns && now_ns - since_ns > (uint64_t)seg->params.skew_ns)
-            stream->stalled = true;
-        late &= stream->stalled;
+        if (now_ns > since_ns && now_ns - since_ns > (uint64_t)seg->params.lateness_ns)
+            stream->is_late = true;
+        late &= stream->is_late;
     }
     return late;
 }
@@ -151,7 +152,7 @@ static int64_t first_open_idx(const struct tyto_segmenter *seg)
     int64_t pos_ns = INT64_MAX;
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         const struct stream *stream = &seg->streams[i];
-        if (stream->expected && !stream->ended && !stream->stalled && stream->seen &&
+        if (stream->expected && !stream->ended && !stream->is_late && stream->seen &&
             stream->pos_ns < pos_ns)
             pos_ns = stream->pos_ns;
     }
@@ -225,7 +226,7 @@ int64_t tyto_segmenter_backlog_ns(const struct tyto_segmenter *seg)
     int64_t pos_ns = INT64_MAX;
     for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
         const struct stream *stream = &seg->streams[i];
-        if (stream->expected && !stream->ended && !stream->stalled &&
+        if (stream->expected && !stream->ended && !stream->is_late &&
             (!stream->seen || stream->pos_ns < pos_ns))
             pos_ns = stream->seen ? stream->pos_ns : INT64_MIN;
     }

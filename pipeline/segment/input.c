@@ -50,8 +50,8 @@ static void set_defaults(struct tyto_segmenter_params *params)
         params->hop_ns = NS_PER_S;
     if (params->length_ns == 0)
         params->length_ns = NS_PER_S;
-    if (params->skew_ns == 0)
-        params->skew_ns = TYTO_SEGMENTER_DEFAULT_SKEW_NS;
+    if (params->lateness_ns == 0)
+        params->lateness_ns = TYTO_SEGMENTER_DEFAULT_LATENESS_NS;
     if (params->window_ns == 0)
         params->window_ns = 6ll * NS_PER_S;
     if (params->sample_rate_hz == 0)
@@ -66,7 +66,7 @@ enum tyto_err tyto_segmenter_create(const struct tyto_segmenter_params *params,
     struct tyto_segmenter_params p = *params;
     set_defaults(&p);
     if (p.hop_ns < MIN_HOP_NS || p.hop_ns > 60ll * NS_PER_S || p.length_ns < MIN_HOP_NS ||
-        p.length_ns > MAX_LENGTH_NS || p.skew_ns < 0 || p.window_ns < p.length_ns ||
+        p.length_ns > MAX_LENGTH_NS || p.lateness_ns < 0 || p.window_ns < p.length_ns ||
         p.window_ns > 60ll * NS_PER_S || p.sample_rate_hz > 192000 ||
         !(p.min_audio_share > 0 && p.min_audio_share <= 1) || p.av_offset_ns > 10ll * NS_PER_S ||
         p.av_offset_ns < -10ll * NS_PER_S)
@@ -202,8 +202,8 @@ static void progress(struct tyto_segmenter *seg, enum tyto_stream which, int64_t
     stream->pos_ns = pos_ns;
     stream->progress_now_ns = now_ns;
     seg->newest_in_ns = now_ns;
-    if (stream->stalled && pos_ns > begin_of(seg, seg->next_idx))
-        stream->stalled = false;
+    if (stream->is_late && pos_ns > begin_of(seg, seg->next_idx))
+        stream->is_late = false;
 }
 
 void tyto_segmenter_advance(struct tyto_segmenter *seg, int64_t idx)

@@ -21,7 +21,7 @@ struct stream {
     bool expected;
     bool ended;
     bool seen;    /* any data since the reset */
-    bool stalled; /* was late by the skew limit; not waited for until it catches up */
+    bool is_late; /* beyond the allowed lateness; not waited for until it catches up */
     int64_t pos_ns;
     int64_t shift_ns; /* added to its times: 0 until its clock jumped */
     uint64_t progress_now_ns;

@@ -19,7 +19,7 @@ enum tyto_stream { TYTO_STREAM_AUDIO, TYTO_STREAM_VIDEO, TYTO_NUM_STREAMS };
 #define TYTO_LACK_LIST(X)                                                                          \
     X(NONE, "present")                                                                             \
     X(NO_STREAM, "no such stream")  /* the camera or file has none */                              \
-    X(LATE, "late")                 /* it did not come within the skew limit */                    \
+    X(LATE, "late")                 /* it did not come within the allowed lateness */              \
     X(GAP, "gap")                   /* the stream went on but left (most of) this second out */    \
     X(ENDED, "stream ended before") /* end of stream reached earlier */
 
@@ -45,12 +45,12 @@ struct tyto_picture {
 struct tyto_picture *tyto_picture_ref(struct tyto_picture *picture);
 void tyto_picture_unref(struct tyto_picture **picture);
 
-#define TYTO_SEGMENTER_DEFAULT_SKEW_NS 2000000000ll
+#define TYTO_SEGMENTER_DEFAULT_LATENESS_NS 2000000000ll
 
 struct tyto_segmenter_params {
     int64_t hop_ns;          /* 0: 1 s */
     int64_t length_ns;       /* 0: 1 s; at most 4 s */
-    int64_t skew_ns;         /* how long one stream waits for the other; 0: the default */
+    int64_t lateness_ns;     /* allowed: how long one stream waits for the other; 0: the default */
     int64_t window_ns;       /* how far a stream may run ahead of the oldest open segment; 0: 6 s */
     int64_t av_offset_ns;    /* sound behind picture: subtracted from the sound's times */
     uint32_t sample_rate_hz; /* 0: 16000 */
@@ -124,7 +124,8 @@ bool tyto_segmenter_fits(const struct tyto_segmenter *segmenter, enum tyto_strea
 struct tyto_segmenter_counts {
     uint64_t num_segments;
     uint64_t num_missing[TYTO_NUM_STREAMS]; /* segments without it though there is a stream */
-    uint64_t num_late[TYTO_NUM_STREAMS];    /* samples or pictures that came after their segment */
+    uint64_t num_late[TYTO_NUM_STREAMS];    /* samples or pictures that came after their segment had
+                                               closed */
     uint64_t num_overrun;                   /* segments given up because the window was full */
     uint64_t num_jumps;                     /* clock jumps repaired */
 };

@@ -11,7 +11,7 @@
 
 #define STOP_NS (10 * TYTO_NS_PER_S)
 /* Files cannot be late, only badly interleaved. */
-#define FILE_SKEW_NS (5ll * 1000000000)
+#define FILE_LATENESS_NS (5ll * 1000000000)
 /* Well below the segmenter's window, well above what a batch takes. */
 #define BEHIND_NS (2ll * 1000000000)
 /* A camera's clock is told of again when it is off by so much more or less. */
@@ -59,7 +59,7 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
     const struct tyto_segmenter_params segmenter_params = {
         .hop_ns = params->hop_ns,
         .length_ns = params->length_ns,
-        .skew_ns = params->is_file ? FILE_SKEW_NS : params->camera->skew_ns,
+        .lateness_ns = params->is_file ? FILE_LATENESS_NS : params->camera->lateness_ns,
         .av_offset_ns = params->camera->av_offset_ns,
         .live = !params->is_file,
     };

@@ -67,7 +67,7 @@ struct tyto_camera_params {
     struct tyto_source_options source; /* zero: all defaults */
     int64_t av_offset_ns;              /* sound behind picture, until something else is believed */
     enum tyto_align_mode align;        /* of live sources; files are read once */
-    int64_t skew_ns;                   /* 0: the segmenter's default */
+    int64_t lateness_ns;               /* 0: the segmenter's default */
     uint64_t stall_ns;                 /* without data; 0: the default; never for files */
     /* The networks get nothing of it, as if there were none: to see what it adds. */
     bool is_deaf, is_blind;

@@ -246,7 +246,7 @@ static void recordings_wait_as_long_as_the_network_looks_ahead(void **state)
     const struct tyto_config_camera *camera = &config->cameras[0];
     const int64_t none_ns = tyto_config_lag_ns(config, camera, 0);
     assert_int_equal(tyto_config_lag_ns(config, camera, 63) - none_ns, 63 * 500000000ll);
-    assert_true(none_ns >= tyto_config_decide_ns(config, camera) + camera->skew_ns);
+    assert_true(none_ns >= tyto_config_decide_ns(config, camera) + camera->lateness_ns);
     tyto_config_destroy(&config);
 }
 

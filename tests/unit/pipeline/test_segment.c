@@ -69,11 +69,12 @@ static void a_missing_stream_is_stated_with_its_reason(void **state)
     finish(seg);
 }
 
-static void a_late_stream_is_waited_for_up_to_the_skew_limit_once(void **state)
+static void
+a_stream_is_waited_for_as_long_as_lateness_is_allowed_and_once_late_no_more(void **state)
 {
     (void)state;
     struct tyto_segmenter *seg =
-        make((struct tyto_segmenter_params){.skew_ns = 2 * S, .live = true});
+        make((struct tyto_segmenter_params){.lateness_ns = 2 * S, .live = true});
     struct tyto_segment got[8];
     const uint64_t t0 = 100 * S;
     feed_video(seg, 0, S + 1, 100 * MS, 0, t0);
@@ -100,7 +101,7 @@ static void a_late_stream_is_waited_for_up_to_the_skew_limit_once(void **state)
 static void progress_of_the_late_stream_renews_its_time(void **state)
 {
     (void)state;
-    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.skew_ns = 2 * S});
+    struct tyto_segmenter *seg = make((struct tyto_segmenter_params){.lateness_ns = 2 * S});
     struct tyto_segment got[8];
     feed_video(seg, 0, S + 1, 100 * MS, 0, 10 * S);
     assert_int_equal(drain(seg, 10 * S, got, 8), 0);
@@ -193,8 +194,8 @@ static void the_end_gives_what_is_left_but_no_stub(void **state)
 static void a_live_stream_far_ahead_gives_up_the_oldest_and_counts(void **state)
 {
     (void)state;
-    struct tyto_segmenter *seg =
-        make((struct tyto_segmenter_params){.live = true, .window_ns = 6 * S, .skew_ns = 60 * S});
+    struct tyto_segmenter *seg = make(
+        (struct tyto_segmenter_params){.live = true, .window_ns = 6 * S, .lateness_ns = 60 * S});
     struct tyto_segment got[32];
     feed_audio(seg, 0, 20 * S, 0, 1); /* never polled, the other stream silent */
     assert_true(tyto_segmenter_is_ahead(seg, TYTO_STREAM_AUDIO));
@@ -347,7 +348,7 @@ static void parameters_out_of_range_are_refused(void **state)
         {.hop_ns = -S},
         {.length_ns = 5 * S},
         {.window_ns = 61 * S},
-        {.skew_ns = -1},
+        {.lateness_ns = -1},
         {.min_audio_share = 1.5f},
         {.min_audio_share = NAN},
         {.av_offset_ns = 11 * S},
@@ -368,7 +369,8 @@ int main(void)
         cmocka_unit_test(segments_are_cut_by_time_not_by_arrival),
         cmocka_unit_test(a_half_second_hop_gives_overlapping_segments),
         cmocka_unit_test(a_missing_stream_is_stated_with_its_reason),
-        cmocka_unit_test(a_late_stream_is_waited_for_up_to_the_skew_limit_once),
+        cmocka_unit_test(
+            a_stream_is_waited_for_as_long_as_lateness_is_allowed_and_once_late_no_more),
         cmocka_unit_test(progress_of_the_late_stream_renews_its_time),
         cmocka_unit_test(audio_that_starts_late_is_missing_before_and_present_after),
         cmocka_unit_test(a_partial_second_of_sound_is_filled_or_missing_by_its_share),
