@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tyto model import: an encoder from a TFLite or ONNX file.
- * tyto model info: what stands in a weights file, of an encoder or a head. */
+/* tyto model, and tyto model import: an encoder from a TFLite or ONNX file. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,14 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "cli/common/fault.h"
 #include "cli/common/options.h"
 #include "cli/events/events.h"
 #include "cli/model/internal.h"
 #include "cli/model/model.h"
 #include "files/open.h"
-#include "files/safetensors.h"
 #include "model/graph/file.h"
 #include "model/import/import.h"
 
@@ -188,31 +185,6 @@ const struct tyto_command tyto_command_model_import = {
     .init = init_import,
 };
 
-struct info_options {
-    bool layers;
-};
-
-static const struct tyto_option info_rows[] = {
-    {.key = "layers",
-     .type = TYTO_OPTION_FLAG,
-     TYTO_OPTION_AT(struct info_options, layers),
-     .help = "of an encoder: each layer"},
-};
-static const struct tyto_option_group info_groups[] = {
-    {.rows = info_rows, .num_rows = TYTO_NUM_ROWS(info_rows)}};
-
-const struct tyto_command tyto_command_model_info = {
-    .name = "tyto model info",
-    .summary = "what stands in a weights file, of an encoder or a model",
-    .usage = "tyto model info FILE.safetensors [--layers]",
-    .arguments = file_arguments,
-    .groups = info_groups,
-    .num_groups = 1,
-    .examples = "tyto model info visual.safetensors --layers\n"
-                "tyto model info head.safetensors           # its classes, how it was trained\n",
-    .target_bytes = sizeof(struct info_options),
-};
-
 static const struct tyto_command_argument verbs[] = {
     {"import", "make an encoder's file of a TFLite or ONNX file (tyto model import --help)"},
     {"fetch", "make an encoder of a network at its public address (tyto model fetch --help)"},
@@ -225,29 +197,15 @@ const struct tyto_command tyto_command_model = {
     .summary = "bring networks in, look into weights files, change a running tytod's",
     .usage = "tyto model import FILE.{tflite,onnx} -o OUT.safetensors [OPTION...]\n"
              "tyto model fetch yamnet [-o OUT.safetensors]\n"
-             "tyto model info FILE.safetensors [--layers]\n"
+             "tyto model info [FILE.safetensors] [--classes] [--layers]\n"
              "tyto model push FILE.safetensors",
     .arguments = verbs,
     .examples = "tyto model import mobilenet_v2.onnx --kind visual -o visual.safetensors\n"
-                "tyto model info visual.safetensors --layers\n"
+                "tyto model info --classes\n"
                 "tyto model push run/model.safetensors\n",
 };
 
 /* --- import ---------------------------------------------------------------------------- */
-
-static void print_summary(const struct tyto_encoder_file *file, const char *path)
-{
-    const struct tyto_graph *graph = &file->graph;
-    const struct tyto_value *in = &graph->values[0], *out = &graph->values[graph->out_idx];
-    uint64_t num_weights = 0;
-    for (uint32_t i = 0; i < graph->num_layers; i++)
-        num_weights += tyto_layer_num_weights(graph, &graph->layers[i]) +
-                       tyto_layer_num_biases(graph, &graph->layers[i]);
-    printf("%s: %s encoder, input %ux%ux%u, output %ux%ux%u, %u layers, %.2f M weights, %.0f M "
-           "multiply-adds\n",
-           path, tyto_encoder_kind_name(file->kind), in->h, in->w, in->c, out->h, out->w, out->c,
-           graph->num_layers, (double)num_weights / 1e6, (double)tyto_graph_num_macs(graph) / 1e6);
-}
 
 static float given_or(double given, double missing)
 {
@@ -343,7 +301,7 @@ static int import(struct import_options *options, const char *path)
     if (!err)
         err = tyto_encoder_file_write(file, options->out, &fault);
     if (!err)
-        print_summary(file, options->out);
+        tyto_model_print_encoder(file, options->out);
     tyto_encoder_file_destroy(&file);
     return err ? fault_error(&fault) : 0;
 }
@@ -392,95 +350,6 @@ static int run_fetch(int argc, char **argv)
     return status;
 }
 
-/* --- info ------------------------------------------------------------------------------ */
-
-static void print_tensor(const struct tyto_tensor *tensor)
-{
-    printf("  %-32s %-4s (", tensor->name, tyto_dtype_name(tensor->dtype));
-    for (uint32_t i = 0; i < tensor->num_dims; i++)
-        printf(i ? ", %llu" : "%llu", (unsigned long long)tensor->dims[i]);
-    printf(")\n");
-}
-
-static void print_layer(const struct tyto_graph *graph, uint32_t idx)
-{
-    const struct tyto_layer *layer = &graph->layers[idx];
-    const struct tyto_value *out = &graph->values[layer->out_idx];
-    printf("  %3u %-10s v%u", idx, tyto_layer_op_name(layer->op), layer->in_idx[0]);
-    for (uint32_t i = 1; i < tyto_layer_num_inputs(layer); i++)
-        printf("+v%u", layer->in_idx[i]);
-    printf(" -> v%u (%u,%u,%u)", layer->out_idx, out->h, out->w, out->c);
-    if (layer->kernel_h)
-        printf(" %ux%u/%ux%u pad %u,%u,%u,%u", layer->kernel_h, layer->kernel_w, layer->stride_h,
-               layer->stride_w, layer->pad_top, layer->pad_left, layer->pad_bottom,
-               layer->pad_right);
-    if (layer->act != TYTO_ACT_NONE)
-        printf(" %s", tyto_act_name(layer->act));
-    if (layer->act == TYTO_ACT_LEAKY_RELU)
-        printf("(%g)", (double)layer->act_slope);
-    if (layer->has_clamp_min)
-        printf(" max(%g)", (double)layer->clamp_min);
-    printf("\n");
-}
-
-static void print_metas(const struct tyto_weights *weights)
-{
-    for (uint32_t i = 0; i < tyto_weights_num_metas(weights); i++) {
-        const struct tyto_meta *meta = tyto_weights_meta_at(weights, i);
-        char text[201]; /* as much as fits a screen, and no control characters */
-        tyto_text_clean(text, sizeof(text), meta->value);
-        printf("  %-16s %s%s\n", meta->key, text,
-               strlen(meta->value) > sizeof(text) - 1 ? "..." : "");
-    }
-}
-
-static int print_encoder(const char *path, bool layers)
-{
-    struct tyto_encoder_file *file = NULL;
-    struct tyto_fault fault = {0};
-    if (tyto_encoder_file_read(path, &file, &fault))
-        return fault_error(&fault);
-    print_summary(file, path);
-    for (uint32_t i = 0; layers && i < file->graph.num_layers; i++)
-        print_layer(&file->graph, i);
-    tyto_encoder_file_destroy(&file);
-    return 0;
-}
-
-static int print_info(const char *path, bool layers)
-{
-    struct tyto_weights *weights = NULL;
-    struct tyto_fault fault = {0};
-    if (tyto_weights_open(path, &weights, &fault))
-        return fault_error(&fault);
-    const char *format = tyto_weights_meta(weights, "tyto.format");
-    const bool is_encoder = format && strcmp(format, "encoder/1") == 0;
-    char digest[TYTO_DIGEST_HEX_BYTES];
-    tyto_weights_digest(weights, digest);
-    int status = 0;
-    if (is_encoder)
-        status = print_encoder(path, layers);
-    if (!status) {
-        printf("sha256 %s\nmetadata\n", digest);
-        print_metas(weights);
-        printf("tensors: %u\n", tyto_weights_num_tensors(weights));
-        for (uint32_t i = 0; !is_encoder && i < tyto_weights_num_tensors(weights); i++)
-            print_tensor(tyto_weights_tensor(weights, i));
-    }
-    tyto_weights_close(&weights);
-    return status;
-}
-
-static int run_info(int argc, char **argv)
-{
-    struct info_options options = {0};
-    int status = 0, num_files = 0;
-    if (!tyto_options_read(&tyto_command_model_info, argc, argv, &options, &num_files, &status))
-        return status;
-    return num_files == 1 ? print_info(argv[1], options.layers)
-                          : tyto_options_complain(&tyto_command_model_info, "needs one file");
-}
-
 int tyto_cmd_model(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
@@ -490,7 +359,7 @@ int tyto_cmd_model(int argc, char **argv)
     if (strcmp(verb, "fetch") == 0)
         return run_fetch(argc - 1, argv + 1);
     if (strcmp(verb, "info") == 0)
-        return run_info(argc - 1, argv + 1);
+        return tyto_model_info(argc - 1, argv + 1);
     if (strcmp(verb, "push") == 0)
         return tyto_cmd_model_push(argc - 1, argv + 1);
     if (!tyto_options_read(&tyto_command_model, argc, argv, NULL, &num_arguments, &status))

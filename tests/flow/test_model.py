@@ -4,6 +4,7 @@
     test_model.py TYTO"""
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import unittest
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fuzz", "corpus", "import")
+WEIGHTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "weights")
 TYTO = os.path.abspath(sys.argv.pop())
 SIZES = {"F32": 4, "F16": 2}
 
@@ -87,10 +89,46 @@ class Model(unittest.TestCase):
                      ("import", model, "-o", self.out, "--mean", "1,2"),
                      ("import", model, "-o", self.out, "--magic"),
                      ("import", model, "-o", self.out, "--frontend", model),
-                     ("info",), ("info", "a", "b")):
+                     ("info", "a", "b"), ("info", "a", "--models", "b"), ("info", "--json", "--classes")):
             status, out, err = tyto(*args)
             self.assertEqual((status, out), (2, ""), args)
             self.assertRegex(err, r"tyto model( import| info)? --help")
+
+    def test_all_classes_of_the_default_model_are_told_without_naming_a_file(self):
+        head = os.path.join(WEIGHTS, "head.safetensors")
+        names = json.loads(read_safetensors(head)[1]["tyto.classes"])
+        self.assertGreater(len(names), 21)
+        models = os.path.join(self.folder.name, "models")
+        os.mkdir(models)
+        for name, source in (("visual", "eye"), ("audio", "ear"), ("head", "head")):
+            os.symlink(os.path.join(WEIGHTS, source + ".safetensors"),
+                       os.path.join(models, name + ".safetensors"))
+        for where in (("--models", models), (head,)):
+            self.assertEqual(tyto("info", *where, "--classes"),
+                             (0, "".join(name + "\n" for name in names), ""))
+            status, out, err = tyto("info", *where)
+            self.assertEqual((status, err), (0, ""))
+            told = out.split(f"classes: {len(names)}\n")[1].split("metadata\n")[0]
+            self.assertEqual(told.split(), names)
+            self.assertLessEqual(max(map(len, told.splitlines())), 80)
+            status, out, err = tyto("info", *where, "--json")
+            self.assertEqual((status, err), (0, ""))
+            self.assertEqual(json.loads(out)["classes"], names)
+        # As it is installed: beside the program.
+        program = os.path.join(self.folder.name, "bin", "tyto")
+        os.makedirs(os.path.dirname(program))
+        shutil.copy(TYTO, program)
+        os.mkdir(os.path.join(self.folder.name, "share"))
+        os.mkdir(os.path.join(self.folder.name, "share", "tyto"))
+        os.rename(models, os.path.join(self.folder.name, "share", "tyto", "models"))
+        done = subprocess.run([program, "model", "info", "--classes"], capture_output=True,
+                              text=True, check=True, timeout=60)
+        self.assertEqual(done.stdout.split(), names)
+
+    def test_what_has_no_classes_says_so(self):
+        status, out, err = tyto("info", os.path.join(WEIGHTS, "eye.safetensors"), "--classes")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, r"^tyto model: .*eye.safetensors: tyto.classes: is not there")
 
     def test_help_has_examples(self):
         for args in (("--help",), ("import", "--help"), ("info", "--help")):
