@@ -19,10 +19,14 @@ struct class_names {
     uint32_t num;
 };
 
-static enum tyto_err refuse(const struct tyto_config *config, uint32_t line, const char *key,
-                            const char *name, const struct class_names *known,
+/* camera: whose key it is, NULL: that of all. */
+static enum tyto_err refuse(const struct tyto_config *config,
+                            const struct tyto_config_camera *camera, uint32_t line,
+                            const char *part, const char *name, const struct class_names *known,
                             struct tyto_fault *ret_fault)
 {
+    char key[TYTO_CONFIG_KEY_MAX];
+    tyto_config_key(camera, part, key);
     const char *near = tyto_nearest(name, known->names, known->num);
     return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, config->file, line, key,
                           "the networks know no class '%s'%s%s%s `tyto model info "
@@ -32,13 +36,16 @@ static enum tyto_err refuse(const struct tyto_config *config, uint32_t line, con
 }
 
 static enum tyto_err check_rules(const struct tyto_config *config,
-                                 const struct tyto_config_rules *rules,
+                                 const struct tyto_config_camera *camera,
                                  const struct class_names *known, struct tyto_fault *ret_fault)
 {
+    const struct tyto_config_rules *rules = camera ? &camera->rules : &config->rules;
     for (uint32_t i = 0; i < rules->num; i++) {
         const char *name = rules->items[i].rule.class_name;
+        char part[TYTO_CONFIG_KEY_MAX];
+        snprintf(part, sizeof(part), "classes.%s", name);
         if (tyto_text_find(known->names, known->num, name) == known->num)
-            return refuse(config, rules->items[i].line, "classes", name, known, ret_fault);
+            return refuse(config, camera, rules->items[i].line, part, name, known, ret_fault);
     }
     return TYTO_OK;
 }
@@ -55,9 +62,9 @@ static enum tyto_err check_limits(const struct tyto_config *config,
     const uint32_t line = camera ? camera->line : 0;
     const char *name = tyto_tracker_params_stranger(&zones, known->names, known->num);
     if (name)
-        return refuse(config, line, "zones", name, known, ret_fault);
+        return refuse(config, camera, line, "zones", name, known, ret_fault);
     name = tyto_tracker_params_stranger(&hours, known->names, known->num);
-    return name ? refuse(config, line, "quiet_hours", name, known, ret_fault) : TYTO_OK;
+    return name ? refuse(config, camera, line, "quiet_hours", name, known, ret_fault) : TYTO_OK;
 }
 
 static enum tyto_err check_classes(const struct tyto_config *config, const struct tyto_json *json,
@@ -70,11 +77,11 @@ static enum tyto_err check_classes(const struct tyto_config *config, const struc
         if (name)
             known.names[known.num++] = name;
     }
-    enum tyto_err err = check_rules(config, &config->rules, &known, ret_fault);
+    enum tyto_err err = check_rules(config, NULL, &known, ret_fault);
     if (!err)
         err = check_limits(config, NULL, &known, ret_fault);
     for (uint32_t i = 0; !err && i < config->num_cameras; i++) {
-        err = check_rules(config, &config->cameras[i].rules, &known, ret_fault);
+        err = check_rules(config, &config->cameras[i], &known, ret_fault);
         if (!err)
             err = check_limits(config, &config->cameras[i], &known, ret_fault);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What holds for one camera: its own word before what is said for all. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,15 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
     ret_params->num_quiet = quiet->num;
     ret_params->time_zone = config->time_zone;
     return TYTO_OK;
+}
+
+void tyto_config_key(const struct tyto_config_camera *camera, const char *key,
+                     char ret_key[TYTO_CONFIG_KEY_MAX])
+{
+    if (camera)
+        snprintf(ret_key, TYTO_CONFIG_KEY_MAX, "cameras[%s].%s", camera->id, key);
+    else
+        snprintf(ret_key, TYTO_CONFIG_KEY_MAX, "%s", key);
 }
 
 uint32_t tyto_config_find_camera(const struct tyto_config *config, const char *id)

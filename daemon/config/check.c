@@ -24,8 +24,11 @@ static enum tyto_err check_camera(const struct tyto_config *config,
         return TYTO_OK;
     tyto_secret_redact(camera->uri, shown, sizeof(shown));
     const char *where = camera->line ? config->file : NULL;
-    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, where, camera->line, camera->id,
-                          "'%.150s' cannot be watched: %.200s", shown, fault.text);
+    char key[TYTO_CONFIG_KEY_MAX];
+    tyto_config_key(camera, "uri", key);
+    return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, where, camera->line,
+                          camera->line ? key : camera->id, "'%.150s' cannot be watched: %.200s",
+                          shown, fault.text);
 }
 
 static enum tyto_err check_tracker(const struct tyto_config *config,
@@ -41,8 +44,9 @@ static enum tyto_err check_tracker(const struct tyto_config *config,
     free((void *)(uintptr_t)tracker.rules);
     if (!err)
         return TYTO_OK;
-    char key[160];
-    snprintf(key, sizeof(key), "tracker.%s", fault.key);
+    char part[TYTO_CONFIG_KEY_MAX], key[TYTO_CONFIG_KEY_MAX];
+    snprintf(part, sizeof(part), "tracker.%s", fault.key);
+    tyto_config_key(camera, part, key);
     return tyto_fault_set(ret_fault, err, config->file, camera ? camera->line : 0, key, "%s",
                           fault.text);
 }
@@ -59,9 +63,10 @@ static enum tyto_err check_required(const struct tyto_config *config,
             bool is_known = false;
             for (uint32_t z = 0; camera && z < camera->zones.num_zones && !is_known; z++)
                 is_known = strcmp(camera->zones.zones[z].name, required->names[k]) == 0;
-            char key[160];
-            snprintf(key, sizeof(key), "classes.%s.required_zones",
+            char part[TYTO_CONFIG_KEY_MAX], key[TYTO_CONFIG_KEY_MAX];
+            snprintf(part, sizeof(part), "classes.%s.required_zones",
                      rules->items[i].rule.class_name);
+            tyto_config_key(camera, part, key);
             if (!is_known)
                 return tyto_fault_set(
                     ret_fault, TYTO_ERR_INVALID, config->file, rules->items[i].line, key,

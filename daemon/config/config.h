@@ -204,6 +204,11 @@ enum tyto_err tyto_config_make_tracker(const struct tyto_config *config,
 bool tyto_config_find_state(const struct tyto_config *config, const char *suffix, char *ret_path,
                             size_t path_bytes);
 
+enum { TYTO_CONFIG_KEY_MAX = 160 };
+/* How a key is named in a complaint: as it is (camera NULL), or cameras[ID].KEY. */
+void tyto_config_key(const struct tyto_config_camera *camera, const char *key,
+                     char ret_key[TYTO_CONFIG_KEY_MAX]);
+
 /* The camera's place in the configuration; num_cameras: it has none. */
 uint32_t tyto_config_find_camera(const struct tyto_config *config, const char *id);
 /* Whether events of the camera are recorded. */

@@ -242,19 +242,39 @@ enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s
     return err;
 }
 
-uint32_t tyto_yaml_key_line(const struct tyto_yaml *yaml, const struct yaml_node_s *node,
-                            const char *key)
+/* The value of a key; NULL: the mapping has no such key, or it is no mapping. */
+static const yaml_node_t *find_member(const struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                      const char *key)
 {
     if (node->type != YAML_MAPPING_NODE)
-        return 0;
+        return NULL;
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key_node = yaml_document_get_node(yaml->document, pair->key);
         if (key_node && key_node->type == YAML_SCALAR_NODE &&
             strcmp((const char *)key_node->data.scalar.value, key) == 0)
-            return tyto_yaml_line(yaml_document_get_node(yaml->document, pair->value));
+            return yaml_document_get_node(yaml->document, pair->value);
     }
-    return 0;
+    return NULL;
+}
+
+uint32_t tyto_yaml_key_line(const struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                            const char *key)
+{
+    const yaml_node_t *member = find_member(yaml, node, key);
+    return member ? tyto_yaml_line(member) : 0;
+}
+
+void tyto_yaml_name_item(struct tyto_yaml *yaml, const struct yaml_node_s *node, const char *key,
+                         bool (*is_name)(const char *text))
+{
+    const yaml_node_t *member = find_member(yaml, node, key);
+    char *number = strrchr(yaml->path, '[');
+    if (!number || !member || member->type != YAML_SCALAR_NODE)
+        return;
+    const char *name = (const char *)member->data.scalar.value;
+    if (strlen(name) == member->data.scalar.length && is_name(name))
+        snprintf(number, sizeof(yaml->path) - (size_t)(number - yaml->path), "[%s]", name);
 }
 
 enum tyto_err

@@ -18,7 +18,7 @@ struct yaml_node_s;
 struct tyto_yaml {
     const char *file;
     struct yaml_document_s *document;
-    char path[128];    /* of the node being read: cameras[1].uri */
+    char path[128];    /* of the node being read: cameras[yard].uri, cameras[1].id */
     uint32_t key_line; /* within the read() of tyto_yaml_members: of the member's key */
     struct tyto_fault *fault;
 };
@@ -55,6 +55,10 @@ tyto_yaml_members(struct tyto_yaml *yaml, const struct yaml_node_s *node, uint32
                   enum tyto_err (*read)(struct tyto_yaml *yaml, const char *key,
                                         const struct yaml_node_s *node, uint32_t idx, void *user),
                   void *user);
+/* Within the read() of tyto_yaml_sequence: path gets the item's name for its number where key's
+ * value is one that names may be. */
+void tyto_yaml_name_item(struct tyto_yaml *yaml, const struct yaml_node_s *node, const char *key,
+                         bool (*is_name)(const char *text));
 uint32_t tyto_yaml_line(const struct yaml_node_s *node);
 /* Of the value of a key; 0: the mapping has no such key. */
 uint32_t tyto_yaml_key_line(const struct tyto_yaml *yaml, const struct yaml_node_s *node,

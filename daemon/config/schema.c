@@ -81,6 +81,7 @@ static enum tyto_err read_camera(struct tyto_yaml *yaml, const struct yaml_node_
     if (!camera)
         return tyto_fault_set(yaml->fault, TYTO_ERR_NOMEM, yaml->file, 0, NULL, "out of memory");
     camera->line = tyto_yaml_line(node);
+    tyto_yaml_name_item(yaml, node, "id", tyto_id_is_valid);
     const enum tyto_err err =
         tyto_yaml_mapping(yaml, node, &tyto_config_camera_group, parts, COUNT(parts), camera);
     if (err)

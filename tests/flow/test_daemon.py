@@ -174,7 +174,7 @@ def a_bad_file_is_named_with_line_and_key(world):
     path = world.config("cameras:\n  - id: a\n    uri: rtsp://me:hunter2@h/s\n    transprot: tcp\n")
     result = world.run("tytod", "--check", "--config", path)
     assert result.returncode == 1
-    assert f"{path}:4: cameras[1].transprot: unknown key; did you mean 'transport'?" in result.stderr
+    assert f"{path}:4: cameras[a].transprot: unknown key; did you mean 'transport'?" in result.stderr
     assert "hunter2" not in result.stderr + result.stdout
 
 
@@ -200,11 +200,11 @@ def a_good_file_is_called_good(world):
 def a_class_that_the_networks_do_not_know_is_named(world):
     zone = "{name: z, polygon: '0,0 1,0 1,1'%s}"
     for own, text, where in (
-            ("", "classes:\n  dgo:\n    threshold: 0.5\n", ":3: classes: "),
-            (", classes: {dgo: {publish: false}}", "", ":1: classes: "),
-            (", zones: [%s]" % (zone % ", only: dgo"), "", ":1: zones: "),
-            (", zones: [%s]" % (zone % ", classes: {dgo: {threshold: 0.5}}"), "", ":1: zones: "),
-            (", quiet_hours: [{times: 22:00-06:00, classes: [dgo]}]", "", ":1: quiet_hours: "),
+            ("", "classes:\n  dgo:\n    threshold: 0.5\n", ":3: classes.dgo: "),
+            (", classes: {dgo: {publish: false}}", "", ":1: cameras[a].classes.dgo: "),
+            (", zones: [%s]" % (zone % ", only: dgo"), "", ":1: cameras[a].zones: "),
+            (", zones: [%s]" % (zone % ", classes: {dgo: {threshold: 0.5}}"), "", ":1: cameras[a].zones: "),
+            (", quiet_hours: [{times: 22:00-06:00, classes: [dgo]}]", "", ":1: cameras[a].quiet_hours: "),
             ("", "quiet_hours: [{times: 22:00-06:00, classes: [dgo]}]\n", ": quiet_hours: ")):
         path = world.config("cameras: [{id: a, uri: 'test://'%s}]\n%s" % (own, text))
         result = world.run("tytod", "--check", "--config", path, "--models", world.models)

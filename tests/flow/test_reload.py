@@ -152,12 +152,13 @@ def what_cannot_change_is_named_and_stays(place):
     assert end(daemon) == 0, text_of(daemon)
 
 
-BAD = (("cameras:\n  - {id: a, uri: 'test://', transprot: tcp}\n", 2, "cameras[1].transprot"),
+BAD = (("cameras:\n  - {id: a, uri: 'test://', transprot: tcp}\n", 2, "cameras[a].transprot"),
        ("cameras: [\n", None, None), ("", None, None),
-       ("cameras:\n  - {id: a, uri: 'gopher://h'}\n", 2, "a"),
-       ("cameras:\n  - {id: a, uri: 'test://'}\nclasses:\n  dgo: {threshold: 0.4}\n", 4, "classes"),
+       ("cameras:\n  - {id: a, uri: 'gopher://h'}\n", 2, "cameras[a].uri"),
+       ("cameras:\n  - {id: a, uri: 'test://'}\nclasses:\n  dgo: {threshold: 0.4}\n", 4,
+        "classes.dgo"),
        ("cameras:\n  - {id: a, uri: 'test://', zones: [{name: z, polygon: '0,0 1,0 1,1', only: dgo}]}\n",
-        2, "zones"),
+        2, "cameras[a].zones"),
        ("cameras:\n  - {id: a, uri: 'test://'}\nrecord: {dir: /x, cameras: [b]}\n", 3,
         "record.cameras"))
 

@@ -34,16 +34,18 @@ static const struct {
     {CAM "publish: {endpoints: ['ipc:///run/a']}\ncontrol: /run/a\n",
      " control: '/run/a' is an endpoint, too: the two need a path each"},
     {"cameras: [{id: a, uri: \"file:///x\\n\\e[31mred\"}]\n",
-     "1: a: 'file:///x??[31mred' cannot be watched: control character in a URI: write it as %0A "
+     "1: cameras[a].uri: 'file:///x??[31mred' cannot be watched: control character in a URI: write "
+     "it as %0A "
      "and the like"},
     {"cameras: [{id: a, uri: 'rtsp://me:SE@CRET/x@h/s'}]\n",
-     "1: a: 'rtsp://***@h/s' cannot be watched: it cannot be told where user and password end: "
+     "1: cameras[a].uri: 'rtsp://***@h/s' cannot be watched: it cannot be told where user and "
+     "password end: "
      "in them write @ as %40, / as %2F, ? as %3F, # as %23, : as %3A (and an @ behind the host as "
      "%40)"},
     {"cameras: [{id: 'rtsp://me:CRET@h/s', uri: x}]\n",
      "1: cameras[1].id: 'rtsp://***@h/s' must be 1 to 64 characters of a-z, 0-9, '_' and '-'"},
     {"cameras: [{id: a, 'rtsp://me:CRET@h/s': x}]\n",
-     "1: cameras[1].rtsp://***@h/s: unknown key; known here: tracker, classes, zones, "
+     "1: cameras[a].rtsp://***@h/s: unknown key; known here: tracker, classes, zones, "
      "masks, quiet_hours, id, uri, transport, "
      "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s"},
     {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
@@ -52,30 +54,30 @@ static const struct {
      "quiet_hours, publish, journal, record, snapshots, log, metrics, control, state, "
      "time_zone, shard, connects_per_s"},
     {ZONES "      - {name: A b, polygon: '0,0 1,0 1,1'}\n",
-     "5: cameras[1].zones[1].name: 'A b' must be 1 to 32 characters of a-z, 0-9, '_' and '-'"},
+     "5: cameras[a].zones[1].name: 'A b' must be 1 to 32 characters of a-z, 0-9, '_' and '-'"},
     {ZONES "      - polygon: 0,0 1,0 1,1\n",
-     "5: cameras[1].zones[1]: lacks its 'name': events will tell it"},
+     "5: cameras[a].zones[1]: lacks its 'name': events will tell it"},
     {ZONES "      - {name: door, polygon: 0,0 1,0 1,1}\n",
-     "5: cameras[1].zones[1].polygon: '0' must be corners with spaces between them, like '0.1,0.5 "
+     "5: cameras[a].zones[1].polygon: '0' must be corners with spaces between them, like '0.1,0.5 "
      "0.9,0.5 0.9,1' (in quotes where it stands in {})"},
     {ZONES "      - name: door\n",
-     "5: cameras[1].zones[1]: 'door' lacks its 'polygon': its corners, as shares of the picture"},
+     "5: cameras[a].zones[1]: 'door' lacks its 'polygon': its corners, as shares of the picture"},
     {ZONES "      - name: door\n        polygon: 0,0 1,1 1,0 0,1\n",
-     "6: cameras[1].zones[1].polygon: crosses itself: its edges from 0,0 and from 1,0 meet"},
+     "6: cameras[a].zones[1].polygon: crosses itself: its edges from 0,0 and from 1,0 meet"},
     {ZONES "      - {name: door, polygon: '0,0 1,0 1,2'}\n",
-     "5: cameras[1].zones[1].polygon: has the corner 1,2 outside the picture: corners are shares "
+     "5: cameras[a].zones[1].polygon: has the corner 1,2 outside the picture: corners are shares "
      "of it, 0 to 1"},
     {ZONES "      - {name: a, polygon: '0,0 1,0 1,1'}\n      - {name: a, polygon: '0,0 1,0 1,1'}\n",
-     "6: cameras[1].zones[2]: 'a' is the name of another zone of this camera: names must differ"},
+     "6: cameras[a].zones[2]: 'a' is the name of another zone of this camera: names must differ"},
     {ZONES "      - {name: a, polygon: '0,0 1,0 1,1', classes: {dog: {threshold: 2}}}\n",
-     "5: cameras[1].zones[1].classes.dog.threshold: '2' is out of range: must be from 0.01 to 1"},
+     "5: cameras[a].zones[1].classes.dog.threshold: '2' is out of range: must be from 0.01 to 1"},
     {ZONES "      - {name: a, polygon: '0,0 1,0 1,1'}\n    classes: {dog: {required_zones: [b]}}\n",
-     "6: classes.dog.required_zones: 'b' is no zone of a"},
+     "6: cameras[a].classes.dog.required_zones: 'b' is no zone of a"},
     {CAM "classes: {dog: {required_zones: b}}\n",
      "2: classes.dog.required_zones: 'b' is no zone of all cameras: say it in a camera's own "
      "classes"},
     {"cameras:\n  - id: a\n    uri: a.mp4\n    masks: [0,0 1,0 1,1]\n",
-     "4: cameras[1].masks[1]: '0' must be a group of keys (key: value)"},
+     "4: cameras[a].masks[1]: '0' must be a group of keys (key: value)"},
     {CAM "quiet_hours:\n  - {times: 22-6}\n",
      "3: quiet_hours[1].times: '22-6' must be two times of the day, like 22:00-06:30"},
     {CAM "quiet_hours:\n  - {days: [mon, someday], times: 22:00-06:00}\n",
@@ -96,31 +98,32 @@ static const struct {
      "2: record.pre_s: '500' is out of range: must be from 0 to 120"},
     {CAM "record: {dir: clips, pre_s: 5, post_s: 5, max_clip_s: 10}\n",
      "2: record.max_clip_s: leaves no time for an event between record.pre_s and record.post_s"},
-    {"cameras:\n  - id: a\n", "2: cameras[1]: lacks its 'uri': e.g. rtsp://camera.local/stream or "
+    {"cameras:\n  - id: a\n", "2: cameras[a]: lacks its 'uri': e.g. rtsp://camera.local/stream or "
                               "a file"},
     {"cameras:\n  - uri: rtsp://h/s\n",
      "2: cameras[1]: lacks its 'id': give the camera a short name"},
     {"cameras:\n  - id: Front Door\n    uri: a.mp4\n",
      "2: cameras[1].id: 'Front Door' must be 1 to 64 characters of a-z, 0-9, '_' and '-'"},
     {"cameras:\n  - {id: a, uri: a.mp4}\n  - {id: a, uri: b.mp4}\n",
-     "3: cameras[2]: 'a' is the id of the camera in line 2, too: ids must differ"},
+     "3: cameras[a]: 'a' is the id of the camera in line 2, too: ids must differ"},
     {"cameras:\n  - {id: a, uri: a.mp4, audio: false, video: false}\n",
-     "2: cameras[1]: uses neither audio nor video: set one of them to true"},
+     "2: cameras[a]: uses neither audio nor video: set one of them to true"},
     {"cameras:\n  - id: a\n    uri: a.mp4\n    transprot: tcp\n",
-     "4: cameras[1].transprot: unknown key; did you mean 'transport'?"},
+     "4: cameras[a].transprot: unknown key; did you mean 'transport'?"},
     {"cameras:\n  - id: a\n    uri: a.mp4\n    transport: quic\n",
-     "4: cameras[1].transport: 'quic' must be one of: auto, tcp, udp"},
+     "4: cameras[a].transport: 'quic' must be one of: auto, tcp, udp"},
     {"cameras:\n  - id: a\n    uri:\n      - a.mp4\n",
-     "4: cameras[1].uri: must be a single value, not a list"},
+     "4: cameras[a].uri: must be a single value, not a list"},
     {"cameras:\n  - id: a\n    uri:\n",
-     "3: cameras[1].uri: is empty: give a value or remove the key"},
+     "3: cameras[a].uri: is empty: give a value or remove the key"},
     {"cameras:\n  - {id: a, uri: a.mp4, audio: maybe}\n",
-     "2: cameras[1].audio: 'maybe' must be true or false"},
+     "2: cameras[a].audio: 'maybe' must be true or false"},
     {"cameras:\n  - {id: a, uri: 'gopher://me:pw@h/s?key=1'}\n",
-     "2: a: 'gopher://***@h/s?***' cannot be watched: unknown scheme 'gopher': use a path, file, "
+     "2: cameras[a].uri: 'gopher://***@h/s?***' cannot be watched: unknown scheme 'gopher': use a "
+     "path, file, "
      "rtsp, http, https, srt, v4l2 or test"},
     {"cameras:\n  - {id: a, uri: a.mp4, latency_ms: 200.5}\n",
-     "2: cameras[1].latency_ms: '200.5' must be a whole number from 1 to 10000"},
+     "2: cameras[a].latency_ms: '200.5' must be a whole number from 1 to 10000"},
     {CAM "tracker:\n  threshold: 1.5\n",
      "3: tracker.threshold: '1.5' is out of range: must be from 0.01 to 1, or weights"},
     {CAM "tracker:\n  threshold: high\n",
@@ -136,6 +139,9 @@ static const struct {
      "reached"},
     {CAM "tracker: {min_duration_s: 20, max_duration_s: 10}\n",
      " tracker.min_duration_s: 20 is not below max_duration_s (10)"},
+    {"cameras:\n  - id: yard\n    uri: a.mp4\n    tracker: {onset_num: 4, onset_window: 3}\n",
+     "2: cameras[yard].tracker.onset_num: 4 is more than the 3 segments of onset_window: it could "
+     "never be reached"},
     {CAM "inference: {device: nvidia}\n", "2: inference.device: 'nvidia' must be auto, gpu, cpu or "
                                           "an index of `tyto devices`"},
     {CAM "inference: {segments: 0}\n",
