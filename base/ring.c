@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -159,6 +158,14 @@ uint32_t tyto_ring_num_items(struct tyto_ring *ring)
     const uint32_t num_items = ring->num_items;
     pthread_mutex_unlock(&ring->lock);
     return num_items;
+}
+
+bool tyto_ring_is_full(struct tyto_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    const bool is_full = ring->num_items == ring->capacity;
+    pthread_mutex_unlock(&ring->lock);
+    return is_full;
 }
 
 uint64_t tyto_ring_num_dropped(struct tyto_ring *ring)

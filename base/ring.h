@@ -5,6 +5,7 @@
 #ifndef TYTO_BASE_RING_H
 #define TYTO_BASE_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -36,6 +37,7 @@ void tyto_ring_close(struct tyto_ring *ring);
 
 int tyto_ring_fd(const struct tyto_ring *ring); /* for poll(); borrowed */
 uint32_t tyto_ring_num_items(struct tyto_ring *ring);
+bool tyto_ring_is_full(struct tyto_ring *ring);
 uint64_t tyto_ring_num_dropped(struct tyto_ring *ring);
 
 #endif

@@ -34,6 +34,25 @@ void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns)
     tyto_source_step(stream->source);
 }
 
+/* Of a file, before what comes reaches the sink: a sink that waited itself would hold a lock that
+ * the pipeline needs to start playing, and who empties the ring does so only once it plays. */
+static void wait_for_room(struct tyto_source_stream *stream)
+{
+    struct tyto_source *source = stream->source;
+    while (source->is_file && tyto_ring_is_full(stream->ring) && !atomic_load(&source->stopping)) {
+        usleep(BLOCK_US);
+        tyto_source_step(source);
+    }
+}
+
+static GstPadProbeReturn on_sink_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    (void)pad;
+    (void)info;
+    wait_for_room(user);
+    return GST_PAD_PROBE_OK;
+}
+
 /* object is taken. */
 static GstFlowReturn push(struct tyto_source_stream *stream, GstMiniObject *object)
 {
@@ -124,6 +143,8 @@ static GstPadProbeReturn on_sink_event(GstPad *pad, GstPadProbeInfo *info, gpoin
     GstClockTime pts, duration;
     if (GST_EVENT_TYPE(event) == GST_EVENT_TAG)
         take_tags(stream, event);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
+        wait_for_room(stream);
     if (GST_EVENT_TYPE(event) != GST_EVENT_GAP)
         return GST_PAD_PROBE_OK;
     gst_event_parse_gap(event, &pts, &duration);
@@ -165,6 +186,7 @@ void tyto_source_connect_sink(struct tyto_source_stream *stream, GstElement *sin
     gst_app_sink_set_callbacks(GST_APP_SINK(sink), &callbacks, stream, NULL);
     GstPad *pad = gst_element_get_static_pad(sink, "sink");
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sink_event, stream, NULL);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_sink_buffer, stream, NULL);
     if (stream->which == TYTO_STREAM_VIDEO)
         gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_sink_query, NULL, NULL);
     gst_object_unref(pad);
