@@ -5,7 +5,9 @@ And one that was killed. The networks are made up by make_small_models.
 
   test_standstill.py --bin DIR ... --make PROGRAM --hold PROGRAM [NAME...]"""
 import argparse
+import concurrent.futures
 import fcntl
+import functools
 import os
 import resource
 import signal
@@ -372,8 +374,28 @@ CASES = [what_is_no_wish_to_end_does_not_end_it, descriptors_that_idle_peers_tak
          a_reload_that_stands_still_ends_the_process,
          a_killed_daemon_s_events_are_ended_by_the_next_one,
          a_log_that_nobody_reads_holds_up_nothing, a_socket_where_nobody_accepts_is_an_answer]
+AT_A_TIME = 4
 LONG_CASES = [a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events,
               a_signal_ends_it_whatever_thread_stands_still]
+
+
+def passes(args, case):
+    place = None
+    with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
+        try:
+            if case in CASES:
+                place = Standing(args, folder)
+            case(place or args)
+            print(f"ok   {case.__name__}", flush=True)
+            return True
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
+            said = "".join(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}"
+                           for process in (place.processes if place else []))
+            print(f"FAIL {case.__name__}: {type(error).__name__}: {error}\n{said}", flush=True)
+            return False
+        finally:
+            if place:
+                place.stop_all()
 
 
 def main():
@@ -383,26 +405,10 @@ def main():
     parser.add_argument("--hold", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    failed = 0
-    for case in CASES + LONG_CASES:
-        if args.names and case.__name__ not in args.names:
-            continue
-        place = None
-        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-            try:
-                if case in CASES:
-                    place = Standing(args, folder)
-                case(place or args)
-                print(f"ok   {case.__name__}", flush=True)
-            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
-                for process in place.processes if place else []:
-                    print(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}")
-            finally:
-                if place:
-                    place.stop_all()
-    return 1 if failed else 0
+    # Most of it is waiting, so several at a time; those that take longest begin first.
+    cases = [case for case in LONG_CASES + CASES if not args.names or case.__name__ in args.names]
+    with concurrent.futures.ProcessPoolExecutor(AT_A_TIME) as pool:
+        return 0 if all(list(pool.map(functools.partial(passes, args), cases))) else 1
 
 
 if __name__ == "__main__":
