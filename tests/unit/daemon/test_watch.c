@@ -162,6 +162,7 @@ static void *wait_undisturbed(void *user)
     char byte;
     pthread_setname_np(pthread_self(), "test-disk");
     if (vfork() == 0) {
+        close(fds[1]); /* else it would outlive a test that has failed */
         (void)!read(fds[0], &byte, 1);
         _exit(0);
     }
@@ -179,6 +180,9 @@ static void a_thread_that_waits_for_a_disk_ends_nothing(void **state)
     struct world *world = *state;
     pthread_t thread;
     int fds[2];
+#ifdef __SANITIZE_THREAD__
+    skip(); /* makes a fork of vfork, for which nobody waits */
+#endif
     assert_false(waits(world));
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(pthread_create(&thread, NULL, wait_undisturbed, fds), 0);
