@@ -92,13 +92,17 @@ static void turn(struct world *world, uint32_t ms)
     }
 }
 
+static void turn_other(struct world *world)
+{
+    atomic_fetch_add(&world->other_turns, 1);
+    usleep(1000);
+}
+
 /* Meanwhile the other thread alone goes on. */
 static bool wait_for(bool (*is_so)(struct world *world), struct world *world)
 {
-    for (int i = 0; i < 10000 && !is_so(world); i++) {
-        atomic_fetch_add(&world->other_turns, 1);
-        usleep(1000);
-    }
+    for (int i = 0; i < 10000 && !is_so(world); i++)
+        turn_other(world);
     return is_so(world);
 }
 
@@ -130,6 +134,9 @@ a_thread_that_stands_still_is_told_of_and_gets_no_food_and_ends_the_process(void
     assert_true(wait_for(has_told, world));
     (void)num_fed(world); /* what was due for its last turns */
     assert_non_null(strstr(world->line, "the fast thread has stood still for 10 s"));
+    for (int i = 0; i < 10000 && !tyto_watch_standing(watch); i++) /* it is told of before that */
+        turn_other(world);
+    assert_non_null(tyto_watch_standing(watch));
     assert_string_equal(tyto_watch_standing(watch), "fast");
     assert_true(wait_for(has_ended, world));
     assert_string_equal(atomic_load(&world->ended), "fast");
