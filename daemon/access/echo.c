@@ -46,17 +46,16 @@ static bool connect_ends(const struct tyto_echo *echo)
            zmq_connect(echo->near, address) == 0;
 }
 
-enum tyto_err tyto_echo_create(void *context, struct tyto_echo **ret_echo)
+enum tyto_err tyto_echo_create(void *context, struct tyto_echo **ret_echo,
+                               struct tyto_fault *ret_fault)
 {
     struct tyto_echo *echo = calloc(1, sizeof(*echo));
     if (!echo)
-        return TYTO_ERR_NOMEM;
+        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "no memory for a socket");
     echo->near = open_end(context);
     echo->far = open_end(context);
-    if (!echo->near || !echo->far || !connect_ends(echo)) {
+    if (!echo->near || !echo->far || !connect_ends(echo))
         tyto_echo_destroy(&echo);
-        return TYTO_ERR_IO;
-    }
     *ret_echo = echo;
     return TYTO_OK;
 }

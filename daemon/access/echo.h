@@ -6,13 +6,15 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/fault.h"
 
 struct tyto_echo;
 
-/* In a context (void * of zmq_ctx_new). IO: such a socket cannot be had. NOMEM. */
+/* In a context (void * of zmq_ctx_new). Where such a socket cannot be had *ret_echo is NULL, which
+ * all others take: it is served without. NOMEM. */
 TYTO_MUST_CHECK
-enum tyto_err tyto_echo_create(void *context, struct tyto_echo **ret_echo);
+enum tyto_err tyto_echo_create(void *context, struct tyto_echo **ret_echo,
+                               struct tyto_fault *ret_fault);
 /* Takes what has come back and, twice a second at most, sends the next. Of the one thread that has
  * the context's sockets; never waits. NULL: nothing. */
 void tyto_echo_turn(struct tyto_echo *echo);

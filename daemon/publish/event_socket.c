@@ -81,9 +81,9 @@ enum tyto_err tyto_event_socket_open(struct tyto_event_socket *self,
     if (err)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
                               zmq_strerror(errno));
-    /* Where no local socket can be made it is served without an echo; memory is another matter. */
-    if (tyto_echo_create(self->context, &self->echo) == TYTO_ERR_NOMEM)
-        return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "no memory for a socket");
+    err = tyto_echo_create(self->context, &self->echo, ret_fault);
+    if (err)
+        return err;
     for (uint32_t i = 0; i < params->num_endpoints; i++) {
         enum tyto_err listen_err =
             tyto_publisher_check_endpoint(params->endpoints[i], self->access != NULL, ret_fault);

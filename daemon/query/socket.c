@@ -88,10 +88,7 @@ enum tyto_err tyto_query_socket_open(struct tyto_query_socket *self, struct tyto
     if (!make_sockets(self))
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, NULL, 0, NULL, "no ZeroMQ socket: %s",
                               zmq_strerror(errno));
-    enum tyto_err err = TYTO_OK;
-    /* Where no local socket can be made it is served without an echo; memory is another matter. */
-    if (tyto_echo_create(self->context, &self->echo) == TYTO_ERR_NOMEM)
-        err = tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "no memory for a socket");
+    enum tyto_err err = tyto_echo_create(self->context, &self->echo, ret_fault);
     for (uint32_t i = 0; !err && i < num_endpoints; i++)
         err = bind_one(self, i, endpoints[i], ret_fault);
     for (uint32_t i = 0; access && !err && i < num_endpoints; i++)
