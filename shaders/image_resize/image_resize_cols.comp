@@ -59,6 +59,7 @@ vec4 taps_of(Filter f, uint x)
 const uint ROWS = TYTO_IMAGE_RESIZE_ROWS;
 
 vec3 level[ROWS];
+uint row_texel[ROWS]; // where row_of() begins: read for every tap, so it is worked out once
 
 // Output row r of the group's; rows past the end repeat the last one.
 uint out_row_of(uint r)
@@ -74,9 +75,9 @@ uint row_of(uint frame, uint r)
     return (frame * push.out_h + uint(row)) * push.mixed_texels;
 }
 
-vec4 fetch(uint frame, uint r, uint texel)
+vec4 fetch(uint r, uint texel)
 {
-    return texelFetch(mixed, int(row_of(frame, r) + min(texel, push.mixed_texels - 1)));
+    return texelFetch(mixed, int(row_texel[r] + min(texel, push.mixed_texels - 1)));
 }
 
 void one_channel(uint frame, uint channel, uint ox)
@@ -91,7 +92,7 @@ void one_channel(uint frame, uint channel, uint ox)
     for (uint i = 0; i < num_steps; i++) {
         const vec4 taps = taps_of(f, 4 * (quad + i));
         [[unroll]] for (uint r = 0; r < ROWS; r++)
-            sum[r] += dot(taps, fetch(frame, r, first + quad + i));
+            sum[r] += dot(taps, fetch(r, first + quad + i));
         weight += dot(taps, vec4(1.0));
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
@@ -111,7 +112,7 @@ void two_channels(uint frame, uint ox)
     for (uint i = 0; i < num_steps; i++) {
         const vec4 taps = taps_of(f, 2 * (quad + i));
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            const vec4 v = fetch(frame, r, first + quad + i);
+            const vec4 v = fetch(r, first + quad + i);
             sum[r] += taps.x * v.xy + taps.y * v.zw;
         }
         weight += taps.x + taps.y;
@@ -133,8 +134,8 @@ void three_channels(uint frame, uint ox)
         const uint at = 3 * (group + i);
         const vec4 taps = taps_of(f, 4 * (group + i));
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            const vec4 a = fetch(frame, r, at), b = fetch(frame, r, at + 1);
-            const vec4 c = fetch(frame, r, at + 2);
+            const vec4 a = fetch(r, at), b = fetch(r, at + 1);
+            const vec4 c = fetch(r, at + 2);
             sum[r] += taps.x * a.xyz + taps.y * vec3(a.w, b.xy) + taps.z * vec3(b.zw, c.x) +
                       taps.w * c.yzw;
         }
@@ -151,6 +152,8 @@ void main()
     const uint frame = gl_WorkGroupID.z;
     const uint left = frames[frame].rect[0], width = frames[frame].rect[2];
     const uint ox = uint(clamp(int(out_x) - int(left), 0, int(width) - 1));
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        row_texel[r] = row_of(frame, r);
 
     if (frames[frame].channel_pitch[0] == 3) {
         three_channels(frame, ox);
