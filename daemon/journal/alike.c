@@ -71,7 +71,7 @@ enum tyto_err tyto_journal_put_embeddings(struct tyto_journal *journal,
 
 /* --- the search ------------------------------------------------------------------------------- */
 
-enum column { ID, VECTORS, BEGIN, END, CAMERA, CLASS };
+enum column { ID, BEGIN, END, CAMERA, CLASS };
 
 struct match {
     char id[TYTO_ULID_CHARS + 1];
@@ -81,16 +81,25 @@ struct match {
 struct search {
     const struct tyto_journal_likeness *likeness;
     struct vectors like;
-    float norms[NUM_SENSES]; /* of like */
-    uint32_t num_senses;     /* that like has */
-    bool has_moment;         /* that is left out */
+    int16_t wide[NUM_SENSES][TYTO_EMBEDDING_NUM]; /* like's values: products of 16 bits are fast */
+    float norms[NUM_SENSES];                      /* of like */
+    uint32_t num_senses;                          /* that like has */
+    uint32_t num_looked_at;
+    float similarity; /* of the row that is at hand */
+    bool has_moment;  /* that is left out */
     char camera[TYTO_ID_MAX + 1];
     int64_t begin_unix_ns, end_unix_ns;
     uint32_t num;
     struct match matches[TYTO_JOURNAL_MAX_ALIKE]; /* the most alike first */
 };
 
-static int32_t dot(const int8_t *a, const int8_t *b)
+static void widen(const int8_t *values, int16_t ret_wide[TYTO_EMBEDDING_NUM])
+{
+    for (int i = 0; i < TYTO_EMBEDDING_NUM; i++)
+        ret_wide[i] = values[i];
+}
+
+static int32_t dot(const int16_t *a, const int16_t *b)
 {
     int32_t sum = 0;
     for (int i = 0; i < TYTO_EMBEDDING_NUM; i++)
@@ -98,10 +107,12 @@ static int32_t dot(const int8_t *a, const int8_t *b)
     return sum;
 }
 
-static float cosine(const int8_t *like, float norm, const int8_t *values)
+static float cosine(const int16_t *like, float norm, const int8_t *values)
 {
-    const float product = norm * sqrtf((float)dot(values, values));
-    return product > 0 ? (float)dot(like, values) / product : 0;
+    int16_t wide[TYTO_EMBEDDING_NUM];
+    widen(values, wide);
+    const float product = norm * sqrtf((float)dot(wide, wide));
+    return product > 0 ? (float)dot(like, wide) / product : 0;
 }
 
 /* False: it cannot be compared, or has nothing to be compared with. */
@@ -118,7 +129,7 @@ static bool compare(const struct search *search, const struct vectors *vectors,
         if (!search->like.has[sense] || !vectors->has[other])
             continue;
         has_any = true;
-        sum += cosine(search->like.values[sense], search->norms[sense], vectors->values[other]);
+        sum += cosine(search->wide[sense], search->norms[sense], vectors->values[other]);
     }
     *ret_similarity = sum / (float)search->num_senses;
     return has_any;
@@ -162,20 +173,32 @@ static void keep(struct search *search, const char *id, float similarity)
     snprintf(matches[at].id, sizeof(matches[at].id), "%s", id);
 }
 
-static void look_at(struct search *search, sqlite3_stmt *stmt)
+/* is_alike(VECTORS) in SQL: whether the row is to be looked at in full. Most are not, and of these
+ * nothing but the vectors is unpacked. True as well where enough have been looked at. */
+static void is_alike(sqlite3_context *context, int num_args, sqlite3_value **args)
 {
+    struct search *search = sqlite3_user_data(context);
     const uint32_t max = search->likeness->max;
     struct vectors vectors;
-    float similarity = 0;
-    const void *bytes = sqlite3_column_blob(stmt, VECTORS);
-    if (!bytes || sqlite3_column_bytes(stmt, VECTORS) != (int)sizeof(vectors))
-        return;
-    memcpy(&vectors, bytes, sizeof(vectors));
-    if (!compare(search, &vectors, &similarity) || similarity <= 0 ||
-        (search->num == max && similarity <= search->matches[max - 1].similarity))
-        return;
-    if (is_wanted(search, stmt))
-        keep(search, tyto_sql_text(stmt, ID), similarity);
+    bool is_more = search->num_looked_at++ >= MAX_LOOKED_AT;
+    (void)num_args;
+    const void *bytes = sqlite3_value_blob(args[0]);
+    if (!is_more && bytes && sqlite3_value_bytes(args[0]) == (int)sizeof(vectors)) {
+        memcpy(&vectors, bytes, sizeof(vectors));
+        is_more = compare(search, &vectors, &search->similarity) && search->similarity > 0 &&
+                  (search->num < max || search->similarity > search->matches[max - 1].similarity);
+    }
+    sqlite3_result_int(context, is_more);
+}
+
+/* For the while of one search; search NULL: no more. */
+static enum tyto_err let_call(struct tyto_sql *sql, struct search *search)
+{
+    return tyto_sql_result(sql,
+                           sqlite3_create_function(sql->db, "is_alike", 1,
+                                                   SQLITE_UTF8 | SQLITE_DIRECTONLY, search,
+                                                   search ? is_alike : NULL, NULL, NULL),
+                           NULL);
 }
 
 /* When and where that was which is left out. */
@@ -205,19 +228,22 @@ static enum tyto_err find_moment(struct tyto_sql *sql, struct search *search)
 
 static enum tyto_err look_at_all(struct tyto_sql *sql, struct search *search)
 {
-    char text[192];
+    static const char text[] = "SELECT id, begin_unix_ns, end_unix_ns, camera, class FROM"
+                               " embeddings WHERE is_alike(vectors) ORDER BY id DESC";
     sqlite3_stmt *stmt = NULL;
     int rc = SQLITE_DONE;
-    snprintf(text, sizeof(text),
-             "SELECT id, vectors, begin_unix_ns, end_unix_ns, camera, class FROM embeddings"
-             " ORDER BY id DESC LIMIT %d",
-             MAX_LOOKED_AT);
-    enum tyto_err err = tyto_sql_prepare(sql, text, &stmt, NULL);
-    while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        look_at(search, stmt);
+    enum tyto_err err = let_call(sql, search);
+    if (!err)
+        err = tyto_sql_prepare(sql, text, &stmt, NULL);
+    while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW &&
+           search->num_looked_at <= MAX_LOOKED_AT) {
+        if (is_wanted(search, stmt))
+            keep(search, tyto_sql_text(stmt, ID), search->similarity);
+    }
     if (!err)
         err = tyto_sql_result(sql, rc, NULL);
     (void)sqlite3_finalize(stmt);
+    (void)!let_call(sql, NULL);
     return err;
 }
 
@@ -254,7 +280,8 @@ enum tyto_err tyto_journal_find_alike(struct tyto_journal_reader *reader,
     enum tyto_err err = tyto_sql_number(
         sql, "SELECT count(*) FROM sqlite_master WHERE name = 'embeddings'", &num_tables, NULL);
     for (int i = 0; i < NUM_SENSES; i++) {
-        search.norms[i] = sqrtf((float)dot(search.like.values[i], search.like.values[i]));
+        widen(search.like.values[i], search.wide[i]);
+        search.norms[i] = sqrtf((float)dot(search.wide[i], search.wide[i]));
         search.num_senses += search.like.has[i];
     }
     if (err || num_tables == 0 || search.num_senses == 0 || likeness->max == 0 ||
