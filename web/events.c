@@ -14,13 +14,14 @@ struct tyto_web_events {
     GPtrArray *list;   /* of struct tyto_web_event */
     GHashTable *by_id; /* borrowed id -> event */
     GQueue details;    /* events that have one, oldest first */
-    struct names cameras, classes;
+    struct names cameras, classes, zones;
 };
 
 static void free_event(gpointer data)
 {
     struct tyto_web_event *event = data;
     g_free(event->clip);
+    g_free(event->zones);
     g_free(event->detail);
     g_free(event);
 }
@@ -61,6 +62,7 @@ struct tyto_web_events *tyto_web_events_new(void)
     g_queue_init(&events->details);
     init_names(&events->cameras);
     init_names(&events->classes);
+    init_names(&events->zones);
     return events;
 }
 
@@ -73,6 +75,7 @@ void tyto_web_events_free(struct tyto_web_events *events)
     g_ptr_array_free(events->list, TRUE);
     finish_names(&events->cameras);
     finish_names(&events->classes);
+    finish_names(&events->zones);
     g_free(events);
 }
 
@@ -121,6 +124,19 @@ static void keep_detail(struct tyto_web_events *events, struct tyto_web_event *e
     *event->detail = *detail;
 }
 
+/* There are never fewer than before; those for whose names there is no room are left out. */
+static void take_zones(struct tyto_web_events *events, struct tyto_web_event *event,
+                       const struct tyto_event *told)
+{
+    if (told->num_zones <= event->num_zones)
+        return;
+    uint16_t *zones = g_renew(uint16_t, event->zones, told->num_zones);
+    event->zones = zones;
+    event->num_zones = 0;
+    for (uint32_t i = 0; i < told->num_zones; i++)
+        event->num_zones += find_name(&events->zones, told->zones[i], &zones[event->num_zones]);
+}
+
 static void take_back(struct tyto_web_events *events, struct tyto_web_event *event)
 {
     if (!event)
@@ -155,6 +171,7 @@ const struct tyto_web_event *tyto_web_events_put(struct tyto_web_events *events,
     known->seen = event->scores.seen;
     if (clip && !known->clip)
         known->clip = g_strdup(clip);
+    take_zones(events, known, event);
     keep_detail(events, known, event);
     return known;
 }
@@ -240,6 +257,11 @@ const char *tyto_web_events_class(const struct tyto_web_events *events, uint32_t
     return g_ptr_array_index(events->classes.list, idx);
 }
 
+const char *tyto_web_events_zone(const struct tyto_web_events *events, uint32_t idx)
+{
+    return g_ptr_array_index(events->zones.list, idx);
+}
+
 uint32_t tyto_web_events_num_cameras(const struct tyto_web_events *events)
 {
     return events->cameras.list->len;
@@ -248,4 +270,9 @@ uint32_t tyto_web_events_num_cameras(const struct tyto_web_events *events)
 uint32_t tyto_web_events_num_classes(const struct tyto_web_events *events)
 {
     return events->classes.list->len;
+}
+
+uint32_t tyto_web_events_num_zones(const struct tyto_web_events *events)
+{
+    return events->zones.list->len;
 }

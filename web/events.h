@@ -12,14 +12,16 @@
 enum {
     TYTO_WEB_MAX_EVENTS = 200000,
     TYTO_WEB_MAX_DETAILS = 4096, /* events that keep their map and segments */
-    TYTO_WEB_MAX_NAMES = 4096,   /* cameras, and classes */
+    TYTO_WEB_MAX_NAMES = 4096,   /* cameras, classes, zones */
     TYTO_WEB_CLIP_MAX = 256,
 };
 
 struct tyto_web_event {
     char id[TYTO_ULID_CHARS + 1];
-    uint8_t phase, modality;   /* enum tyto_event_phase, tyto_modality */
-    uint16_t camera, class;    /* of the names */
+    uint8_t phase, modality; /* enum tyto_event_phase, tyto_modality */
+    uint16_t camera, class;  /* of the names */
+    uint16_t num_zones;
+    uint16_t *zones;           /* (num_zones) of the names; owned; NULL: none */
     int64_t begin_ms, end_ms;  /* UTC; end 0: still open */
     float joint, heard, seen;  /* NaN: not known */
     char *clip;                /* owned: "CAMERA/NAME.mkv" below the recordings; NULL: none */
@@ -53,7 +55,9 @@ uint32_t tyto_web_events_num(const struct tyto_web_events *events);
 const struct tyto_web_event *tyto_web_events_at(const struct tyto_web_events *events, uint32_t idx);
 const char *tyto_web_events_camera(const struct tyto_web_events *events, uint32_t idx);
 const char *tyto_web_events_class(const struct tyto_web_events *events, uint32_t idx);
+const char *tyto_web_events_zone(const struct tyto_web_events *events, uint32_t idx);
 uint32_t tyto_web_events_num_cameras(const struct tyto_web_events *events);
 uint32_t tyto_web_events_num_classes(const struct tyto_web_events *events);
+uint32_t tyto_web_events_num_zones(const struct tyto_web_events *events);
 
 #endif

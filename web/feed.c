@@ -116,9 +116,10 @@ static void take_past(void *user, const struct tyto_event *event, uint32_t num_b
 static void end_past(void *user, uint32_t num_events)
 {
     struct tyto_web_feed *feed = user;
-    if (num_events > 0)
-        tyto_web_events_settle(feed->events);
-    feed->params.on_link(feed->params.user);
+    if (num_events == 0)
+        return;
+    tyto_web_events_settle(feed->events);
+    feed->params.on_past(feed->params.user);
 }
 
 static void take(struct tyto_web_feed *feed, const struct tyto_message *message)

@@ -49,6 +49,7 @@ struct tyto_web_feed_params {
     void (*on_event)(void *user, const struct tyto_web_event *event);
     void (*on_gone)(void *user, const char *id); /* an event was taken back */
     void (*on_link)(void *user);
+    void (*on_past)(void *user); /* events of the journal have come, all that are there */
 };
 
 struct tyto_web_feed;

@@ -47,6 +47,11 @@ static void on_link(void *user)
     tyto_stream_send(serving->stream, "link", tyto_view_link(tyto_web_feed_link(serving->feed)));
 }
 
+static void on_past(void *user)
+{
+    tyto_stream_send(((struct tyto_serving *)user)->stream, "past", tyto_json_new_object());
+}
+
 static void on_over(void *user, uint64_t session_id)
 {
     tyto_stream_drop(((struct tyto_serving *)user)->stream, session_id);
@@ -64,7 +69,8 @@ static enum tyto_err open_feed(struct tyto_serving *serving, struct tyto_fault *
                                               .on_scores = on_scores,
                                               .on_event = on_event,
                                               .on_gone = on_gone,
-                                              .on_link = on_link};
+                                              .on_link = on_link,
+                                              .on_past = on_past};
     const enum tyto_err err = tyto_web_feed_create(&feed, &serving->feed);
     if (err)
         return tyto_fault_set(ret_fault, err, NULL, 0, "endpoint", "cannot watch %s: %s",

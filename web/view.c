@@ -100,6 +100,11 @@ struct tyto_json *tyto_view_event(const struct tyto_web_events *events,
     tyto_json_set(json, "heard", new_score((double)event->heard));
     tyto_json_set(json, "seen", new_score((double)event->seen));
     tyto_json_set(json, "clip", tyto_json_new_bool(event->clip != NULL));
+    struct tyto_json *zones = tyto_json_new_array();
+    for (uint32_t i = 0; i < event->num_zones; i++)
+        (void)tyto_json_append(zones,
+                               tyto_json_new_string(tyto_web_events_zone(events, event->zones[i])));
+    tyto_json_set(json, "zones", zones);
     return json;
 }
 
@@ -123,12 +128,6 @@ static void set_detail(struct tyto_json *json, const struct tyto_event *detail)
     if (detail->has_box) {
         const float box[] = {detail->box.x0, detail->box.y0, detail->box.x1, detail->box.y1};
         tyto_json_set(json, "box", new_scores(box, 4));
-    }
-    if (detail->num_zones > 0) {
-        struct tyto_json *zones = tyto_json_new_array();
-        for (uint32_t i = 0; i < detail->num_zones; i++)
-            (void)tyto_json_append(zones, tyto_json_new_string(detail->zones[i]));
-        tyto_json_set(json, "zones", zones);
     }
     if (detail->num_segments > 0) {
         struct tyto_json *segments = tyto_json_new_object();
@@ -228,6 +227,7 @@ char *tyto_view_events(const struct tyto_web_events *events, const struct tyto_v
     g_string_append_c(out, '{');
     put_names(out, "cameras", tyto_web_events_num_cameras(events), tyto_web_events_camera, events);
     put_names(out, "classes", tyto_web_events_num_classes(events), tyto_web_events_class, events);
+    put_names(out, "zones", tyto_web_events_num_zones(events), tyto_web_events_zone, events);
     g_string_append_printf(out, "\"more\":%s,\"events\":[", has_more ? "true" : "false");
     bool is_first = true;
     for (uint32_t i = first; i < num; i++) {
@@ -240,7 +240,10 @@ char *tyto_view_events(const struct tyto_web_events *events, const struct tyto_v
         put_score(out, event->joint);
         put_score(out, event->heard);
         put_score(out, event->seen);
-        g_string_append_printf(out, ",%d]", event->clip != NULL);
+        g_string_append_printf(out, ",%d,[", event->clip != NULL);
+        for (uint32_t k = 0; k < event->num_zones; k++)
+            g_string_append_printf(out, "%s%u", k ? "," : "", event->zones[k]);
+        g_string_append(out, "]]");
         is_first = false;
     }
     g_string_append(out, "]}");

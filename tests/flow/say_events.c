@@ -77,6 +77,10 @@ static void fill_event(struct tyto_event *event, uint32_t number, int64_t begin_
     event->offset_confidence = 0.8f;
     fill_place(&event->place, 1.5 + 4.0 * (double)wave(number, 0.7),
                1.0 + 5.0 * (double)wave(number, 0.4));
+    if (number % NUM_CAMERAS == 0) { /* of the yard */
+        event->num_zones = 1;
+        snprintf(event->zones[0], sizeof(event->zones[0]), "%s", number % 2 ? "drive" : "porch");
+    }
     event->num_segments = SEGMENTS;
     event->segments_begin_media_ns = event->begin_media_ns - 2000000000;
     event->segment_hop_ns = 1000000000;

@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from serving import DEADLINE_S, Serving
+from serving import CLIP, CLIP_ID, DEADLINE_S, Serving
 
 TYTO, SAY_EVENTS = sys.argv[1:3]
 NUM_PAST = 40
@@ -137,19 +137,100 @@ class Serve(unittest.TestCase):
             except (OSError, http.client.HTTPException):
                 self.assertLess(time.monotonic() - begin, DEADLINE_S)
 
+
+def mutate(rng, text):
+    """A request whose paths, headers and body are changed in a few places: bytes, whole pieces of it doubled,
+    left out or moved, and what is longer or larger than it should be."""
+    text = bytearray(text)
+    for _ in range(rng.randint(1, 6)):
+        at, kind = rng.randrange(len(text) + 1), rng.randrange(6)
+        piece = bytes(text[at:at + rng.randint(1, 40)])
+        if kind < 2:
+            text[at:at + rng.randint(0, 3)] = rng.randbytes(rng.randint(0, 4))
+        elif kind == 2:
+            text[at:at] = piece * rng.choice((1, 2, 300))
+        elif kind == 3:
+            del text[at:at + len(piece)]
+        elif kind == 4:
+            to = rng.randrange(len(text) + 1)
+            text[to:to] = piece
+        else:
+            text[at:at] = rng.choice((b"\r\n", b"\0", b"%00", b"../", b"%2e%2e%2f", b"\xff\xfe", b"9" * 30, b"-1", b"[" * 3000, b'{"', b"1e999", b"NaN"))
+    return bytes(text)
+
+
+class Mutated(unittest.TestCase):
+    """Every path, with headers and bodies that have been changed: for TYTO_FUZZ_S seconds, or a hundred."""
+
     def test_mutations(self):
-        rng = random.Random(10)
-        seeds = [b"GET /api/events?from=1&to=2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                 b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n{\"name\":\"a\",\"pass\":\"b\"}\n"]
-        for _ in range(150):
-            text = bytearray(rng.choice(seeds))
-            for _ in range(rng.randint(1, 6)):
-                at = rng.randrange(len(text))
-                text[at:at + rng.randint(0, 3)] = bytes(rng.randrange(256) for _ in range(rng.randint(0, 4)))
-            # What claims a longer body than it has may be waited for: not here.
-            self.raw(bytes(text), patience_s=0.5)
-        self.serving.get("/api/me")
-        self.assertIsNone(self.serving.page.poll())
+        folder = tempfile.mkdtemp(prefix="tyto-mutated-")
+        seconds, begin = float(os.environ.get("TYTO_FUZZ_S", 0)), time.monotonic()
+        rng = random.Random(int(os.environ.get("TYTO_FUZZ_SEED", 10)))
+        num = 0
+        try:
+            clips, users = self.fill(folder)
+            args = ["--recordings", clips, "--corrections", os.path.join(folder, "corrections")]
+            with Serving(TYTO, SAY_EVENTS, 20, args) as open_one, Serving(TYTO, SAY_EVENTS, 2, [*args, "--users", users]) as closed_one:
+                servings = (open_one, closed_one)
+                seeds = [self.seeds(serving) for serving in servings]
+                while num < 120 or time.monotonic() - begin < seconds:
+                    i = rng.randrange(8) == 0
+                    text = b"".join(mutate(rng, rng.choice(seeds[i])) for _ in range(rng.choice((1, 1, 1, 3))))
+                    # What claims a longer body than it has may be waited for: not here.
+                    self.send(servings[i], text)
+                    num += 1
+                    if num % 100 == 0:
+                        for serving in servings:
+                            self.assertIsNone(serving.page.poll(), f"after {num} requests")
+                            serving.get("/api/me")
+                codes = [serving.stop(serving.page) for serving in servings]
+            self.assertEqual(codes, [0, 0], open_one.said + closed_one.said)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if seconds:
+            print(f"{num} requests in {time.monotonic() - begin:.0f} s")
+
+    @staticmethod
+    def fill(folder):
+        clips, users, word = (os.path.join(folder, name) for name in ("clips", "users", "word"))
+        os.makedirs(os.path.join(clips, "yard"))
+        with open(os.path.join(clips, CLIP), "wb") as file:
+            file.write(bytes(range(256)) * 40)
+        with open(os.path.join(clips, "labels.csv"), "w", encoding="ascii") as file:
+            file.write(f"file,class,begin_s,end_s,modality\n{CLIP},dog,5.000,9.000,both\n")
+        with open(os.open(word, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write("looks but touches not")
+        subprocess.run([TYTO, "user", "add", "viv", "--users", users, "--password-file", word], check=True, timeout=DEADLINE_S)
+        return clips, users
+
+    @staticmethod
+    def seeds(serving):
+        token = serving.get("/api/me").get("token", "")
+        more = f"Host: localhost:{serving.port}\r\nX-Tyto-Token: {token}\r\nOrigin: http://localhost:{serving.port}\r\nCookie: tyto-session={'0' * 32}; a=b\r\n"
+        gets = ["/", "/app.js", "/api/me", "/api/now", "/api/events?from=1&to=2&max=3", f"/api/event?id={CLIP_ID}", f"/api/alike?id={CLIP_ID}&by=any&among=any", f"/api/recording?id={CLIP_ID}",
+                f"/media?id={CLIP_ID}", f"/picture?id={CLIP_ID}", "/api/health", "/api/teach", "/api/thresholds", "/api/stream"]
+        posts = [("/api/login", {"name": "viv", "password": "wrong"}), ("/api/logout", {}), ("/api/teach/start", {"clips": ["a"]}), ("/api/teach/push", {"run": 1}),
+                 ("/api/correct", {"id": CLIP_ID, "labels": [{"class": "dog", "begin": 1.5, "end": 2.25, "modality": "av"}]}),
+                 ("/api/thresholds/count", {"cameras": ["yard"], "hours": 1}), ("/api/thresholds/apply", {"camera": None, "classes": [{"name": "dog", "thresholds": [0.5, 0.5, 0.5]}]})]
+        seeds = [f"GET {path} HTTP/1.1\r\n{more}Range: bytes=0-99\r\nIf-None-Match: \"a\"\r\nAccept-Language: de\r\n\r\n".encode() for path in gets]
+        for path, body in posts:
+            text = json.dumps(body)
+            head = f"POST {path} HTTP/1.1\r\n{more}Content-Type: application/json\r\n"
+            seeds.append(f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode())
+            seeds.append(f"{head}Transfer-Encoding: chunked\r\n\r\n{len(text):x}\r\n{text}\r\n0\r\n\r\n".encode())
+        return seeds
+
+    @staticmethod
+    def send(serving, text):
+        try:
+            with socket.create_connection((serving.host, int(serving.port)), timeout=0.3) as one:
+                one.sendall(text)
+                one.shutdown(socket.SHUT_WR)
+                got = 0
+                while got < 1 << 18 and (data := one.recv(65536)):
+                    got += len(data)
+        except OSError:
+            pass
 
 
 class Review(unittest.TestCase):

@@ -2,6 +2,7 @@
 // One event: its recording, why it was said, and what a person says of it.
 import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, pictureOf, plain } from "./tools.js";
 import { live, now } from "./live.js";
+import { drawWave, loudness } from "./wave.js";
 
 let me = {};
 export function setMe(value) {
@@ -50,11 +51,15 @@ function drawCurves(canvas, event) {
   }
 }
 
-function makeReview(event, recording, video, classes) {
+function makeReview(event, recording, video, classes, media) {
   let labels = recording.labels.map((label) => ({ ...label }));
   let picked = Math.max(0, labels.findIndex((label) => label.class === event.class));
   let length = Math.max(10, ...labels.map((label) => label.end + 5));
-  const lane = el("div", { class: "lane" });
+  let peaks = null;
+  const spans = el("div", { class: "spans" });
+  const wave = el("canvas", { class: "wave", "aria-hidden": "true" });
+  const head = el("i", { class: "playhead", "aria-hidden": "true" });
+  const lane = el("div", { class: "lane" }, wave, spans, head);
   const said = el("span", { class: "soft", role: "status" }, recording.corrected ? "looked through" : "not looked through yet");
   const names = el("datalist", { id: "classes" }, classes.map((name) => el("option", { value: name })));
   const name = el("input", { type: "text", list: "classes", id: "class", "aria-label": "class", maxlength: "64" });
@@ -68,7 +73,7 @@ function makeReview(event, recording, video, classes) {
   }
 
   function draw() {
-    lane.replaceChildren(...labels.map((label, i) => {
+    spans.replaceChildren(...labels.map((label, i) => {
       const bar = el("button", { type: "button", class: "span", "aria-pressed": String(i === picked), onclick: () => pick(i),
         title: `${plain(label.class)}, ${label.begin.toFixed(1)} to ${label.end.toFixed(1)} s` }, plain(label.class));
       bar.style.left = `${(100 * label.begin) / length}%`;
@@ -113,6 +118,21 @@ function makeReview(event, recording, video, classes) {
     }
   }
 
+  function showWave() {
+    if (peaks && lane.isConnected) drawWave(wave, peaks, length);
+    wave.dataset.peaks = peaks ? String(peaks.length) : "0";
+  }
+
+  function showHead() {
+    head.style.left = `${(100 * video.currentTime) / length}%`;
+  }
+
+  // What is clicked beside the labels is played from there.
+  lane.addEventListener("click", (click) => {
+    if (click.target.closest(".span")) return;
+    video.currentTime = ((click.clientX - lane.getBoundingClientRect().left) / lane.clientWidth) * length;
+  });
+
   const round = (s) => Math.round(s * 20) / 20;
   const keys = {
     r: put,
@@ -129,10 +149,20 @@ function makeReview(event, recording, video, classes) {
   name.addEventListener("change", () => change({ class: name.value.trim().toLowerCase().replace(/[^a-z0-9_-]+/g, "_") }));
   name.addEventListener("keydown", (key) => { if (key.key === "Enter" || key.key === "Escape") name.blur(); });
   kind.addEventListener("change", () => change({ modality: kind.value }));
-  video.addEventListener("loadedmetadata", () => { if (Number.isFinite(video.duration)) length = Math.max(length, video.duration); draw(); });
+  video.addEventListener("loadedmetadata", () => {
+    if (Number.isFinite(video.duration)) length = Math.max(1, video.duration, ...labels.map((label) => label.end));
+    draw();
+    showWave();
+    showHead();
+  });
+  video.addEventListener("timeupdate", showHead);
+  loudness(media).then((found) => {
+    peaks = found;
+    showWave();
+  });
   draw();
   const hints = [["r", "right as it is: save"], ["c", "class"], ["b", "begins here"], ["e", "ends here"], ["m", "heard or seen"], ["a", "another"], ["x", "delete"], [", .", "choose"]];
-  return { keys, node: el("section", { class: "card pad" }, el("h2", {}, "What is it?"), lane,
+  return { keys, resize: showWave, node: el("section", { class: "card pad" }, el("h2", {}, "What is it?"), lane,
     el("div", { class: "tools" }, name, names, kind, save, said),
     el("div", { class: "keys" }, hints.map(([key, text]) => el("span", {}, el("kbd", {}, key), ` ${text}`)))) };
 }
@@ -165,7 +195,7 @@ export function show(main, id) {
   const head = el("div", { class: "head" }, el("h1", {}, "Event"));
   main.append(head);
   let keys = {};
-  let curves = null;
+  let curves = null, review = null;
   let isGone = false;
 
   async function load() {
@@ -198,7 +228,7 @@ export function show(main, id) {
     }
     if (recording && me.corrections) {
       const known = new Set([...(live.link.model?.classes || []), event.class, ...recording.labels.map((label) => label.class)]);
-      const review = makeReview(event, recording, video, [...known].sort());
+      review = makeReview(event, recording, video, [...known].sort(), media);
       keys = review.keys;
       left.append(review.node);
       const own = recording.labels.find((label) => label.class === event.class);
@@ -229,7 +259,10 @@ export function show(main, id) {
     keys[key.key]();
     key.preventDefault();
   }
-  const onSize = () => curves && curves();
+  const onSize = () => {
+    curves?.();
+    review?.resize();
+  };
   load().catch((error) => main.append(el("p", { class: "note" }, error.message)));
   window.addEventListener("keydown", onKey);
   window.addEventListener("resize", onSize);

@@ -15,6 +15,7 @@ const MAX_RECENT = 60;
 const listeners = new Map();
 let source = null;
 let turn = 0;
+let wasOpen = false; // ever
 
 export function on(name, listener) {
   if (!listeners.has(name)) listeners.set(name, new Set());
@@ -73,6 +74,7 @@ const takers = {
     live.link = link;
     tell("link");
   },
+  past: () => tell("past"),
   teach: (state) => tell("teach", state),
   thresholds: (state) => tell("thresholds", state),
 };
@@ -88,6 +90,8 @@ export async function follow() {
     live.isOpen = true;
     tell("link");
     if (wasShut) refresh().catch(() => {}); // what came in between
+    if (wasShut && wasOpen) tell("past");
+    wasOpen = true;
   };
   source.onerror = () => {
     live.isOpen = false;

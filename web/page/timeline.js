@@ -10,17 +10,18 @@ const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10
 const FIRST = 2000; // rows
 const MIN_SPAN = 10e3, MAX_SPAN = 60 * 86400e3;
 
-// Rows as objects of columns: [id, camera, class, begin, end, modality, joint, heard, seen, clip]
+// Rows as objects of columns: [id, camera, class, begin, end, modality, joint, heard, seen, clip, zones]
 function fromRow(row, data) {
   return { id: row[0], camera: data.cameras[row[1]], class: data.classes[row[2]], begin: row[3], end: row[4], modality: MODALITY_OF[row[5]] || "",
-    joint: row[6] === null ? null : row[6] / 1000, heard: row[7] === null ? null : row[7] / 1000, seen: row[8] === null ? null : row[8] / 1000, clip: !!row[9] };
+    joint: row[6] === null ? null : row[6] / 1000, heard: row[7] === null ? null : row[7] / 1000, seen: row[8] === null ? null : row[8] / 1000, clip: !!row[9],
+    zones: row[10].map((at) => data.zones[at]) };
 }
 
 export function show(main, wanted) {
   let events = []; // by begin
   let byId = new Map();
   let shown = []; // after the filters
-  const filter = { classes: new Set(), modality: "", camera: "", score: 0 };
+  const filter = { classes: new Set(), modality: "", camera: "", zone: "", score: 0 };
   const view = { end: now(), span: 3600e3, isLive: true };
   let picked = null;
   let drag = null;
@@ -30,6 +31,7 @@ export function show(main, wanted) {
   const modality = el("select", { "aria-label": "heard or seen" },
     [["", "heard or seen"], ["av", "heard and seen"], ["a", "only heard"], ["v", "only seen"]].map(([value, name]) => el("option", { value }, name)));
   const camera = el("select", { "aria-label": "camera" }, el("option", { value: "" }, "all cameras"));
+  const zone = el("select", { "aria-label": "zone", id: "zone", hidden: true }, el("option", { value: "" }, "anywhere"));
   const scoreText = el("span", { class: "num" }, "0 %");
   const score = el("input", { type: "range", min: "0", max: "100", value: "0", "aria-label": "lowest score" });
   const toNow = el("button", { type: "button", title: "n" }, "now");
@@ -40,7 +42,7 @@ export function show(main, wanted) {
   const said = el("div", { class: "soft", "aria-live": "polite" });
   main.append(
     el("div", { class: "head" }, el("h1", {}, "Timeline"), count),
-    el("div", { class: "tools" }, spans, camera, modality, el("label", {}, "score from", score, scoreText), toNow),
+    el("div", { class: "tools" }, spans, camera, zone, modality, el("label", {}, "score from", score, scoreText), toNow),
     el("div", { class: "tools" }, chips),
     el("div", { class: "card lanes" }, canvas, tip), said,
     el("div", { class: "keys" },
@@ -56,7 +58,7 @@ export function show(main, wanted) {
   function isWanted(event) {
     const top = event.joint === null ? 1 : Math.max(event.joint, event.heard, event.seen);
     return (!filter.classes.size || filter.classes.has(event.class)) && (!filter.modality || event.modality === filter.modality) &&
-      (!filter.camera || event.camera === filter.camera) && top >= filter.score;
+      (!filter.camera || event.camera === filter.camera) && (!filter.zone || event.zones.includes(filter.zone)) && top >= filter.score;
   }
 
   function refilter() {
@@ -173,6 +175,9 @@ export function show(main, wanted) {
       g.fillStyle = colourOf("--gold");
       g.fillRect(Math.round(x), AXIS - 6, 1.5, h);
     }
+    // What is said of an event goes where it goes, and away with it.
+    if (picked && (toX(endOf(picked)) < 0 || toX(picked.begin) > width() || !ids.includes(picked.camera))) tip.hidden = true;
+    else if (picked && !tip.hidden) placeTip(picked);
     count.textContent = `${shown.length.toLocaleString()} of ${events.length.toLocaleString()} events`;
   }
 
@@ -186,6 +191,11 @@ export function show(main, wanted) {
     });
   }
 
+  function offer(select, names) {
+    const known = new Set([...select.options].map((option) => option.value));
+    for (const name of [...new Set(names)].sort()) if (!known.has(name)) select.append(el("option", { value: name }, name));
+  }
+
   function showChips() {
     const names = [...new Set(events.map((event) => event.class))].sort();
     chips.replaceChildren(...names.map((name) => el("button", { type: "button", class: "chip", dot: classColour(name), "aria-pressed": String(filter.classes.has(name)),
@@ -194,12 +204,13 @@ export function show(main, wanted) {
         click.currentTarget.setAttribute("aria-pressed", String(filter.classes.has(name)));
         refilter();
       } }, plain(name))));
-    const known = new Set([...camera.options].map((option) => option.value));
-    for (const id of new Set(events.map((event) => event.camera))) if (!known.has(id)) camera.append(el("option", { value: id }, id));
+    offer(camera, events.map((event) => event.camera));
+    offer(zone, events.flatMap((event) => event.zones));
+    zone.hidden = zone.options.length < 2;
   }
 
   function describe(event) {
-    return [el("b", {}, plain(event.class)), el("div", { class: "soft" }, `${event.camera}, ${modalities[event.modality] || ""}`),
+    return [el("b", {}, plain(event.class)), el("div", { class: "soft" }, [event.camera, ...event.zones, modalities[event.modality]].filter(Boolean).join(", ")),
       el("div", { class: "num" }, `${day(event.begin)} ${clock(event.begin)}, ${event.end ? lasting(event.end - event.begin) : "still on"}`),
       event.joint === null ? el("div", { class: "soft" }, "of an earlier run: scores are not known")
         : el("div", { class: "num soft" }, `heard ${percent(event.heard)} · seen ${percent(event.seen)} · together ${percent(event.joint)}`)];
@@ -291,6 +302,7 @@ export function show(main, wanted) {
   });
   modality.addEventListener("change", () => { filter.modality = modality.value; refilter(); });
   camera.addEventListener("change", () => { filter.camera = camera.value; refilter(); });
+  zone.addEventListener("change", () => { filter.zone = zone.value; refilter(); });
   score.addEventListener("input", () => {
     filter.score = Number(score.value) / 100;
     scoreText.textContent = `${score.value} %`;
@@ -353,6 +365,9 @@ export function show(main, wanted) {
     }
     const isNewName = !known && ![...chips.children].some((chip) => chip.textContent === plain(event.class));
     if (isNewName) showChips();
+    offer(camera, [event.camera]);
+    offer(zone, event.zones);
+    zone.hidden = zone.options.length < 2;
     shown = events.filter(isWanted);
     redraw();
   }
@@ -372,6 +387,12 @@ export function show(main, wanted) {
     canvas.dataset.ready = String(events.length);
   }
 
+  // Of the journal, where the server had it after this page was opened, or while it could not be reached.
+  async function loadAgain() {
+    const all = await ask("/api/events");
+    if (!isGone) merge(all);
+  }
+
   // The newest first, so that there is something to see at once, however many there are.
   async function load() {
     const begin = performance.now();
@@ -385,14 +406,14 @@ export function show(main, wanted) {
     canvas.dataset.painted = String(Math.round(performance.now() - begin));
     if (newest.more && !isGone) {
       count.textContent += ", loading the others";
-      const all = await ask("/api/events");
-      if (!isGone) merge(all);
+      await loadAgain();
     }
   }
 
-  load().catch((error) => { said.textContent = `The events cannot be had: ${error.message}`; });
+  const fail = (error) => { said.textContent = `The events cannot be had: ${error.message}`; };
+  load().catch(fail);
   const timer = setInterval(() => { if (view.isLive) redraw(); }, 1000);
-  const undo = [on("event", ({ event }) => take(event)), on("gone", (id) => {
+  const undo = [on("event", ({ event }) => take(event)), on("past", () => loadAgain().catch(fail)), on("gone", (id) => {
     byId.delete(id);
     events = events.filter((event) => event.id !== id);
     refilter();
