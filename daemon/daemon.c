@@ -272,17 +272,21 @@ static void look_at_watch(struct tyto_daemon *daemon)
         on_standing(daemon, "watch");
 }
 
-/* What pipelines that are gone have freed goes back to the system, now and then. */
+/* What pipelines, heads and configurations that are gone have freed goes back to the system, now
+ * and then. */
 static void settle(struct tyto_daemon *daemon, uint64_t now_ns)
 {
     struct tyto_engine_counts counts;
+    struct tyto_reload_status status;
     if (now_ns - daemon->trimmed_ns < TRIM_EVERY_S * TYTO_NS_PER_S)
         return;
     daemon->trimmed_ns = now_ns;
     tyto_engine_get_counts(daemon->engine, &counts);
-    if (counts.num_losses != daemon->num_losses)
+    tyto_reload_get_status(daemon->reload, &status);
+    const uint64_t num_ended = counts.num_losses + counts.num_heads + status.generation;
+    if (num_ended != daemon->num_ended)
         tyto_process_trim();
-    daemon->num_losses = counts.num_losses;
+    daemon->num_ended = num_ended;
 }
 
 enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)

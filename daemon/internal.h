@@ -53,10 +53,11 @@ struct tyto_daemon {
     _Atomic(struct tyto_watch *) watch; /* while it runs */
     uint64_t num_looks;                 /* of the watch; of the main thread, as the next */
     uint32_t watch_still_ms;
-    atomic_uint_fast64_t num_turns;  /* of the main thread */
-    uint64_t trimmed_ns, num_losses; /* of the main thread: when memory was given back, and after
-                                        how many lost connections */
-    bool is_asked;                   /* to end, while it starts */
+    atomic_uint_fast64_t num_turns; /* of the main thread */
+    /* Of the main thread: when memory was given back, and after how many connections that were
+     * lost, heads and configurations. */
+    uint64_t trimmed_ns, num_ended;
+    bool is_asked; /* to end, while it starts */
 };
 
 /* start.c: makes everything up to the cameras, in its order. CLOSED: a signal asked for the end

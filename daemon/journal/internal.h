@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
 #include "daemon/journal/journal.h"
@@ -65,6 +66,10 @@ enum tyto_journal_statement {
     TYTO_JOURNAL_NUM_STATEMENTS,
 };
 
+/* Where the disk fails for a moment. */
+#define TYTO_JOURNAL_TRY_AGAIN_NS (TYTO_NS_PER_S / 5)
+enum { TYTO_JOURNAL_MAX_TRIES = 4 };
+
 struct tyto_journal {
     struct tyto_sql sql;
     struct tyto_log log;
@@ -72,6 +77,7 @@ struct tyto_journal {
     uint64_t max_messages;
     int64_t max_score_age_ns, max_score_bytes;
     int64_t score_bytes;
+    bool is_anothers;    /* another process has the lock */
     int lock_fd;         /* PATH.lock: held, and where unwritten numbers are noted */
     uint64_t noted_seq;  /* what stands there; 0: none */
     uint64_t first_free; /* the last number that was ever given, as of open */

@@ -42,13 +42,17 @@ static enum tyto_err take_lock(struct tyto_journal *journal, const char *path,
         if (errno != EWOULDBLOCK)
             return tyto_fault_set(ret_fault, TYTO_ERR_IO, lock_path, 0, NULL, "%s",
                                   strerror(errno));
-        if (tyto_clock_mono_ns() - begin_ns >= LOCK_PATIENCE_NS)
+        journal->is_anothers = tyto_clock_mono_ns() - begin_ns >= LOCK_PATIENCE_NS;
+        if (journal->is_anothers)
             return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL,
                                   "another process writes this journal");
         nanosleep(&nap, NULL);
     }
     uint64_t noted = 0;
-    if (pread(journal->lock_fd, &noted, sizeof(noted), 0) != (ssize_t)sizeof(noted)) {
+    const ssize_t num_read = pread(journal->lock_fd, &noted, sizeof(noted), 0);
+    if (num_read < 0) /* a number that is noted there would be given again */
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, lock_path, 0, NULL, "%s", strerror(errno));
+    if (num_read != (ssize_t)sizeof(noted)) {
         noted = 0;
         (void)!pwrite(journal->lock_fd, &noted, sizeof(noted), 0);
     }
@@ -84,6 +88,31 @@ static void close_database(struct tyto_journal *journal)
     tyto_reserve_close(&journal->reserve);
 }
 
+static enum tyto_err pass_counter(void *user, const char *camera, const char *class_name,
+                                  uint64_t num)
+{
+    (void)user, (void)camera, (void)class_name, (void)num;
+    return TYTO_OK;
+}
+
+static enum tyto_err pass_event(void *user, const struct tyto_event *event)
+{
+    (void)user, (void)event;
+    return TYTO_OK;
+}
+
+/* What this run begins with can be read: else the journal is of no use to it. */
+static enum tyto_err check_left(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    enum tyto_err err = tyto_journal_each_counter(journal, pass_counter, NULL);
+    if (!err)
+        err = tyto_journal_each_open(journal, pass_event, NULL);
+    if (!err)
+        return TYTO_OK;
+    return tyto_fault_set(ret_fault, err, journal->sql.path, 0, NULL,
+                          "what an earlier run has left cannot be read: %s", tyto_err_text(err));
+}
+
 static enum tyto_err open_database(struct tyto_journal *journal,
                                    const struct tyto_journal_params *params,
                                    struct tyto_fault *ret_fault)
@@ -93,6 +122,8 @@ static enum tyto_err open_database(struct tyto_journal *journal,
     journal->is_synced = params->is_synced;
     if (!err)
         err = tyto_journal_set_up(journal, ret_fault);
+    if (!err)
+        err = check_left(journal, ret_fault);
     if (err) {
         close_database(journal);
         return err;
@@ -127,14 +158,35 @@ static enum tyto_err move_aside(struct tyto_journal *journal,
 static enum tyto_err start(struct tyto_journal *journal, const struct tyto_journal_params *params,
                            struct tyto_fault *ret_fault)
 {
-    if (strlen(params->path) >= TYTO_JOURNAL_PATH_MAX)
-        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "path too long");
     if (tyto_folder_make_for(params->path) != TYTO_OK)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, params->path, 0, NULL,
                               "its folder cannot be made: %s", strerror(errno));
-    enum tyto_err err = take_lock(journal, params->path, ret_fault);
-    if (!err)
-        err = open_database(journal, params, ret_fault);
+    const enum tyto_err err = take_lock(journal, params->path, ret_fault);
+    return !err ? open_database(journal, params, ret_fault) : err;
+}
+
+/* Another try or two where the disk fails: without a journal a whole run would be without it, and
+ * its numbers begin anew. SQLite calls a file damaged that could not be read for once, too: it is
+ * moved away only if it goes on to be. */
+static enum tyto_err start_patiently(struct tyto_journal *journal,
+                                     const struct tyto_journal_params *params,
+                                     struct tyto_fault *ret_fault)
+{
+    const struct timespec nap = {0, (long)TYTO_JOURNAL_TRY_AGAIN_NS};
+    if (strlen(params->path) >= TYTO_JOURNAL_PATH_MAX)
+        return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "path too long");
+    enum tyto_err err = start(journal, params, ret_fault);
+    for (int i = 1; i < TYTO_JOURNAL_MAX_TRIES && !journal->is_anothers &&
+                    (err == TYTO_ERR_IO || err == TYTO_ERR_FORMAT);
+         i++) {
+        tyto_log_write(&journal->log, TYTO_LOG_WARNING, "journal", "%s: %s; tried again",
+                       params->path, ret_fault->text);
+        if (journal->lock_fd >= 0)
+            close(journal->lock_fd);
+        journal->lock_fd = -1;
+        nanosleep(&nap, NULL);
+        err = start(journal, params, ret_fault);
+    }
     if (err != TYTO_ERR_FORMAT)
         return err;
     err = move_aside(journal, params, ret_fault);
@@ -154,7 +206,7 @@ enum tyto_err tyto_journal_open(const struct tyto_journal_params *params,
     journal->max_score_bytes = (int64_t)params->max_score_bytes;
     if (params->log)
         journal->log = *params->log;
-    const enum tyto_err err = start(journal, params, ret_fault);
+    const enum tyto_err err = start_patiently(journal, params, ret_fault);
     if (err)
         tyto_journal_close(&journal);
     else

@@ -3,10 +3,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <sqlite3.h>
 
 #include "daemon/journal/internal.h"
+
+/* SQLite calls a file damaged, too, that could not be read for once. */
+static enum tyto_err read_patiently(enum tyto_err (*read)(struct tyto_journal *journal, void *user),
+                                    struct tyto_journal *journal, void *user)
+{
+    const struct timespec nap = {0, (long)TYTO_JOURNAL_TRY_AGAIN_NS};
+    enum tyto_err err = read(journal, user);
+    for (int i = 1; i < TYTO_JOURNAL_MAX_TRIES && (err == TYTO_ERR_IO || err == TYTO_ERR_FORMAT);
+         i++) {
+        nanosleep(&nap, NULL);
+        err = read(journal, user);
+    }
+    return err;
+}
 
 /* --- what was set aside --------------------------------------------------------------------------
  */
@@ -75,8 +90,9 @@ static enum tyto_err count_set_aside(void *user, const struct tyto_envelope *env
                 : err;
 }
 
-static enum tyto_err count_kept(struct tyto_journal *journal, const struct counting *counting)
+static enum tyto_err count_kept(struct tyto_journal *journal, void *user)
 {
+    const struct counting *counting = user;
     sqlite3_stmt *stmt = NULL;
     enum tyto_err err =
         tyto_sql_prepare(&journal->sql, "SELECT name, num FROM counters", &stmt, NULL);
@@ -107,17 +123,18 @@ enum tyto_err tyto_journal_each_counter(struct tyto_journal *journal,
                                         void *user)
 {
     struct counting counting = {visit, user, journal->num_unwritten};
-    const enum tyto_err err = count_kept(journal, &counting);
+    const enum tyto_err err = read_patiently(count_kept, journal, &counting);
     return !err ? tyto_journal_each_set_aside(journal, count_set_aside, &counting) : err;
 }
 
 /* --- open events ---------------------------------------------------------------------------------
  */
 
-/* The latest that is set aside about each event. */
+/* The latest about each event: what is set aside, or what the database has of others. */
 struct latest {
     struct tyto_event *all; /* owned */
     uint32_t num, max_num;
+    const struct latest *others; /* not to be in it; may be NULL */
 };
 
 static struct tyto_event *find(const struct latest *latest, const char *id)
@@ -129,20 +146,8 @@ static struct tyto_event *find(const struct latest *latest, const char *id)
     return NULL;
 }
 
-static enum tyto_err keep_latest(void *user, const struct tyto_envelope *envelope,
-                                 const uint8_t *bytes, size_t num_bytes)
+static enum tyto_err append(struct latest *latest, const struct tyto_event *event)
 {
-    struct latest *latest = user;
-    const struct tyto_event *event = &envelope->body.event;
-    (void)bytes;
-    (void)num_bytes;
-    if (envelope->kind != TYTO_ENVELOPE_EVENT)
-        return TYTO_OK;
-    struct tyto_event *found = find(latest, event->id);
-    if (found) {
-        *found = *event;
-        return TYTO_OK;
-    }
     if (latest->num == latest->max_num) {
         const uint32_t max_num = latest->max_num ? 2 * latest->max_num : 64;
         struct tyto_event *grown = realloc(latest->all, max_num * sizeof(*grown));
@@ -155,11 +160,26 @@ static enum tyto_err keep_latest(void *user, const struct tyto_envelope *envelop
     return TYTO_OK;
 }
 
-/* Those of the database about which nothing is set aside. */
-static enum tyto_err visit_kept(struct tyto_journal *journal, const struct latest *latest,
-                                enum tyto_err (*visit)(void *user, const struct tyto_event *event),
-                                void *user)
+static enum tyto_err keep_latest(void *user, const struct tyto_envelope *envelope,
+                                 const uint8_t *bytes, size_t num_bytes)
 {
+    struct latest *latest = user;
+    const struct tyto_event *event = &envelope->body.event;
+    (void)bytes;
+    (void)num_bytes;
+    if (envelope->kind != TYTO_ENVELOPE_EVENT)
+        return TYTO_OK;
+    struct tyto_event *found = find(latest, event->id);
+    if (!found)
+        return append(latest, event);
+    *found = *event;
+    return TYTO_OK;
+}
+
+/* Those of the database about which nothing is set aside, into a struct latest. */
+static enum tyto_err read_open(struct tyto_journal *journal, void *user)
+{
+    struct latest *kept = user;
     struct tyto_envelope *envelope = malloc(sizeof(*envelope));
     sqlite3_stmt *stmt = NULL;
     enum tyto_err err =
@@ -169,12 +189,13 @@ static enum tyto_err visit_kept(struct tyto_journal *journal, const struct lates
                                     &stmt, NULL)
                  : TYTO_ERR_NOMEM;
     int rc = SQLITE_DONE;
+    kept->num = 0;
     while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const int num_bytes = sqlite3_column_bytes(stmt, 0);
         if (tyto_envelope_unpack(sqlite3_column_blob(stmt, 0), (size_t)num_bytes, envelope) ==
                 TYTO_OK &&
-            envelope->kind == TYTO_ENVELOPE_EVENT && !find(latest, envelope->body.event.id))
-            err = visit(user, &envelope->body.event);
+            envelope->kind == TYTO_ENVELOPE_EVENT && !find(kept->others, envelope->body.event.id))
+            err = append(kept, &envelope->body.event);
     }
     if (!err)
         err = tyto_sql_result(&journal->sql, rc, NULL);
@@ -188,15 +209,18 @@ enum tyto_err tyto_journal_each_open(struct tyto_journal *journal,
                                                             const struct tyto_event *event),
                                      void *user)
 {
-    struct latest latest = {NULL, 0, 0};
+    struct latest latest = {NULL, 0, 0, NULL}, kept = {NULL, 0, 0, &latest};
     enum tyto_err err = tyto_journal_each_set_aside(journal, keep_latest, &latest);
     if (!err)
-        err = visit_kept(journal, &latest, visit, user);
+        err = read_patiently(read_open, journal, &kept);
+    for (uint32_t i = 0; !err && i < kept.num; i++)
+        err = visit(user, &kept.all[i]);
     for (uint32_t i = 0; !err && i < latest.num; i++) {
         const enum tyto_event_phase phase = latest.all[i].phase;
         if (phase == TYTO_EVENT_PHASE_NEW || phase == TYTO_EVENT_PHASE_UPDATE)
             err = visit(user, &latest.all[i]);
     }
     free(latest.all);
+    free(kept.all);
     return err;
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char magic[8] = {'t', 'y', 't', 'o', 'r', 'e', 's', '1'};
-enum { HEAD_BYTES = sizeof(magic), RECORD_HEAD_BYTES = 16, PAGE = 4096 };
+enum { HEAD_BYTES = sizeof(magic), RECORD_HEAD_BYTES = 16, PAGE = 4096, READ_TRIES = 3 };
 
 struct record_head {
     uint32_t num_bytes, check;
@@ -41,9 +41,15 @@ static bool write_at(int fd, const void *bytes, size_t num_bytes, size_t offset)
     return pwrite(fd, bytes, num_bytes, (off_t)offset) == (ssize_t)num_bytes;
 }
 
-static bool read_at(int fd, void *ret_bytes, size_t num_bytes, size_t offset)
+/* FORMAT: the file is shorter. IO: it could not be read, which says nothing of what is in it. */
+static enum tyto_err read_at(int fd, void *ret_bytes, size_t num_bytes, size_t offset)
 {
-    return pread(fd, ret_bytes, num_bytes, (off_t)offset) == (ssize_t)num_bytes;
+    ssize_t num = -1;
+    for (int i = 0; i < READ_TRIES && num < 0; i++)
+        num = pread(fd, ret_bytes, num_bytes, (off_t)offset);
+    if (num < 0)
+        return TYTO_ERR_IO;
+    return num == (ssize_t)num_bytes ? TYTO_OK : TYTO_ERR_FORMAT;
 }
 
 void tyto_reserve_empty(struct tyto_reserve *self)
@@ -55,11 +61,15 @@ void tyto_reserve_empty(struct tyto_reserve *self)
 /* --- life ----------------------------------------------------------------------------------------
  */
 
-static bool is_made(const struct tyto_reserve *self)
+/* FORMAT: it is not, or is something else. IO. */
+static enum tyto_err check_made(const struct tyto_reserve *self)
 {
     char head[HEAD_BYTES];
-    return read_at(self->fd, head, sizeof(head), 0) && memcmp(head, magic, sizeof(magic)) == 0 &&
-           lseek(self->fd, 0, SEEK_END) == TYTO_RESERVE_BYTES;
+    const enum tyto_err err = read_at(self->fd, head, sizeof(head), 0);
+    if (!err && (memcmp(head, magic, sizeof(magic)) != 0 ||
+                 lseek(self->fd, 0, SEEK_END) != TYTO_RESERVE_BYTES))
+        return TYTO_ERR_FORMAT;
+    return err;
 }
 
 /* All of it is written once: what is only promised may not be there when it is needed. */
@@ -78,30 +88,40 @@ static enum tyto_err fill(struct tyto_reserve *self)
     return err;
 }
 
-/* The record that begins there. False: there is none. */
-static bool read_record(const struct tyto_reserve *self, size_t at,
-                        uint8_t ret_bytes[TYTO_ENVELOPE_MAX_BYTES], struct record_head *ret_head)
+/* The record that begins there. FORMAT: there is none. IO. */
+static enum tyto_err read_record(const struct tyto_reserve *self, size_t at,
+                                 uint8_t ret_bytes[TYTO_ENVELOPE_MAX_BYTES],
+                                 struct record_head *ret_head)
 {
-    return at + RECORD_HEAD_BYTES <= TYTO_RESERVE_BYTES &&
-           read_at(self->fd, ret_head, RECORD_HEAD_BYTES, at) && ret_head->num_bytes > 0 &&
-           ret_head->num_bytes <= TYTO_ENVELOPE_MAX_BYTES &&
-           at + RECORD_HEAD_BYTES + ret_head->num_bytes <= TYTO_RESERVE_BYTES &&
-           read_at(self->fd, ret_bytes, ret_head->num_bytes, at + RECORD_HEAD_BYTES) &&
-           check_of(self, ret_head->seq, ret_bytes, ret_head->num_bytes) == ret_head->check;
+    if (at + RECORD_HEAD_BYTES > TYTO_RESERVE_BYTES)
+        return TYTO_ERR_FORMAT;
+    enum tyto_err err = read_at(self->fd, ret_head, RECORD_HEAD_BYTES, at);
+    if (err)
+        return err;
+    if (ret_head->num_bytes == 0 || ret_head->num_bytes > TYTO_ENVELOPE_MAX_BYTES ||
+        at + RECORD_HEAD_BYTES + ret_head->num_bytes > TYTO_RESERVE_BYTES)
+        return TYTO_ERR_FORMAT;
+    err = read_at(self->fd, ret_bytes, ret_head->num_bytes, at + RECORD_HEAD_BYTES);
+    if (!err && check_of(self, ret_head->seq, ret_bytes, ret_head->num_bytes) != ret_head->check)
+        return TYTO_ERR_FORMAT;
+    return err;
 }
 
-static void find_end(struct tyto_reserve *self, uint64_t committed_seq)
+/* IO: what follows could not be read, and would be forgotten. */
+static enum tyto_err find_end(struct tyto_reserve *self, uint64_t committed_seq)
 {
     uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
     struct record_head head;
+    enum tyto_err err;
     self->end = HEAD_BYTES;
     self->last_seq = 0;
-    while (read_record(self, self->end, bytes, &head) && head.seq > self->last_seq) {
+    while (!(err = read_record(self, self->end, bytes, &head)) && head.seq > self->last_seq) {
         self->end += RECORD_HEAD_BYTES + head.num_bytes;
         self->last_seq = head.seq;
     }
     if (self->last_seq <= committed_seq)
         tyto_reserve_empty(self);
+    return err == TYTO_ERR_IO ? err : TYTO_OK;
 }
 
 enum tyto_err tyto_reserve_open(struct tyto_reserve *self, const char *journal_path,
@@ -113,11 +133,13 @@ enum tyto_err tyto_reserve_open(struct tyto_reserve *self, const char *journal_p
     self->fd = open(self->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (self->fd < 0)
         return errno == ENOSPC || errno == EDQUOT ? TYTO_ERR_FULL : TYTO_ERR_IO;
-    const enum tyto_err err = is_made(self) ? TYTO_OK : fill(self);
+    enum tyto_err err = check_made(self);
+    if (err == TYTO_ERR_FORMAT)
+        err = fill(self);
+    if (!err)
+        err = find_end(self, committed_seq);
     if (err)
         tyto_reserve_close(self);
-    else
-        find_end(self, committed_seq);
     return err;
 }
 
@@ -159,7 +181,7 @@ enum tyto_err tyto_reserve_each(struct tyto_reserve *self,
     struct record_head head;
     enum tyto_err err = TYTO_OK;
     for (size_t at = HEAD_BYTES; !err && self->fd >= 0 && at < self->end;) {
-        if (!read_record(self, at, bytes, &head))
+        if (read_record(self, at, bytes, &head) != TYTO_OK)
             return TYTO_ERR_IO;
         err = visit(user, head.seq, bytes, head.num_bytes);
         at += RECORD_HEAD_BYTES + head.num_bytes;

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_ARENAS = 2 };
+enum { MAX_ARENAS = 2, LARGE_BYTES = 2 << 20 };
 
 static uint32_t count_entries(const char *dir)
 {
@@ -88,6 +88,11 @@ void tyto_process_settle(void)
 {
     if (!getenv("MALLOC_ARENA_MAX"))
         (void)mallopt(M_ARENA_MAX, MAX_ARENAS);
+    if (!getenv("MALLOC_MMAP_THRESHOLD_")) {
+        (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+        /* What the allocator would keep by itself once it has seen blocks of that size. */
+        (void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BYTES);
+    }
 }
 
 void tyto_process_trim(void)

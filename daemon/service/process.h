@@ -22,7 +22,9 @@ void tyto_process_look(struct tyto_process *ret_process);
 bool tyto_process_waits_for_disk(const char *thread_name);
 
 /* The allocator keeps at most two arenas, unless MALLOC_ARENA_MAX says otherwise: threads that live
- * for one connection leave their memory to the next. Before the first thread. */
+ * for one connection leave their memory to the next. Large blocks are the system's own each, unless
+ * MALLOC_MMAP_THRESHOLD_ says otherwise: they go back to it with a camera, and what a new one has
+ * not written to yet takes no memory. Before the first thread. */
 void tyto_process_settle(void);
 /* Gives back to the system what has been freed. Takes milliseconds. */
 void tyto_process_trim(void);

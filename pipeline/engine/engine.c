@@ -139,7 +139,7 @@ enum tyto_err tyto_engine_create(const struct tyto_engine_params *params,
     tyto_cond_init(&engine->changed);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->heads, NULL);
-    tyto_limiter_init(&engine->limiter, checked.connects_per_s, checked.connects_per_s);
+    tyto_limiter_init(&engine->limiter, checked.connects_per_s);
     err = allocate(engine);
     if (!err && pthread_create(&engine->thread, NULL, tyto_engine_infer, engine) != 0)
         err = TYTO_ERR_NOMEM;

@@ -225,7 +225,7 @@ static void take_tuning(struct tyto_engine *engine, struct tyto_tuning *tuning)
     engine->rules = (struct tyto_class_rule *)(uintptr_t)tuning->tracker.rules;
     tuning->tracker.rules = rules;
     if (tuning->connects_per_s > 0)
-        tyto_limiter_set(&engine->limiter, tuning->connects_per_s, tuning->connects_per_s);
+        tyto_limiter_set(&engine->limiter, tuning->connects_per_s);
 }
 
 /* Cannot fail. path: of the new head, if there is one. */

@@ -6,17 +6,23 @@
 #define MIN_BACKOFF_NS (TYTO_NS_PER_S / 2)
 #define MAX_BACKOFF_NS (60 * TYTO_NS_PER_S)
 
-void tyto_limiter_init(struct tyto_limiter *limiter, double per_s, double burst)
+static uint32_t clamped(uint32_t per_s)
 {
-    *limiter = (struct tyto_limiter){.tokens = burst, .per_s = per_s, .burst = burst};
+    if (per_s == 0)
+        return 1;
+    return per_s < TYTO_LIMITER_MAX_PER_S ? per_s : TYTO_LIMITER_MAX_PER_S;
+}
+
+void tyto_limiter_init(struct tyto_limiter *limiter, uint32_t per_s)
+{
+    *limiter = (struct tyto_limiter){.per_s = clamped(per_s)};
     pthread_mutex_init(&limiter->lock, NULL);
 }
 
-void tyto_limiter_set(struct tyto_limiter *limiter, double per_s, double burst)
+void tyto_limiter_set(struct tyto_limiter *limiter, uint32_t per_s)
 {
     pthread_mutex_lock(&limiter->lock);
-    limiter->per_s = per_s;
-    limiter->burst = burst;
+    limiter->per_s = clamped(per_s);
     pthread_mutex_unlock(&limiter->lock);
 }
 
@@ -25,19 +31,21 @@ void tyto_limiter_finish(struct tyto_limiter *limiter)
     pthread_mutex_destroy(&limiter->lock);
 }
 
+/* A bucket of tokens would let twice as many through in the second after it was full. */
 uint64_t tyto_limiter_take(struct tyto_limiter *limiter, uint64_t now_ns)
 {
     uint64_t wait_ns = 0;
     pthread_mutex_lock(&limiter->lock);
-    if (limiter->last_ns != 0 && now_ns > limiter->last_ns)
-        limiter->tokens += (double)(now_ns - limiter->last_ns) / 1e9 * limiter->per_s;
-    if (limiter->tokens > limiter->burst)
-        limiter->tokens = limiter->burst;
-    limiter->last_ns = now_ns;
-    if (limiter->tokens >= 1)
-        limiter->tokens -= 1;
-    else
-        wait_ns = (uint64_t)((1 - limiter->tokens) / limiter->per_s * 1e9) + 1;
+    const uint64_t num = limiter->num_taken;
+    if (num >= limiter->per_s) {
+        const uint64_t free_ns =
+            limiter->taken_ns[(num - limiter->per_s) % TYTO_LIMITER_MAX_PER_S] + TYTO_NS_PER_S;
+        wait_ns = now_ns < free_ns ? free_ns - now_ns : 0;
+    }
+    if (wait_ns == 0) {
+        limiter->taken_ns[num % TYTO_LIMITER_MAX_PER_S] = now_ns;
+        limiter->num_taken++;
+    }
     pthread_mutex_unlock(&limiter->lock);
     return wait_ns;
 }

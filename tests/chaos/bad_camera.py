@@ -21,6 +21,8 @@ input, a command a line; what held before goes on to hold.
   flip SHARE     packets have a bit of another value
   jump S         stamps of all packets jump by so many seconds;  clock S: the clock on the wall does
   reset          stamps go on from 0
+  times          says when connections were begun since it was asked last: times S S ..., by the clock that
+                 only goes on
   describe KIND  descriptions are hostile: many, long, empty, noise, deep, no-rate, twice, controls
 """
 import argparse
@@ -31,6 +33,7 @@ import re
 import signal
 import struct
 import sys
+import time
 
 MAX_PENDING = 1 << 20
 
@@ -63,7 +66,7 @@ class State:
     def __init__(self, args):
         self.name, self.stage_port = args.name, args.stage_port
         self.chance = random.Random(args.seed)
-        self.connections = set()
+        self.connections, self.times = set(), []
         self.port = 0
         self.be_well()
 
@@ -83,6 +86,9 @@ class State:
         elif word == "drop":
             for connection in list(self.connections):
                 connection.end()
+        elif word == "times":
+            print("times", *(f"{seconds:.3f}" for seconds in self.times), flush=True)
+            self.times = []
         elif word == "change":
             self.name = value
             for connection in list(self.connections):
@@ -294,6 +300,7 @@ async def serve(args):
     state = State(args)
 
     async def on_client(reader, writer):
+        state.times.append(time.monotonic())
         if state.is_refusing:
             writer.transport.abort()
             return

@@ -20,6 +20,7 @@ import clients
 TRACKER = ("tracker: {threshold: 0.01, threshold_single: 0.01, onset_num: 1, onset_window: 1, "
            "hang_over_s: 0.5, max_duration_s: 1, update_every_s: 0.5}\n")
 START_S, STATUS_S, END_S = 60, 10, 5
+CONTROL_BYTES = 12  # of chaos_disk
 LOG_WORDS = ("CRITICAL", "Sanitizer", "runtime error", "assertion ", "free():", "corrupted")
 # GStreamer 1.22: rtspsrc that is ended while it connects sends on events without a number.
 OF_OTHERS = ("gst_event_set_seqnum",)
@@ -135,9 +136,9 @@ class House:
         self.head = os.path.join(self.models, "head.safetensors")
         self.fault_path = os.path.join(folder, "fault")
         with open(self.fault_path, "wb") as file:
-            file.write(b"0")
+            file.write(b"0".ljust(CONTROL_BYTES, b"\0"))
         with open(self.fault_path, "r+b") as file:
-            self.fault = mmap.mmap(file.fileno(), 1)
+            self.fault = mmap.mmap(file.fileno(), CONTROL_BYTES)
         self.followers = []
 
     def config(self, variant=""):

@@ -175,7 +175,7 @@ uint32_t rig_num_lines(const struct rig_server *server)
 void rig_open(struct rig *rig, const struct tyto_camera_params *camera)
 {
     *rig = (struct rig){0};
-    tyto_limiter_init(&rig->limiter, 4, 4);
+    tyto_limiter_init(&rig->limiter, 4);
     struct tyto_session_params params = {
         .camera = camera,
         .hop_ns = SEGMENT_NS,

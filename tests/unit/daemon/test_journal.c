@@ -3,9 +3,30 @@
  * restarts, replay and lists. */
 #include "tests/unit/daemon/journal_rig.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <sqlite3.h>
+
+#include "daemon/journal/reserve.h"
+
+/* --- a disk that cannot be read for once ---------------------------------------------------------
+ */
+
+static int reads_to_go; /* the one that makes it 0 fails; 0: none does */
+
+/* The journal's own, and the database's: in a program that has one it takes the place of libc's. */
+ssize_t pread(int fd, void *bytes, size_t num, off_t offset)
+{
+    if (reads_to_go > 0 && --reads_to_go == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pread64, fd, bytes, num, offset);
+}
 
 /* --- replay --------------------------------------------------------------------------------------
  */
@@ -233,6 +254,51 @@ static void a_number_that_was_told_without_the_journal_is_never_given_again(void
     tyto_journal_close(&journal);
 }
 
+static enum tyto_err pass_counter(void *user, const char *camera, const char *class_name,
+                                  uint64_t num)
+{
+    (void)user, (void)camera, (void)class_name, (void)num;
+    return TYTO_OK;
+}
+
+static enum tyto_err pass_event(void *user, const struct tyto_event *event)
+{
+    (void)user, (void)event;
+    return TYTO_OK;
+}
+
+static void a_read_that_fails_once_costs_no_number_and_no_message(void **state)
+{
+    (void)state;
+    enum { MANY = 1000 };
+    const uint8_t bytes[] = {1, 2, 3};
+    struct rig rig;
+    start(&rig, 0);
+    (void)publish_whole(&rig, "cam1", "dog", 1000);
+    wait_until_sent(&rig, 2);
+    stop(&rig);
+    struct tyto_journal *journal = open_journal(0);
+    tyto_journal_note_unwritten(journal, 17);
+    struct tyto_reserve reserve;
+    assert_int_equal(tyto_reserve_open(&reserve, path, tyto_journal_log_id(journal), 2), TYTO_OK);
+    for (uint64_t seq = 21; seq <= 23; seq++)
+        assert_int_equal(tyto_reserve_put(&reserve, seq, bytes, sizeof(bytes)), TYTO_OK);
+    tyto_reserve_close(&reserve);
+    tyto_journal_close(&journal);
+    int num = 0;
+    do {
+        reads_to_go = ++num;
+        journal = open_journal(0);
+        assert_int_equal(tyto_journal_last_seq(journal), 2);
+        assert_int_equal(tyto_journal_first_free(journal), 23);
+        assert_int_equal(tyto_journal_each_counter(journal, pass_counter, NULL), TYTO_OK);
+        assert_int_equal(tyto_journal_each_open(journal, pass_event, NULL), TYTO_OK);
+        tyto_journal_close(&journal);
+    } while (reads_to_go == 0 && num < MANY);
+    reads_to_go = 0;
+    assert_in_range(num, 10, MANY - 1); /* the lock, three records, the database */
+}
+
 static void what_is_no_journal_is_moved_aside(void **state)
 {
     (void)state;
@@ -244,6 +310,38 @@ static void what_is_no_journal_is_moved_aside(void **state)
     fclose(file);
     struct tyto_journal *journal = open_journal(0);
     assert_int_equal(tyto_journal_first_free(journal), 0);
+    tyto_journal_close(&journal);
+    snprintf(damaged, sizeof(damaged), "%s.damaged", path);
+    assert_int_equal(access(damaged, F_OK), 0);
+}
+
+/* All else is there. */
+static void a_journal_whose_open_events_are_damaged_is_moved_aside(void **state)
+{
+    (void)state;
+    char damaged[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    publish_and_die(10);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_master WHERE name = 'messages'", -1,
+                           &stmt, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    const int root = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (root - 1) * 4096L, SEEK_SET), 0);
+    for (int i = 0; i < 4096; i++)
+        fputc(0xff, file);
+    fclose(file);
+    struct tyto_journal *journal = open_journal(0);
+    assert_int_equal(tyto_journal_last_seq(journal), 0);
     tyto_journal_close(&journal);
     snprintf(damaged, sizeof(damaged), "%s.damaged", path);
     assert_int_equal(access(damaged, F_OK), 0);
@@ -272,7 +370,9 @@ int main(void)
         cmocka_unit_test_setup(a_snapshot_has_states_and_open_events_alone, set_up),
         cmocka_unit_test_setup(a_number_that_was_told_without_the_journal_is_never_given_again,
                                set_up),
+        cmocka_unit_test_setup(a_read_that_fails_once_costs_no_number_and_no_message, set_up),
         cmocka_unit_test_setup(what_is_no_journal_is_moved_aside, set_up),
+        cmocka_unit_test_setup(a_journal_whose_open_events_are_damaged_is_moved_aside, set_up),
         cmocka_unit_test_setup(a_second_process_does_not_get_the_journal, set_up),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

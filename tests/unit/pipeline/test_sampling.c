@@ -167,13 +167,25 @@ static void connects_are_limited_for_all_together(void **state)
 {
     (void)state;
     struct tyto_limiter limiter;
-    tyto_limiter_init(&limiter, 4, 4);
+    tyto_limiter_init(&limiter, 4);
+    uint64_t taken_ms[64] = {0};
     uint32_t num = 0;
-    for (uint64_t ms = 1; ms <= 10000; ms++) /* everyone asks all the time */
-        num += tyto_limiter_take(&limiter, 1000 * (uint64_t)S + ms * (uint64_t)MS) == 0;
-    assert_in_range(num, 42, 44);
-    const uint64_t wait_ns = tyto_limiter_take(&limiter, 1010 * (uint64_t)S);
-    assert_in_range(wait_ns, 1, S / 4 + 1);
+    for (uint64_t ms = 0; ms < 10000; ms++) { /* everyone asks all the time */
+        if (tyto_limiter_take(&limiter, 1000 * (uint64_t)S + ms * (uint64_t)MS) == 0)
+            taken_ms[num++] = ms;
+    }
+    assert_int_equal(num, 40);
+    for (uint32_t i = 4; i < num; i++) /* within any second, the first one among them */
+        assert_true(taken_ms[i] - taken_ms[i - 4] >= 1000);
+    const uint64_t wait_ns = tyto_limiter_take(&limiter, 1009500 * (uint64_t)MS);
+    assert_int_equal(wait_ns, S / 2);
+    tyto_limiter_set(&limiter, 1);
+    assert_int_equal(tyto_limiter_take(&limiter, 1010500 * (uint64_t)MS), 0);
+    assert_int_equal(tyto_limiter_take(&limiter, 1011 * (uint64_t)S), S / 2);
+    tyto_limiter_set(&limiter, 1000);
+    for (uint32_t i = 0; i < TYTO_LIMITER_MAX_PER_S; i++)
+        assert_int_equal(tyto_limiter_take(&limiter, 2000 * (uint64_t)S), 0);
+    assert_int_equal(tyto_limiter_take(&limiter, 2000 * (uint64_t)S), S);
     tyto_limiter_finish(&limiter);
 }
 
