@@ -117,13 +117,14 @@ enum tyto_err tyto_pictures_next(struct tyto_pictures *pictures, int timeout_ms,
 static enum tyto_err subscribe(struct tyto_pictures *pictures,
                                const struct tyto_pictures_params *params)
 {
+    const char *prefix = params->live ? "lv/" : "th/";
     bool ok = tyto_sub_subscribe(&pictures->sub, "hb/") &&
-              (params->num_cameras > 0 || tyto_sub_subscribe(&pictures->sub, "th/"));
+              (params->num_cameras > 0 || tyto_sub_subscribe(&pictures->sub, prefix));
     for (uint32_t i = 0; ok && i < params->num_cameras; i++) {
         char topic[TYTO_TOPIC_MAX_BYTES];
         if (!tyto_id_is_valid(params->cameras[i]))
             return TYTO_ERR_INVALID;
-        snprintf(topic, sizeof(topic), "th/%s/", params->cameras[i]);
+        snprintf(topic, sizeof(topic), "%s%s/", prefix, params->cameras[i]);
         ok = tyto_sub_subscribe(&pictures->sub, topic);
     }
     return ok ? TYTO_OK : TYTO_ERR_IO;

@@ -5,6 +5,7 @@
 #ifndef TYTO_CLIENT_PICTURES_H
 #define TYTO_CLIENT_PICTURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -19,6 +20,7 @@ struct tyto_pictures_params {
     const char *const *cameras; /* only these; num_cameras 0: all */
     uint32_t num_cameras;
     const char *server_key, *secret_key; /* as of tyto_client_params */
+    bool live; /* not of events: what the cameras see now, about one a second */
 };
 
 struct tyto_event_picture {

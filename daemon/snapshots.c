@@ -18,6 +18,12 @@ static bool is_wanted(void *user)
     return tyto_publisher_wants_thumbnails(picturing->publisher);
 }
 
+static bool is_live_wanted(void *user)
+{
+    const struct tyto_picturing *picturing = user;
+    return tyto_publisher_wants_live(picturing->publisher);
+}
+
 static void on_thumbnail(void *user, const struct tyto_thumbnail *thumbnail, uint8_t *bytes)
 {
     struct tyto_picturing *picturing = user;
@@ -35,6 +41,7 @@ static struct tyto_snapshots_params params_of(struct tyto_picturing *picturing,
         .draws_box = config->snapshots.draws_box,
         .hides_people = config->snapshots.blur != TYTO_CONFIG_BLUR_NONE,
         .is_wanted = is_wanted,
+        .is_live_wanted = is_live_wanted,
         .on_thumbnail = on_thumbnail,
         .user = picturing,
     };

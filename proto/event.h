@@ -16,7 +16,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 5,
+    TYTO_SCHEMA_MINOR = 6,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */
@@ -223,7 +223,8 @@ struct tyto_debug_scores {
     struct tyto_class_score top[TYTO_DEBUG_MAX_TOP];
 };
 
-/* A picture of an event; the JPEG itself goes beside the envelope. */
+/* A picture of an event, or of what a camera sees now: then event_id and class_name are "". The
+ * JPEG itself goes beside the envelope. */
 struct tyto_thumbnail {
     char event_id[TYTO_ULID_CHARS + 1];
     char camera[TYTO_ID_MAX + 1];
@@ -308,8 +309,8 @@ bool tyto_id_is_valid(const char *id);
 /* The same, of at most TYTO_ZONE_NAME_MAX characters. */
 bool tyto_zone_name_is_valid(const char *name);
 /* The topic of an envelope ("ev/<cam>/<class>/", "st/<cam>/", "md/", "hb/",
- * "dbg/<cam>/", "th/<cam>/"). TYTO_ERR_INVALID for a kind or an id without one, FULL when
- * buf (TYTO_TOPIC_MAX_BYTES do) is too small. */
+ * "dbg/<cam>/", "th/<cam>/", "lv/<cam>/"). TYTO_ERR_INVALID for a kind or an id without one, FULL
+ * when buf (TYTO_TOPIC_MAX_BYTES do) is too small. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_envelope_topic(const struct tyto_envelope *envelope, char *buf,
                                   size_t buf_bytes);

@@ -97,9 +97,11 @@ static bool debug_is_sound(const struct tyto_debug_scores *debug)
 
 static bool thumbnail_is_sound(const struct tyto_thumbnail *thumbnail)
 {
-    return tyto_event_id_is_valid(thumbnail->event_id) && tyto_id_is_valid(thumbnail->camera) &&
-           tyto_id_is_valid(thumbnail->class_name) && thumbnail->width > 0 &&
-           thumbnail->height > 0 && isfinite(thumbnail->score) &&
+    const bool is_of_event =
+        tyto_event_id_is_valid(thumbnail->event_id) && tyto_id_is_valid(thumbnail->class_name);
+    const bool is_of_now = !thumbnail->event_id[0] && !thumbnail->class_name[0];
+    return (is_of_event || is_of_now) && tyto_id_is_valid(thumbnail->camera) &&
+           thumbnail->width > 0 && thumbnail->height > 0 && isfinite(thumbnail->score) &&
            (!thumbnail->has_box || box_is_sound(&thumbnail->box)) && thumbnail->num_bytes > 0 &&
            thumbnail->num_bytes <= TYTO_THUMBNAIL_MAX_BYTES;
 }

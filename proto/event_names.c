@@ -103,7 +103,8 @@ enum tyto_err tyto_envelope_topic(const struct tyto_envelope *envelope, char *bu
     case TYTO_ENVELOPE_DEBUG_SCORES:
         return camera_topic("dbg", envelope->body.debug_scores.camera, buf, buf_bytes);
     case TYTO_ENVELOPE_THUMBNAIL:
-        return camera_topic("th", envelope->body.thumbnail.camera, buf, buf_bytes);
+        return camera_topic(envelope->body.thumbnail.event_id[0] ? "th" : "lv",
+                            envelope->body.thumbnail.camera, buf, buf_bytes);
     case TYTO_ENVELOPE_MODEL_STATE:
         return topic_done(snprintf(buf, buf_bytes, "md/"), buf_bytes);
     case TYTO_ENVELOPE_HEARTBEAT:

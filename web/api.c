@@ -41,6 +41,17 @@ static void get_me(const struct tyto_web_request *request)
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 
+static struct tyto_json *view_camera(const struct tyto_web_request *request,
+                                     const struct tyto_web_camera *camera)
+{
+    struct tyto_json *json = tyto_view_camera(camera);
+    GBytes *sight = tyto_sights_get(request->serving->sights, camera->state.camera);
+    tyto_json_set(json, "sight", tyto_json_new_bool(sight != NULL));
+    if (sight)
+        g_bytes_unref(sight);
+    return json;
+}
+
 /* Everything that the page begins with; the stream goes on from there. */
 static void get_now(const struct tyto_web_request *request)
 {
@@ -50,7 +61,7 @@ static void get_now(const struct tyto_web_request *request)
     struct tyto_json *cameras = tyto_json_new_array();
     struct tyto_json *recent = tyto_json_new_array();
     for (uint32_t i = 0; i < tyto_web_feed_num_cameras(feed); i++)
-        (void)tyto_json_append(cameras, tyto_view_camera(tyto_web_feed_camera(feed, i)));
+        (void)tyto_json_append(cameras, view_camera(request, tyto_web_feed_camera(feed, i)));
     const uint32_t num = tyto_web_events_num(events);
     for (uint32_t i = num > MAX_RECENT ? num - MAX_RECENT : 0; i < num; i++)
         (void)tyto_json_append(recent, tyto_view_event(events, tyto_web_events_at(events, i)));
@@ -125,6 +136,23 @@ static void get_picture(const struct tyto_web_request *request)
     }
     if (file)
         g_mapped_file_unref(file);
+}
+
+/* What a camera sees now. */
+static void get_live(const struct tyto_web_request *request)
+{
+    const char *camera = tyto_http_text(request->query, "camera");
+    GBytes *jpeg = camera ? tyto_sights_get(request->serving->sights, camera) : NULL;
+    if (!jpeg) {
+        tyto_http_error(request->msg, SOUP_STATUS_NOT_FOUND, "there is no picture of it now");
+        return;
+    }
+    SoupServerMessage *msg = request->msg;
+    soup_message_headers_set_content_type(soup_server_message_get_response_headers(msg),
+                                          "image/jpeg", NULL);
+    soup_message_body_append_bytes(soup_server_message_get_response_body(msg), jpeg);
+    soup_server_message_set_status(msg, SOUP_STATUS_OK, NULL);
+    g_bytes_unref(jpeg);
 }
 
 static void get_health(const struct tyto_web_request *request)
@@ -261,6 +289,7 @@ static const struct route {
     {"/api/alike", tyto_alike_get, OF_VIEWER, false},
     {"/api/recording", get_recording, OF_VIEWER, false},
     {"/api/health", get_health, OF_VIEWER, false},
+    {"/live", get_live, OF_VIEWER, false},
     {"/picture", get_picture, OF_VIEWER, false},
     {"/media", get_media, OF_VIEWER, false},
     {"/api/correct", post_correct, OF_ADMIN, true},

@@ -12,7 +12,9 @@
 
 static void on_watched(void *user, bool is_watched)
 {
-    tyto_web_feed_want_scores(((struct tyto_serving *)user)->feed, is_watched);
+    struct tyto_serving *serving = user;
+    tyto_web_feed_want_scores(serving->feed, is_watched);
+    tyto_sights_want(serving->sights, is_watched);
 }
 
 static void on_camera(void *user, const struct tyto_web_camera *camera)
@@ -50,6 +52,14 @@ static void on_link(void *user)
 static void on_past(void *user)
 {
     tyto_stream_send(((struct tyto_serving *)user)->stream, "past", tyto_json_new_object());
+}
+
+static void on_sight(void *user, const char *camera)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    tyto_json_set(json, "camera", tyto_json_new_string(camera));
+    tyto_json_set(json, "at", tyto_json_new_u64(tyto_clock_unix_ns() / TYTO_NS_PER_MS));
+    tyto_stream_send(((struct tyto_serving *)user)->stream, "sight", json);
 }
 
 static void on_over(void *user, uint64_t session_id)
@@ -107,6 +117,11 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool i
         tyto_serving_destroy(&serving);
         return err;
     }
+    serving->sights = tyto_sights_new(&(struct tyto_sights_params){.endpoint = params->endpoint,
+                                                                   .server_key = params->server_key,
+                                                                   .key = params->key,
+                                                                   .on_sight = on_sight,
+                                                                   .user = serving});
     serving->login = tyto_login_new(serving->door);
     serving->tune = tyto_tune_new(serving);
     serving->alike = tyto_alike_new(serving);
@@ -122,6 +137,7 @@ void tyto_serving_destroy(struct tyto_serving **serving)
     tyto_tune_free((*serving)->tune);
     tyto_alike_free((*serving)->alike);
     tyto_login_free((*serving)->login);
+    tyto_sights_free((*serving)->sights);
     tyto_web_feed_destroy(&(*serving)->feed);
     tyto_door_destroy(&(*serving)->door);
     tyto_stream_free((*serving)->stream);

@@ -4,6 +4,7 @@
 #define TYTO_WEB_SERVING_H
 
 #include "base/fault.h"
+#include "web/common/sights.h"
 #include "web/door.h"
 #include "web/feed.h"
 #include "web/login.h"
@@ -17,6 +18,7 @@ struct tyto_tune;
 struct tyto_serving {
     const struct tyto_serve_params *params;
     struct tyto_web_feed *feed;
+    struct tyto_sights *sights;
     struct tyto_stream *stream;
     struct tyto_door_params door_params;
     struct tyto_door *door;

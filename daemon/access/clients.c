@@ -43,10 +43,11 @@ static enum tyto_err add_prefix(const struct reading *reading, struct tyto_acces
         return refuse(reading, client->name, "has more than 16 topic prefixes");
     if (num > TYTO_RIGHTS_PREFIX_BYTES ||
         (strncmp(prefix, "ev/", 3) != 0 && strncmp(prefix, "st/", 3) != 0 &&
-         strncmp(prefix, "dbg/", 4) != 0 && strncmp(prefix, "th/", 3) != 0))
+         strncmp(prefix, "dbg/", 4) != 0 && strncmp(prefix, "th/", 3) != 0 &&
+         strncmp(prefix, "lv/", 3) != 0))
         return refuse(
             reading, client->name,
-            "has a prefix that no topic begins with: they begin with ev/, st/, th/ or dbg/");
+            "has a prefix that no topic begins with: they begin with ev/, st/, th/, lv/ or dbg/");
     char *grown = realloc(client->prefixes, client->num_prefix_bytes + num);
     if (!grown)
         return no_memory(reading);

@@ -168,8 +168,8 @@ static const struct tyto_option record[] = {
 
 static const struct tyto_option snapshots[] = {
     {.key = "send", .type = TYTO_OPTION_FLAG, AT(snapshots.sends),
-     .help = "whether whoever subscribes to th/CAMERA/ is sent a picture of each event: bridges to MQTT "
-             "do"},
+     .help = "whether whoever subscribes to th/CAMERA/ is sent a picture of each event, as bridges to "
+             "MQTT do, and to lv/CAMERA/ one each second, as the page does while somebody looks"},
     PATH("dir", snapshots.store.dir, "pictures are not kept", "/var/lib/tyto/snapshots",
          "folder of the pictures, made if it is not there: DIR/CAMERA/TIME-CLASS-ID.jpg; not that of "
          "the recordings"),

@@ -50,7 +50,7 @@ struct tyto_publisher {
     /* Read by any thread. */
     atomic_uint_fast64_t last_seq, num_events, num_bad, num_cut_off, num_turns;
     atomic_uint_fast32_t num_connections, num_subscriptions, num_debug_subscriptions,
-        num_thumbnail_subscriptions;
+        num_thumbnail_subscriptions, num_live_subscriptions;
     atomic_uint_fast64_t num_thumbnails, num_thumbnails_dropped;
     atomic_uint_fast64_t thumbnail_bytes; /* that libzmq holds, or is about to */
 };

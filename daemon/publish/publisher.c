@@ -114,6 +114,7 @@ static void take_upstream(struct tyto_publisher *publisher)
     atomic_store(&publisher->num_subscriptions, counts.num_subscriptions);
     atomic_store(&publisher->num_debug_subscriptions, counts.num_debug_subscriptions);
     atomic_store(&publisher->num_thumbnail_subscriptions, counts.num_thumbnail_subscriptions);
+    atomic_store(&publisher->num_live_subscriptions, counts.num_live_subscriptions);
     atomic_store(&publisher->num_cut_off, counts.num_cut_off);
 }
 
@@ -345,6 +346,11 @@ bool tyto_publisher_wants_debug(const struct tyto_publisher *publisher)
 bool tyto_publisher_wants_thumbnails(const struct tyto_publisher *publisher)
 {
     return atomic_load(&publisher->num_thumbnail_subscriptions) > 0;
+}
+
+bool tyto_publisher_wants_live(const struct tyto_publisher *publisher)
+{
+    return atomic_load(&publisher->num_live_subscriptions) > 0;
 }
 
 uint64_t tyto_publisher_num_turns(const struct tyto_publisher *publisher)

@@ -103,8 +103,11 @@ void tyto_publisher_get_hello(struct tyto_publisher *publisher, struct tyto_hell
 
 /* Whether anyone has subscribed below th/. Any thread. */
 bool tyto_publisher_wants_thumbnails(const struct tyto_publisher *publisher);
-/* A picture for who subscribes to th/CAMERA/. jpeg (thumbnail->num_bytes) is *taken*. What is too
- * much to hold, here or for slow subscribers, is dropped and counted. Any thread; never waits. */
+/* The same below lv/. */
+bool tyto_publisher_wants_live(const struct tyto_publisher *publisher);
+/* A picture for who subscribes to th/CAMERA/, or lv/CAMERA/ where it is of no event. jpeg
+ * (thumbnail->num_bytes) is *taken*. What is too much to hold, here or for slow subscribers, is
+ * dropped and counted. Any thread; never waits. */
 void tyto_publisher_thumbnail(struct tyto_publisher *publisher,
                               const struct tyto_thumbnail *thumbnail, uint8_t *jpeg);
 

@@ -116,14 +116,22 @@ static int compare_topics(const void *a, const void *b)
     return order ? order : (x->num_bytes > y->num_bytes) - (x->num_bytes < y->num_bytes);
 }
 
-static bool is_debug(const struct topic *topic)
+static bool is_below(const struct topic *topic, const char *prefix)
 {
-    return topic->num_bytes >= 4 && memcmp(topic->bytes, "dbg/", 4) == 0;
+    const size_t num = strlen(prefix);
+    return topic->num_bytes >= num && memcmp(topic->bytes, prefix, num) == 0;
 }
 
-static bool is_thumbnail(const struct topic *topic)
+static void count_kinds(struct tyto_subscribers_counts *counts, const struct topic *topic,
+                        uint32_t by)
 {
-    return topic->num_bytes >= 3 && memcmp(topic->bytes, "th/", 3) == 0;
+    counts->num_subscriptions += by;
+    if (is_below(topic, "dbg/"))
+        counts->num_debug_subscriptions += by;
+    if (is_below(topic, "th/"))
+        counts->num_thumbnail_subscriptions += by;
+    if (is_below(topic, "lv/"))
+        counts->num_live_subscriptions += by;
 }
 
 static struct topic *new_topic(const uint8_t *bytes, uint32_t num_bytes)
@@ -181,9 +189,7 @@ static bool add_topic(struct tyto_subscribers *subscribers, struct connection *c
     }
     connection->num_topics++;
     connection->num_bytes += topic->num_bytes;
-    subscribers->counts.num_subscriptions++;
-    subscribers->counts.num_debug_subscriptions += is_debug(topic);
-    subscribers->counts.num_thumbnail_subscriptions += is_thumbnail(topic);
+    count_kinds(&subscribers->counts, topic, 1);
     return true;
 }
 
@@ -199,9 +205,7 @@ static bool remove_topic(struct tyto_subscribers *subscribers, struct connection
     discount_topic(subscribers, held);
     connection->num_topics--;
     connection->num_bytes -= held->num_bytes;
-    subscribers->counts.num_subscriptions--;
-    subscribers->counts.num_debug_subscriptions -= is_debug(held);
-    subscribers->counts.num_thumbnail_subscriptions -= is_thumbnail(held);
+    count_kinds(&subscribers->counts, held, -1u);
     free(held);
     return true;
 }

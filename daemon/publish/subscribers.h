@@ -52,6 +52,7 @@ struct tyto_subscribers_counts {
     uint32_t num_subscriptions;           /* each subscriber's counts */
     uint32_t num_debug_subscriptions;     /* those below dbg/ */
     uint32_t num_thumbnail_subscriptions; /* those below th/ */
+    uint32_t num_live_subscriptions;      /* those below lv/ */
     uint64_t num_cut_off;                 /* connections, ever */
 };
 void tyto_subscribers_get_counts(const struct tyto_subscribers *subscribers,

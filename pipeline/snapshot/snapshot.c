@@ -21,29 +21,34 @@ static const char person[] = "person";
 /* --- jobs --------------------------------------------------------------------------------------
  */
 
-/* The event's place among those that wait; num_jobs: it has none. Locked, as the next three. */
-static uint32_t find_job(const struct tyto_snapshots *self, const char *event_id)
+/* The event's place among those that wait, for event_id "" that of the camera's picture of now;
+ * num_jobs: it has none. Locked, as the next three. */
+static uint32_t find_job(const struct tyto_snapshots *self, const char *event_id,
+                         const char *camera)
 {
     uint32_t i = 0;
-    while (i < self->num_jobs && strcmp(self->jobs[i].event_id, event_id) != 0)
+    while (i < self->num_jobs && (strcmp(self->jobs[i].event_id, event_id) != 0 ||
+                                  (!event_id[0] && strcmp(self->jobs[i].camera, camera) != 0)))
         i++;
     return i;
 }
 
-/* Of the event, else a new one; NULL: there is no room. */
-static struct tyto_snapshot_job *place_for(struct tyto_snapshots *self, const char *event_id)
+/* Of the event, else a new one; NULL: there is no room. Half of it is for events alone. */
+static struct tyto_snapshot_job *place_for(struct tyto_snapshots *self, const char *event_id,
+                                           const char *camera)
 {
-    const uint32_t i = find_job(self, event_id);
+    const uint32_t i = find_job(self, event_id, camera);
+    const uint32_t max = event_id[0] ? TYTO_SNAPSHOTS_MAX_WAITING : TYTO_SNAPSHOTS_MAX_WAITING / 2;
     if (i < self->num_jobs)
         tyto_snapshot_job_finish(&self->jobs[i]);
-    else if (i < TYTO_SNAPSHOTS_MAX_WAITING)
+    else if (i < max)
         self->num_jobs++;
-    return i < TYTO_SNAPSHOTS_MAX_WAITING ? &self->jobs[i] : NULL;
+    return i < max ? &self->jobs[i] : NULL;
 }
 
 static void drop_job(struct tyto_snapshots *self, const char *event_id)
 {
-    const uint32_t i = find_job(self, event_id);
+    const uint32_t i = find_job(self, event_id, "");
     if (i == self->num_jobs)
         return;
     tyto_snapshot_job_finish(&self->jobs[i]);
@@ -53,7 +58,7 @@ static void drop_job(struct tyto_snapshots *self, const char *event_id)
 
 static bool is_on_its_way(const struct tyto_snapshots *self, const char *event_id)
 {
-    return strcmp(self->busy_id, event_id) == 0 || find_job(self, event_id) < self->num_jobs;
+    return strcmp(self->busy_id, event_id) == 0 || find_job(self, event_id, "") < self->num_jobs;
 }
 
 static void fill_people(struct tyto_snapshot_job *job, const struct tyto_snapshot_current *current)
@@ -78,16 +83,14 @@ static void fill_box(struct tyto_snapshot_job *job, const struct tyto_snapshot_c
     }
 }
 
-/* Asks for a picture of the event as the current segment shows it. Locked. */
-static void post(struct tyto_snapshots *self, struct tyto_snapshot_open *open, float score)
+/* A picture that is to be made, as the current segment shows it, of nothing yet; NULL: there is no
+ * room, which is counted. Locked, as the next two. */
+static struct tyto_snapshot_job *make_job(struct tyto_snapshots *self, const char *event_id,
+                                          const char *camera)
 {
     const struct tyto_snapshot_current *current = &self->current;
     const bool hides = self->params.hides_people;
     struct tyto_polygon *masks = NULL;
-    if (hides && !current->can_hide) {
-        self->status.num_withheld++;
-        return;
-    }
     if (current->num_masks > 0) {
         const size_t bytes = current->num_masks * sizeof(*masks);
         masks = malloc(bytes);
@@ -95,30 +98,52 @@ static void post(struct tyto_snapshots *self, struct tyto_snapshot_open *open, f
             memcpy(masks, current->masks, bytes);
     }
     struct tyto_snapshot_job *job =
-        masks || current->num_masks == 0 ? place_for(self, open->event_id) : NULL;
+        masks || current->num_masks == 0 ? place_for(self, event_id, camera) : NULL;
     if (!job) {
         free(masks);
         self->status.num_dropped++;
-        return;
+        return NULL;
     }
     *job = (struct tyto_snapshot_job){
-        .begin_unix_ns = open->begin_unix_ns,
         .media_ns = current->media_ns,
         .unix_ns = current->unix_ns,
-        .score = score,
         .picture = tyto_picture_ref(current->picture),
         .hides_people = hides,
         .hides_all = hides && current->may_lack,
         .masks = masks,
         .num_masks = current->num_masks,
     };
-    memcpy(job->event_id, open->event_id, sizeof(job->event_id));
-    memcpy(job->camera, open->camera, sizeof(job->camera));
-    memcpy(job->class_name, open->class_name, sizeof(job->class_name));
+    snprintf(job->event_id, sizeof(job->event_id), "%s", event_id);
+    snprintf(job->camera, sizeof(job->camera), "%s", camera);
     fill_people(job, current);
-    fill_box(job, current);
-    open->best = score;
     pthread_cond_signal(&self->changed);
+    return job;
+}
+
+/* Asks for a picture of the event. */
+static void post(struct tyto_snapshots *self, struct tyto_snapshot_open *open, float score)
+{
+    if (self->params.hides_people && !self->current.can_hide) {
+        self->status.num_withheld++;
+        return;
+    }
+    struct tyto_snapshot_job *job = make_job(self, open->event_id, open->camera);
+    if (!job)
+        return;
+    job->begin_unix_ns = open->begin_unix_ns;
+    job->score = score;
+    memcpy(job->class_name, open->class_name, sizeof(job->class_name));
+    fill_box(job, &self->current);
+    open->best = score;
+}
+
+/* Asks for a picture of now. Where people cannot be hidden there is none, as the detector does not
+ * look at each second's. */
+static void post_live(struct tyto_snapshots *self)
+{
+    if (self->params.sends && (!self->params.hides_people || self->current.can_hide) &&
+        self->params.is_live_wanted(self->params.user))
+        (void)make_job(self, "", self->current.camera);
 }
 
 /* --- segments ----------------------------------------------------------------------------------
@@ -181,7 +206,8 @@ bool tyto_snapshots_are_wanted(struct tyto_snapshots *self)
     const bool sends = self->params.sends;
     const bool has_files = self->uri != NULL;
     pthread_mutex_unlock(&self->lock);
-    return has_files || (sends && self->params.is_wanted(self->params.user));
+    return has_files || (sends && (self->params.is_wanted(self->params.user) ||
+                                   self->params.is_live_wanted(self->params.user)));
 }
 
 void tyto_snapshots_segment(struct tyto_snapshots *self,
@@ -205,6 +231,7 @@ void tyto_snapshots_segment(struct tyto_snapshots *self,
         if (score > open->best + LEAST_GAIN)
             post(self, open, score);
     }
+    post_live(self);
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -277,7 +304,7 @@ static bool are_sound(const struct tyto_snapshots_params *params)
 {
     return params->width >= TYTO_SNAPSHOTS_MIN_WIDTH && params->width <= TYTO_SNAPSHOTS_MAX_WIDTH &&
            params->quality >= 1 && params->quality <= 100 && params->is_wanted &&
-           params->on_thumbnail &&
+           params->is_live_wanted && params->on_thumbnail &&
            (!params->store.dir || strlen(params->store.dir) < TYTO_SNAPSHOTS_DIR_BYTES);
 }
 

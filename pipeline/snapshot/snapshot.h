@@ -8,6 +8,9 @@
  * TYTO_SNAPSHOTS_MAX_WAITING pictures wait at most, one of an event: a newer one takes the place of
  * an older, and what finds no room is dropped and counted.
  *
+ * While somebody wants to see what cameras see now, each segment's picture is made as well, sent
+ * and not kept: smaller, without a box, and only where there is room beside those of events.
+ *
  * WHAT IS HIDDEN. Masks of the camera, always, as the networks do not see what lies in them. With
  * hides_people everything in the boxes of the detector's class "person"; all of the picture when
  * the detector found so much that it may have left a person out; and no picture is made at all
@@ -28,7 +31,8 @@
 
 enum {
     TYTO_SNAPSHOTS_MAX_WAITING = 16,
-    TYTO_SNAPSHOTS_MAX_OPEN = 1024, /* events; more have none */
+    TYTO_SNAPSHOTS_LIVE_WIDTH = 480, /* of a picture of now at most */
+    TYTO_SNAPSHOTS_MAX_OPEN = 1024,  /* events; more have none */
     TYTO_SNAPSHOTS_TEXT_MAX = 384,
     TYTO_SNAPSHOTS_MIN_WIDTH = 64,
     TYTO_SNAPSHOTS_MAX_WIDTH = 1024,
@@ -45,6 +49,7 @@ struct tyto_snapshots_params {
     /* On any thread: whether someone wants a picture now. On the snapshots' thread: one was made;
      * bytes are *taken* (free()). Both the same from create to destroy. */
     bool (*is_wanted)(void *user);
+    bool (*is_live_wanted)(void *user); /* pictures of now */
     void (*on_thumbnail)(void *user, const struct tyto_thumbnail *thumbnail, uint8_t *bytes);
     void *user;
 };

@@ -133,11 +133,18 @@ static void keep_and_tell(struct tyto_snapshots *self, const struct tyto_snapsho
 /* --- a picture ---------------------------------------------------------------------------------
  */
 
+static bool is_live(const struct tyto_snapshot_job *job)
+{
+    return !job->event_id[0];
+}
+
 static enum tyto_err draw(struct tyto_snapshots *self, const struct tyto_snapshots_params *params,
                           const struct tyto_snapshot_job *job)
 {
     static const struct tyto_box all = {0, 0, 1, 1};
-    const enum tyto_err err = tyto_canvas_take(&self->canvas, &job->picture->frame, params->width);
+    const bool is_small = is_live(job) && params->width > TYTO_SNAPSHOTS_LIVE_WIDTH;
+    const enum tyto_err err = tyto_canvas_take(
+        &self->canvas, &job->picture->frame, is_small ? TYTO_SNAPSHOTS_LIVE_WIDTH : params->width);
     if (err)
         return err;
     tyto_canvas_mask(&self->canvas, job->masks, job->num_masks);
@@ -199,9 +206,10 @@ static void make(struct tyto_snapshots *self, const struct tyto_snapshots_params
     count(self, err ? &self->status.num_failed : &self->status.num_made);
     if (err)
         return;
-    if (self->store_dir[0])
+    if (self->store_dir[0] && !is_live(job))
         keep_and_tell(self, params, job, bytes, num_bytes);
-    if (params->sends && params->is_wanted(params->user))
+    if (params->sends &&
+        (is_live(job) ? params->is_live_wanted(params->user) : params->is_wanted(params->user)))
         send(self, params, job, bytes, num_bytes);
     else
         free(bytes);

@@ -148,6 +148,26 @@ static void tell_scores(struct tyto_publisher *publisher, uint32_t turn)
     }
 }
 
+/* TYTO_TEST_PICTURE: a JPEG that all cameras see. */
+static void tell_sights(struct tyto_publisher *publisher)
+{
+    const char *path = getenv("TYTO_TEST_PICTURE");
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    for (int i = 0; file && i < NUM_CAMERAS - 1; i++) { /* the last one has no picture */
+        struct tyto_thumbnail sight = {.width = 480, .height = 270};
+        uint8_t *jpeg = malloc(TYTO_THUMBNAIL_MAX_BYTES);
+        if (!jpeg)
+            break;
+        rewind(file);
+        sight.num_bytes = (uint32_t)fread(jpeg, 1, TYTO_THUMBNAIL_MAX_BYTES, file);
+        sight.unix_ns = (int64_t)tyto_clock_unix_ns();
+        snprintf(sight.camera, sizeof(sight.camera), "%s", cameras[i]);
+        tyto_publisher_thumbnail(publisher, &sight, jpeg);
+    }
+    if (file)
+        (void)fclose(file);
+}
+
 static void nap(void)
 {
     const struct timespec some = {.tv_nsec = 50000000};
@@ -212,6 +232,8 @@ int main(int argc, char **argv)
         nap();
         if (turn % 10 == 0 && tyto_publisher_wants_debug(publisher))
             tell_scores(publisher, turn / 10);
+        if (turn % 20 == 0 && tyto_publisher_wants_live(publisher))
+            tell_sights(publisher);
         if (turn % 120 == 60) {
             fill_event(&event, num_past + turn / 120, (int64_t)tyto_clock_unix_ns() - 3000000000,
                        3000000000);

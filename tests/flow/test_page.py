@@ -133,11 +133,19 @@ def check_picture(page, serving, pictures):
     shoot(page, "timeline-picture")
 
 
+def make_sight(folder):
+    """What the cameras see."""
+    path = os.path.join(folder, "sight.jpg")
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "smptehdbars=size=480x270", "-vf", "boxblur=30", "-frames:v", "1", path], check=True, timeout=60)
+    return path
+
+
 def check(page, serving, corrections):
     page.open(serving.address + "#/now")
     page.wait("return document.querySelectorAll('.tile').length === 3")
     page.wait("return document.getElementById('link').textContent === 'watching'")
     page.wait("return [...document.querySelectorAll('.bar')].some((bar) => Number(bar.getAttribute('aria-valuenow')) > 0)", what="scores")
+    page.wait("return [...document.querySelectorAll('.sight')].filter((one) => one.naturalWidth === 480 && Number(one.dataset.num) > 1).length === 2", what="what the cameras see, again and again")
     assert page.run("return document.body.innerText").count("<b>rtsp</b>") == 0  # only cameras that are not live say their text
     shoot(page, "now")
     page.open(serving.address + "#/timeline")
@@ -192,6 +200,7 @@ def main():
     clips, corrections = os.path.join(folder, "clips"), os.path.join(folder, "corrections")
     try:
         make_recording(clips)
+        os.environ["TYTO_TEST_PICTURE"] = make_sight(folder)
         with Serving(TYTO, SAY_EVENTS, 60, ["--recordings", clips, "--corrections", corrections, "--pictures", os.path.join(folder, "pictures")]) as serving, browser.Browser() as page:
             check(page, serving, corrections)
         users, word = os.path.join(folder, "users"), os.path.join(folder, "word")

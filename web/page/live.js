@@ -64,6 +64,10 @@ const takers = {
     if (camera) camera.scores = scores;
     tell("scores", scores.camera);
   },
+  sight({ camera, at }) {
+    if (live.cameras.has(camera)) live.cameras.get(camera).sight_at = at;
+    tell("sight", camera);
+  },
   event: takeEvent,
   gone({ id }) {
     live.recent = live.recent.filter((event) => event.id !== id);

@@ -5,6 +5,7 @@ import { live, now, on } from "./live.js";
 
 const looks = { live: "good", connecting: "warn", stalled: "warn", lost: "bad", failed: "bad", ended: "", unknown: "" };
 const FADE_MS = 20000; // after an event its place is shown no longer
+const OLD_MS = 15000;  // a picture is told to be of then, not of now
 
 function best(scores, column) {
   let top = null;
@@ -31,13 +32,14 @@ function makeBar(kind, title) {
 function makeTile(id) {
   const status = el("span", { class: "pill" });
   const canvas = el("canvas", { "aria-hidden": "true" });
+  let picture = el("img", { class: "sight", alt: "", hidden: true });
   const caption = el("div", { class: "caption" });
   const heard = makeBar("heard", "heard");
   const seen = makeBar("seen", "seen");
   const footer = el("footer");
   const node = el("article", { class: "card tile", "aria-label": `camera ${id}` },
     el("header", {}, el("b", {}, id), el("span", { class: "grow" }), status),
-    el("div", { class: "stage" }, canvas, caption),
+    el("div", { class: "stage" }, picture, canvas, caption),
     el("div", { class: "bars" }, heard.nodes, seen.nodes), footer);
   let drawn = null;
 
@@ -48,6 +50,27 @@ function makeTile(id) {
     }
     const isOld = !camera.place_at || now() - camera.place_at > FADE_MS;
     canvas.style.opacity = isOld ? "0" : "1";
+  }
+
+  // The one before stays until the next is there; a browser that is slow leaves some out.
+  let isLoading = false;
+  function showSight() {
+    if (isLoading || document.hidden) return;
+    const next = el("img", { class: "sight", alt: `what ${id} sees`, "data-num": String(Number(picture.dataset.num || 0) + 1) });
+    isLoading = true;
+    next.onload = () => {
+      isLoading = false;
+      picture.replaceWith(next);
+      picture = next;
+    };
+    next.onerror = () => { isLoading = false; };
+    next.src = `/live?camera=${encodeURIComponent(id)}&at=${now()}`;
+  }
+
+  function showAge(camera) {
+    const age = camera.sight_at ? now() - camera.sight_at : 0;
+    picture.classList.toggle("old", age > OLD_MS);
+    if (age > OLD_MS && !picture.hidden) caption.textContent += ` · the picture is of ${ago(camera.sight_at, now())}`;
   }
 
   function showCaption(camera) {
@@ -78,8 +101,9 @@ function makeTile(id) {
     showScores(camera);
     showPlace(camera);
     showCaption(camera);
+    showAge(camera);
   }
-  return { node, show, showScores: () => showScores(live.cameras.get(id)) };
+  return { node, show, showSight, showScores: () => showScores(live.cameras.get(id)) };
 }
 
 export function eventItem(event, isFresh) {
@@ -114,6 +138,7 @@ export function show(main) {
       tiles.set(id, tile);
       grid.append(tile.node);
       tile.show();
+      if (live.cameras.get(id).sight || live.cameras.get(id).sight_at) tile.showSight();
     }
     grid.classList.toggle("few", ids.length < 4);
     if (ids.length === 0) {
@@ -129,6 +154,7 @@ export function show(main) {
     on("all", showAll),
     on("camera", (id) => tiles.get(id)?.show()),
     on("scores", (id) => tiles.get(id)?.showScores()),
+    on("sight", (id) => tiles.get(id)?.showSight()),
     on("event", ({ event, isNew }) => {
       showList(isNew ? event.id : "");
       tiles.get(event.camera)?.show();

@@ -174,6 +174,7 @@ struct rig {
     struct tyto_snapshots_params params;
     pthread_mutex_t lock;
     bool is_holding; /* on_thumbnail waits */
+    bool wants_live;
     uint32_t num_taken;
     struct taken taken[MAX_TAKEN];
     struct tyto_detector *detector;
@@ -183,6 +184,12 @@ static bool is_wanted(void *user)
 {
     (void)user;
     return true;
+}
+
+static bool is_live_wanted(void *user)
+{
+    const struct rig *rig = user;
+    return rig->wants_live;
 }
 
 static void on_thumbnail(void *user, const struct tyto_thumbnail *thumbnail, uint8_t *bytes)
@@ -217,6 +224,7 @@ static void set_up(struct rig *rig, const char *dir)
         .draws_box = true,
         .hides_people = true,
         .is_wanted = is_wanted,
+        .is_live_wanted = is_live_wanted,
         .on_thumbnail = on_thumbnail,
         .user = rig,
     };
@@ -466,6 +474,51 @@ static void the_quota_deletes_the_oldest_and_a_full_disk_is_told(void **state)
     assert_int_equal(folder_remove(folder), 0);
 }
 
+/* Of each second while somebody wants them, small, without a box and a file; none of a second whose
+ * people cannot be hidden, and those of events have room whatever happens. */
+static void what_cameras_see_now_is_made_for_those_who_look(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/tyto-snapshots-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    struct rig rig;
+    set_up(&rig, folder);
+    rig.params.width = 640;
+    assert_int_equal(tyto_snapshots_change(rig.snapshots, &rig.params), TYTO_OK);
+    segment(&rig, "front", 0.5f, true, 2);
+    rig.wants_live = true;
+    segment(&rig, "front", 0.5f, false, 0);
+    segment(&rig, "back", 0.5f, true, 2);
+    WAIT_FOR(num_taken(&rig) == 1);
+    const struct tyto_thumbnail *seen = &rig.taken[0].thumbnail;
+    assert_string_equal(seen->event_id, "");
+    assert_string_equal(seen->class_name, "");
+    assert_string_equal(seen->camera, "back");
+    assert_int_equal(seen->width, 480);
+    assert_false(seen->has_box);
+    assert_true(seen->is_blurred);
+    pthread_mutex_lock(&rig.lock);
+    rig.is_holding = true;
+    pthread_mutex_unlock(&rig.lock);
+    for (int i = 0; i < 2 * TYTO_SNAPSHOTS_MAX_WAITING; i++) {
+        char camera[16];
+        snprintf(camera, sizeof(camera), "camera%d", i);
+        segment(&rig, camera, 0.5f, true, 2);
+    }
+    assert_true(status_of(&rig).num_waiting <= TYTO_SNAPSHOTS_MAX_WAITING / 2);
+    const uint64_t num_dropped = status_of(&rig).num_dropped;
+    rig.wants_live = false;
+    segment(&rig, "front", 0.5f, true, 2);
+    tell(&rig, "front", 1, TYTO_EVENT_PHASE_NEW, 0.5f);
+    assert_int_equal(status_of(&rig).num_dropped, num_dropped);
+    pthread_mutex_lock(&rig.lock);
+    rig.is_holding = false;
+    pthread_mutex_unlock(&rig.lock);
+    WAIT_FOR(status_of(&rig).num_written == 1 && status_of(&rig).num_waiting == 0);
+    tear_down(&rig);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
 /* Whoever takes pictures stands still: a bounded number waits, the rest is counted, and nobody who
  * tells of events waits for it. */
 static void what_finds_no_room_is_dropped(void **state)
@@ -500,6 +553,7 @@ int main(void)
         cmocka_unit_test(without_a_detector_of_people_none_is_made_and_with_too_many_all_is_hidden),
         cmocka_unit_test(files_are_kept_and_named_in_the_event),
         cmocka_unit_test(the_quota_deletes_the_oldest_and_a_full_disk_is_told),
+        cmocka_unit_test(what_cameras_see_now_is_made_for_those_who_look),
         cmocka_unit_test(what_finds_no_room_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,16 @@ static void a_thumbnail_comes_back_as_it_was_sent_and_needs_its_picture(void **s
     assert_int_equal(tyto_envelope_topic(&sent, topic, sizeof(topic)), TYTO_OK);
     assert_string_equal(topic, "th/cam1/");
     size_t num_bytes;
+    /* Of what a camera sees now: of no event, and of no class then. */
+    thumbnail->event_id[0] = '\0';
+    assert_int_equal(tyto_envelope_pack(&sent, packed, sizeof(packed), &num_bytes),
+                     TYTO_ERR_INVALID);
+    memset(thumbnail->event_id, 0, sizeof(thumbnail->event_id));
+    memset(thumbnail->class_name, 0, sizeof(thumbnail->class_name));
+    assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
+    assert_memory_equal(&sent, &got, sizeof(sent));
+    assert_int_equal(tyto_envelope_topic(&sent, topic, sizeof(topic)), TYTO_OK);
+    assert_string_equal(topic, "lv/cam1/");
     thumbnail->num_bytes = 0;
     assert_int_equal(tyto_envelope_pack(&sent, packed, sizeof(packed), &num_bytes),
                      TYTO_ERR_INVALID);
