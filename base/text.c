@@ -49,11 +49,29 @@ bool tyto_text_is_utf8(const char *text, size_t num_bytes)
 /* --- what may be printed -----------------------------------------------------------------------
  */
 
+/* What cannot be seen and changes what is: marks of direction, with which one name looks like
+ * another, spaces without width, separators of lines. Not U+200C and U+200D, which words need. */
+static bool turns_text(const char *text)
+{
+    static const struct {
+        const char *first, *last;
+    } ranges[] = {{"\xd8\x9c", "\xd8\x9c"},         {"\xe2\x80\x8b", "\xe2\x80\x8b"},
+                  {"\xe2\x80\x8e", "\xe2\x80\x8f"}, {"\xe2\x80\xa8", "\xe2\x80\xae"},
+                  {"\xe2\x81\xa0", "\xe2\x81\xaf"}, {"\xef\xbb\xbf", "\xef\xbb\xbf"}};
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        const size_t num = strlen(ranges[i].first);
+        if (strncmp(text, ranges[i].first, num) >= 0 && strncmp(text, ranges[i].last, num) <= 0)
+            return true;
+    }
+    return false;
+}
+
 bool tyto_text_is_control(const char *text)
 {
     const uint8_t first = (uint8_t)text[0];
     return first < 0x20 || first == 0x7f ||
-           (first == 0xc2 && (uint8_t)text[1] >= 0x80 && (uint8_t)text[1] < 0xa0);
+           (first == 0xc2 && (uint8_t)text[1] >= 0x80 && (uint8_t)text[1] < 0xa0) ||
+           turns_text(text);
 }
 
 void tyto_text_clean(char *ret_text, size_t text_bytes, const char *text)

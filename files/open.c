@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,4 +46,9 @@ FILE *tyto_fopen_input(const char *path)
     close(fd);
     errno = error;
     return NULL;
+}
+
+const char *tyto_open_reason(int error)
+{
+    return error == ENODATA ? "it is a pipe, and nobody writes to it" : strerror(error);
 }

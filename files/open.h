@@ -11,5 +11,7 @@
 int tyto_open_input(const char *path);
 /* Likewise; NULL with errno. */
 FILE *tyto_fopen_input(const char *path);
+/* What errno says of an input that could not be opened, for a message. */
+const char *tyto_open_reason(int error);
 
 #endif

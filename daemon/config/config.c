@@ -57,7 +57,7 @@ enum tyto_err tyto_config_load(const char *path, struct tyto_config **ret_config
     FILE *file = tyto_fopen_input(path);
     if (!file)
         return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
-                              0, NULL, "cannot be opened: %s", strerror(errno));
+                              0, NULL, "cannot be opened: %s", tyto_open_reason(errno));
     const size_t text_bytes = TYTO_CONFIG_FILE_MAX_BYTES + 1;
     char *text = malloc(text_bytes);
     size_t num_bytes = 0;

@@ -195,7 +195,10 @@ enum tyto_err tyto_networks_create(const struct tyto_networks_params *params,
         err = tyto_gpu_create(&gpu_params, &networks->gpu);
         if (err)
             tyto_fault_set(ret_fault, err, NULL, 0, "device", "%s: %s",
-                           params->device ? params->device : "auto", tyto_err_text(err));
+                           params->device ? params->device : "auto",
+                           err == TYTO_ERR_INTERNAL
+                               ? "its driver does not start: is its memory limited (ulimit -v)?"
+                               : tyto_err_text(err));
     }
     if (!err)
         err = create_encoders(networks, params, ret_fault);

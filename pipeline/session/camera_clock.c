@@ -18,6 +18,8 @@
 /* More is a clock that was set; less is one that is being disciplined. */
 #define STEP_NS (S / 2)
 #define DISCONTINUOUS_NS (10 * TYTO_NS_PER_S)
+/* The quickest data of the last one or two of these say when things happened. */
+#define ARRIVAL_WINDOW_NS (30 * S)
 
 void tyto_camera_clock_init(struct tyto_camera_clock *clock, bool is_file)
 {
@@ -25,6 +27,28 @@ void tyto_camera_clock_init(struct tyto_camera_clock *clock, bool is_file)
         .is_file = is_file,
         .quality = is_file ? TYTO_CLOCK_QUALITY_FILE : TYTO_CLOCK_QUALITY_ARRIVAL,
     };
+}
+
+/* No data come before they are captured, and all come late by something: the network, a decoder
+ * without a processor, a server that first gives what it has saved. So the least delay of late is
+ * the one to count from; an older one is forgotten, for clocks run at different speeds. */
+static void hear_arrival(struct tyto_camera_clock *clock, int64_t media_ns, uint64_t in_ns)
+{
+    const int64_t offset_ns = (int64_t)in_ns - media_ns;
+    const int64_t old_ns = clock->arrival_offset_ns;
+    if (clock->is_file && clock->has_arrival)
+        return; /* it is read as fast as it can be */
+    if (!clock->has_arrival || (int64_t)in_ns - clock->window_begin_ns > ARRIVAL_WINDOW_NS) {
+        clock->least_ns[1] = clock->has_arrival ? clock->least_ns[0] : offset_ns;
+        clock->least_ns[0] = offset_ns;
+        clock->window_begin_ns = (int64_t)in_ns;
+    }
+    if (offset_ns < clock->least_ns[0])
+        clock->least_ns[0] = offset_ns;
+    clock->arrival_offset_ns =
+        clock->least_ns[0] < clock->least_ns[1] ? clock->least_ns[0] : clock->least_ns[1];
+    if (clock->has_arrival && !clock->follows && llabs(clock->arrival_offset_ns - old_ns) > STEP_NS)
+        clock->discontinuous_until_ns = in_ns + DISCONTINUOUS_NS;
 }
 
 /* One more time of capture: whether the camera's clock is to be followed. */
@@ -50,10 +74,9 @@ static void hear_camera(struct tyto_camera_clock *clock, int64_t offset_ns, int6
 void tyto_camera_clock_learn(struct tyto_camera_clock *clock, int64_t media_ns, uint64_t in_ns,
                              uint64_t capture_unix_ns, int64_t wall_ns)
 {
-    if (!clock->has_arrival)
-        clock->arrival_offset_ns = (int64_t)in_ns - media_ns;
-    else if (llabs(wall_ns - clock->wall_ns) > STEP_NS)
-        clock->stepped_until_ns = in_ns + DISCONTINUOUS_NS;
+    hear_arrival(clock, media_ns, in_ns);
+    if (clock->has_arrival && llabs(wall_ns - clock->wall_ns) > STEP_NS)
+        clock->discontinuous_until_ns = in_ns + DISCONTINUOUS_NS;
     clock->has_arrival = true;
     clock->wall_ns = wall_ns;
     const int64_t host_offset_ns = clock->arrival_offset_ns + wall_ns;
@@ -65,7 +88,7 @@ void tyto_camera_clock_learn(struct tyto_camera_clock *clock, int64_t media_ns, 
         clock->unix_offset_ns = host_offset_ns;
     if (clock->is_file)
         clock->quality = TYTO_CLOCK_QUALITY_FILE;
-    else if (in_ns < clock->stepped_until_ns)
+    else if (in_ns < clock->discontinuous_until_ns)
         clock->quality = TYTO_CLOCK_QUALITY_DISCONTINUOUS;
     else
         clock->quality = clock->confirmed ? TYTO_CLOCK_QUALITY_CAMERA : TYTO_CLOCK_QUALITY_ARRIVAL;

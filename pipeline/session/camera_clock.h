@@ -17,11 +17,13 @@ struct tyto_camera_clock {
     int64_t off_ns; /* the camera's clock minus this machine's, where that is too much; else 0 */
 
     bool has_arrival;
-    int64_t arrival_offset_ns; /* monotonic minus media time, at the first data */
-    int64_t wall_ns;           /* UTC minus monotonic time, as of the last data */
-    uint64_t stepped_until_ns; /* monotonic: this machine's clock was set lately */
-    bool follows;              /* unix_offset_ns is the camera's */
-    bool confirmed;            /* and its last report agreed with it */
+    int64_t arrival_offset_ns;       /* monotonic minus media time, of the quickest data lately */
+    int64_t window_begin_ns;         /* monotonic */
+    int64_t least_ns[2];             /* the least offset since then, and in the window before */
+    int64_t wall_ns;                 /* UTC minus monotonic time, as of the last data */
+    uint64_t discontinuous_until_ns; /* monotonic: times jumped lately */
+    bool follows;                    /* unix_offset_ns is the camera's */
+    bool confirmed;                  /* and its last report agreed with it */
     bool any_capture;
     int64_t capture_offset_ns; /* of the report before: one counts once another agrees */
 };

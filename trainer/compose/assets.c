@@ -376,7 +376,7 @@ enum tyto_err tyto_compose_assets_read(const struct tyto_compose_assets_params *
     if (!file) {
         struct reader r = {.params = params};
         const int code = errno;
-        report(&r, NULL, "cannot be opened: %s", strerror(code));
+        report(&r, NULL, "cannot be opened: %s", tyto_open_reason(code));
         return code == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
     }
     const enum tyto_err err = tyto_compose_assets_read_stream(params, file, ret_assets);

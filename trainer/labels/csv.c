@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables: file,class,begin_s,end_s[,modality], fields quoted as in RFC 4180 but without line
- * breaks, between commas, semicolons or tabs. A first row of names may put the columns in another
+/* Tables: file,class,begin_s,end_s[,modality], fields quoted as in RFC 4180, between commas,
+ * semicolons or tabs. A first row of names may put the columns in another
  * order and call them otherwise (csv_header.c). No times: the event is somewhere in the recording.
  * No class: the recording is background. */
 #include <string.h>
@@ -28,7 +28,7 @@ static bool split(struct table *table, char *text, struct tyto_csv_row *row)
         }
         if (!tyto_text_table_field(next, table->separator, &row->fields[row->num++], &next)) {
             tyto_label_error(table->reader, row->line, NULL,
-                             "field %u has a quote that is not closed on this line, or stands "
+                             "field %u has a quote that is not closed, or stands "
                              "inside: write \"a \"\"b\"\"\" for a \"b\"",
                              row->num);
             return false;
@@ -51,6 +51,54 @@ static char separator_of(const char *text)
     if (nums[0] > 0)
         return '\t';
     return nums[1] > 0 && nums[1] >= nums[2] ? ';' : ',';
+}
+
+/* Whether the text ends within a field that was quoted from its begin: a note of several lines. */
+static bool is_open(const struct table *table, const char *text)
+{
+    bool is_begin = true, is_quoted = false;
+    for (; *text; text++) {
+        if (is_quoted)
+            is_quoted = *text != '"'; /* of two, the second opens it again */
+        else
+            is_quoted = *text == '"' && (is_begin || text[-1] == '"');
+        is_begin = !is_quoted && (*text == table->separator || (is_begin && *text == ' '));
+    }
+    return is_quoted;
+}
+
+/* Whether the quote that is open is closed further down, at a field's end. */
+static bool closes(const struct table *table, const char *at, const char *end)
+{
+    while ((at = memchr(at, '"', (size_t)(end - at)))) {
+        at++;
+        if (at == end || *at == table->separator || *at == '\r' || *at == '\n')
+            return true;
+        if (*at != '"')
+            return false;
+        at++;
+    }
+    return false;
+}
+
+/* Lines up to the one that closes the quote, as one, with spaces for the breaks. */
+static void join_lines(struct table *table, struct tyto_label_lines *lines, char *text)
+{
+    const char *limit = lines->end - text > MAX_LINE ? text + MAX_LINE : lines->end;
+    while (is_open(table, text) && lines->at < limit && closes(table, lines->at, limit)) {
+        char *end = text + strlen(text);
+        char *next = tyto_label_line(table->reader, lines);
+        if (!next)
+            return;
+        memset(end, ' ', (size_t)(next - end));
+    }
+}
+
+/* Nothing, or nothing between separators: spreadsheets write rows of them. */
+static bool is_blank(const struct table *table, const char *text)
+{
+    const char nothing[] = {' ', '\t', '\r', table->separator, '\0'};
+    return !text[strspn(text, nothing)];
 }
 
 /* Excel's own first line, "sep=;", says what separates those below. */
@@ -76,7 +124,8 @@ static bool read_seconds(const struct table *table, const struct tyto_csv_row *r
     if (!read_number(table, text, ret_seconds) &&
         !tyto_label_seconds(table->reader, text, row->line, name, ret_seconds))
         return false;
-    *ret_seconds *= table->columns.seconds[column];
+    if (!strchr(text, ':')) /* a clock's time is in no unit of the column's */
+        *ret_seconds *= table->columns.seconds[column];
     return true;
 }
 
@@ -223,11 +272,29 @@ static struct tyto_csv_columns guess_columns(const struct table *table,
     return columns;
 }
 
+/* Four names or more where times should be, in a language that is not read here. */
+static bool is_foreign_header(const struct table *table, const struct tyto_csv_row *row)
+{
+    for (uint32_t i = 0; i < row->num; i++) {
+        if (strpbrk(row->fields[i], "0123456789.\\/"))
+            return false;
+    }
+    return row->num >= 4 && row->fields[table->columns.at[TYTO_CSV_BEGIN]][0] &&
+           row->fields[table->columns.at[TYTO_CSV_END]][0];
+}
+
 /* False: the rest cannot be read. */
 static bool read_first(struct table *table, const struct tyto_csv_row *row)
 {
     if (tyto_csv_is_header(row))
         return tyto_csv_read_header(table->reader, row, &table->columns);
+    if (is_foreign_header(table, row)) {
+        tyto_label_error(table->reader, row->line, NULL,
+                         "'%.40s', '%.40s' and what follows are read as names of columns, and are "
+                         "none that is known: call them file, class, begin_s and end_s",
+                         row->fields[0], row->fields[1]);
+        return false;
+    }
     table->columns = guess_columns(table, row);
     read_row(table, row);
     return true;
@@ -237,17 +304,22 @@ void tyto_label_read_csv(struct tyto_label_reader *reader)
 {
     struct tyto_label_lines lines = tyto_label_lines(reader, MAX_LINE);
     struct table table = {.reader = reader, .columns = tyto_csv_plain_columns()};
-    bool is_first = true;
+    const uint32_t num_errors = reader->labels.num_errors;
+    bool is_first = true, any = false;
     char *text;
     while ((text = tyto_label_line(reader, &lines))) {
         struct tyto_csv_row row = {.line = lines.line};
-        if (!text[strspn(text, " \t")] || (is_first && is_separator_line(text)))
+        if (is_first && (is_separator_line(text) || text[0] == '#'))
             continue;
         if (is_first)
             table.separator = separator_of(text);
+        if (is_blank(&table, text))
+            continue;
+        join_lines(&table, &lines, text);
         const bool is_split = split(&table, text, &row);
         if (is_split && is_first && !read_first(&table, &row))
             return;
+        any |= !is_first || !tyto_csv_is_header(&row);
         if (is_split && !is_first) {
             if (has_hidden_times(&table, &row))
                 return;
@@ -255,6 +327,6 @@ void tyto_label_read_csv(struct tyto_label_reader *reader)
         }
         is_first = false;
     }
-    if (is_first && !reader->err)
+    if (!any && !reader->err && reader->labels.num_errors == num_errors)
         tyto_label_note(reader, 0, NULL, "the file has no rows");
 }

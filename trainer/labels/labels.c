@@ -178,7 +178,7 @@ static enum tyto_err read_path(struct tyto_label_reader *reader, const char *pat
     const int file = tyto_open_input(path);
     if (file < 0) {
         err = errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO;
-        tyto_label_error(reader, 0, NULL, "it cannot be read: %s", strerror(errno));
+        tyto_label_error(reader, 0, NULL, "it cannot be read: %s", tyto_open_reason(errno));
         return err;
     }
     err = load(reader, file);

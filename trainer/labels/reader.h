@@ -79,7 +79,7 @@ bool tyto_label_read_modality(struct tyto_label_reader *reader, const char *text
 bool tyto_label_number(const char *text, double *ret_value);
 /* The same where no comma separates fields: "83,5" is a number, as half the world writes it. */
 bool tyto_label_local_number(const char *text, double *ret_value);
-/* The same as tyto_label_number for seconds; reports what is none. */
+/* Seconds, or hours, minutes and seconds with colons between; reports what is neither. */
 bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
                         const char *key, double *ret_seconds);
 /* A path out of a URL or path, percent codes resolved: whole when it is relative, else its last
@@ -98,6 +98,7 @@ struct tyto_label_lines {
     char *at, *end;
     uint32_t line; /* of the text given last */
     uint32_t max_bytes;
+    char stop; /* what ends a line: a line feed; a carriage return where there is none of those */
 };
 
 /* Over reader->bytes; a byte order mark is skipped. */

@@ -68,8 +68,10 @@ void tyto_label_note(struct tyto_label_reader *reader, uint32_t line, const char
 struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint32_t max_bytes)
 {
     const bool has_mark = reader->num_bytes >= 3 && memcmp(reader->bytes, "\xEF\xBB\xBF", 3) == 0;
+    const bool has_feeds = memchr(reader->bytes, '\n', reader->num_bytes) != NULL;
     return (struct tyto_label_lines){.at = reader->bytes + (has_mark ? 3 : 0),
                                      .end = reader->bytes + reader->num_bytes,
+                                     .stop = has_feeds ? '\n' : '\r',
                                      .max_bytes = max_bytes};
 }
 
@@ -97,7 +99,7 @@ char *tyto_label_line(struct tyto_label_reader *reader, struct tyto_label_lines 
 {
     while (lines->at < lines->end && !reader->err) {
         char *text = lines->at;
-        char *stop = memchr(text, '\n', (size_t)(lines->end - text));
+        char *stop = memchr(text, lines->stop, (size_t)(lines->end - text));
         lines->at = stop ? stop + 1 : lines->end;
         stop = stop ? stop : lines->end;
         lines->line++;
@@ -135,14 +137,39 @@ bool tyto_label_local_number(const char *text, double *ret_value)
     return tyto_label_number(number, ret_value);
 }
 
+/* [H:]MM:SS[.fff] or with a comma, as subtitles and spreadsheets write it. */
+static bool read_clock(const char *text, double *ret_seconds)
+{
+    double whole_s = 0, last_s;
+    const char *at = text;
+    int num_colons = 0;
+    for (const char *colon; (colon = strchr(at, ':')); at = colon + 1, num_colons++) {
+        double part = 0;
+        if (colon == at || colon - at > 6 || num_colons == 2)
+            return false;
+        for (; at < colon; at++) {
+            if (*at < '0' || *at > '9')
+                return false;
+            part = part * 10 + (*at - '0');
+        }
+        if (num_colons > 0 && part >= 60)
+            return false;
+        whole_s = (whole_s + part) * 60;
+    }
+    if (num_colons == 0 || *at < '0' || *at > '9' || !tyto_label_local_number(at, &last_s) ||
+        last_s >= 60)
+        return false;
+    *ret_seconds = whole_s + last_s;
+    return true;
+}
+
 bool tyto_label_seconds(struct tyto_label_reader *reader, const char *text, uint32_t line,
                         const char *key, double *ret_seconds)
 {
-    if (tyto_label_number(text, ret_seconds))
+    if (tyto_label_number(text, ret_seconds) || read_clock(text, ret_seconds))
         return true;
-    const char *hint = strchr(text, ',') ? ": write the decimal point as '.'"
-                       : strchr(text, ':')
-                           ? ": write minutes and seconds as seconds, 1:23.5 as 83.5"
+    const char *hint = strchr(text, ':')   ? ": write seconds, as in 83.5, or 1:23.5, or 0:01:23.5"
+                       : strchr(text, ',') ? ": write the decimal point as '.'"
                        : text[0] ? ": write seconds from the recording's begin, as in 83.5"
                                  : ": it is empty; write seconds, as in 83.5";
     tyto_label_error(reader, line, key, "'%.40s' is not a time%s", text, hint);

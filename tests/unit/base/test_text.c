@@ -67,6 +67,12 @@ static void what_a_terminal_obeys_does_not_reach_it(void **state)
     assert_true(tyto_text_is_control("\xc2\x80"));
     assert_false(tyto_text_is_control("\xc2\xa0"));
     assert_false(tyto_text_is_control("\xc2"));
+    /* Marks of direction, a space without width, a separator of lines, a byte order mark. */
+    tyto_text_clean(text, sizeof(text), "a\u202eb\u200bc\u2028d\u2066e\ufefff\u061cg\u200f");
+    assert_string_equal(text, "a?b?c?d?e?f?g?");
+    tyto_text_clean(text, sizeof(text), "\u0645\u06cc\u200c\u2010\u2030");
+    assert_string_equal(text, "\u0645\u06cc\u200c\u2010\u2030");
+    assert_false(tyto_text_is_control("\xe2\x80"));
 }
 
 static void text_that_was_cut_ends_with_a_whole_character(void **state)

@@ -224,7 +224,7 @@ static void a_file_that_cannot_be_read_says_why(void **state)
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: opening it would not end */
     assert_int_equal(tyto_config_load(path, &config, &fault), TYTO_ERR_IO);
-    assert_string_equal(fault.text, "cannot be opened: No data available");
+    assert_string_equal(fault.text, "cannot be opened: it is a pipe, and nobody writes to it");
     unlink(path);
     assert_null(config);
 }

@@ -57,13 +57,12 @@ static void faults_of_a_csv_are_said_line_by_line(void **state)
                   "x.csv:2: the row has 1 field, not file,class,begin_s,end_s[,modality]\n"
                   "x.csv:3: the row has 6 fields, not file,class,begin_s,end_s[,modality]: quote "
                   "a name that has a comma in it\n"
-                  "x.csv:4: field 2 has a quote that is not closed on this line, or stands inside: "
+                  "x.csv:4: field 2 has a quote that is not closed, or stands inside: "
                   "write \"a \"\"b\"\"\" for a \"b\"\n"
-                  "x.csv:5: field 2 has a quote that is not closed on this line, or stands inside: "
+                  "x.csv:5: field 2 has a quote that is not closed, or stands inside: "
                   "write \"a \"\"b\"\"\" for a \"b\"\n"
                   "x.csv:6: file: no recording is named: write its file name\n"
-                  "x.csv:7: begin_s: '1:02' is not a time: write minutes and seconds as seconds, "
-                  "1:23.5 as 83.5\n"
+                  "x.csv:7: it ends at 2 s, before it begins at 62 s: swap them\n"
                   "x.csv:8: end_s: '2,5' is not a time: write the decimal point as '.'\n"
                   "x.csv:9: begin_s: '' is not a time: it is empty; write seconds, as in 83.5\n"
                   "x.csv:10: begin_s: 'nan' is not a time: write seconds from the recording's "
@@ -419,8 +418,7 @@ static void audacitys_tracks_are_read(void **state)
                   "Export, Export Labels\n"
                   "t.txt:3: 'mark' at 3 s is a point: drag its ends apart in Audacity, or delete "
                   "it\n"
-                  "t.txt:4: begin: '1:05' is not a time: write minutes and seconds as seconds, "
-                  "1:23.5 as 83.5\n"
+                  "t.txt:4: it ends at 2 s, before it begins at 65 s: swap them\n"
                   "t.txt:5: the label has no text: write the event's class\n");
 }
 

@@ -61,6 +61,50 @@ static void semicolons_tabs_and_decimal_commas_are_read(void **state)
                   "x.csv:2: begin_s: '1.000,5' is not a time: write the decimal point as '.'\n");
 }
 
+static void times_of_a_clock_are_read(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "a.wav,dog,0:03,0:06.5",
+        "a.wav,dog,00:00:03.000,00:00:06.500",
+        "a.wav,dog,\"00:00:03,000\",\"00:00:06,500\"",
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_reads("x.csv", rows[i], "a.wav dog 3..6.5 both @1\n", "");
+    assert_reads("x.csv", "file;class;begin_ms;end_ms\na.wav;dog;1:00:03,5;1:00:06\n",
+                 "a.wav dog 3603.5..3606 both @2\n", "");
+    assert_faults("x.csv", "a.wav,dog,0:72,2:00\n",
+                  "x.csv:1: begin_s: '0:72' is not a time: write seconds, as in 83.5, or 1:23.5, "
+                  "or 0:01:23.5\n");
+}
+
+/* Old line ends, empty rows of a spreadsheet, notes of several lines, a line about the tool. */
+static void tables_of_other_programs_are_read(void **state)
+{
+    (void)state;
+    static const char labels[] = "a.wav dog 3..6.5 both @2\nb.wav cat 1..2 both @3\n";
+    assert_reads("x.csv", "file,class,begin_s,end_s\ra.wav,dog,3,6.5\rb.wav,cat,1,2\r", labels, "");
+    assert_reads(
+        "x.csv",
+        "file;class;begin_s;end_s;;\r\na.wav;dog;3,0;6,5;;\r\nb.wav;cat;1;2;;\r\n;;;;;\r\n", labels,
+        "");
+    assert_reads("x.csv", "# by a tool, 2026\n\nfile,class,begin_s,end_s\na.wav,dog,3,6.5\n",
+                 "a.wav dog 3..6.5 both @4\n", "");
+    assert_reads("x.csv",
+                 "file,class,begin_s,end_s,x\na.wav,dog,3,6.5,\"it "
+                 "\"\"barks\"\"\ntwice\n\"\nb.wav,cat,1,2,\n",
+                 "a.wav dog 3..6.5 both @2\nb.wav cat 1..2 both @5\n",
+                 "x.csv:1: x: the column is not read (note)\n");
+    assert_reads("x.csv", "file,class,begin_s,end_s\n", "", "x.csv: the file has no rows (note)\n");
+    assert_faults("x.csv", "Datei;Klasse;Beginn;Ende\na.wav;dog;3,0;6,5\n",
+                  "x.csv:1: 'Datei', 'Klasse' and what follows are read as names of columns, and "
+                  "are none that is known: call them file, class, begin_s and end_s\n");
+    /* A quote that nobody closes is one mistake, wherever the file ends. */
+    assert_faults("x.csv", "a.wav,\"dog,1,2\nb.wav,cat,1,2\n",
+                  "x.csv:1: field 2 has a quote that is not closed, or stands inside: "
+                  "write \"a \"\"b\"\"\" for a \"b\"\n");
+}
+
 static void times_under_other_names_are_not_lost_in_silence(void **state)
 {
     (void)state;
@@ -208,6 +252,8 @@ int main(void)
         cmocka_unit_test(dcases_and_deseds_tables_are_read),
         cmocka_unit_test(excels_line_of_the_separator_is_no_row),
         cmocka_unit_test(semicolons_tabs_and_decimal_commas_are_read),
+        cmocka_unit_test(times_of_a_clock_are_read),
+        cmocka_unit_test(tables_of_other_programs_are_read),
         cmocka_unit_test(times_under_other_names_are_not_lost_in_silence),
         cmocka_unit_test(a_name_that_is_near_is_no_error_beside_the_one_that_is_meant),
         cmocka_unit_test(names_of_other_machines_are_found),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -198,6 +199,89 @@ static void a_clock_that_is_disciplined_is_followed_without_a_word(void **state)
     assert_int_equal(clock.unix_offset_ns, WALL + S + 100 * S + S / 5);
 }
 
+/* Seconds of media, one after the other, that come late_ns(t) after they happened: how far off the
+ * last one's time is, at most, from second `from` on. */
+static int64_t worst_error_ns(int64_t (*late_ns)(int64_t t), int64_t from, int64_t until)
+{
+    struct tyto_camera_clock clock;
+    int64_t worst_ns = 0;
+    tyto_camera_clock_init(&clock, false);
+    for (int64_t t = 0; t < until; t++) {
+        const int64_t in_ns = (100 + t) * S + late_ns(t);
+        tyto_camera_clock_learn(&clock, t * S, (uint64_t)in_ns, 0, WALL);
+        const int64_t error_ns = clock.unix_offset_ns - (WALL + 100 * S);
+        if (t >= from && llabs(error_ns) > worst_ns)
+            worst_ns = llabs(error_ns);
+    }
+    return worst_ns;
+}
+
+static int64_t after_a_slow_begin(int64_t t)
+{
+    return t < 5 ? 8 * S - t * S : S / 5;
+}
+
+/* A server gives ten seconds that it has saved, and then what is live. */
+static int64_t after_a_burst(int64_t t)
+{
+    return t < 10 ? (10 - t) * S + t * S / 100 : S / 10;
+}
+
+/* Stamps run 1 part in 1,000 too slow or too fast, as of a camera without sender reports. */
+static int64_t from_a_fast_clock(int64_t t)
+{
+    return S / 5 - t * S / 1000;
+}
+
+static int64_t from_a_slow_clock(int64_t t)
+{
+    return S / 5 + t * S / 1000;
+}
+
+/* The decoder is without a processor for seconds at a time. */
+static int64_t from_a_busy_machine(int64_t t)
+{
+    return S / 5 + t * 7 % 5 * S;
+}
+
+static void the_time_of_arrival_is_that_of_the_quickest_data(void **state)
+{
+    (void)state;
+    assert_in_range((uint64_t)worst_error_ns(after_a_slow_begin, 6, 200), 0, S / 2);
+    assert_in_range((uint64_t)worst_error_ns(after_a_burst, 11, 200), 0, S / 2);
+    assert_in_range((uint64_t)worst_error_ns(from_a_busy_machine, 6, 200), 0, S / 2);
+}
+
+/* After an hour it would be 3.6 s, without an end. */
+static void stamps_that_run_too_fast_or_too_slow_are_followed(void **state)
+{
+    (void)state;
+    struct tyto_camera_clock clock;
+    static int64_t (*const lates[])(int64_t) = {from_a_fast_clock, from_a_slow_clock};
+    for (size_t i = 0; i < 2; i++) {
+        tyto_camera_clock_init(&clock, false);
+        for (int64_t t = 0; t < 3600; t++) {
+            const int64_t in_ns = (100 + t) * S + lates[i](t);
+            tyto_camera_clock_learn(&clock, t * S, (uint64_t)in_ns, 0, WALL);
+            assert_in_range((uint64_t)llabs(in_ns - t * S + WALL - clock.unix_offset_ns), 0,
+                            S / 10);
+            assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_ARRIVAL);
+        }
+    }
+}
+
+/* A file is read as fast as it can be: its begin is when that was begun. */
+static void a_files_seconds_are_counted_from_when_it_was_opened(void **state)
+{
+    (void)state;
+    struct tyto_camera_clock clock;
+    tyto_camera_clock_init(&clock, true);
+    for (int64_t t = 0; t < 200; t++)
+        tyto_camera_clock_learn(&clock, t * S, (uint64_t)(100 * S + t * S / 50), 0, WALL);
+    assert_int_equal(clock.unix_offset_ns, WALL + 100 * S);
+    assert_int_equal(clock.quality, TYTO_CLOCK_QUALITY_FILE);
+}
+
 static void a_camera_loses_its_say_when_this_machine_is_set_away_from_it(void **state)
 {
     (void)state;
@@ -274,6 +358,9 @@ int main(void)
         cmocka_unit_test(a_camera_that_is_years_off_is_told_and_not_followed),
         cmocka_unit_test(this_machines_clock_is_followed_forward_and_back),
         cmocka_unit_test(a_clock_that_is_disciplined_is_followed_without_a_word),
+        cmocka_unit_test(the_time_of_arrival_is_that_of_the_quickest_data),
+        cmocka_unit_test(stamps_that_run_too_fast_or_too_slow_are_followed),
+        cmocka_unit_test(a_files_seconds_are_counted_from_when_it_was_opened),
         cmocka_unit_test(a_camera_loses_its_say_when_this_machine_is_set_away_from_it),
         cmocka_unit_test(streams_that_go_on_and_do_not_change_are_told_ever_more_rarely),
     };
