@@ -99,9 +99,9 @@ static struct parts parse(const char *uri)
 /* Where the next value of a key like password= begins within path, and its end; false: none. */
 static bool find_value(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
 {
-    static const char *const keys[] = {"password", "passwd",    "passphrase", "pass",
-                                       "pwd",      "token",     "secret",     "key",
-                                       "auth",     "sessionid", "signature",  "credentials"};
+    static const char *const keys[] = {
+        "password", "passwd", "passphrase", "pass",      "pwd",         "token", "secret",
+        "key",      "auth",   "sessionid",  "signature", "credentials", "pw",    "psw"};
     for (size_t at = 0; at < num_bytes; at++) {
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
             const size_t num_key = strlen(keys[k]);

@@ -15,6 +15,9 @@ static const char policy[] =
 void tyto_http_protect(SoupServerMessage *msg, bool is_tls)
 {
     SoupMessageHeaders *headers = soup_server_message_get_response_headers(msg);
+    /* libsoup 3.2 forgets a connection that its client ends between two requests, descriptor and
+     * all: none is kept for another request. */
+    soup_message_headers_replace(headers, "Connection", "close");
     soup_message_headers_replace(headers, "Content-Security-Policy", policy);
     soup_message_headers_replace(headers, "X-Content-Type-Options", "nosniff");
     soup_message_headers_replace(headers, "X-Frame-Options", "DENY");

@@ -72,6 +72,7 @@ class Serve(unittest.TestCase):
                 self.assertTrue(data.startswith("data: {"), data)
                 json.loads(data[6:])
         connection.close()
+        answer.close()  # which has the connection, as it is for this answer alone
         self.serving.wait("/api/health", lambda health: health["viewers"] == 0)
 
     def test_who_is_not_served(self):
@@ -112,6 +113,21 @@ class Serve(unittest.TestCase):
         self.assertNotIn(b" 200 ", self.raw(head + b"Transfer-Encoding: chunked\r\n\r\n", *chunks))
         self.assertNotIn(b" 200 ", self.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\n", *([b"X: " + b"y" * 60000 + b"\r\n"] * 8), b"\r\n"))
         self.serving.get("/api/me")
+
+    def test_connections_whose_clients_leave_keep_no_descriptor(self):
+        def num_open():
+            return len(os.listdir(f"/proc/{self.serving.page.pid}/fd"))
+
+        before = num_open()
+        for path in ("/", "/nothing", "/api/now"):
+            for _ in range(20):
+                with socket.create_connection((self.serving.host, int(self.serving.port)), timeout=DEADLINE_S) as one:
+                    one.sendall(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    self.assertTrue(one.recv(65536))  # and it goes without another word
+        begin = time.monotonic()
+        while num_open() > before + 5:
+            self.assertLess(time.monotonic() - begin, DEADLINE_S, (before, num_open()))
+            time.sleep(0.1)
 
     def test_many_connections_of_one_place(self):
         for _ in range(2):  # those of the first time are not held against anybody afterwards

@@ -57,6 +57,7 @@ static const struct {
     {"rtsp:/admin:CRET@host/cam", "***@host/cam", true},
     {"http://host/auth=CRET/cam", "http://host/auth=***/cam", true},
     {"http://host/cam;jsessionid=CRET", "http://host/cam;jsessionid=***", true},
+    {"rtsp://host/cam;pw=CRET", "rtsp://host/cam;pw=***", true},
     {"http://host/token:CRET/cam", "http://host/token:***/cam", true},
     {"http://host/password%3DCRET/cam", "http://host/password%3D***/cam", true},
     {"http://[::1]:8080/keyboard", "http://[::1]:8080/keyboard", true},
