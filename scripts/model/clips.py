@@ -32,7 +32,10 @@ class Cache:
 
     def read(self, recording):
         """-> sound (seconds, A), pictures (seconds, L, V), flags (seconds): 1 sound, 2 picture"""
-        data = np.memmap(self.path(recording), np.uint8, "r")
+        path = self.path(recording)
+        if not os.path.exists(path):
+            raise SystemExit(f"{recording}: no features of it by these encoders are in {self.folder}: tyto features")
+        data = np.memmap(path, np.uint8, "r")
         num, width, places, channels = np.frombuffer(data[16:32], np.uint32).astype(int)
         values = num * (width + places * channels)
         rows = np.frombuffer(data[HEAD:HEAD + 2 * values], np.float16).reshape(num, -1)

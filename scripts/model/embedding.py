@@ -98,7 +98,8 @@ def learn(data, say):
         return -((share * same).sum(1)[num > 0] / num[num > 0]).mean()
 
     for step in range(STEPS):
-        picks = [r[torch.multinomial(w, BATCH)] for r, w in zip(rows, weights)]
+        # Of fewer seconds than a batch has, some come twice.
+        picks = [r[torch.multinomial(w, BATCH, len(r) < BATCH)] for r, w in zip(rows, weights)]
         (a, b), (of_a, of_b) = [
             torch.nn.functional.normalize(m(x[p] + NOISE * torch.randn(BATCH, x.shape[1])), dim=1)
             for m, x, p in zip(maps, inputs, picks)], [l[p] for l, p in zip(labels, picks)]
@@ -203,6 +204,10 @@ def main():
     parser.add_argument("--head", default="weights/head.safetensors", help="whose classes")
     parser.add_argument("-o", "--out")
     args = parser.parse_args()
+    if args.what == "learn" and not args.out:
+        parser.error("learn wants -o FILE")
+    if args.what == "measure" and not (args.embedding and args.val):
+        parser.error("measure wants --embedding FILE and --val FOLDER...")
     classes = json.loads(graph.read(args.head)[1]["tyto.classes"])
     cache = clips.Cache(args.cache, args.models)
     train = seconds_of(args.train, classes, cache)

@@ -161,10 +161,10 @@ function makeReview(event, recording, video, classes, media) {
     showWave();
   });
   draw();
-  const hints = [["r", "right as it is: save"], ["c", "class"], ["b", "begins here"], ["e", "ends here"], ["m", "heard or seen"], ["a", "another"], ["x", "delete"], [", .", "choose"]];
+  const hints = [["r", "right as it is: save"], ["c", "class"], ["b", "begins here"], ["e", "ends here"], ["m", "heard or seen"], ["a", "another"], ["x", "delete"], [",", "one before"], [".", "one after"]];
   return { keys, resize: showWave, node: el("section", { class: "card pad" }, el("h2", {}, "What is it?"), lane,
     el("div", { class: "tools" }, name, names, kind, save, said),
-    el("div", { class: "keys" }, hints.map(([key, text]) => el("span", {}, el("kbd", {}, key), ` ${text}`)))) };
+    el("div", { class: "acts" }, hints.map(([key, text]) => el("button", { type: "button", title: key, onclick: () => keys[key]() }, el("kbd", {}, key), ` ${text}`)))) };
 }
 
 // Events that are like this one, by what one chooses of it, once one asks.
