@@ -41,6 +41,7 @@ static void free_source(struct tyto_source *source)
         while (source->streams[i].ring && tyto_ring_pop(source->streams[i].ring, &item) == TYTO_OK)
             tyto_source_free_item(item);
         tyto_ring_destroy(&source->streams[i].ring);
+        tyto_source_drop_held(&source->streams[i]);
     }
     void *look;
     while (source->looks && tyto_ring_pop(source->looks, &look) == TYTO_OK)
@@ -77,6 +78,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         stream->source = source;
         stream->which = (enum tyto_stream)i;
         atomic_store(&stream->pos_ns, INT64_MIN);
+        stream->caught_up_ns = INT64_MIN;
         atomic_store(&stream->newest_ns, INT64_MAX); /* never late, as long as nothing is known */
         atomic_store(&stream->turn, TYTO_TURN_NONE);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,

@@ -26,6 +26,32 @@ void tyto_source_step(struct tyto_source *source)
     atomic_store(&source->last_step_ns, tyto_clock_mono_ns());
 }
 
+/* Of a stream, until its next keyframe. */
+enum { MAX_HELD_BYTES = 8 << 20 };
+
+void tyto_source_drop_held(struct tyto_source_stream *stream)
+{
+    while (stream->num_held > 0)
+        gst_buffer_unref(stream->held[--stream->num_held]);
+    stream->num_held_bytes = 0;
+}
+
+/* Nothing of a group of pictures can be decoded without all that was before. */
+void tyto_source_hold(struct tyto_source_stream *stream, GstBuffer *buffer)
+{
+    const size_t num_bytes = gst_buffer_get_size(buffer);
+    if (stream->num_held_bytes + num_bytes > MAX_HELD_BYTES ||
+        stream->num_held == TYTO_SOURCE_MAX_HELD ||
+        GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT))
+        stream->is_held_whole = false;
+    if (!stream->is_held_whole) {
+        tyto_source_drop_held(stream);
+        return;
+    }
+    stream->held[stream->num_held++] = gst_buffer_ref(buffer);
+    stream->num_held_bytes += num_bytes;
+}
+
 void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns)
 {
     if (ns <= atomic_load(&stream->pos_ns))

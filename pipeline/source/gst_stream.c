@@ -89,6 +89,26 @@ static bool is_late(const struct tyto_source_stream *stream)
     return GST_CLOCK_TIME_IS_VALID(now_ns) && now_ns < INT64_MAX && (int64_t)now_ns - ns > LATE_NS;
 }
 
+/* --- keyframes that stay away ---------------------------------------------------------------- */
+
+/* Decodes what was left out since the last keyframe, and everything from now on. The decoder is
+ * given it past the probes, which have seen it: this is its own thread, under its pad's lock. */
+static void catch_up(struct tyto_source_stream *stream, GstPad *pad)
+{
+    GstObject *decoder = gst_pad_get_parent(pad);
+    GstFlowReturn flow = GST_FLOW_OK;
+    tyto_sampler_decode_all(&stream->sampler);
+    mark_keys_only(stream, pad);
+    stream->caught_up_ns = atomic_load(&stream->pos_ns);
+    for (uint32_t i = 0; decoder && flow == GST_FLOW_OK && i < stream->num_held; i++)
+        flow = GST_PAD_CHAINFUNC(pad)(pad, decoder, gst_buffer_ref(stream->held[i]));
+    if (decoder)
+        gst_object_unref(decoder);
+    tyto_source_drop_held(stream);
+}
+
+/* --- probes of coded and decoded pictures ----------------------------------------------------- */
+
 static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
     struct tyto_source_stream *stream = user;
@@ -103,8 +123,15 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     if (is_key) {
         stream->skipping = atomic_load(&stream->source->behind) || is_late(stream);
         stream->looking = atomic_load(&stream->source->looking);
+        tyto_source_drop_held(stream);
+        stream->caught_up_ns = INT64_MIN;
+        stream->is_held_whole = wanted && !stream->skipping;
     }
     wanted |= stream->looking;
+    if (!wanted && stream->is_held_whole && tyto_sampler_lacks_key(&stream->sampler, ns)) {
+        catch_up(stream, pad);
+        return GST_PAD_PROBE_OK;
+    }
     if (wanted && !stream->skipping) {
         if (is_key)
             mark_keys_only(stream, pad);
@@ -112,6 +139,8 @@ static GstPadProbeReturn on_coded(GstPad *pad, GstPadProbeInfo *info, gpointer u
     }
     if (wanted)
         atomic_fetch_add(&stream->num_skipped, 1);
+    else
+        tyto_source_hold(stream, buffer);
     /* Decoding is done in this thread: all pictures before are in the ring. */
     tyto_source_pass(stream, ns);
     return GST_PAD_PROBE_DROP;
@@ -123,7 +152,7 @@ static GstPadProbeReturn on_decoded(GstPad *pad, GstPadProbeInfo *info, gpointer
     int64_t ns;
     const bool has_time = tyto_source_running_ns(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns);
     atomic_fetch_add(has_time ? &stream->num_timed : &stream->num_untimed, 1);
-    if (!has_time)
+    if (!has_time || ns <= stream->caught_up_ns)
         return GST_PAD_PROBE_DROP;
     if (stream->is_raw)
         stream->looking = atomic_load(&stream->source->looking);

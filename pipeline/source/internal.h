@@ -29,7 +29,7 @@ enum tyto_uri_kind {
     TYTO_URI_TEST,
 };
 
-enum { TYTO_SOURCE_NOTE_MAX = 160, TYTO_URI_MAX = 2048 };
+enum { TYTO_SOURCE_NOTE_MAX = 160, TYTO_URI_MAX = 2048, TYTO_SOURCE_MAX_HELD = 512 };
 
 struct tyto_source_stream {
     struct tyto_source *source;
@@ -45,9 +45,15 @@ struct tyto_source_stream {
     _Atomic int64_t newest_ns;     /* running time of the RTP packet that was taken last */
     struct tyto_sampler sampler;   /* of the streaming thread */
     bool marked_keys_only;         /* the decoder was told that only keyframes come */
-    bool skipping;                 /* from a keyframe to the next: see source->behind */
-    bool looking;                  /* likewise: see source->looking */
-    bool is_raw;                   /* nothing has to be decoded */
+    /* Coded since the last keyframe, and left out; owned. */
+    struct _GstBuffer *held[TYTO_SOURCE_MAX_HELD];
+    uint32_t num_held;
+    size_t num_held_bytes;
+    bool is_held_whole;   /* with the keyframe that was decoded, held is all that came */
+    int64_t caught_up_ns; /* pictures up to here have been told of as left out */
+    bool skipping;        /* from a keyframe to the next: see source->behind */
+    bool looking;         /* likewise: see source->looking */
+    bool is_raw;          /* nothing has to be decoded */
     _Atomic uint64_t num_skipped;
     atomic_uint num_timed, num_untimed; /* decoded pictures that say when they are, and others */
     atomic_int turn;                    /* enum tyto_turn: of what comes from the decoder now */
@@ -121,6 +127,9 @@ void tyto_source_set_note(struct tyto_source *source, const char *text);
 void tyto_source_touch(struct tyto_source_stream *stream);
 /* gst_sink.c: something came out, or there was no room for it. */
 void tyto_source_step(struct tyto_source *source);
+/* gst_sink.c: keeps what is left out until the next keyframe comes, and forgets it. */
+void tyto_source_hold(struct tyto_source_stream *stream, struct _GstBuffer *buffer);
+void tyto_source_drop_held(struct tyto_source_stream *stream);
 /* gst_sink.c: the stream has come to ns; whatever was before is in the ring already. */
 void tyto_source_pass(struct tyto_source_stream *stream, int64_t ns);
 /* gst_sink.c: connects an appsink to the stream's ring. */

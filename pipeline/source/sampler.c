@@ -8,6 +8,8 @@
 /* A keyframe lost on the way is no reason to decode everything, least of all
  * when it was lost because there is too much to do: so many missing hops are. */
 #define FAR_LIMIT 8
+/* Of hops: one keyframe that was lost on the way lets the next one come within these. */
+#define LACKING_HALVES 5
 #define BACK_NS 1000000000ll
 /* A live stream without one for so long has none: encoders can refresh bit by bit. */
 #define FIRST_KEY_NS (60ll * 1000000000)
@@ -65,10 +67,8 @@ static void judge(struct tyto_sampler *sampler, int64_t interval_ns)
     const int64_t num_hops = interval_ns > 0 ? interval_ns / far_ns : 1;
     sampler->num_close = 0;
     sampler->num_far += (uint32_t)(num_hops < FAR_LIMIT ? num_hops : FAR_LIMIT);
-    if (sampler->only_keys && (!sampler->proven || sampler->num_far >= FAR_LIMIT)) {
-        sampler->only_keys = false; /* from this keyframe on everything is decoded */
-        sampler->num_close_due = CLOSE_AFTER_FAR;
-    }
+    if (sampler->only_keys && (!sampler->proven || sampler->num_far >= FAR_LIMIT))
+        tyto_sampler_decode_all(sampler); /* from this keyframe on */
 }
 
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key)
@@ -87,6 +87,19 @@ bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool
     sampler->last_key_ns = pts_ns;
     const bool wanted = pick(sampler, &sampler->keys, pts_ns);
     return wanted || !sampler->only_keys;
+}
+
+bool tyto_sampler_lacks_key(const struct tyto_sampler *sampler, int64_t pts_ns)
+{
+    return sampler->only_keys && sampler->policy == TYTO_KEYFRAMES_AUTO && sampler->num_keys > 0 &&
+           pts_ns - sampler->last_key_ns > sampler->hop_ns * LACKING_HALVES / 2;
+}
+
+void tyto_sampler_decode_all(struct tyto_sampler *sampler)
+{
+    sampler->only_keys = false;
+    sampler->num_close = 0;
+    sampler->num_close_due = CLOSE_AFTER_FAR;
 }
 
 bool tyto_sampler_waits_for_key(const struct tyto_sampler *sampler)

@@ -42,6 +42,11 @@ void tyto_sampler_init(struct tyto_sampler *sampler, enum tyto_keyframes policy,
 bool tyto_sampler_wants_coded(struct tyto_sampler *sampler, int64_t pts_ns, bool is_key);
 /* Whether there was no keyframe yet, and one is waited for. */
 bool tyto_sampler_waits_for_key(const struct tyto_sampler *sampler);
+/* A delta that is left out comes: whether a keyframe has been due for so long that there may be
+ * none for a while, as of cameras that make them rare when nothing moves. */
+bool tyto_sampler_lacks_key(const struct tyto_sampler *sampler, int64_t pts_ns);
+/* Everything is decoded from now on, until keyframes have proven themselves again. */
+void tyto_sampler_decode_all(struct tyto_sampler *sampler);
 /* A decoded picture comes: whether to pass it on. all_come: also those come that were not wanted
  * coded. */
 bool tyto_sampler_wants_decoded(struct tyto_sampler *sampler, int64_t pts_ns, bool all_come);

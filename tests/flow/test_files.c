@@ -78,6 +78,26 @@ static void keyframes_alone_do_when_they_come_each_second(void **state)
         assert_in_range(rig.picture_off_ns[i], 0, 1 * MS);
 }
 
+/* As of cameras that make keyframes rare when nothing moves: five seconds with one each second,
+ * then ten with one at their begin. What cannot be had back is the time until that is noticed. */
+static void keyframes_that_stay_away_are_not_waited_for(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_make("rare.ts",
+             VIDEO(50, 10) " ! c. " VIDEO(100, 1000) " ! c. concat name=c ! h264parse ! mpegtsmux");
+    run_whole(&rig, "rare.ts");
+    assert_int_equal(rig_state(&rig)->status, TYTO_CAMERA_STATUS_ENDED);
+    uint32_t num_seen = 0;
+    int64_t last_ns = 0;
+    for (uint32_t i = 0; i < rig.num_segments; i++) {
+        num_seen += rig.segments[i].has_video;
+        last_ns = rig.segments[i].has_video ? rig.segments[i].begin_ns : last_ns;
+    }
+    assert_in_range(num_seen, 12, 15);
+    assert_in_range((uint64_t)last_ns, 13 * 1000 * MS, 15 * 1000 * MS);
+}
+
 static void a_file_without_sound_says_so(void **state)
 {
     (void)state;
@@ -404,6 +424,7 @@ int main(void)
         cmocka_unit_test(every_second_of_a_file_has_sound_and_picture),
         cmocka_unit_test(the_picture_is_the_one_nearest_to_the_middle),
         cmocka_unit_test(keyframes_alone_do_when_they_come_each_second),
+        cmocka_unit_test(keyframes_that_stay_away_are_not_waited_for),
         cmocka_unit_test(a_file_without_sound_says_so),
         cmocka_unit_test(a_file_without_picture_says_so),
         cmocka_unit_test(sound_that_starts_late_is_missing_until_then),

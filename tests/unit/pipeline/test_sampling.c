@@ -95,6 +95,29 @@ static void a_lost_keyframe_changes_nothing(void **state)
     }
 }
 
+/* A camera that makes keyframes rare when nothing moves: one that is half a minute away is not
+ * waited for. */
+static void a_keyframe_that_stays_away_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct tyto_sampler sampler;
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_AUTO, S, S, true);
+    (void)feed(&sampler, 0, 101, 40 * MS, 25); /* the last keyframe comes at 4 s */
+    for (int64_t ns = 4 * S + 40 * MS; ns < 6 * S + 500 * MS; ns += 40 * MS) {
+        assert_false(tyto_sampler_wants_coded(&sampler, ns, false));
+        assert_false(tyto_sampler_lacks_key(&sampler, ns)); /* one may have been lost */
+    }
+    assert_true(tyto_sampler_lacks_key(&sampler, 6 * S + 520 * MS));
+    tyto_sampler_decode_all(&sampler);
+    assert_int_equal(feed(&sampler, 7 * S, 100, 40 * MS, 1000).num_coded, 100);
+    assert_false(tyto_sampler_lacks_key(&sampler, 60 * S));
+    (void)feed(&sampler, 40 * S, 300, 40 * MS, 25); /* and is believed again after a while */
+    assert_true(sampler.only_keys);
+    tyto_sampler_init(&sampler, TYTO_KEYFRAMES_ALWAYS, S, S, true);
+    (void)feed(&sampler, 0, 25, 40 * MS, 25);
+    assert_false(tyto_sampler_lacks_key(&sampler, 60 * S));
+}
+
 /* Joined 5 s after a keyframe, the next one comes after 30 s. */
 static void a_live_stream_is_seen_from_its_first_keyframe_on(void **state)
 {
@@ -285,6 +308,7 @@ int main(void)
         cmocka_unit_test(more_keyframes_than_needed_are_left_out_too),
         cmocka_unit_test(keyframes_that_grow_rare_are_noticed),
         cmocka_unit_test(a_lost_keyframe_changes_nothing),
+        cmocka_unit_test(a_keyframe_that_stays_away_is_not_waited_for),
         cmocka_unit_test(a_live_stream_is_seen_from_its_first_keyframe_on),
         cmocka_unit_test(a_live_stream_that_has_no_keyframes_is_decoded_after_a_minute),
         cmocka_unit_test(the_policy_is_obeyed),
