@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char magic[8] = {'t', 'y', 't', 'o', 'r', 'e', 's', '1'};
-enum { HEAD_BYTES = sizeof(magic), RECORD_HEAD_BYTES = 16, PAGE = 4096, READ_TRIES = 3 };
+enum { HEAD_BYTES = sizeof(magic), RECORD_HEAD_BYTES = 16, PAGE = 4096, MAX_TRIES = 3 };
 
 struct record_head {
     uint32_t num_bytes, check;
@@ -38,14 +38,18 @@ static uint32_t check_of(const struct tyto_reserve *self, uint64_t seq, const ui
 
 static bool write_at(int fd, const void *bytes, size_t num_bytes, size_t offset)
 {
-    return pwrite(fd, bytes, num_bytes, (off_t)offset) == (ssize_t)num_bytes;
+    ssize_t num = -1;
+    errno = EIO;
+    for (int i = 0; i < MAX_TRIES && num < 0 && errno == EIO; i++)
+        num = pwrite(fd, bytes, num_bytes, (off_t)offset);
+    return num == (ssize_t)num_bytes;
 }
 
 /* FORMAT: the file is shorter. IO: it could not be read, which says nothing of what is in it. */
 static enum tyto_err read_at(int fd, void *ret_bytes, size_t num_bytes, size_t offset)
 {
     ssize_t num = -1;
-    for (int i = 0; i < READ_TRIES && num < 0; i++)
+    for (int i = 0; i < MAX_TRIES && num < 0; i++)
         num = pread(fd, ret_bytes, num_bytes, (off_t)offset);
     if (num < 0)
         return TYTO_ERR_IO;

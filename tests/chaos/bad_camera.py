@@ -148,11 +148,11 @@ class Connection:
         self.over.set()
 
     def change(self):
-        self.tasks.append(asyncio.create_task(self.guarded(self.go_on_with_another())))
+        self.tasks.append(asyncio.create_task(self.guarded(self.go_on_with_another)))
 
-    async def guarded(self, work):
+    async def guarded(self, work, *arguments):
         try:
-            await work
+            await work(*arguments)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             self.end()
 
@@ -162,8 +162,8 @@ class Connection:
         self.state.connections.add(self)
         try:
             reader, self.stage = await asyncio.open_connection("127.0.0.1", self.state.stage_port)
-            self.tasks = [asyncio.create_task(self.guarded(self.ask(here, there))),
-                          asyncio.create_task(self.guarded(self.answer(reader, here, there)))]
+            self.tasks = [asyncio.create_task(self.guarded(self.ask, here, there)),
+                          asyncio.create_task(self.guarded(self.answer, reader, here, there))]
             await self.over.wait()
         except OSError:
             pass
@@ -285,7 +285,7 @@ class Connection:
         before, self.stage = self.stage, writer
         self.tasks[1].cancel()
         before.transport.abort()
-        self.tasks[1] = asyncio.create_task(self.guarded(self.answer(reader, b"\0here", b"\0there")))
+        self.tasks[1] = asyncio.create_task(self.guarded(self.answer, reader, b"\0here", b"\0there"))
 
 
 async def read_commands(state):

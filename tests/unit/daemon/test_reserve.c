@@ -7,11 +7,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/journal/reserve.h"
@@ -19,6 +21,18 @@
 static char folder[] = "/tmp/tyto-reserve-XXXXXX";
 static char path[96], file[112];
 static const uint8_t log_id[TYTO_UUID_BYTES] = {7}, other_id[TYTO_UUID_BYTES] = {8};
+
+static int writes_to_go; /* the one that makes it 0 fails; 0: none does */
+
+/* In a program that has one it takes the place of libc's. */
+ssize_t pwrite(int fd, const void *bytes, size_t num, off_t offset)
+{
+    if (writes_to_go > 0 && --writes_to_go == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, bytes, num, offset);
+}
 
 static void open_it(struct tyto_reserve *self, const uint8_t id[TYTO_UUID_BYTES],
                     uint64_t committed_seq)
@@ -161,12 +175,30 @@ static void a_file_of_something_else_is_made_anew(void **state)
     assert_int_equal(put(&self, 6, 50), TYTO_ERR_IO);
 }
 
+static void a_write_that_fails_once_is_made_again(void **state)
+{
+    (void)state;
+    struct tyto_reserve self;
+    writes_to_go = 7;
+    open_it(&self, log_id, 0);
+    for (uint64_t seq = 1; seq <= 9; seq++) {
+        writes_to_go = 1;
+        assert_int_equal(put(&self, seq, 100), TYTO_OK);
+        assert_int_equal(writes_to_go, 0);
+    }
+    tyto_reserve_close(&self);
+    open_it(&self, log_id, 0);
+    assert_int_equal(all_of(&self).num, 9);
+    tyto_reserve_close(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_set_aside_outlives_who_did_it, set_up),
         cmocka_unit_test_setup(what_is_committed_or_of_another_log_is_forgotten, set_up),
         cmocka_unit_test_setup(one_that_was_cut_ends_it, set_up),
+        cmocka_unit_test_setup(a_write_that_fails_once_is_made_again, set_up),
         cmocka_unit_test_setup(it_has_an_end, set_up),
         cmocka_unit_test_setup(a_file_of_something_else_is_made_anew, set_up),
     };
