@@ -110,6 +110,7 @@ struct tyto_decision {
     uint32_t onset_num, onset_window;
     int64_t hang_over_ns, min_duration_ns, max_duration_ns;
     bool only_joint;
+    float peak;
 };
 
 /* Pointers are borrowed when packing. When unpacked they belong to the reply, until it is cleared.

@@ -289,6 +289,7 @@ static void fill_decision(Tyto__V1__Decision *out, const struct tyto_decision *i
     SET(out, min_duration_ns, in->min_duration_ns);
     SET(out, max_duration_ns, in->max_duration_ns);
     SET(out, only_joint, in->only_joint);
+    SET(out, peak, in->peak);
 }
 
 static void fill_scores_page(struct reply_parts *parts, const struct tyto_reply *in)

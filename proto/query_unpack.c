@@ -246,7 +246,8 @@ static bool get_decision(struct tyto_decision *out, const Tyto__V1__Decision *in
     if (!in)
         return true;
     bool ok = in->n_thresholds == 3 * num_classes && num_classes > 0 && isfinite(in->off_ratio) &&
-              in->hang_over_ns >= 0 && in->min_duration_ns >= 0 && in->max_duration_ns > 0;
+              in->peak >= 0 && in->peak <= 1 && in->hang_over_ns >= 0 && in->min_duration_ns >= 0 &&
+              in->max_duration_ns > 0;
     for (size_t i = 0; ok && i < in->n_thresholds; i++)
         ok = isfinite(in->thresholds[i]);
     *out = (struct tyto_decision){.thresholds = in->thresholds,
@@ -256,7 +257,8 @@ static bool get_decision(struct tyto_decision *out, const Tyto__V1__Decision *in
                                   .hang_over_ns = in->hang_over_ns,
                                   .min_duration_ns = in->min_duration_ns,
                                   .max_duration_ns = in->max_duration_ns,
-                                  .only_joint = in->only_joint};
+                                  .only_joint = in->only_joint,
+                                  .peak = in->peak};
     return ok;
 }
 

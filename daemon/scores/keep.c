@@ -16,8 +16,8 @@ struct camera {
     char id[TYTO_ID_MAX + 1];
     bool goes_on;
     uint32_t num_classes, num_segments; /* of row */
-    /* By what the row's segments are decided: thresholds (3, K), those of going on (3, K), and what
-     * thresholds are now (3, K). */
+    /* By what the row's segments are decided: thresholds (3, K), those of going on (3, K), peaks
+     * (3, K), and what thresholds are now (3, K). */
     const struct tyto_tracker *tracker;
     float *boundaries;
     uint8_t *codes; /* (3, K) */
@@ -124,7 +124,8 @@ static bool pack_rules(struct tyto_score_gatherer *gatherer, const struct camera
                                              .hang_over_ns = asked->hang_over_ns,
                                              .min_duration_ns = asked->min_duration_ns,
                                              .max_duration_ns = asked->max_duration_ns,
-                                             .only_joint = asked->only_joint};
+                                             .only_joint = asked->only_joint,
+                                             .peak = asked->peak};
     return tyto_reply_pack(rules, gatherer->packed, sizeof(gatherer->packed), ret_num) == TYTO_OK;
 }
 
@@ -135,7 +136,7 @@ static bool begin_row(struct tyto_score_gatherer *gatherer, struct camera *camer
     size_t num_rules = 0;
     if (num == 0 || num > TYTO_REPLY_MAX_CLASSES)
         return false;
-    float *boundaries = realloc(camera->boundaries, 9 * num * sizeof(float));
+    float *boundaries = realloc(camera->boundaries, 12 * num * sizeof(float));
     if (boundaries)
         camera->boundaries = boundaries;
     uint8_t *codes = realloc(camera->codes, 3 * num);
@@ -146,9 +147,11 @@ static bool begin_row(struct tyto_score_gatherer *gatherer, struct camera *camer
     camera->tracker = segment->tracker;
     camera->num_classes = segment->num_classes;
     tyto_tracker_get_thresholds(segment->tracker, boundaries);
-    const float ratio = tyto_tracker_get_params(segment->tracker)->off_ratio;
-    for (size_t i = 0; i < 3 * num; i++)
-        boundaries[3 * num + i] = ratio * boundaries[i];
+    const struct tyto_tracker_params *asked = tyto_tracker_get_params(segment->tracker);
+    for (size_t i = 0; i < 3 * num; i++) {
+        boundaries[3 * num + i] = asked->off_ratio * boundaries[i];
+        boundaries[6 * num + i] = tyto_tracker_peak_of(boundaries[i], asked->peak);
+    }
     if (!pack_rules(gatherer, camera, segment, &num_rules))
         return false;
     camera->row =
@@ -161,11 +164,11 @@ static bool begin_row(struct tyto_score_gatherer *gatherer, struct camera *camer
 
 static uint8_t code_of(const struct camera *camera, const float *scores, size_t task, uint32_t k)
 {
-    const size_t at = task * camera->num_classes + k;
-    const float boundaries[] = {camera->boundaries[at],
-                                camera->boundaries[3 * (size_t)camera->num_classes + at]};
+    const size_t num = 3 * (size_t)camera->num_classes, at = task * camera->num_classes + k;
+    const float boundaries[] = {camera->boundaries[at], camera->boundaries[num + at],
+                                camera->boundaries[2 * num + at]};
     uint8_t code = 0;
-    (void)!tyto_score_code(scores ? scores[k] : 0, boundaries, 2, &code);
+    (void)!tyto_score_code(scores ? scores[k] : 0, boundaries, 3, &code);
     return code;
 }
 
@@ -211,8 +214,8 @@ static bool is_whole(const struct camera *camera, const struct tyto_scored_segme
         segment->end_ns + segment->unix_offset_ns - camera->row->begin_unix_ns > ROW_NS)
         return true;
     /* Another tracker may lie where the one before it lay. */
-    tyto_tracker_get_thresholds(segment->tracker, camera->boundaries + 2 * num);
-    return memcmp(camera->boundaries, camera->boundaries + 2 * num, num * sizeof(float)) != 0;
+    tyto_tracker_get_thresholds(segment->tracker, camera->boundaries + 3 * num);
+    return memcmp(camera->boundaries, camera->boundaries + 3 * num, num * sizeof(float)) != 0;
 }
 
 void tyto_score_gatherer_take(struct tyto_score_gatherer *gatherer,

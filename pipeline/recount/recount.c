@@ -74,7 +74,8 @@ static bool is_same(const struct rules *rules, const struct tyto_reply *page)
         memcmp(&a->off_ratio, &b->off_ratio, sizeof(a->off_ratio)) != 0 ||
         a->onset_num != b->onset_num || a->onset_window != b->onset_window ||
         a->hang_over_ns != b->hang_over_ns || a->min_duration_ns != b->min_duration_ns ||
-        a->max_duration_ns != b->max_duration_ns || a->only_joint != b->only_joint)
+        a->max_duration_ns != b->max_duration_ns || a->only_joint != b->only_joint ||
+        memcmp(&a->peak, &b->peak, sizeof(a->peak)) != 0)
         return false;
     for (uint32_t k = 0; k < page->num_classes; k++) {
         if (strcmp(rules->names[k], page->class_names[k]) != 0)
@@ -153,6 +154,7 @@ static enum tyto_err make_tracker(struct tyto_recount *recount, const struct rul
     asked.min_duration_ns = rules->decision.min_duration_ns;
     asked.max_duration_ns = rules->decision.max_duration_ns;
     asked.only_joint = rules->decision.only_joint;
+    asked.peak = rules->decision.peak;
     tyto_options_overlay(tyto_tracker_options, TYTO_TRACKER_NUM_OPTIONS, &recount->params.wishes,
                          recount->params.wished, &asked);
     asked.rules = made;

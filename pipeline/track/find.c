@@ -25,6 +25,17 @@ static uint32_t senses_of(const struct tyto_tracker *tracker, const struct tyto_
     return tracker->params.only_joint ? senses & TYTO_SENSE_JOINT : senses;
 }
 
+/* Whether one of the scores by which the class is there has reached its peak. */
+static bool is_peak(float peak, const struct tyto_track_thresholds *t, uint32_t senses,
+                    const struct tyto_scores *s, const struct tyto_observation *o)
+{
+    if (!o->evidence.has_heard_seen)
+        return senses != 0 && s->joint >= tyto_tracker_peak_of(t->joint, peak);
+    return (senses & TYTO_SENSE_JOINT && s->joint >= tyto_tracker_peak_of(t->joint, peak)) ||
+           (senses & TYTO_SENSE_HEARD && s->heard >= tyto_tracker_peak_of(t->heard, peak)) ||
+           (senses & TYTO_SENSE_SEEN && s->seen >= tyto_tracker_peak_of(t->seen, peak));
+}
+
 /* Whether the class may be there by the thresholds of any zone: most classes are not, and need no
  * place to be looked for. */
 static bool may_be_there(const struct tyto_tracker *tracker, uint32_t k, float ratio,
@@ -71,6 +82,7 @@ struct tyto_finding tyto_tracker_find(const struct tyto_tracker *tracker, uint32
     const uint32_t required = tracker->where.required[k];
     if (!tracker->tracks[k].open && required != 0 && !(found.zones & required))
         found.senses = 0;
+    found.is_peak = is_peak(tracker->params.peak, &t, found.senses, s, o);
     return found;
 }
 

@@ -19,12 +19,14 @@ struct tyto_track_thresholds {
 struct tyto_track {
     /* What every segment looks at, of every class, stands first. */
     uint32_t history; /* bit i: positive i segments ago, of the last onset_window */
+    uint32_t peaks;   /* likewise: bit i: its peak was reached i segments ago */
     bool open;
+    bool peaked;                                /* by the open event */
     int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
-    bool published;                             /* NEW has gone out (not before min_duration) */
-    uint32_t senses;                            /* of all its positive segments */
-    bool has_seen_box;                          /* the event's box is one of box_of */
-    uint32_t zones;                             /* that its places have touched; bits */
+    bool published;    /* NEW has gone out (not before min_duration, nor peak) */
+    uint32_t senses;   /* of all its positive segments */
+    bool has_seen_box; /* the event's box is one of box_of */
+    uint32_t zones;    /* that its places have touched; bits */
     int64_t last_positive_end_ns;
     int64_t last_published_ns;
     int64_t last_end_ns; /* of the event before; the next one does not begin earlier */
@@ -55,6 +57,7 @@ struct tyto_tracker {
 struct tyto_finding {
     uint32_t senses;
     uint32_t zones; /* that its place touches; bits */
+    bool is_peak;   /* a score of these senses has reached the tracker's peak */
 };
 
 /* find.c: class k in a segment, held against ratio * threshold. */

@@ -35,6 +35,14 @@ const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS] = {
      .min = 0.05,
      .max = 1,
      .help = "an open event goes on while the score is at least this share of its threshold"},
+    {.key = "peak",
+     .type = TYTO_OPTION_F32,
+     AT(peak),
+     .min = 0,
+     .max = 1,
+     .help =
+         "an event is told once a score has come this share of the way from its threshold to 1; "
+         "0: at once. More: fewer false events, and fewer that are faint"},
     {.key = "onset_num",
      .type = TYTO_OPTION_U32,
      AT(onset_num),

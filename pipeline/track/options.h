@@ -6,7 +6,7 @@
 #include "options/options.h"
 #include "pipeline/track/tracker.h"
 
-enum { TYTO_TRACKER_NUM_OPTIONS = 10 };
+enum { TYTO_TRACKER_NUM_OPTIONS = 11 };
 
 extern const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS];
 

@@ -10,7 +10,8 @@
 struct tyto_tracker_params tyto_tracker_params_default(void)
 {
     return (struct tyto_tracker_params){
-        .off_ratio = 0.5f,
+        .off_ratio = 0.65f,
+        .peak = 0.4f,
         .onset_num = 2,
         .hang_over_ns = 2ll * (int64_t)TYTO_NS_PER_S,
         .max_duration_ns = 600ll * (int64_t)TYTO_NS_PER_S,

@@ -17,9 +17,9 @@ static bool share_ok(float value)
 static enum tyto_err check_params(const struct tyto_tracker_params *p)
 {
     if (!share_ok(p->threshold) || !share_ok(p->threshold_single) || !share_ok(p->off_ratio) ||
-        p->onset_window > TYTO_TRACKER_MAX_WINDOW || p->onset_num > p->onset_window ||
-        p->hang_over_ns < 0 || p->min_duration_ns < 0 || p->max_duration_ns <= 0 ||
-        p->update_every_ns <= 0)
+        !share_ok(p->peak) || p->onset_window > TYTO_TRACKER_MAX_WINDOW ||
+        p->onset_num > p->onset_window || p->hang_over_ns < 0 || p->min_duration_ns < 0 ||
+        p->max_duration_ns <= 0 || p->update_every_ns <= 0)
         return TYTO_ERR_INVALID;
     return TYTO_OK;
 }
@@ -302,9 +302,10 @@ static void close_event(struct tyto_tracker *tracker, struct tyto_track *track,
     event->end_media_ns = track->last_positive_end_ns;
     const bool long_enough =
         event->end_media_ns - event->begin_media_ns >= tracker->params.min_duration_ns;
-    if (!track->published && long_enough)
+    const bool is_told = track->published || (long_enough && track->peaked);
+    if (!track->published && is_told)
         publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, now_ns);
-    if (track->published || long_enough)
+    if (is_told)
         publish(tracker, track, TYTO_EVENT_PHASE_END, reason, now_ns);
     *track = (struct tyto_track){.had_event = true, .last_end_ns = event->end_media_ns};
     tracker->num_open--;
@@ -330,6 +331,7 @@ static void absorb(const struct tyto_tracker *tracker, struct tyto_track *track,
 {
     struct tyto_event *event = &track->event;
     const uint32_t senses = found.senses;
+    track->peaked |= found.is_peak;
     push_scores(event, s, o->begin_ns);
     memcpy(event->stamps, o->stamps, sizeof(event->stamps));
     event->clock_quality = o->clock_quality;
@@ -379,8 +381,10 @@ static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct t
     const uint32_t senses = found.senses;
     const uint32_t window = tracker->params.onset_window;
     if (track->history != 0 && o->begin_ns - track->begins_ns[0] >= tracker->params.hang_over_ns)
-        track->history = 0; /* a hole in the stream: what was before does not count */
+        track->history = track->peaks =
+            0; /* a hole in the stream: what was before does not count */
     track->history = (track->history << 1 | (senses != 0)) & ((1u << window) - 1);
+    track->peaks = (track->peaks << 1 | found.is_peak) & ((1u << window) - 1);
     memmove(track->begins_ns + 1, track->begins_ns, sizeof(int64_t) * (window - 1));
     track->begins_ns[0] = o->begin_ns;
     if (track->history == 0)
@@ -397,6 +401,7 @@ static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct t
         begin_ns = track->last_end_ns;
     const float share = (float)count_bits(track->history) / (float)(first + 1);
     open_event(tracker, k, begin_ns);
+    track->peaked = track->peaks != 0;
     absorb(tracker, track, s, found, o);
     track->event.onset_confidence = confidence_of(s, senses) * share;
 }
@@ -454,7 +459,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
             continue;
         const int64_t duration_ns = track->last_positive_end_ns - track->event.begin_media_ns;
         if (!track->published) {
-            if (duration_ns >= p->min_duration_ns) {
+            if (duration_ns >= p->min_duration_ns && track->peaked) {
                 track->published = true;
                 publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, o->end_ns);
             }
@@ -473,7 +478,7 @@ void tyto_tracker_end(struct tyto_tracker *tracker, enum tyto_event_reason reaso
         struct tyto_track *track = &tracker->tracks[k];
         if (track->open)
             close_event(tracker, track, reason, track->last_positive_end_ns);
-        track->history = 0;
+        track->history = track->peaks = 0;
     }
 }
 

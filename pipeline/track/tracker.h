@@ -4,6 +4,10 @@
  * and both (joint) are scored apart, so an event says by what it was noticed.
  * Every NEW gets its END. Plain computation: no threads, no clocks.
  *
+ * WHETHER. How far an event reaches and whether it is told are two questions. Thresholds begin it
+ * and hold it; it is told once a score has stood well above its threshold (peak), so that what
+ * hovers about a threshold is no event, and what is one keeps its faint begin.
+ *
  * WHERE. A segment's place for a class is the box in which the class was seen, else the box of
  * where the sound is in the picture. What is only heard has no place. An event names the zones that
  * its places have touched. A class that requires zones begins an event by segments in one of them
@@ -43,10 +47,11 @@ struct tyto_class_rule {
 #define TYTO_TRACKER_THRESHOLD 0.5
 
 struct tyto_tracker_params {
-    float threshold;         /* joint, for all classes; 0: what the weights say */
-    float threshold_single;  /* heard or seen alone; 0: the weights', or derived from the joint */
-    float off_ratio;         /* an open event goes on while score >= off_ratio * threshold */
-    uint32_t onset_num;      /* N */
+    float threshold;        /* joint, for all classes; 0: what the weights say */
+    float threshold_single; /* heard or seen alone; 0: the weights', or derived from the joint */
+    float off_ratio;        /* an open event goes on while score >= off_ratio * threshold */
+    float peak;         /* tyto_tracker_peak_of(): told once a score has reached it; 0: at once */
+    uint32_t onset_num; /* N */
     uint32_t onset_window;   /* of M; 0: 3, or N where that is more */
     int64_t hang_over_ns;    /* so long without a positive segment ends an event */
     int64_t min_duration_ns; /* shorter ones are not published */
@@ -90,6 +95,12 @@ struct tyto_tracker_context {
 };
 
 struct tyto_tracker;
+
+/* So much of the way from a threshold to 1. */
+static inline float tyto_tracker_peak_of(float threshold, float peak)
+{
+    return threshold + peak * (1 - threshold);
+}
 
 /* What holds when nothing is asked for; no rules. */
 struct tyto_tracker_params tyto_tracker_params_default(void);

@@ -154,10 +154,13 @@ static void cameras_come_and_go_while_others_run(void **state)
         add(engine, "second", "test://?width=64&height=48");
         usleep(300000);
     }
-    sleep(4);
-    pthread_mutex_lock(&seen.lock);
-    const uint32_t num_segments = seen.num_segments;
-    pthread_mutex_unlock(&seen.lock);
+    uint32_t num_segments = 0;
+    for (int tenth = 0; num_segments < 4 && tenth < 300; tenth++) {
+        usleep(100000);
+        pthread_mutex_lock(&seen.lock);
+        num_segments = seen.num_segments;
+        pthread_mutex_unlock(&seen.lock);
+    }
     assert_true(num_segments >= 4);
     tyto_engine_destroy(&engine);
     assert_true(seen.num_new > 0);

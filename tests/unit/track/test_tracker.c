@@ -146,7 +146,8 @@ static void an_open_event_lives_on_lower_scores(void **state)
 {
     (void)state;
     struct log log = {0};
-    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    struct tyto_tracker *tracker =
+        make((struct tyto_tracker_params){.off_ratio = 0.5f}, keep, &log);
     const float joint[] = {0.6f, 0.6f, 0.4f, 0.4f, 0.26f, 0.24f, 0.24f};
     for (int t = 0; t < 7; t++)
         feed(tracker, t, joint[t], 0, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pipeline/track: which parameters are taken, and what goes on when another head takes over. */
+/* pipeline/track: which parameters are taken, how high an event must rise to be told, and what goes
+ * on when another head takes over. */
 #include "tests/unit/track/tracker_rig.h"
 
 #include <math.h>
@@ -12,6 +13,8 @@ static void parameters_out_of_range_are_refused(void **state)
         {.threshold = -1},
         {.threshold = NAN},
         {.off_ratio = 2},
+        {.peak = -0.1f},
+        {.peak = NAN},
         {.onset_window = 17},
         {.onset_num = 4, .onset_window = 3},
         {.hang_over_ns = -1},
@@ -55,7 +58,7 @@ static void another_head_goes_on_with_the_events_whose_class_it_knows(void **sta
     static const float thresholds[3 * 2] = {0.5f, 0.9f};
     (void)state;
     struct log log = {0};
-    struct tyto_tracker *before = make((struct tyto_tracker_params){0}, keep, &log);
+    struct tyto_tracker *before = make((struct tyto_tracker_params){.off_ratio = 0.5f}, keep, &log);
     struct tyto_tracker *tracker = NULL;
     for (int t = 0; t < 2; t++) { /* dog and bell begin; a guitar was there once */
         const float j[K] = {0.9f, t == 1 ? 0.9f : 0, 0.95f}, none[K] = {0};
@@ -129,9 +132,72 @@ static void rules_hold_for_another_head_or_are_in_its_way(void **state)
     tyto_tracker_destroy(&second);
 }
 
+static void what_hovers_about_its_threshold_is_not_told(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    const struct tyto_tracker_params params = {.threshold = 0.5f, .peak = 0.5f};
+    struct tyto_tracker *tracker = make(params, keep, &log);
+    for (int t = 0; t < 30; t++)
+        feed(tracker, t, t < 20 ? 0.74f : 0, 0, 0);
+    assert_int_equal(log.num, 0);
+    assert_int_equal(tyto_tracker_num_open(tracker), 0);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void what_comes_to_its_peak_later_is_told_from_its_faint_begin(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    const struct tyto_tracker_params params = {.threshold = 0.5f, .peak = 0.5f};
+    struct tyto_tracker *tracker = make(params, keep, &log);
+    const float joint[] = {0.6f, 0.6f, 0.6f, 0.8f, 0.6f, 0.6f, 0, 0, 0, 0.6f, 0.6f, 0.6f};
+    for (int t = 0; t < 12; t++) {
+        feed(tracker, t, joint[t], 0, 0);
+        assert_int_equal(log.num, t < 3 ? 0 : t < 7 ? 1 : 2); /* no peak for the next one */
+    }
+    assert_int_equal(log.events[0].phase, TYTO_EVENT_PHASE_NEW);
+    assert_int_equal(log.events[0].begin_media_ns, 0);
+    assert_int_equal(log.events[1].phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(log.events[1].end_media_ns, 6 * S);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void a_peak_before_the_onset_counts(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    const struct tyto_tracker_params params = {.threshold = 0.5f, .peak = 0.5f};
+    struct tyto_tracker *tracker = make(params, keep, &log);
+    feed(tracker, 0, 0.9f, 0, 0);
+    feed(tracker, 1, 0.6f, 0, 0);
+    assert_int_equal(log.num, 1);
+    tyto_tracker_destroy(&tracker);
+}
+
+static void each_sense_has_a_peak_of_its_own(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    const struct tyto_tracker_params params = {
+        .threshold = 0.4f, .threshold_single = 0.6f, .peak = 0.5f};
+    struct tyto_tracker *tracker = make(params, keep, &log);
+    feed(tracker, 0, 0, 0.75f, 0); /* would be joint's peak, 0.7 */
+    feed(tracker, 1, 0, 0.75f, 0);
+    assert_int_equal(log.num, 0);
+    feed(tracker, 2, 0, 0.81f, 0);
+    assert_int_equal(log.num, 1);
+    assert_int_equal(log.events[0].modality, TYTO_MODALITY_A);
+    tyto_tracker_destroy(&tracker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_hovers_about_its_threshold_is_not_told),
+        cmocka_unit_test(what_comes_to_its_peak_later_is_told_from_its_faint_begin),
+        cmocka_unit_test(a_peak_before_the_onset_counts),
+        cmocka_unit_test(each_sense_has_a_peak_of_its_own),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(another_head_goes_on_with_the_events_whose_class_it_knows),
         cmocka_unit_test(rules_hold_for_another_head_or_are_in_its_way),
