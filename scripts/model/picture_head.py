@@ -144,27 +144,39 @@ def shared_part(one, two):
     return shared / ((low[1] - low[0]).prod(1) + (high[1] - high[0]).prod(1) - shared)
 
 
+def mirrored(places, shape):
+    """(n, L, ...) each, left and right exchanged; the last are boxes"""
+    places = [part.unflatten(1, shape).flip(2).flatten(1, 2) for part in places]
+    places[-1][:, :, 1] *= -1
+    return places
+
+
+def loss_of(odds, found, truth):
+    """What is at each place, what is in the picture, where it begins and ends"""
+    there, known, seen, boxes = truth
+    binary = torch.nn.functional.binary_cross_entropy_with_logits
+    loss = (binary(odds, there, reduction="none") * known).sum(2).mean()
+    loss = loss + PICTURE * binary(odds.amax(1), seen, reduction="none").sum(1).mean()
+    has_box = boxes[:, :, 0].isfinite()
+    found, wanted = found[has_box], boxes[has_box]
+    return loss + BOXES * has_box.float().mean() * (
+        torch.nn.functional.smooth_l1_loss(found, wanted, beta=0.1) +
+        1 - shared_part(found.clamp(-4, 4), wanted).mean())
+
+
 def learn(pictures, shape):
     features, there, known, seen, boxes = pictures
     net = Head(seen.shape[1], shape)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.1)
-    binary = torch.nn.functional.binary_cross_entropy_with_logits
     steps = EPOCHS * len(features) // BATCH
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = RATE * learning.rate_share(step, steps, 100)
         rows = torch.randint(0, len(features), (BATCH,))
         places = [part[rows].float() for part in (features, there, known, boxes)]
         if torch.rand(()) < 0.5:
-            places = [part.unflatten(1, shape).flip(2).flatten(1, 2) for part in places]
-            places[3][:, :, 1] *= -1
-        odds, found = net(places[0])
-        loss = (binary(odds, places[1], reduction="none") * places[2]).sum(2).mean()
-        loss = loss + PICTURE * binary(odds.amax(1), seen[rows].float(), reduction="none").sum(1).mean()
-        has_box = places[3][:, :, 0].isfinite()
-        found, wanted = found[has_box], places[3][has_box]
-        loss = loss + BOXES * has_box.float().mean() * (
-            torch.nn.functional.smooth_l1_loss(found, wanted, beta=0.1) +
-            1 - shared_part(found.clamp(-4, 4), wanted).mean())
+            places = mirrored(places, shape)
+        x, *truth = places
+        loss = loss_of(*net(x), (truth[0], truth[1], seen[rows].float(), truth[2]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -243,8 +255,8 @@ def detector_of(longer, classes):
         "centre_scale": 1, "size_scale": 1}, **graph.COMPACT)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
+def arguments(description, **more):
+    parser = argparse.ArgumentParser(description=description, **more,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assets", required=True)
     parser.add_argument("--models", required=True)
@@ -256,36 +268,62 @@ def main():
     parser.add_argument("--val", action="append", default=[], metavar="CLIPS")
     parser.add_argument("folders", nargs="+")
     parser.add_argument("-o", "--out", required=True)
-    args = parser.parse_args()
+    return parser
+
+
+class Lesson:
+    """What is to be learnt, out of what is asked for."""
+
+    def __init__(self, args):
+        self.args = args
+        self.size = tuple(int(part) for part in args.size.split("x"))
+        self.classes = clips.classes_of(args.assets, "image")
+        self.tensors, self.meta = graph.read(os.path.join(args.models, "visual.safetensors"))
+        whole = graph.Longer(self.meta["tyto.graph"], {})
+        self.shape = tuple(whole.shape(whole.out())[:2])
+        self.cache = clips.Cache(args.cache, args.models)
+        self.seconds = sum(scene["seconds"] for folder in args.folders
+                           for scene in clips.scenes_of(folder))
+        sample = self.drawn(args.folders, SAMPLE / self.seconds)[0]
+        self.weight, self.bias = components(sample.flatten(0, 1).float(), BASIS)
+        self.spread = (sample.double() @ self.weight.T + self.bias).std()
+
+    def drawn(self, folders, share, cache=None, change=lambda x: x):
+        """The same seconds each time, where the caches have the same recordings"""
+        return drawn(folders, cache or self.cache, self.classes, self.size, self.shape, share,
+                     np.random.default_rng(self.args.seed), change)
+
+    def basis(self, first=0):
+        """Components, of the deviation that layers like, of the features from `first` on
+        -> weight (C, BASIS), bias"""
+        return (self.weight.T[first:] / self.spread).float(), (self.bias / self.spread).float()
+
+    def write(self, net, more=lambda longer: None):
+        """The eye with these class layers; `more` may change the layers before them."""
+        for layer in (net.straight, net.inner, net.box_inner):
+            layer.weight.data /= self.spread
+        for form in ("", "_tall"):
+            longer = graph.Longer(self.meta["tyto.graph" + form], self.tensors)
+            more(longer)
+            self.meta["tyto.graph" + form] = lengthened(longer, net, self.weight, self.bias,
+                                                        self.args.components)
+            self.meta["tyto.detector" + form] = detector_of(longer, self.classes)
+        graph.write(self.args.out, self.tensors, self.meta)
+
+
+def main():
+    args = arguments(__doc__).parse_args()
     torch.manual_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
-    size = tuple(int(part) for part in args.size.split("x"))
-    classes = clips.classes_of(args.assets, "image")
-    tensors, meta = graph.read(os.path.join(args.models, "visual.safetensors"))
-    whole = graph.Longer(meta["tyto.graph"], {})
-    shape = tuple(whole.shape(whole.out())[:2])
-    cache = clips.Cache(args.cache, args.models)
-    seconds = sum(scene["seconds"] for folder in args.folders for scene in clips.scenes_of(folder))
-    sample = drawn(args.folders, cache, classes, size, shape, SAMPLE / seconds, rng)[0]
-    weight, bias = components(sample.flatten(0, 1).float(), BASIS)
-    spread = (sample.double() @ weight.T + bias).std()
-    factor, shift = (weight.T / spread).float(), (bias / spread).float()
+    lesson = Lesson(args)
+    factor, shift = lesson.basis()
 
     def change(features):
-        """Components, of the deviation that layers like, in halves"""
         return (torch.tensor(features).float() @ factor + shift).half().numpy()
 
-    net = learn(drawn(args.folders, cache, classes, size, shape, args.pictures / seconds, rng, change),
-                shape)
+    net = learn(lesson.drawn(args.folders, args.pictures / lesson.seconds, change=change), lesson.shape)
     if args.val:
-        say_how_good(net, classes, drawn(args.val, cache, classes, size, shape, 0.3, rng, change))
-    for layer in (net.straight, net.inner, net.box_inner):
-        layer.weight.data /= spread
-    for form in ("", "_tall"):
-        longer = graph.Longer(meta["tyto.graph" + form], tensors)
-        meta["tyto.graph" + form] = lengthened(longer, net, weight, bias, args.components)
-        meta["tyto.detector" + form] = detector_of(longer, classes)
-    graph.write(args.out, tensors, meta)
+        say_how_good(net, lesson.classes, lesson.drawn(args.val, 0.3, change=change))
+    lesson.write(net)
 
 
 if __name__ == "__main__":
