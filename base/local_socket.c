@@ -156,3 +156,25 @@ enum tyto_err tyto_local_connect(const char *path, uint64_t timeout_ns, int *ret
     *ret_fd = fd;
     return TYTO_OK;
 }
+
+void tyto_local_unlink(const char *path)
+{
+    struct sockaddr_un addr;
+    struct tyto_fault fault;
+    struct stat stat;
+    struct ucred peer;
+    socklen_t num_bytes = sizeof(peer);
+    if (address_of(path, &addr, &fault) || lstat(path, &stat) != 0 || !S_ISSOCK(stat.st_mode))
+        return;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    const bool is_heard = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0;
+    const bool is_free = !is_heard && errno == ECONNREFUSED;
+    const bool is_ours = is_heard &&
+                         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &num_bytes) == 0 &&
+                         peer.pid == getpid();
+    if (is_free || is_ours)
+        (void)unlink(path);
+    close(fd);
+}

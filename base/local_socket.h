@@ -26,4 +26,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_local_connect(const char *path, uint64_t timeout_ns, int *ret_fd,
                                  struct tyto_fault *ret_fault);
 
+/* Takes the socket file at path away, where this process or nobody listens: what somebody has put
+ * in its place meanwhile stays. To be called before the descriptor is closed. */
+void tyto_local_unlink(const char *path);
+
 #endif

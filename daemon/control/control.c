@@ -293,7 +293,7 @@ bool tyto_control_destroy(struct tyto_control **control)
     const uint64_t one = 1;
     *control = NULL;
     if (self->listen_fd >= 0)
-        (void)unlink(self->path);
+        tyto_local_unlink(self->path);
     if (self->is_running) {
         (void)!write(self->stop_fd, &one, sizeof(one));
         if (!tyto_thread_join(self->thread, END_NS))

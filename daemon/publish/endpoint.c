@@ -214,7 +214,7 @@ void tyto_endpoint_close(const char (*endpoints)[256], const int *listen_fds, ui
     for (uint32_t i = 0; i < num; i++) {
         const char *path = tyto_endpoint_path(endpoints[i]);
         if (path)
-            (void)unlink(path);
+            tyto_local_unlink(path);
         close(listen_fds[i]);
     }
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -215,6 +216,50 @@ static void a_socket_is_taken_over_from_the_dead_alone_and_a_full_backlog_is_ali
     assert_int_equal(tyto_local_listen("here.sock", 1, 0, &fd, &fault), TYTO_ERR_INVALID);
 }
 
+/* Somebody takes our socket away and puts his own thing there: it is not ours to delete. */
+static void a_socket_file_is_taken_away_by_whose_it_is(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/tyto-local-XXXXXX", path[64];
+    struct tyto_fault fault;
+    int fd = -1, second = -1, told[2];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/here.sock", dir);
+    assert_int_equal(tyto_local_listen(path, 1, 0, &fd, &fault), TYTO_OK);
+    tyto_local_unlink(path);
+    assert_int_equal(access(path, F_OK), -1);
+    close(fd);
+    assert_int_equal(tyto_local_listen(path, 1, 0, &fd, &fault), TYTO_OK);
+    close(fd); /* nobody's */
+    tyto_local_unlink(path);
+    assert_int_equal(access(path, F_OK), -1);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    tyto_local_unlink(path);
+    assert_int_equal(access(path, F_OK), 0);
+    unlink(path);
+    assert_int_equal(pipe(told), 0);
+    const pid_t child = fork();
+    if (child == 0) { /* another process listens there until it is killed */
+        const bool listens = tyto_local_listen(path, 1, 0, &second, &fault) == TYTO_OK;
+        (void)!write(told[1], &listens, 1);
+        pause();
+        _exit(0);
+    }
+    bool listens = false;
+    assert_true(child > 0 && read(told[0], &listens, 1) == 1 && listens);
+    tyto_local_unlink(path);
+    assert_int_equal(access(path, F_OK), 0);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    tyto_local_unlink(path);
+    assert_int_equal(access(path, F_OK), -1);
+    close(told[0]);
+    close(told[1]);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 struct starter {
     const char *path;
     int fd;
@@ -313,6 +358,7 @@ int main(void)
         cmocka_unit_test(the_monotonic_clock_does_not_go_back),
         cmocka_unit_test(a_folder_is_made_with_those_above_it),
         cmocka_unit_test(a_socket_is_taken_over_from_the_dead_alone_and_a_full_backlog_is_alive),
+        cmocka_unit_test(a_socket_file_is_taken_away_by_whose_it_is),
         cmocka_unit_test(of_many_that_start_together_one_alone_gets_the_socket),
         cmocka_unit_test(a_thread_is_not_waited_for_longer_than_said),
         cmocka_unit_test(standard_descriptors_that_are_closed_take_no_file_s_place),
