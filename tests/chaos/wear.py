@@ -33,6 +33,8 @@ MORE_MEMORY_KIB = 24 * 1024
 def slope(points):
     """Of (x, y): y for each 1 of x."""
     num = len(points)
+    if num == 0:
+        return 0
     mean_x, mean_y = sum(x for x, _ in points) / num, sum(y for _, y in points) / num
     spread = sum((x - mean_x) ** 2 for x, _ in points)
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0
