@@ -7,26 +7,23 @@ space of 64 numbers, learnt so that what has a class in common lies in the same 
   embedding.py measure --embedding FILE --train FOLDER... --val FOLDER... --cache DIR --models DIR
 
 FOLDERs are composed clips (`tyto compose`), --cache their features (`tyto features`) by the encoders
-in --models. learn: pairs of seconds, sound and picture, balanced by class, each held against all
-others of the batch (supervised contrastive, across the senses and within each). measure: recall and
+in --models. learn: canonical correlation of three views of a second, its sound, its picture and the names
+of what is there. measure: recall and
 precision among the ten most alike, by class, of the events of --val: chance, canonical correlation
-of the training seconds, and the file's space as the daemon has it, in signed bytes.
+of the training seconds without names, and the file's space as the daemon has it, in signed bytes.
 
-Needs python3-torch.
+Needs python3-torch (to read encoders).
 """
 import argparse
 import json
 import os
-import sys
 
 import numpy as np
-import torch
 
 import clips
 import graph
 
-WIDTH, BATCH, STEPS, RATE, DECAY, WARMTH, NOISE, WITHIN = 64, 512, 600, 3e-3, 0.1, 0.1, 0.3, 0.3
-TOP = 10
+WIDTH, TOP = 64, 10
 
 
 # --- seconds and events ---------------------------------------------------------------------------
@@ -74,48 +71,27 @@ def events_of(vectors, flags, clip):
 
 # --- learning -------------------------------------------------------------------------------------
 
-def learn(data, say):
-    """-> {"sound": (W, b), "picture": (W, b)} on features as they are"""
-    torch.manual_seed(1)
-    inputs = [torch.tensor(x) for x in data[:2]]
-    means, spreads = [x.mean(0) for x in inputs], [x.std(0, unbiased=False) + 1e-3 for x in inputs]
-    inputs = [(x - m) / s for x, m, s in zip(inputs, means, spreads)]
-    labels = [torch.tensor(x).float() for x in data[2:4]]
-    rows = [torch.nonzero(l.any(1))[:, 0] for l in labels]
-    weights = [(l[r] / l[r].sum(0).clamp(min=1)).max(1)[0] for l, r in zip(labels, rows)]
-    maps = [torch.nn.Linear(x.shape[1], WIDTH) for x in inputs]
-    optimizer = torch.optim.AdamW([p for m in maps for p in m.parameters()], lr=RATE,
-                                  weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
+def whitening(rows, ridge=0.01):
+    """The square root of the inverse of the covariance of centred rows (n, C) -> (C, C)"""
+    cov = rows.T @ rows / len(rows)
+    values, vectors = np.linalg.eigh(cov + ridge * np.trace(cov) / len(cov) * np.eye(len(cov)))
+    return vectors / np.sqrt(values) @ vectors.T
 
-    def held_against(a, of_a, b, of_b):
-        alike, same = a @ b.T / WARMTH, (of_a @ of_b.T) > 0
-        if a is b:
-            own = torch.eye(len(a), dtype=torch.bool)
-            alike, same = alike.masked_fill(own, -1e9), same & ~own
-        share = alike - torch.logsumexp(alike, 1, keepdim=True)
-        num = same.sum(1)
-        return -((share * same).sum(1)[num > 0] / num[num > 0]).mean()
 
-    for step in range(STEPS):
-        # Of fewer seconds than a batch has, some come twice.
-        picks = [r[torch.multinomial(w, BATCH, len(r) < BATCH)] for r, w in zip(rows, weights)]
-        (a, b), (of_a, of_b) = [
-            torch.nn.functional.normalize(m(x[p] + NOISE * torch.randn(BATCH, x.shape[1])), dim=1)
-            for m, x, p in zip(maps, inputs, picks)], [l[p] for l, p in zip(labels, picks)]
-        loss = held_against(a, of_a, b, of_b) + held_against(b, of_b, a, of_a) + \
-            WITHIN * (held_against(a, of_a, a, of_a) + held_against(b, of_b, b, of_b))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 99:
-            say(f"{step + 1} of {STEPS}: {loss.item():.2f}")
-    found = {}
-    for name, one, mean, spread in zip(("sound", "picture"), maps, means, spreads):
-        matrix = one.weight.detach() / spread
-        found[name] = (matrix.numpy(), (one.bias.detach() - matrix @ mean).numpy())
-    return found
+def learn(data):
+    """Canonical correlation of three views (Kettenring 1971, MAXVAR): sound, picture, and which classes
+    are there. A direction weighs as much as it is shared -> {"sound": (W, b), "picture": (W, b)} on
+    features as they are"""
+    views = [data[0].astype(float), data[1].astype(float), (data[2] | data[3]).astype(float)]
+    means = [rows.mean(0) for rows in views]
+    white = [whitening(rows - mean) for rows, mean in zip(views, means)]
+    together = np.concatenate([(rows - mean) @ w for rows, mean, w in zip(views, means, white)], 1)
+    values, vectors = np.linalg.eigh(together.T @ together / len(together))
+    shared = np.maximum(values[::-1][:WIDTH] - 1, 0)  # of a direction that one view has alone: 0
+    parts = np.split(vectors[:, ::-1][:, :WIDTH], np.cumsum([rows.shape[1] for rows in views])[:2])
+    matrices = [(w @ part * shared).T for w, part in zip(white, parts)]
+    return {name: (matrix.astype(np.float32), (-matrix @ mean).astype(np.float32))
+            for name, matrix, mean in zip(("sound", "picture"), matrices, means)}
 
 
 def write(path, maps, cache):
@@ -135,19 +111,15 @@ def in_bytes(vectors):
     return np.round(vectors / np.abs(vectors).max(1, keepdims=True) * 127)
 
 
-def correlate(x, y, width=WIDTH, ridge=0.01):
-    """Canonical correlation -> (W, b) of x and of y, the directions weighted by how much they share"""
+def correlate(x, y):
+    """Canonical correlation of two -> (W, b) of x and of y, the directions weighted by how much they
+    share"""
     means = x.mean(0), y.mean(0)
     x, y = x - means[0], y - means[1]
-
-    def whitening(rows):
-        cov = rows.T @ rows / len(rows)
-        values, vectors = np.linalg.eigh(cov + ridge * np.trace(cov) / len(cov) * np.eye(len(cov)))
-        return vectors / np.sqrt(values) @ vectors.T
     white = whitening(x), whitening(y)
     left, shared, right = np.linalg.svd(white[0] @ (x.T @ y / len(x)) @ white[1])
-    matrices = [(white[0] @ left[:, :width] * shared[:width]).T,
-                (white[1] @ right[:width].T * shared[:width]).T]
+    matrices = [(white[0] @ left[:, :WIDTH] * shared[:WIDTH]).T,
+                (white[1] @ right[:WIDTH].T * shared[:WIDTH]).T]
     return [(m, -m @ mean) for m, mean in zip(matrices, means)]
 
 
@@ -212,7 +184,7 @@ def main():
     cache = clips.Cache(args.cache, args.models)
     train = seconds_of(args.train, classes, cache)
     if args.what == "learn":
-        write(args.out, learn(train, lambda text: print(text, file=sys.stderr)), cache)
+        write(args.out, learn(train), cache)
         return
     tensors = graph.read(args.embedding)[0]
     maps = {name: (np.asarray(tensors[f"{name}.weight"]), np.asarray(tensors[f"{name}.bias"]))
