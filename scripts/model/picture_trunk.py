@@ -10,7 +10,7 @@
 ImageNet's pictures are filled by what they show; here objects are small, cut off, and one of several. The
 blocks from the coarse grid on are cheap, and what they read is small enough to be kept for every picture:
 `cut` makes a folder of encoders whose eye ends there. `teach` first teaches class layers alone, as
-picture_head.py does and says, then these and the blocks together, at a fifth and less of the rate. The
+picture_head.py does and says, then these and the blocks together, at half and at a fifth of that rate. The
 finer layer beside them, and the components, stay as they were. What is printed of --val folders chooses
 nothing."""
 import argparse
