@@ -17,8 +17,13 @@ import time
 import clients
 
 # Any score opens an event, and events are cut into short pieces: there is always something to tell.
-TRACKER = ("tracker: {threshold: 0.01, threshold_single: 0.01, onset_num: 1, onset_window: 1, "
-           "hang_over_s: 0.5, max_duration_s: 1, update_every_s: 0.5}\n")
+TRACKER = ("tracker: {threshold: 0.01, threshold_single: 0.01, peak: 0, onset_num: 1, "
+           "onset_window: 1, hang_over_s: 0.5, max_duration_s: 1, update_every_s: 0.5}\n")
+# The smallest camera with picture and sound that chaos_stage serves.
+STAGE = ("videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=96,height=64,framerate=5/1 ! "
+         "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 threads=1 bitrate=64 ! "
+         "rtph264pay name=pay0 pt=96 config-interval=-1 audiotestsrc is-live=true wave=pink-noise ! "
+         "audio/x-raw,rate=16000,channels=1 ! avenc_aac bitrate=32000 ! rtpmp4gpay name=pay1 pt=97")
 START_S, STATUS_S, END_S = 60, 10, 5
 CONTROL_BYTES = 12  # of chaos_disk
 LOG_WORDS = ("CRITICAL", "Sanitizer", "runtime error", "assertion ", "free():", "corrupted")

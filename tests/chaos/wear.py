@@ -20,10 +20,6 @@ sys.path.insert(0, HERE)
 import house  # noqa: E402
 from house import Violation  # noqa: E402
 
-STAGE = ("videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=96,height=64,framerate=5/1 ! "
-         "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 threads=1 bitrate=64 ! "
-         "rtph264pay name=pay0 pt=96 config-interval=-1 audiotestsrc is-live=true wave=pink-noise ! "
-         "audio/x-raw,rate=16000,channels=1 ! avenc_aac bitrate=32000 ! rtpmp4gpay name=pay1 pt=97")
 GROUP = 4  # cameras behind one server: they are dropped together
 LOOK_S, TELL_S, SETTLE_S = 1, 30, 90
 SLACK = 6
@@ -43,7 +39,7 @@ def slope(points):
 class Wear(house.House):
     def __init__(self, args, folder):
         super().__init__(args, folder)
-        stage = self.spawn([self.program("tests/chaos/chaos_stage"), "camera=" + STAGE],
+        stage = self.spawn([self.program("tests/chaos/chaos_stage"), "camera=" + house.STAGE],
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = stage.stdout.readline().split()[1]
         self.servers = []

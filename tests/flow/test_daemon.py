@@ -21,7 +21,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DIST = os.environ.get("TYTO_DIST") or os.path.join(ROOT, "dist")
 SHIPPED = os.path.join(DIST, "share", "tyto", "models")
 # Any score of made-up networks opens an event at once, and hardly anything closes it again.
-EAGER = "tracker: {threshold: 0.01, threshold_single: 0.01, onset_num: 1, onset_window: 1}\n"
+EAGER = "tracker: {threshold: 0.01, threshold_single: 0.01, peak: 0, onset_num: 1, onset_window: 1}\n"
 
 
 class World:

@@ -24,8 +24,8 @@ import test_daemon  # noqa: E402  (its World, and its ways to wait)
 
 PRE_S, POST_S = 2.0, 1.5
 # Some class is always over this, or over a twentieth of it once begun; events are cut into pieces.
-EAGER = ("tracker: {threshold: 0.01, threshold_single: 0.01, off_ratio: 0.05, onset_num: 1, "
-         "onset_window: 1, hang_over_s: 0.1, max_duration_s: 3}\n")
+EAGER = ("tracker: {threshold: 0.01, threshold_single: 0.01, peak: 0, off_ratio: 0.05, "
+         "onset_num: 1, onset_window: 1, hang_over_s: 0.1, max_duration_s: 3}\n")
 MEDIA = ("videotestsrc num-buffers=%d pattern=%s ! video/x-raw,format=I420,width=320,height=240,"
          "framerate=10/1 ! x264enc speed-preset=ultrafast bitrate=%d key-int-max=10 "
          "option-string=scenecut=0 ! h264parse ! mp4mux name=m ! filesink location=%s "
