@@ -63,6 +63,7 @@ struct tyto_session {
     uint32_t taken_rev;
     bool is_connector_late; /* told */
     int64_t media_ns;
+    int64_t begin_ns; /* of the first segment that was given out */
 };
 
 /* keep.c: the connection thread's body; arg is the session. */

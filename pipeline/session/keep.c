@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "pipeline/session/file_end.h"
 #include "pipeline/session/internal.h"
 #include "pipeline/session/watch.h"
 
@@ -33,6 +34,7 @@ struct connector {
     bool was_redirected;    /* ever */
     uint32_t num_news;      /* connections in a row that ended for a stream that came later */
     uint32_t num_redirects; /* followed since session->uri */
+    struct tyto_file_end file_end;
     char trail[MAX_REDIRECTS][URI_BYTES];
 };
 
@@ -342,6 +344,8 @@ static enum tyto_err run_once(struct connector *connector, bool *ret_moves, char
     else if (err == TYTO_ERR_CLOSED && session->is_file)
         reason = TYTO_EVENT_REASON_SOURCE_ENDED;
     *ret_moves = learn(connector, source, err, text, text_bytes);
+    connector->file_end.whole = *tyto_source_whole(source);
+    connector->file_end.has_grown = tyto_source_has_grown(source);
     take_back(session, source, reason);
     tell_tap(session, false);
     return is_stopping(session) ? TYTO_OK : err;
@@ -399,6 +403,27 @@ static void keep_live(struct connector *connector)
     }
 }
 
+/* All that came is judged by now. False: there is nothing to say of the file's end. */
+static bool look_at_end(struct connector *connector, enum tyto_err err, char *text,
+                        uint32_t text_bytes)
+{
+    struct tyto_session *session = connector->session;
+    struct tyto_file_end *end = &connector->file_end;
+    struct tyto_segmenter_counts counts; /* nothing is given out any more */
+    char found[TYTO_STATE_TEXT_MAX + 1];
+    if (!err || (err != TYTO_ERR_CLOSED && !end->whole.is_cut && !end->whole.is_damaged))
+        return false; /* asked to stop, or it has said what is wrong */
+    tyto_segmenter_get_counts(session->segmenter, &counts);
+    end->duration_ns = session->duration_ns; /* only this thread writes it */
+    end->begin_ns = session->begin_ns;
+    end->wants_all = !session->camera.source.no_audio && !session->camera.source.no_video;
+    end->read_ns = (int64_t)counts.num_segments * session->hop_ns;
+    tyto_file_end_text(end, found, sizeof(found));
+    if (found[0])
+        snprintf(text, text_bytes, "%s", found);
+    return found[0] != '\0';
+}
+
 static void keep_file(struct connector *connector)
 {
     struct tyto_session *session = connector->session;
@@ -406,7 +431,9 @@ static void keep_file(struct connector *connector)
     bool moves;
     set_status(session, TYTO_CAMERA_STATUS_CONNECTING, "opening");
     const enum tyto_err err = run_once(connector, &moves, text, sizeof(text));
-    if (err == TYTO_ERR_CLOSED)
+    if (look_at_end(connector, err, text, sizeof(text)))
+        set_status(session, TYTO_CAMERA_STATUS_FAILED, text);
+    else if (err == TYTO_ERR_CLOSED)
         set_status(session, TYTO_CAMERA_STATUS_ENDED, "end of file");
     else if (err)
         set_status(session, TYTO_CAMERA_STATUS_FAILED, text[0] ? text : tyto_err_text(err));

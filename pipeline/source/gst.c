@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gst/app/gstappsink.h>
@@ -52,6 +53,7 @@ static void free_source(struct tyto_source *source)
     pthread_mutex_destroy(&source->note_lock);
     free(source->table);
     free(source->uri);
+    g_free(source->path);
     free(source);
 }
 
@@ -288,6 +290,18 @@ uint64_t tyto_source_num_skipped(const struct tyto_source *source)
 int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream)
 {
     return tyto_ring_fd(source->streams[stream].ring);
+}
+
+const struct tyto_whole *tyto_source_whole(const struct tyto_source *source)
+{
+    return &source->whole;
+}
+
+bool tyto_source_has_grown(const struct tyto_source *source)
+{
+    struct stat status;
+    return source->path && stat(source->path, &status) == 0 &&
+           (uint64_t)status.st_size > source->whole.num_bytes;
 }
 
 int64_t tyto_source_duration_ns(const struct tyto_source *source)

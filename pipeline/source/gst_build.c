@@ -73,6 +73,28 @@ static bool is_moving_png(const char *path)
     return at && (!first || at < first);
 }
 
+/* Neither GStreamer nor its libav plug-in reads it, nor do they say so. */
+static bool is_wave64(const char *path)
+{
+    char head[16] = "";
+    FILE *file = fopen(path, "rbe");
+    const size_t num = file ? fread(head, 1, sizeof(head), file) : 0;
+    if (file)
+        fclose(file);
+    return num == sizeof(head) && memcmp(head, "riff\x2E\x91\xCF\x11", 8) == 0;
+}
+
+static enum tyto_err look_whether_whole(struct tyto_source *source, const char *path,
+                                        struct tyto_fault *ret_fault)
+{
+    tyto_whole_look(path, &source->whole);
+    if (!source->whole.lacks_index)
+        return TYTO_OK;
+    return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL,
+                          "it has no index (moov): its recording did not end, or it was not copied "
+                          "to its end: copy it again, or repair it, as with untrunc");
+}
+
 static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *ret_fault)
 {
     char *path = NULL;
@@ -102,6 +124,13 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
         err = tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, NULL,
                              "nothing installed that reads a moving PNG: convert it, as with "
                              "ffmpeg -i IN OUT.mp4");
+    else if (is_wave64(path))
+        err =
+            tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, NULL,
+                           "nothing installed that reads Wave64: convert it, as with ffmpeg -i IN "
+                           "OUT.wav");
+    if (!err)
+        err = look_whether_whole(source, path, ret_fault);
     if (!err) {
         /* Tags of what is in it may say more, and later. */
         atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));
@@ -114,7 +143,7 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
             err = TYTO_ERR_UNSUPPORTED;
         }
     }
-    g_free(path);
+    source->path = path;
     return err;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/ring.h"
 #include "base/turn.h"
+#include "files/whole.h"
 #include "pipeline/source/sampler.h"
 #include "pipeline/source/source.h"
 
@@ -64,7 +65,9 @@ struct tyto_source {
     bool is_file;      /* finite: back-pressure instead of drops */
     bool failed_early; /* the pipeline said no when started; its bus has the reason */
     bool reconnects;
-    char *uri; /* owned */
+    char *uri;               /* owned */
+    char *path;              /* of a file; owned; NULL: it is none */
+    struct tyto_whole whole; /* of path, as it was opened */
     struct tyto_source_options options;
     int64_t hop_ns, length_ns;
     struct tyto_tap *tap; /* NULL: none */

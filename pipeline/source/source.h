@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/words.h"
+#include "files/whole.h"
 #include "pipeline/segment/segment.h"
 #include "pipeline/source/tap.h"
 #include "pipeline/sync/sync.h"
@@ -137,6 +138,10 @@ void tyto_source_set_behind(struct tyto_source *source, bool is_behind);
 uint64_t tyto_source_num_skipped(const struct tyto_source *source);
 /* Of a file, as far as its container says; 0: not known. */
 int64_t tyto_source_duration_ns(const struct tyto_source *source);
+/* Of a file, what its container says of itself; of anything else all is false. Borrowed. */
+const struct tyto_whole *tyto_source_whole(const struct tyto_source *source);
+/* Of a file: it has more bytes now than when it was opened. */
+bool tyto_source_has_grown(const struct tyto_source *source);
 /* Readable when a ring may hold something; for poll(). Borrowed. */
 int tyto_source_fd(const struct tyto_source *source, enum tyto_stream stream);
 

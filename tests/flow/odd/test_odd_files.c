@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tests/flow/rig.h"
 
@@ -162,6 +163,63 @@ static void a_file_that_names_others_is_not_followed(void **state)
     assert_fails("list.mp4", "it holds names of other files");
 }
 
+static uint64_t num_bytes_of(const char *name)
+{
+    struct stat status;
+    assert_int_equal(stat(rig_path(name), &status), 0);
+    return (uint64_t)status.st_size;
+}
+
+static uint64_t noise_from;
+
+static uint8_t to_noise(uint64_t idx, uint8_t byte)
+{
+    static uint32_t state = 1;
+    state = state * 1664525u + 1013904223u;
+    return idx < noise_from ? byte : (uint8_t)(state >> 24);
+}
+
+/* A copy that was broken off is read to its last byte; of a disk that fails, the rest is noise. */
+static void a_file_of_which_a_part_is_missing_is_told(void **state)
+{
+    (void)state;
+#define SOUND                                                                                      \
+    "audiotestsrc samplesperbuffer=441 num-buffers=800 ! audio/x-raw,rate=44100,channels=1 "
+#define MOVIE                                                                                      \
+    "videotestsrc num-buffers=80 ! video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! " \
+    "x264enc speed-preset=ultrafast key-int-max=10 ! m. " SOUND "! avenc_aac ! m. "
+    static const struct {
+        const char *name, *launch;
+        bool is_in_time; /* it says how long it is, and noise is no sound */
+    } files[] = {
+        {"early.mp4", MOVIE "mp4mux faststart=true name=m", true},
+        {"movie.mkv", MOVIE "matroskamux name=m", true},
+        {"sound.flac", SOUND "! flacenc", true},
+        {"sound.ogg", SOUND "! vorbisenc ! oggmux", true},
+        {"sound.wav", SOUND "! wavenc", false},
+    };
+    char cut[64], noisy[64];
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct rig rig;
+        rig_make(files[i].name, files[i].launch);
+        run_whole(&rig, files[i].name);
+        if (rig_state(&rig)->status != TYTO_CAMERA_STATUS_ENDED)
+            fail_msg("%s: '%s'", files[i].name, rig_state(&rig)->text);
+        snprintf(cut, sizeof(cut), "cut-%s", files[i].name);
+        rig_copy(files[i].name, cut, num_bytes_of(files[i].name) / 2, NULL);
+        assert_fails(cut, "read in part: ");
+        if (!files[i].is_in_time)
+            continue;
+        snprintf(noisy, sizeof(noisy), "noisy-%s", files[i].name);
+        noise_from = num_bytes_of(files[i].name) / 2;
+        rig_copy(files[i].name, noisy, 0, to_noise);
+        assert_fails(noisy, "read in part: ");
+    }
+    rig_make("late.mp4", MOVIE "mp4mux name=m");
+    rig_copy("late.mp4", "cut-late.mp4", num_bytes_of("late.mp4") / 2, NULL);
+    assert_fails("cut-late.mp4", "it has no index (moov)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +228,7 @@ int main(void)
         cmocka_unit_test(pictures_of_any_shape_are_seen_in_their_shape),
         cmocka_unit_test(a_coding_that_changes_on_the_way_is_told),
         cmocka_unit_test(a_file_that_names_others_is_not_followed),
+        cmocka_unit_test(a_file_of_which_a_part_is_missing_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, rig_remove_media);
 }
