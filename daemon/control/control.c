@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,17 +19,23 @@
 #include "base/thread.h"
 #include "daemon/gate/gate.h"
 
-enum { BACKLOG = 16, POLL_MS = 1000 };
+enum { BACKLOG = 16, POLL_MS = 1000, FULL_POLL_MS = 50 };
 
 /* A daemon that was killed may still hold the path; one that goes on asks nobody to wait longer. */
 #define PATIENCE_NS (2 * TYTO_NS_PER_S)
 /* What a request that is being answered may still take. */
 #define AGAIN_NS (TYTO_NS_PER_S / 2)
+/* Who has just come or was just answered has so long to ask before it can be let go for another;
+ * who takes an answer, so long for each piece of it. */
+#define GRACE_NS (TYTO_NS_PER_S / 4)
+#define SLOW_NS (2 * TYTO_NS_PER_S)
+#define LOOK_AT_PATH_NS TYTO_NS_PER_S
 #define END_NS (2 * TYTO_NS_PER_S)
 
 struct client {
     int fd;
     uint64_t let_go_ns; /* unless something moves before */
+    uint64_t idle_ns;   /* since then no request was whole, and nothing of an answer taken */
     size_t num_in;
     char in[TYTO_CONTROL_LINE_MAX];
     char *out; /* owned; NULL: nothing to send */
@@ -50,6 +57,10 @@ struct tyto_control {
     struct client *clients[TYTO_CONTROL_MAX_CLIENTS];
     uint32_t num_clients;
     uint64_t listen_again_ns; /* nobody is let in before */
+    uint64_t next_look_ns;    /* at path, whose file was: */
+    ino_t inode;
+    dev_t device;
+    bool is_path_told; /* that it cannot be made anew */
 };
 
 struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault *fault)
@@ -69,6 +80,16 @@ struct tyto_json *tyto_control_refuse(enum tyto_err err, const struct tyto_fault
     if (!ok)
         tyto_json_destroy(&json);
     return json;
+}
+
+/* Which file is ours. */
+static void remember_path(struct tyto_control *control)
+{
+    struct stat status;
+    if (lstat(control->path, &status) != 0)
+        status = (struct stat){0};
+    control->inode = status.st_ino;
+    control->device = status.st_dev;
 }
 
 /* --- one client --------------------------------------------------------------------------------
@@ -147,8 +168,10 @@ static void take_lines(struct tyto_control *control, struct client *client)
         if (!end)
             return;
         const size_t num = (size_t)(end - client->in) + 1;
-        if (num > 1)
+        if (num > 1) {
             take_line(control, client, num - 1);
+            client->idle_ns = tyto_clock_mono_ns();
+        }
         client->num_in -= num;
         memmove(client->in, client->in + num, client->num_in);
     }
@@ -163,6 +186,7 @@ static bool serve(struct tyto_control *control, struct client *client, short eve
         if (num < 0 && errno != EAGAIN && errno != EINTR)
             return false;
         client->at_out += num > 0 ? (size_t)num : 0;
+        client->idle_ns = tyto_clock_mono_ns();
         touch(client);
         if (client->at_out == client->num_out) {
             free(client->out);
@@ -187,6 +211,25 @@ static bool serve(struct tyto_control *control, struct client *client, short eve
 /* --- all of them -------------------------------------------------------------------------------
  */
 
+/* Clients that say nothing must not keep others waiting: for one more, the one that has been idle
+ * longest goes. */
+static bool make_room(struct tyto_control *control, uint64_t now_ns)
+{
+    uint32_t longest = TYTO_CONTROL_MAX_CLIENTS;
+    if (control->num_clients < TYTO_CONTROL_MAX_CLIENTS)
+        return true;
+    for (uint32_t i = 0; i < control->num_clients; i++) {
+        const struct client *client = control->clients[i];
+        const bool may_go = now_ns - client->idle_ns >= (client->out ? SLOW_NS : GRACE_NS);
+        if (may_go && (longest == TYTO_CONTROL_MAX_CLIENTS ||
+                       client->idle_ns < control->clients[longest]->idle_ns))
+            longest = i;
+    }
+    if (longest < TYTO_CONTROL_MAX_CLIENTS)
+        drop(control, longest);
+    return longest < TYTO_CONTROL_MAX_CLIENTS;
+}
+
 static void welcome(struct tyto_control *control)
 {
     const int fd = tyto_gate_accept(control->listen_fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -199,8 +242,39 @@ static void welcome(struct tyto_control *control)
         return;
     }
     client->fd = fd;
+    client->idle_ns = tyto_clock_mono_ns();
     touch(client);
     control->clients[control->num_clients++] = client;
+}
+
+/* Whoever clears the folder takes the socket's file with it: nobody could ask any more. What stands
+ * in its place and is none of ours stays. */
+static void look_at_path(struct tyto_control *control)
+{
+    struct stat status;
+    struct tyto_fault fault = {.text = ""};
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    if (now_ns < control->next_look_ns)
+        return;
+    control->next_look_ns = now_ns + LOOK_AT_PATH_NS;
+    const bool is_there = lstat(control->path, &status) == 0;
+    if (is_there && status.st_ino == control->inode && status.st_dev == control->device)
+        return;
+    int fd = -1;
+    const enum tyto_err err = tyto_local_listen(control->path, BACKLOG, 0, &fd, &fault);
+    if (err && !control->is_path_told)
+        tyto_log_write(control->p.log, TYTO_LOG_ERROR, "control",
+                       "the socket's file is gone or another one's, and nobody can ask: %s; tried "
+                       "again each second",
+                       fault.text);
+    control->is_path_told = (bool)err;
+    if (err)
+        return;
+    close(control->listen_fd);
+    control->listen_fd = fd;
+    remember_path(control);
+    tyto_log_write(control->p.log, TYTO_LOG_WARNING, "control",
+                   "the socket's file was removed: %s is made anew", control->path);
 }
 
 static void *run(void *user)
@@ -208,16 +282,17 @@ static void *run(void *user)
     struct tyto_control *control = user;
     pthread_setname_np(pthread_self(), "tyto-control");
     for (;;) {
-        const bool has_room = control->num_clients < TYTO_CONTROL_MAX_CLIENTS &&
-                              tyto_clock_mono_ns() >= control->listen_again_ns;
+        look_at_path(control);
+        const bool listens =
+            control->listen_fd >= 0 && tyto_clock_mono_ns() >= control->listen_again_ns;
         struct pollfd fds[TYTO_CONTROL_MAX_CLIENTS + 2] = {
             {.fd = control->stop_fd, .events = POLLIN},
-            {.fd = has_room ? control->listen_fd : -1, .events = POLLIN}};
+            {.fd = listens ? control->listen_fd : -1, .events = POLLIN}};
         for (uint32_t i = 0; i < control->num_clients; i++)
             fds[i + 2] = (struct pollfd){.fd = control->clients[i]->fd,
                                          .events = control->clients[i]->out ? POLLOUT : POLLIN};
         const uint32_t num = control->num_clients;
-        if (poll(fds, num + 2, POLL_MS) < 0 && errno != EINTR)
+        if (poll(fds, num + 2, listens ? POLL_MS : FULL_POLL_MS) < 0 && errno != EINTR)
             break;
         if (fds[0].revents)
             break;
@@ -228,7 +303,10 @@ static void *run(void *user)
             if ((events && !serve(control, client, events)) || now_ns > client->let_go_ns)
                 drop(control, i);
         }
-        if (fds[1].revents)
+        const bool is_full = fds[1].revents && !make_room(control, now_ns);
+        if (is_full) /* all of them have just come */
+            control->listen_again_ns = now_ns + FULL_POLL_MS * TYTO_NS_PER_MS;
+        else if (fds[1].revents)
             welcome(control);
         atomic_fetch_add(&control->num_turns, 1);
     }
@@ -264,6 +342,7 @@ enum tyto_err tyto_control_create(const struct tyto_control_params *params,
     if (ret_fault && err)
         snprintf(ret_fault->key, sizeof(ret_fault->key), "control socket");
     if (!err) {
+        remember_path(control);
         control->is_running = pthread_create(&control->thread, NULL, run, control) == 0;
         if (!control->is_running)
             err = complain(ret_fault, TYTO_ERR_NOMEM, control->path, "no thread");

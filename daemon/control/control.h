@@ -14,11 +14,12 @@
 #include "files/json.h"
 
 enum {
-    TYTO_CONTROL_PATH_MAX = 108,   /* of sockaddr_un, with the terminator */
-    TYTO_CONTROL_LINE_MAX = 4096,  /* of a request, with its newline */
-    TYTO_CONTROL_MAX_CLIENTS = 16, /* others wait in the backlog */
-    TYTO_CONTROL_ANSWER_S = 40,    /* an answer has to come by then */
-    TYTO_CONTROL_IDLE_S = 30,      /* then a client that says or takes nothing is let go */
+    TYTO_CONTROL_PATH_MAX = 108,  /* of sockaddr_un, with the terminator */
+    TYTO_CONTROL_LINE_MAX = 4096, /* of a request, with its newline */
+    /* For one more, who has waited longest without a whole request is let go. */
+    TYTO_CONTROL_MAX_CLIENTS = 16,
+    TYTO_CONTROL_ANSWER_S = 40, /* an answer has to come by then */
+    TYTO_CONTROL_IDLE_S = 30,   /* then a client that says or takes nothing is let go */
 };
 
 struct tyto_control_params {

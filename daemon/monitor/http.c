@@ -18,8 +18,10 @@
 #include "base/thread.h"
 #include "daemon/monitor/address.h"
 
-enum { BACKLOG = 16, LOOK_MS = 500 };
+enum { BACKLOG = 16, LOOK_MS = 500, FULL_LOOK_MS = 50 };
 
+/* Who has just come has so long to ask before it can be let go for another. */
+#define GRACE_NS (TYTO_NS_PER_S / 4)
 #define END_NS (3 * TYTO_NS_PER_S)
 
 struct client {
@@ -134,33 +136,45 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
     }
 }
 
-/* The library sees it as the other end's wish and closes. */
-static void let_go_late_ones(struct tyto_http *http)
+/* The library sees it as the other end's wish and closes. Clients that say nothing must not keep
+ * others waiting: while all places are taken, the one that came first goes. Whether all are. */
+static bool let_go_late_ones(struct tyto_http *http)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
+    struct client *first = NULL;
+    bool is_full = true;
     for (uint32_t i = 0; i < TYTO_HTTP_MAX_CLIENTS; i++) {
-        if (http->clients[i].fd >= 0 && now_ns > http->clients[i].let_go_ns)
-            (void)shutdown(http->clients[i].fd, SHUT_RDWR);
+        struct client *client = &http->clients[i];
+        is_full &= client->fd >= 0;
+        if (client->fd >= 0 && now_ns > client->let_go_ns)
+            (void)shutdown(client->fd, SHUT_RDWR);
+        if (client->fd >= 0 && (!first || client->let_go_ns < first->let_go_ns))
+            first = client;
     }
+    if (is_full && now_ns + TYTO_HTTP_CLIENT_S * TYTO_NS_PER_S - first->let_go_ns > GRACE_NS)
+        (void)shutdown(first->fd, SHUT_RDWR);
+    return is_full;
 }
 
 static void *run(void *user)
 {
     struct tyto_http *http = user;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    bool is_full = false;
     pthread_setname_np(pthread_self(), "tyto-http");
     for (;;) {
         struct pollfd fds[] = {{.fd = http->stop_fd, .events = POLLIN},
                                {.fd = info->epoll_fd, .events = POLLIN}};
         MHD_UNSIGNED_LONG_LONG within_ms = LOOK_MS;
-        if (MHD_get_timeout(http->mhd, &within_ms) != MHD_YES || within_ms > LOOK_MS)
-            within_ms = LOOK_MS;
+        const MHD_UNSIGNED_LONG_LONG most_ms = is_full ? FULL_LOOK_MS : LOOK_MS;
+        if (MHD_get_timeout(http->mhd, &within_ms) != MHD_YES || within_ms > most_ms)
+            within_ms = most_ms;
         if (poll(fds, 2, (int)within_ms) < 0 && errno != EINTR)
             break;
         if (fds[0].revents)
             break;
         (void)MHD_run(http->mhd);
-        let_go_late_ones(http);
+        is_full = let_go_late_ones(http);
         atomic_fetch_add(&http->num_turns, 1);
     }
     return NULL;

@@ -159,6 +159,10 @@ def clients_that_do_not_behave_hold_nobody_up(place):
             is_open = False
     assert not is_open, "it is let go, whatever it sends"
     wait_for("others are served", lambda: get(place, "/healthz")[0] == 200)
+    clients += [socket.create_connection((host, int(port)), timeout=30) for _ in range(16)]
+    begin = time.monotonic()
+    assert get(place, "/healthz")[0] == 200
+    assert time.monotonic() - begin < 4, "those that say nothing are not waited for"
     for client in clients:
         client.close()
     before = place.segments()

@@ -201,23 +201,63 @@ static void many_clients_get_their_own_answers(void **state)
     assert_int_equal(num_asked, NUM_THREADS * NUM_QUESTIONS);
 }
 
-static void one_more_client_than_fit_waits_for_its_turn(void **state)
+static void one_more_client_than_fit_is_served_in_place_of_an_idle_one(void **state)
 {
     uint32_t num_asked = 0;
     int fds[TYTO_CONTROL_MAX_CLIENTS + 1];
     (void)state;
     struct tyto_control *control = open_control(&num_asked);
-    for (int i = 0; i <= TYTO_CONTROL_MAX_CLIENTS; i++)
+    for (int i = 0; i < TYTO_CONTROL_MAX_CLIENTS; i++) {
         fds[i] = dial();
-    say(fds[TYTO_CONTROL_MAX_CLIENTS], "{\"number\":1}\n");
-    usleep(50000);
-    close(fds[3]);
-    hear_number(fds[TYTO_CONTROL_MAX_CLIENTS], 1);
-    for (int i = 0; i <= TYTO_CONTROL_MAX_CLIENTS; i++) {
-        if (i != 3)
-            close(fds[i]);
+        say(fds[i], "{\"number\":7}\n"); /* let in, in this order */
+        hear_number(fds[i], 7);
     }
+    say(fds[0], "{\"number\":8}\n"); /* the one after it has been idle longest */
+    hear_number(fds[0], 8);
+    for (int i = 2; i < TYTO_CONTROL_MAX_CLIENTS; i++)
+        say(fds[i], "{"); /* a byte now and then is no request */
+    fds[TYTO_CONTROL_MAX_CLIENTS] = dial();
+    say(fds[TYTO_CONTROL_MAX_CLIENTS], "{\"number\":1}\n");
+    hear_number(fds[TYTO_CONTROL_MAX_CLIENTS], 1);
+    assert_null(hear(fds[1]));
+    say(fds[0], "{\"number\":9}\n");
+    hear_number(fds[0], 9);
+    for (int i = 0; i <= TYTO_CONTROL_MAX_CLIENTS; i++)
+        close(fds[i]);
     tyto_control_destroy(&control);
+    assert_true(num_asked < 30);
+}
+
+/* Whoever clears /run clears it, too. What somebody puts there is not touched. */
+static void a_socket_whose_file_is_removed_is_made_anew(void **state)
+{
+    uint32_t num_asked = 0;
+    struct stat status;
+    (void)state;
+    struct tyto_control *control = open_control(&num_asked);
+    assert_int_equal(unlink(path), 0);
+    for (int i = 0; i < 200 && access(path, F_OK) != 0; i++)
+        usleep(50000);
+    int fd = dial();
+    say(fd, "{\"number\":1}\n");
+    hear_number(fd, 1);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    usleep(1500000);
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISREG(status.st_mode));
+    assert_int_equal(unlink(path), 0);
+    for (int i = 0; i < 200 && access(path, F_OK) != 0; i++)
+        usleep(50000);
+    fd = dial();
+    say(fd, "{\"number\":2}\n");
+    hear_number(fd, 2);
+    close(fd);
+    tyto_control_destroy(&control);
+    assert_int_not_equal(access(path, F_OK), 0);
 }
 
 static void the_socket_is_taken_over_only_from_the_dead(void **state)
@@ -274,7 +314,8 @@ int main(void)
         cmocka_unit_test(lines_are_answered_in_order_however_they_are_cut),
         cmocka_unit_test(what_is_no_request_is_refused_and_the_next_one_answered),
         cmocka_unit_test(many_clients_get_their_own_answers),
-        cmocka_unit_test(one_more_client_than_fit_waits_for_its_turn),
+        cmocka_unit_test(one_more_client_than_fit_is_served_in_place_of_an_idle_one),
+        cmocka_unit_test(a_socket_whose_file_is_removed_is_made_anew),
         cmocka_unit_test(the_socket_is_taken_over_only_from_the_dead),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
