@@ -294,7 +294,10 @@ static int run(struct command *command)
     if (err) {
         if (command->num_faults > MAX_SHOWN_FAULTS)
             fprintf(stderr, "... and %u more\n", command->num_faults - MAX_SHOWN_FAULTS);
-        fprintf(stderr, "tyto compose: nothing was made: %s\n", tyto_err_text(err));
+        if (command->num_faults > 0)
+            fprintf(stderr, "tyto compose: nothing was made: mend what is said above first\n");
+        else
+            fprintf(stderr, "tyto compose: nothing was made: %s\n", tyto_err_text(err));
         return 1;
     }
     const int status = compose(command, &assets);

@@ -269,8 +269,9 @@ static void say_no_class(struct reader *r, const char *name)
         names[i] = assets->classes[i].name;
     const char *near = names ? tyto_nearest(name, names, assets->num_classes) : NULL;
     r->line = 0;
-    report(r, name, "split %s has no sound and no picture of this class%s%s%s", r->params->split,
-           near ? ". Did you mean '" : "", near ? near : "", near ? "'?" : "");
+    report(r, name, "split %s has no sound and no picture of this class: %s%s%s", r->params->split,
+           near ? "did you mean '" : "leave it out of --classes, or take another --split",
+           near ? near : "", near ? "'?" : "");
     free(names);
 }
 
