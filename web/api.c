@@ -7,7 +7,8 @@
 
 #include "base/clock.h"
 #include "web/alike.h"
-#include "web/clips.h"
+#include "web/known/clips.h"
+#include "web/playing.h"
 #include "web/request.h"
 #include "web/review.h"
 #include "web/teaching.h"
@@ -227,6 +228,21 @@ static void get_media(const struct tyto_web_request *request)
     g_mapped_file_unref(file);
 }
 
+/* What of it a browser plays, and whether it is there at all. */
+static void get_film(const struct tyto_web_request *request)
+{
+    const char *clip = clip_of(request, tyto_http_text(request->query, "id"));
+    if (clip)
+        tyto_playing_tell(request, clip);
+}
+
+static void get_play(const struct tyto_web_request *request)
+{
+    const char *clip = clip_of(request, tyto_http_text(request->query, "id"));
+    if (clip)
+        tyto_playing_play(request, clip);
+}
+
 /* --- what changes something -------------------------------------------------------------- */
 
 static void post_login(const struct tyto_web_request *request)
@@ -289,9 +305,11 @@ static const struct route {
     {"/api/alike", tyto_alike_get, OF_VIEWER, false},
     {"/api/recording", get_recording, OF_VIEWER, false},
     {"/api/health", get_health, OF_VIEWER, false},
+    {"/api/film", get_film, OF_VIEWER, false},
     {"/live", get_live, OF_VIEWER, false},
     {"/picture", get_picture, OF_VIEWER, false},
     {"/media", get_media, OF_VIEWER, false},
+    {"/play", get_play, OF_VIEWER, false},
     {"/api/correct", post_correct, OF_ADMIN, true},
     {"/api/teach", tyto_teaching_get, OF_ADMIN, false},
     {"/api/teach/start", tyto_teaching_start, OF_ADMIN, true},

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <libsoup/soup.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Nothing from elsewhere, no inline script, no frame around it. */
 static const char policy[] =
@@ -91,6 +94,21 @@ bool tyto_http_cookie(SoupServerMessage *msg, const char *name, char *ret_value,
         return false;
     (void)g_strlcpy(ret_value, at + name_chars + 1, num - name_chars);
     return true;
+}
+
+bool tyto_http_socket_is_open(GSocket *socket)
+{
+    struct tcp_info info;
+    socklen_t num = sizeof(info);
+    return !g_socket_is_closed(socket) &&
+           getsockopt(g_socket_get_fd(socket), IPPROTO_TCP, TCP_INFO, &info, &num) == 0 &&
+           info.tcpi_state == TCP_ESTABLISHED;
+}
+
+bool tyto_http_is_open(SoupServerMessage *msg)
+{
+    GSocket *socket = soup_server_message_get_socket(msg);
+    return socket && tyto_http_socket_is_open(socket);
 }
 
 const char *tyto_http_text(GHashTable *query, const char *key)

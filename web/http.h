@@ -11,6 +11,7 @@
 
 typedef struct _SoupServerMessage SoupServerMessage;
 typedef struct _GHashTable GHashTable;
+typedef struct _GSocket GSocket;
 
 enum { TYTO_HTTP_MAX_BODY = 64 << 10 };
 
@@ -34,6 +35,10 @@ bool tyto_http_cookie(SoupServerMessage *msg, const char *name, char *ret_value,
  * [min, max]. query may be NULL. */
 bool tyto_http_number(GHashTable *query, const char *key, int64_t min, int64_t max,
                       int64_t fallback, int64_t *ret_value);
+/* Whether neither side has ended it: soup keeps what the other side has closed for some seconds. */
+bool tyto_http_socket_is_open(GSocket *socket);
+/* Whether the client of an answer that is waited for is still there. */
+bool tyto_http_is_open(SoupServerMessage *msg);
 /* A text of the query, or NULL. */
 const char *tyto_http_text(GHashTable *query, const char *key);
 /* The request's body as an object, owned; NULL where it is none, which has been answered. */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "files/replace.h"
-#include "web/clips.h"
+#include "web/known/clips.h"
 
 enum { MAX_LABELS = 128, MAX_PATH = 4096, MAX_BYTES = 64 << 20 };
 

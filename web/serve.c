@@ -76,16 +76,6 @@ static void free_held(gpointer data)
     g_free(held);
 }
 
-/* Whether neither side has ended it: soup keeps what the other side has closed for some seconds. */
-static bool is_open(GSocket *socket)
-{
-    struct tcp_info info;
-    socklen_t num = sizeof(info);
-    return !g_socket_is_closed(socket) &&
-           getsockopt(g_socket_get_fd(socket), IPPROTO_TCP, TCP_INFO, &info, &num) == 0 &&
-           info.tcpi_state == TCP_ESTABLISHED;
-}
-
 /* Forgets connections that are over: soup tells of requests that end, but not of connections that
  * end without one. Then how many there are of that place. */
 static guint count_connections(struct server *server, const char *place)
@@ -93,7 +83,7 @@ static guint count_connections(struct server *server, const char *place)
     guint num = 0;
     for (guint i = server->connections->len; i-- > 0;) {
         const struct held *held = g_ptr_array_index(server->connections, i);
-        if (is_open(held->socket))
+        if (tyto_http_socket_is_open(held->socket))
             num += strcmp(held->place, place) == 0;
         else
             (void)g_ptr_array_remove_index_fast(server->connections, i);

@@ -5,7 +5,8 @@
 
 #include "base/clock.h"
 #include "web/alike.h"
-#include "web/clips.h"
+#include "web/known/clips.h"
+#include "web/playing.h"
 #include "web/teaching.h"
 #include "web/tune.h"
 #include "web/view.h"
@@ -125,6 +126,7 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool i
     serving->login = tyto_login_new(serving->door);
     serving->tune = tyto_tune_new(serving);
     serving->alike = tyto_alike_new(serving);
+    serving->playing = tyto_playing_new();
     *ret_serving = serving;
     return TYTO_OK;
 }
@@ -136,6 +138,7 @@ void tyto_serving_destroy(struct tyto_serving **serving)
     tyto_teaching_free((*serving)->teaching);
     tyto_tune_free((*serving)->tune);
     tyto_alike_free((*serving)->alike);
+    tyto_playing_free((*serving)->playing);
     tyto_login_free((*serving)->login);
     tyto_sights_free((*serving)->sights);
     tyto_web_feed_destroy(&(*serving)->feed);

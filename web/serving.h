@@ -6,12 +6,13 @@
 #include "base/fault.h"
 #include "web/common/sights.h"
 #include "web/door.h"
-#include "web/feed.h"
+#include "web/known/feed.h"
 #include "web/login.h"
 #include "web/serve.h"
 #include "web/stream.h"
 
 struct tyto_alike;
+struct tyto_playing;
 struct tyto_teaching;
 struct tyto_tune;
 
@@ -26,6 +27,7 @@ struct tyto_serving {
     struct tyto_tune *tune;
     struct tyto_alike *alike;
     struct tyto_teaching *teaching;
+    struct tyto_playing *playing;
     int64_t begin_unix_ms; /* of this server */
 };
 

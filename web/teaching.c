@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/control/ask.h"
-#include "web/clips.h"
 #include "web/common/errand.h"
+#include "web/known/clips.h"
 #include "web/teach/teach.h"
 
 enum { MAX_CLIPS = 1024, MAX_RUN_S = 3600, TELL_MS = 250 };

@@ -5,8 +5,8 @@
 #define TYTO_WEB_VIEW_H
 
 #include "files/json.h"
-#include "web/events.h"
-#include "web/feed.h"
+#include "web/known/events.h"
+#include "web/known/feed.h"
 
 /* Objects, owned: tyto_json_destroy(); NULL when out of memory. */
 struct tyto_json *tyto_view_camera(const struct tyto_web_camera *camera);

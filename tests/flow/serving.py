@@ -13,13 +13,15 @@ CLIP = "yard/20261123T155715Z-dog-01M84J0DCR3A85TD3GBA6TMY9D.mkv"
 CLIP_ID = CLIP[-30:-4]
 
 
-def make_recording(folder):
-    """A recording and its label, as tytod keeps them."""
-    os.makedirs(os.path.join(folder, "yard"))
+def make_recording(folder, clip=CLIP, codecs=("-c:v", "libx264", "-g", "12", "-c:a", "aac")):
+    """A recording and its label, as tytod keeps them; one beside those that are there."""
+    os.makedirs(os.path.join(folder, "yard"), exist_ok=True)
     subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=640x360:rate=12", "-f", "lavfi", "-i", "sine=440", "-t", "12",
-                    "-c:v", "libx264", "-g", "12", "-pix_fmt", "yuv420p", "-c:a", "aac", os.path.join(folder, CLIP)], check=True, timeout=120)
-    with open(os.path.join(folder, "labels.csv"), "w", encoding="ascii") as file:
-        file.write(f"file,class,begin_s,end_s,modality\n{CLIP},dog,5.000,9.000,both\n")
+                    "-pix_fmt", "yuv420p", *codecs, os.path.join(folder, clip)], check=True, timeout=120)
+    labels = os.path.join(folder, "labels.csv")
+    is_first = not os.path.exists(labels)
+    with open(labels, "a", encoding="ascii") as file:
+        file.write(("file,class,begin_s,end_s,modality\n" if is_first else "") + f"{clip},dog,5.000,9.000,both\n")
 
 
 class Headers(dict):

@@ -224,7 +224,7 @@ class Mutated(unittest.TestCase):
         token = serving.get("/api/me").get("token", "")
         more = f"Host: localhost:{serving.port}\r\nX-Tyto-Token: {token}\r\nOrigin: http://localhost:{serving.port}\r\nCookie: tyto-session={'0' * 32}; a=b\r\n"
         gets = ["/", "/app.js", "/api/me", "/api/now", "/api/events?from=1&to=2&max=3", f"/api/event?id={CLIP_ID}", f"/api/alike?id={CLIP_ID}&by=any&among=any", f"/api/recording?id={CLIP_ID}",
-                f"/media?id={CLIP_ID}", f"/picture?id={CLIP_ID}", "/api/health", "/api/teach", "/api/thresholds", "/api/stream"]
+                f"/media?id={CLIP_ID}", f"/play?id={CLIP_ID}", f"/api/film?id={CLIP_ID}", f"/picture?id={CLIP_ID}", "/api/health", "/api/teach", "/api/thresholds", "/api/stream"]
         posts = [("/api/login", {"name": "viv", "password": "wrong"}), ("/api/logout", {}), ("/api/teach/start", {"clips": ["a"]}), ("/api/teach/push", {"run": 1}),
                  ("/api/correct", {"id": CLIP_ID, "labels": [{"class": "dog", "begin": 1.5, "end": 2.25, "modality": "av"}]}),
                  ("/api/thresholds/count", {"cameras": ["yard"], "hours": 1}), ("/api/thresholds/apply", {"camera": None, "classes": [{"name": "dog", "thresholds": [0.5, 0.5, 0.5]}]})]

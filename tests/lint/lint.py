@@ -50,7 +50,7 @@ THIRD_PARTY = {
     "yaml.h": ["daemon/config/*.c", "web/config/*.c"],
     "protobuf-c/*": ["proto/budget.c"],
     "sqlite3.h": ["daemon/journal/*"],
-    "libav*": ["trainer/media/*.c"],
+    "libav*": ["trainer/media/*.c", "web/media/*.c"],
     "libsw*": ["trainer/media/*.c"],
     "libxml/*": ["trainer/labels/xml.c"],
     "hdf5.h": ["trainer/data/ave/hdf5_file.c"],

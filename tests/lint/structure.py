@@ -75,7 +75,9 @@ FOLDERS = {
         "config": set(),
         "teach": set(),
         "thresholds": {"common"},
-        ".": {"users", "common", "config", "teach", "thresholds"},
+        "media": set(),
+        "known": {"common"},
+        ".": {"users", "common", "config", "teach", "thresholds", "media", "known"},
     },
     "cli": {
         "event": set(),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Recordings out: frames and samples become one .mp4 file (H.264 by libx264, else MPEG-4; AAC),
- * with exact timestamps. The file appears under its name only when it is whole. With source_file.c
- * the only code that knows libav. */
+ * with exact timestamps. The file appears under its name only when it is whole. With
+ * read.h the only code here that knows libav (web/media copies what is coded). */
 #ifndef TYTO_TRAINER_MEDIA_WRITE_H
 #define TYTO_TRAINER_MEDIA_WRITE_H
 

@@ -2,6 +2,7 @@
 // One event: its recording, why it was said, and what a person says of it.
 import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, pictureOf, plain } from "./tools.js";
 import { live, now } from "./live.js";
+import { makeFilm } from "./film.js";
 import { drawWave, loudness } from "./wave.js";
 
 let me = {};
@@ -51,7 +52,8 @@ function drawCurves(canvas, event) {
   }
 }
 
-function makeReview(event, recording, video, classes, media) {
+function makeReview(event, recording, film, classes) {
+  const { video } = film;
   let labels = recording.labels.map((label) => ({ ...label }));
   let picked = Math.max(0, labels.findIndex((label) => label.class === event.class));
   let length = Math.max(10, ...labels.map((label) => label.end + 5));
@@ -156,7 +158,11 @@ function makeReview(event, recording, video, classes, media) {
     showHead();
   });
   video.addEventListener("timeupdate", showHead);
-  loudness(media).then((found) => {
+  film.ready.then((found) => {
+    if (found?.duration_s) length = Math.max(1, found.duration_s, ...labels.map((label) => label.end));
+    draw();
+    return loudness(film.source(found));
+  }).then((found) => {
     peaks = found;
     showWave();
   });
@@ -203,19 +209,18 @@ export function show(main, id) {
     const recording = event.clip ? await ask(`/api/recording?id=${encodeURIComponent(id)}`).catch(() => null) : null;
     if (isGone) return;
     document.title = `${plain(event.class)} · tyto`;
-    head.replaceChildren(el("h1", {}, plain(event.class)), el("span", { class: "tag" }, modalities[event.modality] || ""),
+    head.replaceChildren(...[el("h1", {}, plain(event.class)), el("span", { class: "tag" }, modalities[event.modality] || ""),
       el("span", { class: "soft" }, `${event.camera}, ${day(event.begin)} ${clock(event.begin)}, ${event.end ? lasting(event.end - event.begin) : `for ${lasting(now() - event.begin)}`}`),
-      el("span", { class: "grow" }), el("a", { class: "button", href: `#/timeline/${event.id}` }, "on the timeline"));
+      el("span", { class: "grow" }), el("a", { class: "button", href: `#/timeline/${event.id}` }, "On the timeline"),
+      recording && el("a", { class: "button", href: `/media?id=${encodeURIComponent(id)}`, download: recording.name.split("/").pop() }, "Download")].filter(Boolean));
     const heat = el("canvas", { "aria-label": "where it was" });
-    const video = el("video", { controls: true, preload: "metadata", playsinline: true });
     const stage = el("div", { class: "stage" });
     const left = el("div", { class: "column" }, el("section", { class: "card tile" }, stage));
-    const media = `/media?id=${encodeURIComponent(id)}`;
-    if (recording) {
-      video.src = media;
-      video.addEventListener("error", () => left.prepend(el("p", { class: "note" }, "This browser does not play the recording as it is, or it is not whole yet. ",
-        el("a", { href: media, download: recording.name.split("/").pop() }, "Download it."))), { once: true });
+    const film = recording && makeFilm(event, recording);
+    const video = film?.video;
+    if (film) {
       stage.append(video);
+      left.append(film.said);
     } else {
       stage.append(el("div", { class: "caption" }, "There is no recording of it."));
     }
@@ -228,7 +233,7 @@ export function show(main, id) {
     }
     if (recording && me.corrections) {
       const known = new Set([...(live.link.model?.classes || []), event.class, ...recording.labels.map((label) => label.class)]);
-      review = makeReview(event, recording, video, [...known].sort(), media);
+      review = makeReview(event, recording, film, [...known].sort());
       keys = review.keys;
       left.append(review.node);
       const own = recording.labels.find((label) => label.class === event.class);
@@ -249,9 +254,11 @@ export function show(main, id) {
     right.append(makeAlike(event));
     main.append(el("div", { class: "event" }, left, right));
     if (curves) curves();
-    keys[" "] = () => (video.paused ? video.play() : video.pause());
-    keys.ArrowLeft = () => { video.currentTime -= 1; };
-    keys.ArrowRight = () => { video.currentTime += 1; };
+    if (video) {
+      keys[" "] = () => (video.paused ? video.play() : video.pause());
+      keys.ArrowLeft = () => { video.currentTime -= 1; };
+      keys.ArrowRight = () => { video.currentTime += 1; };
+    }
   }
 
   function onKey(key) {

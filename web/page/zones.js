@@ -276,7 +276,7 @@ export function show(main) {
     const { cameras: names, events } = await ask(`/api/events?from=0&to=${Date.now() + 86400000}&max=5000`);
     if (isGone || camera.value !== id) return;
     const last = events.filter((row) => names[row[1]] === id && row[9]).pop();
-    if (last) video.src = `/media?id=${encodeURIComponent(last[0])}`;
+    if (last) video.src = `/play?id=${encodeURIComponent(last[0])}`;
     else caption.textContent = "There is no recording of this camera here: choose a picture of it, or draw without one.";
   }
 

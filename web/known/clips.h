@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* tytod's folder of recordings (pipeline/record/store.h): DIR/CAMERA/TIME-CLASS-ID.mkv and
  * DIR/labels.csv. Read only. */
-#ifndef TYTO_WEB_CLIPS_H
-#define TYTO_WEB_CLIPS_H
+#ifndef TYTO_WEB_KNOWN_CLIPS_H
+#define TYTO_WEB_KNOWN_CLIPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/event.h"
-#include "web/events.h"
+#include "web/known/events.h"
 
 /* Whether text is "CAMERA/NAME.mkv" as tytod names recordings: so it cannot leave the folder. */
 bool tyto_clip_is_name(const char *text);

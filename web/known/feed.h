@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What tytod says, followed: camera states, the model, events, and while somebody looks the scores
  * of each second. One thread, on its main loop. */
-#ifndef TYTO_WEB_FEED_H
-#define TYTO_WEB_FEED_H
+#ifndef TYTO_WEB_KNOWN_FEED_H
+#define TYTO_WEB_KNOWN_FEED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "proto/event.h"
-#include "web/events.h"
+#include "web/known/events.h"
 
 enum { TYTO_WEB_MAX_CAMERAS = 256 };
 

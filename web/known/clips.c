@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "web/clips.h"
+#include "web/known/clips.h"
 
 #include <ctype.h>
 #include <stdio.h>

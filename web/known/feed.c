@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Two clients of libtyto: one for good, and one that asks for scores as well, which lives only as
  * long as somebody looks, because tytod makes scores for those who ask. */
-#include "web/feed.h"
+#include "web/known/feed.h"
 
 #include <glib-unix.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "client/tyto.h"
-#include "web/clips.h"
 #include "web/common/past.h"
+#include "web/known/clips.h"
 
 enum {
     LOOK_MS = 250,    /* how often silence is looked for */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "web/events.h"
+#include "web/known/events.h"
 
 #include <glib.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The events that this server knows, by id, in the order in which they came. Bounded: the oldest
  * go. One thread. */
-#ifndef TYTO_WEB_EVENTS_H
-#define TYTO_WEB_EVENTS_H
+#ifndef TYTO_WEB_KNOWN_EVENTS_H
+#define TYTO_WEB_KNOWN_EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
