@@ -16,7 +16,7 @@
 
 enum {
     TYTO_SCHEMA_MAJOR = 1,
-    TYTO_SCHEMA_MINOR = 6,
+    TYTO_SCHEMA_MINOR = 7,
     TYTO_ENVELOPE_MAX_BYTES = 4096,
     TYTO_TOPIC_MAX_BYTES = 160,
     TYTO_ID_MAX = 64, /* characters of a camera id or class name */
@@ -36,6 +36,8 @@ enum {
     TYTO_THUMBNAIL_MAX_BYTES = 256 * 1024, /* of a picture's JPEG */
     TYTO_SHA256_BYTES = 32,
     TYTO_EMBEDDING_NUM = 64, /* signed bytes */
+    TYTO_ALIGNMENT_MAX_ROWS = 12,
+    TYTO_ALIGNMENT_MAX_COLS = 16,
 };
 
 enum tyto_event_phase {
@@ -119,6 +121,16 @@ struct tyto_embeddings {
     int8_t sound[TYTO_EMBEDDING_NUM], picture[TYTO_EMBEDDING_NUM];
 };
 
+/* Which second of picture answered which of sound, and the other way round, for the last of an
+ * event's segments: a row for each, over the seconds about it. byte / 255 is a share. */
+struct tyto_event_alignment {
+    uint32_t rows, cols; /* 0: nothing is known */
+    uint32_t before;     /* < cols: the column of the row's own second */
+    uint8_t audio[TYTO_ALIGNMENT_MAX_ROWS][TYTO_ALIGNMENT_MAX_COLS];  /* (rows, cols): sound asks */
+    uint8_t visual[TYTO_ALIGNMENT_MAX_ROWS][TYTO_ALIGNMENT_MAX_COLS]; /* picture asks */
+    uint8_t trust[TYTO_ALIGNMENT_MAX_ROWS]; /* (rows): in the sound; the rest was in the picture */
+};
+
 struct tyto_event {
     char id[TYTO_ULID_CHARS + 1];
     char camera[TYTO_ID_MAX + 1];
@@ -159,7 +171,8 @@ struct tyto_event {
     /* Zones of the camera's picture that it has touched so far, in the order of its begin. */
     uint32_t num_zones;
     char zones[TYTO_EVENT_MAX_ZONES][TYTO_ZONE_NAME_MAX + 1];
-    struct tyto_embeddings embeddings; /* of what it has sounded and looked like so far */
+    struct tyto_embeddings embeddings;     /* of what it has sounded and looked like so far */
+    struct tyto_event_alignment alignment; /* with END */
 };
 
 struct tyto_camera_state {
@@ -285,7 +298,7 @@ struct tyto_hello {
 /* Writes the envelope to buf and its length to *ret_bytes. TYTO_ERR_INVALID
  * when a field is out of its limits (bad id, unterminated string, number not
  * finite, count too large), FULL when it would be over buf_bytes or over
- * TYTO_ENVELOPE_MAX_BYTES; NOMEM. Any thread. */
+ * TYTO_ENVELOPE_MAX_BYTES, for which an event's alignment is left out first; NOMEM. Any thread. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_envelope_pack(const struct tyto_envelope *envelope, uint8_t *buf,
                                  size_t buf_bytes, size_t *ret_bytes);

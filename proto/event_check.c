@@ -40,6 +40,16 @@ static bool box_is_sound(const struct tyto_box *box)
            box->y0 <= box->y1 && box->y1 <= 1.0f;
 }
 
+/* A row is of one of the event's segments. */
+static bool alignment_is_sound(const struct tyto_event_alignment *alignment, uint32_t num_segments)
+{
+    if (alignment->rows == 0)
+        return true;
+    return alignment->rows <= TYTO_ALIGNMENT_MAX_ROWS && alignment->rows <= num_segments &&
+           alignment->cols >= 1 && alignment->cols <= TYTO_ALIGNMENT_MAX_COLS &&
+           alignment->before < alignment->cols;
+}
+
 static bool event_is_sound(const struct tyto_event *event)
 {
     if (!tyto_event_id_is_valid(event->id) || !tyto_id_is_valid(event->camera) ||
@@ -65,6 +75,8 @@ static bool event_is_sound(const struct tyto_event *event)
         if (!tyto_zone_name_is_valid(event->zones[i]))
             return false;
     }
+    if (!alignment_is_sound(&event->alignment, event->num_segments))
+        return false;
     if (!place_is_sound(&event->place) || (event->has_box && !box_is_sound(&event->box)))
         return false;
     return !event->has_av_offset || isfinite(event->av_offset_ms);

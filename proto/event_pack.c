@@ -30,6 +30,8 @@ struct event_parts {
     Tyto__V1__Stamp *stamp_ptrs[TYTO_NUM_STAGES];
     char *zone_ptrs[TYTO_EVENT_MAX_ZONES];
     Tyto__V1__Embeddings embeddings;
+    Tyto__V1__Alignment alignment;
+    uint8_t shares[2][TYTO_ALIGNMENT_MAX_ROWS * TYTO_ALIGNMENT_MAX_COLS]; /* without gaps */
 };
 
 static void fill_what(struct event_parts *parts, const struct tyto_event *in)
@@ -130,6 +132,25 @@ static void fill_embeddings(struct event_parts *parts, const struct tyto_embeddi
     parts->event.embeddings = out;
 }
 
+static void fill_alignment(struct event_parts *parts, const struct tyto_event_alignment *in)
+{
+    if (in->rows == 0)
+        return;
+    Tyto__V1__Alignment *out = &parts->alignment;
+    tyto__v1__alignment__init(out);
+    SET(out, rows, in->rows);
+    SET(out, cols, in->cols);
+    SET(out, before, in->before);
+    for (uint32_t row = 0; row < in->rows; row++) {
+        memcpy(parts->shares[0] + (size_t)row * in->cols, in->audio[row], in->cols);
+        memcpy(parts->shares[1] + (size_t)row * in->cols, in->visual[row], in->cols);
+    }
+    SET(out, audio, as_bytes(parts->shares[0], (size_t)in->rows * in->cols));
+    SET(out, visual, as_bytes(parts->shares[1], (size_t)in->rows * in->cols));
+    SET(out, trust, as_bytes(in->trust, in->rows));
+    parts->event.alignment = out;
+}
+
 static void fill_event(struct event_parts *parts, const struct tyto_event *in)
 {
     tyto__v1__event__init(&parts->event);
@@ -137,6 +158,7 @@ static void fill_event(struct event_parts *parts, const struct tyto_event *in)
     fill_scores(parts, in);
     fill_where(parts, in);
     fill_embeddings(parts, &in->embeddings);
+    fill_alignment(parts, &in->alignment);
     size_t num = 0;
     for (int i = 0; i < TYTO_NUM_STAGES; i++) {
         if (in->stamps[i].out_ns == 0)
@@ -359,7 +381,11 @@ enum tyto_err tyto_envelope_pack(const struct tyto_envelope *envelope, uint8_t *
     SET(&out, publish_mono_ns, envelope->publish_mono_ns);
     SET(&out, schema_minor, envelope->schema_minor);
     fill_body(&out, &parts, &texts, envelope);
-    const size_t num_bytes = tyto__v1__envelope__get_packed_size(&out);
+    size_t num_bytes = tyto__v1__envelope__get_packed_size(&out);
+    if (num_bytes > TYTO_ENVELOPE_MAX_BYTES && out.body_case == TYTO__V1__ENVELOPE__BODY_EVENT) {
+        out.event->alignment = NULL; /* an event can be understood without it */
+        num_bytes = tyto__v1__envelope__get_packed_size(&out);
+    }
     if (num_bytes > buf_bytes || num_bytes > TYTO_ENVELOPE_MAX_BYTES)
         return TYTO_ERR_FULL;
     *ret_bytes = tyto__v1__envelope__pack(&out, buf);

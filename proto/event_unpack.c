@@ -103,6 +103,24 @@ static bool get_embeddings(struct tyto_embeddings *ret_embeddings, const Tyto__V
            (out->has_sound || out->has_picture);
 }
 
+static bool get_alignment(struct tyto_event_alignment *ret_alignment, const Tyto__V1__Alignment *in)
+{
+    struct tyto_event_alignment *out = ret_alignment;
+    if (in->rows < 1 || in->rows > TYTO_ALIGNMENT_MAX_ROWS || in->cols < 1 ||
+        in->cols > TYTO_ALIGNMENT_MAX_COLS || in->audio.len != (size_t)in->rows * in->cols ||
+        in->visual.len != in->audio.len || in->trust.len != in->rows)
+        return false;
+    out->rows = in->rows;
+    out->cols = in->cols;
+    out->before = in->before;
+    for (uint32_t row = 0; row < in->rows; row++) {
+        memcpy(out->audio[row], in->audio.data + (size_t)row * in->cols, in->cols);
+        memcpy(out->visual[row], in->visual.data + (size_t)row * in->cols, in->cols);
+    }
+    memcpy(out->trust, in->trust.data, in->rows);
+    return true;
+}
+
 static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
 {
     struct tyto_event *out = ret_event;
@@ -144,7 +162,8 @@ static bool get_event(struct tyto_event *ret_event, const Tyto__V1__Event *in)
     get_stamps(out, in);
     return get_segments(out, in) && get_zones(out, in) &&
            (!in->place || get_place(&out->place, in->place)) &&
-           (!in->embeddings || get_embeddings(&out->embeddings, in->embeddings));
+           (!in->embeddings || get_embeddings(&out->embeddings, in->embeddings)) &&
+           (!in->alignment || get_alignment(&out->alignment, in->alignment));
 }
 
 static bool get_state(struct tyto_camera_state *out, const Tyto__V1__CameraState *in)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tracker.c (events of a class), find.c (what one segment says of it) and embed.c (where they
- * lie among others) share. Internal. */
+/* What tracker.c (events of a class), find.c (what one segment says of it), align.c (which second
+ * answered which) and embed.c (where they lie among others) share. Internal. */
 #ifndef TYTO_PIPELINE_TRACK_INTERNAL_H
 #define TYTO_PIPELINE_TRACK_INTERNAL_H
 
@@ -35,6 +35,7 @@ struct tyto_track {
     double offset_sum_ms;
     uint32_t num_offsets;
     int32_t sound_sums[TYTO_EMBEDDING_NUM], picture_sums[TYTO_EMBEDDING_NUM];
+    struct tyto_event_alignment alignment; /* of its last segments, over all columns */
     struct tyto_event event;
 };
 
@@ -69,5 +70,10 @@ struct tyto_finding tyto_tracker_find(const struct tyto_tracker *tracker, uint32
  * lies among others. embeddings NULL: nobody knows. */
 void tyto_track_embed(struct tyto_track *track, uint32_t senses,
                       const struct tyto_embeddings *embeddings);
+
+/* align.c: what a segment's sound and picture looked at. */
+void tyto_track_align(struct tyto_track *track, const struct tyto_evidence *evidence);
+/* All of it, without columns that nothing looked at; rows 0: nothing is known. */
+void tyto_track_aligned(const struct tyto_track *track, struct tyto_event_alignment *ret_alignment);
 
 #endif

@@ -268,6 +268,8 @@ static void publish(struct tyto_tracker *tracker, struct tyto_track *track,
         event->begin_unix_ns = event->begin_media_ns + tracker->unix_offset_ns;
     if (event->has_end)
         event->end_unix_ns = event->end_media_ns + tracker->unix_offset_ns;
+    if (phase == TYTO_EVENT_PHASE_END)
+        tyto_track_aligned(track, &event->alignment);
     track->last_published_ns = now_ns;
     tracker->context.sink(tracker->context.user, event);
 }
@@ -333,6 +335,7 @@ static void absorb(const struct tyto_tracker *tracker, struct tyto_track *track,
     const uint32_t senses = found.senses;
     track->peaked |= found.is_peak;
     push_scores(event, s, o->begin_ns);
+    tyto_track_align(track, &o->evidence);
     memcpy(event->stamps, o->stamps, sizeof(event->stamps));
     event->clock_quality = o->clock_quality;
     if (senses == 0)
@@ -366,14 +369,6 @@ static void absorb(const struct tyto_tracker *tracker, struct tyto_track *track,
     }
 }
 
-static uint32_t count_bits(uint32_t bits)
-{
-    uint32_t num = 0;
-    for (; bits != 0; bits &= bits - 1)
-        num++;
-    return num;
-}
-
 static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct tyto_scores *s,
                         struct tyto_finding found, const struct tyto_observation *o)
 {
@@ -394,12 +389,12 @@ static void step_closed(struct tyto_tracker *tracker, uint32_t k, const struct t
         if (track->history & 1u << i)
             first = i;
     }
-    if (senses == 0 || count_bits(track->history) < tracker->params.onset_num)
+    if (senses == 0 || (uint32_t)__builtin_popcount(track->history) < tracker->params.onset_num)
         return;
     int64_t begin_ns = track->begins_ns[first];
     if (track->had_event && begin_ns < track->last_end_ns)
         begin_ns = track->last_end_ns;
-    const float share = (float)count_bits(track->history) / (float)(first + 1);
+    const float share = (float)__builtin_popcount(track->history) / (float)(first + 1);
     open_event(tracker, k, begin_ns);
     track->peaked = track->peaks != 0;
     absorb(tracker, track, s, found, o);

@@ -17,6 +17,8 @@
  * LIKE WHAT. An event's embedding of sound is the mean of its segments in which it was heard, that
  * of the picture of those in which it was seen.
  *
+ * WHICH. An END says for the event's last seconds which second of picture answered which of sound.
+ *
  * WHEN. Quiet hours decide about the begin: an event that has begun goes on through them. */
 #ifndef TYTO_PIPELINE_TRACK_TRACKER_H
 #define TYTO_PIPELINE_TRACK_TRACKER_H

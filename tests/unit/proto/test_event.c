@@ -210,6 +210,44 @@ static void a_thumbnail_comes_back_as_it_was_sent_and_needs_its_picture(void **s
                      TYTO_ERR_INVALID);
 }
 
+static void fill_alignment(struct tyto_event_alignment *alignment, uint32_t rows, uint32_t cols)
+{
+    *alignment = (struct tyto_event_alignment){.rows = rows, .cols = cols, .before = cols - 1};
+    for (uint32_t row = 0; row < rows && row < TYTO_ALIGNMENT_MAX_ROWS; row++) {
+        for (uint32_t col = 0; col < cols && col < TYTO_ALIGNMENT_MAX_COLS; col++) {
+            alignment->audio[row][col] = (uint8_t)(row * 16 + col);
+            alignment->visual[row][col] = (uint8_t)(255 - row * 16 - col);
+        }
+        alignment->trust[row] = (uint8_t)(10 * row);
+    }
+}
+
+static void an_alignment_comes_back_and_is_bounded(void **state)
+{
+    (void)state;
+    struct tyto_envelope sent, got;
+    fill_event(&sent, 7, TYTO_EVENT_MAX_SEGMENTS);
+    struct tyto_event_alignment *alignment = &sent.body.event.alignment;
+    fill_alignment(alignment, 5, 9);
+    assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
+    assert_memory_equal(&got.body.event.alignment, alignment, sizeof(*alignment));
+    static const uint32_t wrong[][4] = {/* rows, cols, before, segments */
+                                        {TYTO_ALIGNMENT_MAX_ROWS + 1, 9, 3, 32},
+                                        {5, TYTO_ALIGNMENT_MAX_COLS + 1, 3, 32},
+                                        {5, 0, 0, 32},
+                                        {5, 9, 9, 32},
+                                        {5, 9, 3, 4}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        size_t num_bytes = 0;
+        alignment->rows = wrong[i][0];
+        alignment->cols = wrong[i][1];
+        alignment->before = wrong[i][2];
+        sent.body.event.num_segments = wrong[i][3];
+        assert_int_equal(tyto_envelope_pack(&sent, packed, sizeof(packed), &num_bytes),
+                         TYTO_ERR_INVALID);
+    }
+}
+
 static void the_largest_messages_fit_an_envelope(void **state)
 {
     (void)state;
@@ -229,7 +267,10 @@ static void the_largest_messages_fit_an_envelope(void **state)
         (struct tyto_embeddings){.space = UINT64_MAX, .has_sound = true, .has_picture = true};
     for (int i = 0; i < TYTO_NUM_STAGES; i++)
         event->stamps[i].in_ns = event->stamps[i].out_ns = UINT64_MAX;
+    fill_alignment(&event->alignment, TYTO_ALIGNMENT_MAX_ROWS, TYTO_ALIGNMENT_MAX_COLS);
     assert_int_equal(tyto_envelope_unpack(packed, pack(&sent), &got), TYTO_OK);
+    assert_int_equal(got.body.event.alignment.rows, 0); /* what there was no room for */
+    assert_string_equal(got.body.event.clip_uri, event->clip_uri);
     fill_ids(&sent);
     sent.kind = TYTO_ENVELOPE_HEARTBEAT;
     sent.body.heartbeat.num_cameras = TYTO_HEARTBEAT_MAX_CAMERAS;
@@ -518,6 +559,7 @@ int main(void)
         cmocka_unit_test(an_event_comes_back_as_it_was_sent),
         cmocka_unit_test(every_other_body_comes_back_as_it_was_sent),
         cmocka_unit_test(a_thumbnail_comes_back_as_it_was_sent_and_needs_its_picture),
+        cmocka_unit_test(an_alignment_comes_back_and_is_bounded),
         cmocka_unit_test(the_largest_messages_fit_an_envelope),
         cmocka_unit_test(the_wire_bytes_are_those_of_version_1),
         cmocka_unit_test(a_field_out_of_its_limits_is_not_packed),

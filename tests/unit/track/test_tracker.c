@@ -92,6 +92,57 @@ static void an_event_carries_what_it_sounds_and_looks_like(void **state)
     tyto_tracker_destroy(&tracker);
 }
 
+/* The window of the network begins with the stream, and slides; sound answers the picture of two
+ * seconds before. */
+static void an_end_says_which_second_answered_which(void **state)
+{
+    (void)state;
+    enum { WINDOW = 8, AHEAD = 2, LATE = 2, NUM = 20 };
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    const float none[K] = {0}, on[K] = {0.95f};
+    for (int t = 0; t < NUM; t++) {
+        const uint32_t own = t < WINDOW - AHEAD ? (uint32_t)t : WINDOW - AHEAD - 1;
+        float audio[WINDOW] = {0}, visual[WINDOW] = {0};
+        audio[own >= LATE ? own - LATE : 0] = 1;
+        visual[own] = visual[own + AHEAD] = 0.5f;
+        const bool is_blind = t == NUM - 4; /* nothing is known of that second */
+        const struct tyto_observation o = {
+            .begin_ns = t * S,
+            .end_ns = (t + 1) * S,
+            .evidence = {.has_audio = true,
+                         .has_video = true,
+                         .has_heard_seen = true,
+                         .joint = t < NUM - 2 ? on : none,
+                         .heard = none,
+                         .seen = none,
+                         .weight_audio = 0.2f,
+                         .weight_visual = 0.8f,
+                         .num_align = is_blind ? 0 : WINDOW,
+                         .align_own = own,
+                         .align_audio = audio,
+                         .align_visual = visual},
+        };
+        tyto_tracker_update(tracker, &o);
+    }
+    const struct tyto_event *end = &log.events[log.num - 1];
+    const struct tyto_event_alignment *got = &end->alignment;
+    assert_int_equal(log.events[0].alignment.rows, 0); /* NEW */
+    assert_int_equal(end->phase, TYTO_EVENT_PHASE_END);
+    assert_int_equal(got->rows, TYTO_ALIGNMENT_MAX_ROWS);
+    assert_int_equal(got->before, LATE);
+    assert_int_equal(got->cols, LATE + 1 + AHEAD);
+    for (uint32_t row = 0; row < got->rows; row++) {
+        const bool is_known = NUM - got->rows + row != NUM - 4;
+        assert_int_equal(got->audio[row][0], is_known ? 255 : 0);
+        assert_int_equal(got->audio[row][LATE], 0);
+        assert_int_equal(got->visual[row][LATE], is_known ? 128 : 0);
+        assert_int_equal(got->visual[row][LATE + AHEAD], is_known ? 128 : 0);
+        assert_int_equal(got->trust[row], 51);
+    }
+    tyto_tracker_destroy(&tracker);
+}
+
 /* Knows where the first class is, while *user is true. */
 static bool where(const void *user, uint32_t k, struct tyto_box *ret_box)
 {
@@ -419,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_begins_at_its_first_positive_segment),
         cmocka_unit_test(the_begin_that_was_told_stays_when_a_clock_is_set),
+        cmocka_unit_test(an_end_says_which_second_answered_which),
         cmocka_unit_test(an_event_has_the_box_of_its_class),
         cmocka_unit_test(one_positive_segment_is_no_event),
         cmocka_unit_test(an_open_event_lives_on_lower_scores),
