@@ -12,7 +12,8 @@ enum { MS_PER_S = 1000 };
 
 struct kafka_options {
     struct tyto_bridge_options bridge;
-    char *topic, *state_topic, *user, *password_file, *ca_file, *cert_file, *key_file;
+    char *topic, *state_topic, *user, *password_file, *ca_file, *cert_file, *key_file,
+        *key_password_file;
     enum tyto_sasl sasl;
     uint32_t window;
     bool is_plain;
@@ -37,6 +38,8 @@ static const struct tyto_option rows[] = {
      .is_place = true, .absent = "none", .help = "kafkas: the bridge's own certificate, PEM"},
     {.key = "key_file", .type = TYTO_OPTION_TEXT, AT(key_file), .value = "FILE", .is_place = true,
      .absent = "none", .help = "kafkas: its key, PEM"},
+    {.key = "key_password_file", .type = TYTO_OPTION_TEXT, AT(key_password_file), .value = "FILE",
+     .is_place = true, .absent = "it has none", .help = "kafkas: a file with the key's password"},
     {.key = "window", .type = TYTO_OPTION_U32, AT(window), .min = 1, .max = TYTO_SINK_MAX_WINDOW,
      .help = "so many messages may wait for the brokers' acknowledgement"},
     {.key = "plain", .type = TYTO_OPTION_FLAG, AT(is_plain),
@@ -80,11 +83,13 @@ const struct tyto_command tyto_command_bridge_kafka = {
 
 static int run(const struct kafka_options *options, const char *url)
 {
-    char *password = NULL;
+    char *password = NULL, *key_password = NULL;
     struct tyto_fault fault = {.text = ""};
     struct tyto_sink sink;
     const struct tyto_log log = {tyto_bridge_tell, NULL, TYTO_LOG_INFO};
     enum tyto_err err = tyto_bridge_secret_read(options->password_file, &password, &fault);
+    if (!err)
+        err = tyto_bridge_secret_read(options->key_password_file, &key_password, &fault);
     if (!err) {
         const struct tyto_kafka_params params = {
             .url = url,
@@ -95,6 +100,7 @@ static int run(const struct kafka_options *options, const char *url)
             .ca_file = options->ca_file,
             .cert_file = options->cert_file,
             .key_file = options->key_file,
+            .key_password = key_password,
             .sasl = options->sasl,
             .phases = options->bridge.phases,
             .window = options->window,
@@ -106,6 +112,7 @@ static int run(const struct kafka_options *options, const char *url)
         err = tyto_kafka_create(&params, &sink, &fault);
     }
     tyto_bridge_secret_free(&password);
+    tyto_bridge_secret_free(&key_password);
     return err ? tyto_bridge_fail("kafka", &fault, err)
                : tyto_bridge_run("kafka", &options->bridge, &sink);
 }

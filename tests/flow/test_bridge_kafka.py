@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """tyto bridge kafka against librdkafka's mock cluster: brokers go down in the middle of events, one,
 then all, requests fail, bridge and tytod are killed; afterwards every event has arrived, once by
-(id, rev), keyed by its camera. TLS against a server of its own.
+(id, rev), keyed by its camera. TLS and SASL against servers of its own, which go no further than the log-in.
 
   test_bridge_kafka.py TYTO PUBLISH_EVENTS MOCK_KAFKA
 """
@@ -19,6 +19,7 @@ import time
 import unittest
 
 from bridging import AWAY_S, DEADLINE_S, Bridging, wait_for
+from sasl_broker import METADATA, Broker
 
 TYTO, PUBLISH, MOCK = sys.argv[1:4]
 PASSWORD = "a password of the cluster's"
@@ -141,13 +142,63 @@ class Kafka(unittest.TestCase):
         self.assertEqual(self.bridging.stop(bridge), 0)
         self.assertEqual(len(cluster.got()), num)
 
+    def make_certificate(self, *more):
+        key, cert = self.bridging.path("key.pem"), self.bridging.path("cert.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", cert,
+                        "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1", *(more or ("-nodes",))],
+                       check=True, capture_output=True, timeout=DEADLINE_S)
+        return key, cert
+
+    def test_a_user_is_logged_in_by_sasl(self):
+        password, wrong = (self.bridging.secret(name, word) for name, word in (("password", PASSWORD), ("wrong", "another word")))
+        self.bridging.publish(30000)
+        for mechanism in ("scram-sha-512", "scram-sha-256", "plain"):
+            broker = Broker("tyto", PASSWORD)
+            self.addCleanup(broker.close)
+            url = f"kafka://localhost:{broker.port}"
+            bridge = self.bridging.bridge("kafka", url, "--user", "tyto", "--password-file", password, "--sasl", mechanism)
+            wait_for(lambda: METADATA in broker.asked, self.bridging.said)
+            self.assertEqual(set(broker.logged_in), {mechanism.upper()})
+            self.assertEqual(broker.num_refused, 0)
+            self.assertEqual(self.bridging.stop(bridge), 0)
+        bridge = self.bridging.bridge("kafka", url, "--user", "tyto", "--password-file", wrong)
+        wait_for(lambda: "Authentication" in self.bridging.said(), self.bridging.said)
+        wait_for(lambda: broker.num_refused >= 2, self.bridging.said)  # it is tried again until it works
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        only = Broker("tyto", PASSWORD, ("PLAIN",))
+        self.addCleanup(only.close)
+        bridge = self.bridging.bridge("kafka", f"kafka://localhost:{only.port}", "--user", "tyto", "--password-file", password)
+        wait_for(lambda: "PLAIN" in self.bridging.said(), self.bridging.said)  # what it takes instead
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        self.assertEqual(only.logged_in, [])
+        for secret in (PASSWORD, "another word"):
+            self.assertNotIn(secret, self.bridging.said())
+
+    @unittest.skipUnless(shutil.which("openssl"), "no openssl")
+    def test_sasl_over_tls_with_a_certificate_of_its_own(self):
+        key, cert = self.make_certificate("-passout", "pass:of the key")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key, "of the key")
+        context.verify_mode = ssl.CERT_REQUIRED  # of the bridge, too: here it has the same one
+        context.load_verify_locations(cert)
+        broker = Broker("tyto", PASSWORD, context=context)
+        self.addCleanup(broker.close)
+        self.bridging.publish(30000)
+        bridge = self.bridging.bridge("kafka", f"kafkas://localhost:{broker.port}", "--ca-file", cert, "--cert-file", cert, "--key-file", key,
+                                      "--key-password-file", self.bridging.secret("of-key", "of the key"),
+                                      "--user", "tyto", "--password-file", self.bridging.secret("password", PASSWORD))
+        wait_for(lambda: METADATA in broker.asked, self.bridging.said)
+        self.assertEqual(set(broker.logged_in), {"SCRAM-SHA-512"})
+        self.assertEqual(self.bridging.stop(bridge), 0)
+        done = subprocess.run([TYTO, "bridge", "kafka", f"kafkas://localhost:{broker.port}", "--cert-file", cert, "--key-file", key,
+                               "--key-password-file", self.bridging.secret("wrong", "of another")], capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+        self.assertEqual(done.returncode, 2, done)
+        self.assertNotIn("of another", done.stderr)
+
     @unittest.skipUnless(shutil.which("openssl"), "no openssl")
     def test_tls_by_a_certificate_that_is_vouched_for(self):
-        key, cert = self.bridging.path("key.pem"), self.bridging.path("cert.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
-                        "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True,
-                       timeout=DEADLINE_S)
+        key, cert = self.make_certificate()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cert, key)
         said = []

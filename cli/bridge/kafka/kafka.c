@@ -247,7 +247,8 @@ static enum tyto_err set_security(rd_kafka_conf_t *conf, const struct tyto_kafka
     if (brokers->is_secure &&
         (!set(conf, "ssl.ca.location", params->ca_file, ret_fault) ||
          !set(conf, "ssl.certificate.location", params->cert_file, ret_fault) ||
-         !set(conf, "ssl.key.location", params->key_file, ret_fault)))
+         !set(conf, "ssl.key.location", params->key_file, ret_fault) ||
+         !set(conf, "ssl.key.password", params->key_password, ret_fault)))
         return TYTO_ERR_UNSUPPORTED;
     return TYTO_OK;
 }

@@ -32,6 +32,7 @@ struct tyto_kafka_params {
     const char *user, *password;      /* both or none */
     const char *ca_file;              /* PEM; NULL: the system's */
     const char *cert_file, *key_file; /* of this client, PEM; NULL: none */
+    const char *key_password;         /* NULL: the key needs none */
     enum tyto_sasl sasl;
     enum tyto_phases phases;
     uint32_t window;                        /* deliveries that wait for the brokers, at most */
