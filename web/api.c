@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "web/alike.h"
+#include "web/figures.h"
+#include "web/judge.h"
 #include "web/known/clips.h"
 #include "web/playing.h"
 #include "web/request.h"
@@ -305,12 +307,15 @@ static const struct route {
     {"/api/alike", tyto_alike_get, OF_VIEWER, false},
     {"/api/recording", get_recording, OF_VIEWER, false},
     {"/api/health", get_health, OF_VIEWER, false},
+    {"/api/figures", tyto_figures_get, OF_VIEWER, false},
     {"/api/film", get_film, OF_VIEWER, false},
     {"/live", get_live, OF_VIEWER, false},
     {"/picture", get_picture, OF_VIEWER, false},
     {"/media", get_media, OF_VIEWER, false},
     {"/play", get_play, OF_VIEWER, false},
     {"/api/correct", post_correct, OF_ADMIN, true},
+    {"/api/review", tyto_judge_get, OF_ADMIN, false},
+    {"/api/review/judge", tyto_judge_start, OF_ADMIN, true},
     {"/api/teach", tyto_teaching_get, OF_ADMIN, false},
     {"/api/teach/start", tyto_teaching_start, OF_ADMIN, true},
     {"/api/teach/cancel", tyto_teaching_cancel, OF_ADMIN, true},

@@ -192,7 +192,7 @@ static void done(void *user)
     film->state = IS_THERE;
     film->asked_ns = tyto_clock_mono_ns();
     g_clear_pointer(&film->errand, tyto_errand_free);
-    if (film->err && film->err != TYTO_ERR_CLOSED)
+    if (film->err && film->err != TYTO_ERR_CLOSED && film->err != TYTO_ERR_NOT_FOUND)
         g_message("%s: %s", film->clip, film->fault.text);
     for (struct waiter *waiter; (waiter = g_queue_pop_head(&film->waiters)) != NULL;) {
         playing->num_waiting--;

@@ -10,13 +10,23 @@
 #include "files/replace.h"
 #include "web/known/clips.h"
 
-enum { MAX_LABELS = 128, MAX_PATH = 4096, MAX_BYTES = 64 << 20 };
+enum { MAX_LABELS = 128, MAX_PATH = 4096, MAX_BYTES = 64 << 20, MAX_LISTED = 8192 };
 
 static const char header[] = "file,class,begin_s,end_s,modality\n";
 /* As pages and as label files say it. */
 static const char *const words[][2] = {{"av", "both"}, {"a", "heard"}, {"v", "seen"}};
 
 /* --- reading --------------------------------------------------------------------------------- */
+
+static void add_label(struct tyto_json *labels, const struct tyto_clip_row *row)
+{
+    struct tyto_json *label = tyto_json_new_object();
+    tyto_json_set(label, "class", tyto_json_new_string(row->class_name));
+    tyto_json_set(label, "begin", tyto_json_new_f64(row->begin_s));
+    tyto_json_set(label, "end", tyto_json_new_f64(row->end_s));
+    tyto_json_set(label, "modality", tyto_json_new_string(tyto_modality_name(row->modality)));
+    (void)tyto_json_append(labels, label);
+}
 
 struct collect {
     const char *clip;
@@ -32,12 +42,7 @@ static void collect_row(void *user, const struct tyto_clip_row *row)
     collect->is_there = true;
     if (row->class_name[0] == '\0')
         return;
-    struct tyto_json *label = tyto_json_new_object();
-    tyto_json_set(label, "class", tyto_json_new_string(row->class_name));
-    tyto_json_set(label, "begin", tyto_json_new_f64(row->begin_s));
-    tyto_json_set(label, "end", tyto_json_new_f64(row->end_s));
-    tyto_json_set(label, "modality", tyto_json_new_string(tyto_modality_name(row->modality)));
-    (void)tyto_json_append(collect->labels, label);
+    add_label(collect->labels, row);
 }
 
 static void collect_from(struct collect *collect, const char *dir)
@@ -59,6 +64,41 @@ struct tyto_json *tyto_review_get(const char *recordings, const char *correction
     tyto_json_set(json, "corrected", tyto_json_new_bool(is_corrected));
     tyto_json_set(json, "labels", collect.labels);
     return json;
+}
+
+struct listed {
+    struct tyto_json *list;
+    GHashTable *known; /* clip, owned -> its labels */
+};
+
+static void list_row(void *user, const struct tyto_clip_row *row)
+{
+    struct listed *all = user;
+    struct tyto_json *labels = g_hash_table_lookup(all->known, row->clip);
+    if (!labels) {
+        if (g_hash_table_size(all->known) >= MAX_LISTED)
+            return;
+        struct tyto_json *json = tyto_json_new_object();
+        labels = tyto_json_new_array();
+        tyto_json_set(json, "clip", tyto_json_new_string(row->clip));
+        tyto_json_set(json, "labels", labels);
+        (void)tyto_json_append(all->list, json);
+        (void)g_hash_table_insert(all->known, g_strdup(row->clip), labels);
+    }
+    if (row->class_name[0] == '\0')
+        return;
+    add_label(labels, row);
+}
+
+struct tyto_json *tyto_review_list(const char *dir)
+{
+    struct listed all = {.list = tyto_json_new_array(),
+                         .known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    char *path = g_build_filename(dir, "labels.csv", NULL);
+    (void)tyto_clip_rows(path, list_row, &all);
+    g_free(path);
+    g_hash_table_destroy(all.known);
+    return all.list;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -22,4 +22,8 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_review_put(const char *recordings, const char *corrections, const char *clip,
                               const struct tyto_json *labels, struct tyto_fault *ret_fault);
 
+/* All recordings that DIR/labels.csv tells of, in the order of their first rows: [{"clip",
+ * "labels": as above}, ...]; at most 8192. Owned. */
+struct tyto_json *tyto_review_list(const char *dir);
+
 #endif

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "web/alike.h"
+#include "web/figures.h"
+#include "web/judge.h"
 #include "web/known/clips.h"
 #include "web/playing.h"
 #include "web/teaching.h"
@@ -127,6 +129,8 @@ enum tyto_err tyto_serving_create(const struct tyto_serve_params *params, bool i
     serving->tune = tyto_tune_new(serving);
     serving->alike = tyto_alike_new(serving);
     serving->playing = tyto_playing_new();
+    serving->figures = tyto_figures_new(serving);
+    serving->judge = tyto_judge_new(serving);
     *ret_serving = serving;
     return TYTO_OK;
 }
@@ -139,6 +143,8 @@ void tyto_serving_destroy(struct tyto_serving **serving)
     tyto_tune_free((*serving)->tune);
     tyto_alike_free((*serving)->alike);
     tyto_playing_free((*serving)->playing);
+    tyto_figures_free((*serving)->figures);
+    tyto_judge_free((*serving)->judge);
     tyto_login_free((*serving)->login);
     tyto_sights_free((*serving)->sights);
     tyto_web_feed_destroy(&(*serving)->feed);

@@ -12,6 +12,8 @@
 #include "web/stream.h"
 
 struct tyto_alike;
+struct tyto_figures;
+struct tyto_judge;
 struct tyto_playing;
 struct tyto_teaching;
 struct tyto_tune;
@@ -28,6 +30,8 @@ struct tyto_serving {
     struct tyto_alike *alike;
     struct tyto_teaching *teaching;
     struct tyto_playing *playing;
+    struct tyto_figures *figures;
+    struct tyto_judge *judge;
     int64_t begin_unix_ms; /* of this server */
 };
 

@@ -7,6 +7,7 @@
 #include "client/control/ask.h"
 #include "web/common/errand.h"
 #include "web/known/clips.h"
+#include "web/review.h"
 #include "web/teach/teach.h"
 
 enum { MAX_CLIPS = 1024, MAX_RUN_S = 3600, TELL_MS = 250 };
@@ -86,49 +87,6 @@ static void on_change(void *user)
         teaching->tell = g_timeout_add(TELL_MS, tell, teaching);
 }
 
-/* --- corrections ------------------------------------------------------------------------------ */
-
-struct corrections {
-    struct tyto_json *list;
-    GHashTable *known; /* clip, owned -> its labels */
-};
-
-static void add_row(void *user, const struct tyto_clip_row *row)
-{
-    struct corrections *all = user;
-    struct tyto_json *labels = g_hash_table_lookup(all->known, row->clip);
-    if (!labels) {
-        if (g_hash_table_size(all->known) >= MAX_CLIPS)
-            return;
-        struct tyto_json *json = tyto_json_new_object();
-        labels = tyto_json_new_array();
-        tyto_json_set(json, "clip", tyto_json_new_string(row->clip));
-        tyto_json_set(json, "labels", labels);
-        (void)tyto_json_append(all->list, json);
-        (void)g_hash_table_insert(all->known, g_strdup(row->clip), labels);
-    }
-    if (row->class_name[0] == '\0')
-        return;
-    struct tyto_json *label = tyto_json_new_object();
-    tyto_json_set(label, "class", tyto_json_new_string(row->class_name));
-    tyto_json_set(label, "begin", tyto_json_new_f64(row->begin_s));
-    tyto_json_set(label, "end", tyto_json_new_f64(row->end_s));
-    tyto_json_set(label, "modality", tyto_json_new_string(tyto_modality_name(row->modality)));
-    (void)tyto_json_append(labels, label);
-}
-
-static struct tyto_json *list_corrections(const char *dir)
-{
-    struct corrections all = {.list = tyto_json_new_array(),
-                              .known =
-                                  g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
-    char *path = g_build_filename(dir, "labels.csv", NULL);
-    (void)tyto_clip_rows(path, add_row, &all);
-    g_free(path);
-    g_hash_table_destroy(all.known);
-    return all.list;
-}
-
 static bool may_teach(const struct tyto_web_request *request)
 {
     if (request->serving->teaching->teach)
@@ -165,7 +123,7 @@ void tyto_teaching_start(const struct tyto_web_request *request)
     struct tyto_json *body = may_teach(request) ? tyto_http_body(request->msg) : NULL;
     if (!body)
         return;
-    struct tyto_json *list = list_corrections(request->serving->params->corrections);
+    struct tyto_json *list = tyto_review_list(request->serving->params->corrections);
     const uint32_t num = choose(tyto_json_get(body, "clips"), list, clips);
     const enum tyto_err err = tyto_teach_start(teaching->teach, clips, num, &fault);
     tyto_fault_print(&fault, text, sizeof(text));
@@ -327,7 +285,7 @@ void tyto_teaching_get(const struct tyto_web_request *request)
     tyto_json_set(json, "teaches", tyto_json_new_bool(teaching->teach != NULL));
     if (teaching->teach) {
         look(request->serving->teaching);
-        tyto_json_set(json, "corrections", list_corrections(request->serving->params->corrections));
+        tyto_json_set(json, "corrections", tyto_review_list(request->serving->params->corrections));
         tyto_json_set(json, "runs", tyto_teach_runs(teaching->teach));
     }
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);

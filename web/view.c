@@ -108,6 +108,30 @@ struct tyto_json *tyto_view_event(const struct tyto_web_events *events,
     return json;
 }
 
+/* A row of bytes for each second. */
+static struct tyto_json *new_bytes(const uint8_t *bytes, uint32_t num)
+{
+    struct tyto_json *array = tyto_json_new_array();
+    for (uint32_t i = 0; i < num; i++)
+        (void)tyto_json_append(array, tyto_json_new_u64(bytes[i]));
+    return array;
+}
+
+static struct tyto_json *view_alignment(const struct tyto_event_alignment *alignment)
+{
+    struct tyto_json *json = tyto_json_new_object();
+    struct tyto_json *audio = tyto_json_new_array(), *visual = tyto_json_new_array();
+    for (uint32_t row = 0; row < alignment->rows; row++) {
+        (void)tyto_json_append(audio, new_bytes(alignment->audio[row], alignment->cols));
+        (void)tyto_json_append(visual, new_bytes(alignment->visual[row], alignment->cols));
+    }
+    tyto_json_set(json, "before", tyto_json_new_u64(alignment->before));
+    tyto_json_set(json, "audio", audio);
+    tyto_json_set(json, "visual", visual);
+    tyto_json_set(json, "trust", new_bytes(alignment->trust, alignment->rows));
+    return json;
+}
+
 static void set_detail(struct tyto_json *json, const struct tyto_event *detail)
 {
     tyto_json_set(json, "rev", tyto_json_new_u64(detail->rev));
@@ -141,6 +165,8 @@ static void set_detail(struct tyto_json *json, const struct tyto_event *detail)
         tyto_json_set(segments, "heard", new_scores(detail->segment_heard, num));
         tyto_json_set(segments, "seen", new_scores(detail->segment_seen, num));
         tyto_json_set(json, "segments", segments);
+        if (detail->alignment.rows > 0)
+            tyto_json_set(json, "alignment", view_alignment(&detail->alignment));
     }
 }
 

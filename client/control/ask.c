@@ -30,9 +30,10 @@ static enum tyto_err fail(struct tyto_fault *ret_fault, enum tyto_err err, const
     return tyto_fault_set(ret_fault, err, path, 0, NULL, "%s", text);
 }
 
-static enum tyto_err open_socket(const char *path, int *ret_fd, struct tyto_fault *ret_fault)
+static enum tyto_err open_socket(const char *path, uint32_t timeout_s, int *ret_fd,
+                                 struct tyto_fault *ret_fault)
 {
-    const struct timeval timeout = {.tv_sec = TYTO_ASK_TIMEOUT_S};
+    const struct timeval timeout = {.tv_sec = (time_t)timeout_s};
     const enum tyto_err err =
         tyto_local_connect(path, CONNECT_S * TYTO_NS_PER_S, ret_fd, ret_fault);
     if (err == TYTO_ERR_NOT_FOUND)
@@ -94,11 +95,18 @@ static enum tyto_err take_line(int fd, const char *path, struct tyto_json **ret_
 enum tyto_err tyto_ask_daemon(const char *path, const struct tyto_json *request,
                               struct tyto_json **ret_answer, struct tyto_fault *ret_fault)
 {
+    return tyto_ask_daemon_within(path, request, TYTO_ASK_TIMEOUT_S, ret_answer, ret_fault);
+}
+
+enum tyto_err tyto_ask_daemon_within(const char *path, const struct tyto_json *request,
+                                     uint32_t timeout_s, struct tyto_json **ret_answer,
+                                     struct tyto_fault *ret_fault)
+{
     struct tyto_json *answer = NULL;
     int fd = -1;
     if (!path)
         path = tyto_ask_default_path();
-    enum tyto_err err = open_socket(path, &fd, ret_fault);
+    enum tyto_err err = open_socket(path, timeout_s, &fd, ret_fault);
     if (!err)
         err = send_line(fd, path, request, ret_fault);
     if (!err)

@@ -3,6 +3,8 @@
 #ifndef TYTO_CLIENT_CONTROL_ASK_H
 #define TYTO_CLIENT_CONTROL_ASK_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/fault.h"
 #include "files/json.h"
@@ -17,5 +19,11 @@ const char *tyto_ask_default_path(void);
 TYTO_MUST_CHECK
 enum tyto_err tyto_ask_daemon(const char *path, const struct tyto_json *request,
                               struct tyto_json **ret_answer, struct tyto_fault *ret_fault);
+
+/* The same of one that may take timeout_s at most, from one byte to the next. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_ask_daemon_within(const char *path, const struct tyto_json *request,
+                                     uint32_t timeout_s, struct tyto_json **ret_answer,
+                                     struct tyto_fault *ret_fault);
 
 #endif

@@ -90,6 +90,20 @@ static void fill_event(struct tyto_event *event, uint32_t number, int64_t begin_
         event->segment_heard[i] = event->scores.heard * shape;
         event->segment_seen[i] = event->scores.seen * shape;
     }
+    if (is_heard && is_seen) {
+        struct tyto_event_alignment *alignment = &event->alignment;
+        alignment->rows = SEGMENTS;
+        alignment->cols = 7;
+        alignment->before = 4;
+        for (uint32_t row = 0; row < SEGMENTS; row++) {
+            for (uint32_t col = 0; col < alignment->cols; col++) {
+                const double away = (double)col - 4 + wave(number + row, 0.9);
+                alignment->audio[row][col] = (uint8_t)(150 * exp(-away * away));
+                alignment->visual[row][6 - col] = (uint8_t)(130 * exp(-away * away / 3));
+            }
+            alignment->trust[row] = (uint8_t)(90 + 90 * wave(row + number, 0.8));
+        }
+    }
     snprintf(event->model_digest, sizeof(event->model_digest), "%064x", 0x5eed);
 }
 

@@ -21,8 +21,9 @@ NUM_PAST = 60
 PAGES = (
     ("now", "document.querySelectorAll('.tile').length === 3"),
     ("timeline", "Number(document.querySelector('canvas')?.dataset.ready) > 40"),
-    ("health", "document.querySelectorAll('tbody tr').length === 3"),
+    ("health", "document.querySelectorAll('#cameras tbody tr').length === 3"),
     ("zones", "document.getElementById('camera') !== null"),
+    ("review", "document.querySelectorAll('#others li').length > 0"),
     ("teach", "document.querySelector('main').textContent.length > 40"),
     ("thresholds", "document.querySelector('main').textContent.length > 40"),
     ("event/NEWEST", "document.querySelector('.curves') !== null"),

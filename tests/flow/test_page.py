@@ -13,6 +13,7 @@ import tempfile
 import time
 
 import browser
+from controlling import Control
 from serving import CLIP, CLIP_ID as ID, Serving, make_recording
 
 TYTO, SAY_EVENTS = sys.argv[1:3]
@@ -159,11 +160,12 @@ def check(page, serving, corrections):
     shown, known = (int(text.replace(",", "")) for text in page.run("return document.querySelector('.head small').textContent").replace(" events", "").split(" of "))
     assert 0 < shown < known / 3, (shown, known)
     page.open(serving.address + "#/health")
-    page.wait("return document.querySelectorAll('tbody tr').length === 3 && document.body.innerText.includes('All is well')")
+    page.wait("return document.querySelectorAll('#cameras tbody tr').length === 3 && document.querySelectorAll('#latency tbody tr').length === 6 && document.body.innerText.includes('All is well')")
     shoot(page, "health")
     newest = serving.get("/api/now")["events"][-1]["id"]
     page.open(serving.address + f"#/event/{newest}")
     page.wait("return document.querySelector('.curves') !== null", what="the scores of an event")
+    page.wait("return document.querySelectorAll('#alignment .matrix').length === 2 || document.body.innerText.includes('tytod has not said it')", what="which second answered which")
     shoot(page, "event")
     page.open(serving.address + f"#/event/{ID}")
     page.wait("return document.querySelector('video')?.readyState >= 2 && document.querySelector('.span')", what="the recording")
@@ -201,7 +203,8 @@ def main():
     try:
         make_recording(clips)
         os.environ["TYTO_TEST_PICTURE"] = make_sight(folder)
-        with Serving(TYTO, SAY_EVENTS, 60, ["--recordings", clips, "--corrections", corrections, "--pictures", os.path.join(folder, "pictures")]) as serving, browser.Browser() as page:
+        control = os.path.join(folder, "control.sock")
+        with Control(control), Serving(TYTO, SAY_EVENTS, 60, ["--socket", control, "--recordings", clips, "--corrections", corrections, "--pictures", os.path.join(folder, "pictures")]) as serving, browser.Browser() as page:
             check(page, serving, corrections)
         users, word = os.path.join(folder, "users"), os.path.join(folder, "word")
         for name, role, password in (("anna", "admin", "a right long word"), ("viv", "viewer", "looks but touches not")):

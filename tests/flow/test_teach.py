@@ -102,8 +102,24 @@ def check_push(place, serving, token):
     now = place.ask(command="status")["model"]
     assert push["state"] == "done" and push["digest"] == now["digest"] != before["digest"] and push["can_go_back"] and push["kept"], (push, now)
     assert "owl" in now["classes"], now
+    check_review(place, serving, token, True)
     assert post(serving, "/api/teach/push", {"back": True}, token)[0] == 200
     assert pushed()["state"] == "done" and place.ask(command="status")["model"]["digest"] == before["digest"]
+
+
+def check_review(place, serving, token, is_taught):
+    """What the model that serves makes of the corrections, which is other than before it was taught."""
+    status, answer = post(serving, "/api/review/judge", {}, token)
+    assert status == 200 and answer["state"] == "running", answer
+    found = serving.wait("/api/review", lambda a: a["judged"]["state"] != "running")
+    judged = found["judged"]
+    assert judged["state"] == "done" and judged["num"] == judged["of"] == NUM_OWLS, judged
+    assert judged["model"] == place.ask(command="status")["model"]["digest"] and judged["is_present"], judged
+    owls = sum(event["class"] == "owl" for one in found["corrected"] for event in one["now"])
+    assert owls >= NUM_OWLS / 2 if is_taught else owls == 0, (is_taught, owls, found)
+    assert post(serving, "/api/review/judge", {}, token)[0] == 200  # nothing is left to do
+    found = serving.wait("/api/review", lambda a: a["judged"]["state"] != "running")
+    assert found["judged"]["state"] == "done" and found["judged"]["of"] == 0 and "now" in found["corrected"][0], found["judged"]
 
 
 class Held:
@@ -178,6 +194,7 @@ def check(place, shots):
     with Serving(place.program("tyto"), None, args=arguments, endpoint=place.endpoint) as serving:
         token = serving.get("/api/me")["token"]
         check_run(place, serving, token)
+        check_review(place, serving, token, False)
         check_push(place, serving, token)
         if not browser.why_missing():
             with browser.Browser(deadline_s=600) as page:

@@ -8,6 +8,7 @@ import * as timelinePage from "./timeline.js";
 import * as healthPage from "./health.js";
 import * as eventPage from "./event.js";
 import * as zonesPage from "./zones.js";
+import * as reviewPage from "./review.js";
 import * as teachPage from "./teach.js";
 import * as thresholdsPage from "./thresholds.js";
 
@@ -16,6 +17,7 @@ const pages = [
   { path: "timeline", title: "Timeline", show: timelinePage.show },
   { path: "health", title: "Health", show: healthPage.show },
   { path: "zones", title: "Zones", show: zonesPage.show },
+  { path: "review", title: "Review", show: reviewPage.show, isForCorrectors: true },
   { path: "teach", title: "Teach", show: teachPage.show, isForTeachers: true },
   { path: "thresholds", title: "Thresholds", show: thresholdsPage.show, isForAdmins: true },
   { path: "event", title: "Event", show: eventPage.show, isHidden: true },
@@ -24,7 +26,7 @@ const main = document.getElementById("main");
 let leave = null;
 let me = null; // null: nobody is logged in
 
-const isOpen = (page) => (!page.isForAdmins || me?.role === "admin") && (!page.isForTeachers || Boolean(me?.teach));
+const isOpen = (page) => (!page.isForAdmins || me?.role === "admin") && (!page.isForTeachers || Boolean(me?.teach)) && (!page.isForCorrectors || Boolean(me?.corrections));
 
 function route() {
   if (!me) return;
@@ -76,8 +78,9 @@ function turnTheme() {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-  const at = "1234567".indexOf(event.key);
-  if (at >= 0 && at < pages.length && !pages[at].isHidden) location.hash = `#/${pages[at].path}`;
+  const shown = pages.filter((page) => !page.isHidden && isOpen(page));
+  const at = "123456789".indexOf(event.key);
+  if (me && at >= 0 && at < shown.length) location.hash = `#/${shown[at].path}`;
   else if (event.key === "d") turnTheme();
 }
 

@@ -2,6 +2,7 @@
 // One event: its recording, why it was said, and what a person says of it.
 import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, pictureOf, plain } from "./tools.js";
 import { live, now } from "./live.js";
+import { makeAlignment } from "./align.js";
 import { makeFilm } from "./film.js";
 import { drawWave, loudness } from "./wave.js";
 
@@ -135,9 +136,18 @@ function makeReview(event, recording, film, classes) {
     video.currentTime = ((click.clientX - lane.getBoundingClientRect().left) / lane.clientWidth) * length;
   });
 
+  // Of those that nobody has looked through, the newest.
+  async function next() {
+    const { others } = await ask("/api/review").catch(() => ({ others: [] }));
+    const other = others.find((one) => one.clip !== recording.name);
+    if (other) location.hash = `#/event/${other.clip.slice(-30, -4)}`;
+    else said.textContent = "all recordings have been looked through";
+  }
+
   const round = (s) => Math.round(s * 20) / 20;
   const keys = {
     r: put,
+    n: next,
     x: () => { labels.splice(picked, 1); picked = 0; change({}); },
     b: () => labels[picked] && change({ begin: round(Math.min(video.currentTime, labels[picked].end - 0.1)) }),
     e: () => labels[picked] && change({ end: round(Math.max(video.currentTime, labels[picked].begin + 0.1)) }),
@@ -167,7 +177,7 @@ function makeReview(event, recording, film, classes) {
     showWave();
   });
   draw();
-  const hints = [["r", "right as it is: save"], ["c", "class"], ["b", "begins here"], ["e", "ends here"], ["m", "heard or seen"], ["a", "another"], ["x", "delete"], [",", "one before"], [".", "one after"]];
+  const hints = [["r", "right as it is: save"], ["c", "class"], ["b", "begins here"], ["e", "ends here"], ["m", "heard or seen"], ["a", "another"], ["x", "delete"], [",", "one before"], [".", "one after"], ["n", "next recording"]];
   return { keys, resize: showWave, node: el("section", { class: "card pad" }, el("h2", {}, "What is it?"), lane,
     el("div", { class: "tools" }, name, names, kind, save, said),
     el("div", { class: "acts" }, hints.map(([key, text]) => el("button", { type: "button", title: key, onclick: () => keys[key]() }, el("kbd", {}, key), ` ${text}`)))) };
@@ -201,7 +211,7 @@ export function show(main, id) {
   const head = el("div", { class: "head" }, el("h1", {}, "Event"));
   main.append(head);
   let keys = {};
-  let curves = null, review = null;
+  let curves = null, review = null, alignment = null;
   let isGone = false;
 
   async function load() {
@@ -226,6 +236,9 @@ export function show(main, id) {
     }
     const picture = event.picture && el("img", { src: pictureOf(event.id), id: "picture", alt: `${plain(event.class)}, as it was seen` });
     if (picture && !recording) stage.prepend(picture);
+    film?.ready.then((found) => {
+      if (!found?.plays && picture) stage.prepend(picture); // there is nothing else to see
+    });
     if (event.place) {
       drawPlace(heat, event.place, 0.6);
       heat.classList.add("heat");
@@ -246,6 +259,10 @@ export function show(main, id) {
         el("div", { class: "keys" }, ["heard", "seen", "joint"].map((kind) => el("span", { class: "legend", dot: `var(--${kind})` }, el("i"), kind)), el("span", {}, "- - threshold"))));
       curves = () => drawCurves(canvas, event);
     }
+    alignment = makeAlignment(event);
+    if (alignment) right.append(alignment.node);
+    else if (event.segments) right.append(el("section", { class: "card pad" }, el("h2", {}, "Which second answered which"), el("p", { class: "soft" },
+      event.end ? "tytod has not said it of this event: sound or picture was missing, it was ended early, or it is of an older tytod." : "tytod says it once the event is over.")));
     right.append(el("section", { class: "card pad" }, el("h2", {}, "Why"), event.rev === undefined ? el("p", { class: "soft" }, "It is of an earlier run: its scores are not known here.") : facts([
       ["heard", percent(event.heard)], ["seen", percent(event.seen)], ["both together", percent(event.joint)], ["threshold", percent(event.threshold)],
       ["trusted", `sound ${percent(event.weight_audio)}, picture ${percent(event.weight_visual)}`], ["sure of its begin", percent(event.onset_confidence)],
@@ -253,7 +270,8 @@ export function show(main, id) {
       ["clock", event.clock], ["model", event.model.slice(0, 12)], ["configuration", `no. ${event.generation}`], ["id", event.id]])));
     right.append(makeAlike(event));
     main.append(el("div", { class: "event" }, left, right));
-    if (curves) curves();
+    curves?.();
+    alignment?.draw();
     if (video) {
       keys[" "] = () => (video.paused ? video.play() : video.pause());
       keys.ArrowLeft = () => { video.currentTime -= 1; };
@@ -268,6 +286,7 @@ export function show(main, id) {
   }
   const onSize = () => {
     curves?.();
+    alignment?.draw();
     review?.resize();
   };
   load().catch((error) => main.append(el("p", { class: "note" }, error.message)));

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 // The recording of an event: played where the browser can, and what it cannot play is named.
 import { el, ask } from "./tools.js";
+import { now } from "./live.js";
 
+const YOUNG_MS = 60000;
 const waits = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What is in it. A server that has too much to do is asked again.
-async function look(id) {
+// What is in it. A server that has too much to do is asked again, and so is one whose recording is not
+// whole yet.
+async function look(id, isPatient) {
   for (let turn = 0; ; turn++) {
     try {
       return await ask(`/api/film?id=${encodeURIComponent(id)}`);
     } catch (error) {
-      if (error.status !== 503 || turn === 4) throw error;
-      await waits(2000);
+      const isEarly = error.status === 404 && isPatient();
+      if (!isEarly && (error.status !== 503 || turn === 4)) throw error;
+      await waits(isEarly ? 4000 : 2000);
     }
   }
 }
@@ -33,7 +37,12 @@ export function makeFilm(event, recording) {
   const say = (text, isTried) => said.replaceChildren(el("div", { class: "note" }, el("p", {}, text), el("div", { class: "tools" }, isTried ? asItIs : null, download)));
 
   async function begin() {
-    const film = await look(event.id).catch((error) => {
+    // One that is being written gets its name some seconds after the event's end.
+    const isYoung = () => !event.end || now() - event.end < YOUNG_MS;
+    const film = await look(event.id, () => {
+      said.replaceChildren(el("p", { class: "soft" }, "The recording is still being written; it comes by itself."));
+      return isYoung() && said.isConnected;
+    }).catch((error) => {
       say(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`, error.status !== 404);
       return null;
     });
@@ -51,5 +60,5 @@ export function makeFilm(event, recording) {
     if (video.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED || video.error?.code === MediaError.MEDIA_ERR_DECODE) say("This browser does not play the recording.", false);
     else say("The recording does not come any more: is tyto serve still there?", false);
   });
-  return { video, said, ready: begin(), source: (film) => (film?.audio?.plays ? `/play?${query}` : `/media?${query}`) };
+  return { video, said, ready: waits(0).then(begin), source: (film) => (film?.audio?.plays ? `/play?${query}` : `/media?${query}`) };
 }
