@@ -34,7 +34,7 @@ export function makeFilm(event, recording) {
   const said = el("div", { class: "filmsaid", role: "status" }, el("p", { class: "soft" }, "The recording is made ready ..."));
   const asItIs = el("button", { type: "button", id: "as-it-is", onclick: () => { video.hidden = false; video.src = `/media?${query}`; asItIs.disabled = true; } }, "Try it as it is");
   const download = el("a", { class: "button", id: "download", href: `/media?${query}`, download: recording.name.split("/").pop() }, "Download it");
-  const say = (text, isTried) => said.replaceChildren(el("div", { class: "note" }, el("p", {}, text), el("div", { class: "tools" }, isTried ? asItIs : null, download)));
+  const say = (text, isTried, isThere = true) => said.replaceChildren(el("div", { class: "note" }, el("p", {}, text), isThere && el("div", { class: "tools" }, isTried ? asItIs : null, download)));
 
   async function begin() {
     // One that is being written gets its name some seconds after the event's end.
@@ -43,7 +43,7 @@ export function makeFilm(event, recording) {
       said.replaceChildren(el("p", { class: "soft" }, "The recording is still being written; it comes by itself."));
       return isYoung() && said.isConnected;
     }).catch((error) => {
-      say(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`, error.status !== 404);
+      say(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`, error.status !== 404, error.status !== 404);
       return null;
     });
     if (!film) return null;

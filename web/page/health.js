@@ -175,10 +175,10 @@ export function show(main) {
   function drawCameras() {
     const last = kept[kept.length - 1]?.values;
     const rows = [...live.cameras.values()].sort((a, b) => a.id.localeCompare(b.id)).map((camera) => {
-      const of = (name) => (told?.metrics ? count(value(last, name, { camera: camera.id })) : "–");
+      const of = (name, instead) => count(value(last, name, { camera: camera.id }) ?? instead);
       const cells = [camera.id, el("span", { class: `pill ${looks[camera.status] || ""}`, title: camera.text }, camera.status),
-        camera.since > 0 ? `${clock(camera.since)} (${lasting(now() - camera.since)})` : "–", told?.metrics ? of("tyto_camera_segments_total") : count(camera.segments), told?.metrics ? of("tyto_camera_dropped_total") : count(camera.dropped), of("tyto_camera_overrun_total"), of("tyto_camera_skipped_pictures_total"),
-        of("tyto_camera_connects_total"), told?.metrics ? of("tyto_camera_losses_total") : count(camera.reconnects), offsetText(camera.offset_ms) || "–", camera.clock === "unknown" ? "–" : camera.clock];
+        camera.since > 0 ? `${clock(camera.since)} (${lasting(now() - camera.since)})` : "–", of("tyto_camera_segments_total", camera.segments), of("tyto_camera_dropped_total", camera.dropped), of("tyto_camera_overrun_total"), of("tyto_camera_skipped_pictures_total"),
+        of("tyto_camera_connects_total"), of("tyto_camera_losses_total", camera.reconnects), offsetText(camera.offset_ms) || "–", camera.clock === "unknown" ? "–" : camera.clock];
       return el("tr", {}, cells.map((cell, i) => (i === 0 ? el("th", { scope: "row" }, cell) : el("td", { class: isNumber[i] ? "num" : "" }, cell))));
     });
     body.replaceChildren(...(rows.length ? rows : [el("tr", {}, el("td", { colspan: String(head.length), class: "soft" }, "no camera is known"))]));

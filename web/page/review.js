@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Review: what nobody has looked through yet, and what the present model gets right of what has been
 // corrected.
-import { el, ask, modalities, plain, percent } from "./tools.js";
+import { el, ask, classColour, modalities, plain, percent } from "./tools.js";
 import { live, on } from "./live.js";
 
 const LOOK_MS = 1500;
@@ -64,7 +64,7 @@ export function show(main) {
     const total = { right: 0, apart: 0, missed: 0, wrong: 0 };
     for (const row of by.values()) for (const how of Object.keys(total)) total[how] += row[how];
     const labels = total.right + total.apart + total.missed;
-    said.textContent = corrected.length === 0 ? "Nothing has been corrected yet: open a recording on the right." :
+    said.textContent = corrected.length === 0 ? "Nothing has been corrected yet: open one that nobody has looked through." :
       isRunning ? `The model judges: ${judged.num} of ${judged.of || "…"} recordings.` :
       isNow ? `By the model ${judged.model.slice(0, 12)}${judged.is_present ? ", which serves now," : ", which does not serve any more,"} on ${known.length} of ${corrected.length} recordings, made anew with its own thresholds. Right: the class, with at least half of the time in common.` :
       `As it was told when they were recorded, by the model of then${judged.error ? `; the present one could not be asked: ${judged.error}` : ""}.`;
@@ -77,7 +77,7 @@ export function show(main) {
       el("td", { class: "wide" }, !row.isKnown ? el("span", { class: "soft" }, "not judged") : row.all.length === 0 ? el("span", { class: "pill good" }, "nothing in it, nothing told")
         : row.all.map((one) => el("span", { class: `pill ${looks[one.how]}`, title: `${span(one)}, ${modalities[one.modality] || ""}` }, `${plain(one.class)} ${span(one)}: ${words[one.how]}`))))));
     if (rows.length === 0) list.append(el("tr", {}, el("td", { colspan: "2", class: "soft" }, "nothing yet")));
-    others.replaceChildren(...data.others.map((one) => el("li", {}, el("a", { href: `#/event/${idOf(one.clip)}` }, el("span", { class: "dot" }), el("b", {}, one.labels.map((label) => plain(label.class)).join(", ") || "nothing told"), el("span", {}),
+    others.replaceChildren(...data.others.map((one) => el("li", {}, el("a", { href: `#/event/${idOf(one.clip)}` }, el("span", { class: "dot", dot: one.labels.length ? classColour(one.labels[0].class) : false }), el("b", {}, one.labels.map((label) => plain(label.class)).join(", ") || "nothing told"), el("span", {}),
       el("span", { class: "where" }, el("span", {}, named(one.clip)))))));
     if (data.others.length === 0) others.append(el("li", { class: "soft pad" }, "All recordings have been looked through."));
   }
