@@ -297,6 +297,10 @@ static struct tyto_json *json_of_camera(const struct tyto_running_camera *camera
                                           counts->segmenter.num_overrun));
     (void)tyto_json_set(json, "losses", tyto_json_new_u64(counts->num_losses));
     (void)tyto_json_set(json, "abandoned", tyto_json_new_u64(counts->num_abandoned));
+    if (counts->num_processes > 0) {
+        (void)tyto_json_set(json, "pid", tyto_json_new_u64((uint64_t)counts->pid));
+        (void)tyto_json_set(json, "processes", tyto_json_new_u64(counts->num_processes));
+    }
     (void)tyto_json_set(json, "alignment", json_of_alignment(&counts->alignment));
     return json;
 }

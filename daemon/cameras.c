@@ -27,6 +27,7 @@ enum tyto_err tyto_cameras_add(const struct tyto_cameras *cameras, const struct 
     params.align = camera->align;
     params.lateness_ns = camera->lateness_ns;
     params.stall_ns = (uint64_t)camera->stall_ns;
+    params.isolation = camera->isolate ? cameras->isolation : NULL;
     params.tracker = &tracker;
     params.masks = camera->zones.masks;
     params.num_masks = camera->zones.num_masks;

@@ -11,10 +11,13 @@
 #include "pipeline/engine/engine.h"
 
 /* All borrowed. */
+struct tyto_isolation;
+
 struct tyto_cameras {
     const struct tyto_log *log;
     struct tyto_engine *engine;
-    struct tyto_recording *recording; /* NULL: nothing is recorded */
+    struct tyto_recording *recording;       /* NULL: nothing is recorded */
+    const struct tyto_isolation *isolation; /* of those with a process of their own */
 };
 
 /* As tyto_engine_add_camera(); *ret_fault names the camera's line. */

@@ -80,6 +80,7 @@ static const struct tyto_metric camera_rows[] = {
     ROW("tyto_camera_connects_total", COUNTER, U32, CAMERA, counts.num_connects, "Connections begun."),
     ROW("tyto_camera_losses_total", COUNTER, U32, CAMERA, counts.num_losses, "Connections lost."),
     ROW("tyto_camera_teardowns_abandoned_total", COUNTER, U32, CAMERA, counts.num_abandoned, "Its pipelines that did not stop in time."),
+    ROW("tyto_camera_processes_total", COUNTER, U32, CAMERA, counts.num_processes, "Processes of its own (isolate) that were begun: one a connection."),
 };
 
 static void put_cameras(const struct tyto_figures *figures, struct tyto_metrics_text *text)

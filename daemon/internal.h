@@ -20,6 +20,7 @@
 #include "daemon/reload.h"
 #include "daemon/running.h"
 #include "daemon/scores/keep.h"
+#include "daemon/service/isolation.h"
 #include "daemon/service/summary.h"
 #include "daemon/service/watch.h"
 #include "daemon/snapshots.h"
@@ -41,6 +42,7 @@ struct tyto_daemon {
     struct tyto_reload *reload;
     struct tyto_admin *admin;
     struct tyto_cameras cameras;
+    struct tyto_isolation_found isolation;
     struct tyto_control *control; /* NULL: there is no socket */
     struct tyto_summary summary;
     struct tyto_metrics *metrics;

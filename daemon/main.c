@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/glib_log.h"
 #include "daemon/models.h"
+#include "daemon/service/isolation.h"
 #include "daemon/service/log_sink.h"
 #include "daemon/service/process.h"
 #include "daemon/service/signals.h"
@@ -109,6 +110,8 @@ int main(int argc, char **argv)
         tyto_secret_blank(argv[i]);
     if (!err)
         err = tyto_config_find_models(config, &fault);
+    if (!err)
+        err = tyto_isolation_check(config, &fault);
     if (err)
         complain(&fault);
     int status = 1;

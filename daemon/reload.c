@@ -12,6 +12,7 @@
 #include "daemon/config/difference.h"
 #include "daemon/config/pushed.h"
 #include "daemon/models.h"
+#include "daemon/service/isolation.h"
 #include "daemon/service/limits.h"
 
 #define TURN_NS (10 * TYTO_NS_PER_S)
@@ -109,6 +110,8 @@ static enum tyto_err read_all(struct tyto_reload *reload, struct tyto_config **r
     if (err)
         return err;
     err = tyto_config_find_models(config, ret_fault);
+    if (!err)
+        err = tyto_isolation_check(config, ret_fault);
     if (err && strcmp(ret_fault->file, config->models.first_head) == 0)
         tyto_heads_refused(reload->p.heads, ret_fault);
     if (!err) {

@@ -287,8 +287,11 @@ static enum tyto_err start_reload(struct tyto_daemon *daemon)
         .running = daemon->running,
         .config = daemon->config,
     };
-    daemon->cameras = (struct tyto_cameras){
-        .log = daemon->log, .engine = daemon->engine, .recording = daemon->recording};
+    tyto_isolation_find(daemon->log, &daemon->isolation);
+    daemon->cameras = (struct tyto_cameras){.log = daemon->log,
+                                            .engine = daemon->engine,
+                                            .recording = daemon->recording,
+                                            .isolation = &daemon->isolation.isolation};
     const enum tyto_err err = tyto_heads_create(&heads, &daemon->heads);
     if (err)
         return err;

@@ -63,6 +63,7 @@ struct tyto_config_camera {
     enum tyto_align_mode align;
     int64_t lateness_ns;
     int64_t stall_ns;
+    bool isolate;
     struct tyto_tracker_params tracker; /* what is marked; the rest is as for all. No rules in it */
     uint64_t tracker_given;             /* marks over tyto_tracker_options */
     struct tyto_config_rules rules;

@@ -282,6 +282,9 @@ static const struct tyto_option camera[] = {
            "to wait or the other last went on"),
     NUMBER("stall_s", TYTO_OPTION_TIME, stall_ns, 1, 600, "s",
            "no data, or no picture or no sound, for so long: connect again"),
+    {.key = "isolate", .type = TYTO_OPTION_FLAG, AT(isolate),
+     .help = "whether it is received and decoded in a process of its own, so that a decoder that "
+             "crashes or hangs costs this camera its connection, and no other anything"},
 };
 
 const struct tyto_option_group tyto_config_camera_group = GROUP("cameras", "Cameras", NULL, camera);

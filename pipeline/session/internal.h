@@ -46,7 +46,8 @@ struct tyto_session {
     bool is_still[TYTO_NUM_STREAMS]; /* it goes on, and is always the same */
     int64_t clock_off_ns;            /* of the camera's clock, where that is too much */
     int64_t since_unix_ns;
-    uint32_t num_connects, num_losses, num_abandoned;
+    uint32_t num_connects, num_losses, num_abandoned, num_processes;
+    int pid; /* of its process; 0: none */
     int64_t duration_ns;
     uint64_t num_dropped[TYTO_NUM_STREAMS];        /* of this source */
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */

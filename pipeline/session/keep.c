@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "pipeline/isolate/isolate.h"
 #include "pipeline/session/file_end.h"
 #include "pipeline/session/internal.h"
 #include "pipeline/session/watch.h"
@@ -173,11 +174,11 @@ static void take_back(struct tyto_session *session, struct tyto_source *source,
     session->num_skipped_before += tyto_source_num_skipped(source);
     session->num_skipped = 0;
     pthread_mutex_unlock(&session->lock);
-    if (!tyto_source_destroy(&source, TEARDOWN_NS)) {
-        pthread_mutex_lock(&session->lock);
-        session->num_abandoned++;
-        pthread_mutex_unlock(&session->lock);
-    }
+    const bool is_gone = tyto_source_destroy(&source, TEARDOWN_NS);
+    pthread_mutex_lock(&session->lock);
+    session->num_abandoned += !is_gone;
+    session->pid = 0;
+    pthread_mutex_unlock(&session->lock);
 }
 
 static enum tyto_err look_at_file(const struct tyto_source *source, uint64_t now_ns, char *text,
@@ -305,6 +306,26 @@ static bool learn(struct connector *connector, struct tyto_source *source, enum 
     return false;
 }
 
+/* In this process, or in one of its own. */
+static enum tyto_err connect_source(struct tyto_session *session,
+                                    const struct tyto_source_params *params,
+                                    struct tyto_source **ret_source, struct tyto_fault *ret_fault)
+{
+    const struct tyto_isolation *isolation = session->camera.isolation;
+    if (!isolation)
+        return tyto_source_create(params, ret_source, ret_fault);
+    int pid = 0;
+    const enum tyto_err err =
+        tyto_isolate_create(isolation, session->id, params, ret_source, &pid, ret_fault);
+    if (err)
+        return err;
+    pthread_mutex_lock(&session->lock);
+    session->pid = pid;
+    session->num_processes++;
+    pthread_mutex_unlock(&session->lock);
+    return TYTO_OK;
+}
+
 /* One connection from beginning to end. TYTO_OK: asked to stop. */
 static enum tyto_err run_once(struct connector *connector, bool *ret_moves, char *text,
                               uint32_t text_bytes)
@@ -328,7 +349,7 @@ static enum tyto_err run_once(struct connector *connector, bool *ret_moves, char
     connector->is_good = *ret_moves = false;
     promise(session, 0);
     tell_tap(session, true);
-    enum tyto_err err = tyto_source_create(&params, &source, &fault);
+    enum tyto_err err = connect_source(session, &params, &source, &fault);
     if (err) {
         tell_tap(session, false);
         snprintf(text, text_bytes, "%.*s", (int)text_bytes - 1,

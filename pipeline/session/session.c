@@ -110,6 +110,7 @@ void tyto_session_destroy(struct tyto_session **session)
     pthread_mutex_lock(&(*session)->lock);
     (*session)->limiter = NULL;
     (*session)->camera.tap = NULL;
+    (*session)->camera.isolation = NULL;
     (*session)->log = NULL; /* a connector that hangs must not use what the owner frees now */
     tyto_session_give_up(*session);
     *session = NULL;
@@ -363,5 +364,7 @@ void tyto_session_get_counts(struct tyto_session *session, struct tyto_camera_co
     ret_counts->num_connects = session->num_connects;
     ret_counts->num_losses = session->num_losses;
     ret_counts->num_abandoned = session->num_abandoned;
+    ret_counts->num_processes = session->num_processes;
+    ret_counts->pid = session->pid;
     pthread_mutex_unlock(&session->lock);
 }

@@ -57,6 +57,7 @@
 #include "pipeline/source/source.h"
 #include "proto/event.h"
 
+struct tyto_isolation;
 struct tyto_tracker_params;
 
 #define TYTO_CAMERA_DEFAULT_STALL_NS 10000000000ull
@@ -77,6 +78,9 @@ struct tyto_camera_params {
     uint32_t num_masks;
     struct tyto_tap *tap; /* gets what is coded; NULL: none. Borrowed until the camera is gone */
     const struct tyto_tracker_params *tracker; /* NULL: the engine's; borrowed until added */
+    /* Each of its connections in a process of its own (pipeline/isolate); NULL: in this one.
+     * Borrowed until the camera is gone. */
+    const struct tyto_isolation *isolation;
 };
 
 struct tyto_camera_counts {
@@ -85,6 +89,8 @@ struct tyto_camera_counts {
     uint64_t num_skipped; /* pictures not decoded because the networks were behind */
     uint32_t num_connects, num_losses;
     uint32_t num_abandoned; /* pipelines that did not stop in time */
+    uint32_t num_processes; /* of its own, begun so far */
+    int pid;                /* of the one that there is; 0: none */
     int64_t media_ns;       /* begin of the newest segment */
     int64_t duration_ns;    /* of a file; 0: not known */
     struct tyto_alignment alignment;

@@ -14,8 +14,7 @@
 #include "base/clock.h"
 #include "pipeline/source/internal.h"
 
-/* Pictures are big and one a hop is enough; sound comes in pieces of 20-64 ms. */
-enum { RING_PICTURES = 6, RING_SOUNDS = 256, RING_LOOKS = 128, BUSY_US = 10000 };
+enum { RING_LOOKS = 128, BUSY_US = 10000 };
 
 /* For rtspsrc to end what it is doing by itself; what it cleans up meanwhile is not looked at. */
 #define SETTLE_NS (2 * TYTO_NS_PER_S)
@@ -43,6 +42,7 @@ static void free_source(struct tyto_source *source)
             tyto_source_free_item(item);
         tyto_ring_destroy(&source->streams[i].ring);
         tyto_source_drop_held(&source->streams[i]);
+        tyto_coded_free_coding(source->streams[i].coding);
     }
     void *look;
     while (source->looks && tyto_ring_pop(source->looks, &look) == TYTO_OK)
@@ -85,8 +85,9 @@ static enum tyto_err init_source(struct tyto_source *source,
         atomic_store(&stream->turn, TYTO_TURN_NONE);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
                           params->length_ns, !source->is_file);
-        const enum tyto_err err =
-            tyto_ring_create(i == TYTO_STREAM_VIDEO ? RING_PICTURES : RING_SOUNDS, &stream->ring);
+        const enum tyto_err err = tyto_ring_create(
+            i == TYTO_STREAM_VIDEO ? TYTO_SOURCE_RING_PICTURES : TYTO_SOURCE_RING_SOUNDS,
+            &stream->ring);
         if (err)
             return err;
     }
@@ -123,6 +124,50 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
     tyto_source_step(source);
     if (gst_element_set_state(source->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
         source->failed_early = true; /* the reason is on the bus: tyto_source_wait() */
+    *ret_source = source;
+    return TYTO_OK;
+}
+
+void tyto_source_warm(void)
+{
+    static const char *const elements[] = {
+        "rtspsrc",      "rtpbin",   "rtph264depay", "rtpmp4gdepay", "parsebin",
+        "h264parse",    "aacparse", "avdec_h264",   "audioconvert", "audioresample",
+        "videoconvert", "appsink",  "identity",     "udpsrc",
+    };
+    pthread_once(&gst_once, start_gst);
+    for (size_t i = 0; gst_is_up && i < sizeof(elements) / sizeof(elements[0]); i++) {
+        GstElementFactory *factory = gst_element_factory_find(elements[i]);
+        GstPluginFeature *loaded =
+            factory ? gst_plugin_feature_load(GST_PLUGIN_FEATURE(factory)) : NULL;
+        if (loaded)
+            gst_object_unref(loaded);
+        if (factory)
+            gst_object_unref(factory);
+    }
+}
+
+enum tyto_err tyto_source_create_filled(const struct tyto_source_params *params,
+                                        const struct tyto_source_filler *filler,
+                                        struct tyto_source **ret_source,
+                                        struct tyto_fault *ret_fault)
+{
+    if (params->tap) /* what is coded comes in GStreamer's samples */
+        pthread_once(&gst_once, start_gst);
+    struct tyto_source *source = calloc(1, sizeof(*source));
+    if (!source)
+        return TYTO_ERR_NOMEM;
+    enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
+    if (!err)
+        err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
+    if (!err)
+        err = init_source(source, params);
+    if (err) {
+        free_source(source);
+        return err;
+    }
+    source->filler = *filler;
+    tyto_source_step(source);
     *ret_source = source;
     return TYTO_OK;
 }
@@ -176,6 +221,12 @@ bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
 {
     if (!source || !*source)
         return true;
+    if ((*source)->filler.destroy) {
+        const bool is_gone = (*source)->filler.destroy((*source)->filler.user, deadline_ns);
+        free_source(*source);
+        *source = NULL;
+        return is_gone;
+    }
     struct teardown *teardown = calloc(1, sizeof(*teardown));
     atomic_store(&(*source)->stopping, true);
     pthread_t thread;
@@ -274,12 +325,14 @@ bool tyto_source_refuses_transport(const struct tyto_source *source)
 
 uint64_t tyto_source_num_dropped(const struct tyto_source *source, enum tyto_stream stream)
 {
-    return tyto_ring_num_dropped(source->streams[stream].ring);
+    return tyto_ring_num_dropped(source->streams[stream].ring) +
+           atomic_load(&source->streams[stream].num_dropped_there);
 }
 
 void tyto_source_set_behind(struct tyto_source *source, bool is_behind)
 {
-    atomic_store(&source->behind, is_behind);
+    if (atomic_exchange(&source->behind, is_behind) != is_behind && source->filler.on_wish)
+        source->filler.on_wish(source->filler.user);
 }
 
 uint64_t tyto_source_num_skipped(const struct tyto_source *source)
@@ -300,6 +353,8 @@ const struct tyto_whole *tyto_source_whole(const struct tyto_source *source)
 bool tyto_source_has_grown(const struct tyto_source *source)
 {
     struct stat status;
+    if (!source->pipeline)
+        return source->has_grown;
     return source->path && stat(source->path, &status) == 0 &&
            (uint64_t)status.st_size > source->whole.num_bytes;
 }
@@ -307,6 +362,8 @@ bool tyto_source_has_grown(const struct tyto_source *source)
 int64_t tyto_source_duration_ns(const struct tyto_source *source)
 {
     gint64 duration_ns = 0;
+    if (!source->pipeline)
+        return atomic_load(&source->duration_ns);
     if (!source->is_file ||
         !gst_element_query_duration(source->pipeline, GST_FORMAT_TIME, &duration_ns))
         return 0;

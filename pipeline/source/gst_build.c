@@ -10,9 +10,9 @@
 
 #include <gst/gst.h>
 
+#include "pipeline/container/mp4_turn.h"
+#include "pipeline/container/ts_table.h"
 #include "pipeline/source/internal.h"
-#include "pipeline/source/mp4_turn.h"
-#include "pipeline/source/ts_table.h"
 
 /* --- everything that is one byte stream (or one device) ------------------------------- */
 

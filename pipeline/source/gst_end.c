@@ -383,6 +383,8 @@ static void take_answer(struct tyto_source *source, GstMessage *message)
 enum tyto_err tyto_source_wait(struct tyto_source *source, int timeout_ms, char *text,
                                uint32_t text_bytes)
 {
+    if (source->filler.wait)
+        return source->filler.wait(source->filler.user, timeout_ms, text, text_bytes);
     GstBus *bus = gst_element_get_bus(source->pipeline);
     const GstClockTime wait_ns = (GstClockTime)timeout_ms * GST_MSECOND;
     GstMessageType types = GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_STREAM_COLLECTION;

@@ -44,6 +44,20 @@ static bool shrink(GstPad *pad, GstBuffer *buffer, uint8_t grey[TYTO_SYNC_GREY_B
     return ok;
 }
 
+void tyto_source_fill_look(struct tyto_source *source, int64_t pts_ns,
+                           const uint8_t grey[TYTO_SYNC_GREY_BYTES])
+{
+    struct tyto_source_look *look = source->looks ? malloc(sizeof(*look)) : NULL;
+    if (!look)
+        return;
+    look->pts_ns = pts_ns;
+    memcpy(look->grey, grey, TYTO_SYNC_GREY_BYTES);
+    void *dropped = NULL;
+    if (tyto_ring_push_drop_oldest(source->looks, look, &dropped) != TYTO_OK)
+        dropped = look;
+    free(dropped);
+}
+
 void tyto_source_keep_look(struct tyto_source_stream *stream, GstPad *pad, GstBuffer *buffer,
                            int64_t pts_ns)
 {
@@ -61,7 +75,9 @@ void tyto_source_keep_look(struct tyto_source_stream *stream, GstPad *pad, GstBu
 
 void tyto_source_set_looking(struct tyto_source *source, bool is_looking)
 {
-    atomic_store(&source->looking, is_looking && source->looks);
+    const bool is_wanted = is_looking && source->looks;
+    if (atomic_exchange(&source->looking, is_wanted) != is_wanted && source->filler.on_wish)
+        source->filler.on_wish(source->filler.user);
 }
 
 enum tyto_err tyto_source_look(struct tyto_source *source, int64_t *ret_pts_ns,

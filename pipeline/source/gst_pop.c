@@ -12,9 +12,12 @@
 /* From the NTP era of RTCP (1900) to the Unix one. */
 #define NTP_UNIX_S 2208988800ull
 
-/* What a ring holds: a GstSample, or a GstEvent (GAP, EOS). */
+/* What a ring holds: a GstSample, or a GstEvent (GAP, EOS); of a source that is filled what comes
+ * of them. */
 struct tyto_source_item {
-    GstMiniObject *object;
+    GstMiniObject *object; /* NULL: media, and the memory that it refers to */
+    struct tyto_media media;
+    void *memory;
     enum tyto_turn turn;
     uint64_t in_ns;
     GstMapInfo map;
@@ -47,8 +50,21 @@ void tyto_source_free_item(struct tyto_source_item *item)
 {
     if (!item)
         return;
-    gst_mini_object_unref(item->object);
+    if (item->object)
+        gst_mini_object_unref(item->object);
+    tyto_picture_unref(&item->media.picture);
+    free(item->memory);
     free(item);
+}
+
+struct tyto_source_item *tyto_source_new_whole_item(const struct tyto_media *media, void *memory)
+{
+    struct tyto_source_item *item = calloc(1, sizeof(*item));
+    if (!item)
+        return NULL;
+    item->media = *media;
+    item->memory = memory;
+    return item;
 }
 
 static void release_picture(struct tyto_picture *picture)
@@ -177,6 +193,38 @@ static bool open_sample(const struct tyto_source_stream *stream, struct tyto_sou
     return true;
 }
 
+static void open_event(const struct tyto_source_item *item, struct tyto_media *media)
+{
+    GstEvent *event = GST_EVENT(item->object);
+    GstClockTime pts;
+    media->kind = TYTO_MEDIA_END;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_GAP)
+        return;
+    gst_event_parse_gap(event, &pts, NULL);
+    media->kind = TYTO_MEDIA_PASSED;
+    media->pts_ns = pts > INT64_MAX ? INT64_MAX : (int64_t)pts;
+}
+
+/* False: this item says nothing. */
+static bool open_item(const struct tyto_source_stream *stream, struct tyto_source_item *item,
+                      struct tyto_media *ret_media)
+{
+    struct tyto_media media = {.in_ns = item->in_ns, .sample = item};
+    bool is_open = true;
+    if (!item->object) {
+        media = item->media;
+        media.sample = item;
+        item->media.picture = NULL;
+    } else if (GST_IS_EVENT(item->object)) {
+        open_event(item, &media);
+    } else {
+        is_open = open_sample(stream, item, &media);
+    }
+    if (is_open)
+        *ret_media = media;
+    return is_open;
+}
+
 enum tyto_err tyto_source_pop(struct tyto_source *source, enum tyto_stream which,
                               struct tyto_media *ret_media)
 {
@@ -188,23 +236,14 @@ enum tyto_err tyto_source_pop(struct tyto_source *source, enum tyto_stream which
         const enum tyto_err err = tyto_ring_pop(stream->ring, &popped);
         if (err)
             return err;
-        struct tyto_source_item *item = popped;
-        struct tyto_media media = {.in_ns = item->in_ns, .sample = item};
-        if (GST_IS_EVENT(item->object)) {
-            GstEvent *event = GST_EVENT(item->object);
-            media.kind = TYTO_MEDIA_END;
-            if (GST_EVENT_TYPE(event) == GST_EVENT_GAP) {
-                GstClockTime pts;
-                gst_event_parse_gap(event, &pts, NULL);
-                media.kind = TYTO_MEDIA_PASSED;
-                media.pts_ns = pts > INT64_MAX ? INT64_MAX : (int64_t)pts;
-            }
-            stream->end_popped = media.kind == TYTO_MEDIA_END;
-        } else if (!open_sample(stream, item, &media)) {
-            tyto_source_free_item(item);
+        atomic_fetch_add(&stream->num_taken, 1);
+        if (source->filler.on_wish)
+            source->filler.on_wish(source->filler.user);
+        if (!open_item(stream, popped, ret_media)) {
+            tyto_source_free_item(popped);
             continue;
         }
-        *ret_media = media;
+        stream->end_popped = ret_media->kind == TYTO_MEDIA_END;
         return TYTO_OK;
     }
 }

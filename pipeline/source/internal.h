@@ -10,6 +10,7 @@
 #include "base/ring.h"
 #include "base/turn.h"
 #include "files/whole.h"
+#include "pipeline/source/fill.h"
 #include "pipeline/source/sampler.h"
 #include "pipeline/source/source.h"
 
@@ -30,7 +31,7 @@ enum tyto_uri_kind {
     TYTO_URI_TEST,
 };
 
-enum { TYTO_SOURCE_NOTE_MAX = 160, TYTO_URI_MAX = 2048, TYTO_SOURCE_MAX_HELD = 512 };
+enum { TYTO_SOURCE_MAX_HELD = 512 };
 
 struct tyto_source_stream {
     struct tyto_source *source;
@@ -56,11 +57,15 @@ struct tyto_source_stream {
     bool looking;         /* likewise: see source->looking */
     bool is_raw;          /* nothing has to be decoded */
     _Atomic uint64_t num_skipped;
+    _Atomic uint64_t num_taken; /* popped */
+    struct _GstCaps *coding;    /* of one that is filled, and has a tap; owned; NULL: none */
+    _Atomic uint64_t num_dropped_there; /* of a source that is filled: before it got here */
     atomic_uint num_timed, num_untimed; /* decoded pictures that say when they are, and others */
     atomic_int turn;                    /* enum tyto_turn: of what comes from the decoder now */
 };
 
 struct tyto_source {
+    struct tyto_source_filler filler; /* zero: its own pipeline fills it */
     enum tyto_uri_kind kind;
     bool is_file;      /* finite: back-pressure instead of drops */
     bool failed_early; /* the pipeline said no when started; its bus has the reason */
@@ -68,13 +73,15 @@ struct tyto_source {
     char *uri;               /* owned */
     char *path;              /* of a file; owned; NULL: it is none */
     struct tyto_whole whole; /* of path, as it was opened */
+    bool has_grown;          /* of one that is filled */
     struct tyto_source_options options;
     int64_t hop_ns, length_ns;
     struct tyto_tap *tap; /* NULL: none */
     int64_t base_ns;
     const struct tyto_log *log;
     struct tyto_ts_table *table;  /* owned: what is put into an MPEG-TS file; NULL: nothing */
-    struct _GstElement *pipeline; /* owned */
+    struct _GstElement *pipeline; /* owned; NULL: it is filled */
+    _Atomic int64_t duration_ns;  /* of one that is filled */
     struct tyto_source_stream streams[TYTO_NUM_STREAMS];
     atomic_bool stopping;
     atomic_bool looking;      /* every picture is to be decoded, and to be had small */
@@ -156,6 +163,9 @@ struct tyto_source_item *tyto_source_new_item(struct _GstMiniObject *object, enu
 /* gst_pop.c: it arrives only now. */
 void tyto_source_stamp_item(struct tyto_source_item *item);
 void tyto_source_free_item(struct tyto_source_item *item);
+/* gst_pop.c: the same of what is whole already: its picture, and memory (NULL: none; free()), are
+ * taken on success. NULL: out of memory. */
+struct tyto_source_item *tyto_source_new_whole_item(const struct tyto_media *media, void *memory);
 
 /* uri.c: what a person wrote to a scheme; file paths become absolute file:// later. */
 TYTO_MUST_CHECK

@@ -19,6 +19,9 @@
 #include <gst/gst.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "pipeline/isolate/isolate.h"
+#include "pipeline/isolate/wire.h"
 #include "tests/folder.h"
 
 #define SEGMENT_NS 1000000000ll
@@ -172,8 +175,67 @@ uint32_t rig_num_lines(const struct rig_server *server)
     return num;
 }
 
-void rig_open(struct rig *rig, const struct tyto_camera_params *camera)
+/* --- a camera --------------------------------------------------------------------------------- */
+
+static uint32_t num_process_lines;
+static char process_line[512];
+
+static void on_line(void *user, const char *camera, const char *text)
 {
+    (void)user;
+    if (getenv("TYTO_RIG_VERBOSE"))
+        fprintf(stderr, "%s says: %s\n", camera, text);
+    snprintf(process_line, sizeof(process_line), "%s: %s", camera, text);
+    num_process_lines++;
+}
+
+uint32_t rig_num_process_lines(void)
+{
+    return num_process_lines;
+}
+
+const char *rig_process_line(void)
+{
+    return process_line;
+}
+
+static struct tyto_isolation isolation; /* no program: none */
+
+void rig_isolate(const char *program)
+{
+    isolation = (struct tyto_isolation){.program = program, .env = environ, .on_line = on_line};
+}
+
+void rig_take_isolate(int *argc, char **argv)
+{
+    if (*argc < 3 || strcmp(argv[*argc - 2], "--isolate") != 0)
+        return;
+    rig_isolate(argv[*argc - 1]);
+    *argc -= 2;
+}
+
+static uint64_t sum_of(const struct tyto_segment *segment)
+{
+    uint64_t sum = TYTO_HASH_INIT;
+    if (segment->pcm)
+        sum = tyto_hash(sum, segment->pcm, 16000 * sizeof(*segment->pcm));
+    if (!segment->picture)
+        return sum;
+    const struct tyto_frame *frame = &segment->picture->frame;
+    uint32_t row_bytes[3] = {0}, rows[3] = {0};
+    assert_true(tyto_wire_planes(frame->format, frame->width, frame->height, row_bytes, rows));
+    for (int i = 0; i < 3; i++) {
+        for (uint32_t y = 0; y < rows[i]; y++)
+            sum = tyto_hash(sum, frame->planes[i] + (size_t)y * frame->strides_bytes[i],
+                            row_bytes[i]);
+    }
+    return sum;
+}
+
+void rig_open(struct rig *rig, const struct tyto_camera_params *from)
+{
+    struct tyto_camera_params isolated = *from, *camera = &isolated;
+    camera->isolation = isolation.program ? &isolation : NULL;
     *rig = (struct rig){0};
     tyto_limiter_init(&rig->limiter, 4);
     struct tyto_session_params params = {
@@ -197,6 +259,7 @@ static void keep_segment(struct rig *rig, struct tyto_segment *segment)
             rig->width_px[rig->num_segments] = segment->picture->frame.width;
             rig->height_px[rig->num_segments] = segment->picture->frame.height;
         }
+        rig->sums[rig->num_segments] = sum_of(segment);
         rig->segments[rig->num_segments] = *segment;
         rig->segments[rig->num_segments].pcm = NULL;
         rig->segments[rig->num_segments].picture = NULL;

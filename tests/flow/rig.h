@@ -19,6 +19,7 @@ struct rig {
     struct tyto_segment segments[RIG_MAX_SEGMENTS]; /* pointers cleared */
     int64_t picture_off_ns[RIG_MAX_SEGMENTS];       /* of its picture, from the segment's begin */
     uint32_t width_px[RIG_MAX_SEGMENTS], height_px[RIG_MAX_SEGMENTS]; /* of its picture */
+    uint64_t sums[RIG_MAX_SEGMENTS];                                  /* of its sound and picture */
     uint32_t num_states;
     struct tyto_camera_state states[RIG_MAX_STATES];
     uint32_t num_over;
@@ -50,6 +51,14 @@ struct rig_server rig_start_server(char *const argv[]);
 void rig_stop_server(struct rig_server *server, int number);
 /* How many lines it has printed since it was ready, or since the last call. Never blocks. */
 uint32_t rig_num_lines(const struct rig_server *server);
+
+/* From here on each connection has a process of its own; NULL: no more. program: borrowed. */
+void rig_isolate(const char *program);
+/* The same by "--isolate PROGRAM" at the end of a test's arguments, which are then fewer. */
+void rig_take_isolate(int *argc, char **argv);
+/* How many lines processes have written to their standard error; the last of them. */
+uint32_t rig_num_process_lines(void);
+const char *rig_process_line(void);
 
 void rig_open(struct rig *rig, const struct tyto_camera_params *camera);
 /* Turns until done(rig) or timeout; whether done. NULL: until the file has ended. */

@@ -418,7 +418,7 @@ static void a_file_can_be_left_in_the_middle(void **state)
     assert_int_equal(rig.over_reason, TYTO_EVENT_REASON_SHUTDOWN);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_second_of_a_file_has_sound_and_picture),
@@ -440,5 +440,6 @@ int main(void)
         cmocka_unit_test(sound_that_is_named_later_is_heard_from_there_on),
         cmocka_unit_test(a_file_can_be_left_in_the_middle),
     };
+    rig_take_isolate(&argc, argv);
     return cmocka_run_group_tests(tests, NULL, rig_remove_media);
 }

@@ -401,6 +401,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(sound_that_a_camera_names_later_is_connected_to_again),
         cmocka_unit_test(a_coding_that_changes_is_connected_to_again),
     };
+    rig_take_isolate(&argc, argv);
     if (argc != 3) {
         fprintf(stderr, "usage: test_odd_cameras RTSP_CAMERA_PROGRAM ODD_CAMERA_PROGRAM\n");
         return 2;

@@ -238,6 +238,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_camera_that_says_nothing_is_stalled_and_found_again),
         cmocka_unit_test(a_camera_never_reached_is_not_a_lost_one),
     };
+    rig_take_isolate(&argc, argv);
     if (argc != 2) {
         fprintf(stderr, "usage: test_rtsp RTSP_CAMERA_PROGRAM\n");
         return 2;

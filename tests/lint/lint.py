@@ -36,6 +36,7 @@ DIRECTIONS = {
 THIRD_PARTY = {
     "vulkan/*": ["shaders/runtime/*"],
     "gst/*": ["pipeline/source/gst*.c", "pipeline/record/clip_gst.c", "demo/*.c"],
+    "linux/*": ["daemon/isolated/sandbox.c"],
     "glib*": ["demo/*.c", "web/*.c", "pipeline/hours/*.c", "daemon/glib_log.c",
               "trainer/labels/media.c"],
     "gio/*": ["web/*.c"],

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/source/ts_table.h"
+#include "pipeline/container/ts_table.h"
 
 enum { TABLE_PID = 0x1000, MAX_PACKETS = 64 };
 

@@ -2,8 +2,8 @@
 /* MPEG-TS whose programme names a stream later than at its begin: demuxers go by the first table
  * (PMT) that they see, and leave out what a later one adds. A file can be looked through before;
  * then each table is exchanged for the one that names all. Plain computation but for reading. */
-#ifndef TYTO_PIPELINE_SOURCE_TS_TABLE_H
-#define TYTO_PIPELINE_SOURCE_TS_TABLE_H
+#ifndef TYTO_PIPELINE_CONTAINER_TS_TABLE_H
+#define TYTO_PIPELINE_CONTAINER_TS_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

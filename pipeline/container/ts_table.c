@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/source/ts_table.h"
+#include "pipeline/container/ts_table.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

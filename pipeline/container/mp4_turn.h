@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The display matrix of an MP4 or MOV file's first picture track: qtdemux tells seven of the eight
  * ways to turn a picture, not the one that is transverse. */
-#ifndef TYTO_PIPELINE_MP4_TURN_H
-#define TYTO_PIPELINE_MP4_TURN_H
+#ifndef TYTO_PIPELINE_CONTAINER_MP4_TURN_H
+#define TYTO_PIPELINE_CONTAINER_MP4_TURN_H
 
 #include "base/turn.h"
 

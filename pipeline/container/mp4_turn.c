@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pipeline/source/mp4_turn.h"
+#include "pipeline/container/mp4_turn.h"
 
 #include <fcntl.h>
 #include <string.h>
