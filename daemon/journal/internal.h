@@ -16,6 +16,7 @@
 /* Of sqlite3.h, which the sources include. */
 typedef struct sqlite3 sqlite3;
 typedef struct sqlite3_stmt sqlite3_stmt;
+typedef struct sqlite3_backup sqlite3_backup;
 
 /* --- sql.c: a database and its statements; of one thread at a time -------------------------- */
 
@@ -26,6 +27,9 @@ struct tyto_sql {
 
 /* NULL is closed, too. */
 void tyto_sql_close(struct tyto_sql *sql);
+/* Before a close while another database stands, or will stand, at the path: SQLite removes the
+ * write-ahead log of that name with its last connection, whosever it is. */
+void tyto_sql_leave_log(struct tyto_sql *sql);
 /* flags: of sqlite3_open_v2. IO, NOT_FOUND, NOMEM with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_sql_open(struct tyto_sql *sql, const char *path, int flags,
@@ -70,6 +74,11 @@ enum tyto_journal_statement {
 #define TYTO_JOURNAL_TRY_AGAIN_NS (TYTO_NS_PER_S / 5)
 enum { TYTO_JOURNAL_MAX_TRIES = 4 };
 
+/* Which file one is, whatever its name is by now. */
+struct tyto_journal_file {
+    uint64_t device, inode;
+};
+
 struct tyto_journal {
     struct tyto_sql sql;
     struct tyto_log log;
@@ -92,6 +101,11 @@ struct tyto_journal {
     bool is_tend_failing; /* told */
     int num_wal_pages;    /* of the last commit */
     uint64_t next_prune_ns;
+    struct tyto_journal_file file, lock_file; /* as they were opened */
+    uint64_t next_look_ns;                    /* whether they are where they were */
+    bool is_away;                             /* they are not */
+    struct tyto_sql copy;                     /* what is in it, on its way to its place */
+    sqlite3_backup *copying;                  /* NULL: it is not */
     atomic_uint_fast64_t last_seq, oldest_seq;
 };
 
@@ -104,6 +118,27 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_faul
  * open() could not write for want of space. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_begin_run(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+
+/* setup.c: pragmas and statements of a database that has all the rest. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_prepare(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+/* journal.c: closes the database, and opens what stands at path and holds the same. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_exchange(struct tyto_journal *journal, const char *path,
+                                    struct tyto_fault *ret_fault);
+/* lock.c: IO, is_anothers where another process has it; and the same at a new file. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_lock(struct tyto_journal *journal, const char *path,
+                                struct tyto_fault *ret_fault);
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_lock_anew(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+/* lock.c: which files are ours from now on. */
+void tyto_journal_note_place(struct tyto_journal *journal);
+/* copy.c: a piece of what is in it, to its path. TIMEOUT: there is more; IO, FULL: it is begun anew
+ * the next time. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_copy(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+void tyto_journal_drop_copy(struct tyto_journal *journal);
 
 /* scores.c: their tables; deleting what is too old or too much, a piece at a time. */
 TYTO_MUST_CHECK

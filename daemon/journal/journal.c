@@ -3,11 +3,9 @@
 #include "daemon/journal/journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,53 +16,9 @@
 #include "daemon/journal/internal.h"
 #include "files/replace.h"
 
-/* A process that was killed may still hold the lock. */
-#define LOCK_PATIENCE_NS (2 * TYTO_NS_PER_S)
 #define PRUNE_EVERY_NS TYTO_NS_PER_S
 #define RESERVE_EVERY_NS (10 * TYTO_NS_PER_S)
 enum { PRUNE_ROWS = 1000, CHECKPOINT_PAGES = 1000, MIN_FREE_PAGES = 4096, VACUUM_PAGES = 512 };
-
-/* --- the lock ------------------------------------------------------------------------------------
- */
-
-/* Its file is never empty, so that noting a number in it takes no space. */
-static enum tyto_err take_lock(struct tyto_journal *journal, const char *path,
-                               struct tyto_fault *ret_fault)
-{
-    char lock_path[TYTO_JOURNAL_PATH_MAX + 8];
-    const uint64_t begin_ns = tyto_clock_mono_ns();
-    snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-    journal->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (journal->lock_fd < 0)
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, lock_path, 0, NULL, "%s", strerror(errno));
-    while (flock(journal->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        const struct timespec nap = {0, 20 * (long)TYTO_NS_PER_MS};
-        if (errno != EWOULDBLOCK)
-            return tyto_fault_set(ret_fault, TYTO_ERR_IO, lock_path, 0, NULL, "%s",
-                                  strerror(errno));
-        journal->is_anothers = tyto_clock_mono_ns() - begin_ns >= LOCK_PATIENCE_NS;
-        if (journal->is_anothers)
-            return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL,
-                                  "another process writes this journal");
-        nanosleep(&nap, NULL);
-    }
-    uint64_t noted = 0;
-    const ssize_t num_read = pread(journal->lock_fd, &noted, sizeof(noted), 0);
-    if (num_read < 0) /* a number that is noted there would be given again */
-        return tyto_fault_set(ret_fault, TYTO_ERR_IO, lock_path, 0, NULL, "%s", strerror(errno));
-    if (num_read != (ssize_t)sizeof(noted)) {
-        noted = 0;
-        (void)!pwrite(journal->lock_fd, &noted, sizeof(noted), 0);
-    }
-    journal->noted_seq = noted;
-    return TYTO_OK;
-}
-
-void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq)
-{
-    journal->noted_seq = seq;
-    (void)!pwrite(journal->lock_fd, &seq, sizeof(seq), 0);
-}
 
 /* --- life ----------------------------------------------------------------------------------------
  */
@@ -129,6 +83,25 @@ static enum tyto_err open_database(struct tyto_journal *journal,
         return err;
     }
     (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
+    tyto_journal_note_place(journal);
+    return TYTO_OK;
+}
+
+enum tyto_err tyto_journal_exchange(struct tyto_journal *journal, const char *path,
+                                    struct tyto_fault *ret_fault)
+{
+    tyto_sql_leave_log(&journal->sql);
+    close_database(journal);
+    enum tyto_err err = tyto_sql_open(&journal->sql, path, SQLITE_OPEN_READWRITE, ret_fault);
+    if (!err)
+        err = tyto_journal_prepare(journal, ret_fault);
+    if (err) {
+        close_database(journal);
+        return err;
+    }
+    (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
+    tyto_journal_note_place(journal);
+    journal->next_reserve_ns = 0;
     return TYTO_OK;
 }
 
@@ -161,7 +134,7 @@ static enum tyto_err start(struct tyto_journal *journal, const struct tyto_journ
     if (tyto_folder_make_for(params->path) != TYTO_OK)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, params->path, 0, NULL,
                               "its folder cannot be made: %s", strerror(errno));
-    const enum tyto_err err = take_lock(journal, params->path, ret_fault);
+    const enum tyto_err err = tyto_journal_lock(journal, params->path, ret_fault);
     return !err ? open_database(journal, params, ret_fault) : err;
 }
 
@@ -220,6 +193,7 @@ void tyto_journal_close(struct tyto_journal **journal)
         return;
     struct tyto_journal *self = *journal;
     *journal = NULL;
+    tyto_journal_drop_copy(self);
     /* In order: nothing is lost with the power from here on. */
     if (self->sql.db && tyto_sql_run(&self->sql, "PRAGMA wal_checkpoint(PASSIVE)", NULL) == TYTO_OK)
         (void)!tyto_sql_run(&self->sql, "DELETE FROM meta WHERE key = 'unsynced_boot'", NULL);

@@ -109,6 +109,11 @@ enum tyto_err tyto_journal_set_aside(struct tyto_journal *journal,
 /* A number that was published though it could not be committed: no later run gives it again. Takes
  * no space on the disk. */
 void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq);
+/* Whether its files are where they were made, looked at once a second; where they are not, they are
+ * made anew there, a piece at a time, with all that was in them and the same log_id. IO and others:
+ * not yet, *ret_fault says why; to be asked again before anything is committed. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_stay(struct tyto_journal *journal, struct tyto_fault *ret_fault);
 /* A bounded piece of what has to be done now and then: write the log back, delete what is too old.
  * True: there is more to do. Errors are told to the log; the next commit will meet them, too. */
 bool tyto_journal_tend(struct tyto_journal *journal);
@@ -137,6 +142,8 @@ enum tyto_err tyto_journal_put_scores(struct tyto_journal *journal,
 
 struct tyto_journal_reader;
 
+/* False: another file stands at its path than the one that it reads. */
+bool tyto_journal_reader_is_current(const struct tyto_journal_reader *reader);
 /* NOT_FOUND: no such journal; IO, UNSUPPORTED, NOMEM with *ret_fault. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_reader_open(const char *path, struct tyto_journal_reader **ret_reader,

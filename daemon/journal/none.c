@@ -108,6 +108,13 @@ void tyto_journal_note_unwritten(struct tyto_journal *journal, uint64_t seq)
     (void)seq;
 }
 
+enum tyto_err tyto_journal_stay(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    (void)journal;
+    (void)ret_fault;
+    return TYTO_OK;
+}
+
 bool tyto_journal_tend(struct tyto_journal *journal)
 {
     (void)journal;
@@ -120,6 +127,12 @@ enum tyto_err tyto_journal_reader_open(const char *path, struct tyto_journal_rea
     *ret_reader = NULL;
     return tyto_fault_set(ret_fault, TYTO_ERR_UNSUPPORTED, path, 0, NULL,
                           "tytod was built without SQLite");
+}
+
+bool tyto_journal_reader_is_current(const struct tyto_journal_reader *reader)
+{
+    (void)reader;
+    return true;
 }
 
 void tyto_journal_reader_close(struct tyto_journal_reader **reader)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -17,7 +18,16 @@ enum { CACHE_KIB = 4096 };
 struct tyto_journal_reader {
     struct tyto_sql sql;
     sqlite3_stmt *read, *find_time;
+    dev_t device;
+    ino_t inode;
 };
+
+bool tyto_journal_reader_is_current(const struct tyto_journal_reader *reader)
+{
+    struct stat status;
+    return stat(reader->sql.path, &status) != 0 ||
+           (status.st_ino == reader->inode && status.st_dev == reader->device);
+}
 
 enum tyto_err tyto_journal_reader_open(const char *path, struct tyto_journal_reader **ret_reader,
                                        struct tyto_fault *ret_fault)
@@ -26,7 +36,12 @@ enum tyto_err tyto_journal_reader_open(const char *path, struct tyto_journal_rea
     if (!reader)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     char text[64];
+    struct stat status = {0};
     struct tyto_sql *sql = &reader->sql;
+    if (stat(path, &status) == 0) {
+        reader->device = status.st_dev;
+        reader->inode = status.st_ino;
+    }
     snprintf(text, sizeof(text), "PRAGMA cache_size = -%d; PRAGMA query_only = ON", CACHE_KIB);
     enum tyto_err err = tyto_sql_open(sql, path, SQLITE_OPEN_READWRITE, ret_fault);
     if (!err)
@@ -54,6 +69,7 @@ void tyto_journal_reader_close(struct tyto_journal_reader **reader)
         return;
     (void)sqlite3_finalize((*reader)->read);
     (void)sqlite3_finalize((*reader)->find_time);
+    tyto_sql_leave_log(&(*reader)->sql);
     tyto_sql_close(&(*reader)->sql);
     free(*reader);
     *reader = NULL;

@@ -255,6 +255,35 @@ static enum tyto_err go_on(struct tyto_journal *journal, struct tyto_fault *ret_
     return err == TYTO_ERR_FULL || err == TYTO_ERR_IO ? TYTO_OK : err;
 }
 
+static enum tyto_err configure(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    struct tyto_sql *sql = &journal->sql;
+    const enum tyto_err err =
+        tyto_sql_run(sql,
+                     journal->is_synced ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
+                                        : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+                     ret_fault);
+    /* Written back by tyto_journal_tend(), so that no commit takes that long. */
+    return err ? err
+               : tyto_sql_run(sql,
+                              "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216",
+                              ret_fault);
+}
+
+static enum tyto_err prepare_all(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    enum tyto_err err = TYTO_OK;
+    for (int i = 0; !err && i < TYTO_JOURNAL_NUM_STATEMENTS; i++)
+        err = tyto_sql_prepare(&journal->sql, statements[i], &journal->stmts[i], ret_fault);
+    return err;
+}
+
+enum tyto_err tyto_journal_prepare(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    const enum tyto_err err = configure(journal, ret_fault);
+    return err ? err : prepare_all(journal, ret_fault);
+}
+
 enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_fault *ret_fault)
 {
     struct tyto_sql *sql = &journal->sql;
@@ -266,15 +295,7 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_faul
         err = tyto_sql_run(sql, "PRAGMA auto_vacuum = INCREMENTAL", ret_fault);
     }
     if (!err)
-        err = tyto_sql_run(sql,
-                           journal->is_synced
-                               ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
-                               : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-                           ret_fault);
-    /* Written back by tyto_journal_tend(), so that no commit takes that long. */
-    if (!err)
-        err = tyto_sql_run(
-            sql, "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216", ret_fault);
+        err = configure(journal, ret_fault);
     if (!err)
         err = num_tables == 0 ? make_tables(journal, ret_fault) : check(journal, ret_fault);
     if (!err)
@@ -283,7 +304,5 @@ enum tyto_err tyto_journal_set_up(struct tyto_journal *journal, struct tyto_faul
         err = tyto_journal_set_up_embeddings(journal, ret_fault);
     if (!err)
         err = go_on(journal, ret_fault);
-    for (int i = 0; !err && i < TYTO_JOURNAL_NUM_STATEMENTS; i++)
-        err = tyto_sql_prepare(sql, statements[i], &journal->stmts[i], ret_fault);
-    return err;
+    return err ? err : prepare_all(journal, ret_fault);
 }

@@ -30,6 +30,13 @@ enum tyto_err tyto_sql_open(struct tyto_sql *sql, const char *path, int flags,
     return TYTO_OK;
 }
 
+void tyto_sql_leave_log(struct tyto_sql *sql)
+{
+    int stays = 1;
+    if (sql->db)
+        (void)sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_PERSIST_WAL, &stays);
+}
+
 static enum tyto_err error_of(int rc)
 {
     switch (rc & 0xff) {

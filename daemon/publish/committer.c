@@ -128,14 +128,25 @@ static enum tyto_err commit_backlog(struct tyto_committer *self)
     return err;
 }
 
+static enum tyto_err stay(struct tyto_committer *self)
+{
+    struct tyto_fault fault = {.text = ""};
+    const enum tyto_err err = tyto_journal_stay(self->journal, &fault);
+    if (err)
+        tell_failure(self, err, &fault);
+    return err;
+}
+
 static void write_group(struct tyto_committer *self, struct tyto_outgoing *const *group,
                         uint32_t num)
 {
-    if (num == 0 && !self->is_failing && tyto_backlog_num(self->backlog) == 0)
-        return;
     enum tyto_err err = TYTO_ERR_IO;
     if (!self->is_failing || tyto_clock_mono_ns() >= self->next_try_ns) {
-        err = commit_backlog(self);
+        err = stay(self);
+        if (!err && num == 0 && !self->is_failing && tyto_backlog_num(self->backlog) == 0)
+            return;
+        if (!err)
+            err = commit_backlog(self);
         if (!err && num > 0)
             err = commit(self, group, num);
         if (!err && self->is_failing)

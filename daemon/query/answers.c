@@ -73,6 +73,8 @@ struct tyto_journal_reader *tyto_query_reader(struct tyto_query_server *server,
                                               uint64_t request_id)
 {
     struct tyto_fault fault;
+    if (server->reader && !tyto_journal_reader_is_current(server->reader))
+        tyto_journal_reader_close(&server->reader);
     if (!server->journal_path[0])
         tyto_query_refuse(server, name, request_id, TYTO_QUERY_NO_JOURNAL, 0,
                           "this tytod keeps no journal");

@@ -206,19 +206,34 @@ static enum tyto_err fail_folder(const struct tyto_clip_store *store, const char
     return fail(ret_fault, store->dir, text);
 }
 
-static enum tyto_err open_folder(struct tyto_clip_store *store, struct tyto_fault *ret_fault)
+static enum tyto_err lock_folder(struct tyto_clip_store *store, struct tyto_fault *ret_fault)
 {
     char path[TYTO_CLIP_PATH_MAX];
     if (tyto_folder_make(store->dir, 0750))
         return fail_folder(store, "made", ret_fault);
     snprintf(path, sizeof(path), "%s/.lock", store->dir);
-    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (store->lock_fd < 0)
+    if (store->lock_fd >= 0 && access(path, F_OK) == 0)
+        return TYTO_OK;
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
         return fail_folder(store, "written to", ret_fault);
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
         return tyto_fault_set(ret_fault, TYTO_ERR_EXISTS, store->dir, 0, NULL,
                               "another process records there: give each its own folder");
-    const enum tyto_err err = scan(store);
+    }
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    store->lock_fd = fd;
+    return TYTO_OK;
+}
+
+static enum tyto_err open_folder(struct tyto_clip_store *store, struct tyto_fault *ret_fault)
+{
+    enum tyto_err err = lock_folder(store, ret_fault);
+    if (err)
+        return err;
+    err = scan(store);
     if (err == TYTO_ERR_IO)
         return fail_folder(store, "read", ret_fault);
     return err;
@@ -418,7 +433,11 @@ enum tyto_err tyto_clip_store_begin(struct tyto_clip_store *store, const char *c
 {
     char path[TYTO_CLIP_PATH_MAX];
     snprintf(path, sizeof(path), "%s/%s", store->dir, camera);
-    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+    /* Somebody may have removed all of it meanwhile. */
+    const enum tyto_err err = lock_folder(store, ret_fault);
+    if (err)
+        return err;
+    if (tyto_folder_make(path, 0750))
         return fail(ret_fault, path, "the camera's folder cannot be made");
     path_of(store, camera, name, store->part_ending, ret_path);
     struct part *part = malloc(sizeof(*part));
@@ -492,6 +511,14 @@ uint64_t tyto_clip_store_part_bytes(const struct tyto_clip_store *store, const c
     struct stat status;
     path_of(store, camera, name, store->part_ending, path);
     return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+bool tyto_clip_store_has_part(const struct tyto_clip_store *store, const char *camera,
+                              const char *name)
+{
+    char path[TYTO_CLIP_PATH_MAX];
+    path_of(store, camera, name, store->part_ending, path);
+    return access(path, F_OK) == 0;
 }
 
 void tyto_clip_store_get_counts(const struct tyto_clip_store *store,

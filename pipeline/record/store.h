@@ -79,6 +79,9 @@ void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns,
 /* So much of a recording that was begun is on the disk. */
 uint64_t tyto_clip_store_part_bytes(const struct tyto_clip_store *store, const char *camera,
                                     const char *name);
+/* Whether that one is still there: somebody may have removed it. */
+bool tyto_clip_store_has_part(const struct tyto_clip_store *store, const char *camera,
+                              const char *name);
 
 struct tyto_clip_store_counts {
     uint32_t num_clips;   /* there */

@@ -292,6 +292,15 @@ static enum tyto_err push_all(struct tyto_record_camera *camera, struct batch *b
     return err;
 }
 
+/* Somebody has cleared the folder: what is written from here on nobody would find. The muxer writes
+ * its file's beginning with the first piece. */
+static bool is_removed(const struct tyto_recorder *recorder,
+                       const struct tyto_record_camera *camera, const struct batch *batch)
+{
+    return batch->num > 0 &&
+           !tyto_clip_store_has_part(recorder->store, camera->id, camera->plans[0].name);
+}
+
 /* Writes what the plan's time has come for. True: more may follow at once. */
 static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *camera,
                      struct batch *batch, bool stopping)
@@ -313,7 +322,11 @@ static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *
         tyto_record_tell_failure(recorder, &fault);
         return false;
     }
-    const enum tyto_err err = push_all(camera, batch, &fault);
+    enum tyto_err err = push_all(camera, batch, &fault);
+    if (!err && is_removed(recorder, camera, batch))
+        err = tyto_fault_set(&fault, TYTO_ERR_IO, NULL, 0, NULL,
+                             "a recording was removed while it was written; the next event begins "
+                             "another one");
     if (err && err != TYTO_ERR_FULL) {
         pthread_mutex_lock(&camera->lock);
         tyto_record_close(camera, camera->last_ns, false, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The journal when the disk is full: what waits in memory is told as if it were there. */
+/* The journal when the disk is full or its file is gone: what waits in memory is told as if it were
+ * there. */
 #include "tests/unit/daemon/journal_rig.h"
 
 #include <signal.h>
@@ -139,12 +140,102 @@ static void a_snapshot_has_what_waits(void **state)
     stop(&rig);
 }
 
+/* --- a file that is gone -------------------------------------------------------------------------
+ */
+
+static void remove_all(void)
+{
+    static const char *const all[] = {"", "-wal", "-shm", ".lock", ".reserve"};
+    char name[128];
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, all[i]);
+        (void)unlink(name);
+    }
+}
+
+static void wait_until_it_is_there(void)
+{
+    for (int i = 0; i < 1000 && access(path, F_OK) != 0; i++)
+        usleep(10000);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+/* Whoever clears the folder for state while tytod runs: nothing is lost, nothing numbered twice. */
+static void a_journal_that_is_removed_is_made_anew_with_all_that_was_in_it(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct tyto_hello first, second;
+    uint64_t num_missing = 9;
+    start(&rig, 0);
+    (void)publish_whole(&rig, "cam1", "dog", 1000);
+    wait_until_sent(&rig, 2);
+    assert_int_equal(tyto_query_hello(rig.query, &first), TYTO_OK);
+    assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, 2);
+    for (int i = 0; i < 2; i++) {
+        remove_all();
+        wait_until_it_is_there();
+        (void)publish_whole(&rig, "cam1", "dog", 2000 + i);
+        wait_until_sent(&rig, 4 + 2 * (uint64_t)i);
+    }
+    assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, 6);
+    assert_int_equal(num_missing, 0);
+    stop(&rig);
+    start(&rig, 0); /* what the next run finds */
+    assert_int_equal(tyto_query_hello(rig.query, &second), TYTO_OK);
+    assert_memory_equal(first.log_id, second.log_id, TYTO_UUID_BYTES);
+    (void)publish_whole(&rig, "cam1", "dog", 3000);
+    wait_until_sent(&rig, 8);
+    const struct taken taken = replay(&rig, 1, 0, NULL, &num_missing);
+    assert_int_equal(taken.num, 8);
+    assert_int_equal(num_missing, 0);
+    for (uint32_t i = 0; i < taken.num; i++)
+        assert_int_equal(taken.seqs[i], i + 1);
+    stop(&rig);
+}
+
+/* What stands in its place is nobody's to overwrite: it is told, and events go out. */
+static void a_foreign_file_in_its_place_is_left_alone(void **state)
+{
+    (void)state;
+    struct rig rig;
+    uint64_t num_missing = 9;
+    start(&rig, 0);
+    (void)publish_whole(&rig, "cam1", "dog", 1000);
+    wait_until_sent(&rig, 2);
+    char other[128], text[8] = "";
+    snprintf(other, sizeof(other), "%s.other", path);
+    FILE *file = fopen(other, "w+");
+    assert_non_null(file);
+    assert_true(fputs("mine", file) >= 0);
+    fclose(file);
+    assert_int_equal(rename(other, path), 0);
+    for (int i = 0; i < 1000 && !is_failing(&rig); i++)
+        usleep(10000);
+    assert_true(is_failing(&rig));
+    (void)publish_whole(&rig, "cam1", "dog", 2000);
+    wait_until_published(&rig, 4);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof(text), file));
+    fclose(file);
+    assert_string_equal(text, "mine");
+    assert_int_equal(unlink(path), 0);
+    wait_until_sent(&rig, 4);
+    assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, 4);
+    assert_int_equal(num_missing, 0);
+    stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_full_disk_stops_no_event_and_loses_none, set_up),
         cmocka_unit_test_setup(what_waits_is_found_by_time, set_up),
         cmocka_unit_test_setup(a_snapshot_has_what_waits, set_up),
+        cmocka_unit_test_setup(a_journal_that_is_removed_is_made_anew_with_all_that_was_in_it,
+                               set_up),
+        cmocka_unit_test_setup(a_foreign_file_in_its_place_is_left_alone, set_up),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The journal's file at its place. Whoever removes or renames it, or its folder, while it is
+ * written leaves us a file that nobody will find again: all of it is copied to where it belongs,
+ * from what is still open, and written there from then on. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/folder.h"
+#include "daemon/journal/internal.h"
+
+#define LOOK_EVERY_NS TYTO_NS_PER_S
+
+enum where { AT_PLACE, GONE, REPLACED };
+
+static enum where look(const char *path, const struct tyto_journal_file *file)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return GONE;
+    /* Where the path is a link, what it leads to. */
+    if (S_ISLNK(status.st_mode) && stat(path, &status) != 0)
+        return GONE;
+    return (uint64_t)status.st_dev == file->device && (uint64_t)status.st_ino == file->inode
+               ? AT_PLACE
+               : REPLACED;
+}
+
+static enum tyto_err bring_back(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    char path[TYTO_JOURNAL_PATH_MAX];
+    const enum tyto_err err = tyto_journal_copy(journal, ret_fault);
+    if (err)
+        return err;
+    snprintf(path, sizeof(path), "%s", journal->sql.path);
+    return tyto_journal_exchange(journal, path, ret_fault);
+}
+
+static enum tyto_err come_back(struct tyto_journal *journal, enum where file, enum where lock,
+                               struct tyto_fault *ret_fault)
+{
+    const char *path = journal->sql.path;
+    if (file == REPLACED && journal->sql.db)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL,
+                              "another file has been put in its place: move that one away");
+    if (tyto_folder_make_for(path) != TYTO_OK)
+        return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, NULL,
+                              "it was removed, and its folder cannot be made: %s", strerror(errno));
+    enum tyto_err err = TYTO_OK;
+    if (lock != AT_PLACE)
+        err = tyto_journal_lock_anew(journal, ret_fault);
+    if (!err && !journal->sql.db) /* an exchange that failed half-way */
+        err = tyto_journal_exchange(journal, path, ret_fault);
+    else if (!err && file == GONE)
+        err = bring_back(journal, ret_fault);
+    return err;
+}
+
+enum tyto_err tyto_journal_stay(struct tyto_journal *journal, struct tyto_fault *ret_fault)
+{
+    char lock_path[TYTO_JOURNAL_PATH_MAX + 8];
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    if (!journal->is_away && now_ns < journal->next_look_ns)
+        return TYTO_OK;
+    journal->next_look_ns = now_ns + LOOK_EVERY_NS;
+    snprintf(lock_path, sizeof(lock_path), "%s.lock", journal->sql.path);
+    const enum where file = look(journal->sql.path, &journal->file);
+    const enum where lock = look(lock_path, &journal->lock_file);
+    enum tyto_err err = TYTO_OK;
+    if (file == AT_PLACE && lock == AT_PLACE && journal->sql.db) {
+        tyto_journal_drop_copy(journal); /* somebody has put it back */
+    } else {
+        if (!journal->is_away)
+            tyto_log_write(&journal->log, TYTO_LOG_ERROR, "journal",
+                           "%s was removed, renamed or replaced while it is written: what is in it "
+                           "is copied to its place",
+                           file == AT_PLACE ? lock_path : journal->sql.path);
+        if (file != AT_PLACE) /* that one is gone, too */
+            tyto_reserve_close(&journal->reserve);
+        err = come_back(journal, file, lock, ret_fault);
+        if (!err)
+            tyto_log_write(&journal->log, TYTO_LOG_INFO, "journal", "%s is at its place again",
+                           journal->sql.path);
+    }
+    journal->is_away = (bool)err;
+    return err;
+}
