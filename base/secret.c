@@ -2,6 +2,7 @@
 #include "base/secret.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +97,120 @@ static struct parts parse(const char *uri)
     return parts;
 }
 
+static void decode(const char *text, size_t num_bytes, char *ret_text, size_t text_bytes)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < num_bytes && at + 1 < text_bytes; i++) {
+        char digits[3] = "";
+        if (text[i] == '%' && i + 2 < num_bytes) {
+            memcpy(digits, text + i + 1, 2);
+            char *end;
+            const long value = strtol(digits, &end, 16);
+            if (*end == '\0' && value > 0) {
+                ret_text[at++] = (char)value;
+                i += 2;
+                continue;
+            }
+        }
+        ret_text[at++] = text[i];
+    }
+    ret_text[at] = '\0';
+}
+
+/* --- parts of a path ---------------------------------------------------------------------------
+ */
+
+enum letter { OTHER, DIGIT, LOWER, UPPER };
+enum {
+    MIN_DRAWN = 12,       /* letters and digits: shorter ones are names */
+    MIN_DRAWN_ALONE = 14, /* with nothing between them */
+    MIN_DRAWN_LONG = 24,  /* of one kind, and no name is as long */
+    MAX_PART = 256,
+    MAX_ENDING = 6, /* ".m3u8" */
+};
+
+static enum letter letter_of(char at)
+{
+    if (at >= '0' && at <= '9')
+        return DIGIT;
+    if (at >= 'a' && at <= 'z')
+        return LOWER;
+    return at >= 'A' && at <= 'Z' ? UPPER : OTHER;
+}
+
+/* What distinguishes a token from a name. */
+struct looks {
+    uint32_t num;     /* letters and digits */
+    uint32_t changes; /* from one kind to another, but where a Word begins */
+    uint32_t longest; /* of small letters and digits in a row */
+    uint32_t digits, hex_letters;
+    bool is_alone, is_hex;
+};
+
+static struct looks look_at(const char *part)
+{
+    struct looks looks = {.is_alone = true, .is_hex = true};
+    enum letter before = OTHER;
+    uint32_t in_a_row = 0;
+    for (const char *at = part; *at; at++) {
+        const enum letter letter = letter_of(*at);
+        const bool is_word = letter == UPPER && letter_of(at[1]) == LOWER;
+        const bool goes_on_word =
+            before == UPPER && letter == LOWER && (at - part < 2 || letter_of(at[-2]) != UPPER);
+        looks.num += letter != OTHER;
+        looks.is_alone &= letter != OTHER;
+        looks.digits += letter == DIGIT;
+        looks.hex_letters += letter >= LOWER && strchr("abcdefABCDEF", *at) != NULL;
+        looks.is_hex &= letter == DIGIT || *at == '-' || strchr("abcdefABCDEF", *at) != NULL;
+        looks.changes +=
+            letter != OTHER && before != OTHER && letter != before && !is_word && !goes_on_word;
+        in_a_row = letter == DIGIT || letter == LOWER ? in_a_row + 1 : 0;
+        looks.longest = in_a_row > looks.longest ? in_a_row : looks.longest;
+        before = letter;
+    }
+    return looks;
+}
+
+/* Whether a part of a path looks drawn by lot. */
+static bool is_drawn(const char *part, size_t num_bytes)
+{
+    char plain[MAX_PART];
+    decode(part, num_bytes < MAX_PART ? num_bytes : MAX_PART - 1, plain, sizeof(plain));
+    char *ending = strrchr(plain, '.');
+    if (ending && ending != plain && strlen(ending) <= MAX_ENDING)
+        *ending = '\0';
+    const struct looks looks = look_at(plain);
+    if (looks.num < MIN_DRAWN)
+        return false;
+    const bool is_hex = looks.is_hex && looks.digits >= 2 && looks.hex_letters >= 2;
+    const bool is_mixed = looks.changes * 10 >= looks.num * 3;
+    const bool is_mixed_alone =
+        looks.is_alone && looks.num >= MIN_DRAWN_ALONE && looks.changes * 100 >= looks.num * 22;
+    return is_hex || is_mixed || is_mixed_alone || looks.longest >= MIN_DRAWN_LONG;
+}
+
+/* The first part of a path that is secret as a whole. What comes before the first '/' is no part of
+ * it. */
+static bool find_part(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
+{
+    const char *slash = memchr(path, '/', num_bytes);
+    while (slash) {
+        const char *begin = slash + 1;
+        const size_t num_left = num_bytes - (size_t)(begin - path);
+        slash = memchr(begin, '/', num_left);
+        const size_t num = slash ? (size_t)(slash - begin) : num_left;
+        const char *colon = memchr(begin, ':', num);
+        const bool is_pair = colon && colon > begin && colon + 1 < begin + num;
+        *ret_begin = (size_t)(begin - path);
+        *ret_end = *ret_begin + num;
+        if (is_pair || is_drawn(begin, num))
+            return true;
+    }
+    return false;
+}
+
 /* Where the next value of a key like password= begins within path, and its end; false: none. */
-static bool find_value(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
+static bool find_keyed(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
 {
     static const char *const keys[] = {
         "password", "passwd", "passphrase", "pass",      "pwd",         "token", "secret",
@@ -119,6 +232,18 @@ static bool find_value(const char *path, size_t num_bytes, size_t *ret_begin, si
         }
     }
     return false;
+}
+
+/* The next secret in a path: the first of both kinds. */
+static bool find_value(const char *path, size_t num_bytes, size_t *ret_begin, size_t *ret_end)
+{
+    size_t begin, end;
+    const bool has_keyed = find_keyed(path, num_bytes, ret_begin, ret_end);
+    if (!find_part(path, num_bytes, &begin, &end) || (has_keyed && *ret_begin < end))
+        return has_keyed;
+    *ret_begin = begin;
+    *ret_end = end;
+    return true;
 }
 
 static void put(char *text, size_t text_bytes, size_t *at, const char *more, size_t num_bytes)
@@ -202,33 +327,13 @@ const char *tyto_secret_doubt(const char *uri)
 /* --- other people's words ----------------------------------------------------------------------
  */
 
-static void decode(const char *text, size_t num_bytes, char ret_text[SECRET_BYTES])
-{
-    size_t at = 0;
-    for (size_t i = 0; i < num_bytes && at + 1 < SECRET_BYTES; i++) {
-        char digits[3] = "";
-        if (text[i] == '%' && i + 2 < num_bytes) {
-            memcpy(digits, text + i + 1, 2);
-            char *end;
-            const long value = strtol(digits, &end, 16);
-            if (*end == '\0' && value > 0) {
-                ret_text[at++] = (char)value;
-                i += 2;
-                continue;
-            }
-        }
-        ret_text[at++] = text[i];
-    }
-    ret_text[at] = '\0';
-}
-
 static void add_secret(char ret_secrets[MAX_SECRETS][SECRET_BYTES], size_t *num, const char *begin,
                        size_t num_bytes)
 {
     if (*num + 2 > MAX_SECRETS)
         return;
     snprintf(ret_secrets[(*num)++], SECRET_BYTES, "%.*s", (int)num_bytes, begin);
-    decode(begin, num_bytes, ret_secrets[(*num)++]);
+    decode(begin, num_bytes, ret_secrets[(*num)++], SECRET_BYTES);
 }
 
 /* The secrets of a URI, longest first of those at one place: as written, decoded. */

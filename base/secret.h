@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What is secret in a URI, and keeping it out of whatever people see: users and passwords, what
- * stands behind '?' and '#', and values of password= and the like in a path. A password that is
- * written as it is, with '@', '/', '?' or '#' in it, is meant, too. Any thread. */
+ * stands behind '?' and '#', and in a path values of password= and the like, USER:PASSWORD, and
+ * folders and names that look drawn by lot, as tokens do: twelve or more letters and digits that
+ * change between one and the other as words do not. A password that is written as it is, with '@',
+ * '/', '?' or '#' in it, is meant, too. Any thread. */
 #ifndef TYTO_BASE_SECRET_H
 #define TYTO_BASE_SECRET_H
 

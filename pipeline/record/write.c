@@ -325,8 +325,7 @@ static bool write_on(struct tyto_recorder *recorder, struct tyto_record_camera *
     enum tyto_err err = push_all(camera, batch, &fault);
     if (!err && is_removed(recorder, camera, batch))
         err = tyto_fault_set(&fault, TYTO_ERR_IO, NULL, 0, NULL,
-                             "a recording was removed while it was written; the next event begins "
-                             "another one");
+                             "a recording was removed while it was written");
     if (err && err != TYTO_ERR_FULL) {
         pthread_mutex_lock(&camera->lock);
         tyto_record_close(camera, camera->last_ns, false, 0);

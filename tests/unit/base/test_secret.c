@@ -61,6 +61,33 @@ static const struct {
     {"http://host/token:CRET/cam", "http://host/token:***/cam", true},
     {"http://host/password%3DCRET/cam", "http://host/password%3D***/cam", true},
     {"http://[::1]:8080/keyboard", "http://[::1]:8080/keyboard", true},
+    /* Folders and names as tokens are. */
+    {"rtsp://host/live/8f3a9CRET2e4b5f60/ch1", "rtsp://host/live/***/ch1", true},
+    {"http://host:8080/Yt6gGTCRETCDfPaq/stream.m3u8", "http://host:8080/***/stream.m3u8", true},
+    {"rtsps://192.168.1.1:7441/kT9mCRET4vQzP2aB?enableSrtp", "rtsps://192.168.1.1:7441/***?***",
+     true},
+    {"http://host/3f2504e0-4f89-11d3-9a0c-0305e82c3301CRET4x7q/x", "http://host/***/x", true},
+    {"http://host/a/8f3a9CRET2e4b5f60.m3u8", "http://host/a/***", true},
+    {"http://host/%38f3a9CRET2e4b5%6660/x", "http://host/***/x", true},
+    {"rtsp://me:CRET@host/live/8f3a9CRET2e4b5f60/x4k9q2CRETm7w1p5", "rtsp://***@host/live/***/***",
+     true},
+    {"rtsp://host/0/admin:CRET/main", "rtsp://host/0/***/main", true},
+    {"rtsp://host/s3cr3t-t0k3n-CRET4711/ch1", "rtsp://host/***/ch1", true},
+    /* And as cameras name theirs. */
+    {"rtsp://host/h264Preview_01_main", "rtsp://host/h264Preview_01_main", true},
+    {"rtsp://host/Streaming/Channels/101", "rtsp://host/Streaming/Channels/101", true},
+    {"rtsp://host/cam/realmonitor", "rtsp://host/cam/realmonitor", true},
+    {"rtsp://host/axis-media/media.amp", "rtsp://host/axis-media/media.amp", true},
+    {"rtsp://host/LiveMediaH264Main1/x", "rtsp://host/LiveMediaH264Main1/x", true},
+    {"http://host/1080p60_h265_2mbps_v2/index.m3u8", "http://host/1080p60_h265_2mbps_v2/index.m3u8",
+     true},
+    {"http://host/video_h264.m3u8", "http://host/video_h264.m3u8", true},
+    {"http://host/2026-11-28T18-00-00/segment00012.ts",
+     "http://host/2026-11-28T18-00-00/segment00012.ts", true},
+    {"rtsp://host/mpeg4/ch01/main/av_stream", "rtsp://host/mpeg4/ch01/main/av_stream", true},
+    {"rtsp://host/onvif-media/media.amp", "rtsp://host/onvif-media/media.amp", true},
+    {"rtsp://host/front-entrance-parking-east", "rtsp://host/front-entrance-parking-east", true},
+    {"/media/8f3a9c1d2e4b5f60/a.mp4", "/media/8f3a9c1d2e4b5f60/a.mp4", true},
     {"admin:CRET@host/cam", "***@host/cam", true}, /* a file, and told to be none */
 };
 

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "files/replace.h"
+
 /* --- a full disk ---------------------------------------------------------------------------------
  */
 
@@ -209,7 +211,7 @@ static void a_foreign_file_in_its_place_is_left_alone(void **state)
     assert_non_null(file);
     assert_true(fputs("mine", file) >= 0);
     fclose(file);
-    assert_int_equal(rename(other, path), 0);
+    assert_int_equal(tyto_replace_with(path, other), TYTO_OK);
     for (int i = 0; i < 1000 && !is_failing(&rig); i++)
         usleep(10000);
     assert_true(is_failing(&rig));
