@@ -17,7 +17,9 @@
 enum {
     TICK_MS = 500,
     MAX_HANGING = 32, /* pipelines: each keeps threads, descriptors and memory */
-    END_S = 25,       /* below what the service manager allows */
+    /* Then what still waits (a pipeline that is taken down by a busy machine) is left behind, and
+     * a second is for telling it: a wish to end is obeyed within five. */
+    END_S = 4,
     TRIM_EVERY_S = 30,
 };
 

@@ -137,7 +137,8 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
 }
 
 /* The library sees it as the other end's wish and closes. Clients that say nothing must not keep
- * others waiting: while all places are taken, the one that came first goes. Whether all are. */
+ * others waiting: while all places are taken, the one that came first goes, and those that have had
+ * twice the time. Whether all are. */
 static bool let_go_late_ones(struct tyto_http *http)
 {
     const uint64_t now_ns = tyto_clock_mono_ns();
@@ -146,13 +147,16 @@ static bool let_go_late_ones(struct tyto_http *http)
     for (uint32_t i = 0; i < TYTO_HTTP_MAX_CLIENTS; i++) {
         struct client *client = &http->clients[i];
         is_full &= client->fd >= 0;
-        if (client->fd >= 0 && now_ns > client->let_go_ns)
-            (void)shutdown(client->fd, SHUT_RDWR);
         if (client->fd >= 0 && (!first || client->let_go_ns < first->let_go_ns))
             first = client;
     }
-    if (is_full && now_ns + TYTO_HTTP_CLIENT_S * TYTO_NS_PER_S - first->let_go_ns > GRACE_NS)
-        (void)shutdown(first->fd, SHUT_RDWR);
+    for (uint32_t i = 0; i < TYTO_HTTP_MAX_CLIENTS; i++) {
+        struct client *client = &http->clients[i];
+        const uint64_t grace_ns = client == first ? GRACE_NS : 2 * GRACE_NS;
+        const uint64_t age_ns = now_ns + TYTO_HTTP_CLIENT_S * TYTO_NS_PER_S - client->let_go_ns;
+        if (client->fd >= 0 && (now_ns > client->let_go_ns || (is_full && age_ns > grace_ns)))
+            (void)shutdown(client->fd, SHUT_RDWR);
+    }
     return is_full;
 }
 

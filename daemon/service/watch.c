@@ -29,7 +29,7 @@ struct tyto_watch {
     pthread_mutex_t lock; /* guards the next block */
     pthread_cond_t changed;
     bool stop;
-    uint32_t num_left; /* looks until the process must have ended; 0: it is not ending */
+    uint64_t end_due_ns; /* 0: nothing is to end yet */
     _Atomic(const char *) standing;
     atomic_uint_fast64_t num_looks;
 };
@@ -127,7 +127,7 @@ static bool look(struct tyto_watch *watch, uint64_t *next_feed_ns)
 static bool count_down(struct tyto_watch *watch)
 {
     pthread_mutex_lock(&watch->lock);
-    const bool is_over = --watch->num_left == 0;
+    const bool is_over = tyto_clock_mono_ns() >= watch->end_due_ns;
     pthread_mutex_unlock(&watch->lock);
     if (is_over)
         watch->p.on_end(watch->p.user, NULL);
@@ -147,7 +147,7 @@ static void *run(void *user)
         while (!watch->stop && tyto_cond_wait_until(&watch->changed, &watch->lock, until_ns))
             ;
         is_over = watch->stop;
-        const bool is_ending = watch->num_left > 0;
+        const bool is_ending = watch->end_due_ns > 0;
         pthread_mutex_unlock(&watch->lock);
         if (!is_over)
             is_over = is_ending ? count_down(watch) : look(watch, &next_feed_ns);
@@ -185,7 +185,7 @@ void tyto_watch_expect_end(struct tyto_watch *watch, uint32_t limit_s)
     if (!watch)
         return;
     pthread_mutex_lock(&watch->lock);
-    watch->num_left = limit_s * LOOKS_PER_S;
+    watch->end_due_ns = tyto_clock_mono_ns() + limit_s * watch->p.scale_ms * TYTO_NS_PER_MS;
     pthread_mutex_unlock(&watch->lock);
 }
 
