@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -72,6 +72,7 @@ static void do_wrong(const char *how)
     const struct tyto_wire_coded coded = {.stream = TYTO_STREAM_VIDEO, .caps_bytes = 13};
     struct tyto_wire_over over;
     memset(&over, 0, sizeof(over));
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves none behind */
     if (strcmp(how, "unknown") == 0) {
         say_head(77, 4);
     } else if (strcmp(how, "endless") == 0) {
