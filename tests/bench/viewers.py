@@ -9,7 +9,8 @@ In turns nobody looks, one viewer looks at Now, N look at Now, N at the Timeline
 stream, and what that page asks for (/api/now, /api/events, a picture of /live for each that is told of
 while none of that camera is under way). CPU by /proc, in percent of a core; medians over the turns, so
 that other work on the machine meets all of them alike.
---bin: a build's folder instead of the installed dist (TYTO_DIST); with the models that tytod is to use."""
+--bin: tytod and tyto of a build's folder instead of the installed dist (TYTO_DIST), which has the demo camera;
+with the models that tytod is to use."""
 import argparse
 import asyncio
 import json
@@ -27,12 +28,19 @@ SETTLE_S = 3
 WAYS = (("nobody", 0, ""), ("1 on Now", 1, "now"), ("{n} on Now", None, "now"), ("{n} on Timeline", None, "timeline"))
 
 
+def ticks(pid):
+    """Of all threads, those that have ended among them."""
+    stat = cameras.read(f"/proc/{pid}/stat")
+    fields = stat[stat.rindex(")") + 2:].split()
+    return int(fields[11]) + int(fields[12])
+
+
 class Viewer:
     """A page that is open: its stream, and what it asks for because of that."""
 
     def __init__(self, address, page, counts):
         self.host, self.port = address.split("/")[2].rsplit(":", 1)
-        self.page, self.counts, self.busy = page, counts, set()
+        self.page, self.counts, self.busy, self.fetches = page, counts, set(), set()
 
     async def ask(self, path):
         reader, writer = await asyncio.open_connection(self.host, int(self.port), limit=1 << 24)
@@ -64,7 +72,9 @@ class Viewer:
                 camera = json.loads(text[6:])["camera"]
                 if camera not in self.busy:
                     self.busy.add(camera)
-                    asyncio.ensure_future(self.picture(camera))
+                    fetch = asyncio.ensure_future(self.picture(camera))
+                    self.fetches.add(fetch)  # nobody else holds it
+                    fetch.add_done_callback(self.fetches.discard)
 
 
 def look(address, page, num, pipe):
@@ -75,8 +85,9 @@ def look(address, page, num, pipe):
         tasks = [asyncio.ensure_future(Viewer(address, page, counts).run()) for _ in range(num)]
         while not pipe.poll():
             await asyncio.sleep(0.1)
-        for task in tasks:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(run())
     pipe.send(counts)
@@ -89,10 +100,10 @@ def measure(processes, address, page, num, seconds):
     if child:
         child.start()
     time.sleep(SETTLE_S)
-    before, begin = [cameras.cpu_ticks(process.pid)[0] for process in processes], time.monotonic()
+    before, begin = [ticks(process.pid) for process in processes], time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - begin
-    used = [100 * (cameras.cpu_ticks(process.pid)[0] - first) / cameras.TICKS / took for process, first in zip(processes, before)]
+    used = [100 * (ticks(process.pid) - first) / cameras.TICKS / took for process, first in zip(processes, before)]
     counts = {}
     if child:
         ours.send("enough")
@@ -112,8 +123,8 @@ def main():
     parser.add_argument("--models")
     parser.add_argument("--cache", default=os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tyto", "demo"))
     args = parser.parse_args()
-    programs = {name: os.path.join(args.bin, folder, name) if args.bin else cameras.program(name)
-                for name, folder in (("tytod", "daemon"), ("tyto", "cli"), ("tyto-demo-camera", "demo"))}
+    programs = {name: os.path.join(args.bin, folder, name) if args.bin and folder else cameras.program(name)
+                for name, folder in (("tytod", "daemon"), ("tyto", "cli"), ("tyto-demo-camera", None))}
     if not all(os.path.exists(path) for path in programs.values()):
         print(f"SKIP: {' or '.join(programs.values())} is not there (scripts/setup makes them)")
         return 77
@@ -122,6 +133,8 @@ def main():
         running = [subprocess.Popen([programs["tyto-demo-camera"], *scene], stdout=subprocess.PIPE, text=True)]
         try:
             uris = [running[0].stdout.readline().strip() for _ in range(args.cameras)]
+            if not all(uris):
+                raise SystemExit("the demo camera did not start")
             endpoint, config = f"ipc://{folder}/events.sock", os.path.join(folder, "tytod.yaml")
             with open(config, "w", encoding="utf-8") as file:
                 file.write("cameras:\n" + "".join(f"  - {{id: camera-{i}, uri: \"{uri}\"}}\n" for i, uri in enumerate(uris)) +

@@ -79,7 +79,7 @@ export function show(main, wanted) {
       g.fillRect(Math.round(x), AXIS - 4, 1, h - AXIS + 4);
       g.fillStyle = colourOf("--soft");
       const text = step >= 86400e3 || isDay ? day(t) : step >= 60e3 ? clock(t).replace(/:\d\d(?!.*:)/, "") : clock(t);
-      g.fillText(text, x + 5, AXIS / 2);
+      if (x + 5 + g.measureText(text).width < width()) g.fillText(text, x + 5, AXIS / 2); // whole, or not at all
     }
   }
 
