@@ -11,6 +11,10 @@
 
 /* From the NTP era of RTCP (1900) to the Unix one. */
 #define NTP_UNIX_S 2208988800ull
+/* RTCP's seconds are 32 bits: in 2036 they begin anew. Those of their first half are of after then.
+ */
+#define NTP_ERA_S (1ull << 32)
+#define NTP_HALF_S (1ull << 31)
 
 /* What a ring holds: a GstSample, or a GstEvent (GAP, EOS); of a source that is filled what comes
  * of them. */
@@ -158,9 +162,10 @@ static uint64_t capture_of(GstBuffer *buffer)
     GstCaps *caps = gst_static_caps_get(&ntp_caps);
     const GstReferenceTimestampMeta *meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
     gst_caps_unref(caps);
-    if (!meta || meta->timestamp < NTP_UNIX_S * TYTO_NS_PER_S)
-        return 0;
-    return meta->timestamp - NTP_UNIX_S * TYTO_NS_PER_S;
+    uint64_t ntp_ns = meta ? meta->timestamp : 0;
+    if (ntp_ns > 0 && ntp_ns < NTP_HALF_S * TYTO_NS_PER_S)
+        ntp_ns += NTP_ERA_S * TYTO_NS_PER_S;
+    return ntp_ns < NTP_UNIX_S * TYTO_NS_PER_S ? 0 : ntp_ns - NTP_UNIX_S * TYTO_NS_PER_S;
 }
 
 /* False: this sample says nothing (no time, cut away, not mappable). */
