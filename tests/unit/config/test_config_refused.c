@@ -47,7 +47,7 @@ static const struct {
     {"cameras: [{id: a, 'rtsp://me:CRET@h/s': x}]\n",
      "1: cameras[a].rtsp://***@h/s: unknown key; known here: tracker, classes, zones, "
      "masks, quiet_hours, id, uri, transport, "
-     "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s"},
+     "keyframes, latency_ms, audio, video, av_offset_ms, align, skew_s, stall_s, isolate"},
     {CAM "control: here.sock\n", "2: control: 'here.sock' is neither an absolute path nor 'off'"},
     {CAM "x: 1\n",
      "2: x: unknown key; known here: cameras, models, inference, tracker, classes, "
