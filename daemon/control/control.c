@@ -371,13 +371,14 @@ bool tyto_control_destroy(struct tyto_control **control)
     struct tyto_control *self = *control;
     const uint64_t one = 1;
     *control = NULL;
-    if (self->listen_fd >= 0)
+    /* The file goes after the thread, which would make it anew. */
+    const bool is_over =
+        !self->is_running || (write(self->stop_fd, &one, sizeof(one)) == (ssize_t)sizeof(one) &&
+                              tyto_thread_join(self->thread, END_NS));
+    if (self->is_running || self->listen_fd >= 0)
         tyto_local_unlink(self->path);
-    if (self->is_running) {
-        (void)!write(self->stop_fd, &one, sizeof(one));
-        if (!tyto_thread_join(self->thread, END_NS))
-            return false; /* its own until the process ends */
-    }
+    if (!is_over)
+        return false; /* its own until the process ends */
     if (self->listen_fd >= 0)
         close(self->listen_fd);
     if (self->stop_fd >= 0)

@@ -12,7 +12,7 @@ static bool find_program(char *ret_path, size_t path_bytes)
 {
     return (tyto_paths_program("tyto-source", ret_path, path_bytes) &&
             access(ret_path, X_OK) == 0) ||
-           (tyto_paths_program("../libexec/tyto-source", ret_path, path_bytes) &&
+           (tyto_paths_program("../libexec/tyto/tyto-source", ret_path, path_bytes) &&
             access(ret_path, X_OK) == 0);
 }
 
