@@ -180,7 +180,11 @@ static void a_file_gives_the_same_segments_to_the_last_bit(void **state)
         assert_true(here.num_segments >= 10);
         assert_string_equal(rig_state(&here)->text, rig_state(&there)->text);
         for (uint32_t i = 0; i < here.num_segments; i++) {
-            assert_true(here.segments[i].has_audio && here.segments[i].has_video);
+            /* The sound of a file may be over a little before its last second is. */
+            const bool is_last = i + 1 == here.num_segments;
+            assert_true((here.segments[i].has_audio || is_last) && here.segments[i].has_video);
+            assert_int_equal(here.segments[i].has_audio, there.segments[i].has_audio);
+            assert_int_equal(here.segments[i].has_video, there.segments[i].has_video);
             assert_int_equal(here.segments[i].begin_ns, there.segments[i].begin_ns);
             assert_int_equal(here.picture_off_ns[i], there.picture_off_ns[i]);
             assert_true(here.sums[i] == there.sums[i]);
