@@ -94,6 +94,25 @@ static enum tyto_err init_source(struct tyto_source *source,
     return source->is_file ? TYTO_OK : tyto_ring_create(RING_LOOKS, &source->looks);
 }
 
+/* A source that nothing fills yet; free_source() frees it. */
+static enum tyto_err make_source(const struct tyto_source_params *params,
+                                 struct tyto_source **ret_source, struct tyto_fault *ret_fault)
+{
+    struct tyto_source *source = calloc(1, sizeof(*source));
+    if (!source)
+        return TYTO_ERR_NOMEM;
+    enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
+    if (!err)
+        err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
+    if (!err)
+        err = init_source(source, params);
+    if (err)
+        free_source(source);
+    else
+        *ret_source = source;
+    return err;
+}
+
 enum tyto_err tyto_source_create(const struct tyto_source_params *params,
                                  struct tyto_source **ret_source, struct tyto_fault *ret_fault)
 {
@@ -103,16 +122,11 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
                               "GStreamer cannot be started");
     if (params->hop_ns <= 0 || params->length_ns <= 0)
         return TYTO_ERR_INVALID;
-    struct tyto_source *source = calloc(1, sizeof(*source));
-    if (!source)
-        return TYTO_ERR_NOMEM;
-    enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
-    if (!err)
-        err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
-    if (!err)
-        err = init_source(source, params);
-    if (!err)
-        err = tyto_source_build(source, ret_fault);
+    struct tyto_source *source;
+    enum tyto_err err = make_source(params, &source, ret_fault);
+    if (err)
+        return err;
+    err = tyto_source_build(source, ret_fault);
     if (err) {
         if (source->pipeline) {
             gst_element_set_state(source->pipeline, GST_STATE_NULL);
@@ -154,18 +168,10 @@ enum tyto_err tyto_source_create_filled(const struct tyto_source_params *params,
 {
     if (params->tap) /* what is coded comes in GStreamer's samples */
         pthread_once(&gst_once, start_gst);
-    struct tyto_source *source = calloc(1, sizeof(*source));
-    if (!source)
-        return TYTO_ERR_NOMEM;
-    enum tyto_err err = tyto_uri_kind_of(params->uri, &source->kind, ret_fault);
-    if (!err)
-        err = tyto_source_check_uri(params->uri, &source->is_file, ret_fault);
-    if (!err)
-        err = init_source(source, params);
-    if (err) {
-        free_source(source);
+    struct tyto_source *source;
+    const enum tyto_err err = make_source(params, &source, ret_fault);
+    if (err)
         return err;
-    }
     source->filler = *filler;
     tyto_source_step(source);
     *ret_source = source;

@@ -344,18 +344,15 @@ CASES = [a_pushed_head_takes_over_and_all_hear_of_it,
          the_socket_bears_all_sorts_of_clients, what_a_killed_daemon_left_behind_is_no_hindrance]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
+def run_cases(cases, args):
+    """Each in a place of its own, which knows the arguments, too -> exit status"""
     failed = 0
-    for case in CASES:
+    for case in cases:
         if args.names and case.__name__ not in args.names:
             continue
         with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
             place = Place(args, folder)
+            place.args = args
             try:
                 case(place)
                 print(f"ok   {case.__name__}", flush=True)
@@ -367,6 +364,15 @@ def main():
             finally:
                 place.stop_all()
     return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", action="append", default=[])
+    parser.add_argument("--make", required=True)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    return run_cases(CASES, args)
 
 
 if __name__ == "__main__":

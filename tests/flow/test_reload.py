@@ -14,11 +14,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_control import Place  # noqa: E402
+from test_control import run_cases  # noqa: E402
 from test_daemon import EAGER, end, lines_of, text_of, wait_for  # noqa: E402
 from test_record import MEDIA, launch  # noqa: E402
 
@@ -289,24 +288,7 @@ def main():
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     args.models = None
-    failed = 0
-    for case in CASES:
-        if args.names and case.__name__ not in args.names:
-            continue
-        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-            place = Place(args, folder)
-            place.args = args
-            try:
-                case(place)
-                print(f"ok   {case.__name__}", flush=True)
-            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
-                for process in place.processes:
-                    print(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}")
-            finally:
-                place.stop_all()
-    return 1 if failed else 0
+    return run_cases(CASES, args)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from test_control import Place  # noqa: E402
+from test_control import run_cases  # noqa: E402
 from test_daemon import EAGER, end, lines_of, text_of, wait_for  # noqa: E402
 from test_record import MEDIA, launch, packets  # noqa: E402
 
@@ -137,7 +136,7 @@ def recordings_are_made_of_it(place):
         return
     path, clips = os.path.join(place.folder, "camera.mp4"), os.path.join(place.folder, "clips")
     launch(MEDIA % (600, "ball", 300, path, 6000), 120)
-    camera = subprocess.Popen([place.camera, path, "0"], stdout=subprocess.PIPE, text=True)
+    camera = subprocess.Popen([place.args.camera, path, "0"], stdout=subprocess.PIPE, text=True)
     camera.log = os.devnull
     place.processes.append(camera)
     uri = f"rtsp://127.0.0.1:{camera.stdout.readline().split()[1]}/camera"
@@ -175,24 +174,7 @@ def main():
     parser.add_argument("--camera", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    failed = 0
-    for case in CASES:
-        if args.names and case.__name__ not in args.names:
-            continue
-        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-            place = Place(args, folder)
-            place.camera = args.camera
-            try:
-                case(place)
-                print(f"ok   {case.__name__}", flush=True)
-            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
-                for process in place.processes:
-                    print(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}")
-            finally:
-                place.stop_all()
-    return 1 if failed else 0
+    return run_cases(CASES, args)
 
 
 if __name__ == "__main__":
