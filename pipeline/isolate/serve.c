@@ -103,7 +103,11 @@ static enum tyto_err send_stream(struct serving *serving, enum tyto_stream strea
             return send_position(serving, stream, position_ns);
         }
         *ret_moved = true;
-        const enum tyto_err err = send_media(serving, stream, &media);
+        enum tyto_err err = TYTO_OK;
+        if (media.kind == TYTO_MEDIA_END) /* final, and what the end is judged by */
+            err = send_position(serving, stream, tyto_source_position(serving->source, stream));
+        if (!err)
+            err = send_media(serving, stream, &media);
         tyto_media_release(&media);
         if (err)
             return err;

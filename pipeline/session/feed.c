@@ -35,6 +35,14 @@ static void learn_clock(struct tyto_feeder *feeder, const struct tyto_media *med
                             wall_ns);
 }
 
+/* How far the source has come by itself, as with pictures that are skipped. */
+static void pass(struct tyto_feeder *feeder, enum tyto_stream which, int64_t position_ns,
+                 uint64_t now_ns)
+{
+    if (position_ns != INT64_MIN)
+        tyto_segmenter_pass(feeder->segmenter, which, position_ns + feeder->base_ns, now_ns);
+}
+
 /* True when media was used up, false when it has to be held. */
 static bool deliver(struct tyto_feeder *feeder, enum tyto_stream which, struct tyto_media *media,
                     uint64_t now_ns)
@@ -69,6 +77,9 @@ static bool deliver(struct tyto_feeder *feeder, enum tyto_stream which, struct t
         tyto_segmenter_pass(feeder->segmenter, which, pts_ns, in_ns);
         break;
     case TYTO_MEDIA_END:
+        /* What was passed last may be more than the position read before this was popped says, and
+         * the last segment is worth telling only if it was. */
+        pass(feeder, which, tyto_source_position(feeder->source, which), in_ns);
         tyto_segmenter_end(feeder->segmenter, which);
         feeder->ended[which] = true;
         break;
@@ -99,8 +110,7 @@ static void step_stream(struct tyto_feeder *feeder, enum tyto_stream which, uint
         }
         tyto_media_release(&media);
     }
-    if (position_ns != INT64_MIN)
-        tyto_segmenter_pass(feeder->segmenter, which, position_ns + feeder->base_ns, now_ns);
+    pass(feeder, which, position_ns, now_ns);
 }
 
 void tyto_feeder_step(struct tyto_feeder *feeder, uint64_t now_ns)
