@@ -4,18 +4,16 @@
 networks are made up by make_small_models, so that this runs anywhere.
 
   test_control.py --bin DIR ... --make PROGRAM [NAME...]"""
-import argparse
 import json
 import os
 import signal
 import socket
 import stat
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases  # noqa: E402
 from test_daemon import EAGER, World, end, lines_of, text_of, wait_for  # noqa: E402
 
 
@@ -344,36 +342,5 @@ CASES = [a_pushed_head_takes_over_and_all_hear_of_it,
          the_socket_bears_all_sorts_of_clients, what_a_killed_daemon_left_behind_is_no_hindrance]
 
 
-def run_cases(cases, args):
-    """Each in a place of its own, which knows the arguments, too -> exit status"""
-    failed = 0
-    for case in cases:
-        if args.names and case.__name__ not in args.names:
-            continue
-        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-            place = Place(args, folder)
-            place.args = args
-            try:
-                case(place)
-                print(f"ok   {case.__name__}", flush=True)
-            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
-                for process in place.processes:
-                    print(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}")
-            finally:
-                place.stop_all()
-    return 1 if failed else 0
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    return run_cases(CASES, args)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run_cases(CASES, cases.parser().parse_args(), Place))

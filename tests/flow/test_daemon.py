@@ -7,15 +7,15 @@ see when it ends or when one of them stands still, and that secrets stay out of 
 
 Programs are looked for in each --bin DIR, then in dist/bin. The networks are made up by
 make_small_models, so that this runs anywhere and some class always has a score."""
-import argparse
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
+
+import cases
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DIST = os.environ.get("TYTO_DIST") or os.path.join(ROOT, "dist")
@@ -319,31 +319,5 @@ CASES = [help_and_version_are_there, wrong_usage_says_what_is_wrong,
          secrets_stay_out_of_the_log]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    failed = 0
-    for case in CASES:
-        name = case.__name__
-        if args.names and name not in args.names:
-            continue
-        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-            world = World(args, folder)
-            try:
-                case(world)
-                print(f"ok   {name}", flush=True)
-            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"FAIL {name}: {error}", flush=True)
-                for process in world.processes:
-                    print(f"--- {process.args[0]} {process.log}\n{text_of(process)[-2000:]}")
-            finally:
-                world.stop_all()
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run_cases(CASES, cases.parser().parse_args(), World))

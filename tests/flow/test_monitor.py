@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import test_control  # noqa: E402
+import cases  # noqa: E402
 from test_control import Place  # noqa: E402
 from test_daemon import EAGER, ROOT, end, text_of, wait_for  # noqa: E402
 
@@ -197,10 +197,9 @@ def what_may_not_be_told_to_all_is_refused(place):
     taken.close()
 
 
-test_control.CASES[:] = [figures_are_told_in_prometheus_format,
-                         dashboard_and_rules_ask_for_what_is_told,
-                         clients_that_do_not_behave_hold_nobody_up,
-                         what_may_not_be_told_to_all_is_refused]
+CASES = [figures_are_told_in_prometheus_format,
+         dashboard_and_rules_ask_for_what_is_told, clients_that_do_not_behave_hold_nobody_up,
+         what_may_not_be_told_to_all_is_refused]
 
 if __name__ == "__main__":
-    sys.exit(test_control.main())
+    sys.exit(cases.run_cases(CASES, cases.parser().parse_args(), Place))

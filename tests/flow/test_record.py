@@ -6,7 +6,6 @@ writes is looked at with ffprobe and `tyto label check`.
   test_record.py --camera PROGRAM [--bin DIR ...] --make PROGRAM [NAME...]
 
 Without networks (scripts/setup makes them) or without ffprobe the exit status is 77."""
-import argparse
 import csv
 import json
 import os
@@ -15,11 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases  # noqa: E402
 import test_daemon  # noqa: E402  (its World, and its ways to wait)
 
 PRE_S, POST_S = 2.0, 1.5
@@ -40,7 +40,17 @@ def launch(text, seconds):
 
 
 class World(test_daemon.World):
-    camera = None
+    def __init__(self, args, folder):
+        super().__init__(args, folder)
+        self.camera = args.camera
+
+    def program(self, name):
+        try:
+            return super().program(name)
+        except FileNotFoundError as error:
+            if name == "tyto-demo-camera":
+                raise unittest.SkipTest("no demo camera (scripts/setup makes it)") from error
+            raise
 
     def make_media(self, name, bitrate=300, pattern="ball", seconds=120):
         path = os.path.join(self.folder, name)
@@ -135,6 +145,9 @@ def check_clip(path, events, clip_rows):
 
 def events_are_recorded_with_what_was_before_and_after(world):
     """The demo camera's scene, so that there is nothing to notice in between."""
+    world.models = test_daemon.SHIPPED  # the scene must have begin and end to it
+    if not world.has_models():
+        raise unittest.SkipTest(f"no networks in {world.models} (scripts/setup)")
     folder = os.path.join(world.folder, "a b")  # a URI has to write that differently
     scene = os.path.join(world.folder, "scene.mp4")
     subprocess.run([world.program("tyto-demo-camera"), "--quiet", "--seed", "1", "--seconds", "40",
@@ -285,49 +298,13 @@ CASES = [events_are_recorded_with_what_was_before_and_after, the_quota_deletes_t
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = cases.parser()
     parser.add_argument("--camera", required=True)
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
-    parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    World.camera = args.camera
     if not shutil.which("ffprobe") or not shutil.which("gst-launch-1.0"):
         print("SKIP: no ffprobe or gst-launch-1.0 (scripts/setup installs them)")
         return 77
-    failed = skipped = 0
-    for case in CASES:
-        if args.names and case.__name__ not in args.names:
-            continue
-        with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-            world = World(args, folder)
-            if case is events_are_recorded_with_what_was_before_and_after:
-                world.models = test_daemon.SHIPPED  # the scene must have begin and end to it
-                if not world.has_models():
-                    print(f"SKIP {case.__name__}: no networks in {world.models}", flush=True)
-                    skipped += 1
-                    continue
-            try:
-                world.program("tyto-demo-camera")
-            except FileNotFoundError:
-                print("SKIP: no demo camera (scripts/setup makes it)")
-                return 77
-            begin = time.monotonic()
-            try:
-                case(world)
-                print(f"ok   {case.__name__} ({time.monotonic() - begin:.0f} s)", flush=True)
-            except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {error!r}", flush=True)
-                for process in world.processes:
-                    if process.log != os.devnull:
-                        text = test_daemon.text_of(process)
-                        print(f"--- {process.args[0]} {process.log}\n{text[-1500:]}")
-            finally:
-                world.stop_all()
-    if failed:
-        return 1
-    return 77 if skipped else 0
+    return cases.run_cases(CASES, args, World, at_a_time=2)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ are made up by make_small_models, so that this runs anywhere.
 
 --camera: an RTSP server to connect to, too. --reloads: how many of them in a row (50); with 1000 it
 prints the figures of doc/measured.md."""
-import argparse
-import json
 import os
 import signal
 import subprocess
@@ -17,7 +15,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_control import run_cases  # noqa: E402
+import cases  # noqa: E402
+from test_control import Place  # noqa: E402
 from test_daemon import EAGER, end, lines_of, text_of, wait_for  # noqa: E402
 from test_record import MEDIA, launch  # noqa: E402
 
@@ -280,15 +279,10 @@ CASES = [cameras_come_go_and_change_while_others_go_on, thresholds_change_withou
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
+    parser = cases.parser()
     parser.add_argument("--camera")
     parser.add_argument("--reloads", type=int, default=50)
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    args.models = None
-    return run_cases(CASES, args)
+    return cases.run_cases(CASES, parser.parse_args(), Place)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,17 @@
 And one that was killed. The networks are made up by make_small_models.
 
   test_standstill.py --bin DIR ... --make PROGRAM --hold PROGRAM [NAME...]"""
-import argparse
-import concurrent.futures
 import fcntl
-import functools
 import os
 import resource
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases  # noqa: E402
 from test_control import EAGER, Place  # noqa: E402
 from test_daemon import end, lines_of, text_of, wait_for  # noqa: E402
 
@@ -27,6 +24,19 @@ class Standing(Place):
         super().__init__(args, folder)
         self.hold_program = args.hold
         self.watch_keys, self.config_keys = (), ""
+        self.args, self.others = args, []
+
+    def beside(self, name):
+        """Another one, for as long as this one."""
+        folder = os.path.join(self.folder, name.replace("/", "-"))
+        os.mkdir(folder)
+        self.others.append(Standing(self.args, folder))
+        return self.others[-1]
+
+    def stop_all(self):
+        for other in self.others:
+            other.stop_all()
+        super().stop_all()
 
     def make_keys(self):
         """From here on only who has one may watch."""
@@ -96,47 +106,39 @@ THREADS = {"tyto-infer": ("inference", True), "tytod": ("main", True), "tyto-con
 KEPT = "record: {dir: DIR/clips, pre_s: 1, post_s: 1}\nsnapshots: {dir: DIR/pictures}\n"
 
 
-def a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events(args):
+def a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events(world):
     """Each in turn, all at one time: it takes 20 s."""
-    with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-        places = {}
-        for thread in [*THREADS, "tyto-keep"]:
-            os.mkdir(os.path.join(folder, thread.replace("/", "-")))
-            places[thread] = Standing(args, os.path.join(folder, thread.replace("/", "-")))
-        places["tyto-access"].make_keys()
-        try:
-            for thread, place in places.items():
-                place.begin(("a",), KEPT.replace("DIR", place.folder))
-            for thread, place in places.items():
-                place.wait_for_events()
-            for thread, place in places.items():
-                place.hold(place.daemon, thread)
-            running = {thread: (place.daemon, place.watch) for thread, place in places.items()}
-            # A camera whose connection thread is held is told of, and disturbs nobody else.
-            daemon, watch = running.pop("tyto-keep")
-            wait_for("the camera is told of", lambda: any(
-                e["type"] == "camera" and "stands still" in e["text"] for e in lines_of(watch)), 60)
-            assert daemon.poll() is None, text_of(daemon)
-            for thread, (daemon, _) in running.items():
-                assert daemon.wait(60) == 1, (thread, text_of(daemon)[-2000:])
-                said = f"the {THREADS[thread][0]} thread has stood still"
-                if thread == "ZMQbg/IO/0":  # there are two of them, and one is looked at first
-                    said = "ZeroMQ thread has stood still"
-                assert said in text_of(daemon), (thread, text_of(daemon)[-2000:])
-            for thread, (_, watch) in running.items():
-                if THREADS[thread][1]:
-                    wait_for(f"ENDs after {thread}", lambda w=watch: not open_of(w))
-                    assert any(e["reason"] == "shutdown" for e in events_of(watch)), thread
-            for thread in (thread for thread, (_, is_ended) in THREADS.items() if not is_ended):
-                place, (_, watch) = places[thread], running[thread]
-                assert open_of(watch)
-                before = set(open_of(watch))
-                daemon = place.serve(log="again.log")
-                wait_for("they are ended", lambda b=before, w=watch: not b & set(open_of(w)))
-                assert end(daemon) == 0, text_of(daemon)
-        finally:
-            for place in places.values():
-                place.stop_all()
+    places = {thread: world.beside(thread) for thread in [*THREADS, "tyto-keep"]}
+    places["tyto-access"].make_keys()
+    for place in places.values():
+        place.begin(("a",), KEPT.replace("DIR", place.folder))
+    for place in places.values():
+        place.wait_for_events()
+    for thread, place in places.items():
+        place.hold(place.daemon, thread)
+    running = {thread: (place.daemon, place.watch) for thread, place in places.items()}
+    # A camera whose connection thread is held is told of, and disturbs nobody else.
+    daemon, watch = running.pop("tyto-keep")
+    wait_for("the camera is told of", lambda: any(
+        e["type"] == "camera" and "stands still" in e["text"] for e in lines_of(watch)), 60)
+    assert daemon.poll() is None, text_of(daemon)
+    for thread, (daemon, _) in running.items():
+        assert daemon.wait(60) == 1, (thread, text_of(daemon)[-2000:])
+        said = f"the {THREADS[thread][0]} thread has stood still"
+        if thread == "ZMQbg/IO/0":  # there are two of them, and one is looked at first
+            said = "ZeroMQ thread has stood still"
+        assert said in text_of(daemon), (thread, text_of(daemon)[-2000:])
+    for thread, (_, watch) in running.items():
+        if THREADS[thread][1]:
+            wait_for(f"ENDs after {thread}", lambda w=watch: not open_of(w))
+            assert any(e["reason"] == "shutdown" for e in events_of(watch)), thread
+    for thread in (thread for thread, (_, is_ended) in THREADS.items() if not is_ended):
+        place, (_, watch) = places[thread], running[thread]
+        assert open_of(watch)
+        before = set(open_of(watch))
+        daemon = place.serve(log="again.log")
+        wait_for("they are ended", lambda b=before, w=watch: not b & set(open_of(w)))
+        assert end(daemon) == 0, text_of(daemon)
 
 
 def a_reload_that_stands_still_ends_the_process(place):
@@ -150,26 +152,19 @@ def a_reload_that_stands_still_ends_the_process(place):
     wait_for("ENDs", lambda: not open_of(watch))
 
 
-def a_signal_ends_it_whatever_thread_stands_still(args):
+def a_signal_ends_it_whatever_thread_stands_still(world):
     """Those without which events are ended in their order all the same."""
-    with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-        places = {}
-        try:
-            for thread in ("tyto-record", "tyto-snapshot", "tyto-log", "tyto-watch", "ZMQbg/Reaper"):
-                os.mkdir(os.path.join(folder, thread.replace("/", "-")))
-                place = places[thread] = Standing(args, os.path.join(folder, thread.replace("/", "-")))
-                place.begin(("a",), KEPT.replace("DIR", place.folder))
-            for thread, place in places.items():
-                place.wait_for_events()
-                place.hold(place.daemon, thread)
-                place.daemon.send_signal(signal.SIGTERM)
-            for thread, place in places.items():
-                status = place.daemon.wait(60)
-                assert status in (0, 1), (thread, status)
-                wait_for(f"ENDs after {thread}", lambda w=place.watch: not open_of(w))
-        finally:
-            for place in places.values():
-                place.stop_all()
+    places = {thread: world.beside(thread) for thread in ("tyto-record", "tyto-snapshot", "tyto-log", "tyto-watch", "ZMQbg/Reaper")}
+    for place in places.values():
+        place.begin(("a",), KEPT.replace("DIR", place.folder))
+    for thread, place in places.items():
+        place.wait_for_events()
+        place.hold(place.daemon, thread)
+        place.daemon.send_signal(signal.SIGTERM)
+    for thread, place in places.items():
+        status = place.daemon.wait(60)
+        assert status in (0, 1), (thread, status)
+        wait_for(f"ENDs after {thread}", lambda w=place.watch: not open_of(w))
 
 
 def a_signal_ends_it_while_the_inference_thread_stands_still(place):
@@ -368,47 +363,21 @@ def what_is_no_wish_to_end_does_not_end_it(place):
     assert end(daemon) == 0
 
 
-CASES = [what_is_no_wish_to_end_does_not_end_it, descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
+# Those that take longest first.
+CASES = [a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events,
+         a_signal_ends_it_whatever_thread_stands_still,
+         what_is_no_wish_to_end_does_not_end_it, descriptors_that_idle_peers_take_are_not_those_of_the_cameras,
          a_signal_ends_it_while_the_inference_thread_stands_still,
          a_signal_ends_it_in_order_while_the_http_thread_stands_still,
          a_reload_that_stands_still_ends_the_process,
          a_killed_daemon_s_events_are_ended_by_the_next_one,
          a_log_that_nobody_reads_holds_up_nothing, a_socket_where_nobody_accepts_is_an_answer]
-AT_A_TIME = 4
-LONG_CASES = [a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events,
-              a_signal_ends_it_whatever_thread_stands_still]
-
-
-def passes(args, case):
-    place = None
-    with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
-        try:
-            if case in CASES:
-                place = Standing(args, folder)
-            case(place or args)
-            print(f"ok   {case.__name__}", flush=True)
-            return True
-        except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-            said = "".join(f"--- {process.args[0]} {process.log}\n{text_of(process)[-3000:]}"
-                           for process in (place.processes if place else []))
-            print(f"FAIL {case.__name__}: {type(error).__name__}: {error}\n{said}", flush=True)
-            return False
-        finally:
-            if place:
-                place.stop_all()
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
+    parser = cases.parser()
     parser.add_argument("--hold", required=True)
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    # Most of it is waiting, so several at a time; those that take longest begin first.
-    cases = [case for case in LONG_CASES + CASES if not args.names or case.__name__ in args.names]
-    with concurrent.futures.ProcessPoolExecutor(AT_A_TIME) as pool:
-        return 0 if all(list(pool.map(functools.partial(passes, args), cases))) else 1
+    return cases.run_cases(CASES, parser.parse_args(), Standing, at_a_time=4)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ that is killed, or that outlives its parent, is nobody else's trouble. The netwo
 make_small_models, so that this runs anywhere.
 
   test_isolated.py --bin DIR ... --make PROGRAM --camera PROGRAM [NAME...]"""
-import argparse
 import os
 import shutil
 import signal
@@ -14,7 +13,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from test_control import run_cases  # noqa: E402
+import cases  # noqa: E402
+from test_control import Place  # noqa: E402
 from test_daemon import EAGER, end, lines_of, text_of, wait_for  # noqa: E402
 from test_record import MEDIA, launch, packets  # noqa: E402
 
@@ -168,13 +168,9 @@ CASES = (a_file_gives_the_same_events, a_process_that_crashes_is_one_camera_lost
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
+    parser = cases.parser()
     parser.add_argument("--camera", required=True)
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    return run_cases(CASES, args)
+    return cases.run_cases(CASES, parser.parse_args(), Place, at_a_time=2)
 
 
 if __name__ == "__main__":
