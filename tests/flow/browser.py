@@ -30,7 +30,7 @@ def free_port():
 
 
 class Browser:
-    def __init__(self, width=1280, height=860, dark=False, deadline_s=60):
+    def __init__(self, width=1280, height=860, dark=False, deadline_s=120):
         self.deadline_s = deadline_s
         self.dir = tempfile.mkdtemp(prefix="tyto-browser-")
         port = free_port()

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 CLIP = "yard/20261123T155715Z-dog-01M84J0DCR3A85TD3GBA6TMY9D.mkv"
 CLIP_ID = CLIP[-30:-4]
 

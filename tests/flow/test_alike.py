@@ -17,7 +17,7 @@ import browser
 from serving import Serving
 
 TYTO, PUBLISH = sys.argv[1:3]
-DEADLINE_S = 60
+DEADLINE_S = 120
 
 
 class Alike(unittest.TestCase):

@@ -99,7 +99,7 @@ def lines_of(process):
     return found
 
 
-def wait_for(what, condition, seconds=60):
+def wait_for(what, condition, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         result = condition()

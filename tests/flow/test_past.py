@@ -15,7 +15,7 @@ import time
 import unittest
 
 TYTO, PUBLISH = sys.argv[1:3]
-DEADLINE_S = 60
+DEADLINE_S = 120
 
 
 def wait_for(what, is_so):
