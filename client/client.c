@@ -314,11 +314,7 @@ void tyto_client_destroy(struct tyto_client **client)
 
 int tyto_client_fd(const struct tyto_client *client)
 {
-    int fd = -1;
-    size_t fd_bytes = sizeof(fd);
-    if (zmq_getsockopt(client->sub.socket, ZMQ_FD, &fd, &fd_bytes) != 0)
-        return -1;
-    return fd;
+    return tyto_sub_fd(&client->sub);
 }
 
 void tyto_client_get_counts(const struct tyto_client *client, struct tyto_client_counts *ret_counts)

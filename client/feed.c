@@ -397,6 +397,11 @@ enum tyto_err tyto_feed_next(struct tyto_feed *feed, int timeout_ms,
     }
 }
 
+int tyto_feed_fd(const struct tyto_feed *feed)
+{
+    return tyto_sub_fd(&feed->sub);
+}
+
 /* --- positions, counts ---------------------------------------------------------------------------
  */
 

@@ -123,6 +123,11 @@ TYTO_MUST_CHECK
 enum tyto_err tyto_feed_next(struct tyto_feed *feed, int timeout_ms,
                              const struct tyto_feed_item **ret_item);
 
+/* As tyto_client_fd(): readable when tyto_feed_next(feed, 0, ...) should be called until it answers
+ * TIMEOUT; edge-like. It does not tell of answers to what is fetched: a poll() loop wakes a few
+ * times a second besides. -1: there is none. */
+int tyto_feed_fd(const struct tyto_feed *feed);
+
 /* What to store when the item that was given last has been worked on. EMPTY: there was no contact
  * yet, and no position to start from. */
 TYTO_MUST_CHECK

@@ -54,6 +54,13 @@ void tyto_sub_close(struct tyto_sub *self)
     self->socket = NULL;
 }
 
+int tyto_sub_fd(const struct tyto_sub *self)
+{
+    int fd = -1;
+    size_t fd_bytes = sizeof(fd);
+    return zmq_getsockopt(self->socket, ZMQ_FD, &fd, &fd_bytes) == 0 ? fd : -1;
+}
+
 bool tyto_sub_subscribe(struct tyto_sub *self, const char *prefix)
 {
     return zmq_setsockopt(self->socket, ZMQ_SUBSCRIBE, prefix, strlen(prefix)) == 0;

@@ -49,6 +49,9 @@ struct tyto_sub_frame {
 /* Takes one whole message, without waiting. */
 enum tyto_sub_kind tyto_sub_receive(struct tyto_sub *self, struct tyto_sub_frame *ret_frame);
 
+/* Readable when there may be something to receive; edge-like. -1: none. */
+int tyto_sub_fd(const struct tyto_sub *self);
+
 /* A refusal that is to be told; tries again after one when it is time to. NONE: nothing new. */
 enum tyto_refusal tyto_sub_look(struct tyto_sub *self, uint64_t now_ns);
 

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "daemon/publish/publisher.h"
+#include "daemon/query/query.h"
 
 enum { NUM_CAMERAS = 3, NUM_CLASSES = 5, SEGMENTS = 8, SIDE = 7 };
 
@@ -182,6 +183,11 @@ static void tell_sights(struct tyto_publisher *publisher)
         (void)fclose(file);
 }
 
+static void tell_hello(void *user, struct tyto_hello *ret_hello)
+{
+    tyto_publisher_get_hello(user, ret_hello);
+}
+
 static void nap(void)
 {
     const struct timespec some = {.tv_nsec = 50000000};
@@ -228,12 +234,28 @@ int main(int argc, char **argv)
         return 1;
     }
     const char *clips = argc > 3 && strcmp(argv[3], "-") != 0 ? argv[3] : NULL;
+    char asked_endpoint[512];
+    snprintf(asked_endpoint, sizeof(asked_endpoint), "%s.query", argv[1]);
+    const char *query_endpoints[] = {asked_endpoint};
     const struct tyto_publisher_params params = {.endpoints = endpoints,
                                                  .num_endpoints = 1,
+                                                 .query_endpoints = query_endpoints,
+                                                 .num_query_endpoints = 1,
                                                  .heartbeat_ms = 200,
                                                  .access = access,
                                                  .version = "test"};
     if (tyto_publisher_create(&params, &publisher, &fault) != TYTO_OK) {
+        fprintf(stderr, "say_events: %s\n", fault.text);
+        return 1;
+    }
+    /* It keeps nothing, and says so to who asks. */
+    struct tyto_query_server *server = NULL;
+    const struct tyto_query_server_params asked = {.endpoints = query_endpoints,
+                                                   .num_endpoints = 1,
+                                                   .access = access,
+                                                   .hello = tell_hello,
+                                                   .user = publisher};
+    if (tyto_query_server_create(&asked, &server, &fault) != TYTO_OK) {
         fprintf(stderr, "say_events: %s\n", fault.text);
         return 1;
     }
@@ -254,6 +276,7 @@ int main(int argc, char **argv)
             ok = tell(publisher, &event);
         }
     }
+    (void)tyto_query_server_destroy(&server);
     (void)tyto_publisher_destroy(&publisher);
     tyto_access_destroy(&access);
     return ok ? 0 : 1;

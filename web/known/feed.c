@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Two clients of libtyto: one for good, and one that asks for scores as well, which lives only as
- * long as somebody looks, because tytod makes scores for those who ask. */
+/* Two of libtyto: a feed for good, which fetches what it missed, and a client that asks for scores,
+ * which lives only as long as somebody looks, because tytod makes scores for those who ask. */
 #include "web/known/feed.h"
 
 #include <glib-unix.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/feed.h"
 #include "client/tyto.h"
 #include "web/common/past.h"
 #include "web/known/clips.h"
@@ -16,16 +17,19 @@ enum {
     MAX_AT_ONCE = 256 /* messages before others of the main loop have their turn */
 };
 
+/* Something of libtyto, looked at whenever there may be news. */
 struct listener {
     struct tyto_web_feed *feed;
-    struct tyto_client *client;
+    bool (*take)(struct tyto_web_feed *feed); /* the next one; false: there is none */
     guint fd_source, timer_source;
-    bool is_scores;
 };
 
 struct tyto_web_feed {
     struct tyto_web_feed_params params;
-    struct listener all, scores;
+    struct tyto_feed *all;
+    struct tyto_client *scores; /* NULL: nobody looks */
+    struct listener all_listener, scores_listener;
+    char denied[TYTO_STATE_TEXT_MAX + 1]; /* what link.denied is */
     struct tyto_web_link link;
     struct tyto_web_events *events;
     GPtrArray *cameras;     /* of struct tyto_web_camera */
@@ -122,69 +126,103 @@ static void end_past(void *user, uint32_t num_events)
     feed->params.on_past(feed->params.user);
 }
 
-static void take(struct tyto_web_feed *feed, const struct tyto_message *message)
+/* Of the other kinds a feed makes items of its own. */
+static void take_message(struct tyto_web_feed *feed, const struct tyto_message *message)
+{
+    if (message->kind == TYTO_MESSAGE_EVENT)
+        take_event(feed, &message->u.event);
+    if (message->kind == TYTO_MESSAGE_CAMERA_STATE)
+        take_state(feed, &message->u.camera_state);
+    if (message->kind != TYTO_MESSAGE_MODEL_STATE)
+        return;
+    take_model(feed, &message->u.model_state);
+    feed->params.on_link(feed->params.user);
+}
+
+static void take_contact(struct tyto_web_feed *feed, const struct tyto_message *message)
 {
     struct tyto_web_link *link = &feed->link;
-    link->heard_unix_ms = now_ms();
-    switch (message->kind) {
-    case TYTO_MESSAGE_EVENT:
-        take_event(feed, &message->u.event);
-        return;
-    case TYTO_MESSAGE_CAMERA_STATE:
-        take_state(feed, &message->u.camera_state);
-        return;
-    case TYTO_MESSAGE_DEBUG_SCORES:
-        return; /* the other listener's */
-    case TYTO_MESSAGE_MODEL_STATE:
-        take_model(feed, &message->u.model_state);
-        break;
-    case TYTO_MESSAGE_CONNECTED:
-        link->was_heard = true;
-        link->denied = NULL;
-        if (!feed->past)
-            feed->past =
-                tyto_past_new(&(struct tyto_past_source){.endpoint = feed->params.endpoint,
-                                                         .server_key = feed->params.server_key,
-                                                         .key = feed->params.key},
-                              TYTO_WEB_MAX_EVENTS / 2, take_past, end_past, feed);
-        if (message->has_hello)
-            (void)g_strlcpy(link->version, message->u.hello.version, sizeof(link->version));
-        break;
-    case TYTO_MESSAGE_SILENT:
-        link->is_silent = true;
-        break;
-    case TYTO_MESSAGE_ALIVE:
-        link->is_silent = false;
-        break;
-    case TYTO_MESSAGE_RESTARTED:
-        link->num_restarts++;
-        break;
-    case TYTO_MESSAGE_REFUSED:
-        link->denied = tyto_refusal_text(message->refusal);
-        g_warning("%s: %s", feed->params.endpoint ? feed->params.endpoint : "tytod", link->denied);
-        break;
-    case TYTO_MESSAGE_LOST:
-        break;
-    }
-    struct tyto_client_counts counts;
-    tyto_client_get_counts(feed->all.client, &counts);
-    link->num_received = counts.num_received;
+    const struct tyto_past_source source = {.endpoint = feed->params.endpoint,
+                                            .server_key = feed->params.server_key,
+                                            .key = feed->params.key};
+    link->was_heard = true;
+    link->denied = NULL;
+    if (!feed->past)
+        feed->past = tyto_past_new(&source, TYTO_WEB_MAX_EVENTS / 2, take_past, end_past, feed);
+    if (message->has_hello)
+        (void)g_strlcpy(link->version, message->u.hello.version, sizeof(link->version));
+}
+
+static void take_item(struct tyto_web_feed *feed, const struct tyto_feed_item *item)
+{
+    struct tyto_web_link *link = &feed->link;
+    struct tyto_feed_counts counts;
+    tyto_feed_get_counts(feed->all, &counts);
+    link->num_received = counts.num_given;
     link->num_lost = counts.num_lost;
     link->num_malformed = counts.num_malformed;
+    if (item->kind != TYTO_FEED_SILENT && item->kind != TYTO_FEED_REFUSED)
+        link->heard_unix_ms = now_ms();
+    switch (item->kind) {
+    case TYTO_FEED_MESSAGE:
+        take_message(feed, &item->message);
+        return;
+    case TYTO_FEED_RESTARTED:
+        link->num_restarts++;
+        take_contact(feed, &item->message);
+        break;
+    case TYTO_FEED_CONNECTED:
+        take_contact(feed, &item->message);
+        break;
+    case TYTO_FEED_SILENT:
+        link->is_silent = true;
+        break;
+    case TYTO_FEED_ALIVE:
+        link->is_silent = false;
+        break;
+    case TYTO_FEED_REFUSED:
+        (void)g_strlcpy(feed->denied, item->text, sizeof(feed->denied));
+        link->denied = feed->denied;
+        g_warning("%s: %s", feed->params.endpoint ? feed->params.endpoint : "tytod", link->denied);
+        break;
+    case TYTO_FEED_LOST:
+        g_warning("of tytod's messages some are lost (%s): %s", tyto_feed_loss_name(item->why),
+                  item->text);
+        break;
+    case TYTO_FEED_CAUGHT_UP:
+    case TYTO_FEED_LIVE_ONLY:
+        break;
+    }
     feed->params.on_link(feed->params.user);
+}
+
+/* --- listening ------------------------------------------------------------------------------- */
+
+static bool take_next(struct tyto_web_feed *feed)
+{
+    const struct tyto_feed_item *item;
+    if (tyto_feed_next(feed->all, 0, &item) != TYTO_OK)
+        return false;
+    take_item(feed, item);
+    return true;
+}
+
+static bool take_next_scores(struct tyto_web_feed *feed)
+{
+    static struct tyto_message message; /* large; the main loop's thread is the only one */
+    if (tyto_client_next(feed->scores, 0, &message) != TYTO_OK)
+        return false;
+    if (message.kind == TYTO_MESSAGE_DEBUG_SCORES)
+        take_scores(feed, &message.u.debug_scores);
+    return true;
 }
 
 /* True: there may be more. */
 static bool drain(struct listener *listener)
 {
-    static struct tyto_message message; /* large; the main loop's thread is the only one */
     for (int i = 0; i < MAX_AT_ONCE; i++) {
-        if (tyto_client_next(listener->client, 0, &message) != TYTO_OK)
+        if (!listener->take(listener->feed))
             return false;
-        if (!listener->is_scores)
-            take(listener->feed, &message);
-        else if (message.kind == TYTO_MESSAGE_DEBUG_SCORES)
-            take_scores(listener->feed, &message.u.debug_scores);
     }
     return true;
 }
@@ -207,35 +245,26 @@ static gboolean on_fd(gint fd, GIOCondition condition, gpointer user)
 
 static gboolean on_timer(gpointer user)
 {
-    (void)drain(user);
+    struct listener *listener = user;
+    if (drain(listener))
+        (void)g_idle_add(drain_more, listener);
     return G_SOURCE_CONTINUE;
 }
 
-static enum tyto_err start(struct listener *listener, struct tyto_web_feed *feed, bool is_scores)
+static void listen_to(struct listener *listener, struct tyto_web_feed *feed, int fd,
+                      bool (*take)(struct tyto_web_feed *feed))
 {
-    const struct tyto_client_params params = {.endpoint = feed->params.endpoint,
-                                              .server_key = feed->params.server_key,
-                                              .secret_key = feed->params.key,
-                                              .debug = is_scores};
-    const enum tyto_err err = tyto_client_create(&params, &listener->client);
-    if (err)
-        return err;
-    listener->feed = feed;
-    listener->is_scores = is_scores;
-    listener->fd_source = g_unix_fd_add(tyto_client_fd(listener->client), G_IO_IN, on_fd, listener);
+    *listener = (struct listener){.feed = feed, .take = take};
+    listener->fd_source = g_unix_fd_add(fd, G_IO_IN, on_fd, listener);
     listener->timer_source = g_timeout_add(LOOK_MS, on_timer, listener);
-    return TYTO_OK;
 }
 
-static void stop(struct listener *listener)
+static void stop_listening(struct listener *listener)
 {
-    if (!listener->client)
-        return;
     while (g_idle_remove_by_data(listener))
         ;
     g_source_remove(listener->fd_source);
     g_source_remove(listener->timer_source);
-    tyto_client_destroy(&listener->client);
 }
 
 enum tyto_err tyto_web_feed_create(const struct tyto_web_feed_params *params,
@@ -245,20 +274,28 @@ enum tyto_err tyto_web_feed_create(const struct tyto_web_feed_params *params,
     feed->params = *params;
     feed->events = tyto_web_events_new();
     feed->cameras = g_ptr_array_new_with_free_func(g_free);
-    const enum tyto_err err = start(&feed->all, feed, false);
-    if (err)
+    const struct tyto_feed_params all = {.endpoint = params->endpoint,
+                                         .with_snapshot = true,
+                                         .server_key = params->server_key,
+                                         .secret_key = params->key};
+    const enum tyto_err err = tyto_feed_open(&all, &feed->all);
+    if (err) {
         tyto_web_feed_destroy(&feed);
-    else
-        *ret_feed = feed;
-    return err;
+        return err;
+    }
+    listen_to(&feed->all_listener, feed, tyto_feed_fd(feed->all), take_next);
+    *ret_feed = feed;
+    return TYTO_OK;
 }
 
 void tyto_web_feed_destroy(struct tyto_web_feed **feed)
 {
     if (!feed || !*feed)
         return;
-    stop(&(*feed)->all);
-    stop(&(*feed)->scores);
+    tyto_web_feed_want_scores(*feed, false);
+    if ((*feed)->all)
+        stop_listening(&(*feed)->all_listener);
+    tyto_feed_close(&(*feed)->all);
     tyto_past_free((*feed)->past);
     tyto_web_events_free((*feed)->events);
     g_ptr_array_free((*feed)->cameras, TRUE);
@@ -268,10 +305,17 @@ void tyto_web_feed_destroy(struct tyto_web_feed **feed)
 
 void tyto_web_feed_want_scores(struct tyto_web_feed *feed, bool wants)
 {
-    if (wants && !feed->scores.client)
-        (void)start(&feed->scores, feed, true); /* without it the page has no bars, no more */
-    else if (!wants)
-        stop(&feed->scores);
+    const struct tyto_client_params params = {.endpoint = feed->params.endpoint,
+                                              .server_key = feed->params.server_key,
+                                              .secret_key = feed->params.key,
+                                              .debug = true};
+    /* Without it the page has no bars, no more. */
+    if (wants && !feed->scores && tyto_client_create(&params, &feed->scores) == TYTO_OK)
+        listen_to(&feed->scores_listener, feed, tyto_client_fd(feed->scores), take_next_scores);
+    if (wants || !feed->scores)
+        return;
+    stop_listening(&feed->scores_listener);
+    tyto_client_destroy(&feed->scores);
 }
 
 const struct tyto_web_link *tyto_web_feed_link(const struct tyto_web_feed *feed)
