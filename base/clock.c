@@ -15,6 +15,11 @@ uint64_t tyto_clock_mono_ns(void)
     return read_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t tyto_clock_boot_ns(void)
+{
+    return read_ns(CLOCK_BOOTTIME);
+}
+
 uint64_t tyto_clock_unix_ns(void)
 {
     return read_ns(CLOCK_REALTIME);

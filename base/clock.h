@@ -11,6 +11,7 @@
 
 uint64_t tyto_clock_mono_ns(void); /* CLOCK_MONOTONIC */
 uint64_t tyto_clock_unix_ns(void); /* CLOCK_REALTIME, since 1970 */
+uint64_t tyto_clock_boot_ns(void); /* CLOCK_BOOTTIME: goes on while the machine sleeps */
 uint64_t tyto_clock_cpu_ns(void);  /* CPU time of the calling thread */
 
 #endif

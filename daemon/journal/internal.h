@@ -79,6 +79,15 @@ struct tyto_journal_file {
     uint64_t device, inode;
 };
 
+/* What this machine's clock was, and how often it was set: age.c. */
+struct tyto_journal_clock {
+    int64_t mono_offset_ns, boot_offset_ns; /* UTC minus each, as it was last */
+    int64_t last_score_id;                  /* of earlier runs */
+    int64_t gap_ns;   /* by the clock at open, since the run before; less what was wrong of it */
+    int64_t ahead_ns; /* by so much the clock was set forward in this run, and not yet back */
+    uint64_t aged_from_ns; /* monotonic: until then nothing is too old */
+};
+
 struct tyto_journal {
     struct tyto_sql sql;
     struct tyto_log log;
@@ -92,6 +101,7 @@ struct tyto_journal {
     uint64_t first_free; /* the last number that was ever given, as of open */
     uint8_t log_id[TYTO_UUID_BYTES];
     struct tyto_reserve reserve;
+    struct tyto_journal_clock clock;
     uint64_t next_reserve_ns; /* where it could not be made it is tried again */
     /* What this run has to leave in the database before its first commit: a full disk did not let
      * it at open. */
@@ -102,6 +112,7 @@ struct tyto_journal {
     int num_wal_pages;    /* of the last commit */
     uint64_t next_prune_ns;
     struct tyto_journal_file file, lock_file; /* as they were opened */
+    struct tyto_journal_file log_files[2];    /* PATH-wal, PATH-shm; zero: none */
     uint64_t next_look_ns;                    /* whether they are where they were */
     bool is_away;                             /* they are not */
     struct tyto_sql copy;                     /* what is in it, on its way to its place */
@@ -132,6 +143,9 @@ enum tyto_err tyto_journal_lock(struct tyto_journal *journal, const char *path,
                                 struct tyto_fault *ret_fault);
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_lock_anew(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+/* What SQLite keeps beside it: what was committed lately, and where in there. Without them others
+ * read what is no longer so, and what is killed leaves it behind. */
+extern const char *const tyto_journal_log_endings[2];
 /* lock.c: which files are ours from now on. */
 void tyto_journal_note_place(struct tyto_journal *journal);
 /* copy.c: a piece of what is in it, to its path. TIMEOUT: there is more; IO, FULL: it is begun anew
@@ -139,6 +153,25 @@ void tyto_journal_note_place(struct tyto_journal *journal);
 TYTO_MUST_CHECK
 enum tyto_err tyto_journal_copy(struct tyto_journal *journal, struct tyto_fault *ret_fault);
 void tyto_journal_drop_copy(struct tyto_journal *journal);
+
+/* age.c: the table of how the clock was set, and how it is; the numbers are known. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_set_up_clock(struct tyto_journal *journal, struct tyto_fault *ret_fault);
+/* Notes by how much it was set, if it was. Before rows are written, and before any is too old. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_look_at_clock(struct tyto_journal *journal,
+                                         struct tyto_fault *ret_fault);
+/* When a message was made, by the clock that the rows before it count by. */
+int64_t tyto_journal_stamp(const struct tyto_journal *journal,
+                           const struct tyto_envelope *envelope);
+/* The last of the max_rows oldest messages that is older than they may be; 0: none is. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_journal_find_aged(struct tyto_journal *journal, uint32_t max_rows,
+                                     uint64_t *ret_seq);
+/* As SQL, to be added to a row's time: by how much the clock was set since. what: seq or score_id,
+ * row: the column that has it. */
+#define TYTO_JOURNAL_SET_SINCE(what, row)                                                          \
+    "(SELECT coalesce(sum(ns), 0) FROM clock_steps WHERE " what " >= " row ")"
 
 /* scores.c: their tables; deleting what is too old or too much, a piece at a time. */
 TYTO_MUST_CHECK

@@ -296,7 +296,7 @@ static enum tyto_err put_message(struct tyto_journal *journal,
 {
     sqlite3_stmt *stmt = journal->stmts[TYTO_JOURNAL_PUT_MESSAGE];
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)entry->envelope->seq);
-    (void)sqlite3_bind_int64(stmt, 2, entry->envelope->publish_unix_ns);
+    (void)sqlite3_bind_int64(stmt, 2, tyto_journal_stamp(journal, entry->envelope));
     (void)sqlite3_bind_text(stmt, 3, entry->topic, -1, SQLITE_STATIC);
     if (before_seq > 0)
         (void)sqlite3_bind_int64(stmt, 4, before_seq);
@@ -346,13 +346,17 @@ enum tyto_err tyto_journal_commit(struct tyto_journal *journal,
         err = tyto_sql_run(&journal->sql, "BEGIN IMMEDIATE", ret_fault);
     if (err)
         return err;
+    const struct tyto_journal_clock clock = journal->clock;
+    err = tyto_journal_look_at_clock(journal, ret_fault);
     for (uint32_t i = 0; !err && i < num; i++)
         err = put_entry(journal, &entries[i], ret_fault);
     if (!err)
         err = put_counter(journal, NULL, NULL, last_seq, last_seq, ret_fault);
     err = tyto_sql_end(&journal->sql, err, ret_fault);
-    if (err)
+    if (err) {
+        journal->clock = clock; /* what was noted of it is gone, too */
         return err;
+    }
     atomic_store(&journal->last_seq, last_seq);
     if (journal->noted_seq > 0 && journal->noted_seq <= last_seq)
         tyto_journal_note_unwritten(journal, 0);
@@ -377,21 +381,14 @@ static enum tyto_err find_begin(struct tyto_journal *journal, uint64_t *ret_seq)
     const uint64_t oldest = atomic_load(&journal->oldest_seq);
     const uint64_t last = atomic_load(&journal->last_seq);
     uint64_t begin = oldest;
-    char text[256];
-    int64_t seq = 0;
+    uint64_t aged = 0;
     enum tyto_err err = TYTO_OK;
     if (journal->max_messages > 0 && last >= oldest + journal->max_messages)
         begin = last - journal->max_messages + 1;
-    if (begin == oldest && journal->max_age_ns > 0) {
-        snprintf(text, sizeof(text),
-                 "SELECT max(seq) FROM (SELECT seq, unix_ns FROM messages WHERE seq >= %llu"
-                 " ORDER BY seq LIMIT %d) WHERE unix_ns < %lld",
-                 (unsigned long long)oldest, PRUNE_ROWS,
-                 (long long)((int64_t)tyto_clock_unix_ns() - journal->max_age_ns));
-        err = tyto_sql_number(&journal->sql, text, &seq, NULL);
-        if ((uint64_t)seq >= oldest)
-            begin = (uint64_t)seq + 1;
-    }
+    if (begin == oldest)
+        err = tyto_journal_find_aged(journal, PRUNE_ROWS, &aged);
+    if (aged >= oldest)
+        begin = aged + 1;
     *ret_seq = begin > oldest + PRUNE_ROWS ? oldest + PRUNE_ROWS : begin;
     return err;
 }
@@ -399,7 +396,7 @@ static enum tyto_err find_begin(struct tyto_journal *journal, uint64_t *ret_seq)
 /* What snapshots and the next run need stays: newest states, latest of open events. */
 static enum tyto_err prune(struct tyto_journal *journal, bool *ret_has_more)
 {
-    char text[640];
+    char text[768];
     uint64_t begin = 0;
     enum tyto_err err = find_begin(journal, &begin);
     const unsigned long long oldest = atomic_load(&journal->oldest_seq), to = begin;
@@ -413,8 +410,9 @@ static enum tyto_err prune(struct tyto_journal *journal, bool *ret_has_more)
              "DELETE FROM embeddings WHERE id IN"
              " (SELECT id FROM events WHERE seq < %llu AND NOT is_open);"
              "DELETE FROM events WHERE seq < %llu AND NOT is_open;"
+             "DELETE FROM clock_steps WHERE seq < %llu AND score_id < (SELECT min(id) FROM scores);"
              "INSERT OR REPLACE INTO meta(key, value) VALUES('oldest_seq', %llu);",
-             to, to, to, to);
+             to, to, to, to, to);
     err = tyto_sql_run(&journal->sql, "BEGIN IMMEDIATE", NULL);
     if (err)
         return err;
@@ -460,7 +458,9 @@ bool tyto_journal_tend(struct tyto_journal *journal)
     }
     if (!err && now_ns >= journal->next_prune_ns) {
         bool has_more_scores = false;
-        err = prune(journal, &has_more);
+        err = tyto_journal_look_at_clock(journal, NULL);
+        if (!err)
+            err = prune(journal, &has_more);
         if (!err)
             err = tyto_journal_prune_scores(journal, &has_more_scores);
         has_more |= has_more_scores;

@@ -56,8 +56,11 @@ enum tyto_err tyto_journal_put_scores(struct tyto_journal *journal,
     enum tyto_err err = tyto_sql_run(sql, "BEGIN IMMEDIATE", ret_fault);
     if (err)
         return err;
-    err = tyto_sql_prepare(sql, "INSERT OR IGNORE INTO score_rules(bytes) VALUES(?1)", &put_rules,
-                           ret_fault);
+    const struct tyto_journal_clock clock = journal->clock;
+    err = tyto_journal_look_at_clock(journal, ret_fault);
+    if (!err)
+        err = tyto_sql_prepare(sql, "INSERT OR IGNORE INTO score_rules(bytes) VALUES(?1)",
+                               &put_rules, ret_fault);
     if (!err)
         err =
             tyto_sql_prepare(sql,
@@ -73,6 +76,8 @@ enum tyto_err tyto_journal_put_scores(struct tyto_journal *journal,
     err = tyto_sql_end(sql, err, ret_fault);
     if (!err)
         journal->score_bytes += num_bytes;
+    else
+        journal->clock = clock;
     return err;
 }
 
@@ -86,11 +91,16 @@ enum tyto_err tyto_journal_prune_scores(struct tyto_journal *journal, bool *ret_
     uint32_t num = 0;
     int rc = SQLITE_DONE;
     const int64_t old_ns = (int64_t)tyto_clock_unix_ns() - journal->max_score_age_ns;
-    enum tyto_err err = tyto_sql_prepare(
-        &journal->sql, "SELECT id, end_unix_ns, length(bytes) FROM scores ORDER BY id", &stmt,
-        NULL);
+    const bool may_age =
+        journal->max_score_age_ns > 0 && tyto_clock_mono_ns() >= journal->clock.aged_from_ns;
+    enum tyto_err err =
+        tyto_sql_prepare(&journal->sql,
+                         "SELECT id, end_unix_ns + " TYTO_JOURNAL_SET_SINCE(
+                             "score_id", "scores.id") ","
+                                                      " length(bytes) FROM scores ORDER BY id",
+                         &stmt, NULL);
     while (!err && num < PRUNE_ROWS && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const bool is_old = journal->max_score_age_ns > 0 && sqlite3_column_int64(stmt, 1) < old_ns;
+        const bool is_old = may_age && sqlite3_column_int64(stmt, 1) < old_ns;
         const bool is_much = journal->score_bytes - num_bytes > journal->max_score_bytes;
         if (!is_old && !is_much)
             break;

@@ -238,6 +238,8 @@ static enum tyto_err go_on(struct tyto_journal *journal, struct tyto_fault *ret_
     enum tyto_err err = find_numbers(journal, ret_fault);
     if (!err)
         err = find_unwritten(journal, boot_id, ret_fault);
+    if (!err)
+        err = tyto_journal_set_up_clock(journal, ret_fault);
     if (err)
         return err;
     if (journal->num_unwritten > 0)

@@ -25,8 +25,7 @@ static const char clip_ending[] = ".mkv";
 struct clip {
     char camera[TYTO_ID_MAX + 1];
     char name[TYTO_FILE_NAME_MAX]; /* begins with the event's time, by the camera's clock maybe */
-    int64_t written_ns;            /* UTC; when the file was written by this machine's clock */
-    uint64_t written_mono_ns;      /* monotonic; 0: by an earlier run */
+    int64_t written_ns; /* when the file was written, by tyto_clock_boot_ns(): nothing sets it */
     uint64_t num_bytes;
     bool is_gone; /* deleted; its labels not yet */
 };
@@ -43,7 +42,8 @@ struct tyto_clip_store {
     char ending[TYTO_CLIP_ENDING_MAX + 1], part_ending[TYTO_CLIP_ENDING_MAX + 8];
     bool has_labels;
     int lock_fd;
-    struct clip *clips; /* owned, oldest first */
+    int64_t boot_offset_ns; /* UTC minus tyto_clock_boot_ns(), when the folder was read */
+    struct clip *clips;     /* owned, oldest first */
     uint32_t num_clips, capacity;
     struct part *parts; /* owned */
     uint64_t num_bytes, num_reserved;
@@ -119,15 +119,19 @@ static bool is_plausible(int64_t unix_ns, int64_t now_ns)
 }
 
 /* When a file that is found was written: its time, unless this machine's clock was not set then;
- * else its name's; else it counts from now on. */
-static int64_t written_ns_of(const struct stat *status, int64_t name_unix_s)
+ * else its name's; else it counts from now on. From here on it ages by a clock that nobody sets. */
+static int64_t written_ns_of(const struct tyto_clip_store *store, const struct stat *status,
+                             int64_t name_unix_s)
 {
     const int64_t s_ns = (int64_t)TYTO_NS_PER_S;
     const int64_t now_ns = (int64_t)tyto_clock_unix_ns();
     const int64_t file_ns = (int64_t)status->st_mtim.tv_sec * s_ns + status->st_mtim.tv_nsec;
+    int64_t written_ns = now_ns;
     if (is_plausible(file_ns, now_ns))
-        return file_ns;
-    return is_plausible(name_unix_s * s_ns, now_ns) ? name_unix_s * s_ns : now_ns;
+        written_ns = file_ns;
+    else if (is_plausible(name_unix_s * s_ns, now_ns))
+        written_ns = name_unix_s * s_ns;
+    return written_ns - store->boot_offset_ns;
 }
 
 static int compare_written(const void *left, const void *right)
@@ -153,7 +157,7 @@ static enum tyto_err scan_camera(struct tyto_clip_store *store, const char *came
         } else if (read_name(entry->d_name, store->ending, &unix_s, name)) {
             path_of(store, camera, name, store->ending, path);
             if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
-                err = add_clip(store, camera, name, written_ns_of(&status, unix_s),
+                err = add_clip(store, camera, name, written_ns_of(store, &status, unix_s),
                                (uint64_t)status.st_size);
         }
     }
@@ -166,6 +170,7 @@ static enum tyto_err scan(struct tyto_clip_store *store)
 {
     DIR *folder = opendir(store->dir);
     enum tyto_err err = folder ? TYTO_OK : TYTO_ERR_IO;
+    store->boot_offset_ns = (int64_t)tyto_clock_unix_ns() - (int64_t)tyto_clock_boot_ns();
     for (struct dirent *entry; !err && (entry = readdir(folder));) {
         if (tyto_id_is_valid(entry->d_name))
             err = scan_camera(store, entry->d_name);
@@ -405,20 +410,12 @@ enum tyto_err tyto_clip_store_reserve(struct tyto_clip_store *store, uint64_t nu
     return TYTO_OK;
 }
 
-/* What this run has written ages by the monotonic clock: nothing that is set can touch it. */
-static int64_t age_ns(const struct clip *clip, int64_t now_unix_ns, uint64_t now_mono_ns)
-{
-    return clip->written_mono_ns != 0 ? (int64_t)(now_mono_ns - clip->written_mono_ns)
-                                      : now_unix_ns - clip->written_ns;
-}
-
-void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns,
-                            uint64_t now_mono_ns)
+void tyto_clip_store_expire(struct tyto_clip_store *store, uint64_t now_boot_ns)
 {
     if (store->params.max_age_ns == 0)
         return;
     for (uint32_t i = 0; i < store->num_clips; i++) {
-        if (age_ns(&store->clips[i], now_unix_ns, now_mono_ns) > store->params.max_age_ns)
+        if ((int64_t)now_boot_ns - store->clips[i].written_ns > store->params.max_age_ns)
             (void)delete_clip(store, &store->clips[i]);
     }
     forget_gone(store);
@@ -483,9 +480,7 @@ enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *
     store->num_reserved -= num_reserved;
     forget_same(store, camera, name);
     enum tyto_err err =
-        add_clip(store, camera, name, (int64_t)tyto_clock_unix_ns(), (uint64_t)status.st_size);
-    if (!err)
-        store->clips[store->num_clips - 1].written_mono_ns = tyto_clock_mono_ns();
+        add_clip(store, camera, name, (int64_t)tyto_clock_boot_ns(), (uint64_t)status.st_size);
     snprintf(file, sizeof(file), "%s/%s%s", camera, name, store->ending);
     if (!err && store->has_labels)
         err = tyto_clip_labels_add(store->dir, file, labels, num_labels);

@@ -72,9 +72,9 @@ enum tyto_err tyto_clip_store_commit(struct tyto_clip_store *store, const char *
                                      struct tyto_fault *ret_fault);
 void tyto_clip_store_discard(struct tyto_clip_store *store, const char *camera, const char *name,
                              uint64_t num_reserved);
-/* Deletes what was written longer ago than max_age_ns; a camera's clock has no say in it. */
-void tyto_clip_store_expire(struct tyto_clip_store *store, int64_t now_unix_ns,
-                            uint64_t now_mono_ns);
+/* Deletes what was written longer ago than max_age_ns. now_boot_ns: tyto_clock_boot_ns(), so that
+ * neither a camera's clock nor one that is set has a say in it. */
+void tyto_clip_store_expire(struct tyto_clip_store *store, uint64_t now_boot_ns);
 
 /* So much of a recording that was begun is on the disk. */
 uint64_t tyto_clip_store_part_bytes(const struct tyto_clip_store *store, const char *camera,

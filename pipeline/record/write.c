@@ -451,7 +451,7 @@ void *tyto_recorder_write(void *arg)
                 (void)open_store(recorder);
         }
         if (recorder->store && now_ns >= recorder->expire_ns) {
-            tyto_clip_store_expire(recorder->store, (int64_t)tyto_clock_unix_ns(), now_ns);
+            tyto_clip_store_expire(recorder->store, tyto_clock_boot_ns());
             recorder->expire_ns = now_ns + EXPIRE_NS;
         }
         tyto_record_tell_counts(recorder);

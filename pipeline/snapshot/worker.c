@@ -224,7 +224,7 @@ static void expire(struct tyto_snapshots *self, const struct tyto_snapshots_para
     if (now_ns < self->expire_ns || !open_store(self, params))
         return;
     self->expire_ns = now_ns + EXPIRE_NS;
-    tyto_clip_store_expire(self->store, (int64_t)tyto_clock_unix_ns(), now_ns);
+    tyto_clip_store_expire(self->store, tyto_clock_boot_ns());
     pthread_mutex_lock(&self->lock);
     tyto_clip_store_get_counts(self->store, &self->status.store);
     pthread_mutex_unlock(&self->lock);

@@ -266,8 +266,8 @@ static void publish(struct tyto_tracker *tracker, struct tyto_track *track,
         track->num_offsets > 0 ? (float)(track->offset_sum_ms / track->num_offsets) : 0;
     if (phase == TYTO_EVENT_PHASE_NEW) /* and from then on, also when a clock is set */
         event->begin_unix_ns = event->begin_media_ns + tracker->unix_offset_ns;
-    if (event->has_end)
-        event->end_unix_ns = event->end_media_ns + tracker->unix_offset_ns;
+    if (event->has_end) /* it lasts as long as it lasts, whatever a clock was set to meanwhile */
+        event->end_unix_ns = event->begin_unix_ns + event->end_media_ns - event->begin_media_ns;
     if (phase == TYTO_EVENT_PHASE_END)
         tyto_track_aligned(track, &event->alignment);
     track->last_published_ns = now_ns;

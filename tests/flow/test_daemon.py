@@ -22,6 +22,8 @@ DIST = os.environ.get("TYTO_DIST") or os.path.join(ROOT, "dist")
 SHIPPED = os.path.join(DIST, "share", "tyto", "models")
 # Any score of made-up networks opens an event at once, and hardly anything closes it again.
 EAGER = "tracker: {threshold: 0.01, threshold_single: 0.01, peak: 0, onset_num: 1, onset_window: 1}\n"
+# And each is cut after two seconds: some begin and end all the time.
+BUSY = EAGER.replace("}", ", max_duration_s: 2, update_every_s: 0.5}")
 
 
 class World:

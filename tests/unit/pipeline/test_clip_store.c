@@ -103,12 +103,12 @@ static void the_oldest_go_first_and_nothing_else_does(void **state)
     tyto_clip_store_destroy(&store);
 }
 
-static uint32_t num_left(struct tyto_clip_store_params *params, int64_t now_unix_ns)
+static uint32_t num_left(struct tyto_clip_store_params *params)
 {
     struct tyto_clip_store *store = NULL;
     struct tyto_clip_store_counts counts;
     assert_int_equal(tyto_clip_store_create(params, &store, NULL), TYTO_OK);
-    tyto_clip_store_expire(store, now_unix_ns, tyto_clock_mono_ns());
+    tyto_clip_store_expire(store, tyto_clock_boot_ns());
     tyto_clip_store_get_counts(store, &counts);
     tyto_clip_store_destroy(&store);
     return counts.num_clips;
@@ -136,21 +136,20 @@ static void recordings_age_by_when_they_were_written(void **state)
     assert_int_equal(tyto_clip_store_create(&params, &store, NULL), TYTO_OK);
     for (size_t i = 0; i < 3; i++)
         store_one(store, names[i], 1000);
-    for (int64_t days = -10000; days <= 10000; days += 10000) /* whatever the clock is set to */
-        tyto_clip_store_expire(store, (now_s + days * 86400) * S, tyto_clock_mono_ns());
+    tyto_clip_store_expire(store, tyto_clock_boot_ns());
     tyto_clip_store_get_counts(store, &counts);
     assert_int_equal(counts.num_clips, 3);
-    tyto_clip_store_expire(store, now_s * S, tyto_clock_mono_ns() + (uint64_t)(1001 * S));
+    tyto_clip_store_expire(store, tyto_clock_boot_ns() + (uint64_t)(1001 * S));
     tyto_clip_store_get_counts(store, &counts);
     assert_int_equal(counts.num_clips, 0);
     for (size_t i = 0; i < 3; i++)
         store_one(store, names[i], 1000);
     tyto_clip_store_destroy(&store);
-    assert_int_equal(num_left(&params, now_s * S), 3); /* the next run */
-    date(names[0], 0);                                 /* nobody knows: it counts from now on */
+    assert_int_equal(num_left(&params), 3); /* the next run */
+    date(names[0], 0);                      /* nobody knows: it counts from now on */
     date(names[1], now_s - 1001);
     date(names[2], now_s + 400 * 86400);
-    assert_int_equal(num_left(&params, now_s * S), 2);
+    assert_int_equal(num_left(&params), 2);
 }
 
 /* 20,000 recordings in a folder; sorted and looked up by twos that would be 200 million steps. */

@@ -33,7 +33,7 @@ static void an_event_begins_at_its_first_positive_segment(void **state)
     tyto_tracker_destroy(&tracker);
 }
 
-static void the_begin_that_was_told_stays_when_a_clock_is_set(void **state)
+static void begin_and_length_stay_as_told_when_a_clock_is_set(void **state)
 {
     (void)state;
     static const int64_t steps[] = {300000000, 86400 * S, -86400 * S};
@@ -52,7 +52,7 @@ static void the_begin_that_was_told_stays_when_a_clock_is_set(void **state)
             assert_int_equal(log.events[k].begin_unix_ns, before_ns);
         }
         assert_int_equal(last->phase, TYTO_EVENT_PHASE_END);
-        assert_int_equal(last->end_unix_ns, before_ns + steps[i] + 6 * S);
+        assert_int_equal(last->end_unix_ns, before_ns + 6 * S);
         unix_offset_ns = before_ns;
         tyto_tracker_destroy(&tracker);
     }
@@ -469,7 +469,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_begins_at_its_first_positive_segment),
-        cmocka_unit_test(the_begin_that_was_told_stays_when_a_clock_is_set),
+        cmocka_unit_test(begin_and_length_stay_as_told_when_a_clock_is_set),
         cmocka_unit_test(an_end_says_which_second_answered_which),
         cmocka_unit_test(an_event_has_the_box_of_its_class),
         cmocka_unit_test(one_positive_segment_is_no_event),
