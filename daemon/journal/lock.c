@@ -15,13 +15,22 @@
 /* A process that was killed may still hold the lock. */
 #define LOCK_PATIENCE_NS (2 * TYTO_NS_PER_S)
 
+const char *const tyto_journal_log_endings[2] = {"-wal", "-shm"};
+
 void tyto_journal_note_place(struct tyto_journal *journal)
 {
     struct stat status = {0};
+    char path[TYTO_JOURNAL_PATH_MAX + 8];
     if (stat(journal->sql.path, &status) == 0)
         journal->file = (struct tyto_journal_file){status.st_dev, status.st_ino};
     if (fstat(journal->lock_fd, &status) == 0)
         journal->lock_file = (struct tyto_journal_file){status.st_dev, status.st_ino};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s%s", journal->sql.path, tyto_journal_log_endings[i]);
+        journal->log_files[i] = stat(path, &status) == 0
+                                    ? (struct tyto_journal_file){status.st_dev, status.st_ino}
+                                    : (struct tyto_journal_file){0, 0};
+    }
 }
 
 /* Its file is never empty, so that noting a number in it takes no space. */

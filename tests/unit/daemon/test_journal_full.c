@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <sqlite3.h>
+
 #include "files/replace.h"
 
 /* --- a full disk ---------------------------------------------------------------------------------
@@ -155,11 +157,11 @@ static void remove_all(void)
     }
 }
 
-static void wait_until_it_is_there(void)
+static void wait_until_is_there(const char *name)
 {
-    for (int i = 0; i < 1000 && access(path, F_OK) != 0; i++)
+    for (int i = 0; i < 1000 && access(name, F_OK) != 0; i++)
         usleep(10000);
-    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(access(name, F_OK), 0);
 }
 
 /* Whoever clears the folder for state while tytod runs: nothing is lost, nothing numbered twice. */
@@ -176,7 +178,7 @@ static void a_journal_that_is_removed_is_made_anew_with_all_that_was_in_it(void 
     assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, 2);
     for (int i = 0; i < 2; i++) {
         remove_all();
-        wait_until_it_is_there();
+        wait_until_is_there(path);
         (void)publish_whole(&rig, "cam1", "dog", 2000 + i);
         wait_until_sent(&rig, 4 + 2 * (uint64_t)i);
     }
@@ -193,6 +195,57 @@ static void a_journal_that_is_removed_is_made_anew_with_all_that_was_in_it(void 
     assert_int_equal(num_missing, 0);
     for (uint32_t i = 0; i < taken.num; i++)
         assert_int_equal(taken.seqs[i], i + 1);
+    stop(&rig);
+}
+
+static uint32_t num_for_others(void)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    uint32_t num = 0;
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "SELECT count(*) FROM messages", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        num = (uint32_t)sqlite3_column_int(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(db);
+    return num;
+}
+
+/* What SQLite keeps beside it, alone: what was committed lately is only in there. */
+static void a_log_that_is_removed_or_replaced_alone_is_made_anew(void **state)
+{
+    (void)state;
+    static const char *const endings[] = {"-wal", "-shm"};
+    struct rig rig;
+    char name[128];
+    uint64_t num_missing = 9, num = 0;
+    start(&rig, 0);
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "%s%s", path, endings[i % 2]);
+        (void)publish_whole(&rig, "cam1", "dog", 1000 + i);
+        num += 2;
+        wait_until_sent(&rig, num);
+        assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, num);
+        (void)unlink(name);
+        FILE *other = i < 2 ? NULL : fopen(name, "w"); /* or what somebody else has put there */
+        if (other)
+            fclose(other);
+        (void)publish_whole(&rig, "cam1", "dog", 2000 + i);
+        num += 2;
+        for (int k = 0; k < 1000 && num_for_others() != num; k++)
+            usleep(10000);
+        assert_int_equal(num_for_others(), num);
+        wait_until_is_there(name); /* SQLite's last reader of the file before may take it along */
+    }
+    const struct taken taken = replay(&rig, 1, 0, NULL, &num_missing);
+    assert_int_equal(taken.num, num);
+    assert_int_equal(num_missing, 0);
+    stop(&rig);
+    start(&rig, 0);
+    (void)publish_whole(&rig, "cam1", "dog", 3000);
+    wait_until_sent(&rig, num + 2);
+    assert_int_equal(replay(&rig, 1, 0, NULL, &num_missing).num, num + 2);
     stop(&rig);
 }
 
@@ -237,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup(a_snapshot_has_what_waits, set_up),
         cmocka_unit_test_setup(a_journal_that_is_removed_is_made_anew_with_all_that_was_in_it,
                                set_up),
+        cmocka_unit_test_setup(a_log_that_is_removed_or_replaced_alone_is_made_anew, set_up),
         cmocka_unit_test_setup(a_foreign_file_in_its_place_is_left_alone, set_up),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
