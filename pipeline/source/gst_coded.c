@@ -21,10 +21,91 @@ void tyto_coded_free(struct tyto_coded *coded)
     coded->sample = NULL;
 }
 
+/* --- a coding as text -------------------------------------------------------------------------
+ *
+ * GStreamer's parser of such text loses memory, and uses what it has freed, where nothing has
+ * written it. Only what it writes itself of one fixed coding is given to it: NAME, KEY=(TYPE)VALUE,
+ * ..., where a value may be an array of them: < VALUE, VALUE >. */
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+/* Past what text begins with, or NULL. */
+static const char *past(const char *text, const char *word)
+{
+    return g_str_has_prefix(text, word) ? text + strlen(word) : NULL;
+}
+
+/* Behind as many of these as there are, one at least. */
+static const char *past_all(const char *text, const char *of)
+{
+    const size_t num = strspn(text, of);
+    return num > 0 ? text + num : NULL;
+}
+
+static const char *past_quoted(const char *text)
+{
+    for (text++; *text && *text != '"'; text++) {
+        if (*text < ' ' || *text > '~' || (*text == '\\' && !*++text))
+            return NULL;
+    }
+    return *text ? text + 1 : NULL;
+}
+
+static const char *past_value(const char *text, bool is_buffer, bool is_string)
+{
+    const size_t num_hex = strspn(text, DIGITS "abcdefABCDEF");
+    if (is_buffer)
+        return num_hex > 0 && num_hex % 2 == 0 ? text + num_hex : NULL;
+    if (is_string && *text == '"')
+        return past_quoted(text);
+    return past_all(text, LETTERS DIGITS "_-+/:.");
+}
+
+static const char *past_values(const char *text, bool is_buffer, bool is_string)
+{
+    const char *next = past(text, "< ");
+    if (!next)
+        return past_value(text, is_buffer, is_string);
+    do {
+        text = past_value(next, is_buffer, is_string);
+        next = text ? past(text, ", ") : NULL;
+    } while (next);
+    return text ? past(text, " >") : NULL;
+}
+
+static const char *past_field(const char *text)
+{
+    static const char *const types[] = {"(int)",     "(uint)",     "(gint64)",
+                                        "(guint64)", "(boolean)",  "(float)",
+                                        "(double)",  "(fraction)", "(bitmask)",
+                                        "(string)",  "(buffer)",   "(GstVideoMultiviewFlagsSet)"};
+    const char *next = past(text, ", ");
+    next = next ? past_all(next, LETTERS DIGITS "_-") : NULL;
+    text = next ? past(next, "=") : NULL;
+    for (size_t i = 0; text && i < G_N_ELEMENTS(types); i++) {
+        next = past(text, types[i]);
+        if (next)
+            return past_values(next, strcmp(types[i], "(buffer)") == 0,
+                               strcmp(types[i], "(string)") == 0);
+    }
+    return NULL;
+}
+
+static bool is_coding(const char *text)
+{
+    text = past_all(text, LETTERS);
+    text = text ? past(text, "/") : NULL;
+    text = text ? past_all(text, LETTERS DIGITS "_-+.") : NULL;
+    while (text && *text)
+        text = past_field(text);
+    return text != NULL;
+}
+
 /* Of one fixed kind, and of this stream's. */
 static GstCaps *read_coding(enum tyto_stream stream, const char *text)
 {
-    GstCaps *caps = gst_caps_from_string(text);
+    GstCaps *caps = is_coding(text) ? gst_caps_from_string(text) : NULL;
     const bool is_one = caps && gst_caps_get_size(caps) == 1 && gst_caps_is_fixed(caps);
     const char *media = is_one ? gst_structure_get_name(gst_caps_get_structure(caps, 0)) : "";
     if (g_str_has_prefix(media, stream == TYTO_STREAM_VIDEO ? "video/" : "audio/"))
