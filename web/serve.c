@@ -38,6 +38,7 @@ struct server {
 struct held {
     GSocket *socket; /* held */
     char place[TYTO_DOOR_ADDRESS_BYTES];
+    bool has_asked; /* a request has come whole, but for its body */
 };
 
 /* --- what comes in -------------------------------------------------------------------------- */
@@ -49,13 +50,22 @@ static void hang_up(SoupServerMessage *msg)
         (void)g_socket_shutdown(socket, TRUE, TRUE, NULL);
 }
 
+static void note_asked(struct server *server, const GSocket *socket)
+{
+    for (guint i = 0; i < server->connections->len; i++) {
+        struct held *held = g_ptr_array_index(server->connections, i);
+        held->has_asked |= held->socket == socket;
+    }
+}
+
 /* The length that a request claims is looked at before its body is read. */
 static void on_headers(SoupServerMessage *msg, struct server *server)
 {
-    (void)server;
     GSocket *socket = soup_server_message_get_socket(msg);
-    if (socket)
+    if (socket) {
         g_socket_set_timeout(socket, IDLE_S);
+        note_asked(server, socket);
+    }
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(msg);
     if (soup_message_headers_get_content_length(headers) > TYTO_HTTP_MAX_BODY)
         hang_up(msg);
@@ -86,9 +96,24 @@ static guint count_connections(struct server *server, const char *place)
         if (tyto_http_socket_is_open(held->socket))
             num += strcmp(held->place, place) == 0;
         else
-            (void)g_ptr_array_remove_index_fast(server->connections, i);
+            (void)g_ptr_array_remove_index(server->connections, i);
     }
     return num;
+}
+
+/* Who came first of those that have asked for nothing yet goes, of this place if there are too many
+ * of it: so clients that say nothing keep nobody out. False: all have asked for something. */
+static bool make_room(struct server *server, const char *place)
+{
+    for (guint i = 0; i < server->connections->len; i++) {
+        const struct held *held = g_ptr_array_index(server->connections, i);
+        if (held->has_asked || (place && strcmp(held->place, place) != 0))
+            continue;
+        (void)g_socket_shutdown(held->socket, TRUE, TRUE, NULL);
+        (void)g_ptr_array_remove_index(server->connections, i);
+        return true;
+    }
+    return false;
 }
 
 /* The system hands over what has said nothing when it has waited long enough. */
@@ -103,9 +128,10 @@ static void take_connection(struct server *server, SoupServerMessage *msg, GSock
 {
     char place[TYTO_DOOR_ADDRESS_BYTES];
     tyto_door_peer(msg, place);
-    const guint num = count_connections(server, place);
-    if (server->connections->len >= MAX_CONNECTIONS ||
-        (num >= MAX_OF_ADDRESS && !server->params->proxy)) {
+    const bool is_much =
+        count_connections(server, place) >= MAX_OF_ADDRESS && !server->params->proxy;
+    const bool is_full = server->connections->len >= MAX_CONNECTIONS;
+    if ((is_much || is_full) && !make_room(server, is_much ? place : NULL)) {
         hang_up(msg);
         return;
     }
