@@ -9,7 +9,6 @@ is kept is deleted for it.
 
 LIBRARY is faked_clock.so, which is loaded before libc. How old what is kept gets is in
 tests/unit/daemon/test_journal_age.c."""
-import argparse
 import calendar
 import datetime
 import os
@@ -19,7 +18,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_control import Place, run_cases  # noqa: E402
+import cases  # noqa: E402
+from test_control import Place  # noqa: E402
 from test_daemon import BUSY, end, lines_of, text_of, wait_for  # noqa: E402
 
 CONFIG = "cameras: [{id: a, uri: 'test://?width=64&height=48'}]\n" + BUSY
@@ -32,8 +32,8 @@ LATE_S = 30  # what a machine with other work may be late by; a step is a thousa
 class Clock(Place):
     """Of the daemon alone: the test and `tyto watch` go by the real one."""
 
-    def __init__(self, place):
-        self.__dict__ = place.__dict__
+    def __init__(self, args, folder):
+        super().__init__(args, folder)
         self.path = os.path.join(self.folder, "clock")
         self.journal = os.path.join(self.folder, "journal")
         with open(self.path, "wb") as file:
@@ -93,8 +93,7 @@ def check_events(watch):
     return len(lengths)
 
 
-def what_is_told_and_kept_bears_a_clock_that_is_set(place):
-    clock = Clock(place)
+def what_is_told_and_kept_bears_a_clock_that_is_set(clock):
     watch = clock.start_watch("watch.log")
     daemon = clock.run_daemon("first.log")
     wait_for_events(clock, watch)
@@ -117,14 +116,7 @@ def what_is_told_and_kept_bears_a_clock_that_is_set(place):
     assert set(told) <= set(kept) and len(told) > 10, told
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", action="append", default=[])
-    parser.add_argument("--make", required=True)
-    parser.add_argument("--clock", required=True)
-    parser.add_argument("names", nargs="*")
-    return run_cases([what_is_told_and_kept_bears_a_clock_that_is_set], parser.parse_args())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments = cases.parser()
+    arguments.add_argument("--clock", required=True)
+    sys.exit(cases.run_cases([what_is_told_and_kept_bears_a_clock_that_is_set], arguments.parse_args(), Clock))
