@@ -11,6 +11,9 @@
 int tyto_open_input(const char *path);
 /* Likewise; NULL with errno. */
 FILE *tyto_fopen_input(const char *path);
+/* The same of text, which is read as UTF-8 without a mark of byte order, whatever a regular file
+ * has it in (files/encoding.h). EILSEQ: it is no sound UTF-16 or UTF-32. */
+FILE *tyto_fopen_text(const char *path);
 /* What errno says of an input that could not be opened, for a message. */
 const char *tyto_open_reason(int error);
 

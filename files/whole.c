@@ -2,9 +2,13 @@
 #include "files/whole.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include "files/ebml.h"
 
 /* Of boxes, chunks and elements that are looked at: a long recording's are some ten thousand. */
 enum {
@@ -158,50 +162,33 @@ static void look_at_avi(const struct file *file, struct tyto_whole *whole)
 /* --- Matroska and WebM -------------------------------------------------------------------------
  */
 
-enum { EBML_SEGMENT = 0x18538067, EBML_CLUSTER = 0x1F43B675 };
-
-/* An element's id and size; the number of bytes both take, 0 where there is none. *ret_size is
- * UINT64_MAX where the writer did not know it. */
-static uint32_t read_element(const struct file *file, uint64_t offset, uint64_t *ret_id,
-                             uint64_t *ret_size)
-{
-    uint8_t head[12] = {0};
-    const uint64_t num_left = file->num_bytes > offset ? file->num_bytes - offset : 0;
-    const size_t num = num_left < sizeof(head) ? (size_t)num_left : sizeof(head);
-    if (num < 2 || !read_at(file, offset, head, num) || head[0] < 0x10)
-        return 0;
-    const uint32_t num_id = (uint32_t)__builtin_clz((uint32_t)head[0] << 24) + 1;
-    if (head[num_id] == 0)
-        return 0;
-    const uint32_t num_size = (uint32_t)__builtin_clz((uint32_t)head[num_id] << 24) + 1;
-    const uint64_t mask = (1ull << (7 * num_size)) - 1;
-    if (num_id + num_size > num)
-        return 0;
-    *ret_id = big_endian(head, num_id);
-    *ret_size = big_endian(head + num_id, num_size) & mask;
-    if (*ret_size == mask)
-        *ret_size = UINT64_MAX;
-    return num_id + num_size;
-}
-
-/* What has no size is looked into: its parts have one. */
+/* A segment is looked into: its parts have sizes, whether it has one or not. Where there is no part
+ * before a segment's own end, something else was written over it. */
 static void look_at_matroska(const struct file *file, struct tyto_whole *whole)
 {
-    uint64_t offset = 0, id, size;
-    uint32_t num_head;
+    uint8_t head[TYTO_EBML_HEAD_BYTES];
+    struct tyto_ebml element;
+    uint64_t offset = 0, segment_end = 0;
     whole->tells_length = true;
-    for (uint32_t i = 0; i < MAX_PARTS; i++) {
-        num_head = read_element(file, offset, &id, &size);
+    for (uint32_t i = 0; i < MAX_PARTS && offset < file->num_bytes; i++) {
+        const uint64_t left = file->num_bytes - offset;
+        const size_t num = left < sizeof(head) ? (size_t)left : sizeof(head);
+        const uint32_t num_head =
+            read_at(file, offset, head, num) ? tyto_ebml_read(head, num, &element) : 0;
+        whole->is_damaged |= num_head == 0 && offset < segment_end;
         if (num_head == 0)
             return;
         offset += num_head;
-        if (size == UINT64_MAX && id != EBML_SEGMENT && id != EBML_CLUSTER)
+        const bool is_segment = element.id == TYTO_EBML_SEGMENT;
+        const bool is_known = element.size != UINT64_MAX;
+        if (is_known && !fits(file, offset, element.size, whole))
             return;
-        if (size == UINT64_MAX)
-            continue;
-        if (!fits(file, offset, size, whole))
+        if (is_segment)
+            segment_end = is_known ? offset + element.size : 0;
+        else if (is_known)
+            offset += element.size;
+        else if (element.id != TYTO_EBML_CLUSTER)
             return;
-        offset += size;
     }
 }
 
@@ -240,7 +227,7 @@ static void look_at_ogg(const struct file *file, struct tyto_whole *whole)
     (void)fits(file, page, size, whole);
 }
 
-/* --- MPEG-TS and MP3 ---------------------------------------------------------------------------
+/* --- MPEG-TS -----------------------------------------------------------------------------------
  */
 
 enum { TS_SYNC = 0x47, TS_BYTES = 188, M2TS_BYTES = 192, NUM_PLACES = 256, MIN_PLACES_LOST = 4 };
@@ -260,13 +247,87 @@ static bool is_ts_at(const struct file *file, uint64_t offset)
     return is_one;
 }
 
-static void look_at_ts(const struct file *file, struct tyto_whole *whole)
+/* Nothing says how many packets there should be, but that of the last one a part is missing is
+ * plain: who writes them writes them whole. */
+static bool breaks_off(const struct file *file, uint64_t stride, uint64_t lead)
+{
+    uint8_t first = 0, last = 0;
+    const uint64_t num = file->num_bytes / stride;
+    return file->num_bytes % stride > lead && num > 0 &&
+           read_at(file, (num - 1) * stride + lead, &first, 1) &&
+           read_at(file, num * stride + lead, &last, 1) && first == TS_SYNC && last == TS_SYNC;
+}
+
+static void look_at_ts(const struct file *file, bool is_m2ts, struct tyto_whole *whole)
 {
     uint32_t num_lost = 0;
     for (uint64_t i = 0; i < NUM_PLACES; i++)
         num_lost += !is_ts_at(file, file->num_bytes / NUM_PLACES * i);
     whole->is_damaged = num_lost >= MIN_PLACES_LOST;
+    whole->is_cut = breaks_off(file, is_m2ts ? M2TS_BYTES : TS_BYTES, is_m2ts ? 4 : 0);
 }
+
+/* --- what is one part behind the other, each with its size -------------------------------------
+ */
+
+enum { PART_HEAD_BYTES = 24 };
+
+/* Bytes of the part that begins so, its head included; 0: it does not say, or is none. */
+typedef uint64_t (*part_fn)(const uint8_t head[PART_HEAD_BYTES]);
+
+static uint64_t flv_part(const uint8_t head[PART_HEAD_BYTES])
+{
+    const uint32_t kind = head[4] & 31; /* the size of the part before stands at its begin */
+    return kind == 8 || kind == 9 || kind == 18 ? 15 + big_endian(head + 5, 3) : 0;
+}
+
+static uint64_t aiff_part(const uint8_t head[PART_HEAD_BYTES])
+{
+    const uint64_t size = big_endian(head + 4, 4);
+    return size > 0 && size < UNKNOWN_RIFF_BYTES ? 8 + size : 0;
+}
+
+static uint64_t caf_part(const uint8_t head[PART_HEAD_BYTES])
+{
+    const uint64_t size = big_endian(head + 4, 8);
+    return size > 0 && size < UINT64_MAX / 2 ? 12 + size : 0;
+}
+
+static uint64_t au_part(const uint8_t head[PART_HEAD_BYTES])
+{
+    const uint64_t size = big_endian(head + 8, 4);
+    return size > 0 && size < UNKNOWN_RIFF_BYTES ? big_endian(head + 4, 4) + size : 0;
+}
+
+/* Streams that are still written leave sizes out, or less than a head. */
+static uint64_t asf_part(const uint8_t head[PART_HEAD_BYTES])
+{
+    const uint64_t size = little_endian(head + 16, 8);
+    return size > PART_HEAD_BYTES && size < UINT64_MAX / 2 ? size : 0;
+}
+
+static uint64_t adts_part(const uint8_t head[PART_HEAD_BYTES])
+{
+    const uint64_t size = (uint64_t)(head[3] & 3) << 11 | (uint64_t)head[4] << 3 | head[5] >> 5;
+    return head[0] == 0xFF && (head[1] & 0xF6) == 0xF0 && size >= 7 ? size : 0;
+}
+
+static void look_at_parts(const struct file *file, uint64_t offset, part_fn size_of,
+                          struct tyto_whole *whole)
+{
+    for (uint32_t i = 0; i < MAX_PARTS && offset < file->num_bytes; i++) {
+        uint8_t head[PART_HEAD_BYTES] = {0};
+        const uint64_t left = file->num_bytes - offset;
+        const size_t num = left < sizeof(head) ? (size_t)left : sizeof(head);
+        const uint64_t size = read_at(file, offset, head, num) ? size_of(head) : 0;
+        if (size == 0 || !fits(file, offset, size, whole))
+            return;
+        offset += size;
+    }
+}
+
+/* --- MP3 ---------------------------------------------------------------------------------------
+ */
 
 /* Its first frame may say how many frames and bytes there are ("Xing", "Info"); before it stand
  * names and pictures (ID3). */
@@ -290,9 +351,29 @@ static void look_at_mp3(const struct file *file, const uint8_t *head, struct tyt
 /* --- all ---------------------------------------------------------------------------------------
  */
 
+static void look_at_others(const struct file *file, const uint8_t *head, struct tyto_whole *whole)
+{
+    static const struct {
+        const char *mark;
+        uint64_t first; /* part's begin */
+        part_fn size_of;
+    } kinds[] = {
+        {"FLV\1", 9, flv_part},
+        {"FORM", 0, aiff_part},
+        {"caff", 8, caf_part},
+        {".snd", 0, au_part},
+        {"\x30\x26\xB2\x75", 0, asf_part},
+    };
+    whole->tells_length = memcmp(head, "fLaC", 4) == 0 || memcmp(head, "FLV", 3) == 0;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (memcmp(head, kinds[i].mark, 4) == 0)
+            look_at_parts(file, kinds[i].first, kinds[i].size_of, whole);
+    }
+}
+
 void tyto_whole_look(const char *path, struct tyto_whole *ret_whole)
 {
-    uint8_t head[HEAD_BYTES];
+    uint8_t head[PART_HEAD_BYTES];
     struct file file = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     *ret_whole = (struct tyto_whole){0};
     if (file.fd < 0)
@@ -313,10 +394,33 @@ void tyto_whole_look(const char *path, struct tyto_whole *ret_whole)
     else if (memcmp(head, "OggS", 4) == 0)
         look_at_ogg(&file, ret_whole);
     else if (head[0] == TS_SYNC && is_ts_at(&file, 0))
-        look_at_ts(&file, ret_whole);
+        look_at_ts(&file, false, ret_whole);
+    else if (head[4] == TS_SYNC && is_ts_at(&file, 0))
+        look_at_ts(&file, true, ret_whole);
+    else if (adts_part(head) > 0)
+        look_at_parts(&file, 0, adts_part, ret_whole);
     else if (memcmp(head, "ID3", 3) == 0 || head[0] == 0xFF)
         look_at_mp3(&file, head, ret_whole);
     else
-        ret_whole->tells_length = memcmp(head, "fLaC", 4) == 0 || memcmp(head, "FLV", 3) == 0;
+        look_at_others(&file, head, ret_whole);
     close(file.fd);
+}
+
+void tyto_whole_text(const struct tyto_whole *whole, char *ret_text, size_t text_bytes)
+{
+    if (whole->lacks_index)
+        snprintf(ret_text, text_bytes,
+                 "it has no index (moov): its recording did not end, or it was not copied to its "
+                 "end: copy it again, or repair it, as with untrunc");
+    else if (whole->is_cut && whole->asked_bytes > 0)
+        snprintf(ret_text, text_bytes,
+                 "it breaks off: of %" PRIu64 " bytes it should have, %" PRIu64
+                 " are there: copy or record it again",
+                 whole->asked_bytes, whole->num_bytes);
+    else if (whole->is_cut)
+        snprintf(ret_text, text_bytes,
+                 "it breaks off, for its last part is missing: copy or record it again");
+    else
+        snprintf(ret_text, text_bytes, "%s",
+                 whole->is_damaged ? "the rest is missing or damaged: copy it again" : "");
 }

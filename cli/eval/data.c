@@ -30,11 +30,11 @@ static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_e
         print_fault(telling->data->progress, "", fault);
 }
 
-static void on_media_fault(void *user, const struct tyto_fault *fault)
+static void on_media_fault(void *user, const struct tyto_fault *fault, bool is_left_out)
 {
     const struct telling *telling = user;
 
-    print_fault(telling->data->progress, "left out: ", fault);
+    print_fault(telling->data->progress, is_left_out ? "left out: " : "note: ", fault);
 }
 
 static void on_features(void *user, const struct tyto_features_progress *progress)

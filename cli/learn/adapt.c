@@ -181,11 +181,11 @@ static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_e
         tyto_fault_list(is_error ? "" : "note: ", fault);
 }
 
-static void on_media_fault(void *user, const struct tyto_fault *fault)
+static void on_media_fault(void *user, const struct tyto_fault *fault, bool is_left_out)
 {
     struct adapt *adapt = user;
     tyto_progress_clear(&adapt->progress);
-    tyto_fault_list("left out: ", fault);
+    tyto_fault_list(is_left_out ? "left out: " : "note: ", fault);
 }
 
 static void on_features(void *user, const struct tyto_features_progress *progress)

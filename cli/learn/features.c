@@ -66,16 +66,18 @@ const struct tyto_command tyto_command_features = {
     .arguments = arguments,
     .groups = groups,
     .num_groups = TYTO_NUM_ROWS(groups),
-    .notes = "Exit status: 0 done, 1 a recording could not be read or it was interrupted, 2 wrong "
-             "usage. An interrupted run goes on where it was when it is started again.",
+    .notes = "Exit status: 0 done, 1 a recording could not be read (or only in part) or it was "
+             "interrupted, 2 wrong usage. An interrupted run goes on where it was when it is "
+             "started again.",
     .examples = "tyto features labels.csv --media recordings\n"
                 "tyto features *.mp4 --jobs 4 --keyframes\n",
     .target_bytes = sizeof(struct command),
     .init = init_command,
 };
 
-static void on_fault(void *user, const struct tyto_fault *fault)
+static void on_fault(void *user, const struct tyto_fault *fault, bool is_left_out)
 {
+    (void)is_left_out; /* the text says so */
     struct command *command = user;
     tyto_progress_clear(&command->progress);
     tyto_fault_list("", fault);
@@ -84,8 +86,7 @@ static void on_fault(void *user, const struct tyto_fault *fault)
 
 static void on_label_fault(void *user, const struct tyto_fault *fault, bool is_error)
 {
-    (void)is_error;
-    on_fault(user, fault);
+    on_fault(user, fault, is_error);
 }
 
 static void on_progress(void *user, const struct tyto_features_progress *progress)
@@ -204,7 +205,7 @@ static int run(struct command *command)
                done.done_s / done.took_s);
     if (err == TYTO_ERR_CLOSED)
         fprintf(stderr, "tyto features: interrupted; start it again to go on\n");
-    return !err && done.num_bad == 0 ? 0 : 1;
+    return !err && done.num_bad + done.num_part == 0 ? 0 : 1;
 }
 
 int tyto_cmd_features(int argc, char **argv)

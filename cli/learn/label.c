@@ -9,6 +9,7 @@
 #include "cli/common/progress.h"
 #include "cli/event/json.h"
 #include "cli/learn/learn.h"
+#include "files/whole.h"
 #include "options/common.h"
 #include "trainer/labels/labels.h"
 #include "trainer/media/read.h"
@@ -115,6 +116,20 @@ static void on_fault(void *user, const struct tyto_fault *fault, bool is_error)
     fprintf(label->converts ? stderr : stdout, "%s%s\n", text, is_error ? "" : " (note)");
 }
 
+/* Labels of a recording that breaks off may lie where nothing is any more. */
+static void look_whether_whole(struct label *label, const char *path)
+{
+    struct tyto_whole whole;
+    struct tyto_fault fault;
+    char why[192];
+    tyto_whole_look(path, &whole);
+    tyto_whole_text(&whole, why, sizeof(why));
+    if (!why[0])
+        return;
+    (void)tyto_fault_set(&fault, TYTO_OK, path, 0, NULL, "%s", why);
+    on_fault(label, &fault, true);
+}
+
 /* A recording that cannot be read is an error of its own. */
 static bool get_duration(void *user, const char *path, int64_t *ret_duration_ns)
 {
@@ -126,6 +141,7 @@ static bool get_duration(void *user, const char *path, int64_t *ret_duration_ns)
         on_fault(label, &fault, true);
         return false;
     }
+    look_whether_whole(label, path);
     *ret_duration_ns = info.duration_ns;
     return info.duration_ns > 0;
 }

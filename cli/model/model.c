@@ -254,10 +254,10 @@ static const struct tyto_import_detector ssd = {
 static enum tyto_err read_names(const char *path, char text[MAX_NAMES_BYTES],
                                 struct tyto_fault *ret_fault)
 {
-    FILE *file = tyto_fopen_input(path);
+    FILE *file = tyto_fopen_text(path);
     if (!file)
         return tyto_fault_set(ret_fault, TYTO_ERR_IO, path, 0, "--detector", "cannot open: %s",
-                              strerror(errno));
+                              tyto_open_reason(errno));
     const size_t num = fread(text, 1, MAX_NAMES_BYTES, file);
     const bool broken = ferror(file) || num == MAX_NAMES_BYTES;
     fclose(file);

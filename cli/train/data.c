@@ -39,12 +39,12 @@ static void on_features(void *user, const struct tyto_features_progress *progres
                       after);
 }
 
-static void on_media_fault(void *user, const struct tyto_fault *fault)
+static void on_media_fault(void *user, const struct tyto_fault *fault, bool is_left_out)
 {
     struct opening *opening = user;
 
     tyto_progress_clear(opening->params->progress);
-    tyto_fault_list("left out: ", fault);
+    tyto_fault_list(is_left_out ? "left out: " : "note: ", fault);
 }
 
 static bool should_stop(void *user)

@@ -54,7 +54,7 @@ static enum tyto_err read_file(const char *path, FILE *file, char *text, size_t 
 enum tyto_err tyto_config_load(const char *path, struct tyto_config **ret_config,
                                struct tyto_fault *ret_fault)
 {
-    FILE *file = tyto_fopen_input(path);
+    FILE *file = tyto_fopen_text(path);
     if (!file)
         return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path,
                               0, NULL, "cannot be opened: %s", tyto_open_reason(errno));

@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "files/file_end.h"
 #include "pipeline/isolate/isolate.h"
-#include "pipeline/session/file_end.h"
 #include "pipeline/session/internal.h"
 #include "pipeline/session/watch.h"
 
@@ -227,7 +227,7 @@ static void look_at_container(struct tyto_session *session, const struct tyto_so
         return;
     const int64_t duration_ns = session->is_file ? tyto_source_duration_ns(source) : 0;
     pthread_mutex_lock(&session->lock);
-    session->duration_ns = duration_ns;
+    session->duration_ns = duration_ns > 0 ? session->begin_ns + duration_ns : 0;
     const bool is_told = session->status == TYTO_CAMERA_STATUS_LIVE;
     pthread_mutex_unlock(&session->lock);
     if (!is_told)
@@ -367,6 +367,7 @@ static enum tyto_err run_once(struct connector *connector, bool *ret_moves, char
     *ret_moves = learn(connector, source, err, text, text_bytes);
     connector->file_end.whole = *tyto_source_whole(source);
     connector->file_end.has_grown = tyto_source_has_grown(source);
+    connector->file_end.gap_ns = tyto_source_gap_ns(source);
     take_back(session, source, reason);
     tell_tap(session, false);
     return is_stopping(session) ? TYTO_OK : err;

@@ -223,9 +223,9 @@ enum tyto_session_poll tyto_session_poll(struct tyto_session *session, uint64_t 
         const enum tyto_err err = tyto_segmenter_poll(session->segmenter, now_ns, ret_segment);
         if (!err) {
             session->media_ns = ret_segment->begin_ns;
+            pthread_mutex_lock(&session->lock);
             if (session->end_ns == 0)
                 session->begin_ns = ret_segment->begin_ns;
-            pthread_mutex_lock(&session->lock);
             session->end_ns = ret_segment->end_ns;
             pthread_mutex_unlock(&session->lock);
             return TYTO_SESSION_SEGMENT;

@@ -80,7 +80,7 @@ static enum tyto_err init_source(struct tyto_source *source,
         stream->source = source;
         stream->which = (enum tyto_stream)i;
         atomic_store(&stream->pos_ns, INT64_MIN);
-        stream->caught_up_ns = INT64_MIN;
+        stream->caught_up_ns = stream->coded_ns = INT64_MIN;
         atomic_store(&stream->newest_ns, INT64_MAX); /* never late, as long as nothing is known */
         atomic_store(&stream->turn, TYTO_TURN_NONE);
         tyto_sampler_init(&stream->sampler, params->options.keyframes, params->hop_ns,
@@ -365,6 +365,20 @@ bool tyto_source_has_grown(const struct tyto_source *source)
            (uint64_t)status.st_size > source->whole.num_bytes;
 }
 
+/* Of the streams that are read; 0 where there is none. field: an _Atomic int64_t of each. */
+static int64_t least_of(const struct tyto_source *source, size_t field)
+{
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < TYTO_NUM_STREAMS; i++) {
+        const struct tyto_source_stream *stream = &source->streams[i];
+        const int64_t value =
+            atomic_load((const _Atomic int64_t *)(const void *)((const char *)stream + field));
+        if (atomic_load(&stream->linked) && value < least)
+            least = value;
+    }
+    return least == INT64_MAX ? 0 : least;
+}
+
 int64_t tyto_source_duration_ns(const struct tyto_source *source)
 {
     gint64 duration_ns = 0;
@@ -373,5 +387,11 @@ int64_t tyto_source_duration_ns(const struct tyto_source *source)
     if (!source->is_file ||
         !gst_element_query_duration(source->pipeline, GST_FORMAT_TIME, &duration_ns))
         return 0;
+    duration_ns -= least_of(source, offsetof(struct tyto_source_stream, start_ns));
     return duration_ns > 0 ? duration_ns : 0;
+}
+
+int64_t tyto_source_gap_ns(const struct tyto_source *source)
+{
+    return least_of(source, offsetof(struct tyto_source_stream, gap_ns));
 }

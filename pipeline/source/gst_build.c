@@ -10,6 +10,7 @@
 
 #include <gst/gst.h>
 
+#include "files/matroska_turn.h"
 #include "pipeline/container/mp4_turn.h"
 #include "pipeline/container/ts_table.h"
 #include "pipeline/source/internal.h"
@@ -87,12 +88,12 @@ static bool is_wave64(const char *path)
 static enum tyto_err look_whether_whole(struct tyto_source *source, const char *path,
                                         struct tyto_fault *ret_fault)
 {
+    char why[192];
     tyto_whole_look(path, &source->whole);
+    tyto_whole_text(&source->whole, why, sizeof(why));
     if (!source->whole.lacks_index)
         return TYTO_OK;
-    return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL,
-                          "it has no index (moov): its recording did not end, or it was not copied "
-                          "to its end: copy it again, or repair it, as with untrunc");
+    return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "%s", why);
 }
 
 static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *ret_fault)
@@ -133,7 +134,9 @@ static enum tyto_err build_file(struct tyto_source *source, struct tyto_fault *r
         err = look_whether_whole(source, path, ret_fault);
     if (!err) {
         /* Tags of what is in it may say more, and later. */
-        atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)tyto_mp4_turn(path));
+        enum tyto_turn turn = tyto_mp4_turn(path);
+        turn = turn != TYTO_TURN_NONE ? turn : tyto_matroska_turn(path);
+        atomic_store(&source->streams[TYTO_STREAM_VIDEO].turn, (int)turn);
         GstElement *element = tyto_source_make(source, "filesrc");
         if (element) {
             g_object_set(element, "location", path, NULL);

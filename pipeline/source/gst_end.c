@@ -7,7 +7,8 @@
 
 #include "pipeline/source/internal.h"
 
-enum { DEAD_WAITS = 5 };
+/* A playlist's pieces that are not there: GStreamer asks for one after the other without pause. */
+enum { DEAD_WAITS = 5, MAX_REFUSED = 8 };
 
 static enum tyto_err err_of(const GError *error)
 {
@@ -192,6 +193,9 @@ static enum tyto_err explain(struct tyto_source *source, GstMessage *message, ch
         snprintf(text, text_bytes, "it answers with an error (%u)", status);
     else if (words)
         snprintf(text, text_bytes, "%s", words);
+    else if (source->has_heard && !source->heard_of[TYTO_STREAM_AUDIO] &&
+             !source->heard_of[TYTO_STREAM_VIDEO])
+        snprintf(text, text_bytes, "it has neither sound nor picture");
     else
         say_plainly(source, error, debug, text, text_bytes);
     g_free(debug);
@@ -264,6 +268,11 @@ static enum tyto_err look_around(struct tyto_source *source, char *text, uint32_
 {
     if (atomic_load(&source->redirected)) {
         snprintf(text, text_bytes, "it sends us on to another address");
+        return TYTO_ERR_IO;
+    }
+    if (source->num_refused > MAX_REFUSED) {
+        snprintf(text, text_bytes, "what its playlist names is refused, one after the other (%u)",
+                 source->http_status);
         return TYTO_ERR_IO;
     }
     if (source->failed_early) {
@@ -354,6 +363,21 @@ static enum tyto_err take_news(struct tyto_source *source, GstMessage *message, 
     return TYTO_ERR_IO;
 }
 
+/* When data came last, of either stream. */
+static uint64_t last_data_ns(const struct tyto_source *source)
+{
+    const uint64_t audio_ns = tyto_source_last_data_ns(source, TYTO_STREAM_AUDIO);
+    const uint64_t video_ns = tyto_source_last_data_ns(source, TYTO_STREAM_VIDEO);
+    return audio_ns > video_ns ? audio_ns : video_ns;
+}
+
+static void count_refusal(struct tyto_source *source)
+{
+    const uint64_t data_ns = last_data_ns(source);
+    source->num_refused = data_ns == source->refused_after_ns ? source->num_refused + 1 : 1;
+    source->refused_after_ns = data_ns;
+}
+
 /* What a web server has answered: a redirect is the session's to follow, at its own pace. */
 static void take_answer(struct tyto_source *source, GstMessage *message)
 {
@@ -364,6 +388,8 @@ static void take_answer(struct tyto_source *source, GstMessage *message)
         !gst_structure_get_uint(structure, "http-status-code", &status))
         return;
     source->http_status = status;
+    if (status >= 400)
+        count_refusal(source);
     gst_structure_get(structure, "response-headers", GST_TYPE_STRUCTURE, &headers, NULL);
     const char *location = headers ? gst_structure_get_string(headers, "Location") : NULL;
     char *uri = status >= 300 && status < 400 && location

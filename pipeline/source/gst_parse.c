@@ -73,6 +73,16 @@ static bool goes_elsewhere(const struct tyto_source *source, GstElementFactory *
     return (is_playlist && source->kind != TYTO_URI_HTTP) || is_rtp;
 }
 
+/* Of a playlist whose pieces are not there (404) the newer demuxers ask for one without pause, and
+ * end the process by an assertion when the playlist comes anew meanwhile. The older ones ask
+ * through elements whose answers we see. */
+static bool ends_the_process(GstElementFactory *factory)
+{
+    const char *name = GST_OBJECT_NAME(factory);
+    const char *klass = gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_KLASS);
+    return klass && strstr(klass, "Adaptive") && g_str_has_suffix(name, "2");
+}
+
 /* avdemux_gif does not notice the end of its file and never comes back from it. */
 static gint on_select_element(GstElement *parser, GstPad *pad, GstCaps *caps,
                               GstElementFactory *factory, gpointer user)
@@ -82,7 +92,7 @@ static gint on_select_element(GstElement *parser, GstPad *pad, GstCaps *caps,
     (void)parser;
     (void)pad;
     (void)caps;
-    if (g_strcmp0(GST_OBJECT_NAME(factory), "avdemux_gif") == 0)
+    if (g_strcmp0(GST_OBJECT_NAME(factory), "avdemux_gif") == 0 || ends_the_process(factory))
         return SELECT_SKIP;
     if (source->kind == TYTO_URI_RTSP || !goes_elsewhere(source, factory))
         return SELECT_TRY;
@@ -116,7 +126,10 @@ static GstPadProbeReturn on_wav_piece(GstPad *pad, GstPadProbeInfo *info, gpoint
 static void on_element(GstBin *parser, GstElement *element, gpointer user)
 {
     GstElementFactory *factory = gst_element_get_factory(element);
+    struct tyto_source *source = user;
     (void)parser;
+    if (factory && strcmp(GST_OBJECT_NAME(factory), "matroskademux") == 0)
+        atomic_store(&source->is_matroska, true);
     if (!factory || strcmp(GST_OBJECT_NAME(factory), "wavparse") != 0)
         return;
     GstPad *pad = gst_element_get_static_pad(element, "src");

@@ -173,6 +173,42 @@ static void add_probe(GstElement *element, const char *pad_name, GstPadProbeCall
     gst_object_unref(pad);
 }
 
+/* --- what a file's container says of its times ------------------------------------------------ */
+
+/* Of less nothing is made: pictures come once in a while, packets get lost. */
+#define LEAST_GAP_NS (2ll * 1000000000)
+
+static void take_start(struct tyto_source_stream *stream, GstPad *pad, const GstBuffer *buffer)
+{
+    GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+    const GstSegment *segment;
+    if (!event)
+        return;
+    gst_event_parse_segment(event, &segment);
+    /* Matroska's duration counts from 0, whenever its first stream begins. */
+    const guint64 ns =
+        atomic_load(&stream->source->is_matroska)
+            ? segment->start
+            : gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    if (GST_CLOCK_TIME_IS_VALID(ns) && ns < INT64_MAX)
+        atomic_store(&stream->start_ns, (int64_t)ns);
+    gst_event_unref(event);
+}
+
+static GstPadProbeReturn on_container(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    struct tyto_source_stream *stream = user;
+    int64_t ns;
+    if (!tyto_source_running_ns(pad, GST_PAD_PROBE_INFO_BUFFER(info), &ns))
+        return GST_PAD_PROBE_OK;
+    if (stream->coded_ns == INT64_MIN)
+        take_start(stream, pad, GST_PAD_PROBE_INFO_BUFFER(info));
+    else if (ns - stream->coded_ns > LEAST_GAP_NS)
+        atomic_fetch_add(&stream->gap_ns, ns - stream->coded_ns - stream->source->hop_ns);
+    stream->coded_ns = ns > stream->coded_ns ? ns : stream->coded_ns;
+    return GST_PAD_PROBE_OK;
+}
+
 /* --- channels ------------------------------------------------------------------------ */
 
 /* Each as loud as any other. */
@@ -413,7 +449,8 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
         GstElement *decoder = make_decoder(caps);
         if (!decoder) {
             char text[TYTO_SOURCE_NOTE_MAX];
-            snprintf(text, sizeof(text), "no decoder for %s", name);
+            snprintf(text, sizeof(text), "no decoder for %s%s", name,
+                     source->is_file ? ": convert it, as with ffmpeg -i IN OUT.mp4" : "");
             tyto_source_set_note(source, text);
             drop_chain(&chain);
             return false;
@@ -444,6 +481,8 @@ static bool attach_chain(struct tyto_source_stream *stream, GstPad *pad, const G
         drop_chain(&chain);
         return false;
     }
+    if (source->is_file)
+        add_probe(chain.elements[0], "sink", on_container, stream);
     return install(source, pad, &chain);
 }
 

@@ -62,6 +62,10 @@ struct tyto_source_stream {
     _Atomic uint64_t num_dropped_there; /* of a source that is filled: before it got here */
     atomic_uint num_timed, num_untimed; /* decoded pictures that say when they are, and others */
     atomic_int turn;                    /* enum tyto_turn: of what comes from the decoder now */
+    /* Of a file: when its container says that the stream begins, and for how long it says itself
+     * that nothing comes; what cannot be decoded is no such time. */
+    int64_t coded_ns; /* the latest that came; of the streaming thread */
+    _Atomic int64_t start_ns, gap_ns;
 };
 
 struct tyto_source {
@@ -88,7 +92,8 @@ struct tyto_source {
     struct tyto_ring *looks;  /* of struct tyto_source_look; owned; NULL: a file has none */
     atomic_bool behind;       /* the networks are: leave pictures out before they are decoded */
     atomic_bool no_more_pads; /* of the topmost element */
-    atomic_uint num_pending;  /* parsers that may have more pads at once: until data flow */
+    atomic_bool is_matroska;
+    atomic_uint num_pending; /* parsers that may have more pads at once: until data flow */
     _Atomic uint64_t last_step_ns;
     atomic_bool waits_for_key;
     bool heard_of[TYTO_NUM_STREAMS]; /* the container has named such a stream; of tyto_source_wait()
@@ -102,6 +107,8 @@ struct tyto_source {
     atomic_bool redirected;
     bool takes_news;
     uint32_t http_status; /* of the last answer; 0: none; of tyto_source_wait() */
+    uint32_t num_refused; /* answers of 400 and more since data came last; likewise */
+    uint64_t refused_after_ns;
     bool has_failed, refuses_transport, has_news, is_in_part; /* of tyto_source_wait() */
     uint32_t num_idle;         /* waits in a row in which nothing ran; likewise */
     pthread_mutex_t note_lock; /* guards note and redirect */

@@ -136,8 +136,11 @@ enum tyto_err tyto_source_look(struct tyto_source *source, int64_t *ret_pts_ns,
 void tyto_source_set_behind(struct tyto_source *source, bool is_behind);
 /* Pictures that would have been decoded otherwise. */
 uint64_t tyto_source_num_skipped(const struct tyto_source *source);
-/* Of a file, as far as its container says; 0: not known. */
+/* Of a file from its begin on, as far as its container says; 0: not known. */
 int64_t tyto_source_duration_ns(const struct tyto_source *source);
+/* Of that, for how long no stream has anything, as of pictures that are taken when something moves.
+ */
+int64_t tyto_source_gap_ns(const struct tyto_source *source);
 /* Of a file, what its container says of itself; of anything else all is false. Borrowed. */
 const struct tyto_whole *tyto_source_whole(const struct tyto_source *source);
 /* Of a file: it has more bytes now than when it was opened. */

@@ -9,6 +9,7 @@ connection, since the server began.
   odd_camera.py body N        describes itself in N bytes, which it sends
   odd_camera.py close N       closes the connection after N answers
   odd_camera.py web CODE:PATH  HTTP: answers everything with CODE, sent on to PATH
+  odd_camera.py playlist N    HTTP: gives a live playlist that names N pieces, none of which is there
   odd_camera.py later A.ts:B.ts   HTTP: gives A and then B to the first that comes, B to others
 """
 import ctypes
@@ -88,10 +89,24 @@ def refuse(client):
         client.sendall(b"HTTP/1.1 %s No\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (code.encode(), path.encode()))
 
 
+def play_nothing(client):
+    with client:
+        path = client.recv(4096).split(b" ")[1]
+        first = int(time.monotonic() - BEGIN)
+        pieces = b"".join(b"#EXTINF:1.0,\n%d.ts\n" % i for i in range(first, first + int(ARGUMENT)))
+        head = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:%d\n" % first
+        body = head + pieces if b".m3u8" in path else b""
+        answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n"
+        client.sendall(answer % (b"200 OK" if body else b"404 Not Found", len(body)))
+        client.sendall(b"Content-Type: application/vnd.apple.mpegurl\r\n\r\n" + body)
+
+
 def quietly(client, port, num_before):
     try:
         if MODE == "web":
             refuse(client)
+        elif MODE == "playlist":
+            play_nothing(client)
         elif MODE == "later":
             give(client, num_before)
         else:

@@ -180,6 +180,21 @@ static void what_a_web_server_refuses_is_told_by_its_number(void **state)
     }
 }
 
+/* GStreamer's newer demuxer asks for some 60 a second, without a word, until the process ends. */
+static void a_playlist_of_what_is_not_there_is_told_and_left_alone(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char uri[64];
+    struct rig_server server = start_odd("playlist", "5");
+    snprintf(uri, sizeof(uri), "http://127.0.0.1:%d/live.m3u8", server.port);
+    open_uri(&rig, uri, TYTO_TRANSPORT_AUTO);
+    wanted_text = "what its playlist names is refused, one after the other (404); next try";
+    assert_true(rig_run(&rig, 60, has_told));
+    rig_close(&rig);
+    rig_stop_server(&server, SIGKILL);
+}
+
 static void a_camera_that_redirects_to_a_good_one_is_watched_there(void **state)
 {
     (void)state;
@@ -390,6 +405,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_description_of_a_gigabyte_is_not_read),
         cmocka_unit_test(a_camera_that_redirects_to_itself_is_connected_to_at_our_own_pace),
         cmocka_unit_test(what_a_web_server_refuses_is_told_by_its_number),
+        cmocka_unit_test(a_playlist_of_what_is_not_there_is_told_and_left_alone),
         cmocka_unit_test(a_camera_that_redirects_to_a_good_one_is_watched_there),
         cmocka_unit_test(a_camera_may_send_us_to_a_camera_only),
         cmocka_unit_test(a_picture_that_stops_while_sound_goes_on_is_told),

@@ -211,6 +211,47 @@ static void pictures_that_lie_on_their_side_stand_upright_to_both(void **state)
     }
 }
 
+/* A projection, turned counter-clockwise by so many degrees, in the place of the colours. */
+static void set_roll(const char *name, float degrees)
+{
+    static const uint8_t colours[] = {0x55, 0xB0, 0x01, 0, 0, 0, 0, 0, 0, 16};
+    static uint8_t bytes[4096];
+    uint8_t written[26] = {0x76, 0x70, 0x01, 0, 0, 0, 0, 0, 0, 16, 0x76, 0x75, 0x84};
+    uint32_t bits;
+    FILE *file = fopen(rig_path(name), "r+b");
+    assert_non_null(file);
+    const size_t num = fread(bytes, 1, sizeof(bytes), file);
+    const uint8_t *at = memmem(bytes, num, colours, sizeof(colours));
+    assert_non_null(at);
+    memcpy(&bits, &degrees, sizeof(bits));
+    for (int i = 0; i < 4; i++)
+        written[13 + i] = (uint8_t)(bits >> (24 - 8 * i));
+    written[17] = 0xEC; /* nothing, in the 9 bytes that are left */
+    written[18] = 0x87;
+    assert_int_equal(fseek(file, (long)(at - bytes), SEEK_SET), 0);
+    assert_int_equal(fwrite(written, 1, sizeof(written), file), sizeof(written));
+    fclose(file);
+}
+
+static void so_they_do_in_matroska(void **state)
+{
+    (void)state;
+    static const struct {
+        float degrees;
+        enum tyto_turn turn;
+    } ways[] = {{90, TYTO_TURN_LEFT}, {-90, TYTO_TURN_RIGHT}, {180, TYTO_TURN_180}};
+    rig_make("plain.mkv", "videotestsrc num-buffers=20 pattern=smpte ! "
+                          "video/x-raw,format=I420,width=162,height=90,framerate=10/1 ! "
+                          "x264enc speed-preset=ultrafast key-int-max=10 ! h264parse ! "
+                          "matroskamux");
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        rig_copy("plain.mkv", "turned.mkv", 0, NULL);
+        set_roll("turned.mkv", ways[i].degrees);
+        check_same("turned.mkv", 2);
+        check_upright("turned.mkv", "plain.mkv", ways[i].turn);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +259,7 @@ int main(void)
         cmocka_unit_test(stereo_at_48_khz_in_matroska_is_the_same_to_both),
         cmocka_unit_test(ten_channels_without_places_are_the_same_to_both),
         cmocka_unit_test(pictures_that_lie_on_their_side_stand_upright_to_both),
+        cmocka_unit_test(so_they_do_in_matroska),
     };
     return cmocka_run_group_tests(tests, NULL, rig_remove_media);
 }

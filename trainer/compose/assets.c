@@ -373,7 +373,7 @@ enum tyto_err tyto_compose_assets_read_stream(const struct tyto_compose_assets_p
 enum tyto_err tyto_compose_assets_read(const struct tyto_compose_assets_params *params,
                                        struct tyto_compose_assets *ret_assets)
 {
-    FILE *file = tyto_fopen_input(params->manifest);
+    FILE *file = tyto_fopen_text(params->manifest);
     if (!file) {
         struct reader r = {.params = params};
         const int code = errno;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/encoding.h"
 #include "files/open.h"
 #include "trainer/labels/reader.h"
 
@@ -70,8 +71,6 @@ static enum tyto_label_format guess_xml(const char *text)
 /* AUTO: none of them. */
 static enum tyto_label_format guess(const char *name, const char *text)
 {
-    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
-        text += 3;
     const char first = text[strspn(text, " \t\r\n")];
     if (ends_with(name, ".eaf"))
         return TYTO_LABEL_ELAN;
@@ -97,12 +96,6 @@ static enum tyto_label_format guess(const char *name, const char *text)
 
 /* --- reading ------------------------------------------------------------------------- */
 
-static bool is_utf16(const char *bytes, size_t num_bytes)
-{
-    return num_bytes >= 2 &&
-           (memcmp(bytes, "\xFF\xFE", 2) == 0 || memcmp(bytes, "\xFE\xFF", 2) == 0);
-}
-
 static void fail_unknown(struct tyto_label_reader *reader)
 {
     char words[128];
@@ -114,10 +107,13 @@ static void fail_unknown(struct tyto_label_reader *reader)
 static void read_source(struct tyto_label_reader *reader)
 {
     enum tyto_label_format format = reader->params->format;
-    if (is_utf16(reader->bytes, reader->num_bytes)) {
-        tyto_label_error(reader, 0, NULL, "the file is UTF-16: save it as UTF-8");
+    const enum tyto_err err = tyto_encoding_make_utf8(&reader->bytes, &reader->num_bytes);
+    if (err == TYTO_ERR_FORMAT)
+        tyto_label_error(reader, 0, NULL, "it is damaged UTF-16 or UTF-32: save it as UTF-8");
+    else
+        reader->err = err;
+    if (err)
         return;
-    }
     if (format == TYTO_LABEL_AUTO)
         format = guess(reader->source, reader->bytes);
     if ((unsigned)format < TYTO_LABEL_NUM_FORMATS && readers[format])

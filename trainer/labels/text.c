@@ -67,9 +67,8 @@ void tyto_label_note(struct tyto_label_reader *reader, uint32_t line, const char
 
 struct tyto_label_lines tyto_label_lines(struct tyto_label_reader *reader, uint32_t max_bytes)
 {
-    const bool has_mark = reader->num_bytes >= 3 && memcmp(reader->bytes, "\xEF\xBB\xBF", 3) == 0;
     const bool has_feeds = memchr(reader->bytes, '\n', reader->num_bytes) != NULL;
-    return (struct tyto_label_lines){.at = reader->bytes + (has_mark ? 3 : 0),
+    return (struct tyto_label_lines){.at = reader->bytes,
                                      .end = reader->bytes + reader->num_bytes,
                                      .stop = has_feeds ? '\n' : '\r',
                                      .max_bytes = max_bytes};

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "files/matroska_turn.h"
 #include "trainer/media/internal.h"
 
 #define NS_PER_S 1000000000ll
@@ -18,6 +19,8 @@
 /* A stream's time that goes back by more, or ahead by more, is a clock set anew. */
 #define BACK_JUMP_NS NS_PER_S
 #define FORWARD_JUMP_NS (3600 * NS_PER_S)
+/* Of less nothing is made: pictures come once in a while. */
+#define LEAST_GAP_NS (2 * NS_PER_S)
 #define MAX_PIXELS ((int64_t)TYTO_FRAME_MAX_SIDE * TYTO_FRAME_MAX_SIDE)
 
 /* libav has one log for the whole process; each thread keeps the last line that was meant for it.
@@ -113,30 +116,43 @@ static int best_stream(AVFormatContext *format, bool video)
     return idx;
 }
 
-static enum tyto_turn turn_of(const AVStream *stream)
+static int64_t origin_of(const AVFormatContext *format)
+{
+    if (format->start_time == AV_NOPTS_VALUE || llabs(format->start_time) > INT64_MAX / 2000)
+        return 0;
+    const int64_t start_ns = format->start_time * 1000;
+    return start_ns > 0 || start_ns < -MAX_PRIMING_NS ? start_ns : 0;
+}
+
+/* container: what it says of its pictures in a way that libav does not read. */
+static enum tyto_turn turn_of(const AVStream *stream, enum tyto_turn container)
 {
     size_t num_bytes = 0;
     const void *bytes = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &num_bytes);
     int32_t matrix[9];
     if (!bytes || num_bytes < sizeof(matrix))
-        return TYTO_TURN_NONE;
+        return container;
     memcpy(matrix, bytes, sizeof(matrix));
     return tyto_turn_of_matrix(matrix[0], matrix[1], matrix[3], matrix[4]);
 }
 
-static void describe(AVFormatContext *format, struct tyto_source_file_info *info)
+static void describe(AVFormatContext *format, enum tyto_turn container,
+                     struct tyto_source_file_info *info)
 {
     *info = (struct tyto_source_file_info){0};
     copy_name(info->container, sizeof(info->container), format->iformat->name);
     if (format->duration > 0 && format->duration < INT64_MAX / 1000)
         info->duration_ns = format->duration * 1000;
+    /* Matroska's counts from 0, whenever its first stream begins. */
+    if (strncmp(format->iformat->name, "matroska", 8) == 0 && info->duration_ns > origin_of(format))
+        info->duration_ns -= origin_of(format);
     const int video = best_stream(format, true), audio = best_stream(format, false);
     if (video >= 0) {
         const AVStream *stream = format->streams[video];
         info->has_video = true;
         info->width = stream->codecpar->width > 0 ? (uint32_t)stream->codecpar->width : 0;
         info->height = stream->codecpar->height > 0 ? (uint32_t)stream->codecpar->height : 0;
-        if (tyto_turn_swaps(turn_of(stream))) {
+        if (tyto_turn_swaps(turn_of(stream, container))) {
             const uint32_t width = info->width;
             info->width = info->height;
             info->height = width;
@@ -154,14 +170,6 @@ static void describe(AVFormatContext *format, struct tyto_source_file_info *info
             par->ch_layout.nb_channels > 0 ? (uint32_t)par->ch_layout.nb_channels : 0;
         copy_name(info->audio_codec, sizeof(info->audio_codec), avcodec_get_name(par->codec_id));
     }
-}
-
-static int64_t origin_of(const AVFormatContext *format)
-{
-    if (format->start_time == AV_NOPTS_VALUE || llabs(format->start_time) > INT64_MAX / 2000)
-        return 0;
-    const int64_t start_ns = format->start_time * 1000;
-    return start_ns > 0 || start_ns < -MAX_PRIMING_NS ? start_ns : 0;
 }
 
 enum tyto_err tyto_demux_open(struct tyto_demux *demux, const char *path,
@@ -200,8 +208,9 @@ enum tyto_err tyto_demux_open(struct tyto_demux *demux, const char *path,
             "cannot be read: %s%s%s", av_err2str(error), said[0] ? ": " : "", said);
     }
     demux->origin_ns = origin_of(demux->format);
+    demux->turn = tyto_matroska_turn(path);
     if (ret_info)
-        describe(demux->format, ret_info);
+        describe(demux->format, demux->turn, ret_info);
     return TYTO_OK;
 }
 
@@ -232,7 +241,7 @@ enum tyto_err tyto_demux_choose(struct tyto_demux *demux, bool video, uint32_t n
     demux->stream = best_stream(demux->format, video);
     if (demux->stream < 0)
         return TYTO_ERR_NOT_FOUND;
-    demux->turn = turn_of(demux->format->streams[demux->stream]);
+    demux->turn = turn_of(demux->format->streams[demux->stream], demux->turn);
     for (unsigned i = 0; i < demux->format->nb_streams; i++)
         demux->format->streams[i]->discard =
             (int)i == demux->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
@@ -283,6 +292,8 @@ enum tyto_err tyto_demux_read(struct tyto_demux *demux, AVPacket *packet)
         if (demux->last_ns != TYTO_SOURCE_NO_TIME &&
             (ahead_ns < -BACK_JUMP_NS || ahead_ns > FORWARD_JUMP_NS))
             demux->shift_ns = demux->last_ns + packet->duration - clock;
+        else if (demux->last_ns != TYTO_SOURCE_NO_TIME && ahead_ns > LEAST_GAP_NS)
+            demux->gap_ns += ahead_ns - NS_PER_S;
         demux->last_ns = clock + demux->shift_ns;
     }
     packet->pts = pts == TYTO_SOURCE_NO_TIME ? AV_NOPTS_VALUE : pts + demux->shift_ns;

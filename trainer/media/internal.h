@@ -23,6 +23,7 @@ struct tyto_demux {
     int stream;
     int64_t origin_ns, shift_ns; /* subtracted from, added to the container's times */
     int64_t last_ns;             /* of the packet before; NO_TIME: none */
+    int64_t gap_ns;              /* in all, that no packet came for by the container's own word */
     enum tyto_turn turn;         /* of the stream's pictures, as the container says */
     uint64_t num_bad;
     char path[256]; /* for faults, cut where need be */

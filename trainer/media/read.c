@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "base/segment_rule.h"
+#include "files/file_end.h"
 #include "trainer/media/internal.h"
 
 #define NS_PER_S 1000000000ll
@@ -23,6 +26,8 @@ struct tyto_source_file {
     struct tyto_sound *sound; /* NULL: there is none, or it is not wanted */
     struct tyto_video *video;
     uint32_t next_idx, num_samples;
+    char *path; /* owned */
+    struct tyto_file_end end;
 };
 
 enum tyto_err tyto_source_file_probe(const char *path, struct tyto_source_file_info *ret_info,
@@ -70,6 +75,17 @@ static enum tyto_err open_video(struct tyto_source_file *source, struct tyto_fau
     return err;
 }
 
+static enum tyto_err look_whether_whole(struct tyto_source_file *source,
+                                        struct tyto_fault *ret_fault)
+{
+    char why[192];
+    tyto_whole_look(source->path, &source->end.whole);
+    tyto_whole_text(&source->end.whole, why, sizeof(why));
+    if (!source->end.whole.lacks_index)
+        return TYTO_OK;
+    return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, source->path, 0, NULL, "%s", why);
+}
+
 enum tyto_err tyto_source_file_open(const struct tyto_source_file_params *params,
                                     struct tyto_source_file **ret_source,
                                     struct tyto_fault *ret_fault)
@@ -88,7 +104,10 @@ enum tyto_err tyto_source_file_open(const struct tyto_source_file_params *params
     source->params = p;
     source->num_samples =
         (uint32_t)((p.segment_ns * TYTO_SOURCE_FILE_RATE_HZ + NS_PER_S / 2) / NS_PER_S);
-    enum tyto_err err = tyto_source_file_probe(p.path, &source->info, ret_fault);
+    source->path = strdup(p.path);
+    enum tyto_err err = source->path ? look_whether_whole(source, ret_fault) : TYTO_ERR_NOMEM;
+    if (!err)
+        err = tyto_source_file_probe(p.path, &source->info, ret_fault);
     if (!err && source->info.has_audio && !p.no_audio)
         err = open_sound(source, ret_fault);
     if (!err && source->info.has_video && !p.no_video)
@@ -115,6 +134,7 @@ void tyto_source_file_close(struct tyto_source_file **source)
         tyto_video_finish((*source)->video);
     free((*source)->sound);
     free((*source)->video);
+    free((*source)->path);
     free(*source);
     *source = NULL;
 }
@@ -122,6 +142,27 @@ void tyto_source_file_close(struct tyto_source_file **source)
 const struct tyto_source_file_info *tyto_source_file_get_info(const struct tyto_source_file *source)
 {
     return &source->info;
+}
+
+/* That neither stream has anything for. */
+static int64_t gap_of(const struct tyto_source_file *source)
+{
+    const int64_t sound_ns = source->sound ? source->sound->demux.gap_ns : INT64_MAX;
+    const int64_t video_ns = source->video ? source->video->demux.gap_ns : INT64_MAX;
+    return sound_ns < video_ns ? sound_ns : video_ns;
+}
+
+void tyto_source_file_end_text(const struct tyto_source_file *source, char *ret_text,
+                               uint32_t text_bytes)
+{
+    struct tyto_file_end end = source->end;
+    struct stat status;
+    end.has_grown =
+        stat(source->path, &status) == 0 && (uint64_t)status.st_size > source->end.whole.num_bytes;
+    end.duration_ns = source->info.duration_ns;
+    end.gap_ns = gap_of(source);
+    end.wants_all = !source->params.no_audio && !source->params.no_video;
+    tyto_file_end_text(&end, ret_text, text_bytes);
 }
 
 uint64_t tyto_source_file_num_bad(const struct tyto_source_file *source)
@@ -231,6 +272,10 @@ enum tyto_err tyto_source_file_next(struct tyto_source_file *source,
                                   tyto_demux_said()[0] ? ": " : "", tyto_demux_said());
         return TYTO_ERR_EMPTY;
     }
+    if (source->end.read_ns == 0)
+        source->end.begin_ns = begin_ns;
+    if (segment.pcm || segment.has_picture)
+        source->end.read_ns += source->params.hop_ns;
     source->next_idx++;
     *ret_segment = segment;
     return TYTO_OK;

@@ -77,6 +77,9 @@ enum tyto_err tyto_source_file_next(struct tyto_source_file *source,
                                     struct tyto_source_segment *ret_segment,
                                     struct tyto_fault *ret_fault);
 void tyto_source_segment_finish(struct tyto_source_segment *segment);
+/* After EMPTY: "read in part: 10 of 20 s; ..." with what to do, or "" where all of it was there. */
+void tyto_source_file_end_text(const struct tyto_source_file *source, char *ret_text,
+                               uint32_t text_bytes);
 /* Packets that could not be decoded so far. */
 uint64_t tyto_source_file_num_bad(const struct tyto_source_file *source);
 

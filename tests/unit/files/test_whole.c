@@ -147,13 +147,20 @@ static void a_matroska_file_is_as_long_as_its_elements_say(void **state)
     static const uint8_t live[] = {0x18, 0x53, 0x80, 0x67, 0x01, 255,  255,  255, 255,
                                    255,  255,  255,  0x1F, 0x43, 0xB6, 0x75, 0xFF};
     static const uint8_t block[] = {0xA3, 0x41, 0x00};
+    static const uint8_t space[] = {0xEC, 0x01, 0, 0, 0, 0, 0, 0x07, 0xF7};
     (void)state;
     num_bytes = 0;
     put(header, sizeof(header));
     put(known, sizeof(known));
-    put_zeros(0x1000);
+    const size_t begin = num_bytes;
+    for (int i = 0; i < 2; i++) {
+        put(space, sizeof(space));
+        put_zeros(0x800 - sizeof(space));
+    }
     assert_whole(num_bytes);
     assert_cut(2000, num_bytes);
+    memset(bytes + begin + 0x700, 0, 0x800); /* written over */
+    assert_true(look(num_bytes).is_damaged);
     num_bytes = 0;
     put(header, sizeof(header));
     put(live, sizeof(live));
@@ -191,9 +198,83 @@ static void what_is_no_ts_in_a_ts_is_damage(void **state)
         put_zeros(187);
     }
     assert_whole(num_bytes);
-    assert_whole(num_bytes - 100); /* they end anywhere */
+    assert_whole(num_bytes - 188); /* they end anywhere, but with a whole packet */
+    assert_cut(num_bytes - 100, 0);
+    assert_cut(num_bytes - 1, 0);
     memset(bytes + num_bytes / 2, 0, num_bytes / 8);
     assert_true(look(num_bytes).is_damaged);
+}
+
+/* With a time before each packet, as camcorders write it. */
+static void an_m2ts_ends_with_a_whole_packet(void **state)
+{
+    (void)state;
+    num_bytes = 0;
+    for (int i = 0; i < 100; i++) {
+        put("\0\0\0\1\x47", 5);
+        put_zeros(187);
+    }
+    assert_whole(num_bytes);
+    assert_cut(num_bytes - 100, 0);
+}
+
+/* Kinds that say of each part how long it is: a head, and size bytes of it behind. */
+static void what_says_how_long_each_part_is_ends_with_a_whole_one(void **state)
+{
+    static const uint8_t flv[] = {'F', 'L', 'V', 1, 5,    0, 0, 0, 9, 0, 0, 0,
+                                  0,   9,   0,   3, 0xE8, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t aiff[] = {'F', 'O', 'R', 'M', 0, 0, 3, 0xE8};
+    static const uint8_t caf[] = {'c', 'a', 'f', 'f', 0, 1, 0, 0, 'd', 'a',
+                                  't', 'a', 0,   0,   0, 0, 0, 0, 3,   0xE8};
+    static const uint8_t au[] = {'.', 's', 'n', 'd', 0, 0, 0, 12, 0, 0, 3, 0xE8};
+    static const uint8_t asf[] = {0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11,
+                                  0xA6, 0xD9, 0,    0xAA, 0,    0x62, 0xCE, 0x6C,
+                                  0,    4,    0,    0,    0,    0,    0,    0};
+    static const uint8_t adts[] = {0xFF, 0xF1, 0x50, 0x80, 0x7E, 0x1F, 0xFC};
+    static const struct {
+        const uint8_t *head;
+        size_t num_head, num_rest;
+    } kinds[] = {
+        {flv, sizeof(flv), 1000},
+        {aiff, sizeof(aiff), 1000},
+        {caf, sizeof(caf), 1000},
+        {au, sizeof(au), 1000},
+        {asf, sizeof(asf), 1024 - sizeof(asf)},
+        {adts, sizeof(adts), 1008 - sizeof(adts)},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        num_bytes = 0;
+        put(kinds[i].head, kinds[i].num_head);
+        put_zeros(kinds[i].num_rest);
+        assert_whole(num_bytes);
+        assert_cut(num_bytes - 1, num_bytes);
+        assert_cut(num_bytes / 2, num_bytes);
+        put("more", 4); /* what stands behind is somebody else's */
+        assert_whole(num_bytes);
+    }
+}
+
+static void what_is_wrong_is_said_with_what_to_do(void **state)
+{
+    static const struct {
+        struct tyto_whole whole;
+        const char *text;
+    } cases[] = {
+        {{.num_bytes = 9}, ""},
+        {{.lacks_index = true}, "untrunc"},
+        {{.is_cut = true, .num_bytes = 9, .asked_bytes = 20},
+         "of 20 bytes it should have, 9 are there: copy or record it again"},
+        {{.is_cut = true}, "its last part is missing: copy or record it again"},
+        {{.is_damaged = true}, "copy it again"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[192];
+        tyto_whole_text(&cases[i].whole, text, sizeof(text));
+        assert_non_null(strstr(text, cases[i].text));
+        assert_int_equal(text[0] == '\0', cases[i].text[0] == '\0');
+    }
 }
 
 static void an_mp3_may_say_how_many_bytes_it_has(void **state)
@@ -230,6 +311,9 @@ int main(void)
         cmocka_unit_test(a_matroska_file_is_as_long_as_its_elements_say),
         cmocka_unit_test(an_ogg_file_says_which_page_is_its_last),
         cmocka_unit_test(what_is_no_ts_in_a_ts_is_damage),
+        cmocka_unit_test(an_m2ts_ends_with_a_whole_packet),
+        cmocka_unit_test(what_says_how_long_each_part_is_ends_with_a_whole_one),
+        cmocka_unit_test(what_is_wrong_is_said_with_what_to_do),
         cmocka_unit_test(an_mp3_may_say_how_many_bytes_it_has),
         cmocka_unit_test(of_other_kinds_nothing_is_said),
     };

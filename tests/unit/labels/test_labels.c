@@ -112,8 +112,9 @@ static void bytes_that_are_no_text_are_said(void **state)
                         "x.csv:2: the line holds a NUL byte: save the file as plain text (UTF-8)\n"
                         "x.csv:3: the line is not UTF-8: save the file with that encoding\n");
     reading_init(&reading);
-    assert_int_equal(read_bytes(&reading, "x.csv", "\xFF\xFEx\0", 4), TYTO_ERR_FORMAT);
-    assert_string_equal(reading.faults, "x.csv: the file is UTF-16: save it as UTF-8\n");
+    assert_int_equal(read_bytes(&reading, "x.csv", "\xFF\xFEx", 3), TYTO_ERR_FORMAT);
+    assert_string_equal(reading.faults,
+                        "x.csv: it is damaged UTF-16 or UTF-32: save it as UTF-8\n");
 
     static char over[8192 + 64] = "a.mp4,dog,1,2\n";
     memset(over + strlen(over), 'x', 8193);
@@ -126,6 +127,28 @@ static void bytes_that_are_no_text_are_said(void **state)
     assert_faults("notes.doc", "dear diary\n",
                   "notes.doc: it is no label file that is known: say which with --format (csv, "
                   "ave, audacity, elan, cvat, label-studio, events)\n");
+}
+
+/* As Excel saves "Unicode text", and as some editors do everything. */
+static void text_in_wide_characters_is_read(void **state)
+{
+    static const char csv[] = "file,class,begin_s,end_s\na.mp4,dog,1,2\n";
+    (void)state;
+    for (uint32_t unit_bytes = 2; unit_bytes <= 4; unit_bytes += 2) {
+        for (uint32_t has_mark = 0; has_mark < 2; has_mark++) {
+            struct reading reading;
+            char wide[4 * sizeof(csv)] = "\xFF\xFE\0\0";
+            size_t num = has_mark ? unit_bytes : 0;
+            for (const char *c = csv; *c; c++, num += unit_bytes) {
+                memset(wide + num, 0, unit_bytes);
+                wide[num] = *c;
+            }
+            reading_init(&reading);
+            assert_int_equal(read_bytes(&reading, "x.txt", wide, num), TYTO_OK);
+            assert_string_equal(reading.labels, "a.mp4 dog 1..2 both @2\n");
+            assert_string_equal(reading.faults, "");
+        }
+    }
 }
 
 static void class_names_become_plain_and_changes_are_said_once(void **state)
@@ -430,6 +453,7 @@ int main(void)
         cmocka_unit_test(faults_of_a_csv_are_said_line_by_line),
         cmocka_unit_test(wrong_headers_say_what_to_do),
         cmocka_unit_test(bytes_that_are_no_text_are_said),
+        cmocka_unit_test(text_in_wide_characters_is_read),
         cmocka_unit_test(class_names_become_plain_and_changes_are_said_once),
         cmocka_unit_test(classes_nearly_spelt_alike_are_asked_about),
         cmocka_unit_test(duplicates_go_and_overlaps_are_said),

@@ -18,13 +18,14 @@ static char paths[NUM_FILES][64], cache[64], visual_path[512], audio_path[512];
 static const char *const files[NUM_FILES] = {paths[0], paths[1], paths[2]};
 
 static struct tyto_features_params params; /* the callbacks of a test may be put in */
-static uint32_t num_faults;
+static uint32_t num_faults, num_left_out;
 static char last_fault[1024];
 
-static void on_fault(void *user, const struct tyto_fault *fault)
+static void on_fault(void *user, const struct tyto_fault *fault, bool is_left_out)
 {
     (void)user;
     num_faults++;
+    num_left_out += is_left_out;
     snprintf(last_fault, sizeof(last_fault), "%s: %s", fault->file, fault->text);
 }
 
@@ -291,9 +292,10 @@ static void what_cannot_be_read_is_told_and_left_out(void **state)
     (void)state;
     struct tyto_features_progress progress;
     const char *const names[] = {paths[0], visual_path, "/nowhere.mp4"};
-    num_faults = 0;
+    num_faults = num_left_out = 0;
     struct tyto_features *features = run(names, 3, &progress);
     assert_int_equal(num_faults, 2);
+    assert_int_equal(num_left_out, 2);
     assert_int_equal(progress.num_bad, 2);
     assert_non_null(tyto_features_shard(features, 0));
     assert_null(tyto_features_shard(features, 1));
@@ -313,6 +315,49 @@ static void what_cannot_be_read_is_told_and_left_out(void **state)
     assert_int_equal(tyto_features_create(&wrong, files, 1, &features, &fault), TYTO_OK);
     assert_true(tyto_features_run(features, &progress, &fault) != TYTO_OK && fault.text[0]);
     tyto_features_destroy(&features);
+}
+
+/* Of 4 s that its header speaks of, num_s are there. */
+static void write_sound(const char *path, uint32_t num_s)
+{
+    static const uint8_t head[] = {'R', 'I', 'F',  'F',  36,  0xF4, 1,    0,    'W',  'A', 'V',
+                                   'E', 'f', 'm',  't',  ' ', 16,   0,    0,    0,    1,   0,
+                                   1,   0,   0x40, 0x1F, 0,   0,    0x80, 0x3E, 0,    0,   2,
+                                   0,   16,  0,    'd',  'a', 't',  'a',  0,    0xFA, 0,   0};
+    static const uint8_t second[16000];
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(head, 1, sizeof(head), file), sizeof(head));
+    for (uint32_t i = 0; i < num_s; i++)
+        assert_int_equal(fwrite(second, 1, sizeof(second), file), sizeof(second));
+    fclose(file);
+}
+
+static void a_recording_that_breaks_off_is_told_at_every_run(void **state)
+{
+    (void)state;
+    struct tyto_features_progress progress;
+    char whole[80], cut[80];
+    snprintf(whole, sizeof(whole), "%s/whole.wav", dir);
+    snprintf(cut, sizeof(cut), "%s/cut.wav", dir);
+    write_sound(whole, 4);
+    write_sound(cut, 2);
+    const char *const names[] = {whole, cut};
+    for (uint32_t i = 0; i < 2; i++) {
+        num_faults = num_left_out = 0;
+        struct tyto_features *features = run(names, 2, &progress);
+        assert_int_equal(progress.num_cached, 2 * i);
+        assert_int_equal(progress.num_part, 1);
+        assert_int_equal(progress.num_bad, 0);
+        assert_int_equal(num_faults, 1);
+        assert_int_equal(num_left_out, 0);
+        assert_non_null(strstr(last_fault, "cut.wav: read in part: 2 "));
+        assert_non_null(strstr(last_fault, "copy or record it again"));
+        assert_non_null(tyto_features_shard(features, 1));
+        tyto_features_destroy(&features);
+    }
+    unlink(whole);
+    unlink(cut);
 }
 
 /* --- data sets ------------------------------------------------------------------------------ */
@@ -433,6 +478,7 @@ int main(void)
         cmocka_unit_test(what_is_in_the_cache_is_not_made_again),
         cmocka_unit_test(stopping_leaves_nothing_half_done),
         cmocka_unit_test(what_cannot_be_read_is_told_and_left_out),
+        cmocka_unit_test(a_recording_that_breaks_off_is_told_at_every_run),
         cmocka_unit_test(labels_count_where_they_cover_half_a_segment),
         cmocka_unit_test(given_classes_decide_the_order_and_what_is_known),
         cmocka_unit_test(without_a_single_recording_there_is_no_data_set),

@@ -88,11 +88,11 @@ enum tyto_err tyto_ave_rows_read(const char *path, struct tyto_ave_rows *ret_row
                                  struct tyto_fault *ret_fault)
 {
     struct tyto_ave_rows rows = {.categories = calloc(MAX_CATEGORIES, sizeof(*rows.categories))};
-    FILE *file = rows.categories ? tyto_fopen_input(path) : NULL;
+    FILE *file = rows.categories ? tyto_fopen_text(path) : NULL;
     enum tyto_err err = TYTO_ERR_NOMEM;
     if (rows.categories && !file)
         err = tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO, path, 0,
-                             NULL, "it cannot be read: %s", strerror(errno));
+                             NULL, "it cannot be read: %s", tyto_open_reason(errno));
     if (file) {
         err = read_lines(file, path, &rows, ret_fault);
         fclose(file);

@@ -112,6 +112,45 @@ static bool is_cached(const struct tyto_features_recording *recording)
     return !err; /* a bad shard is made again */
 }
 
+/* What was told of a recording that was read in part is kept beside its shard. */
+static char *part_path(const struct tyto_features_recording *recording)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s.told", recording->shard) < 0 ? NULL : path;
+}
+
+static void keep_part(const struct tyto_features_recording *recording, const char *text)
+{
+    char *path = part_path(recording);
+    if (path && text[0])
+        (void)!tyto_replace_all(path, 0644, text, strlen(text));
+    else if (path)
+        (void)unlink(path);
+    free(path);
+}
+
+static void recall_part(const struct tyto_features_recording *recording, char *ret_text,
+                        size_t text_bytes)
+{
+    char *path = part_path(recording);
+    const int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    const ssize_t num = fd >= 0 ? read(fd, ret_text, text_bytes - 1) : 0;
+    ret_text[num > 0 ? num : 0] = '\0';
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
+static void add_fault(struct tyto_features_item *item, const struct tyto_fault *fault,
+                      const char *path)
+{
+    item->fault = malloc(sizeof(*item->fault));
+    if (!item->fault)
+        return;
+    *item->fault = *fault;
+    snprintf(item->fault->file, sizeof(item->fault->file), "%s", path);
+}
+
 static enum tyto_err push(struct tyto_features *features, struct tyto_features_item *item)
 {
     const enum tyto_err err = tyto_features_queue_push(features->queue, item);
@@ -133,8 +172,12 @@ static enum tyto_err decode_one(struct tyto_features *features, uint32_t idx)
     struct tyto_source_file *source = NULL;
     struct tyto_fault fault = {0};
     enum tyto_err err = find_shard(features, recording, &fault);
-    if (!err && is_cached(recording))
+    if (!err && is_cached(recording)) {
+        recall_part(recording, fault.text, sizeof(fault.text));
+        if (fault.text[0])
+            add_fault(&item, &fault, recording->path);
         return push(features, &item);
+    }
     if (!err)
         err = tyto_source_file_open(&params, &source, &fault);
     while (!err) {
@@ -148,16 +191,17 @@ static enum tyto_err decode_one(struct tyto_features *features, uint32_t idx)
             return err;
         }
     }
-    tyto_source_file_close(&source);
     item = (struct tyto_features_item){.news = TYTO_FEATURES_END, .recording_idx = idx};
-    if (err != TYTO_ERR_EMPTY) {
-        snprintf(fault.file, sizeof(fault.file), "%s", recording->path);
+    if (err == TYTO_ERR_EMPTY) {
+        tyto_source_file_end_text(source, fault.text, sizeof(fault.text));
+        keep_part(recording, fault.text);
+    } else {
         item.news = TYTO_FEATURES_BAD;
         item.err = err;
-        item.fault = malloc(sizeof(*item.fault));
-        if (item.fault)
-            *item.fault = fault;
     }
+    tyto_source_file_close(&source);
+    if (err != TYTO_ERR_EMPTY || fault.text[0])
+        add_fault(&item, &fault, recording->path);
     return push(features, &item);
 }
 

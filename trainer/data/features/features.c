@@ -212,6 +212,13 @@ static enum tyto_err encode_batch(struct run *run)
     return err;
 }
 
+static void tell_fault(struct run *run, const struct tyto_fault *fault, bool is_left_out)
+{
+    const struct tyto_features_params *params = &run->features->params;
+    if (fault && params->on_fault)
+        params->on_fault(params->user, fault, is_left_out);
+}
+
 static enum tyto_err end_recording(struct run *run, struct tyto_features_item *item)
 {
     struct tyto_features *features = run->features;
@@ -221,14 +228,17 @@ static enum tyto_err end_recording(struct run *run, struct tyto_features_item *i
         err = encode_batch(run);
     run->progress.num_done++;
     run->bytes_left -= recording->num_bytes;
+    if (item->news != TYTO_FEATURES_BAD && item->fault) {
+        run->progress.num_part++;
+        tell_fault(run, item->fault, false);
+    }
     if (item->news == TYTO_FEATURES_CACHED) {
         run->progress.num_cached++;
     } else if (item->news == TYTO_FEATURES_BAD || (!err && !recording->writer)) {
         recording->is_bad = true;
         run->progress.num_bad++;
         tyto_cache_writer_destroy(&recording->writer);
-        if (item->fault && features->params.on_fault)
-            features->params.on_fault(features->params.user, item->fault);
+        tell_fault(run, item->fault, true);
     } else if (!err) {
         err = tyto_cache_writer_commit(&recording->writer, run->ret_fault);
         run->bytes_encoded += recording->num_bytes;

@@ -16,6 +16,7 @@ struct tyto_features_progress {
     uint32_t num_done, num_files; /* recordings, those in the cache already included */
     uint32_t num_cached;          /* of num_done: were there already */
     uint32_t num_bad;             /* of num_done: could not be read */
+    uint32_t num_part;            /* of num_done: were read in part */
     double done_s, total_s;       /* footage that needed encoding: so far, in all (estimated) */
     double took_s;                /* done_s / took_s: times real time */
 };
@@ -36,8 +37,9 @@ struct tyto_features_params {
     const struct tyto_log *log;
     void *user; /* of the callbacks, which are called by the thread that runs */
     void (*on_progress)(void *user, const struct tyto_features_progress *progress); /* or NULL */
-    void (*on_fault)(void *user, const struct tyto_fault *fault); /* a recording that is left out */
-    bool (*should_stop)(void *user);                              /* asked often; or NULL */
+    /* A recording that is left out, or was read in part. Either is told at every run. */
+    void (*on_fault)(void *user, const struct tyto_fault *fault, bool is_left_out);
+    bool (*should_stop)(void *user); /* asked often; or NULL */
 };
 
 struct tyto_features;

@@ -341,13 +341,13 @@ enum tyto_err tyto_measure_events(const struct tyto_events_params *params,
                                   struct tyto_events_measures *ret_measures,
                                   struct tyto_fault *ret_fault)
 {
-    FILE *file = tyto_fopen_input(params->path);
+    FILE *file = tyto_fopen_text(params->path);
     size_t num = 0, room = 1 << 16;
     char *text = file ? malloc(room) : NULL;
 
     if (!file)
         return tyto_fault_set(ret_fault, errno == ENOENT ? TYTO_ERR_NOT_FOUND : TYTO_ERR_IO,
-                              params->path, 0, NULL, "%s", strerror(errno));
+                              params->path, 0, NULL, "%s", tyto_open_reason(errno));
     enum tyto_err err = text ? TYTO_OK : TYTO_ERR_NOMEM;
     while (!err && !feof(file) && !ferror(file)) {
         if (room - num < 2) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether all of a file was read, and what is told where it was not. Plain computation. */
-#ifndef TYTO_PIPELINE_SESSION_FILE_END_H
-#define TYTO_PIPELINE_SESSION_FILE_END_H
+#ifndef TYTO_FILES_FILE_END_H
+#define TYTO_FILES_FILE_END_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@ struct tyto_file_end {
     int64_t duration_ns; /* as its container says; 0: not known */
     int64_t begin_ns;    /* where its sound or picture begins */
     int64_t read_ns;     /* of it that gave either */
+    int64_t gap_ns;      /* of it that neither has, by the container's own word */
     bool wants_all;      /* no stream was left out */
 };
 
