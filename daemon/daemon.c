@@ -104,6 +104,13 @@ bool tyto_daemon_destroy(struct tyto_daemon **daemon)
 /* --- running -----------------------------------------------------------------------------------
  */
 
+static void read_again(struct tyto_daemon *daemon)
+{
+    tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "SIGHUP: reading %s again",
+                   daemon->config->file[0] ? daemon->config->file : "the model");
+    tyto_admin_reload(daemon->admin);
+}
+
 /* True when it is time to end. */
 static bool take_signal(struct tyto_daemon *daemon)
 {
@@ -111,9 +118,7 @@ static bool take_signal(struct tyto_daemon *daemon)
     if (read(daemon->p.signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return false;
     if (info.ssi_signo == SIGHUP) {
-        tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "SIGHUP: reading %s again",
-                       daemon->config->file[0] ? daemon->config->file : "the model");
-        tyto_admin_reload(daemon->admin);
+        read_again(daemon);
         return false;
     }
     tyto_log_write(daemon->log, TYTO_LOG_INFO, "daemon", "%s: ending",
@@ -300,6 +305,8 @@ enum tyto_err tyto_daemon_run(struct tyto_daemon *daemon, bool is_once)
     atomic_store(&daemon->not_ready, NULL);
     bool is_ending = daemon->is_asked;
     uint32_t num_failed = 0;
+    if (daemon->is_reload_due)
+        read_again(daemon);
     while (!is_ending) {
         struct pollfd fds[] = {{.fd = daemon->p.signal_fd, .events = POLLIN},
                                {.fd = daemon->failure_fd, .events = POLLIN}};

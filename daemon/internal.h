@@ -59,7 +59,7 @@ struct tyto_daemon {
     /* Of the main thread: when memory was given back, and after how many connections that were
      * lost, heads and configurations. */
     uint64_t trimmed_ns, num_ended;
-    bool is_asked; /* to end, while it starts */
+    bool is_asked, is_reload_due; /* to end, and to read again, while it starts */
 };
 
 /* start.c: makes everything up to the cameras, in its order. CLOSED: a signal asked for the end

@@ -105,7 +105,11 @@ int main(int argc, char **argv)
         return tyto_standard_out_end("tytod", result == TYTO_COMMAND_DONE ? 0 : 2);
     struct tyto_config *config = NULL;
     struct tyto_fault fault = {.text = ""};
-    enum tyto_err err = tyto_args_to_config(&args, &config, &fault);
+    enum tyto_err err = tyto_signals_settle();
+    if (err)
+        (void)tyto_fault_set(&fault, err, NULL, 0, NULL, "signals cannot be waited for");
+    else
+        err = tyto_args_to_config(&args, &config, &fault);
     for (int i = 1; i < argc; i++) /* all has been copied: others need not see it, as with ps */
         tyto_secret_blank(argv[i]);
     if (!err)

@@ -118,8 +118,10 @@ static bool may_go_on(void *user)
 {
     struct tyto_daemon *daemon = user;
     struct signalfd_siginfo info;
-    while (read(daemon->p.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        daemon->is_asked |= info.ssi_signo != SIGHUP; /* everything is being read anyway */
+    while (read(daemon->p.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        daemon->is_asked |= info.ssi_signo != SIGHUP;
+        daemon->is_reload_due |= info.ssi_signo == SIGHUP; /* what has been read may be old */
+    }
     return !daemon->is_asked;
 }
 

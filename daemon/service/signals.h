@@ -5,7 +5,11 @@
 
 #include "base/err.h"
 
-/* Blocks them, in this thread and all threads made from
+/* Ignores what is no wish to end, and from here on keeps a SIGHUP until it can be read: it may come
+ * while the file that it is about is being read. The first thing of all. IO. */
+TYTO_MUST_CHECK
+enum tyto_err tyto_signals_settle(void);
+/* Blocks all three, in this thread and all threads made from
  * here on: call it before anything makes one. IO. */
 TYTO_MUST_CHECK
 enum tyto_err tyto_signals_block(int *ret_signal_fd);

@@ -128,6 +128,16 @@ def thresholds_change_without_a_new_connection(place):
     assert end(daemon) == 0, text_of(daemon)
 
 
+def a_signal_while_it_starts_is_not_forgotten(place):
+    path = place.config("cameras: []\n" + EAGER)
+    daemon = place.start_daemon("--config", path, env=place.env)
+    wait_for("it has read its file", lambda: "begins" in text_of(daemon))
+    place.config("cameras:\n" + camera("a") + EAGER)
+    daemon.send_signal(signal.SIGHUP)
+    wait_for("the camera", lambda: daemon.poll() is not None or "a is live" in text_of(daemon))
+    assert end(daemon) == 0, text_of(daemon)
+
+
 def what_cannot_change_is_named_and_stays(place):
     cameras = "cameras:\n" + camera("a")
     daemon = start(place, cameras + EAGER)
@@ -274,8 +284,8 @@ def many_reloads_leave_nothing_behind(place):
 
 
 CASES = [cameras_come_go_and_change_while_others_go_on, thresholds_change_without_a_new_connection,
-         what_cannot_change_is_named_and_stays, a_bad_file_changes_nothing_and_is_named,
-         many_reloads_leave_nothing_behind]
+         a_signal_while_it_starts_is_not_forgotten, what_cannot_change_is_named_and_stays,
+         a_bad_file_changes_nothing_and_is_named, many_reloads_leave_nothing_behind]
 
 
 def main():
