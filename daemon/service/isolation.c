@@ -33,6 +33,12 @@ enum tyto_err tyto_isolation_check(const struct tyto_config *config, struct tyto
 
 /* --- environment ------------------------------------------------------------------------------ */
 
+enum { NUM_OWN = 2 }; /* that are added */
+
+/* Where a desktop's settings are kept in a folder (dconf), GIO wants to write there at each
+ * connection, for proxies that are not used, and complains when it may not. */
+static char no_settings[] = "GSETTINGS_BACKEND=memory";
+
 /* What ends in '*' stands for all that begin so. Proxies are left out, whose addresses may hold a
  * password: cameras are reached without one. */
 static const char *const kept[] = {
@@ -59,22 +65,24 @@ static bool is_kept(const char *variable)
 void tyto_isolation_choose_env(char *const env[], char *ret_env[TYTO_ISOLATION_MAX_ENV + 1])
 {
     uint32_t num = 0;
-    for (; *env && num < TYTO_ISOLATION_MAX_ENV - 1; env++) {
+    for (; *env && num < TYTO_ISOLATION_MAX_ENV - NUM_OWN; env++) {
         if (is_kept(*env))
             ret_env[num++] = *env;
     }
     ret_env[num] = NULL;
 }
 
-/* GStreamer keeps what it knows of its plug-ins in a file of its own; where it can write none, as
- * under systemd, each process would look at all of them for a second. */
-static void add_registry(struct tyto_isolation_found *found)
+/* And GStreamer keeps what it knows of its plug-ins in a file of its own; where it can write none,
+ * as under systemd, each process would look at all of them for a second. */
+static void add_own(struct tyto_isolation_found *found)
 {
     static const char name[] = "GST_REGISTRY=";
     uint32_t num = 0;
     bool is_there = false;
     for (; found->env[num]; num++)
         is_there |= strncmp(found->env[num], name, sizeof(name) - 1) == 0;
+    found->env[num++] = no_settings;
+    found->env[num] = NULL;
     memcpy(found->registry, name, sizeof(name));
     if (is_there || !tyto_paths_cache("gstreamer.registry", found->registry + sizeof(name) - 1,
                                       sizeof(found->registry) - sizeof(name) + 1))
@@ -95,7 +103,7 @@ void tyto_isolation_find(const struct tyto_log *log, struct tyto_isolation_found
 {
     (void)find_program(ret_found->program, sizeof(ret_found->program));
     tyto_isolation_choose_env(environ, ret_found->env);
-    add_registry(ret_found);
+    add_own(ret_found);
     ret_found->isolation = (struct tyto_isolation){
         .program = ret_found->program,
         .env = ret_found->env,

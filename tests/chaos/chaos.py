@@ -87,7 +87,7 @@ class World(house.House):
         lines = ["cameras:"]
         for name, camera in self.cameras.items():
             lines.append(f"  - {{id: {name}, uri: 'rtsp://127.0.0.1:{camera.port}/camera', stall_s: 2, "
-                         f"latency_ms: {self.latency_ms}}}")
+                         f"latency_ms: {self.latency_ms}{self.isolation}}}")
         lines.append("  - {id: inner, uri: 'test://?width=64&height=48'}")
         if variant == "more":
             lines.append("  - {id: other, uri: 'test://?width=80&height=48'}")

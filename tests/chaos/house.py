@@ -125,6 +125,12 @@ class House:
         self.chance = random.Random(args.seed)
         self.begin = time.monotonic()
         self.processes = []
+        # For all programs that are started, not for this one.
+        self.faster = {} if args.rate == 1 else {
+            "LD_PRELOAD": self.program("tests/flow/faked_clock.so"), "TYTO_CHAOS_RATE": str(args.rate),
+            "TYTO_CHAOS_RATE_FROM": str(time.monotonic_ns())}
+        # Of the configuration of an RTSP camera.
+        self.isolation = ", isolate: true" if args.isolate else ""
         self.counts = collections.Counter()
         self.slowest = collections.defaultdict(float)
         self.daemon = self.base = None
@@ -158,7 +164,7 @@ class House:
         return os.path.join(self.args.build, name)
 
     def spawn(self, command, **kwargs):
-        process = subprocess.Popen(command, **kwargs)
+        process = subprocess.Popen(command, **{"env": {**os.environ, **self.faster}, **kwargs})
         self.processes.append(process)
         return process
 
@@ -177,10 +183,9 @@ class House:
         self.num_starts += 1
         path = self.write_config(self.config())
         self.log = os.path.join(self.folder, f"daemon-{self.num_starts}.log")
-        preload = self.program("tests/chaos/chaos_disk.so")
-        if self.args.preload:
-            preload = self.args.preload + " " + preload
-        env = {**os.environ, "LD_PRELOAD": preload, "TYTO_CHAOS_FAULT": self.fault_path,
+        preload = " ".join(filter(None, (self.args.preload, self.program("tests/chaos/chaos_disk.so"),
+                                         self.faster.get("LD_PRELOAD"))))
+        env = {**os.environ, **self.faster, "LD_PRELOAD": preload, "TYTO_CHAOS_FAULT": self.fault_path,
                "TYTO_CHAOS_DISK": self.disk}
         with open(self.log, "wb") as out:
             self.daemon = self.spawn([self.program("daemon/tytod"), "--models", self.models, "--config", path],
@@ -323,6 +328,8 @@ def arguments(description):
     parser.add_argument("--short", action="store_true", help="for tests: little of it")
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--keep")
+    parser.add_argument("--isolate", action="store_true", help="RTSP cameras in processes of their own")
+    parser.add_argument("--rate", type=float, default=1, help="so many times faster all clocks go")
     parser.add_argument("--preload", default="", help="loaded before all else, as sanitizers must be")
     return parser
 
@@ -330,6 +337,8 @@ def arguments(description):
 def keep(args, what, house_of):
     """Runs house_of(args, folder).run(); the exit status."""
     args.sanitized = bool(args.preload)
+    if args.isolate and args.rate != 1:
+        raise SystemExit("--isolate and --rate: a camera's process is not told of another clock")
     print(f"{what}: seed {args.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
         if args.keep:

@@ -54,7 +54,7 @@ class Wear(house.House):
     def config(self, variant=""):
         rows = "".join(
             f"  - {{id: c{g}-{i}, uri: 'rtsp://127.0.0.1:{server.port}/camera', transport: tcp, "
-            f"stall_s: {min(5 * self.args.patience, 60):.0f}, latency_ms: {200 + 10 * (self.variant % 2)}}}\n"
+            f"stall_s: {min(5 * self.args.patience, 60):.0f}, latency_ms: {200 + 10 * (self.variant % 2)}{self.isolation}}}\n"
             for g, server in enumerate(self.servers) for i in range(GROUP))
         return (f"cameras:\n{rows}{house.TRACKER}classes: {{dog: {{publish: {str(self.variant % 2 > 0).lower()}}}}}\n"
                 f"connects_per_s: 100\njournal: {{path: {self.journal}}}\n"

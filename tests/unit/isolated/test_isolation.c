@@ -33,7 +33,7 @@ static void only_what_gstreamer_needs_is_handed_on(void **state)
     assert_null(chosen[3]);
 }
 
-static void there_is_room_for_one_more(void **state)
+static void there_is_room_for_two_more(void **state)
 {
     static char texts[2 * TYTO_ISOLATION_MAX_ENV][16];
     char *env[2 * TYTO_ISOLATION_MAX_ENV + 1], *chosen[TYTO_ISOLATION_MAX_ENV + 1];
@@ -44,15 +44,15 @@ static void there_is_room_for_one_more(void **state)
     }
     env[2 * TYTO_ISOLATION_MAX_ENV] = NULL;
     tyto_isolation_choose_env(env, chosen);
-    assert_string_equal(chosen[TYTO_ISOLATION_MAX_ENV - 2], texts[TYTO_ISOLATION_MAX_ENV - 2]);
-    assert_null(chosen[TYTO_ISOLATION_MAX_ENV - 1]);
+    assert_string_equal(chosen[TYTO_ISOLATION_MAX_ENV - 3], texts[TYTO_ISOLATION_MAX_ENV - 3]);
+    assert_null(chosen[TYTO_ISOLATION_MAX_ENV - 2]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_gstreamer_needs_is_handed_on),
-        cmocka_unit_test(there_is_room_for_one_more),
+        cmocka_unit_test(there_is_room_for_two_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
