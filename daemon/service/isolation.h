@@ -26,7 +26,7 @@ enum tyto_err tyto_isolation_check(const struct tyto_config *config, struct tyto
  * log, which is borrowed. Before threads begin. */
 void tyto_isolation_find(const struct tyto_log *log, struct tyto_isolation_found *ret_found);
 /* The variables of env that such a process gets, in their order; at most
- * TYTO_ISOLATION_MAX_ENV - 1. ret_env refers to env and ends with NULL. */
+ * TYTO_ISOLATION_MAX_ENV - 2. ret_env refers to env and ends with NULL. */
 void tyto_isolation_choose_env(char *const env[], char *ret_env[TYTO_ISOLATION_MAX_ENV + 1]);
 
 #endif
