@@ -129,6 +129,30 @@ static void set_segments(struct tyto_json *json, const struct tyto_event *event)
     tyto_json_set(json, "segments", segments);
 }
 
+/* Shares, from bytes that stand for them. */
+static struct tyto_json *new_shares(const uint8_t *bytes, uint32_t num)
+{
+    struct tyto_json *array = tyto_json_new_array();
+    for (uint32_t i = 0; i < num; i++)
+        tyto_json_push(&array, tyto_json_new_score(bytes[i] / 255.0));
+    return array;
+}
+
+static void set_alignment(struct tyto_json *json, const struct tyto_event_alignment *alignment)
+{
+    struct tyto_json *made = tyto_json_new_object();
+    struct tyto_json *audio = tyto_json_new_array(), *visual = tyto_json_new_array();
+    for (uint32_t row = 0; row < alignment->rows; row++) {
+        tyto_json_push(&audio, new_shares(alignment->audio[row], alignment->cols));
+        tyto_json_push(&visual, new_shares(alignment->visual[row], alignment->cols));
+    }
+    tyto_json_set(made, "before", tyto_json_new_u64(alignment->before));
+    tyto_json_set(made, "audio", audio);
+    tyto_json_set(made, "visual", visual);
+    tyto_json_set(made, "trust", new_shares(alignment->trust, alignment->rows));
+    tyto_json_set(json, "alignment", made);
+}
+
 static struct tyto_json *new_zones(const struct tyto_event *event)
 {
     struct tyto_json *zones = tyto_json_new_array();
@@ -153,6 +177,8 @@ struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_s
         tyto_json_set(json, "av_offset_ms", new_rounded((double)event->av_offset_ms, 10));
     if (with_segments && event->num_segments > 0)
         set_segments(json, event);
+    if (with_segments && event->alignment.rows > 0)
+        set_alignment(json, &event->alignment);
     tyto_json_set(json, "id", tyto_json_new_string(event->id));
     tyto_json_set(json, "rev", tyto_json_new_u64(event->rev));
     tyto_json_set(json, "reason", tyto_json_new_string(tyto_event_reason_name(event->reason)));

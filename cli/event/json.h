@@ -12,7 +12,7 @@
 #include "proto/event.h"
 
 /* An object, owned by the caller; NULL when out of memory. with_segments adds
- * the scores of the event's last segments. */
+ * the scores of the event's last segments, and which of them answered which (alignment). */
 struct tyto_json *tyto_event_to_json(const struct tyto_event *event, bool with_segments);
 struct tyto_json *tyto_camera_state_to_json(const struct tyto_camera_state *state);
 /* Which event a picture shows, when, where. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tyto show: one event in full. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ struct show {
 #define AT(field) TYTO_OPTION_AT(struct show, field)
 static const struct tyto_option rows[] = {
     {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
-     .help = "the event as JSON, with its history and the scores of its segments"},
+     .help = "the event as JSON, with its history, the scores of its segments and which of them "
+             "answered which (alignment)"},
 };
 #undef AT
 /* clang-format on */
@@ -134,6 +136,50 @@ static void put_scores(const struct tyto_event *event)
         printf("offset      sound %+.0f ms behind the picture\n", (double)event->av_offset_ms);
 }
 
+/* The shift in segments that most of what was asked went to: of the rows' sums along the diagonals.
+ */
+static int best_shift(const struct tyto_event_alignment *alignment,
+                      const uint8_t shares[][TYTO_ALIGNMENT_MAX_COLS])
+{
+    uint32_t most = 0, best = alignment->before;
+    for (uint32_t col = 0; col < alignment->cols; col++) {
+        uint32_t sum = 0;
+        for (uint32_t row = 0; row < alignment->rows; row++)
+            sum += shares[row][col];
+        if (sum > most) {
+            most = sum;
+            best = col;
+        }
+    }
+    return (int)best - (int)alignment->before;
+}
+
+static void put_shift(const char *asked, int shift, double hop_s)
+{
+    if (shift == 0)
+        printf("%s of the same second", asked);
+    else
+        printf("%s %.0f s %s", asked, fabs(shift * hop_s), shift < 0 ? "before" : "after");
+}
+
+/* Which second answered which, in a line; --json has all of it. */
+static void put_alignment(const struct tyto_event *event)
+{
+    const struct tyto_event_alignment *alignment = &event->alignment;
+    const double hop_s = (double)event->segment_hop_ns / (double)TYTO_NS_PER_S;
+    uint32_t trust = 0;
+    if (alignment->rows == 0)
+        return;
+    for (uint32_t row = 0; row < alignment->rows; row++)
+        trust += alignment->trust[row];
+    printf("alignment   sound was answered by ");
+    put_shift("the picture", best_shift(alignment, alignment->audio), hop_s);
+    printf(", picture by ");
+    put_shift("the sound", best_shift(alignment, alignment->visual), hop_s);
+    printf("; sound was trusted %.0f %% (last %u s)\n", trust / 2.55 / alignment->rows,
+           (unsigned)lround(alignment->rows * hop_s));
+}
+
 static void put_text(const struct show *show)
 {
     const struct tyto_event *event = &show->event;
@@ -151,6 +197,7 @@ static void put_text(const struct show *show)
                (double)(event->end_media_ns - event->begin_media_ns) / (double)TYTO_NS_PER_S);
     printf("\nclock       %s\n", tyto_clock_quality_name(event->clock_quality));
     put_scores(event);
+    put_alignment(event);
     printf("model       %.12s\n", event->model_digest);
     put_file("recording", event->clip_uri);
     if (event->snapshot_uri[0])

@@ -29,7 +29,8 @@ const struct tyto_option tyto_tell_rows[] = {
     {.key = "json", .letter = 'j', .type = TYTO_OPTION_FLAG, AT(is_json),
      .help = "JSON lines instead of readable ones"},
     {.key = "segments", .type = TYTO_OPTION_FLAG, AT(with_segments),
-     .help = "with --json: the scores of each segment of an event"},
+     .help = "with --json: the scores of each segment of an event, and of an end which second of "
+             "picture answered which of sound (alignment)"},
     {.key = "map", .type = TYTO_OPTION_FLAG, AT(style.map),
      .help = "the place map below NEW and END"},
     {.key = "updates", .type = TYTO_OPTION_FLAG, AT(with_updates),

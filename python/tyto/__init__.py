@@ -13,10 +13,10 @@ Each message comes once and in order, over restarts of tytod and of the program,
 says what does not come, and why. tyto.events() asks for what has been. Needs Debian's python3-zmq
 and python3-protobuf.
 """
-from .decode import Box, Event, Scores, phase_name
+from .decode import Alignment, Box, Event, Scores, phase_name
 from .feed import Feed, Lost, Message, follow
 from .query import Query, TytoError, events
 
-__all__ = ["Box", "Event", "Feed", "Lost", "Message", "Query", "Scores", "TytoError", "events", "follow",
-           "phase_name"]
+__all__ = ["Alignment", "Box", "Event", "Feed", "Lost", "Message", "Query", "Scores", "TytoError", "events",
+           "follow", "phase_name"]
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5571"

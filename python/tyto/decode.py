@@ -38,6 +38,24 @@ class Box:
 
 
 @dataclasses.dataclass(frozen=True)
+class Alignment:
+    """Which second of picture answered which second of sound: a row for each of the event's last
+    segments, of shares from 0 to 1. Column `before` is the row's own second, those in front of it are
+    earlier ones; what a row lacks to 1 went to seconds beyond it."""
+    before: int
+    audio: Tuple[Tuple[float, ...], ...]  # what the sound asked of the pictures
+    visual: Tuple[Tuple[float, ...], ...]  # what the picture asked of the sounds
+    trust: Tuple[float, ...]  # in the sound, row by row; the rest was in the picture
+
+    @classmethod
+    def of(cls, wire: pb.Alignment) -> "Alignment":
+        def rows(data: bytes) -> Tuple[Tuple[float, ...], ...]:
+            return tuple(tuple(byte / 255 for byte in data[i * wire.cols:(i + 1) * wire.cols]) for i in range(min(wire.rows, len(wire.trust))))
+
+        return cls(before=wire.before, audio=rows(wire.audio), visual=rows(wire.visual), trust=tuple(byte / 255 for byte in wire.trust))
+
+
+@dataclasses.dataclass(frozen=True)
 class Event:
     """One message about an event: the same id from "new" to "end", rev counts from 0."""
     id: str
@@ -52,6 +70,7 @@ class Event:
     box: Optional[Box]
     zones: Tuple[str, ...]
     clip_uri: str  # "": it is not recorded
+    alignment: Optional[Alignment]  # of an "end", where the network says it
     wire: pb.Event = dataclasses.field(repr=False, compare=False)  # all there is: proto/event.proto
 
     @property
@@ -71,4 +90,5 @@ class Event:
             end=_time(wire.end_unix_ns) if wire.HasField("end_unix_ns") else None,
             scores=Scores(wire.scores.joint, wire.scores.heard, wire.scores.seen, wire.scores.threshold),
             box=Box(wire.box.x0, wire.box.y0, wire.box.x1, wire.box.y1) if wire.HasField("box") else None,
-            zones=tuple(wire.zones), clip_uri=wire.clip_uri, wire=wire)
+            zones=tuple(wire.zones), clip_uri=wire.clip_uri,
+            alignment=Alignment.of(wire.alignment) if wire.HasField("alignment") else None, wire=wire)

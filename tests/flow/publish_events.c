@@ -62,6 +62,21 @@ static void embed(struct tyto_event *event)
     event->embeddings.picture[is_dog ? 16 : 0] = 127;
 }
 
+/* With the end: the picture of the second before answered. */
+static void align(struct tyto_event *event)
+{
+    const bool is_end = event->phase == TYTO_EVENT_PHASE_END;
+    event->num_segments = 3;
+    event->segment_hop_ns = 1000000000;
+    event->alignment = (struct tyto_event_alignment){
+        .rows = is_end ? 2 : 0, .cols = is_end ? 3 : 0, .before = is_end ? 1 : 0};
+    for (uint32_t row = 0; row < event->alignment.rows; row++) {
+        event->alignment.audio[row][0] = 204;
+        event->alignment.visual[row][1] = 51;
+        event->alignment.trust[row] = 102;
+    }
+}
+
 static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us,
                              uint32_t picture_bytes)
 {
@@ -85,6 +100,7 @@ static enum tyto_err publish(struct tyto_publisher *publisher, uint32_t every_us
         event.rev = i % 2;
         event.has_end = i % 2;
         event.end_unix_ns = (int64_t)tyto_clock_unix_ns();
+        align(&event);
         if (!err)
             err = tyto_publisher_event(publisher, &event);
         if (!err && i % 2 == 0 && picture_bytes >= 64 && tyto_publisher_wants_thumbnails(publisher))

@@ -143,7 +143,9 @@ class Past(Place):
         shown = self.events("show", first["id"], self.endpoint)[0][0]
         self.assertEqual((shown["id"], shown["phase"], shown["class"]), (first["id"], "end", "dog"))
         self.assertEqual([(h["seq"], h["phase"]) for h in shown["history"]], [(1, "new"), (2, "end")])
+        self.assertEqual(shown["alignment"], {"before": 1, "audio": [[0.8, 0, 0]] * 2, "visual": [[0, 0.2, 0]] * 2, "trust": [0.4, 0.4]})
         text = self.tyto("show", first["id"], self.endpoint)[0]
+        self.assertIn("sound was answered by the picture 1 s before, picture by the sound of the same second; sound was trusted 40 % (last 2 s)", text)
         self.assertIn(f"event       {first['id']}", text)
         self.assertIn("recording   none", text)
         _, error = self.tyto("show", "01ARZ3NDEKTSV4RRFFQ69G5FAV", self.endpoint, status=1)
