@@ -9,6 +9,7 @@
 #include "web/alike.h"
 #include "web/figures.h"
 #include "web/judge.h"
+#include "web/known/beside.h"
 #include "web/known/clips.h"
 #include "web/playing.h"
 #include "web/request.h"
@@ -21,6 +22,7 @@ enum {
     MAX_RECENT = 60,
     MAX_ROWS = TYTO_WEB_MAX_EVENTS,
     MAX_PATH = 4096,
+    MAX_CLASSES = 64, /* of a filter */
     MAX_PICTURE_BYTES = 4 << 20,
 };
 
@@ -77,7 +79,9 @@ static void get_now(const struct tyto_web_request *request)
 
 static void get_stream(const struct tyto_web_request *request)
 {
-    tyto_stream_join(request->serving->stream, request->msg, request->visitor.session_id);
+    const char *seconds = tyto_http_text(request->query, "seconds");
+    tyto_stream_join(request->serving->stream, request->msg, request->visitor.session_id,
+                     g_strcmp0(seconds, "no") != 0);
 }
 
 static void get_events(const struct tyto_web_request *request)
@@ -115,6 +119,54 @@ static void get_event(const struct tyto_web_request *request)
             json, "picture",
             tyto_json_new_bool(tyto_clip_picture(pictures, events, event, path, sizeof(path))));
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+}
+
+static struct tyto_json *new_id(const struct tyto_web_event *event)
+{
+    return event ? tyto_json_new_string(event->id) : tyto_json_new_null();
+}
+
+static enum tyto_modality modality_of(const char *name)
+{
+    enum tyto_modality modality = 0;
+    for (int i = TYTO_MODALITY_AV; name && i <= TYTO_MODALITY_V; i++) {
+        if (strcmp(name, tyto_modality_name((enum tyto_modality)i)) == 0)
+            modality = (enum tyto_modality)i;
+    }
+    return modality;
+}
+
+/* The events before and after one, of those that the timeline's filters leave. */
+static void get_beside(const struct tyto_web_request *request)
+{
+    const char *id = tyto_http_text(request->query, "id");
+    const char *class_text = tyto_http_text(request->query, "class");
+    const struct tyto_web_events *events = tyto_web_feed_events(request->serving->feed);
+    const struct tyto_web_event *event =
+        id && tyto_event_id_is_valid(id) ? tyto_web_events_get(events, id) : NULL;
+    int64_t score;
+    if (!event || !tyto_http_number(request->query, "score", 0, 100, 0, &score)) {
+        tyto_http_error(request->msg, event ? SOUP_STATUS_BAD_REQUEST : SOUP_STATUS_NOT_FOUND,
+                        event ? "score must be a whole number up to 100"
+                              : "no such event is known here");
+        return;
+    }
+    char **classes = class_text ? g_strsplit(class_text, ",", MAX_CLASSES) : NULL;
+    const struct tyto_web_wanted wanted = {
+        .camera = tyto_http_text(request->query, "camera"),
+        .zone = tyto_http_text(request->query, "zone"),
+        .classes = (const char *const *)classes,
+        .modality = modality_of(tyto_http_text(request->query, "modality")),
+        .score = (float)score / 100.0f,
+    };
+    const struct tyto_web_beside beside = tyto_web_events_beside(events, event, &wanted);
+    struct tyto_json *json = tyto_json_new_object();
+    tyto_json_set(json, "before", new_id(beside.before));
+    tyto_json_set(json, "after", new_id(beside.after));
+    tyto_json_set(json, "at", tyto_json_new_u64(beside.at));
+    tyto_json_set(json, "of", tyto_json_new_u64(beside.num));
+    tyto_http_json(request->msg, SOUP_STATUS_OK, json);
+    g_strfreev(classes);
 }
 
 /* Of a file that is replaced as a whole when a better picture comes. */
@@ -304,6 +356,7 @@ static const struct route {
     {"/api/stream", get_stream, OF_VIEWER, false},
     {"/api/events", get_events, OF_VIEWER, false},
     {"/api/event", get_event, OF_VIEWER, false},
+    {"/api/beside", get_beside, OF_VIEWER, false},
     {"/api/alike", tyto_alike_get, OF_VIEWER, false},
     {"/api/recording", get_recording, OF_VIEWER, false},
     {"/api/health", get_health, OF_VIEWER, false},

@@ -27,7 +27,8 @@ static void on_camera(void *user, const struct tyto_web_camera *camera)
 
 static void on_scores(void *user, const struct tyto_web_camera *camera)
 {
-    tyto_stream_send(((struct tyto_serving *)user)->stream, "scores", tyto_view_scores(camera));
+    tyto_stream_send_second(((struct tyto_serving *)user)->stream, "scores",
+                            tyto_view_scores(camera));
 }
 
 static void on_event(void *user, const struct tyto_web_event *event)
@@ -62,7 +63,7 @@ static void on_sight(void *user, const char *camera)
     struct tyto_json *json = tyto_json_new_object();
     tyto_json_set(json, "camera", tyto_json_new_string(camera));
     tyto_json_set(json, "at", tyto_json_new_u64(tyto_clock_unix_ns() / TYTO_NS_PER_MS));
-    tyto_stream_send(((struct tyto_serving *)user)->stream, "sight", json);
+    tyto_stream_send_second(((struct tyto_serving *)user)->stream, "sight", json);
 }
 
 static void on_over(void *user, uint64_t session_id)

@@ -12,7 +12,8 @@ struct viewer {
     SoupServerMessage *msg; /* held */
     uint64_t session_id;    /* 0: there are no users */
     size_t num_waiting;     /* bytes, of the body */
-    bool is_over;           /* nothing more for it; it goes when its connection is closed */
+    bool wants_seconds;
+    bool is_over; /* nothing more for it; it goes when its connection is closed */
 };
 
 struct tyto_stream {
@@ -24,10 +25,21 @@ struct tyto_stream {
     bool was_watched;   /* as told */
 };
 
+/* seconds_only: of those alone who want what each second brings. */
+static guint count_viewers(const struct tyto_stream *stream, bool seconds_only)
+{
+    guint num = 0;
+    for (guint i = 0; i < stream->viewers->len; i++) {
+        const struct viewer *viewer = g_ptr_array_index(stream->viewers, i);
+        num += !seconds_only || viewer->wants_seconds;
+    }
+    return num;
+}
+
 static gboolean tell_watched(gpointer user)
 {
     struct tyto_stream *stream = user;
-    const bool is_watched = stream->viewers->len > 0;
+    const bool is_watched = count_viewers(stream, true) > 0;
     stream->tell = 0;
     if (is_watched != stream->was_watched) {
         stream->was_watched = is_watched;
@@ -63,17 +75,20 @@ static void push(struct viewer *viewer, GBytes *bytes)
     soup_server_message_unpause(viewer->msg);
 }
 
-static void push_all(struct tyto_stream *stream, GBytes *bytes)
+static void push_all(struct tyto_stream *stream, bool seconds_only, GBytes *bytes)
 {
-    for (guint i = 0; i < stream->viewers->len; i++)
-        push(g_ptr_array_index(stream->viewers, i), bytes);
+    for (guint i = 0; i < stream->viewers->len; i++) {
+        struct viewer *viewer = g_ptr_array_index(stream->viewers, i);
+        if (!seconds_only || viewer->wants_seconds)
+            push(viewer, bytes);
+    }
 }
 
 static gboolean keep_alive(gpointer user)
 {
     static const char text[] = ": still here\n\n";
     GBytes *bytes = g_bytes_new_static(text, sizeof(text) - 1);
-    push_all(user, bytes);
+    push_all(user, false, bytes);
     g_bytes_unref(bytes);
     return G_SOURCE_CONTINUE;
 }
@@ -121,7 +136,8 @@ static void on_finished(SoupServerMessage *msg, struct viewer *viewer)
     look_watched(stream);
 }
 
-void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg, uint64_t session_id)
+void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg, uint64_t session_id,
+                      bool wants_seconds)
 {
     static const char hello[] = "retry: 2000\n\n";
     if (stream->viewers->len >= TYTO_STREAM_MAX_VIEWERS) {
@@ -136,6 +152,7 @@ void tyto_stream_join(struct tyto_stream *stream, SoupServerMessage *msg, uint64
     struct viewer *viewer = g_new0(struct viewer, 1);
     viewer->stream = stream;
     viewer->session_id = session_id;
+    viewer->wants_seconds = wants_seconds;
     viewer->msg = g_object_ref(msg);
     g_signal_connect(msg, "wrote-body-data", G_CALLBACK(on_wrote), viewer);
     g_signal_connect(msg, "finished", G_CALLBACK(on_finished), viewer);
@@ -155,18 +172,29 @@ void tyto_stream_drop(struct tyto_stream *stream, uint64_t session_id)
     }
 }
 
-void tyto_stream_send(struct tyto_stream *stream, const char *name, struct tyto_json *json)
+static void send_to(struct tyto_stream *stream, bool seconds_only, const char *name,
+                    struct tyto_json *json)
 {
-    char *data = stream->viewers->len > 0 ? tyto_json_print(json) : NULL;
+    char *data = count_viewers(stream, seconds_only) > 0 ? tyto_json_print(json) : NULL;
     tyto_json_destroy(&json);
     if (!data)
         return;
     /* Compact JSON has no line breaks. */
     char *text = g_strdup_printf("event: %s\ndata: %s\n\n", name, data);
     GBytes *bytes = g_bytes_new_take(text, strlen(text));
-    push_all(stream, bytes);
+    push_all(stream, seconds_only, bytes);
     g_bytes_unref(bytes);
     free(data);
+}
+
+void tyto_stream_send(struct tyto_stream *stream, const char *name, struct tyto_json *json)
+{
+    send_to(stream, false, name, json);
+}
+
+void tyto_stream_send_second(struct tyto_stream *stream, const char *name, struct tyto_json *json)
+{
+    send_to(stream, true, name, json);
 }
 
 uint32_t tyto_stream_num_viewers(const struct tyto_stream *stream)

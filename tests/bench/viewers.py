@@ -61,7 +61,7 @@ class Viewer:
         await self.get("/api/now", "asked")
         if self.page == "timeline":
             await self.get("/api/events", "asked")
-        reader, _ = await self.ask("/api/stream")
+        reader, _ = await self.ask("/api/stream" if self.page == "now" else "/api/stream?seconds=no")
         name = ""
         while line := await reader.readline():
             text = line.decode().strip()

@@ -141,6 +141,41 @@ def make_sight(folder):
     return path
 
 
+# A browser without a window shows none: what the page asks for is kept.
+NOTIFICATION = """
+window.notified = [];
+window.Notification = class {
+  static permission = "default";
+  static async requestPermission() { return (this.permission = "granted"); }
+  constructor(title, options) { window.notified.push({title, ...options}); window.notified.last = this; }
+  close() {}
+};
+"""
+
+
+def check_notify(page, serving):
+    """Nothing unless somebody asks for it; then of what was chosen, on every page, and a click leads there."""
+    page.open(serving.address + "#/now")
+    page.wait("return document.getElementById('notify') !== null")
+    page.run(NOTIFICATION)
+    assert page.run("return document.getElementById('notify').value") == ""
+    page.run("const n = document.getElementById('notify'); n.value = '*'; n.dispatchEvent(new Event('change'))")
+    page.wait("return localStorage.getItem('notify-of') === '*'", what="the choice")
+    page.run("location.hash = '#/health'")
+    page.wait("return window.notified.length > 0", what="a notification")
+    page.run("localStorage.setItem('notify-of', 'unicorn')")
+    note = page.run("return window.notified.at(-1)")
+    num = page.run("return window.notified.length")
+    assert ", " in note["title"] and note["body"].split(",")[0] in ("yard", "front-door", "workshop"), note
+    page.run("window.notified.last.onclick()")
+    page.wait("return location.hash === `#/event/${arguments[0]}`", note["tag"], what="its event")
+    newest = serving.get("/api/now")["events"][-1]["id"]
+    serving.wait("/api/now", lambda now: now["events"][-1]["id"] != newest)
+    page.wait("return document.getElementById('aloud') !== null")
+    assert page.run("return window.notified.length") == num, "of another class"
+    page.run("localStorage.removeItem('notify-of')")
+
+
 def check(page, serving, corrections):
     page.open(serving.address + "#/now")
     page.wait("return document.querySelectorAll('.tile').length === 3")
@@ -151,6 +186,12 @@ def check(page, serving, corrections):
     shoot(page, "now")
     page.open(serving.address + "#/timeline")
     page.wait("return Number(document.querySelector('canvas')?.dataset.ready) > 40", what="the timeline")
+    page.run("return import('/live.js').then((module) => { window.live = module.live; })")
+    page.wait("return [...live.cameras.values()].every((one) => !one.scores)", what="a page that is told no scores")
+    page.run("location.hash = '#/now'")
+    page.wait("return [...live.cameras.values()].some((one) => one.scores) && [...document.querySelectorAll('.sight')].some((one) => one.naturalWidth === 480)", what="scores and pictures again")
+    page.run("location.hash = '#/timeline'")
+    page.wait("return Number(document.querySelector('canvas')?.dataset.ready) > 40", what="the timeline again")
     page.run("document.querySelector('canvas').focus()")
     page.keys("]")
     page.wait("return document.querySelector('.tip') && !document.querySelector('.tip').hidden", what="an event chosen by keyboard")
@@ -183,13 +224,16 @@ def check(page, serving, corrections):
     with open(os.path.join(corrections, "labels.csv"), encoding="ascii") as file:
         assert file.read().endswith(f"{CLIP},dog,4.000,9.000,heard\n"), "labels.csv"
     check_zones(page, serving)
+    check_notify(page, serving)
     check_picture(page, serving, os.path.join(os.path.dirname(corrections), "pictures"))
     # A script in the page's own text does not run.
     page.run("const s = document.createElement('script'); s.textContent = 'window.wasRun = true'; document.body.append(s)")
     assert page.run("return window.wasRun === undefined"), "an inline script was run"
     complaints = [text for text in page.complaints() if "Content Security Policy" not in text and "inline script" not in text]
     assert not complaints, complaints
-    foreign = [url for url in page.requested() if not url.startswith((serving.address, "data:", "chrome:", "blob:"))]
+    requested = page.requested()
+    assert serving.address.rstrip("/") + "/api/stream?seconds=no" in requested, "the timeline asks for what each second brings"
+    foreign = [url for url in requested if not url.startswith((serving.address, "data:", "chrome:", "blob:"))]
     assert not foreign, foreign
 
 

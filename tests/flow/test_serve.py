@@ -75,6 +75,44 @@ class Serve(unittest.TestCase):
         answer.close()  # which has the connection, as it is for this answer alone
         self.serving.wait("/api/health", lambda health: health["viewers"] == 0)
 
+    def test_seconds_go_to_those_alone_who_show_them(self):
+        def listen(path):
+            connection = http.client.HTTPConnection(self.serving.host, int(self.serving.port), timeout=DEADLINE_S)
+            connection.request("GET", path)
+            return connection, connection.getresponse()
+
+        def names_until(answer, wanted):
+            found = []
+            while not wanted <= set(found):
+                line = answer.readline().decode()
+                if line.startswith("event: "):
+                    found.append(line[7:].strip())
+            return found
+
+        connection, answer = listen("/api/stream?seconds=no")
+        other, whole = listen("/api/stream")
+        self.assertGreater(names_until(whole, {"scores", "event"}).count("scores"), 1)
+        self.assertNotIn("scores", names_until(answer, {"event"}))  # which both were told
+        for one in (connection, other, answer, whole):
+            one.close()
+        self.serving.wait("/api/health", lambda health: health["viewers"] == 0)
+
+    def test_events_beside_one(self):
+        rows = self.serving.wait("/api/events", lambda events: len(events["events"]) >= NUM_PAST)
+        names, cameras = rows["classes"], rows["cameras"]
+        ids = lambda is_in: [row[0] for row in sorted(rows["events"], key=lambda row: (row[3], row[0])) if is_in(row)]
+        for query, is_in in (("", lambda row: True), ("&class=dog,car", lambda row: names[row[2]] in ("dog", "car")), ("&camera=yard&modality=av&score=90", lambda row: cameras[row[1]] == "yard" and row[5] == 1 and max(row[6:9]) >= 900),
+                             ("&zone=drive", lambda row: "drive" in [rows["zones"][at] for at in row[10]])):
+            wanted = ids(is_in)
+            self.assertGreater(len(wanted), 2, query)
+            found = self.serving.get(f"/api/beside?id={wanted[1]}{query}")
+            self.assertEqual((found["before"], found["after"], found["at"]), (wanted[0], wanted[2], 2), query)
+            self.assertGreaterEqual(found["of"], len(wanted))  # more may have come meanwhile
+            self.assertIsNone(self.serving.get(f"/api/beside?id={wanted[0]}{query}")["before"])
+        self.assertEqual(self.serving.get(f"/api/beside?id={ids(lambda row: True)[0]}&class=unicorn"), {"before": None, "after": None, "at": 0, "of": 0})
+        self.assertEqual(self.serving.request("GET", f"/api/beside?id={ids(lambda row: True)[0]}&score=x")[0], 400)
+        self.assertEqual(self.serving.request("GET", "/api/beside?id=01M84J0DCR3A85TD3GBA6TMY9D")[0], 404)
+
     def test_who_is_not_served(self):
         for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::2]"):
             self.assertIn(self.serving.request("GET", "/", headers={"Host": host})[0], (400, 421), host)
@@ -224,7 +262,7 @@ class Mutated(unittest.TestCase):
         token = serving.get("/api/me").get("token", "")
         more = f"Host: localhost:{serving.port}\r\nX-Tyto-Token: {token}\r\nOrigin: http://localhost:{serving.port}\r\nCookie: tyto-session={'0' * 32}; a=b\r\n"
         gets = ["/", "/app.js", "/api/me", "/api/now", "/api/events?from=1&to=2&max=3", f"/api/event?id={CLIP_ID}", f"/api/alike?id={CLIP_ID}&by=any&among=any", f"/api/recording?id={CLIP_ID}",
-                f"/media?id={CLIP_ID}", f"/play?id={CLIP_ID}", f"/api/film?id={CLIP_ID}", f"/picture?id={CLIP_ID}", "/api/health", "/api/teach", "/api/thresholds", "/api/stream"]
+                f"/media?id={CLIP_ID}", f"/play?id={CLIP_ID}", f"/api/film?id={CLIP_ID}", f"/picture?id={CLIP_ID}", "/api/health", "/api/teach", "/api/thresholds", "/api/stream", "/api/stream?seconds=no", f"/api/beside?id={CLIP_ID}&class=a,b&camera=c&zone=d&modality=av&score=50"]
         posts = [("/api/login", {"name": "viv", "password": "wrong"}), ("/api/logout", {}), ("/api/teach/start", {"clips": ["a"]}), ("/api/teach/push", {"run": 1}),
                  ("/api/correct", {"id": CLIP_ID, "labels": [{"class": "dog", "begin": 1.5, "end": 2.25, "modality": "av"}]}),
                  ("/api/thresholds/count", {"cameras": ["yard"], "hours": 1}), ("/api/thresholds/apply", {"camera": None, "classes": [{"name": "dog", "thresholds": [0.5, 0.5, 0.5]}]})]

@@ -132,7 +132,7 @@ def check_page(page, serving, place, path, shots):
 def check(place, shots):
     clip = os.path.join(place.folder, "yard.mp4")
     make_clip(clip)
-    path = place.config(HEAD % clip + TRACKER)
+    path = place.config(HEAD % clip + TRACKER, "tytod.yaml")
     tytod = place.start_daemon("--config", path, env=place.env)
     wait_for("the clip's end", lambda: "yard is ended" in text_of(tytod), 120)
     wait_for("its scores", lambda: counted(place, 0.4))

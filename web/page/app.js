@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Which page is shown, and what stands around it.
-import { el, ask, setToken } from "./tools.js";
-import { live, on, follow, unfollow } from "./live.js";
+import { el, announce, ask, isTaken, say, setToken } from "./tools.js";
+import { live, on, follow, unfollow, wantSeconds } from "./live.js";
+import { showKeys } from "./keys.js";
+import * as notify from "./notify.js";
 import * as login from "./login.js";
 import * as nowPage from "./now.js";
 import * as timelinePage from "./timeline.js";
@@ -13,33 +15,50 @@ import * as teachPage from "./teach.js";
 import * as thresholdsPage from "./thresholds.js";
 
 const pages = [
-  { path: "now", title: "Now", show: nowPage.show },
-  { path: "timeline", title: "Timeline", show: timelinePage.show },
+  { path: "now", title: "Now", show: nowPage.show, hasSeconds: true },
+  { path: "timeline", title: "Timeline", show: timelinePage.show, keys: timelinePage.keys },
   { path: "health", title: "Health", show: healthPage.show },
-  { path: "zones", title: "Zones", show: zonesPage.show },
+  { path: "zones", title: "Zones", show: zonesPage.show, keys: zonesPage.keys },
   { path: "review", title: "Review", show: reviewPage.show, isForCorrectors: true },
   { path: "teach", title: "Teach", show: teachPage.show, isForTeachers: true },
   { path: "thresholds", title: "Thresholds", show: thresholdsPage.show, isForAdmins: true },
-  { path: "event", title: "Event", show: eventPage.show, isHidden: true },
+  { path: "event", title: "Event", show: eventPage.show, keys: eventPage.keys, isHidden: true },
 ];
 const main = document.getElementById("main");
 let leave = null;
 let me = null; // null: nobody is logged in
+let shown = null; // the page that is
 
 const isOpen = (page) => (!page.isForAdmins || me?.role === "admin") && (!page.isForTeachers || Boolean(me?.teach)) && (!page.isForCorrectors || Boolean(me?.corrections));
 
+// "#/event/ID?camera=yard" -> page, "ID", {camera: "yard"}
+function wanted() {
+  const [place, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const [path, argument] = place.split("/");
+  const page = pages.find((one) => one.path === path && isOpen(one)) || pages[0];
+  return { page, argument: argument ? decodeURIComponent(argument) : "", query: new URLSearchParams(query || "") };
+}
+
 function route() {
   if (!me) return;
-  const [path, argument] = location.hash.replace(/^#\/?/, "").split("/");
-  const page = pages.find((one) => one.path === path && isOpen(one)) || pages[0];
+  const { page, argument, query } = wanted();
   if (leave) leave();
   main.replaceChildren();
   document.title = `${page.title} · tyto`;
+  main.setAttribute("aria-label", page.title);
   for (const link of document.querySelectorAll("#nav a")) {
     if (link.dataset.path === page.path) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  leave = page.show(main, argument ? decodeURIComponent(argument) : "") || null;
+  wantSeconds(Boolean(page.hasSeconds));
+  leave = page.show(main, argument, query) || null;
+  // Whoever goes from page to page by keyboard goes on in the page, not where the one before was.
+  if (shown) {
+    window.scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+    announce(page.title);
+  }
+  shown = page;
 }
 
 function showLink() {
@@ -53,7 +72,7 @@ function showLink() {
   };
   const [look, text] = live.isOpen ? states[live.link.state] || states.waiting : ["bad", "no connection"];
   pill.className = `pill ${look}`;
-  pill.textContent = text;
+  say(pill, text);
 }
 
 function setTheme(theme) {
@@ -76,12 +95,18 @@ function turnTheme() {
   window.dispatchEvent(new Event("resize")); // what is drawn takes its colours anew
 }
 
+const listed = () => (me ? pages.filter((page) => !page.isHidden && isOpen(page)) : []);
+
+function help() {
+  showKeys(me ? shown?.title || "" : "", (me && shown?.keys) || [], listed());
+}
+
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-  const shown = pages.filter((page) => !page.isHidden && isOpen(page));
-  const at = "123456789".indexOf(event.key);
-  if (me && at >= 0 && at < shown.length) location.hash = `#/${shown[at].path}`;
+  if (isTaken(event)) return;
+  const at = "123456789".indexOf(event.key), open = listed();
+  if (at >= 0 && at < open.length) location.hash = `#/${open[at].path}`;
   else if (event.key === "d") turnTheme();
+  else if (event.key === "?") help();
 }
 
 function setWho() {
@@ -109,6 +134,7 @@ async function begin() {
   leave = null;
   eventPage.setMe(me);
   live.hasPictures = Boolean(me.pictures);
+  wantSeconds(Boolean(wanted().page.hasSeconds));
   await follow();
   route();
 }
@@ -137,11 +163,17 @@ async function start() {
     ...pages.filter((page) => !page.isHidden).map((page) => el("a", { href: `#/${page.path}`, "data-path": page.path }, page.title)),
   );
   document.getElementById("theme").addEventListener("click", turnTheme);
+  document.getElementById("keys").addEventListener("click", help);
+  document.querySelector(".skip").addEventListener("click", (click) => { // what stands behind # names pages here
+    click.preventDefault();
+    main.focus();
+  });
   window.addEventListener("hashchange", route);
   window.addEventListener("keydown", onKey);
   window.addEventListener("logged-out", onLoggedOut);
   document.getElementById("who").addEventListener("click", logOut);
   on("link", showLink);
+  notify.begin();
   await begin();
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // One event: its recording, why it was said, and what a person says of it.
-import { el, ask, clock, colourOf, day, drawPlace, lasting, modalities, offsetText, percent, pictureOf, plain } from "./tools.js";
+import { el, ask, clipId, clock, colourOf, day, drawPlace, isTaken, keeping, lasting, modalities, offsetText, percent, pictureOf, plain } from "./tools.js";
 import { live, now } from "./live.js";
 import { makeAlignment } from "./align.js";
+import { filterOf, filterQuery } from "./filter.js";
 import { makeFilm } from "./film.js";
 import { drawWave, loudness } from "./wave.js";
 
@@ -10,6 +11,9 @@ let me = {};
 export function setMe(value) {
   me = value;
 }
+
+export const keys = [[["[", "]"], "event before, after, of those that the timeline was left with"], [["t"], "on the timeline"], [["Space"], "play, pause"], [["←", "→"], "a second back, on; with Shift a tenth"],
+  [["b", "e"], "the label begins, ends here"], [["c"], "its class"], [["m"], "heard, seen or both"], [["a", "x"], "another label, delete it"], [[",", "."], "label before, after"], [["r"], "right as it is: save"], [["n"], "the next recording that nobody has looked through"]];
 
 const reasons = { onset: "begun", progress: "going on", offset: "it was over", max_duration: "it was too long for one", source_lost: "the camera was lost",
   source_ended: "the file was over", shutdown: "tytod was ended, or looks at the camera no more", recovered: "tytod had been killed", model_changed: "another model took over" };
@@ -36,7 +40,8 @@ function drawCurves(canvas, event) {
   g.fillRect(Math.max(left, begin), 8, Math.min(w - 8, end) - Math.max(left, begin), h - bottom - 8);
   g.fillStyle = colourOf("--soft");
   for (const v of [0, 0.5, 1]) g.fillText(`${v * 100} %`, 0, y(v) + 4);
-  for (let i = 0; i < num; i++) g.fillText(`${Math.round(segments.begin_s + i * segments.hop_s)} s`, x(i) - 8, h - 4);
+  const step = Math.max(1, Math.ceil((34 * num) / (w - left - 8))); // labels have room beside each other
+  for (let i = 0; i < num; i += step) g.fillText(`${Math.round(segments.begin_s + i * segments.hop_s)} s`, x(i) - 8, h - 4);
   g.setLineDash([4, 4]);
   g.strokeStyle = colourOf("--soft");
   g.beginPath();
@@ -76,8 +81,16 @@ function makeReview(event, recording, film, classes) {
   }
 
   function draw() {
+    keeping(spans, drawSpans);
+    const label = labels[picked];
+    name.value = label ? label.class : "";
+    kind.value = label ? label.modality : "av";
+    name.disabled = kind.disabled = !label;
+  }
+
+  function drawSpans() {
     spans.replaceChildren(...labels.map((label, i) => {
-      const bar = el("button", { type: "button", class: "span", "aria-pressed": String(i === picked), onclick: () => pick(i),
+      const bar = el("button", { type: "button", class: "span", id: `label-${i}`, "aria-pressed": String(i === picked), onclick: () => pick(i),
         title: `${plain(label.class)}, ${label.begin.toFixed(1)} to ${label.end.toFixed(1)} s` }, plain(label.class));
       bar.style.left = `${(100 * label.begin) / length}%`;
       bar.style.width = `${(100 * (label.end - label.begin)) / length}%`;
@@ -100,10 +113,6 @@ function makeReview(event, recording, film, classes) {
       }
       return bar;
     }));
-    const label = labels[picked];
-    name.value = label ? label.class : "";
-    kind.value = label ? label.modality : "av";
-    name.disabled = kind.disabled = !label;
   }
 
   function pick(i) {
@@ -140,7 +149,7 @@ function makeReview(event, recording, film, classes) {
   async function next() {
     const { others } = await ask("/api/review").catch(() => ({ others: [] }));
     const other = others.find((one) => one.clip !== recording.name);
-    if (other) location.hash = `#/event/${other.clip.slice(-30, -4)}`;
+    if (other) location.hash = `#/event/${clipId(other.clip)}`;
     else said.textContent = "all recordings have been looked through";
   }
 
@@ -154,7 +163,6 @@ function makeReview(event, recording, film, classes) {
     a: () => { labels.push({ class: event.class, begin: round(video.currentTime), end: round(video.currentTime + 2), modality: "av" }); picked = labels.length - 1; change({}); },
     c: () => name.select(),
     m: () => labels[picked] && change({ modality: { av: "a", a: "v", v: "av" }[labels[picked].modality] }),
-    Tab: null,
     ",": () => pick(Math.max(0, picked - 1)),
     ".": () => pick(Math.min(labels.length - 1, picked + 1)),
   };
@@ -207,10 +215,23 @@ function makeAlike(event) {
   return el("section", { class: "card pad" }, el("div", { class: "tools" }, button, by), said, list);
 }
 
-export function show(main, id) {
+// The event before and the one after, of those that the filter of the address leaves.
+function makeBeside(event, query, go) {
+  const node = el("nav", { class: "beside", "aria-label": "events before and after" });
+  let beside = {};
+  ask(`/api/beside?id=${encodeURIComponent(event.id)}${query ? `&${query.slice(1)}` : ""}`).then((found) => {
+    beside = found;
+    const link = (id, mark, text, key) => (id ? el("a", { class: "button", href: `#/event/${id}${query}`, "aria-label": text, title: `${text} (${key})` }, mark) : el("span", { class: "button off", "aria-hidden": "true" }, mark));
+    node.replaceChildren(link(found.before, "‹", "event before", "["), el("small", { class: "num" }, `${found.at.toLocaleString()} of ${found.of.toLocaleString()}`), link(found.after, "›", "event after", "]"));
+  }).catch(() => {});
+  return { node, step: (which) => beside[which] && go(`#/event/${beside[which]}${query}`) };
+}
+
+export function show(main, id, address) {
+  const words = filterQuery(filterOf(address)).toString(), query = words ? `?${words}` : "";
   const head = el("div", { class: "head" }, el("h1", {}, "Event"));
   main.append(head);
-  let keys = {};
+  let acts = {};
   let curves = null, review = null, alignment = null;
   let isGone = false;
 
@@ -219,9 +240,10 @@ export function show(main, id) {
     const recording = event.clip ? await ask(`/api/recording?id=${encodeURIComponent(id)}`).catch(() => null) : null;
     if (isGone) return;
     document.title = `${plain(event.class)} · tyto`;
+    const beside = makeBeside(event, query, (hash) => { location.hash = hash; });
     head.replaceChildren(...[el("h1", {}, plain(event.class)), el("span", { class: "tag" }, modalities[event.modality] || ""),
       el("span", { class: "soft" }, `${event.camera}, ${day(event.begin)} ${clock(event.begin)}, ${event.end ? lasting(event.end - event.begin) : `for ${lasting(now() - event.begin)}`}`),
-      el("span", { class: "grow" }), el("a", { class: "button", href: `#/timeline/${event.id}` }, "On the timeline"),
+      el("span", { class: "grow" }), beside.node, el("a", { class: "button", href: `#/timeline/${event.id}${query}`, title: "t" }, "On the timeline"),
       recording && el("a", { class: "button", href: `/media?id=${encodeURIComponent(id)}`, download: recording.name.split("/").pop() }, "Download")].filter(Boolean));
     const heat = el("canvas", { "aria-label": "where it was" });
     const stage = el("div", { class: "stage" });
@@ -247,7 +269,7 @@ export function show(main, id) {
     if (recording && me.corrections) {
       const known = new Set([...(live.link.model?.classes || []), event.class, ...recording.labels.map((label) => label.class)]);
       review = makeReview(event, recording, film, [...known].sort());
-      keys = review.keys;
+      acts = review.keys;
       left.append(review.node);
       const own = recording.labels.find((label) => label.class === event.class);
       if (own) video.addEventListener("loadedmetadata", () => { video.currentTime = own.begin; }, { once: true });
@@ -272,16 +294,19 @@ export function show(main, id) {
     main.append(el("div", { class: "event" }, left, right));
     curves?.();
     alignment?.draw();
+    acts["["] = () => beside.step("before");
+    acts["]"] = () => beside.step("after");
+    acts.t = () => { location.hash = `#/timeline/${event.id}${query}`; };
     if (video) {
-      keys[" "] = () => (video.paused ? video.play() : video.pause());
-      keys.ArrowLeft = () => { video.currentTime -= 1; };
-      keys.ArrowRight = () => { video.currentTime += 1; };
+      acts[" "] = () => (video.paused ? video.play() : video.pause());
+      acts.ArrowLeft = (key) => { video.currentTime -= key.shiftKey ? 0.1 : 1; };
+      acts.ArrowRight = (key) => { video.currentTime += key.shiftKey ? 0.1 : 1; };
     }
   }
 
   function onKey(key) {
-    if (key.ctrlKey || key.metaKey || key.altKey || /^(INPUT|SELECT|TEXTAREA|VIDEO)$/.test(key.target.tagName) || !keys[key.key]) return;
-    keys[key.key]();
+    if (isTaken(key) || !acts[key.key]) return;
+    acts[key.key](key);
     key.preventDefault();
   }
   const onSize = () => {
@@ -289,7 +314,8 @@ export function show(main, id) {
     alignment?.draw();
     review?.resize();
   };
-  load().catch((error) => main.append(el("p", { class: "note" }, error.message)));
+  load().catch((error) => main.append(el("p", { class: "note" }, `${error.message}${error.status === 404 ? ": the journal keeps a week, or as much as is set there (journal in tytod.yaml)" : ""}.`),
+    el("p", {}, el("a", { class: "button", href: `#/timeline${query}` }, "The timeline"))));
   window.addEventListener("keydown", onKey);
   window.addEventListener("resize", onSize);
   return () => {

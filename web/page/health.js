@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Health: one look says whether all is well, and what is not.
-import { el, ago, ask, clock, colourOf, lasting, offsetText, whole } from "./tools.js";
+import { el, ago, ask, clock, colourOf, keeping, lasting, offsetText, say, whole } from "./tools.js";
 import { live, now, on } from "./live.js";
 import { before, histogram, kept, rate, read, series, value } from "./figures.js";
 
@@ -160,7 +160,7 @@ function figuresOf(told) {
 }
 
 export function show(main) {
-  const verdict = el("div", { class: "verdict", role: "status" });
+  const pill = el("span", { class: "pill" }), verdict = el("div", { class: "verdict", role: "status" }, pill);
   const well = el("ul", { class: "wells" });
   const cards = el("div", { class: "cards" });
   const times = el("div", { class: "below" });
@@ -184,11 +184,14 @@ export function show(main) {
     body.replaceChildren(...(rows.length ? rows : [el("tr", {}, el("td", { colspan: String(head.length), class: "soft" }, "no camera is known"))]));
   }
 
-  function draw() {
+  const draw = () => keeping(main, drawAll);
+
+  function drawAll() {
     const { link } = live, { model } = link;
     const found = checks(told), bad = found.filter((one) => one.look === "bad" || one.look === "warn");
     const worst = found.some((one) => one.look === "bad") ? "bad" : bad.length ? "warn" : "good";
-    verdict.replaceChildren(el("span", { class: `pill ${worst}` }, bad.length === 0 ? "All is well" : bad.length === 1 ? "One thing is not well" : `${bad.length} things are not well`));
+    pill.className = `pill ${worst}`;
+    say(pill, bad.length === 0 ? "All is well" : bad.length === 1 ? "One thing is not well" : `${bad.length} things are not well`);
     well.replaceChildren(...[...bad, ...found.filter((one) => !bad.includes(one))].map((one) => el("li", { class: `card ${one.look}` }, el("b", {}, one.what), el("span", {}, one.how), one.then ? el("small", {}, one.then) : null)));
     drawCameras();
     lines.length = 0;

@@ -13,7 +13,9 @@ export const live = {
 
 const MAX_RECENT = 60;
 const listeners = new Map();
-let source = null;
+let source = null;  // the stream that is listened to
+let coming = null;  // one that takes its place once it is open, so that nothing is missed
+let hasSeconds = true; // with what each second brings: scores and pictures
 let turn = 0;
 let wasOpen = false; // ever
 
@@ -60,11 +62,13 @@ const takers = {
     tell(known ? "camera" : "all", camera.id);
   },
   scores(scores) {
+    if (!hasSeconds) return; // of a stream that is about to be left
     const camera = live.cameras.get(scores.camera);
     if (camera) camera.scores = scores;
     tell("scores", scores.camera);
   },
   sight({ camera, at }) {
+    if (!hasSeconds) return;
     if (live.cameras.has(camera)) live.cameras.get(camera).sight_at = at;
     tell("sight", camera);
   },
@@ -88,8 +92,17 @@ export async function follow() {
   const mine = ++turn;
   await refresh();
   if (mine !== turn) return; // somebody has logged out, or follows anew
-  source = new EventSource("/api/stream");
-  source.onopen = () => {
+  source = connect(mine);
+}
+
+function connect(mine) {
+  const stream = new EventSource(hasSeconds ? "/api/stream" : "/api/stream?seconds=no");
+  stream.onopen = () => {
+    if (stream === coming) {
+      source?.close();
+      source = stream;
+      coming = null;
+    }
     const wasShut = !live.isOpen;
     live.isOpen = true;
     tell("link");
@@ -97,21 +110,37 @@ export async function follow() {
     if (wasShut && wasOpen) tell("past");
     wasOpen = true;
   };
-  source.onerror = () => {
+  stream.onerror = () => {
+    if (stream === coming) { // there may be no room for two at once
+      if (stream.readyState === EventSource.CLOSED) follow().catch(() => {});
+      return;
+    }
     live.isOpen = false;
     tell("link");
     // Why: who is not logged in any more learns it by this. It goes on by itself where it can.
-    if (source?.readyState === EventSource.CLOSED) setTimeout(() => mine === turn && follow().catch(() => {}), 4000);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => mine === turn && follow().catch(() => {}), 4000);
     else refresh().catch(() => {});
   };
   for (const [name, take] of Object.entries(takers)) {
-    source.addEventListener(name, (message) => take(JSON.parse(message.data)));
+    stream.addEventListener(name, (message) => take(JSON.parse(message.data)));
   }
+  return stream;
+}
+
+// Whether the page that is shown has use for what each second brings. Others do not ask for it, and
+// tytod makes it only while somebody does.
+export function wantSeconds(wants) {
+  if (wants === hasSeconds) return;
+  hasSeconds = wants;
+  for (const camera of wants ? [] : live.cameras.values()) Object.assign(camera, { sight: false, sight_at: 0, scores: undefined });
+  coming?.close();
+  coming = source ? connect(turn) : null;
 }
 
 export function unfollow() {
   turn++;
-  if (source) source.close();
-  source = null;
+  source?.close();
+  coming?.close();
+  source = coming = null;
   live.isOpen = false;
 }

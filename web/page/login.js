@@ -9,7 +9,8 @@ export function show(main, done) {
   const said = el("p", { class: "said", role: "alert" });
   const button = el("button", { type: "submit", class: "main", id: "login" }, "Log in");
   const form = el("form", { class: "card pad login" }, el("h1", {}, "Log in"),
-    el("label", { for: "login-name" }, "Name"), name, el("label", { for: "login-password" }, "Password"), password, said, button);
+    el("label", { for: "login-name" }, "Name"), name, el("label", { for: "login-password" }, "Password"), password, said, button,
+    el("p", { class: "soft hint" }, "Who may come in says the admin of this server (tyto user add)."));
   let timer = null;
 
   function setBusy(isBusy) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Now: a tile per camera, and what happens.
-import { el, ago, classColour, clock, drawPlace, lasting, modalities, offsetText, percent, plain } from "./tools.js";
+import { el, ago, announce, ask, classColour, clock, drawPlace, keeping, lasting, modalities, offsetText, percent, plain } from "./tools.js";
 import { live, now, on } from "./live.js";
+import { makeChoice } from "./notify.js";
 
 const looks = { live: "good", connecting: "warn", stalled: "warn", lost: "bad", failed: "bad", ended: "", unknown: "" };
 const FADE_MS = 20000; // after an event its place is shown no longer
@@ -33,12 +34,12 @@ function makeTile(id) {
   const status = el("span", { class: "pill" });
   const canvas = el("canvas", { "aria-hidden": "true" });
   let picture = el("img", { class: "sight", alt: "", hidden: true });
-  const caption = el("div", { class: "caption" });
+  const caption = el("a", { class: "caption" });
   const heard = makeBar("heard", "heard");
   const seen = makeBar("seen", "seen");
   const footer = el("footer");
   const node = el("article", { class: "card tile", "aria-label": `camera ${id}` },
-    el("header", {}, el("b", {}, id), el("span", { class: "grow" }), status),
+    el("header", {}, el("b", {}, el("a", { href: `#/timeline?camera=${encodeURIComponent(id)}`, title: "its timeline" }, id)), el("span", { class: "grow" }), status),
     el("div", { class: "stage" }, picture, canvas, caption),
     el("div", { class: "bars" }, heard.nodes, seen.nodes), footer);
   let drawn = null;
@@ -75,6 +76,8 @@ function makeTile(id) {
 
   function showCaption(camera) {
     const event = live.recent.find((one) => one.camera === id);
+    if (event) caption.href = `#/event/${event.id}`;
+    else caption.removeAttribute("href");
     if (!event) caption.textContent = camera.status === "live" ? "all quiet" : camera.text || "";
     else if (!event.end) caption.textContent = `${plain(event.class)}, ${modalities[event.modality] || ""}, for ${lasting(now() - event.begin)}`;
     else caption.textContent = `${plain(event.class)}, ${modalities[event.modality] || ""}, ${ago(event.end, now())}`;
@@ -106,9 +109,10 @@ function makeTile(id) {
   return { node, show, showSight, showScores: () => showScores(live.cameras.get(id)) };
 }
 
-export function eventItem(event, isFresh) {
+// query: what the event's page is to keep in its address.
+export function eventItem(event, isFresh, query = "") {
   return el("li", { class: isFresh ? "fresh" : "" },
-    el("a", { href: `#/event/${event.id}`, class: event.end ? "" : "open" },
+    el("a", { href: `#/event/${event.id}${query}`, class: event.end ? "" : "open" },
       el("span", { class: "dot", dot: classColour(event.class) }),
       el("b", {}, plain(event.class)),
       el("span", { class: "tag" }, modalities[event.modality] || event.modality),
@@ -117,35 +121,47 @@ export function eventItem(event, isFresh) {
         el("span", { class: "num" }, `${clock(event.begin)} · ${lasting((event.end || now()) - event.begin)}`))));
 }
 
+// What to do where no camera is known.
+function makeEmpty() {
+  const where = el("p", { class: "soft" });
+  ask("/api/health").then((health) => { where.textContent = `This page listens to ${health.endpoint}.`; }).catch(() => {});
+  const isThere = live.link.state === "connected";
+  return el("div", { class: "card empty" }, el("img", { src: "icon.svg", width: "64", height: "64", alt: "" }),
+    el("p", {}, isThere ? "tytod watches no camera." : "Waiting for tytod to tell of its cameras."),
+    el("p", { class: "soft" }, isThere ? "Name one under cameras in tytod.yaml and have it read again (systemctl reload tytod), or try the demo camera: scripts/run." : "Is it running, and does it publish where this page listens? tyto status says how it is."),
+    where, el("a", { class: "button", href: "#/health" }, "Health"));
+}
+
 export function show(main) {
   const tiles = new Map();
   const grid = el("section", { class: "tiles", "aria-label": "cameras" });
-  const list = el("ul", { class: "list", "aria-live": "polite" });
-  const happening = el("aside", { class: "card happening" }, el("h2", {}, "Happening"), list);
+  const list = el("ul", { class: "list" });
+  const choice = makeChoice();
+  const happening = el("aside", { class: "card happening" }, el("h2", {}, "Happening"), choice.node, list);
   main.append(el("div", { class: "head" }, el("h1", {}, "Now")), el("div", { class: "now" }, grid, happening));
 
   function showList(freshId) {
-    list.replaceChildren(...live.recent.slice(0, 30).map((event) => eventItem(event, event.id === freshId)));
-    if (live.recent.length === 0) list.append(el("li", { class: "empty" }, "Nothing yet."));
+    keeping(list, () => list.replaceChildren(...live.recent.slice(0, 30).map((event) => eventItem(event, event.id === freshId))));
+    if (live.recent.length === 0) list.append(el("li", { class: "empty" }, "Nothing yet. What the cameras hear and see comes here by itself, two to three seconds after it began."));
+  }
+
+  function makeTiles(ids) {
+    tiles.clear();
+    for (const id of ids) tiles.set(id, makeTile(id));
+    grid.replaceChildren(...[...tiles.values()].map((tile) => tile.node));
+    grid.classList.toggle("few", ids.length < 4);
+    if (ids.length === 0) grid.append(makeEmpty());
   }
 
   function showAll() {
     const ids = [...live.cameras.keys()].sort();
-    tiles.clear();
-    grid.replaceChildren();
-    for (const id of ids) {
-      const tile = makeTile(id);
-      tiles.set(id, tile);
-      grid.append(tile.node);
+    if (ids.length === 0 || ids.join() !== [...tiles.keys()].join()) keeping(grid, () => makeTiles(ids));
+    for (const [id, tile] of tiles) {
       tile.show();
       if (live.cameras.get(id).sight || live.cameras.get(id).sight_at) tile.showSight();
     }
-    grid.classList.toggle("few", ids.length < 4);
-    if (ids.length === 0) {
-      grid.append(el("div", { class: "card empty" }, el("img", { src: "icon.svg", width: "64", height: "64", alt: "" }),
-        el("p", {}, live.link.state === "connected" ? "tytod watches no camera." : "Waiting for tytod to tell of its cameras.")));
-    }
     showList();
+    choice.fill();
   }
 
   showAll();
@@ -155,7 +171,9 @@ export function show(main) {
     on("camera", (id) => tiles.get(id)?.show()),
     on("scores", (id) => tiles.get(id)?.showScores()),
     on("sight", (id) => tiles.get(id)?.showSight()),
+    on("link", () => choice.fill()),
     on("event", ({ event, isNew }) => {
+      if (isNew) announce(`${plain(event.class)}, ${modalities[event.modality] || ""}, ${event.camera}`);
       showList(isNew ? event.id : "");
       tiles.get(event.camera)?.show();
     }),

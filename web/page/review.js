@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Review: what nobody has looked through yet, and what the present model gets right of what has been
 // corrected.
-import { el, ask, classColour, modalities, plain, percent } from "./tools.js";
+import { el, ask, classColour, clipId, clipName, keeping, modalities, plain, percent } from "./tools.js";
 import { live, on } from "./live.js";
 
 const LOOK_MS = 1500;
@@ -26,11 +26,6 @@ export function compare(labels, told) {
 }
 
 const span = (one) => `${one.begin.toFixed(1)} to ${one.end.toFixed(1)} s`;
-const idOf = (clip) => clip.slice(-30, -4);
-const when = (clip) => { const at = /\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(clip); return at ? Date.UTC(at[1], at[2] - 1, at[3], at[4], at[5], at[6]) : 0; };
-const format = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
-const named = (clip) => `${clip.split("/")[0]}, ${when(clip) ? format.format(when(clip)) : clip.split("/")[1]}`;
-
 export function show(main) {
   let data = null, isGone = false, timer = 0;
   const said = el("p", { class: "soft", role: "status", id: "judged" });
@@ -73,12 +68,12 @@ export function show(main) {
     counts.replaceChildren(...[...by].sort((a, b) => a[0].localeCompare(b[0])).map(([name, row]) => el("tr", {}, el("th", { scope: "row" }, plain(name)),
       [row.right + row.apart + row.missed, row.right, row.apart, row.missed, row.wrong].map((num) => el("td", { class: "num" }, String(num))))));
     if (by.size === 0) counts.append(el("tr", {}, el("td", { colspan: "6", class: "soft" }, "nothing yet")));
-    list.replaceChildren(...rows.reverse().map((row) => el("tr", {}, el("th", { scope: "row" }, el("a", { href: `#/event/${idOf(row.clip)}` }, named(row.clip))),
+    list.replaceChildren(...rows.reverse().map((row) => el("tr", {}, el("th", { scope: "row" }, el("a", { href: `#/event/${clipId(row.clip)}` }, clipName(row.clip))),
       el("td", { class: "wide" }, !row.isKnown ? el("span", { class: "soft" }, "not judged") : row.all.length === 0 ? el("span", { class: "pill good" }, "nothing in it, nothing told")
         : row.all.map((one) => el("span", { class: `pill ${looks[one.how]}`, title: `${span(one)}, ${modalities[one.modality] || ""}` }, `${plain(one.class)} ${span(one)}: ${words[one.how]}`))))));
     if (rows.length === 0) list.append(el("tr", {}, el("td", { colspan: "2", class: "soft" }, "nothing yet")));
-    others.replaceChildren(...data.others.map((one) => el("li", {}, el("a", { href: `#/event/${idOf(one.clip)}` }, el("span", { class: "dot", dot: one.labels.length ? classColour(one.labels[0].class) : false }), el("b", {}, one.labels.map((label) => plain(label.class)).join(", ") || "nothing told"), el("span", {}),
-      el("span", { class: "where" }, el("span", {}, named(one.clip)))))));
+    others.replaceChildren(...data.others.map((one) => el("li", {}, el("a", { href: `#/event/${clipId(one.clip)}` }, el("span", { class: "dot", dot: one.labels.length ? classColour(one.labels[0].class) : false }), el("b", {}, one.labels.map((label) => plain(label.class)).join(", ") || "nothing told"), el("span", {}),
+      el("span", { class: "where" }, el("span", {}, clipName(one.clip)))))));
     if (data.others.length === 0) others.append(el("li", { class: "soft pad" }, "All recordings have been looked through."));
   }
 
@@ -87,7 +82,7 @@ export function show(main) {
     const news = await ask("/api/review");
     if (isGone) return;
     data = news;
-    draw();
+    keeping(main, draw);
     if (data.judged.state === "running") timer = setTimeout(() => load().catch(fail), LOOK_MS);
   }
 

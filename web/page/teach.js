@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Teach: corrections are chosen, a model learns from them, is held against the one before on
 // corrections that it has not seen, and is brought into tytod, or the one before is again.
-import { el, ask, clock, colourOf, day, lasting, plain } from "./tools.js";
+import { el, ask, clipId, clipName, clock, colourOf, day, keeping, lasting, plain, say } from "./tools.js";
 import { on } from "./live.js";
 
 const words = { none: "nothing has been taught yet", running: "learning", done: "done", failed: "failed", stopped: "stopped" };
@@ -18,7 +18,7 @@ function drawCurves(canvas, epochs) {
   const x = (i) => left + ((w - left - 8) * (epochs.length < 2 ? 0.5 : i / (epochs.length - 1)));
   g.fillStyle = colourOf("--soft");
   for (const v of [0, 0.5, 1]) g.fillText((v * most).toFixed(2), 0, 12 + (h - bottom - 12) * (1 - v));
-  epochs.forEach((_, i) => { if (epochs.length < 16 || i % 5 === 4) g.fillText(String(i + 1), x(i) - 4, h - 4); });
+  epochs.forEach((_, i) => { if (epochs.length < 16 || i % 5 === 4) g.fillText(String(i + 1), Math.min(x(i) - 4, w - g.measureText(String(i + 1)).width), h - 4); });
   [["--heard", (row) => row[0] / most], ["--seen", (row) => row[1] / most], ["--joint", (row) => row[2]]].forEach(([colour, of]) => {
     g.strokeStyle = colourOf(colour);
     g.lineWidth = 2;
@@ -33,6 +33,8 @@ function drawCurves(canvas, epochs) {
   });
 }
 
+// What it says names files by their whole paths; here the name is enough.
+const brief = (text) => text.replace(/(^|[\s'"])\/[^\s:,'"]*\//g, "$1");
 const change = (pair) => (pair ? `${pair[0].toFixed(2)} → ${pair[1].toFixed(2)}` : "not measured");
 
 export function show(main) {
@@ -44,13 +46,13 @@ export function show(main) {
   const state = el("span", { class: "pill", id: "state" }), bar = el("progress", { max: "1", value: "0", "aria-label": "how much is done" });
   const canvas = el("canvas", { class: "curves tall", role: "img", "aria-label": "losses and precision of each epoch" });
   const legend = el("div", { class: "keys" }, [["heard", "loss"], ["seen", "loss on what is held back"], ["joint", "mean average precision there (0 to 1)"]].map(([kind, text]) => el("span", { class: "legend", dot: `var(--${kind})` }, el("i"), text)));
-  const notes = el("ul", { class: "soft notes" }), outcome = el("dl", { class: "facts" });
+  const notes = el("ul", { class: "soft notes" }), details = el("details", {}, el("summary", {}, "What it said"), notes), outcome = el("dl", { class: "facts" });
   const runs = el("tbody"), pushed = el("p", { class: "soft", role: "status", id: "pushed" });
   const back = el("button", { type: "button", id: "back", onclick: () => push({ back: true }) }, "Back to the one before");
   main.append(el("div", { class: "head" }, el("h1", {}, "Teach"), el("small", {}, "a model learns from what you have corrected; nothing changes in tytod until you say so")),
     el("div", { class: "event" },
       el("section", { class: "card pad" }, el("h2", {}, "Corrections"), el("div", { class: "tools" }, el("label", {}, all, "all of them"), begin, said), list),
-      el("section", { class: "card pad" }, el("h2", {}, "What it makes of them"), el("div", { class: "tools" }, state, bar), canvas, legend, notes, outcome)),
+      el("section", { class: "card pad" }, el("h2", {}, "What it makes of them"), el("div", { class: "tools" }, state, bar), canvas, legend, outcome, details)),
     el("section", { class: "card pad below" }, el("h2", {}, "Models that were taught"),
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "runs" }, el("table", {}, el("thead", {}, el("tr", {}, ["", "begun", "recordings", "took", "F1 on corrections held back", "F1 on what it knew", ""].map((text) => el("th", { scope: "col" }, text)))), runs)),
       el("div", { class: "tools" }, back), pushed));
@@ -66,9 +68,9 @@ export function show(main) {
         showNow();
       } });
       const what = one.labels.map((label) => plain(label.class)).join(", ") || "nothing in it";
-      return el("li", {}, el("label", {}, box, el("b", {}, what), el("span", { class: "soft" }, one.clip.split("/")[0])));
+      return el("li", {}, el("label", {}, box, el("b", {}, what)), el("a", { class: "soft", href: `#/event/${clipId(one.clip)}`, "aria-label": `${what}, ${clipName(one.clip)}: look at it` }, clipName(one.clip)));
     });
-    list.replaceChildren(...(items.length > 0 ? items : [el("li", { class: "soft" }, "Nothing has been corrected yet: open an event that has a recording.")]));
+    list.replaceChildren(...(items.length > 0 ? items : [el("li", { class: "soft" }, "Nothing has been corrected yet: ", el("a", { href: "#/review" }, "look through some recordings"), ". Some twenty, of them a few without what is to be learnt, are a good beginning.")]));
     showNow();
   }
 
@@ -83,8 +85,9 @@ export function show(main) {
     bar.value = now.share;
     canvas.hidden = legend.hidden = now.epochs.length === 0;
     if (!canvas.hidden) drawCurves(canvas, now.epochs);
-    notes.replaceChildren(...now.notes.map((text) => el("li", {}, text)));
-    const rows = now.state === "done" ? [["F1 of seconds on corrections held back", change(now.camera)], ["the same on what it knew before", change(now.kept)]] : now.error ? [["why", now.error]] : [];
+    notes.replaceChildren(...now.notes.map((text) => el("li", { title: text }, brief(text))));
+    details.hidden = now.notes.length === 0;
+    const rows = now.state === "done" ? [["F1 of seconds on corrections held back", change(now.camera)], ["the same on what it knew before", change(now.kept)]] : now.error ? [["why", brief(now.error)]] : [];
     outcome.replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   }
 
@@ -99,8 +102,8 @@ export function show(main) {
   function showPush() {
     const one = data.push;
     back.disabled = !one.can_go_back || one.state === "pushing";
-    pushed.textContent = { pushing: "tytod reads it", failed: `nothing was changed: ${one.error}`,
-      done: `tytod uses ${one.run ? `no. ${one.run}` : "the one before"} (${(one.digest || "").slice(0, 12)})${one.kept ? ", and starts with it from now on." : ` until it is started again: it could not be kept, and then ${one.starts_with || "its own"} serves.`}` }[one.state] || "";
+    say(pushed, { pushing: "tytod reads it", failed: `nothing was changed: ${one.error}`,
+      done: `tytod uses ${one.run ? `no. ${one.run}` : "the one before"} (${(one.digest || "").slice(0, 12)})${one.kept ? ", and starts with it from now on." : ` until it is started again: it could not be kept, and then ${one.starts_with || "its own"} serves.`}` }[one.state] || "");
   }
 
   async function start() {
@@ -127,13 +130,13 @@ export function show(main) {
     const before = data?.now.state;
     data = { ...data, ...news };
     if (!data.teaches) return;
-    if (news.corrections) drawList();
+    if (news.corrections) keeping(list, drawList);
     if (before === "running" && data.now.state !== "running" && !news.runs) {
       data = { ...data, ...(await ask("/api/teach").catch(() => ({}))) };
       if (isGone) return;
     }
     showNow();
-    showRuns();
+    keeping(runs, showRuns);
     showPush();
   }
 

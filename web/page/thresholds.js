@@ -135,7 +135,7 @@ export function show(main) {
       el("thead", {}, el("tr", {}, ["class", "threshold: heard and seen together, heard alone, seen alone", "now", "then"].map((text, i) => el("th", { scope: "col", class: i > 1 ? "num" : "" }, text)))),
       el("tbody", {}, rows.map((row) => row.node))));
     const way = data.can_apply
-      ? el("div", { class: "tools" }, el("button", { type: "button", class: "main", id: "apply", onclick: put }, "Apply"), el("span", { class: "soft", role: "status", id: "applied" }, `writes them into ${data.config}`))
+      ? el("div", { class: "tools" }, el("button", { type: "button", class: "main", id: "apply", onclick: put }, "Apply"), el("span", { class: "soft", role: "status", id: "applied" }, "writes them into ", el("span", { title: data.config }, data.config.split("/").pop())))
       : el("p", { class: "soft", id: "why-not" }, data.config ? `They cannot be applied from here: ${data.why_not}. Paste these lines into it, then` : "Paste these lines into tytod.yaml, then", " reload tytod (SIGHUP, or systemctl reload tytod).");
     result.replaceChildren(
       el("p", { class: "soft" }, `${data.cameras.map((one) => one.id).join(", ")}: ${lasting(seconds * 1000)} of scores since ${whole(data.from)}. Zones and quiet hours are not known here: what they keep from being told is counted.`),
@@ -160,7 +160,11 @@ export function show(main) {
       data = all;
     }
     if (data.state === "done" && data.cameras && shownFor !== `${data.from}-${data.to}`) showResult();
-    if (data.state !== "done") { result.replaceChildren(); shownFor = ""; }
+    if (data.state !== "done") {
+      result.replaceChildren(isCounting ? "" : el("section", { class: "card empty" }, el("p", {}, "Too many events of a class, or too few?"),
+        el("p", { class: "soft" }, "Count goes through the scores that tytod has kept. Then each class has a slider, and beside it how many events there would have been.")));
+      shownFor = "";
+    }
     before ??= JSON.stringify(data.change);
     showChange();
   }

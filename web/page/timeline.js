@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Timeline: a lane per camera; heard above its line, seen below.
-import { el, ask, classColour, clock, colourOf, day, lasting, modalities, percent, pictureOf, plain } from "./tools.js";
+import { el, announce, ask, classColour, clock, colourOf, day, isTaken, keeping, lasting, modalities, percent, pictureOf, plain, say } from "./tools.js";
 import { live, now, on } from "./live.js";
+import { filterOf, filterQuery, fits } from "./filter.js";
+import { download, makeInView } from "./inview.js";
 
 const LANE = 78, AXIS = 30, NAME = 6;
 const MODALITY_OF = { 1: "av", 2: "a", 3: "v" };
@@ -17,12 +19,18 @@ function fromRow(row, data) {
     zones: row[10].map((at) => data.zones[at]) };
 }
 
-export function show(main, wanted) {
+export const keys = [[["←", "→"], "earlier, later"], [["+", "−"], "nearer, farther"], [["[", "]"], "event before, after"], [["⏎"], "open the one that is chosen"], [["g"], "go to a time"], [["n", "End"], "now"], [["Home"], "the first event"], [["Esc"], "none is chosen"]];
+
+// What datetime-local fields have: the local time without its zone.
+const localText = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
+
+export function show(main, wanted, address) {
   let events = []; // by begin
   let byId = new Map();
   let shown = []; // after the filters
-  const filter = { classes: new Set(), modality: "", camera: "", zone: "", score: 0 };
-  const view = { end: now(), span: 3600e3, isLive: true };
+  const filter = filterOf(address);
+  const at0 = Number(address.get("at")), span0 = Number(address.get("span")) * 1000;
+  const view = { end: at0 > 0 ? at0 : now(), span: span0 > 0 ? Math.max(MIN_SPAN, Math.min(MAX_SPAN, span0)) : 3600e3, isLive: !(at0 > 0) };
   let picked = null;
   let drag = null;
   let isGone = false;
@@ -35,6 +43,8 @@ export function show(main, wanted) {
   const scoreText = el("span", { class: "num" }, "0 %");
   const score = el("input", { type: "range", min: "0", max: "100", value: "0", "aria-label": "lowest score" });
   const toNow = el("button", { type: "button", title: "n" }, "now");
+  const goTo = el("input", { type: "datetime-local", id: "go-to", title: "g" });
+  const csv = el("button", { type: "button", id: "csv", title: "the events that the filters leave, as a table", onclick: () => download(shown) }, "CSV");
   const chips = el("div", { class: "chips", role: "group", "aria-label": "classes" });
   const canvas = el("canvas", { tabindex: "0", role: "application", "aria-label": "timeline; arrows move, plus and minus zoom, brackets step through events" });
   const tip = el("div", { class: "tip", hidden: true });
@@ -42,28 +52,68 @@ export function show(main, wanted) {
   const said = el("div", { class: "soft", "aria-live": "polite" });
   main.append(
     el("div", { class: "head" }, el("h1", {}, "Timeline"), count),
-    el("div", { class: "tools" }, spans, camera, zone, modality, el("label", {}, "score from", score, scoreText), toNow),
+    el("div", { class: "tools" }, spans, camera, zone, modality, el("label", {}, "score from", score, scoreText), el("label", {}, "go to", goTo), toNow, csv),
     el("div", { class: "tools" }, chips),
     el("div", { class: "card lanes" }, canvas, tip), said,
-    el("div", { class: "keys" },
-      el("span", {}, "above the line: heard; below: seen"),
-      el("span", {}, el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " move"), el("span", {}, el("kbd", {}, "+"), " ", el("kbd", {}, "−"), " zoom"),
-      el("span", {}, el("kbd", {}, "["), " ", el("kbd", {}, "]"), " event before, after"), el("span", {}, el("kbd", {}, "⏎"), " open"), el("span", {}, el("kbd", {}, "n"), " now")));
+    el("div", { class: "keys" }, el("span", {}, "above the line: heard; below: seen"),
+      keys.slice(0, 6).map(([names, text]) => el("span", {}, names.map((name) => [el("kbd", {}, name), " "]), text))));
+  const inView = makeInView({ view, query: queryText, go: (ms) => { goToTime(ms); canvas.focus(); }, clear: () => { clearFilters(); canvas.focus(); } });
+  main.append(inView.node);
+
+  function queryText() {
+    const text = filterQuery(filter).toString();
+    return text ? `?${text}` : "";
+  }
+
+  // What is looked at stands in the address, so that it can be come back to, and handed on.
+  let addressTimer = 0;
+  function putAddress() {
+    const query = filterQuery(filter);
+    if (view.span !== 3600e3) query.set("span", String(Math.round(view.span / 1000)));
+    if (!view.isLive) query.set("at", String(Math.round(view.end)));
+    const text = query.toString(), hash = `#/timeline${picked ? `/${picked.id}` : ""}${text ? `?${text}` : ""}`;
+    if (location.hash.startsWith("#/timeline") && location.hash !== hash) history.replaceState(null, "", hash);
+  }
+
+  function keepAddress() {
+    clearTimeout(addressTimer);
+    addressTimer = setTimeout(putAddress, 300);
+  }
 
   const lanes = () => [...new Set(events.map((event) => event.camera))].filter((id) => !filter.camera || id === filter.camera).sort();
   const width = () => canvas.clientWidth;
   const toX = (ms) => ((ms - (view.end - view.span)) / view.span) * width();
   const endOf = (event) => event.end || now();
 
-  function isWanted(event) {
-    const top = event.joint === null ? 1 : Math.max(event.joint, event.heard, event.seen);
-    return (!filter.classes.size || filter.classes.has(event.class)) && (!filter.modality || event.modality === filter.modality) &&
-      (!filter.camera || event.camera === filter.camera) && (!filter.zone || event.zones.includes(filter.zone)) && top >= filter.score;
+  function refilter() {
+    shown = events.filter((event) => fits(event, filter));
+    draw();
+    keepAddress();
   }
 
-  function refilter() {
-    shown = events.filter(isWanted);
-    draw();
+  // The fields say what the filter is.
+  function showFilter() {
+    for (const [select, value] of [[camera, filter.camera], [zone, filter.zone]]) {
+      if (value) offer(select, [value]);
+      select.value = value;
+    }
+    zone.hidden = zone.options.length < 2;
+    modality.value = filter.modality;
+    score.value = String(Math.round(filter.score * 100));
+    scoreText.textContent = `${score.value} %`;
+  }
+
+  function clearFilters() {
+    Object.assign(filter, filterOf(new URLSearchParams()));
+    showFilter();
+    showChips();
+    refilter();
+  }
+
+  function goToTime(ms) {
+    view.isLive = false;
+    view.end = ms + view.span / 2;
+    redraw();
   }
 
   function drawAxis(g, h) {
@@ -164,12 +214,6 @@ export function show(main, wanted) {
       g.fillStyle = colourOf("--soft");
       g.fillText(id, NAME, middle - LANE / 2 + 6);
     });
-    if (ids.length === 0) {
-      g.fillStyle = colourOf("--soft");
-      g.font = "14px system-ui, sans-serif";
-      g.textBaseline = "middle";
-      g.fillText("No event is known yet.", 16, AXIS + LANE / 2);
-    }
     const x = toX(now());
     if (x < width()) {
       g.fillStyle = colourOf("--gold");
@@ -178,11 +222,14 @@ export function show(main, wanted) {
     // What is said of an event goes where it goes, and away with it.
     if (picked && (toX(endOf(picked)) < 0 || toX(picked.begin) > width() || !ids.includes(picked.camera))) tip.hidden = true;
     else if (picked && !tip.hidden) placeTip(picked);
-    count.textContent = `${shown.length.toLocaleString()} of ${events.length.toLocaleString()} events`;
+    say(count, `${shown.length.toLocaleString()} of ${events.length.toLocaleString()} events`);
+    if (hasLoaded) inView.show(shown, events);
+    if (document.activeElement !== goTo) goTo.value = localText(view.end - view.span / 2);
   }
 
-  let isDue = false;
+  let isDue = false, hasLoaded = false;
   function redraw() {
+    keepAddress();
     if (isDue) return;
     isDue = true;
     requestAnimationFrame(() => {
@@ -197,13 +244,13 @@ export function show(main, wanted) {
   }
 
   function showChips() {
-    const names = [...new Set(events.map((event) => event.class))].sort();
-    chips.replaceChildren(...names.map((name) => el("button", { type: "button", class: "chip", dot: classColour(name), "aria-pressed": String(filter.classes.has(name)),
+    const names = [...new Set([...events.map((event) => event.class), ...filter.classes])].sort();
+    keeping(chips, () => chips.replaceChildren(...names.map((name) => el("button", { type: "button", class: "chip", dot: classColour(name), "aria-pressed": String(filter.classes.has(name)),
       onclick: (click) => {
         if (!filter.classes.delete(name)) filter.classes.add(name);
         click.currentTarget.setAttribute("aria-pressed", String(filter.classes.has(name)));
         refilter();
-      } }, plain(name))));
+      } }, plain(name)))));
     offer(camera, events.map((event) => event.camera));
     offer(zone, events.flatMap((event) => event.zones));
     zone.hidden = zone.options.length < 2;
@@ -229,7 +276,9 @@ export function show(main, wanted) {
       view.end = event.begin + view.span / 2;
     }
     draw();
+    keepAddress();
     tip.replaceChildren(...describe(event));
+    if (isMoving) announce(describe(event).map((node) => node.textContent).join(", "));
     tip.hidden = false;
     placeTip(event);
     said.textContent = "";
@@ -282,8 +331,11 @@ export function show(main, wanted) {
 
   function step(by) {
     if (!shown.length) return;
-    const i = picked ? shown.findIndex((event) => event.id === picked.id) : by > 0 ? -1 : shown.length;
-    pick(shown[Math.max(0, Math.min(shown.length - 1, i + by))], true);
+    const from = picked ? picked.begin : by > 0 ? -Infinity : Infinity;
+    const at = picked ? shown.findIndex((event) => event.id === picked.id) : -1;
+    const near = by > 0 ? shown.findIndex((event) => event.begin > from) : shown.findLastIndex((event) => event.begin < from);
+    const i = at >= 0 ? at + by : near; // what the filters have taken away since has neighbours, too
+    pick(shown[i] || shown[by > 0 ? shown.length - 1 : 0], true);
   }
 
   function goNow() {
@@ -292,10 +344,17 @@ export function show(main, wanted) {
   }
 
   function open(event) {
-    if (event) location.hash = `#/event/${event.id}`;
+    if (!event) return;
+    putAddress();
+    location.hash = `#/event/${event.id}${queryText()}`;
   }
 
-  spans.value = String(view.span);
+  spans.value = String(SPANS.find(([, ms]) => ms === view.span)?.[1] || 0);
+  showFilter();
+  goTo.addEventListener("change", () => {
+    const ms = new Date(goTo.value).getTime();
+    if (Number.isFinite(ms)) goToTime(ms);
+  });
   spans.addEventListener("change", () => {
     view.span = Number(spans.value);
     redraw();
@@ -343,12 +402,12 @@ export function show(main, wanted) {
   canvas.addEventListener("dblclick", (event) => zoom(0.4, event.offsetX));
 
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-    const keys = { ArrowLeft: () => move(-0.15), ArrowRight: () => move(0.15), "+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1.6),
-      "[": () => step(-1), "]": () => step(1), n: goNow, Home: () => { view.isLive = false; view.end = (events[0]?.begin || now()) + view.span * 0.9; redraw(); },
+    if (isTaken(event)) return;
+    const acts = { ArrowLeft: () => move(-0.15), ArrowRight: () => move(0.15), "+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1.6),
+      "[": () => step(-1), "]": () => step(1), n: goNow, g: () => goTo.focus(), Home: () => { view.isLive = false; view.end = (events[0]?.begin || now()) + view.span * 0.9; redraw(); },
       End: goNow, Enter: () => open(picked), Escape: () => pick(null) };
-    if (!keys[event.key]) return;
-    keys[event.key]();
+    if (!acts[event.key]) return;
+    acts[event.key]();
     event.preventDefault();
   }
   window.addEventListener("keydown", onKey);
@@ -368,7 +427,7 @@ export function show(main, wanted) {
     offer(camera, [event.camera]);
     offer(zone, event.zones);
     zone.hidden = zone.options.length < 2;
-    shown = events.filter(isWanted);
+    shown = events.filter((event) => fits(event, filter));
     redraw();
   }
 
@@ -398,7 +457,8 @@ export function show(main, wanted) {
     const begin = performance.now();
     const newest = await ask(`/api/events?max=${FIRST}`);
     const last = newest.events[newest.events.length - 1];
-    if (last && last[3] < now() - view.span) { // nothing in the last hour: begin where something is
+    hasLoaded = true;
+    if (last && view.isLive && last[3] < now() - view.span) { // nothing in the last hour: begin where something is
       view.isLive = false;
       view.end = (last[4] || now()) + view.span * 0.1;
     }
@@ -422,6 +482,8 @@ export function show(main, wanted) {
   return () => {
     isGone = true;
     clearInterval(timer);
+    clearTimeout(addressTimer);
+    inView.stop();
     undo.forEach((stop) => stop());
     window.removeEventListener("resize", redraw);
     window.removeEventListener("keydown", onKey);

@@ -10,10 +10,47 @@ export function el(tag, attributes = {}, ...children) {
     else if (value === true) node.setAttribute(key, "");
     else node.setAttribute(key, value);
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) node.append(child);
   }
   return node;
+}
+
+// For who hears the page rather than sees it.
+export function announce(text) {
+  document.getElementById("aloud").textContent = text;
+}
+
+// The same text once more is not news: what is put there anew is read out anew.
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// Whether a key is somebody else's: of a field that is typed into, of a dialog that is open, of the browser
+// itself, or of the link or button that it is pressed on.
+export function isTaken(key) {
+  if (key.ctrlKey || key.metaKey || key.altKey || key.defaultPrevented || document.querySelector("dialog[open]")) return true;
+  if (/^(INPUT|SELECT|TEXTAREA)$/.test(key.target.tagName) || (key.target.tagName === "VIDEO" && / |Arrow/.test(key.key))) return true;
+  return (key.key === "Enter" || key.key === " ") && Boolean(key.target.closest?.("a, button, summary"));
+}
+
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+const nameOf = (node) => node.id || node.getAttribute("href") || node.getAttribute("aria-label") || node.textContent;
+
+// Draws what is inside root anew: what has the focus there has it afterwards, and what is scrolled
+// sideways stays so.
+export function keeping(root, draw) {
+  const held = document.activeElement !== root && root.contains(document.activeElement) ? document.activeElement : null;
+  const at = held ? [...root.querySelectorAll(FOCUSABLE)].indexOf(held) : -1;
+  const scrolled = [...root.querySelectorAll(".scroll[aria-label]")].filter((one) => one.scrollLeft > 0).map((one) => [one.getAttribute("aria-label"), one.scrollLeft]);
+  draw();
+  for (const [name, left] of scrolled) {
+    const one = [...root.querySelectorAll(".scroll[aria-label]")].find((other) => other.getAttribute("aria-label") === name);
+    if (one) one.scrollLeft = left;
+  }
+  if (!held || held.isConnected) return;
+  const all = [...root.querySelectorAll(FOCUSABLE)].filter((one) => !one.disabled && one.getClientRects().length > 0);
+  (all.find((one) => nameOf(one) === nameOf(held)) || all[Math.min(Math.max(0, at), all.length - 1)])?.focus({ preventScroll: true });
 }
 
 export class Refused extends Error {
@@ -68,9 +105,17 @@ export const modalities = { av: "heard and seen", a: "heard", v: "seen" };
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
 const wholeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const shortFormat = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 export const clock = (ms) => clockFormat.format(ms);
 export const day = (ms) => dayFormat.format(ms);
 export const whole = (ms) => wholeFormat.format(ms);
+
+// Of a recording, "CAMERA/20261123T155715Z-CLASS-ID.mkv": the event that it was made for; camera and time.
+export const clipId = (clip) => clip.slice(-30, -4);
+export function clipName(clip) {
+  const [camera, name] = clip.split("/"), at = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(name);
+  return `${camera}, ${at ? shortFormat.format(Date.UTC(at[1], at[2] - 1, at[3], at[4], at[5], at[6])) : name}`;
+}
 
 export function lasting(ms) {
   const s = Math.max(0, ms) / 1000;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Zones: draws a camera's zones and masks over its last picture, and writes the lines that go into
 // tytod's configuration. Nothing is changed from here: who may edit the file pastes them.
-import { el, ask } from "./tools.js";
+import { el, ask, keeping } from "./tools.js";
 import { live } from "./live.js";
 
 const MIN_CORNERS = 3, MAX_CORNERS = 32, MAX_SHAPES = 16, MIN_AREA = 0.0001;
@@ -105,6 +105,8 @@ function read(text) {
 
 // --- the page ------------------------------------------------------------------------------------
 
+export const keys = [[["Tab"], "to the next corner"], [["←", "↑", "→", "↓"], "move it"], [["Shift"], "by less"], [["Enter"], "another corner after it"], [["Delete"], "take it away"]];
+
 export function show(main) {
   const kept = new Map(); // camera to its shapes, while the page is open
   let shapes = [], picked = 0, isGone = false;
@@ -152,8 +154,9 @@ export function show(main) {
       });
       return polygon;
     }));
-    list.replaceChildren(...shapes.map((one, i) => el("li", {}, el("button", { type: "button", class: "quiet", "aria-pressed": String(i === picked),
-      onclick: () => pick(i) }, one.kind === "mask" ? "mask" : `zone ${one.name}`))));
+    keeping(list, () => list.replaceChildren(...shapes.map((one, i) => el("li", {}, el("button", { type: "button", class: "quiet", id: `shape-${i}`, "aria-pressed": String(i === picked),
+      onclick: () => pick(i) }, one.kind === "mask" ? "mask" : `zone ${one.name}`)))));
+    if (shapes.length === 0) list.append(el("li", { class: "soft" }, "Nothing yet: begin with a zone (where events are wanted, or wanted otherwise) or a mask (what is not to be seen)."));
     yaml.value = linesOf(shapes);
     tell(check());
   }
@@ -325,8 +328,7 @@ export function show(main) {
     el("div", { class: "column" },
       el("div", { class: "tools" }, camera, el("label", {}, "another picture ", file)),
       el("section", { class: "card tile" }, stage),
-      el("div", { class: "keys" }, [["Tab", "to the next corner"], ["← ↑ → ↓", "move it"], ["Shift", "by less"], ["Enter", "another corner after it"], ["Delete", "take it away"]]
-        .map(([key, text]) => el("span", {}, el("kbd", {}, key), ` ${text}`)))),
+      el("div", { class: "keys" }, keys.map(([names, text]) => el("span", {}, names.map((name) => [el("kbd", {}, name), " "]), text)))),
     el("div", { class: "column" },
       el("section", { class: "card pad" }, el("h2", {}, "What is drawn"), list,
         el("div", { class: "tools" }, el("button", { type: "button", id: "add-zone", onclick: () => add("zone") }, "New zone"),
