@@ -217,7 +217,7 @@ function makeAlike(event) {
 
 // The event before and the one after, of those that the filter of the address leaves.
 function makeBeside(event, query, go) {
-  const node = el("nav", { class: "beside", "aria-label": "events before and after" });
+  const node = el("div", { class: "beside", role: "group", "aria-label": "events before and after" });
   let beside = {};
   ask(`/api/beside?id=${encodeURIComponent(event.id)}${query ? `&${query.slice(1)}` : ""}`).then((found) => {
     beside = found;

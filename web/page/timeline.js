@@ -51,8 +51,8 @@ export function show(main, wanted, address) {
   const count = el("small", { role: "status" });
   const said = el("div", { class: "soft", "aria-live": "polite" });
   main.append(
-    el("div", { class: "head" }, el("h1", {}, "Timeline"), count),
-    el("div", { class: "tools" }, spans, camera, zone, modality, el("label", {}, "score from", score, scoreText), el("label", {}, "go to", goTo), toNow, csv),
+    el("div", { class: "head" }, el("h1", {}, "Timeline"), count, el("span", { class: "grow" }), csv),
+    el("div", { class: "tools" }, spans, camera, zone, modality, el("label", {}, "score from", score, scoreText), el("label", {}, "go to", goTo), toNow),
     el("div", { class: "tools" }, chips),
     el("div", { class: "card lanes" }, canvas, tip), said,
     el("div", { class: "keys" }, el("span", {}, "above the line: heard; below: seen"),
