@@ -40,7 +40,10 @@ def check_zones(page, serving):
     """Polygons by keyboard, mouse and paste; what comes out is what tytod takes."""
     page.open(serving.address + "#/zones")
     page.wait("return document.getElementById('camera') !== null")
-    page.run("const c = document.getElementById('camera'); c.value = 'yard'; c.dispatchEvent(new Event('change'))")
+    choose = "const c = document.getElementById('camera'); c.value = arguments[0]; c.dispatchEvent(new Event('change'))"
+    page.run(choose, "front-door")  # of which there is no recording
+    page.wait("return !document.querySelector('.drawing canvas').hidden && document.querySelector('.drawing canvas').width === 480", what="what the camera sees")
+    page.run(choose, "yard")
     page.wait("return !document.querySelector('.drawing video').hidden", what="the camera's picture")
     page.click("#add-zone")
     assert "polygon: 0.3,0.3 0.7,0.3 0.7,0.7 0.3,0.7" in page.run(YAML)
@@ -173,7 +176,7 @@ def check_notify(page, serving):
     serving.wait("/api/now", lambda now: now["events"][-1]["id"] != newest)
     page.wait("return document.getElementById('aloud') !== null")
     assert page.run("return window.notified.length") == num, "of another class"
-    page.run("localStorage.removeItem('notify-of')")
+    page.run("localStorage.removeItem('notify-of'); location.hash = '#/now'")
 
 
 def check(page, serving, corrections):
@@ -207,6 +210,9 @@ def check(page, serving, corrections):
     page.open(serving.address + f"#/event/{newest}")
     page.wait("return document.querySelector('.curves') !== null", what="the scores of an event")
     page.wait("return document.querySelectorAll('#alignment .matrix').length === 2", what="which second answered which")
+    for is_hidden in (True, False):
+        page.keys("h")
+        assert page.run("return document.querySelector('.heat').hidden") == is_hidden
     shoot(page, "event")
     page.open(serving.address + f"#/event/{ID}")
     page.wait("return document.querySelector('video')?.readyState >= 2 && document.querySelector('.span')", what="the recording")

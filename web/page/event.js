@@ -12,7 +12,7 @@ export function setMe(value) {
   me = value;
 }
 
-export const keys = [[["[", "]"], "event before, after, of those that the timeline was left with"], [["t"], "on the timeline"], [["Space"], "play, pause"], [["←", "→"], "a second back, on; with Shift a tenth"],
+export const keys = [[["[", "]"], "event before, after, of those that the timeline was left with"], [["t"], "on the timeline"], [["h"], "hides where it was, or shows it"], [["Space"], "play, pause"], [["←", "→"], "a second back, on; with Shift a tenth"],
   [["b", "e"], "the label begins, ends here"], [["c"], "its class"], [["m"], "heard, seen or both"], [["a", "x"], "another label, delete it"], [[",", "."], "label before, after"], [["r"], "right as it is: save"], [["n"], "the next recording that nobody has looked through"]];
 
 const reasons = { onset: "begun", progress: "going on", offset: "it was over", max_duration: "it was too long for one", source_lost: "the camera was lost",
@@ -262,9 +262,13 @@ export function show(main, id, address) {
       if (!found?.plays && picture) stage.prepend(picture); // there is nothing else to see
     });
     if (event.place) {
-      drawPlace(heat, event.place, 0.6);
+      drawPlace(heat, event.place, 0.5);
       heat.classList.add("heat");
-      stage.append(heat);
+      const over = el("button", { type: "button", class: "over", id: "where", title: "h", "aria-pressed": "true", onclick: () => {
+        heat.hidden = !heat.hidden;
+        over.setAttribute("aria-pressed", String(!heat.hidden));
+      } }, "where");
+      stage.append(heat, over);
     }
     if (recording && me.corrections) {
       const known = new Set([...(live.link.model?.classes || []), event.class, ...recording.labels.map((label) => label.class)]);
@@ -296,6 +300,7 @@ export function show(main, id, address) {
     alignment?.draw();
     acts["["] = () => beside.step("before");
     acts["]"] = () => beside.step("after");
+    acts.h = () => document.getElementById("where")?.click();
     acts.t = () => { location.hash = `#/timeline/${event.id}${query}`; };
     if (video) {
       acts[" "] = () => (video.paused ? video.play() : video.pause());

@@ -10,7 +10,7 @@ export function show(main, done) {
   const button = el("button", { type: "submit", class: "main", id: "login" }, "Log in");
   const form = el("form", { class: "card pad login" }, el("h1", {}, "Log in"),
     el("label", { for: "login-name" }, "Name"), name, el("label", { for: "login-password" }, "Password"), password, said, button,
-    el("p", { class: "soft hint" }, "Who may come in says the admin of this server (tyto user add)."));
+    el("p", { class: "soft hint" }, "No name here yet? The admin of this server gives you one (tyto user add)."));
   let timer = null;
 
   function setBusy(isBusy) {

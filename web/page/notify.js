@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Notifications of the browser, of a chosen class or of all: only once somebody asks for them here, and only
 // while a page of this server is open. What is chosen stays in this browser.
-import { el, classColour, clock, modalities, plain } from "./tools.js";
+import { el, clock, modalities, plain } from "./tools.js";
 import { live, on } from "./live.js";
 
 const ANY = "*";
@@ -38,7 +38,7 @@ export function makeChoice() {
     const names = [...new Set([...(live.link.model?.classes || []), ...live.recent.map((event) => event.class), ...(of && of !== ANY ? [of] : [])])].sort();
     const wanted = ["", ANY, ...names];
     if (wanted.join() !== [...choice.options].map((option) => option.value).join()) {
-      choice.replaceChildren(el("option", { value: "" }, "off"), el("option", { value: ANY }, "every event"), ...names.map((name) => el("option", { value: name, dot: classColour(name) }, plain(name))));
+      choice.replaceChildren(el("option", { value: "" }, "off"), el("option", { value: ANY }, "every event"), ...names.map((name) => el("option", { value: name }, plain(name))));
     }
     choice.value = canBe() && Notification.permission === "granted" ? of : "";
     choice.disabled = !canBe();

@@ -59,7 +59,7 @@ export function show(main) {
     const total = { right: 0, apart: 0, missed: 0, wrong: 0 };
     for (const row of by.values()) for (const how of Object.keys(total)) total[how] += row[how];
     const labels = total.right + total.apart + total.missed;
-    said.textContent = corrected.length === 0 ? "Nothing has been corrected yet: open one that nobody has looked through." :
+    said.textContent = corrected.length === 0 ? data.others.length > 0 ? "Nothing has been corrected yet: open one that nobody has looked through." : "Nothing has been corrected yet." :
       isRunning ? `The model judges: ${judged.num} of ${judged.of || "…"} recordings.` :
       isNow ? `By the model ${judged.model.slice(0, 12)}${judged.is_present ? ", which serves now," : ", which does not serve any more,"} on ${known.length} of ${corrected.length} recordings, made anew with its own thresholds. Right: the class, with at least half of the time in common.` :
       `As it was told when they were recorded, by the model of then${judged.error ? `; the present one could not be asked: ${judged.error}` : ""}.`;
@@ -74,7 +74,7 @@ export function show(main) {
     if (rows.length === 0) list.append(el("tr", {}, el("td", { colspan: "2", class: "soft" }, "nothing yet")));
     others.replaceChildren(...data.others.map((one) => el("li", {}, el("a", { href: `#/event/${clipId(one.clip)}` }, el("span", { class: "dot", dot: one.labels.length ? classColour(one.labels[0].class) : false }), el("b", {}, one.labels.map((label) => plain(label.class)).join(", ") || "nothing told"), el("span", {}),
       el("span", { class: "where" }, el("span", {}, clipName(one.clip)))))));
-    if (data.others.length === 0) others.append(el("li", { class: "soft pad" }, "All recordings have been looked through."));
+    if (data.others.length === 0) others.append(el("li", { class: "soft pad" }, data.corrected.length > 0 ? "All recordings have been looked through." : "There is no recording yet. tytod makes one of each event where record.dir is set; it is here some seconds after the event is over."));
   }
 
   async function load() {

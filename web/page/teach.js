@@ -70,7 +70,7 @@ export function show(main) {
       const what = one.labels.map((label) => plain(label.class)).join(", ") || "nothing in it";
       return el("li", {}, el("label", {}, box, el("b", {}, what)), el("a", { class: "soft", href: `#/event/${clipId(one.clip)}`, "aria-label": `${what}, ${clipName(one.clip)}: look at it` }, clipName(one.clip)));
     });
-    list.replaceChildren(...(items.length > 0 ? items : [el("li", { class: "soft" }, "Nothing has been corrected yet: ", el("a", { href: "#/review" }, "look through some recordings"), ". Some twenty, of them a few without what is to be learnt, are a good beginning.")]));
+    list.replaceChildren(...(items.length > 0 ? items : [el("li", {}, el("p", { class: "soft" }, "Nothing has been corrected yet: ", el("a", { href: "#/review" }, "look through some recordings"), ". Some twenty, of them a few without what is to be learnt, are a good beginning."))]));
     showNow();
   }
 

@@ -2,9 +2,10 @@
 // Zones: draws a camera's zones and masks over its last picture, and writes the lines that go into
 // tytod's configuration. Nothing is changed from here: who may edit the file pastes them.
 import { el, ask, keeping } from "./tools.js";
-import { live } from "./live.js";
+import { live, now, on, wantSeconds } from "./live.js";
 
 const MIN_CORNERS = 3, MAX_CORNERS = 32, MAX_SHAPES = 16, MIN_AREA = 0.0001;
+const WHOLE_MS = 20000; // after an event its recording is whole
 const STEP = 0.01, FINE_STEP = 0.002;
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -110,6 +111,7 @@ export const keys = [[["Tab"], "to the next corner"], [["←", "↑", "→", "�
 export function show(main) {
   const kept = new Map(); // camera to its shapes, while the page is open
   let shapes = [], picked = 0, isGone = false;
+  let isLooking = false; // for what the camera sees now
   let isPicking = false; // the click that follows has chosen a shape: it adds no corner
   const cameras = [...live.cameras.keys()].sort();
   const camera = el("select", { id: "camera", "aria-label": "camera" }, cameras.map((id) => el("option", { value: id }, id)));
@@ -271,16 +273,40 @@ export function show(main) {
     stage.style.aspectRatio = `${width} / ${height}`;
   }
 
+  // What the camera sees now, where tytod sends that; it is asked for only here.
+  async function showLive() {
+    const id = camera.value;
+    const answer = await fetch(`/live?camera=${encodeURIComponent(id)}`, { credentials: "same-origin" }).catch(() => null);
+    if (answer?.ok && isLooking && !isGone && camera.value === id) await showImage(await answer.blob());
+  }
+
+  function lookLive(why) {
+    isLooking = true;
+    caption.textContent = `${why}: choose a picture of it, or draw without one.`;
+    wantSeconds(true);
+  }
+
+  async function showImage(blob) {
+    const image = await createImageBitmap(blob);
+    isLooking = false;
+    canvas.width = image.width;
+    canvas.height = image.height;
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    showPicture(canvas, image.width, image.height);
+  }
+
   async function findPicture() {
+    isLooking = false;
     const id = camera.value;
     video.hidden = canvas.hidden = true;
     caption.hidden = false;
     caption.textContent = "Looking for a recording of it.";
     const { cameras: names, events } = await ask(`/api/events?from=0&to=${Date.now() + 86400000}&max=5000`);
     if (isGone || camera.value !== id) return;
-    const last = events.filter((row) => names[row[1]] === id && row[9]).pop();
+    // One that is over for long is whole.
+    const last = events.filter((row) => names[row[1]] === id && row[9] && row[4] > 0 && row[4] < now() - WHOLE_MS).pop();
     if (last) video.src = `/play?id=${encodeURIComponent(last[0])}`;
-    else caption.textContent = "There is no recording of this camera here: choose a picture of it, or draw without one.";
+    else lookLive("There is no recording of this camera here");
   }
 
   function change() {
@@ -292,15 +318,12 @@ export function show(main) {
   }
 
   video.addEventListener("loadeddata", () => showPicture(video, video.videoWidth, video.videoHeight));
-  video.addEventListener("error", () => { caption.textContent = "This browser does not play the camera's recording: choose a picture of it."; });
+  video.addEventListener("error", () => { if (video.getAttribute("src")) lookLive("This browser does not play the camera's recording"); });
+  const stopSights = on("sight", (id) => { if (isLooking && id === camera.value) showLive().catch(() => {}); });
   file.addEventListener("change", async () => {
     if (!file.files[0]) return;
     try {
-      const image = await createImageBitmap(file.files[0]);
-      canvas.width = image.width;
-      canvas.height = image.height;
-      canvas.getContext("2d").drawImage(image, 0, 0);
-      showPicture(canvas, image.width, image.height);
+      await showImage(file.files[0]);
     } catch {
       tell("This browser cannot read that picture.");
     }
@@ -321,8 +344,8 @@ export function show(main) {
 
   main.append(el("div", { class: "head" }, el("h1", {}, "Zones and masks")));
   if (cameras.length === 0) {
-    main.append(el("p", { class: "note" }, "tytod has told of no camera yet."));
-    return null;
+    main.append(el("p", { class: "note" }, "tytod has told of no camera yet: ", el("a", { href: "#/health" }, "Health"), " says how it is."));
+    return stopSights;
   }
   main.append(el("div", { class: "event" },
     el("div", { class: "column" },
@@ -337,5 +360,5 @@ export function show(main) {
       el("section", { class: "card pad" }, el("h2", {}, "For tytod.yaml"), said, yaml,
         el("p", { class: "soft" }, "What the camera has already can be pasted here, and is drawn then.")))));
   change();
-  return () => { isGone = true; video.removeAttribute("src"); };
+  return () => { isGone = true; stopSights(); video.removeAttribute("src"); };
 }
