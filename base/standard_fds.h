@@ -22,16 +22,17 @@ static inline void tyto_standard_fds_open(void)
 }
 
 /* Last of all in main(): the exit status. What was printed and has not got out (a disk that is
- * full) is told, and is a failure where all else went well. */
+ * full) is told, and is a failure where all else went well. Who has noticed by himself ends with a
+ * failure, and need not have said why. */
 static inline int tyto_standard_out_end(const char *program, int status)
 {
     const int was_lost = ferror(stdout);
     const int is_lost = fflush(stdout) != 0;
     const char *why = is_lost ? strerror(errno) : "not all of it was";
-    if (status != 0 || (!was_lost && !is_lost))
+    if (!was_lost && !is_lost)
         return status;
     fprintf(stderr, "%s: what is printed cannot be written: %s\n", program, why);
-    return 1;
+    return status ? status : 1;
 }
 
 #endif

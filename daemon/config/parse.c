@@ -215,6 +215,38 @@ static enum tyto_err read_member(struct tyto_yaml *yaml, const char *key,
     return TYTO_OK;
 }
 
+static bool knows(const struct tyto_option_group *group, const struct tyto_yaml_part *parts,
+                  uint32_t num_parts, const char *key)
+{
+    bool is_known = false;
+    for (uint32_t i = 0; group && i < group->num_rows; i++)
+        is_known |= strcmp(group->rows[i].key, key) == 0;
+    for (uint32_t i = 0; i < num_parts; i++)
+        is_known |= strcmp(parts[i].key, key) == 0;
+    return is_known;
+}
+
+/* Of {threshold: 0,4} the 4 is a key, and would be complained about as one, or after the 0. */
+static enum tyto_err check_commas(struct tyto_yaml *yaml, const struct yaml_node_s *node,
+                                  const struct tyto_option_group *group,
+                                  const struct tyto_yaml_part *parts, uint32_t num_parts)
+{
+    if (node->data.mapping.style != YAML_FLOW_MAPPING_STYLE)
+        return TYTO_OK;
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(yaml->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(yaml->document, pair->value);
+        if (key && value && key->type == YAML_SCALAR_NODE && value->type == YAML_SCALAR_NODE &&
+            value->data.scalar.length == 0 &&
+            !knows(group, parts, num_parts, (const char *)key->data.scalar.value))
+            return tyto_yaml_fail(yaml, key, (const char *)key->data.scalar.value,
+                                  "stands alone: between { and } a comma ends a value; quote one "
+                                  "that has a comma in it, and write 0.4, not 0,4");
+    }
+    return TYTO_OK;
+}
+
 enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s *node,
                                 const struct tyto_option_group *group,
                                 const struct tyto_yaml_part *parts, uint32_t num_parts,
@@ -223,6 +255,8 @@ enum tyto_err tyto_yaml_mapping(struct tyto_yaml *yaml, const struct yaml_node_s
     uint64_t given = 0;
     const struct slot slot = {.group = group, .target = target, .given = &given};
     enum tyto_err err = check_mapping(yaml, node);
+    if (!err)
+        err = check_commas(yaml, node, group, parts, num_parts);
     if (err)
         return err;
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;

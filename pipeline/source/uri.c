@@ -43,6 +43,64 @@ void tyto_uri_lower_scheme(char *uri)
         *c = (char)tolower((unsigned char)*c);
 }
 
+/* Where user and host begin, and how long they are; the user's '@' is not counted. */
+static void find_authority(const char *uri, const char **ret_user, size_t *ret_num_user,
+                           const char **ret_host, size_t *ret_num_host)
+{
+    const char *colon = strstr(uri, "://");
+    const char *begin = colon ? colon + 3 : uri;
+    const size_t num = strcspn(begin, "/?#");
+    const char *at = memrchr(begin, '@', num);
+    *ret_user = begin;
+    *ret_num_user = at ? (size_t)(at - begin) : 0;
+    *ret_host = at ? at + 1 : begin;
+    const size_t num_rest = num - (size_t)(*ret_host - begin);
+    const char *bracket = memchr(*ret_host, ']', num_rest); /* of an IPv6 address */
+    const char *port = bracket ? memchr(bracket, ':', num_rest - (size_t)(bracket - *ret_host))
+                               : memchr(*ret_host, ':', num_rest);
+    *ret_num_host = port ? (size_t)(port - *ret_host) : num_rest;
+}
+
+/* What is typed by mistake around an address, or in it; NULL: nothing that can be told. */
+static const char *doubt(const char *uri, enum tyto_uri_kind kind)
+{
+    const char *user, *host;
+    size_t num_user, num_host;
+    if (uri[strlen(uri) - 1] == ' ')
+        return "it ends with a space: remove it";
+    if (kind != TYTO_URI_RTSP && kind != TYTO_URI_HTTP)
+        return NULL;
+    find_authority(uri, &user, &num_user, &host, &num_host);
+    if (num_host == 0)
+        return "it names no host behind '//'";
+    const char *port = host + num_host;
+    if (*port != ':' || port[1] < '0' || port[1] > '9')
+        return NULL;
+    char *end;
+    const unsigned long number = strtoul(port + 1, &end, 10);
+    return number >= 1 && number <= 65535 ? NULL : "its port must be from 1 to 65535";
+}
+
+/* An address that begins with something else, as a quote of a word processor, or whose scheme lacks
+ * a slash, is no path. */
+static enum tyto_err refuse_meant(const char *uri, struct tyto_fault *ret_fault)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        const char *prefix = schemes[i].prefix, *at = strcasestr(uri, prefix);
+        const size_t num_chars = strlen(prefix) - 1;
+        const bool is_network =
+            schemes[i].kind != TYTO_URI_FILE && schemes[i].kind != TYTO_URI_TEST;
+        if (at && !memchr(uri, '/', (size_t)(at - uri)))
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "'%.*s' stands before '%s': remove it", (int)(at - uri), uri,
+                                  prefix);
+        if (is_network && strncasecmp(uri, prefix, num_chars) == 0)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL,
+                                  "a slash is missing: write '%s'", prefix);
+    }
+    return TYTO_OK;
+}
+
 /* A path may have any character but NUL. */
 enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                                struct tyto_fault *ret_fault)
@@ -61,6 +119,9 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
         if (uri[prefix_chars] == '\0' && schemes[i].kind != TYTO_URI_TEST)
             return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "nothing after '%s'",
                                   schemes[i].prefix);
+        const char *why = doubt(uri, schemes[i].kind);
+        if (why)
+            return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "%s", why);
         *ret_kind = schemes[i].kind;
         return TYTO_OK;
     }
@@ -70,26 +131,10 @@ enum tyto_err tyto_uri_kind_of(const char *uri, enum tyto_uri_kind *ret_kind,
                               "unknown scheme '%.*s': use a path, file, rtsp, http, https, srt, "
                               "v4l2 or test",
                               (int)(colon - uri < 32 ? colon - uri : 32), uri);
-    *ret_kind = TYTO_URI_FILE;
-    return TYTO_OK;
-}
-
-/* Where user and host begin, and how long they are; the user's '@' is not counted. */
-static void find_authority(const char *uri, const char **ret_user, size_t *ret_num_user,
-                           const char **ret_host, size_t *ret_num_host)
-{
-    const char *colon = strstr(uri, "://");
-    const char *begin = colon ? colon + 3 : uri;
-    const size_t num = strcspn(begin, "/?#");
-    const char *at = memrchr(begin, '@', num);
-    *ret_user = begin;
-    *ret_num_user = at ? (size_t)(at - begin) : 0;
-    *ret_host = at ? at + 1 : begin;
-    const size_t num_rest = num - (size_t)(*ret_host - begin);
-    const char *bracket = memchr(*ret_host, ']', num_rest); /* of an IPv6 address */
-    const char *port = bracket ? memchr(bracket, ':', num_rest - (size_t)(bracket - *ret_host))
-                               : memchr(*ret_host, ':', num_rest);
-    *ret_num_host = port ? (size_t)(port - *ret_host) : num_rest;
+    const enum tyto_err err = refuse_meant(uri, ret_fault);
+    if (!err)
+        *ret_kind = TYTO_URI_FILE;
+    return err;
 }
 
 void tyto_uri_keep_user(const char *from, const char *to, char *ret_uri, size_t uri_bytes)

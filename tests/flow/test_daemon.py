@@ -163,6 +163,7 @@ def what_is_printed_and_not_written_is_a_failure(world):
              ("tytod", "--help"), ("tytod", "--version")]
     if world.has_models():
         cases += [("tytod", "--check", "--config", good, "--models", world.models),
+                  ("tyto", "localize", "--models", world.models, "--json", "/nonexistent.wav"),
                   ("tyto", "model", "info", os.path.join(world.models, "head.safetensors"))]
     for name, *arguments in cases:
         with open("/dev/full", "w", encoding="ascii") as full:

@@ -24,6 +24,17 @@ static const struct {
                              "write 'cameras: []'"},
     {"cameras:\n", "1: cameras: must be a list (lines that begin with '- ')"},
     {"cameras: rtsp://h/s\n", "1: cameras: must be a list (lines that begin with '- ')"},
+    {"cameras:\n - {id: a, uri: a.mp4, classes: {dog: {threshold: 0,4}}}\n",
+     "2: cameras[a].classes.dog: '4' stands alone: between { and } a comma ends a value; quote one "
+     "that has a comma in it, and write 0.4, not 0,4"},
+    {"cameras:\n - {id: a, uri: 'rtsp://h:99999/x'}\n",
+     "2: cameras[a].uri: 'rtsp://h:99999/x' cannot be watched: its port must be from 1 to 65535"},
+    {"cameras:\n - {id: a, uri: 'rtsp:///x'}\n",
+     "2: cameras[a].uri: 'rtsp:///x' cannot be watched: it names no host behind '//'"},
+    {"cameras:\n - {id: a, uri: 'rtsp://h/x '}\n",
+     "2: cameras[a].uri: 'rtsp://h/x ' cannot be watched: it ends with a space: remove it"},
+    {"cameras:\n - {id: a, uri: ' rtsp://h/x'}\n",
+     "2: cameras[a].uri: ' rtsp://h/x' cannot be watched: ' ' stands before 'rtsp://': remove it"},
     {"camreas: []\n", "1: camreas: unknown key; did you mean 'cameras'?"},
     {CAM "publish:\n  endpoints:\n    - tcp://127.0.0.1:5571\n    - ipc:///a\n    - "
          "tcp://localhost:05571\n",
@@ -58,8 +69,8 @@ static const struct {
     {ZONES "      - polygon: 0,0 1,0 1,1\n",
      "5: cameras[a].zones[1]: lacks its 'name': events will tell it"},
     {ZONES "      - {name: door, polygon: 0,0 1,0 1,1}\n",
-     "5: cameras[a].zones[1].polygon: '0' must be corners with spaces between them, like '0.1,0.5 "
-     "0.9,0.5 0.9,1' (in quotes where it stands in {})"},
+     "5: cameras[a].zones[1]: '0 1' stands alone: between { and } a comma ends a value; quote one "
+     "that has a comma in it, and write 0.4, not 0,4"},
     {ZONES "      - name: door\n",
      "5: cameras[a].zones[1]: 'door' lacks its 'polygon': its corners, as shares of the picture"},
     {ZONES "      - name: door\n        polygon: 0,0 1,1 1,0 0,1\n",
