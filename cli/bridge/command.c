@@ -4,6 +4,7 @@
 
 #include "cli/bridge/bridge.h"
 #include "cli/bridge/internal.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/options.h"
 
 const struct tyto_command tyto_command_bridge = {
@@ -31,6 +32,8 @@ int tyto_cmd_bridge(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
     int num_arguments = 0, status = 0;
+    /* From the start on: some connect as soon as they are made. */
+    tyto_interrupt_catch(0);
     if (strcmp(verb, "mqtt") == 0)
         return tyto_cmd_bridge_mqtt(argc - 1, argv + 1);
     if (strcmp(verb, "webhook") == 0)

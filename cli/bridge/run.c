@@ -196,7 +196,6 @@ static enum tyto_err run(const char *name, struct source *source, struct tyto_si
             .store_every_ms = STORE_EVERY_MS,
             .linger_ms = LINGER_MS,
         };
-        tyto_interrupt_catch(0);
         err = tyto_pump_run(&params, &counts, ret_fault);
         tyto_log_write(
             &log, TYTO_LOG_INFO, name, "%llu delivered, %llu refused, %llu tries failed, %llu lost",

@@ -213,6 +213,8 @@ static enum tyto_err look_at_camera(struct connector *connector, const struct ty
         set_state(connector->session, TYTO_CAMERA_STATUS_STALLED, missing, text);
         return TYTO_ERR_TIMEOUT;
     case TYTO_WATCH_NO_DATA:
+        if (tyto_source_note(source)[0])
+            snprintf(text, text_bytes, "no data after connecting: %s", tyto_source_note(source));
         break;
     }
     return TYTO_ERR_TIMEOUT;

@@ -271,8 +271,7 @@ static enum tyto_err look_around(struct tyto_source *source, char *text, uint32_
         return TYTO_ERR_IO;
     }
     if (source->num_refused > MAX_REFUSED) {
-        snprintf(text, text_bytes, "what its playlist names is refused, one after the other (%u)",
-                 source->http_status);
+        snprintf(text, text_bytes, "what its playlist names is refused (%u)", source->http_status);
         return TYTO_ERR_IO;
     }
     if (source->failed_early) {
@@ -374,8 +373,14 @@ static uint64_t last_data_ns(const struct tyto_source *source)
 static void count_refusal(struct tyto_source *source)
 {
     const uint64_t data_ns = last_data_ns(source);
+    char text[TYTO_SOURCE_NOTE_MAX];
     source->num_refused = data_ns == source->refused_after_ns ? source->num_refused + 1 : 1;
     source->refused_after_ns = data_ns;
+    if (source->num_refused < 2) /* of the address itself, maybe: that ends it */
+        return;
+    /* It may as well stop asking: then the session gives it up for its silence, and says this. */
+    snprintf(text, sizeof(text), "what its playlist names is refused (%u)", source->http_status);
+    tyto_source_set_note(source, text);
 }
 
 /* What a web server has answered: a redirect is the session's to follow, at its own pace. */
