@@ -125,12 +125,21 @@ void tyto_follow_heard(struct tyto_follow *self, uint64_t now_ns,
         self->known = log->last_seq;
 }
 
+bool tyto_follow_gets_repeats(const struct tyto_follow *self)
+{
+    return self->is_live_only || (!self->may_ask && self->oldest == 0);
+}
+
+bool tyto_follow_may_get_repeats(const struct tyto_follow *self)
+{
+    return self->is_snapshot_start && self->oldest == 0;
+}
+
 void tyto_follow_live(struct tyto_follow *self, const struct tyto_envelope *envelope,
                       const uint8_t *bytes, size_t num_bytes)
 {
     const uint64_t seq = envelope->seq;
-    const bool keeps_nothing = self->is_live_only || (!self->may_ask && self->oldest == 0);
-    if (seq == 0 && !keeps_nothing)
+    if (seq == 0 && !tyto_follow_gets_repeats(self) && !tyto_follow_may_get_repeats(self))
         return; /* its number comes, or has come */
     if (seq > 0 && self->has_log && is_same(envelope->log_id, self->log_id)) {
         if (seq > self->known)

@@ -97,6 +97,11 @@ void tyto_follow_finish(struct tyto_follow *self);
 void tyto_follow_heard(struct tyto_follow *self, uint64_t now_ns,
                        const uint8_t boot_id[TYTO_UUID_BYTES], const struct tyto_follow_log *log,
                        bool is_beat);
+/* Whether what a daemon repeats for newcomers is all that tells of it: nothing can be asked. */
+bool tyto_follow_gets_repeats(const struct tyto_follow *self);
+/* Whether that may turn out: who is asked for a snapshot has not answered yet, and seems to keep
+ * nothing. Repeats wait. */
+bool tyto_follow_may_get_repeats(const struct tyto_follow *self);
 /* A message that was published; bytes: it, packed. */
 void tyto_follow_live(struct tyto_follow *self, const struct tyto_envelope *envelope,
                       const uint8_t *bytes, size_t num_bytes);

@@ -239,6 +239,14 @@ static enum tyto_err give_up(struct tyto_follow *self, const struct tyto_held_on
 static enum tyto_err give_live(struct tyto_follow *self, struct tyto_feed_item *ret_item)
 {
     const struct tyto_held_one *first = first_to_give(self);
+    if (first && first->seq == 0 && !tyto_follow_gets_repeats(self)) {
+        if (tyto_follow_may_get_repeats(self))
+            return TYTO_ERR_TIMEOUT;
+        if (self->params.with_snapshot) { /* which has it */
+            tyto_held_drop(&self->held);
+            return TYTO_ERR_EMPTY;
+        }
+    }
     if (first && first->seq == 0)
         return give_repeat(self, ret_item);
     if (give_up(self, first, ret_item) == TYTO_OK)

@@ -194,6 +194,27 @@ static void without_a_journal_what_is_missing_is_lost_at_once(void **state)
     assert_int_equal(rig.lost_why[1], TYTO_FEED_OTHER_LOG);
 }
 
+/* A daemon without a journal tells newcomers of its cameras once, before it has been asked. */
+static void what_is_repeated_waits_until_it_is_known_whether_it_is_all_there_is(void **state)
+{
+    (void)state;
+    const struct tyto_follow_params params = {.start = TYTO_FEED_FROM_NOW, .with_snapshot = true};
+    for (uint64_t oldest = 0; oldest < 2; oldest++) {
+        begin(&params);
+        rig.daemon.oldest = 0;
+        rig.daemon.last = 0;
+        hear(false);
+        publish(0);
+        while (turn(false))
+            ;
+        assert_int_equal(rig.num_given, 0);
+        rig.daemon.oldest = rig.daemon.last = oldest; /* the first message is committed */
+        run(1000);
+        assert_int_equal(rig.num_of_kind[TYTO_FEED_LIVE_ONLY], oldest == 0);
+        assert_int_equal(rig.num_given, oldest == 0);
+    }
+}
+
 static void a_daemon_that_says_late_where_to_ask_is_waited_for(void **state)
 {
     (void)state;
@@ -232,6 +253,7 @@ int main(void)
         cmocka_unit_test(who_does_not_answer_is_given_up_after_a_while),
         cmocka_unit_test(a_daemon_that_is_down_does_not_use_up_patience),
         cmocka_unit_test(without_a_journal_what_is_missing_is_lost_at_once),
+        cmocka_unit_test(what_is_repeated_waits_until_it_is_known_whether_it_is_all_there_is),
         cmocka_unit_test(a_daemon_that_says_late_where_to_ask_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
