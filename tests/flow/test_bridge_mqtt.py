@@ -196,7 +196,7 @@ class Mqtt(unittest.TestCase):
         once = {(event, rev): seq for seq, event, rev in listener.events()}
         self.assertEqual(sorted(once.values()), seqs)
 
-    def test_a_broker_that_is_killed_in_the_middle_loses_nothing(self):
+    def test_a_broker_that_goes_away_in_the_middle_loses_nothing(self):
         self.start_broker()
         listener = self.listen()
         daemon = self.bridging.publish(12000)
@@ -205,11 +205,11 @@ class Mqtt(unittest.TestCase):
             before, connects = len(listener.events()), listener.num_connected
             wait_for(lambda b=before: len(listener.events()) >= b + 10, self.bridging.said)
             if number == 2: # the bridge as well, while the broker is away
-                self.bridging.stop(self.broker, signal.SIGKILL)
+                self.bridging.stop(self.broker)
                 self.bridging.stop(bridge, signal.SIGKILL)
                 bridge = self.bridge()
-            else:
-                self.bridging.stop(self.broker, signal.SIGTERM if number == 1 else signal.SIGKILL)
+            else: # by SIGTERM: mosquitto saves what it has acknowledged a moment after that
+                self.bridging.stop(self.broker)
             told = self.bridging.num_events()
             wait_for(lambda t=told: self.bridging.num_events() >= t + 10, "nothing is published")
             time.sleep(AWAY_S if number == 0 else 0)
