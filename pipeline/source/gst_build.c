@@ -90,9 +90,9 @@ static enum tyto_err look_whether_whole(struct tyto_source *source, const char *
 {
     char why[192];
     tyto_whole_look(path, &source->whole);
-    tyto_whole_text(&source->whole, why, sizeof(why));
     if (!source->whole.lacks_index)
         return TYTO_OK;
+    tyto_whole_text(&source->whole, why, sizeof(why));
     return tyto_fault_set(ret_fault, TYTO_ERR_FORMAT, path, 0, NULL, "%s", why);
 }
 

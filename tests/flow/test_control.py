@@ -38,6 +38,18 @@ class Place(World):
                  or "b is live" in text_of(daemon) or "cameras: [{id: a" not in open(path).read())
         return daemon
 
+    def make_keys(self):
+        """tytod's and one client's, who may watch -> keys of `publish:`, options of tyto"""
+        for name in ("server", "client"):
+            result = self.run("tyto", "keygen", os.path.join(self.folder, name))
+            assert result.returncode == 0, result
+        with open(os.path.join(self.folder, "client.pub"), encoding="ascii") as file:
+            key = file.read().split()[-1]
+        with open(os.path.join(self.folder, "clients"), "w", encoding="ascii") as file:
+            file.write(f"watcher viewer {key}\n")
+        return (f"server_key: {self.folder}/server.key, clients: {self.folder}/clients",
+                ("--server-key", self.folder + "/server.pub", "--key", self.folder + "/client.key"))
+
     def push(self, *arguments):
         result = self.run("tyto", "model", "push", *arguments, env={**os.environ, **self.env})
         return result.returncode, result.stdout, result.stderr

@@ -86,18 +86,6 @@ def check_crowd(process, port, kind, served):
     wait_for("all are let go", lambda: held(process)[0] <= before[0] + 4)
 
 
-def keys_of(place):
-    for name in ("server", "client"):
-        result = place.run("tyto", "keygen", os.path.join(place.folder, name))
-        assert result.returncode == 0, result
-    with open(os.path.join(place.folder, "client.pub"), encoding="ascii") as file:
-        key = file.read().split()[-1]
-    with open(os.path.join(place.folder, "clients"), "w", encoding="ascii") as file:
-        file.write(f"watcher viewer {key}\n")
-    return (f", server_key: {place.folder}/server.key, clients: {place.folder}/clients",
-            ("--server-key", place.folder + "/server.pub", "--key", place.folder + "/client.key"))
-
-
 def check_daemon(place, more, arguments):
     events, queries, metrics = free_ports(3)
     path = place.config(f"cameras: [{{id: a, uri: 'test://?width=64&height=48'}}]\n{BUSY}"
@@ -135,7 +123,8 @@ def idle_clients_hold_nobody_up(place):
 
 
 def idle_clients_hold_nobody_up_where_there_are_keys(place):
-    check_daemon(place, *keys_of(place))
+    config, arguments = place.make_keys()
+    check_daemon(place, ", " + config, arguments)
 
 
 def idle_clients_hold_nobody_up_at_the_page(place):

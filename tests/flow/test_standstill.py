@@ -38,17 +38,10 @@ class Standing(Place):
             other.stop_all()
         super().stop_all()
 
-    def make_keys(self):
+    def want_keys(self):
         """From here on only who has one may watch."""
-        for name in ("server", "client"):
-            result = self.run("tyto", "keygen", os.path.join(self.folder, name))
-            assert result.returncode == 0, result
-        with open(os.path.join(self.folder, "client.pub"), encoding="ascii") as file:
-            key = file.read().split()[-1]
-        with open(os.path.join(self.folder, "clients"), "w", encoding="ascii") as file:
-            file.write(f"watcher viewer {key}\n")
-        self.config_keys = (f"publish: {{server_key: {self.folder}/server.key, clients: {self.folder}/clients}}\n")
-        self.watch_keys = ("--server-key", self.folder + "/server.pub", "--key", self.folder + "/client.key")
+        config, self.watch_keys = self.make_keys()
+        self.config_keys = f"publish: {{{config}}}\n"
 
     def watched(self):
         """A daemon with open events, and who watches it."""
@@ -109,7 +102,7 @@ KEPT = "record: {dir: DIR/clips, pre_s: 1, post_s: 1}\nsnapshots: {dir: DIR/pict
 def a_thread_that_stands_still_is_told_of_and_the_process_ends_with_its_events(world):
     """Each in turn, all at one time: it takes 20 s."""
     places = {thread: world.beside(thread) for thread in [*THREADS, "tyto-keep"]}
-    places["tyto-access"].make_keys()
+    places["tyto-access"].want_keys()
     for place in places.values():
         place.begin(("a",), KEPT.replace("DIR", place.folder))
     for place in places.values():

@@ -375,8 +375,8 @@ void tyto_label_read_label_studio(struct tyto_label_reader *reader)
     if (!tyto_label_text_is_sound(reader))
         return;
     const char *at = reader->bytes;
-    const size_t num_bytes = reader->num_bytes - (size_t)(at - reader->bytes);
-    const enum tyto_err err = tyto_json_parse_at(at, num_bytes, &json, error, sizeof(error), &line);
+    const enum tyto_err err =
+        tyto_json_parse_at(at, reader->num_bytes, &json, error, sizeof(error), &line);
     if (err == TYTO_ERR_NOMEM)
         reader->err = err;
     else if (err)

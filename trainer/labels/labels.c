@@ -109,7 +109,7 @@ static void read_source(struct tyto_label_reader *reader)
     enum tyto_label_format format = reader->params->format;
     const enum tyto_err err = tyto_encoding_make_utf8(&reader->bytes, &reader->num_bytes);
     if (err == TYTO_ERR_FORMAT)
-        tyto_label_error(reader, 0, NULL, "it is damaged UTF-16 or UTF-32: save it as UTF-8");
+        tyto_label_error(reader, 0, NULL, "%s", tyto_open_reason(EILSEQ));
     else
         reader->err = err;
     if (err)
