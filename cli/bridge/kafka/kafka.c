@@ -263,10 +263,13 @@ static enum tyto_err set_up(struct kafka *kafka, const struct tyto_kafka_params 
     if (!kafka->conf)
         return TYTO_ERR_NOMEM;
     /* The library gives up nothing by itself: how long to try is the bridge's to say, for ever.
-     * Keys go to the partition that Java's clients choose. */
+     * Keys go to the partition that Java's clients choose. One request is under way at a time:
+     * with several, librdkafka takes one that a broken connection left in doubt for stored as soon
+     * as a later one is, which holds only where the broker checks the producer's sequence. */
     if (!set(kafka->conf, "bootstrap.servers", brokers->text, ret_fault) ||
         !set(kafka->conf, "client.id", "tyto", ret_fault) ||
         !set(kafka->conf, "enable.idempotence", "true", ret_fault) ||
+        !set(kafka->conf, "max.in.flight.requests.per.connection", "1", ret_fault) ||
         !set(kafka->conf, "message.timeout.ms", "0", ret_fault) ||
         !set(kafka->conf, "linger.ms", "0", ret_fault) ||
         !set(kafka->conf, "partitioner", "murmur2_random", ret_fault) ||
