@@ -253,7 +253,10 @@ static void get_recording(const struct tyto_web_request *request)
     if (!clip)
         return;
     struct tyto_json *json = tyto_review_get(params->recordings, params->corrections, clip);
+    char *path = g_build_filename(params->recordings, clip, NULL);
     tyto_json_set(json, "name", tyto_json_new_string(clip));
+    tyto_json_set(json, "whole", tyto_json_new_bool(g_file_test(path, G_FILE_TEST_EXISTS)));
+    g_free(path);
     tyto_http_json(request->msg, SOUP_STATUS_OK, json);
 }
 

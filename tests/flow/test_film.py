@@ -95,6 +95,9 @@ class Film(unittest.TestCase):
 
     def test_what_cannot_be_made_is_said(self):
         self.assertEqual(self.play("gone")[0], 404)
+        # A page asks this before, so that what is still being written is no error.
+        self.assertFalse(self.serving.get(f"/api/recording?id={IDS['gone']}")["whole"])
+        self.assertTrue(self.serving.get(f"/api/recording?id={IDS['cut']}")["whole"])
         for name, status in (("broken", 500), ("large", 413)):
             got, _, body = self.play(name)
             self.assertEqual(got, status, body)

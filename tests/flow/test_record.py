@@ -135,8 +135,10 @@ def check_clip(path, events, clip_rows):
     wanted = begin - PRE_S
     assert zero <= max(wanted, 1.0) + 0.2 and zero >= wanted - 1.3, (zero, wanted)
     assert abs(zero + end_s - (over + POST_S)) < 1.0, (zero, end_s, over)
+    # Where the recording begins with the stream, the sound may come a little after the picture: a camera on a
+    # busy machine sets off one after the other.
     first, last = sound_of(path)
-    assert first < 0.2 and abs(last - end_s) < 0.4, (first, last, end_s)
+    assert first < (0.2 if zero > 1.0 else 1.0) and abs(last - end_s) < 0.4, (first, last, end_s)
     return zero
 
 

@@ -6,16 +6,22 @@ import { now } from "./live.js";
 const YOUNG_MS = 60000;
 const waits = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What is in it. A server that has too much to do is asked again, and so is one whose recording is not
-// whole yet.
-async function look(id, isPatient) {
+// Until a recording that is being written has got its name, or isPatient() says no.
+async function waitWhole(id, recording, isPatient) {
+  while (!recording.whole && isPatient()) {
+    await waits(4000);
+    recording = await ask(`/api/recording?id=${encodeURIComponent(id)}`);
+  }
+}
+
+// What is in it. A server that has too much to do is asked again.
+async function look(id) {
   for (let turn = 0; ; turn++) {
     try {
       return await ask(`/api/film?id=${encodeURIComponent(id)}`);
     } catch (error) {
-      const isEarly = error.status === 404 && isPatient();
-      if (!isEarly && (error.status !== 503 || turn === 4)) throw error;
-      await waits(isEarly ? 4000 : 2000);
+      if (error.status !== 503 || turn === 4) throw error;
+      await waits(2000);
     }
   }
 }
@@ -39,10 +45,10 @@ export function makeFilm(event, recording) {
   async function begin() {
     // One that is being written gets its name some seconds after the event's end.
     const isYoung = () => !event.end || now() - event.end < YOUNG_MS;
-    const film = await look(event.id, () => {
+    const film = await waitWhole(event.id, recording, () => {
       said.replaceChildren(el("p", { class: "soft" }, "The recording is still being written; it comes by itself."));
       return isYoung() && said.isConnected;
-    }).catch((error) => {
+    }).then(() => look(event.id)).catch((error) => {
       say(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`, error.status !== 404, error.status !== 404);
       return null;
     });

@@ -6,6 +6,7 @@ import { live, now, on, wantSeconds } from "./live.js";
 
 const MIN_CORNERS = 3, MAX_CORNERS = 32, MAX_SHAPES = 16, MIN_AREA = 0.0001;
 const WHOLE_MS = 20000; // after an event its recording is whole
+const MAX_LOOKS = 5; // for one that is there
 const STEP = 0.01, FINE_STEP = 0.002;
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -303,10 +304,18 @@ export function show(main) {
     caption.textContent = "Looking for a recording of it.";
     const { cameras: names, events } = await ask(`/api/events?from=0&to=${Date.now() + 86400000}&max=5000`);
     if (isGone || camera.value !== id) return;
-    // One that is over for long is whole.
-    const last = events.filter((row) => names[row[1]] === id && row[9] && row[4] > 0 && row[4] < now() - WHOLE_MS).pop();
-    if (last) video.src = `/play?id=${encodeURIComponent(last[0])}`;
-    else lookLive("There is no recording of this camera here");
+    // One that is over for long is whole, but where another event goes on in the same recording, or it is gone.
+    const over = events.filter((row) => names[row[1]] === id && row[9] && row[4] > 0 && row[4] < now() - WHOLE_MS).slice(-MAX_LOOKS).reverse();
+    for (const [event] of over) {
+      const query = `id=${encodeURIComponent(event)}`;
+      const { whole } = await ask(`/api/recording?${query}`).catch(() => ({ whole: false }));
+      if (isGone || camera.value !== id) return;
+      if (whole) {
+        video.src = `/play?${query}`;
+        return;
+      }
+    }
+    lookLive("There is no recording of this camera here");
   }
 
   function change() {
