@@ -271,7 +271,8 @@ class House:
             seconds = time.monotonic() - begin
             self.slowest["SIGTERM"] = max(self.slowest["SIGTERM"], seconds)
             self.counts["ends"] += 1
-            if status != 0:
+            # At a rate the seconds that it gives itself are milliseconds: it says so, and leaves.
+            if status not in ((0,) if self.args.rate == 1 else (0, 1)):
                 raise Violation(f"it ended with {status}\n{self.tail()}")
         self.check_log()
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A quiet life for an hour: four RTSP cameras that lose their connection once a minute, reloads (one in ten
+"""A quiet life for an hour: four RTSP cameras, or fewer, that lose their connection once a minute, reloads (one in ten
 of a bad file), other models. Resident memory is looked at every ten seconds; after settling its slope must
 not be more than asked.
 
   soak.py --build DIR [--minutes M] [--settle-minutes M] [--pace-s S] [--seed S] [--patience X]
-          [--keep DIR] [--rate R] [--quiet]
+          [--keep DIR] [--cameras N] [--rate R] [--quiet]
 
 Prints the slope by least squares with its standard error, in which values that follow each other count as
 what they are: not independent (their autocorrelation makes it larger). --keep: memory.txt
@@ -87,8 +87,8 @@ def main():
     parser = house.arguments(__doc__)
     for name, value in (("minutes", 60), ("settle-minutes", 10), ("pace-s", 60)):
         parser.add_argument("--" + name, type=float, default=value)
+    parser.add_argument("--cameras", type=int, default=wear.GROUP, choices=range(1, wear.GROUP + 1))
     args = parser.parse_args()
-    args.cameras = wear.GROUP
     return house.keep(args, "soak", Soak)
 
 

@@ -20,7 +20,7 @@ sys.path.insert(0, HERE)
 import house  # noqa: E402
 from house import Violation  # noqa: E402
 
-GROUP = 4  # cameras behind one server: they are dropped together
+GROUP = 4  # cameras behind one server, at most: they are dropped together
 LOOK_S, TELL_S, SETTLE_S = 1, 30, 90
 SLACK = 6
 MORE_MEMORY_KIB = 24 * 1024
@@ -43,7 +43,8 @@ class Wear(house.House):
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = stage.stdout.readline().split()[1]
         self.servers = []
-        for _ in range(args.cameras // GROUP):
+        self.group = min(GROUP, args.cameras)
+        for _ in range(args.cameras // self.group):
             server = self.spawn([sys.executable, os.path.join(HERE, "bad_camera.py"), port, "camera"],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             server.port = server.stdout.readline().split()[1]
@@ -55,7 +56,7 @@ class Wear(house.House):
         rows = "".join(
             f"  - {{id: c{g}-{i}, uri: 'rtsp://127.0.0.1:{server.port}/camera', transport: tcp, "
             f"stall_s: {min(5 * self.args.patience, 60):.0f}, latency_ms: {200 + 10 * (self.variant % 2)}{self.isolation}}}\n"
-            for g, server in enumerate(self.servers) for i in range(GROUP))
+            for g, server in enumerate(self.servers) for i in range(self.group))
         return (f"cameras:\n{rows}{house.TRACKER}classes: {{dog: {{publish: {str(self.variant % 2 > 0).lower()}}}}}\n"
                 f"connects_per_s: 100\njournal: {{path: {self.journal}}}\n"
                 f"publish: {{endpoints: ['{self.endpoint}']}}\ncontrol: {self.control}\nstate: {self.disk}\n")
