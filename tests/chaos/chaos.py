@@ -11,10 +11,7 @@ are live, and descriptors, threads and memory are what they were. The networks a
 Prints what it does, and a summary. The exit status is 0 when all held; else 1, and the seed is told.
 --patience: how many times longer than promised things may take, for machines that do other work.
 --keep: where logs and journal are left, at the end too."""
-import argparse
-import json
 import os
-import random
 import signal
 import subprocess
 import sys

@@ -8,13 +8,16 @@ import mmap
 import os
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
 import clients
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "flow"))
+from ports import free_port  # noqa: E402
 
 # Any score opens an event, and events are cut into short pieces: there is always something to tell.
 TRACKER = ("tracker: {threshold: 0.01, threshold_single: 0.01, peak: 0, onset_num: 1, "
@@ -42,11 +45,6 @@ def events_of(journal):
                 database.execute("SELECT count(*) FROM events WHERE is_open").fetchone()[0])
     finally:
         database.close()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Follower:

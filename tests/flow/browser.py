@@ -5,12 +5,13 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+from ports import free_port
 
 CHROMIUM = os.environ.get("TYTO_CHROMIUM", "chromium")
 SIZES = (("", 1280, 860, "light"), ("-dark", 1280, 860, "dark"), ("-phone", 390, 844, "light"))
@@ -21,12 +22,6 @@ def why_missing():
     """None, or what has to be installed."""
     lacking = [name for name in (CHROMIUM, "chromedriver") if not shutil.which(name)]
     return f"{' and '.join(lacking)} not installed (apt-get install chromium chromium-driver)" if lacking else None
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Browser:

@@ -7,7 +7,6 @@ then all, requests fail, bridge and tytod are killed; afterwards every event has
   test_bridge_kafka.py TYTO PUBLISH_EVENTS MOCK_KAFKA
 """
 import json
-import os
 import shutil
 import signal
 import socket

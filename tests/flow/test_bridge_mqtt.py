@@ -20,6 +20,7 @@ import time
 import unittest
 
 from bridging import AWAY_S, DEADLINE_S, Bridging, wait_for
+from ports import free_port
 
 TYTO, PUBLISH = sys.argv[1:3]
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -154,9 +155,7 @@ class Mqtt(unittest.TestCase):
     def setUp(self):
         self.bridging = Bridging(TYTO, PUBLISH)
         self.addCleanup(self.bridging.close)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.config = self.bridging.path("broker.conf")
         os.mkdir(self.bridging.path("broker"))
         self.broker = None

@@ -15,6 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases  # noqa: E402
+from ports import free_port, free_ports  # noqa: E402
 from test_control import Place  # noqa: E402
 from test_daemon import BUSY, end, text_of, wait_for  # noqa: E402
 
@@ -26,14 +27,6 @@ WORDS = {"zmq": (b"", GREETING[:5], GREETING, GREETING + b"NULL" + b"\0" * 48, G
 # a little until they have heard of it.
 MORE_KIB, MORE_FDS = 24 * 1024, 400
 SERVED_S = 20  # of a client that behaves, start of its process and all
-
-
-def free_ports(num):
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(num)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
 
 
 class Crowd:
@@ -130,7 +123,7 @@ def idle_clients_hold_nobody_up_where_there_are_keys(place):
 def idle_clients_hold_nobody_up_at_the_page(place):
     if place.run("tyto", "serve", "--help").returncode != 0:
         raise unittest.SkipTest("tyto was built without its page")
-    page, = free_ports(1)
+    page = free_port()
     serving = place.start("tyto", "serve", place.endpoint, "--listen", f"127.0.0.1:{page}", log="serve.log")
     wait_for("it listens", lambda: f":{page}" in text_of(serving))
 

@@ -6,7 +6,6 @@ HTTP, and where chromium is installed in a browser. The networks are made by mak
 
   test_teach.py --bin DIR ... --make PROGRAM [--shots DIR]"""
 import glob
-import json
 import os
 import shutil
 import signal
