@@ -25,6 +25,22 @@ static uint32_t senses_of(const struct tyto_tracker *tracker, const struct tyto_
     return tracker->params.only_joint ? senses & TYTO_SENSE_JOINT : senses;
 }
 
+/* By which of its own scores, heard and seen, the class is there; 0: by neither, or nobody knows.
+ */
+static uint32_t claims_of(const struct tyto_tracker *tracker, const struct tyto_track_thresholds *t,
+                          const struct tyto_scores *s, const struct tyto_observation *o)
+{
+    const float ratio = tracker->params.off_ratio;
+    uint32_t claims = 0;
+    if (tracker->params.only_joint || !o->evidence.has_heard_seen)
+        return 0;
+    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
+        claims |= TYTO_SENSE_HEARD;
+    if (o->evidence.has_video && s->seen >= ratio * t->seen)
+        claims |= TYTO_SENSE_SEEN;
+    return claims;
+}
+
 /* Whether one of the scores by which the class is there has reached its peak. */
 static bool is_peak(float peak, const struct tyto_track_thresholds *t, uint32_t senses,
                     const struct tyto_scores *s, const struct tyto_observation *o)
@@ -82,6 +98,8 @@ struct tyto_finding tyto_tracker_find(const struct tyto_tracker *tracker, uint32
     const uint32_t required = tracker->where.required[k];
     if (!tracker->tracks[k].open && required != 0 && !(found.zones & required))
         found.senses = 0;
+    if (found.senses != 0)
+        found.claims = claims_of(tracker, &t, s, o);
     found.is_peak = is_peak(tracker->params.peak, &t, found.senses, s, o);
     return found;
 }

@@ -25,6 +25,7 @@ struct tyto_track {
     int64_t begins_ns[TYTO_TRACKER_MAX_WINDOW]; /* of those segments; [0] is the newest */
     bool published;    /* NEW has gone out (not before min_duration, nor peak) */
     uint32_t senses;   /* of all its positive segments */
+    uint32_t claims;   /* likewise: what its modality is told by */
     bool has_seen_box; /* the event's box is one of box_of */
     uint32_t zones;    /* that its places have touched; bits */
     int64_t last_positive_end_ns;
@@ -57,6 +58,8 @@ struct tyto_tracker {
 /* What a segment says of a class. */
 struct tyto_finding {
     uint32_t senses;
+    uint32_t
+        claims; /* HEARD and SEEN, where a score of its own holds the class, whatever joint is */
     uint32_t zones; /* that its place touches; bits */
     bool is_peak;   /* a score of these senses has reached the tracker's peak */
 };

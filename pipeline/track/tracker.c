@@ -213,11 +213,15 @@ static float score_of(const float *scores, uint32_t k)
     return scores[k] < 0 ? 0 : scores[k] > 1 ? 1 : scores[k];
 }
 
-static enum tyto_modality modality_of(uint32_t senses)
+static enum tyto_modality modality_of(const struct tyto_track *track)
 {
-    if (senses & TYTO_SENSE_JOINT)
+    const bool is_heard = track->claims & TYTO_SENSE_HEARD,
+               is_seen = track->claims & TYTO_SENSE_SEEN;
+    if (is_heard != is_seen)
+        return is_heard ? TYTO_MODALITY_A : TYTO_MODALITY_V;
+    if (is_heard || track->senses & TYTO_SENSE_JOINT)
         return TYTO_MODALITY_AV;
-    return senses & TYTO_SENSE_HEARD ? TYTO_MODALITY_A : TYTO_MODALITY_V;
+    return track->senses & TYTO_SENSE_HEARD ? TYTO_MODALITY_A : TYTO_MODALITY_V;
 }
 
 /* The score that says most for the class, against its own threshold. */
@@ -257,7 +261,7 @@ static void publish(struct tyto_tracker *tracker, struct tyto_track *track,
     event->phase = phase;
     event->reason = reason;
     event->rev = phase == TYTO_EVENT_PHASE_NEW ? 0 : event->rev + 1;
-    event->modality = modality_of(track->senses);
+    event->modality = modality_of(track);
     const float sum = track->weight_sum_audio + track->weight_sum_visual;
     event->weight_audio = sum > 0 ? track->weight_sum_audio / sum : 0.5f;
     event->weight_visual = 1 - event->weight_audio;
@@ -341,6 +345,7 @@ static void absorb(const struct tyto_tracker *tracker, struct tyto_track *track,
     if (senses == 0)
         return;
     track->senses |= senses;
+    track->claims |= found.claims;
     absorb_zones(tracker, track, found.zones);
     tyto_track_embed(track, senses, o->embeddings);
     track->last_positive_end_ns = o->end_ns;
@@ -444,7 +449,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
         };
         if (is_idle(tracker, k, &s))
             continue;
-        const enum tyto_modality before = modality_of(track->senses);
+        const enum tyto_modality before = modality_of(track);
         const uint32_t zones_before = track->zones;
         if (track->open)
             step_open(tracker, k, &s, o);
@@ -460,7 +465,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
             }
         } else if (duration_ns >= p->max_duration_ns) {
             close_event(tracker, track, TYTO_EVENT_REASON_MAX_DURATION, o->end_ns);
-        } else if (modality_of(track->senses) != before || track->zones != zones_before ||
+        } else if (modality_of(track) != before || track->zones != zones_before ||
                    o->end_ns - track->last_published_ns >= p->update_every_ns) {
             publish(tracker, track, TYTO_EVENT_PHASE_UPDATE, TYTO_EVENT_REASON_PROGRESS, o->end_ns);
         }

@@ -8,6 +8,11 @@
  * and hold it; it is told once a score has stood well above its threshold (peak), so that what
  * hovers about a threshold is no event, and what is one keeps its faint begin.
  *
+ * BY WHAT. The joint score says that a class is there; whether it was heard, seen or both is said
+ * by its own two scores, at off_ratio of their thresholds, at any moment of the event: what is only
+ * seen can raise joint far enough to be told. By neither: both, for then nothing but joint is
+ * known.
+ *
  * WHERE. A segment's place for a class is the box in which the class was seen, else the box of
  * where the sound is in the picture. What is only heard has no place. An event names the zones that
  * its places have touched. A class that requires zones begins an event by segments in one of them

@@ -149,6 +149,8 @@ class House:
         with open(self.fault_path, "r+b") as file:
             self.fault = mmap.mmap(file.fileno(), CONTROL_BYTES)
         self.followers = []
+        self.preloads = [args.preload, self.program("tests/chaos/chaos_disk.so"), self.faster.get("LD_PRELOAD")]
+        self.daemon_env = {"TYTO_CHAOS_FAULT": self.fault_path, "TYTO_CHAOS_DISK": self.disk}
 
     def config(self, variant=""):
         raise NotImplementedError
@@ -181,10 +183,7 @@ class House:
         self.num_starts += 1
         path = self.write_config(self.config())
         self.log = os.path.join(self.folder, f"daemon-{self.num_starts}.log")
-        preload = " ".join(filter(None, (self.args.preload, self.program("tests/chaos/chaos_disk.so"),
-                                         self.faster.get("LD_PRELOAD"))))
-        env = {**os.environ, **self.faster, "LD_PRELOAD": preload, "TYTO_CHAOS_FAULT": self.fault_path,
-               "TYTO_CHAOS_DISK": self.disk}
+        env = {**os.environ, **self.faster, **self.daemon_env, "LD_PRELOAD": " ".join(filter(None, self.preloads))}
         with open(self.log, "wb") as out:
             self.daemon = self.spawn([self.program("daemon/tytod"), "--models", self.models, "--config", path],
                                      stdout=out, stderr=out, env=env)

@@ -235,6 +235,29 @@ static void heard_alone_and_seen_alone_are_said_so(void **state)
     tyto_tracker_destroy(&tracker);
 }
 
+/* What is only seen raises joint, too, and far enough where a class's joint threshold is low. */
+static void joint_alone_does_not_claim_a_sense(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    for (int t = 0; t < 4; t++)
+        feed(tracker, t, 0.6f, 0.05f, 0.9f);
+    assert_int_equal(log.num, 1);
+    assert_int_equal(log.events[0].modality, TYTO_MODALITY_V);
+    feed(tracker, 4, 0.6f, 0.6f, 0.9f); /* less than begins an event, enough to hold one */
+    assert_int_equal(log.events[log.num - 1].modality, TYTO_MODALITY_AV);
+    tyto_tracker_end(tracker, TYTO_EVENT_REASON_SOURCE_LOST);
+    tyto_tracker_destroy(&tracker);
+
+    log.num = 0;
+    tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    for (int t = 0; t < 4; t++)
+        feed(tracker, t, 0.9f, 0.05f, 0.05f); /* neither says by what */
+    assert_int_equal(log.events[0].modality, TYTO_MODALITY_AV);
+    tyto_tracker_destroy(&tracker);
+}
+
 static void a_single_sense_needs_more_than_the_joint_threshold(void **state)
 {
     (void)state;
@@ -475,6 +498,7 @@ int main(void)
         cmocka_unit_test(one_positive_segment_is_no_event),
         cmocka_unit_test(an_open_event_lives_on_lower_scores),
         cmocka_unit_test(heard_alone_and_seen_alone_are_said_so),
+        cmocka_unit_test(joint_alone_does_not_claim_a_sense),
         cmocka_unit_test(a_single_sense_needs_more_than_the_joint_threshold),
         cmocka_unit_test(the_longest_duration_ends_and_begins_anew),
         cmocka_unit_test(events_shorter_than_the_minimum_are_not_told),
