@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* From any thread into the queue. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "daemon/publish/internal.h"
 
-enum { FULL_WAIT_MS = 1000 };
+enum { FULL_WAIT_MS = 1000, MEMORY_WAIT_MS = 10 };
 
-static struct tyto_envelope *new_envelope(enum tyto_envelope_kind kind)
+/* Memory that is not there is waited for as a place in the queue is. */
+static struct tyto_envelope *new_envelope(enum tyto_envelope_kind kind, uint32_t wait_ms)
 {
+    const struct timespec moment = {.tv_nsec = MEMORY_WAIT_MS * 1000000l};
     struct tyto_envelope *envelope = calloc(1, sizeof(*envelope));
+    for (uint32_t ms = 0; !envelope && ms < wait_ms; ms += MEMORY_WAIT_MS) {
+        (void)nanosleep(&moment, NULL);
+        envelope = calloc(1, sizeof(*envelope));
+    }
     if (envelope)
         envelope->kind = kind;
     return envelope;
@@ -23,9 +30,10 @@ static enum tyto_err push(struct tyto_publisher *publisher, struct tyto_envelope
 enum tyto_err tyto_publisher_hand_in_event(struct tyto_publisher *publisher,
                                            const struct tyto_event *event, uint32_t wait_ms)
 {
-    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_EVENT);
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_EVENT, wait_ms);
     if (!envelope) {
-        tyto_numbering_skip(publisher->numbering, event->camera, event->class_name);
+        if (wait_ms > 0) /* else it is tried again */
+            tyto_numbering_skip(publisher->numbering, event->camera, event->class_name);
         return TYTO_ERR_NOMEM;
     }
     envelope->body.event = *event;
@@ -40,7 +48,7 @@ enum tyto_err tyto_publisher_event(struct tyto_publisher *publisher, const struc
 enum tyto_err tyto_publisher_camera_state(struct tyto_publisher *publisher,
                                           const struct tyto_camera_state *state)
 {
-    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_CAMERA_STATE);
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_CAMERA_STATE, FULL_WAIT_MS);
     if (!envelope) {
         tyto_numbering_skip(publisher->numbering, state->camera, NULL);
         return TYTO_ERR_NOMEM;
@@ -52,7 +60,7 @@ enum tyto_err tyto_publisher_camera_state(struct tyto_publisher *publisher,
 enum tyto_err tyto_publisher_model_state(struct tyto_publisher *publisher,
                                          const struct tyto_model_state *state)
 {
-    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_MODEL_STATE);
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_MODEL_STATE, FULL_WAIT_MS);
     if (!envelope) {
         tyto_numbering_skip(publisher->numbering, NULL, NULL);
         return TYTO_ERR_NOMEM;
@@ -97,7 +105,7 @@ void tyto_publisher_thumbnail(struct tyto_publisher *publisher,
 
 void tyto_publisher_debug(struct tyto_publisher *publisher, const struct tyto_debug_scores *debug)
 {
-    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_DEBUG_SCORES);
+    struct tyto_envelope *envelope = new_envelope(TYTO_ENVELOPE_DEBUG_SCORES, 0);
     if (!envelope)
         return;
     envelope->body.debug_scores = *debug;

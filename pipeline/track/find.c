@@ -32,7 +32,7 @@ static uint32_t claims_of(const struct tyto_tracker *tracker, const struct tyto_
 {
     const float ratio = tracker->params.off_ratio;
     uint32_t claims = 0;
-    if (tracker->params.only_joint || !o->evidence.has_heard_seen)
+    if (!o->evidence.has_heard_seen)
         return 0;
     if (o->evidence.has_audio && s->heard >= ratio * t->heard)
         claims |= TYTO_SENSE_HEARD;

@@ -17,9 +17,9 @@ const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS] = {
      .min = 0.01,
      .max = 1,
      .words = TYTO_WORDS(WEIGHTS_LIST),
-     .help =
-         "joint score from which on a class counts as heard and seen; weights: what the weights "
-         "file has for the class, else " STRING(TYTO_TRACKER_THRESHOLD)},
+     .help = "joint score from which on a class counts as there; weights: what the weights file "
+             "has for "
+             "the class, else " STRING(TYTO_TRACKER_THRESHOLD)},
     {.key = "threshold_single",
      .aliases = "single",
      .type = TYTO_OPTION_F32,
@@ -34,7 +34,9 @@ const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS] = {
      AT(off_ratio),
      .min = 0.05,
      .max = 1,
-     .help = "an open event goes on while the score is at least this share of its threshold"},
+     .help = "an open event goes on while the score is at least this share of its threshold; from "
+             "there "
+             "on it is called heard, or seen"},
     {.key = "peak",
      .type = TYTO_OPTION_F32,
      AT(peak),
@@ -57,7 +59,7 @@ const struct tyto_option tyto_tracker_options[TYTO_TRACKER_NUM_OPTIONS] = {
      .max = TYTO_TRACKER_MAX_WINDOW,
      .unit = "segments",
      .words = TYTO_WORDS(AUTO_LIST),
-     .help = "auto: 3, or onset_num where that is more"},
+     .help = "auto: 4, or onset_num where that is more"},
     {.key = "hang_over_s",
      .type = TYTO_OPTION_TIME,
      AT(hang_over_ns),

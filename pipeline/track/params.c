@@ -10,10 +10,10 @@
 struct tyto_tracker_params tyto_tracker_params_default(void)
 {
     return (struct tyto_tracker_params){
-        .off_ratio = 0.65f,
+        .off_ratio = 0.8f,
         .peak = 0.4f,
         .onset_num = 2,
-        .hang_over_ns = 2ll * (int64_t)TYTO_NS_PER_S,
+        .hang_over_ns = 3ll * (int64_t)TYTO_NS_PER_S,
         .max_duration_ns = 600ll * (int64_t)TYTO_NS_PER_S,
         .update_every_ns = 5ll * (int64_t)TYTO_NS_PER_S,
     };
@@ -27,7 +27,7 @@ void tyto_tracker_params_settle(struct tyto_tracker_params *params)
     if (params->onset_num == 0)
         params->onset_num = standard.onset_num;
     if (params->onset_window == 0)
-        params->onset_window = params->onset_num > 3 ? params->onset_num : 3;
+        params->onset_window = params->onset_num > 4 ? params->onset_num : 4;
     if (params->hang_over_ns == 0)
         params->hang_over_ns = standard.hang_over_ns;
     if (params->max_duration_ns == 0)

@@ -224,6 +224,12 @@ static enum tyto_modality modality_of(const struct tyto_track *track)
     return track->senses & TYTO_SENSE_HEARD ? TYTO_MODALITY_A : TYTO_MODALITY_V;
 }
 
+/* Whether it has stood out, and is of the kind that is wanted. */
+static bool is_worth_telling(const struct tyto_tracker *tracker, const struct tyto_track *track)
+{
+    return track->peaked && (!tracker->params.only_joint || modality_of(track) == TYTO_MODALITY_AV);
+}
+
 /* The score that says most for the class, against its own threshold. */
 static float confidence_of(const struct tyto_scores *s, uint32_t senses)
 {
@@ -308,7 +314,7 @@ static void close_event(struct tyto_tracker *tracker, struct tyto_track *track,
     event->end_media_ns = track->last_positive_end_ns;
     const bool long_enough =
         event->end_media_ns - event->begin_media_ns >= tracker->params.min_duration_ns;
-    const bool is_told = track->published || (long_enough && track->peaked);
+    const bool is_told = track->published || (long_enough && is_worth_telling(tracker, track));
     if (!track->published && is_told)
         publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, now_ns);
     if (is_told)
@@ -459,7 +465,7 @@ void tyto_tracker_update(struct tyto_tracker *tracker, const struct tyto_observa
             continue;
         const int64_t duration_ns = track->last_positive_end_ns - track->event.begin_media_ns;
         if (!track->published) {
-            if (duration_ns >= p->min_duration_ns && track->peaked) {
+            if (duration_ns >= p->min_duration_ns && is_worth_telling(tracker, track)) {
                 track->published = true;
                 publish(tracker, track, TYTO_EVENT_PHASE_NEW, TYTO_EVENT_REASON_ONSET, o->end_ns);
             }

@@ -59,7 +59,7 @@ struct tyto_tracker_params {
     float off_ratio;        /* an open event goes on while score >= off_ratio * threshold */
     float peak;         /* tyto_tracker_peak_of(): told once a score has reached it; 0: at once */
     uint32_t onset_num; /* N */
-    uint32_t onset_window;   /* of M; 0: 3, or N where that is more */
+    uint32_t onset_window;   /* of M; 0: 4, or N where that is more */
     int64_t hang_over_ns;    /* so long without a positive segment ends an event */
     int64_t min_duration_ns; /* shorter ones are not published */
     int64_t max_duration_ns;

@@ -286,7 +286,7 @@ def the_socket_bears_all_sorts_of_clients(place):
     assert all(json.loads(stream.readline())["ok"] for _ in range(20))
     result = place.run("tyto", "status", "--socket", place.socket, "--config")
     config = json.loads(result.stdout)["config"]
-    assert result.returncode == 0 and config["tracker"]["off_ratio"] == 0.65, config
+    assert result.returncode == 0 and config["tracker"]["off_ratio"] == 0.8, config
     assert config["inference"]["look_ahead"] == "weights" and config["cameras"][0]["stall_s"] == 10, config
     client.sendall(b"x" * 5000)
     assert "4096 bytes" in json.loads(stream.readline())["text"]

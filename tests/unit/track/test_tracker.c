@@ -99,7 +99,8 @@ static void an_end_says_which_second_answered_which(void **state)
     (void)state;
     enum { WINDOW = 8, AHEAD = 2, LATE = 2, NUM = 20 };
     struct log log = {0};
-    struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
+    struct tyto_tracker *tracker =
+        make((struct tyto_tracker_params){.hang_over_ns = 2 * S}, keep, &log);
     const float none[K] = {0}, on[K] = {0.95f};
     for (int t = 0; t < NUM; t++) {
         const uint32_t own = t < WINDOW - AHEAD ? (uint32_t)t : WINDOW - AHEAD - 1;
@@ -187,7 +188,7 @@ static void one_positive_segment_is_no_event(void **state)
     struct log log = {0};
     struct tyto_tracker *tracker = make((struct tyto_tracker_params){0}, keep, &log);
     for (int t = 0; t < 30; t++)
-        feed(tracker, t, t % 3 == 0 ? 0.99f : 0, 0, 0);
+        feed(tracker, t, t % 4 == 0 ? 0.99f : 0, 0, 0);
     tyto_tracker_end(tracker, TYTO_EVENT_REASON_SHUTDOWN);
     assert_int_equal(log.num, 0);
     tyto_tracker_destroy(&tracker);
@@ -199,8 +200,8 @@ static void an_open_event_lives_on_lower_scores(void **state)
     struct log log = {0};
     struct tyto_tracker *tracker =
         make((struct tyto_tracker_params){.off_ratio = 0.5f}, keep, &log);
-    const float joint[] = {0.6f, 0.6f, 0.4f, 0.4f, 0.26f, 0.24f, 0.24f};
-    for (int t = 0; t < 7; t++)
+    const float joint[] = {0.6f, 0.6f, 0.4f, 0.4f, 0.26f, 0.24f, 0.24f, 0.24f};
+    for (int t = 0; t < 8; t++)
         feed(tracker, t, joint[t], 0, 0);
     assert_true(log.num >= 2);
     assert_int_equal(log.events[log.num - 1].phase, TYTO_EVENT_PHASE_END);
@@ -245,7 +246,7 @@ static void joint_alone_does_not_claim_a_sense(void **state)
         feed(tracker, t, 0.6f, 0.05f, 0.9f);
     assert_int_equal(log.num, 1);
     assert_int_equal(log.events[0].modality, TYTO_MODALITY_V);
-    feed(tracker, 4, 0.6f, 0.6f, 0.9f); /* less than begins an event, enough to hold one */
+    feed(tracker, 4, 0.6f, 0.7f, 0.9f); /* less than begins an event, enough to hold one */
     assert_int_equal(log.events[log.num - 1].modality, TYTO_MODALITY_AV);
     tyto_tracker_end(tracker, TYTO_EVENT_REASON_SOURCE_LOST);
     tyto_tracker_destroy(&tracker);
@@ -255,6 +256,16 @@ static void joint_alone_does_not_claim_a_sense(void **state)
     for (int t = 0; t < 4; t++)
         feed(tracker, t, 0.9f, 0.05f, 0.05f); /* neither says by what */
     assert_int_equal(log.events[0].modality, TYTO_MODALITY_AV);
+    tyto_tracker_destroy(&tracker);
+
+    log.num = 0;
+    tracker = make((struct tyto_tracker_params){.only_joint = true}, keep, &log);
+    for (int t = 0; t < 4; t++)
+        feed(tracker, t, 0.6f, 0.05f, 0.9f);
+    assert_int_equal(log.num, 0);
+    feed(tracker, 4, 0.6f, 0.9f, 0.9f);
+    assert_int_equal(log.num, 1);
+    assert_int_equal(log.events[0].begin_media_ns, 0);
     tyto_tracker_destroy(&tracker);
 }
 

@@ -93,6 +93,7 @@ static void another_head_goes_on_with_the_events_whose_class_it_knows(void **sta
     feed_two(tracker, 2, 0.6f, 0.5f);  /* bells live on half of 0.9 */
     feed_two(tracker, 3, 0.6f, 0.42f); /* and not on less */
     feed_two(tracker, 4, 0.0f, 0.42f);
+    feed_two(tracker, 5, 0.0f, 0.42f);
     assert_int_equal(log.num, 5);
     assert_string_equal(log.events[3].class_name, "owl");
     assert_int_equal(log.events[3].class_id, 0);
@@ -102,7 +103,7 @@ static void another_head_goes_on_with_the_events_whose_class_it_knows(void **sta
     assert_int_equal(log.events[4].reason, TYTO_EVENT_REASON_OFFSET);
     assert_int_equal(log.events[4].begin_media_ns, 0);
     assert_int_equal(log.events[4].end_media_ns, 3 * S);
-    assert_int_equal(log.events[4].num_segments, 4); /* scores of both heads */
+    assert_int_equal(log.events[4].num_segments, 5); /* scores of both heads */
     assert_true(log.events[4].rev > bell.rev);
     assert_string_equal(log.events[4].model_digest, "def");
     tyto_tracker_end(tracker, TYTO_EVENT_REASON_SHUTDOWN);
@@ -149,7 +150,8 @@ static void what_comes_to_its_peak_later_is_told_from_its_faint_begin(void **sta
 {
     (void)state;
     struct log log = {0};
-    const struct tyto_tracker_params params = {.threshold = 0.5f, .peak = 0.5f};
+    const struct tyto_tracker_params params = {
+        .threshold = 0.5f, .peak = 0.5f, .hang_over_ns = 2 * S};
     struct tyto_tracker *tracker = make(params, keep, &log);
     const float joint[] = {0.6f, 0.6f, 0.6f, 0.8f, 0.6f, 0.6f, 0, 0, 0, 0.6f, 0.6f, 0.6f};
     for (int t = 0; t < 12; t++) {
