@@ -112,7 +112,8 @@ struct tyto_journal {
     int num_wal_pages;    /* of the last commit */
     uint64_t next_prune_ns;
     struct tyto_journal_file file, lock_file; /* as they were opened */
-    struct tyto_journal_file log_files[2];    /* PATH-wal, PATH-shm; zero: none */
+    struct tyto_journal_file log_files[2];    /* PATH-wal, PATH-shm; zero: they were not there */
+    bool has_log;                             /* there must be such files */
     uint64_t next_look_ns;                    /* whether they are where they were */
     bool is_away;                             /* they are not */
     struct tyto_sql copy;                     /* what is in it, on its way to its place */

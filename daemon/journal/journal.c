@@ -32,6 +32,25 @@ static int on_wal(void *user, sqlite3 *db, const char *name, int num_pages)
     return SQLITE_OK;
 }
 
+/* Where the folder cannot have one, SQLite has gone on without. */
+static bool has_log(struct tyto_journal *journal)
+{
+    sqlite3_stmt *stmt = NULL;
+    const bool has =
+        sqlite3_prepare_v2(journal->sql.db, "PRAGMA journal_mode", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW &&
+        strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+    (void)sqlite3_finalize(stmt);
+    return has;
+}
+
+static void note_place(struct tyto_journal *journal)
+{
+    (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
+    journal->has_log = has_log(journal);
+    tyto_journal_note_place(journal);
+}
+
 static void close_database(struct tyto_journal *journal)
 {
     for (int i = 0; i < TYTO_JOURNAL_NUM_STATEMENTS; i++) {
@@ -82,8 +101,7 @@ static enum tyto_err open_database(struct tyto_journal *journal,
         close_database(journal);
         return err;
     }
-    (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
-    tyto_journal_note_place(journal);
+    note_place(journal);
     return TYTO_OK;
 }
 
@@ -99,8 +117,7 @@ enum tyto_err tyto_journal_exchange(struct tyto_journal *journal, const char *pa
         close_database(journal);
         return err;
     }
-    (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
-    tyto_journal_note_place(journal);
+    note_place(journal);
     journal->next_reserve_ns = 0;
     return TYTO_OK;
 }

@@ -28,13 +28,14 @@ static enum where look(const char *path, const struct tyto_journal_file *file)
                : REPLACED;
 }
 
-/* The first one that is not where it was; ret_path has room for it. */
+/* The first one that is not where it was, or was taken away before it was looked at: the last
+ * reader of a file that stood there before may do that. ret_path has room for it. */
 static enum where look_at_log(const struct tyto_journal *journal, char *ret_path, size_t path_bytes)
 {
     for (int i = 0; i < 2; i++) {
         const struct tyto_journal_file *file = &journal->log_files[i];
         snprintf(ret_path, path_bytes, "%s%s", journal->sql.path, tyto_journal_log_endings[i]);
-        const enum where where = file->inode ? look(ret_path, file) : AT_PLACE;
+        const enum where where = journal->has_log ? look(ret_path, file) : AT_PLACE;
         if (where != AT_PLACE)
             return where;
     }
