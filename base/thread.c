@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 
 enum { NAP_MS = 2 };
@@ -54,4 +56,15 @@ bool tyto_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t 
 {
     const struct timespec until = timespec_of(until_ns);
     return pthread_cond_timedwait(cond, lock, &until) == 0;
+}
+
+void *tyto_calloc_within(size_t num_bytes, uint64_t timeout_ns)
+{
+    void *memory = calloc(1, num_bytes);
+    const uint64_t until_ns = memory ? 0 : tyto_clock_mono_ns() + timeout_ns;
+    while (!memory && tyto_clock_mono_ns() < until_ns) {
+        nap();
+        memory = calloc(1, num_bytes);
+    }
+    return memory;
 }

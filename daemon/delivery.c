@@ -4,14 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 
 enum { MAX_QUERY = TYTO_HELLO_MAX_QUERY_ENDPOINTS };
-/* A journal waits for memory so often, and so long each time: without it all that happens is lost.
- */
-enum { MEMORY_TRIES = 20, MEMORY_WAIT_MS = 10 };
 
 struct tyto_delivery {
     const struct tyto_config *config;
@@ -50,12 +46,7 @@ static void open_journal(struct tyto_delivery *self)
         .is_synced = config->journal.is_synced,
         .log = self->log,
     };
-    const struct timespec moment = {.tv_nsec = MEMORY_WAIT_MS * (long)TYTO_NS_PER_MS};
-    enum tyto_err err = tyto_journal_open(&params, &self->journal, &fault);
-    for (int i = 0; err == TYTO_ERR_NOMEM && i < MEMORY_TRIES; i++) {
-        (void)nanosleep(&moment, NULL);
-        err = tyto_journal_open(&params, &self->journal, &fault);
-    }
+    const enum tyto_err err = tyto_journal_open(&params, &self->journal, &fault);
     if (err)
         tyto_log_write(self->log, err == TYTO_ERR_UNSUPPORTED ? TYTO_LOG_INFO : TYTO_LOG_ERROR,
                        "journal", "%s: %s; events are published without a journal until a restart",

@@ -73,6 +73,12 @@ enum tyto_journal_statement {
 /* Where the disk fails for a moment. */
 #define TYTO_JOURNAL_TRY_AGAIN_NS (TYTO_NS_PER_S / 5)
 enum { TYTO_JOURNAL_MAX_TRIES = 4 };
+/* What may go well a moment later: a disk that fails, or memory. SQLite calls a file damaged, too,
+ * that could not be read for once. */
+static inline bool tyto_journal_may_pass(enum tyto_err err)
+{
+    return err == TYTO_ERR_IO || err == TYTO_ERR_FORMAT || err == TYTO_ERR_NOMEM;
+}
 
 /* Which file one is, whatever its name is by now. */
 struct tyto_journal_file {

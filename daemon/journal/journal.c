@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/folder.h"
+#include "base/thread.h"
 #include "daemon/journal/internal.h"
 #include "files/replace.h"
 
@@ -32,22 +33,14 @@ static int on_wal(void *user, sqlite3 *db, const char *name, int num_pages)
     return SQLITE_OK;
 }
 
-/* Where the folder cannot have one, SQLite has gone on without. */
-static bool has_log(struct tyto_journal *journal)
-{
-    sqlite3_stmt *stmt = NULL;
-    const bool has =
-        sqlite3_prepare_v2(journal->sql.db, "PRAGMA journal_mode", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
-    (void)sqlite3_finalize(stmt);
-    return has;
-}
-
 static void note_place(struct tyto_journal *journal)
 {
+    int64_t has_log = 0;
     (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
-    journal->has_log = has_log(journal);
+    /* Where the folder cannot have one, SQLite has gone on without. */
+    (void)!tyto_sql_number(&journal->sql, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+                           &has_log, NULL);
+    journal->has_log = has_log != 0;
     tyto_journal_note_place(journal);
 }
 
@@ -155,9 +148,8 @@ static enum tyto_err start(struct tyto_journal *journal, const struct tyto_journ
     return !err ? open_database(journal, params, ret_fault) : err;
 }
 
-/* Another try or two where the disk fails: without a journal a whole run would be without it, and
- * its numbers begin anew. SQLite calls a file damaged that could not be read for once, too: it is
- * moved away only if it goes on to be. */
+/* Another try or two: without a journal a whole run would be without it, and its numbers begin
+ * anew. A file that is called damaged is moved away only if it goes on to be. */
 static enum tyto_err start_patiently(struct tyto_journal *journal,
                                      const struct tyto_journal_params *params,
                                      struct tyto_fault *ret_fault)
@@ -166,9 +158,8 @@ static enum tyto_err start_patiently(struct tyto_journal *journal,
     if (strlen(params->path) >= TYTO_JOURNAL_PATH_MAX)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, NULL, 0, NULL, "path too long");
     enum tyto_err err = start(journal, params, ret_fault);
-    for (int i = 1; i < TYTO_JOURNAL_MAX_TRIES && !journal->is_anothers &&
-                    (err == TYTO_ERR_IO || err == TYTO_ERR_FORMAT);
-         i++) {
+    for (int i = 1;
+         i < TYTO_JOURNAL_MAX_TRIES && !journal->is_anothers && tyto_journal_may_pass(err); i++) {
         tyto_log_write(&journal->log, TYTO_LOG_WARNING, "journal", "%s: %s; tried again",
                        params->path, ret_fault->text);
         if (journal->lock_fd >= 0)
@@ -186,7 +177,7 @@ static enum tyto_err start_patiently(struct tyto_journal *journal,
 enum tyto_err tyto_journal_open(const struct tyto_journal_params *params,
                                 struct tyto_journal **ret_journal, struct tyto_fault *ret_fault)
 {
-    struct tyto_journal *journal = calloc(1, sizeof(*journal));
+    struct tyto_journal *journal = tyto_calloc_within(sizeof(*journal), TYTO_JOURNAL_TRY_AGAIN_NS);
     if (!journal)
         return tyto_fault_set(ret_fault, TYTO_ERR_NOMEM, NULL, 0, NULL, "out of memory");
     journal->lock_fd = journal->reserve.fd = -1;

@@ -9,14 +9,12 @@
 
 #include "daemon/journal/internal.h"
 
-/* SQLite calls a file damaged, too, that could not be read for once. */
 static enum tyto_err read_patiently(enum tyto_err (*read)(struct tyto_journal *journal, void *user),
                                     struct tyto_journal *journal, void *user)
 {
     const struct timespec nap = {0, (long)TYTO_JOURNAL_TRY_AGAIN_NS};
     enum tyto_err err = read(journal, user);
-    for (int i = 1; i < TYTO_JOURNAL_MAX_TRIES && (err == TYTO_ERR_IO || err == TYTO_ERR_FORMAT);
-         i++) {
+    for (int i = 1; i < TYTO_JOURNAL_MAX_TRIES && tyto_journal_may_pass(err); i++) {
         nanosleep(&nap, NULL);
         err = read(journal, user);
     }

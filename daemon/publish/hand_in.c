@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* From any thread into the queue. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "daemon/publish/internal.h"
 
-enum { FULL_WAIT_MS = 1000, MEMORY_WAIT_MS = 10 };
+enum { FULL_WAIT_MS = 1000 };
 
 /* Memory that is not there is waited for as a place in the queue is. */
 static struct tyto_envelope *new_envelope(enum tyto_envelope_kind kind, uint32_t wait_ms)
 {
-    const struct timespec moment = {.tv_nsec = MEMORY_WAIT_MS * 1000000l};
-    struct tyto_envelope *envelope = calloc(1, sizeof(*envelope));
-    for (uint32_t ms = 0; !envelope && ms < wait_ms; ms += MEMORY_WAIT_MS) {
-        (void)nanosleep(&moment, NULL);
-        envelope = calloc(1, sizeof(*envelope));
-    }
+    struct tyto_envelope *envelope =
+        tyto_calloc_within(sizeof(*envelope), wait_ms * TYTO_NS_PER_MS);
     if (envelope)
         envelope->kind = kind;
     return envelope;

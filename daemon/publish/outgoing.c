@@ -4,18 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
-/* What is to be told waits for memory so often, and so long each time. */
-enum { MEMORY_TRIES = 100, MEMORY_WAIT_MS = 10 };
-
-/* NULL: out of memory. */
+/* NULL: out of memory, for which what is to be told waits a second. */
 static struct tyto_outgoing *new_outgoing(const struct tyto_envelope *envelope, const char *topic,
                                           const uint8_t *bytes, size_t num_bytes)
 {
-    struct tyto_outgoing *outgoing = malloc(sizeof(*outgoing) + num_bytes);
+    struct tyto_outgoing *outgoing =
+        tyto_calloc_within(sizeof(*outgoing) + num_bytes, TYTO_NS_PER_S);
     if (!outgoing)
         return NULL;
     atomic_init(&outgoing->num_refs, 1);
@@ -37,8 +35,9 @@ enum tyto_err tyto_outgoing_of(const struct tyto_envelope *envelope, const uint8
     return *ret_outgoing ? TYTO_OK : TYTO_ERR_NOMEM;
 }
 
-static enum tyto_err make(const struct tyto_sender *sender, const struct tyto_envelope *envelope,
-                          struct tyto_outgoing **ret_outgoing)
+enum tyto_err tyto_outgoing_make(const struct tyto_sender *sender,
+                                 const struct tyto_envelope *envelope,
+                                 struct tyto_outgoing **ret_outgoing)
 {
     uint8_t bytes[TYTO_ENVELOPE_MAX_BYTES];
     struct tyto_envelope told = *envelope;
@@ -56,19 +55,6 @@ static enum tyto_err make(const struct tyto_sender *sender, const struct tyto_en
         num_bytes = 0;
     *ret_outgoing = err != TYTO_ERR_NOMEM ? new_outgoing(&told, topic, bytes, num_bytes) : NULL;
     return *ret_outgoing ? err : TYTO_ERR_NOMEM;
-}
-
-enum tyto_err tyto_outgoing_make(const struct tyto_sender *sender,
-                                 const struct tyto_envelope *envelope,
-                                 struct tyto_outgoing **ret_outgoing)
-{
-    const struct timespec moment = {.tv_nsec = MEMORY_WAIT_MS * (long)TYTO_NS_PER_MS};
-    enum tyto_err err = make(sender, envelope, ret_outgoing);
-    for (int i = 0; err == TYTO_ERR_NOMEM && i < MEMORY_TRIES; i++) {
-        (void)nanosleep(&moment, NULL);
-        err = make(sender, envelope, ret_outgoing);
-    }
-    return err;
 }
 
 void tyto_outgoing_release(struct tyto_outgoing *outgoing)

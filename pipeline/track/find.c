@@ -3,6 +3,21 @@
 
 #include "pipeline/track/internal.h"
 
+/* By which of its own scores, heard and seen, a class is there, held against ratio * threshold; 0:
+ * by neither, or nobody knows. */
+static uint32_t own_senses_of(const struct tyto_track_thresholds *t, float ratio,
+                              const struct tyto_scores *s, const struct tyto_observation *o)
+{
+    uint32_t senses = 0;
+    if (!o->evidence.has_heard_seen)
+        return 0;
+    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
+        senses |= TYTO_SENSE_HEARD;
+    if (o->evidence.has_video && s->seen >= ratio * t->seen)
+        senses |= TYTO_SENSE_SEEN;
+    return senses;
+}
+
 /* Senses by which a class is there, held against ratio * threshold. */
 static uint32_t senses_of(const struct tyto_tracker *tracker, const struct tyto_track_thresholds *t,
                           float ratio, const struct tyto_scores *s,
@@ -15,30 +30,10 @@ static uint32_t senses_of(const struct tyto_tracker *tracker, const struct tyto_
                : o->evidence.has_audio && o->evidence.has_video ? TYTO_SENSE_JOINT
                : o->evidence.has_audio                          ? TYTO_SENSE_HEARD
                                                                 : TYTO_SENSE_SEEN;
-    uint32_t senses = 0;
+    uint32_t senses = own_senses_of(t, ratio, s, o);
     if (o->evidence.has_audio && o->evidence.has_video && s->joint >= ratio * t->joint)
         senses |= TYTO_SENSE_JOINT;
-    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
-        senses |= TYTO_SENSE_HEARD;
-    if (o->evidence.has_video && s->seen >= ratio * t->seen)
-        senses |= TYTO_SENSE_SEEN;
     return tracker->params.only_joint ? senses & TYTO_SENSE_JOINT : senses;
-}
-
-/* By which of its own scores, heard and seen, the class is there; 0: by neither, or nobody knows.
- */
-static uint32_t claims_of(const struct tyto_tracker *tracker, const struct tyto_track_thresholds *t,
-                          const struct tyto_scores *s, const struct tyto_observation *o)
-{
-    const float ratio = tracker->params.off_ratio;
-    uint32_t claims = 0;
-    if (!o->evidence.has_heard_seen)
-        return 0;
-    if (o->evidence.has_audio && s->heard >= ratio * t->heard)
-        claims |= TYTO_SENSE_HEARD;
-    if (o->evidence.has_video && s->seen >= ratio * t->seen)
-        claims |= TYTO_SENSE_SEEN;
-    return claims;
 }
 
 /* Whether one of the scores by which the class is there has reached its peak. */
@@ -99,7 +94,7 @@ struct tyto_finding tyto_tracker_find(const struct tyto_tracker *tracker, uint32
     if (!tracker->tracks[k].open && required != 0 && !(found.zones & required))
         found.senses = 0;
     if (found.senses != 0)
-        found.claims = claims_of(tracker, &t, s, o);
+        found.claims = own_senses_of(&t, tracker->params.off_ratio, s, o);
     found.is_peak = is_peak(tracker->params.peak, &t, found.senses, s, o);
     return found;
 }

@@ -62,9 +62,7 @@ class World(house.House):
     # --- what runs ------------------------------------------------------------------------------
 
     def start_cameras(self):
-        stage = self.spawn([self.program("tests/chaos/chaos_stage"), *(f"{k}={v}" for k, v in STAGE.items())],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        port = stage.stdout.readline().split()[1]
+        port = self.start_stage(*(f"{k}={v}" for k, v in STAGE.items()))
         self.cameras = {}
         for number, name in enumerate(CAMERAS):
             camera = self.spawn(

@@ -28,7 +28,7 @@ WITHIN_S = 20  # that many are asked for
 CONTROL_BYTES = 16  # of failing_alloc
 
 
-class EachAlloc(house.House):
+class EachAlloc(house.Recorded):
     def __init__(self, args, folder):
         super().__init__(args, folder)
         path = os.path.join(folder, "memory")
@@ -38,18 +38,7 @@ class EachAlloc(house.House):
             self.memory = mmap.mmap(file.fileno(), CONTROL_BYTES)
         self.preloads.append(self.program("tests/chaos/failing_alloc.so"))
         self.daemon_env["TYTO_CHAOS_MEMORY"] = path
-        stage = self.spawn([self.program("tests/chaos/chaos_stage"), "camera=" + house.STAGE],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.port = stage.stdout.readline().split()[1]
         self.places = collections.Counter()
-        self.followers = [house.Follower(self, "live")]
-
-    def config(self, variant=""):
-        return (f"cameras:\n  - {{id: a, uri: 'rtsp://127.0.0.1:{self.port}/camera'}}\n"
-                f"  - {{id: b, uri: 'test://?width=64&height=48'}}\n{house.TRACKER}"
-                f"journal: {{path: {self.journal}}}\npublish: {{endpoints: ['{self.endpoint}']}}\n"
-                f"control: {self.control}\nstate: {self.disk}\nconnects_per_s: 20\n"
-                f"record: {{dir: {self.disk}/clips, pre_s: 1, post_s: 1, max_gib: 0.02, min_free_gib: 0.001}}\n")
 
     def refuse(self, number):
         """The number-th piece from now on; 0: none."""

@@ -13,7 +13,6 @@ import collections
 import os
 import signal
 import struct
-import subprocess
 import sys
 import time
 
@@ -25,21 +24,10 @@ MOST_CALLS = 20000
 FURTHEST = 60  # calls while it runs: some commits, and what recordings write meanwhile
 
 
-class EachCall(house.House):
+class EachCall(house.Recorded):
     def __init__(self, args, folder):
         super().__init__(args, folder)
-        stage = self.spawn([self.program("tests/chaos/chaos_stage"), "camera=" + house.STAGE],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.port = stage.stdout.readline().split()[1]
         self.kinds, self.num_at_start = collections.Counter(), 0
-        self.followers = [house.Follower(self, "live")]
-
-    def config(self, variant=""):
-        return (f"cameras:\n  - {{id: a, uri: 'rtsp://127.0.0.1:{self.port}/camera'}}\n"
-                f"  - {{id: b, uri: 'test://?width=64&height=48'}}\n{house.TRACKER}"
-                f"journal: {{path: {self.journal}}}\npublish: {{endpoints: ['{self.endpoint}']}}\n"
-                f"control: {self.control}\nstate: {self.disk}\nconnects_per_s: 20\n"
-                f"record: {{dir: {self.disk}/clips, pre_s: 1, post_s: 1, max_gib: 0.02, min_free_gib: 0.001}}\n")
 
     def let_fail(self, number):
         self.fault[4:12] = struct.pack("<I4s", number, b"")

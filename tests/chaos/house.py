@@ -168,6 +168,12 @@ class House:
         self.processes.append(process)
         return process
 
+    def start_stage(self, *cameras):
+        """chaos_stage with cameras NAME=PIPELINE; the port."""
+        stage = self.spawn([self.program("tests/chaos/chaos_stage"), *cameras],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return stage.stdout.readline().split()[1]
+
     def say(self, *words):
         if not self.args.quiet:
             print(f"{time.monotonic() - self.begin:7.1f}", *words, flush=True)
@@ -316,6 +322,22 @@ class House:
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+
+class Recorded(House):
+    """A live camera and one that is made up, with journal and recordings, and one who follows."""
+
+    def __init__(self, args, folder):
+        super().__init__(args, folder)
+        self.port = self.start_stage("camera=" + STAGE)
+        self.followers = [Follower(self, "live")]
+
+    def config(self, variant=""):
+        return (f"cameras:\n  - {{id: a, uri: 'rtsp://127.0.0.1:{self.port}/camera'}}\n"
+                f"  - {{id: b, uri: 'test://?width=64&height=48'}}\n{TRACKER}"
+                f"journal: {{path: {self.journal}}}\npublish: {{endpoints: ['{self.endpoint}']}}\n"
+                f"control: {self.control}\nstate: {self.disk}\nconnects_per_s: 20\n"
+                f"record: {{dir: {self.disk}/clips, pre_s: 1, post_s: 1, max_gib: 0.02, min_free_gib: 0.001}}\n")
 
 
 def arguments(description):

@@ -42,9 +42,7 @@ class Loss(house.House):
         super().__init__(args, folder)
         num, size = (6, "96x64") if args.short else (args.cameras, args.size)
         width, height = (int(n) for n in size.split("x"))
-        stage = self.spawn([self.program("tests/chaos/chaos_stage"), "camera=" + STAGE % (width, height)],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        port = stage.stdout.readline().split()[1]
+        port = self.start_stage("camera=" + STAGE % (width, height))
         self.many, self.one = self.start_camera(port), self.start_camera(port)
         self.names = [f"m{i}" for i in range(num)]
         self.followers = [house.Follower(self, "steady")]

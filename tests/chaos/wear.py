@@ -39,9 +39,7 @@ def slope(points):
 class Wear(house.House):
     def __init__(self, args, folder):
         super().__init__(args, folder)
-        stage = self.spawn([self.program("tests/chaos/chaos_stage"), "camera=" + house.STAGE],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        port = stage.stdout.readline().split()[1]
+        port = self.start_stage("camera=" + house.STAGE)
         self.servers = []
         self.group = min(GROUP, args.cameras)
         for _ in range(args.cameras // self.group):
