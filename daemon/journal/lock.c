@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* PATH.lock: held while a process writes the journal, and where unwritten numbers are noted. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +18,23 @@
 
 const char *const tyto_journal_log_endings[2] = {"-wal", "-shm"};
 
+/* Whether this process has it open. SQLite does not tell its descriptors, so all of them are looked
+ * at; without /proc what is at the place is believed to be ours. */
+static bool is_ours(const struct stat *file)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    struct stat status;
+    bool is_found = !folder;
+    for (const struct dirent *entry; !is_found && (entry = readdir(folder)) != NULL;)
+        is_found = fstatat(dirfd(folder), entry->d_name, &status, 0) == 0 &&
+                   status.st_dev == file->st_dev && status.st_ino == file->st_ino;
+    if (folder)
+        closedir(folder);
+    return is_found;
+}
+
+/* Between the opening of the log's files and this, the last reader of a file that stood there
+ * before may have taken them away, and another one made its own: those are not noted. */
 void tyto_journal_note_place(struct tyto_journal *journal)
 {
     struct stat status = {0};
@@ -27,7 +45,7 @@ void tyto_journal_note_place(struct tyto_journal *journal)
         journal->lock_file = (struct tyto_journal_file){status.st_dev, status.st_ino};
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof(path), "%s%s", journal->sql.path, tyto_journal_log_endings[i]);
-        journal->log_files[i] = stat(path, &status) == 0
+        journal->log_files[i] = stat(path, &status) == 0 && is_ours(&status)
                                     ? (struct tyto_journal_file){status.st_dev, status.st_ino}
                                     : (struct tyto_journal_file){0, 0};
     }
