@@ -19,7 +19,7 @@
 struct tyto_exec_step {
     uint32_t layer_idx;
     uint32_t in_idx;       /* first input */
-    uint32_t residual_idx; /* added before act; TYTO_NO_VALUE: none. ADD: its second input */
+    uint32_t residual_idx; /* added before act; TYTO_NO_VALUE: none. ADD, MUL: the second input */
     uint32_t out_idx;
     enum tyto_act act;
     float act_slope, clamp_min;

@@ -64,6 +64,7 @@ static enum tyto_err create_weights(struct tyto_executor_vk *exec, const struct 
     case TYTO_LAYER_SCALE:
         return create_scale(exec->gpu, layer, in->c, &weights->scale);
     case TYTO_LAYER_ADD:
+    case TYTO_LAYER_MUL:
     case TYTO_LAYER_MAX_POOL:
     case TYTO_LAYER_AVG_POOL:
     case TYTO_LAYER_MEAN:

@@ -121,7 +121,7 @@ static enum tyto_err record_dwconv(const struct tyto_vk_recording *rec,
                               rec->exec->weights[step->layer_idx].dwconv, &args);
 }
 
-/* Sum, scale, activation, or (in = out, COPY) the activation after a pool. */
+/* Sum, product, scale, activation, or (in = out, COPY) the activation after a pool. */
 static enum tyto_err record_elementwise(const struct tyto_vk_recording *rec,
                                         const struct tyto_exec_step *step,
                                         enum tyto_elementwise_op op, uint32_t in_idx)
@@ -133,6 +133,7 @@ static enum tyto_err record_elementwise(const struct tyto_vk_recording *rec,
         .op = op,
         .num = num > INT32_MAX ? 0 : (uint32_t)num,
         .channels = out->c,
+        .item = (uint32_t)tyto_value_num_floats(out),
         .act = step->act,
         .act_slope = step->act_slope,
         .has_clamp_min = step->has_clamp_min,
@@ -140,7 +141,7 @@ static enum tyto_err record_elementwise(const struct tyto_vk_recording *rec,
     };
     struct tyto_elementwise_binds binds = {.a = bind_of(place_of(rec, in_idx)),
                                            .out = bind_of(place_of(rec, step->out_idx))};
-    if (op == TYTO_ELEMENTWISE_OP_ADD)
+    if (op == TYTO_ELEMENTWISE_OP_ADD || op == TYTO_ELEMENTWISE_OP_MUL)
         binds.b = bind_of(place_of(rec, step->residual_idx));
     if (op == TYTO_ELEMENTWISE_OP_SCALE) {
         binds.b.buf = binds.bias.buf = exec->weights[step->layer_idx].scale;
@@ -268,6 +269,8 @@ enum tyto_err tyto_vk_record_step(const struct tyto_vk_recording *rec,
         return record_linear(rec, step);
     case TYTO_LAYER_ADD:
         return record_elementwise(rec, step, TYTO_ELEMENTWISE_OP_ADD, step->in_idx);
+    case TYTO_LAYER_MUL:
+        return record_elementwise(rec, step, TYTO_ELEMENTWISE_OP_MUL, step->in_idx);
     case TYTO_LAYER_SCALE:
         return record_elementwise(rec, step, TYTO_ELEMENTWISE_OP_SCALE, step->in_idx);
     case TYTO_LAYER_ACTIVATION:

@@ -30,6 +30,7 @@ enum step_kind {
     STEP_CONV,
     STEP_LINEAR,
     STEP_ADD,
+    STEP_MUL,
     STEP_MAX_POOL,
     STEP_AVG_POOL,
     STEP_MEAN,
@@ -37,6 +38,7 @@ enum step_kind {
     STEP_CLAMP,
     STEP_LEAKY_RELU,
     STEP_SIGMOID,
+    STEP_HARD_SWISH,
     STEP_CONV_AVX2,
     STEP_COPY,
     STEP_TANH,
@@ -104,7 +106,7 @@ static struct step *add_step(struct tyto_executor_xnn *exec, enum step_kind kind
 /* What is left to do after the layer's own operator clamped to [lo, hi]. */
 struct result_plan {
     float lo, hi;
-    bool leaky_relu, sigmoid, tanh, clamp;
+    bool leaky_relu, sigmoid, tanh, hard_swish, clamp;
 };
 
 static struct result_plan plan_result(const struct tyto_layer *layer)
@@ -131,6 +133,10 @@ static struct result_plan plan_result(const struct tyto_layer *layer)
         break;
     case TYTO_ACT_TANH:
         plan.tanh = true;
+        plan.clamp = layer->has_clamp_min;
+        break;
+    case TYTO_ACT_HARD_SWISH:
+        plan.hard_swish = true;
         plan.clamp = layer->has_clamp_min;
         break;
     case TYTO_ACT_NONE:
@@ -194,6 +200,8 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
                                                  layer->bias, plan->lo, plan->hi, 0, &step->op);
     case STEP_ADD:
         return xnn_create_add_nd_f32(plan->lo, plan->hi, 0, &step->op);
+    case STEP_MUL:
+        return xnn_create_multiply_nd_f32(plan->lo, plan->hi, 0, &step->op);
     case STEP_MAX_POOL:
     case STEP_AVG_POOL:
         return create_pool(layer, plan, step);
@@ -207,6 +215,8 @@ static enum xnn_status create_first(const struct tyto_graph *graph, const struct
         return xnn_create_leaky_relu_nc_f32(c, c, c, step->slope, 0, &step->op);
     case STEP_SIGMOID:
         return xnn_create_sigmoid_nc_f32(c, c, c, 0, &step->op);
+    case STEP_HARD_SWISH:
+        return xnn_create_hardswish_nc_f32(c, c, c, 0, &step->op);
     case STEP_CONV_AVX2:
     case STEP_COPY:
     case STEP_TANH:
@@ -233,6 +243,8 @@ static enum step_kind first_kind(const struct tyto_graph *graph, const struct ty
         return STEP_LINEAR;
     case TYTO_LAYER_ADD:
         return STEP_ADD;
+    case TYTO_LAYER_MUL:
+        return STEP_MUL;
     case TYTO_LAYER_AVG_POOL:
     case TYTO_LAYER_MAX_POOL:
         /* XNNPACK refuses one-tap pools; the maximum over the same tap twice is itself. */
@@ -318,6 +330,8 @@ static enum tyto_err add_layer(struct tyto_executor_xnn *exec, const struct tyto
         err = add_post(exec, graph, layer, &plan, STEP_SIGMOID, out);
     if (!err && plan.tanh)
         err = add_post(exec, graph, layer, &plan, STEP_TANH, out);
+    if (!err && plan.hard_swish)
+        err = add_post(exec, graph, layer, &plan, STEP_HARD_SWISH, out);
     if (layer->has_clamp_min && plan.lo == -INFINITY)
         plan.lo = layer->clamp_min;
     if (!err && plan.clamp)
@@ -330,6 +344,8 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
     const size_t h = step->in_shape.h, w = step->in_shape.w;
     const size_t places = batch * h * w;
     const size_t shape[1] = {(size_t)step->out_elems * batch};
+    const size_t by_channel[3] = {batch, h * w, step->in_shape.c};
+    const size_t factors[3] = {batch, 1, step->in_shape.c};
     const float *in = step->in[0];
     switch (step->kind) {
     case STEP_CONV:
@@ -338,6 +354,9 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
         return xnn_setup_fully_connected_nc_f32(step->op, batch, in, step->out, pool);
     case STEP_ADD:
         return xnn_setup_add_nd_f32(step->op, 1, shape, 1, shape, in, step->in[1], step->out, pool);
+    case STEP_MUL:
+        return xnn_setup_multiply_nd_f32(step->op, 3, by_channel, 3, factors, in, step->in[1],
+                                         step->out, pool);
     case STEP_MAX_POOL:
         return xnn_setup_max_pooling2d_nhwc_f32(step->op, batch, h, w, in, step->out, pool);
     case STEP_AVG_POOL:
@@ -353,6 +372,8 @@ static enum xnn_status set_up_step(struct step *step, size_t batch, pthreadpool_
         return xnn_setup_leaky_relu_nc_f32(step->op, places, in, step->out, pool);
     case STEP_SIGMOID:
         return xnn_setup_sigmoid_nc_f32(step->op, places, in, step->out, pool);
+    case STEP_HARD_SWISH:
+        return xnn_setup_hardswish_nc_f32(step->op, places, in, step->out, pool);
     case STEP_CONV_AVX2:
     case STEP_COPY:
     case STEP_TANH:

@@ -37,9 +37,13 @@ const char *tyto_resize_name(enum tyto_resize resize)
 const char *tyto_act_name(enum tyto_act act)
 {
     static const char *const names[TYTO_ACT_NUM] = {
-        [TYTO_ACT_NONE] = "none",       [TYTO_ACT_RELU] = "relu",
-        [TYTO_ACT_RELU6] = "relu6",     [TYTO_ACT_LEAKY_RELU] = "leaky_relu",
-        [TYTO_ACT_SIGMOID] = "sigmoid", [TYTO_ACT_TANH] = "tanh",
+        [TYTO_ACT_NONE] = "none",
+        [TYTO_ACT_RELU] = "relu",
+        [TYTO_ACT_RELU6] = "relu6",
+        [TYTO_ACT_LEAKY_RELU] = "leaky_relu",
+        [TYTO_ACT_SIGMOID] = "sigmoid",
+        [TYTO_ACT_TANH] = "tanh",
+        [TYTO_ACT_HARD_SWISH] = "hard_swish",
     };
     return (unsigned)act < TYTO_ACT_NUM ? names[act] : "?";
 }
@@ -59,6 +63,7 @@ uint64_t tyto_layer_num_weights(const struct tyto_graph *graph, const struct tyt
     case TYTO_LAYER_SCALE:
         return in->c;
     case TYTO_LAYER_ADD:
+    case TYTO_LAYER_MUL:
     case TYTO_LAYER_MAX_POOL:
     case TYTO_LAYER_AVG_POOL:
     case TYTO_LAYER_MEAN:
@@ -140,9 +145,11 @@ static bool shape_fits(const struct tyto_graph *graph, const struct tyto_layer *
         return out->h == 1 && out->w == 1;
     if (layer->op == TYTO_LAYER_MEAN)
         return out->h == 1 && out->w == 1 && in->c == out->c;
-    if (layer->op == TYTO_LAYER_ADD) {
+    if (layer->op == TYTO_LAYER_ADD || layer->op == TYTO_LAYER_MUL) {
         const struct tyto_value *other = &graph->values[layer->in_idx[1]];
-        if (in->h != other->h || in->w != other->w || in->c != other->c)
+        const bool is_sum = layer->op == TYTO_LAYER_ADD;
+        if (other->h != (is_sum ? in->h : 1) || other->w != (is_sum ? in->w : 1) ||
+            other->c != in->c)
             return false;
     }
     return in->h == out->h && in->w == out->w && in->c == out->c;

@@ -25,6 +25,7 @@ enum {
     X(DWCONV, "dwconv")     /* weight (KH,KW,C), bias (C) */                                       \
     X(LINEAR, "linear")     /* weight (O,I), bias (O); input flattened to (B,I) */                 \
     X(ADD, "add")           /* in[0] + in[1], same shape */                                        \
+    X(MUL, "mul")           /* in[0] * in[1], whose one place (1,1,C) stands for all */            \
     X(MAX_POOL, "max_pool") /* padding counts as -inf */                                           \
     X(AVG_POOL, "avg_pool") /* padding is not counted */                                           \
     X(MEAN, "mean")         /* over H and W: (B,H,W,C) -> (B,1,1,C) */                             \
@@ -97,7 +98,7 @@ static inline uint32_t tyto_layer_num_inputs(const struct tyto_layer *layer)
 {
     if (layer->op == TYTO_LAYER_CONCAT || layer->op == TYTO_LAYER_STACK)
         return layer->num_ins;
-    return layer->op == TYTO_LAYER_ADD ? 2 : 1;
+    return layer->op == TYTO_LAYER_ADD || layer->op == TYTO_LAYER_MUL ? 2 : 1;
 }
 
 /* All values the graph gives: 0 is out_idx. */

@@ -23,6 +23,9 @@ static double activate(const struct tyto_layer *layer, double x)
     case TYTO_ACT_TANH:
         x = tanh(x);
         break;
+    case TYTO_ACT_HARD_SWISH:
+        x = x * (x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6;
+        break;
     case TYTO_ACT_NONE:
     case TYTO_ACT_NUM:
         break;
@@ -172,6 +175,10 @@ static void run_layer(const struct tyto_graph *graph, const struct tyto_layer *l
     case TYTO_LAYER_ADD:
         for (size_t i = 0; i < num_out; i++)
             y[i] = x[i] + values[layer->in_idx[1]][i];
+        break;
+    case TYTO_LAYER_MUL:
+        for (size_t i = 0; i < num_out; i++)
+            y[i] = x[i] * values[layer->in_idx[1]][i % in->c];
         break;
     case TYTO_LAYER_MEAN:
         for (size_t c = 0; c < in->c; c++) {

@@ -21,6 +21,7 @@ static bool slides(const struct tyto_layer *layer, uint32_t *ret_kernel, uint32_
     case TYTO_LAYER_SCALE:
         return true;
     case TYTO_LAYER_LINEAR:
+    case TYTO_LAYER_MUL: /* its second input is of all rows */
     case TYTO_LAYER_MEAN:
     case TYTO_LAYER_CONCAT:
     case TYTO_LAYER_STACK:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 TYPES = {"F32": np.float32, "F16": np.float16}
 ACTS = {"relu": torch.relu, "relu6": lambda x: x.clamp(0, 6), "sigmoid": torch.sigmoid,
-        "tanh": torch.tanh}
+        "tanh": torch.tanh, "hard_swish": F.hardswish}
 
 
 def read(path):
@@ -121,6 +121,8 @@ class Encoder(torch.nn.Module):
                 y = y.mean((2, 3), keepdim=True)
             elif op == "add":
                 y = ins[0] + ins[1]
+            elif op == "mul":
+                y = ins[0] * ins[1]
             elif op == "max_pool":
                 y = F.max_pool2d(y, layer["kernel"], layer["stride"])
             elif op == "resize":

@@ -14,8 +14,14 @@ static bool binds_fit(const struct tyto_elementwise_shape *shape,
                       const struct tyto_elementwise_binds *binds)
 {
     const bool scale = shape->op == TYTO_ELEMENTWISE_OP_SCALE;
-    const uint32_t num_b = scale ? shape->channels : shape->num;
+    const bool mul = shape->op == TYTO_ELEMENTWISE_OP_MUL;
 
+    if (mul && (shape->item == 0 || shape->channels == 0 || shape->item % shape->channels != 0 ||
+                shape->num % shape->item != 0))
+        return false;
+    const uint32_t num_b = scale ? shape->channels
+                           : mul ? shape->num / shape->item * shape->channels
+                                 : shape->num;
     if (shape->num == 0 || shape->num > INT32_MAX || !tyto_bind_fits(&binds->a, shape->num, 1, 1) ||
         !tyto_bind_fits(&binds->out, shape->num, 1, 1))
         return false;
@@ -28,15 +34,20 @@ enum tyto_err tyto_elementwise_record(struct tyto_elementwise *op, struct tyto_p
                                       const struct tyto_elementwise_shape *shape,
                                       const struct tyto_elementwise_binds *binds)
 {
+    static const uint32_t ops[] = {
+        [TYTO_ELEMENTWISE_OP_COPY] = TYTO_ELEMENTWISE_COPY,
+        [TYTO_ELEMENTWISE_OP_ADD] = TYTO_ELEMENTWISE_ADD,
+        [TYTO_ELEMENTWISE_OP_SCALE] = TYTO_ELEMENTWISE_SCALE,
+        [TYTO_ELEMENTWISE_OP_MUL] = TYTO_ELEMENTWISE_MUL,
+    };
     if (!binds_fit(shape, binds) || shape->act >= TYTO_ACT_NUM)
         return TYTO_ERR_SHAPE;
 
     const struct tyto_elementwise_push push = {
-        .op = shape->op == TYTO_ELEMENTWISE_OP_COPY  ? TYTO_ELEMENTWISE_COPY
-              : shape->op == TYTO_ELEMENTWISE_OP_ADD ? TYTO_ELEMENTWISE_ADD
-                                                     : TYTO_ELEMENTWISE_SCALE,
+        .op = ops[shape->op],
         .num = shape->num,
         .channels = shape->channels,
+        .item = shape->item,
         .act = shape->act,
         .act_slope = shape->act_slope,
         .clamp_min = shape->has_clamp_min ? shape->clamp_min : -FLT_MAX,

@@ -2,9 +2,10 @@
 // elementwise - what no other kernel could take into its epilogue.
 //   copy   out[i] = f(a[i])
 //   add    out[i] = f(a[i] + b[i])
+//   mul    out[i] = f(a[i] * b[floor(i / item) C + i mod C])
 //   scale  out[i] = f(a[i] * b[i mod C] + bias[i mod C])
 //   f(x) = max(act(x), clamp_min)
-// a, out (num) f32, b (num) or (C), bias (C); out may be a
+// a, out (num) f32, b (num), (num / item, C) or (C), bias (C); out may be a
 // grid     x: values in groups of 4 QUADS LANES, a second row of groups past the device's limit (y)
 // limits   num < 2^31
 // numerics one rounding a step; sigmoid and tanh within 2e-6 absolute; NaN stays NaN or becomes
@@ -34,6 +35,12 @@ vec4 value_of(uint quad)
         [[unroll]] for (uint i = 0; i < 4; i++) {
             const uint c = (4 * quad + i) % push.channels;
             x[i] = x[i] * texelFetch(b, int(c / 4))[c % 4] + texelFetch(bias, int(c / 4))[c % 4];
+        }
+    } else if (push.op == TYTO_ELEMENTWISE_MUL) {
+        [[unroll]] for (uint i = 0; i < 4; i++) {
+            const uint at = 4 * quad + i;
+            const uint c = at / push.item * push.channels + at % push.channels;
+            x[i] *= texelFetch(b, int(c / 4))[c % 4];
         }
     }
     x = tyto_act(push.act, x, push.act_slope);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sum of two, scale and shift by channel, activation, clamp, on the device.
- * Formula, limits, numerics: elementwise.comp. */
+/* Sum of two, product by item and channel, scale and shift by channel, activation, clamp, on the
+ * device. Formula, limits, numerics: elementwise.comp. */
 #ifndef TYTO_SHADERS_ELEMENTWISE_H
 #define TYTO_SHADERS_ELEMENTWISE_H
 
@@ -15,12 +15,14 @@ enum tyto_elementwise_op {
     TYTO_ELEMENTWISE_OP_COPY,  /* a */
     TYTO_ELEMENTWISE_OP_ADD,   /* a + b */
     TYTO_ELEMENTWISE_OP_SCALE, /* a * b[channel] + bias[channel] */
+    TYTO_ELEMENTWISE_OP_MUL,   /* a * b[item, channel] */
 };
 
 struct tyto_elementwise_shape {
     enum tyto_elementwise_op op;
     uint32_t num;      /* values, 1..2^31-1 */
-    uint32_t channels; /* SCALE only: innermost axis */
+    uint32_t channels; /* SCALE, MUL: innermost axis */
+    uint32_t item;     /* MUL: values of one item, a multiple of channels that num is one of */
     enum tyto_act act;
     float act_slope;
     bool has_clamp_min;
@@ -29,7 +31,8 @@ struct tyto_elementwise_shape {
 
 struct tyto_elementwise_binds {
     struct tyto_bind a;       /* (num) */
-    struct tyto_bind b, bias; /* ADD: b (num); SCALE: both (channels); else not read */
+    struct tyto_bind b, bias; /* ADD: b (num); SCALE: both (channels); MUL: b (num / item,
+                                 channels); else not read */
     struct tyto_bind out;     /* (num), may be a */
 };
 

@@ -17,6 +17,8 @@ static double activate(const struct tyto_elementwise_shape *shape, double x)
         return 1.0 / (1.0 + exp(-x));
     case TYTO_ACT_TANH:
         return tanh(x);
+    case TYTO_ACT_HARD_SWISH:
+        return x * fmin(fmax(x + 3.0, 0.0), 6.0) / 6.0;
     case TYTO_ACT_NONE:
     case TYTO_ACT_NUM:
     default:
@@ -31,6 +33,8 @@ void tyto_elementwise_ref(const struct tyto_elementwise_shape *shape, const floa
         double x = (double)a[i];
         if (shape->op == TYTO_ELEMENTWISE_OP_ADD)
             x += (double)b[i];
+        else if (shape->op == TYTO_ELEMENTWISE_OP_MUL)
+            x *= (double)b[i / shape->item * shape->channels + i % shape->channels];
         else if (shape->op == TYTO_ELEMENTWISE_OP_SCALE)
             x = x * (double)b[i % shape->channels] + (double)bias[i % shape->channels];
         x = activate(shape, x);

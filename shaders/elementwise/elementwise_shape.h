@@ -11,12 +11,15 @@
 #define TYTO_ELEMENTWISE_COPY 0
 #define TYTO_ELEMENTWISE_ADD 1
 #define TYTO_ELEMENTWISE_SCALE 2
+#define TYTO_ELEMENTWISE_MUL 3
 
 struct tyto_elementwise_push {
     uint32_t op;
-    uint32_t num;      /* values */
-    uint32_t channels; /* SCALE: weight and bias repeat after so many values */
-    uint32_t act;      /* enum tyto_act */
+    uint32_t num; /* values */
+    uint32_t
+        channels;  /* SCALE: weight and bias repeat after so many values; MUL: factors of an item */
+    uint32_t item; /* MUL: values that go by the same factors */
+    uint32_t act;  /* enum tyto_act */
     float act_slope;
     float clamp_min; /* -FLT_MAX: none */
 };

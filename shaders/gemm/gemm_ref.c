@@ -16,6 +16,8 @@ double tyto_act_ref(enum tyto_act act, double slope, double x)
         return 1 / (1 + exp(-x));
     case TYTO_ACT_TANH:
         return tanh(x);
+    case TYTO_ACT_HARD_SWISH:
+        return x * (x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6;
     case TYTO_ACT_NONE:
     case TYTO_ACT_NUM:
         break;

@@ -10,6 +10,7 @@ const uint TYTO_ACT_RELU6 = 2;
 const uint TYTO_ACT_LEAKY_RELU = 3;
 const uint TYTO_ACT_SIGMOID = 4;
 const uint TYTO_ACT_TANH = 5;
+const uint TYTO_ACT_HARD_SWISH = 6;
 #else
 enum tyto_act {
     TYTO_ACT_NONE = 0,
@@ -18,6 +19,7 @@ enum tyto_act {
     TYTO_ACT_LEAKY_RELU = 3, /* with a slope */
     TYTO_ACT_SIGMOID = 4,
     TYTO_ACT_TANH = 5,
+    TYTO_ACT_HARD_SWISH = 6, /* x min(max(x + 3, 0), 6) / 6 */
     TYTO_ACT_NUM
 };
 #endif

@@ -34,6 +34,8 @@ static enum tyto_err convert_act(struct tyto_onnx_converter *conv,
         slope = tyto_onnx_attr_float(&conv->model, node, "alpha", 0.01f);
     } else if (strcmp(node->op, "Sigmoid") == 0) {
         act = TYTO_ACT_SIGMOID;
+    } else if (strcmp(node->op, "HardSwish") == 0) {
+        act = TYTO_ACT_HARD_SWISH;
     }
     const enum tyto_err err = settled_input(conv, node, 0, ret_state);
     return err ? err : tyto_build_act(conv->build, ret_state->value, act, slope, &ret_state->value);
@@ -169,7 +171,8 @@ static enum tyto_err convert_binary(struct tyto_onnx_converter *conv,
     for (uint32_t i = 0; i < 2; i++)
         if (tyto_onnx_is_const(&conv->model, tyto_onnx_in(node, i)))
             return convert_with_constant(conv, node, i, ret_state);
-    if (node->op[0] != 'A')
+    const bool is_product = node->op[0] == 'M';
+    if (node->op[0] != 'A' && !is_product)
         return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
                                "of two activations; with a constant it is supported");
     struct tyto_onnx_state a, b;
@@ -178,10 +181,17 @@ static enum tyto_err convert_binary(struct tyto_onnx_converter *conv,
         err = settled_input(conv, node, 1, &b);
     if (err)
         return err;
-    if (a.layout != b.layout && !(tyto_onnx_is_vector(conv, &a) && tyto_onnx_is_vector(conv, &b)))
+    if (is_product && tyto_onnx_is_vector(conv, &a)) {
+        const struct tyto_onnx_state factors = a;
+        a = b;
+        b = factors;
+    }
+    if (!is_product && a.layout != b.layout &&
+        !(tyto_onnx_is_vector(conv, &a) && tyto_onnx_is_vector(conv, &b)))
         return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
                                "of tensors in different layouts");
-    const struct tyto_layer layer = {.op = TYTO_LAYER_ADD, .in_idx = {a.value, b.value}};
+    const struct tyto_layer layer = {.op = is_product ? TYTO_LAYER_MUL : TYTO_LAYER_ADD,
+                                     .in_idx = {a.value, b.value}};
     *ret_state = a;
     return tyto_build_layer(conv->build, &layer, 0, &ret_state->value);
 }
@@ -473,6 +483,7 @@ static const struct {
     {"Gemm", convert_linear},
     {"GlobalAveragePool", convert_mean},
     {"GlobalMaxPool", tyto_onnx_convert_pool},
+    {"HardSwish", convert_act},
     {"Identity", convert_same},
     {"LeakyRelu", convert_act},
     {"MatMul", convert_linear},

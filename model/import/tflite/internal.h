@@ -54,6 +54,7 @@ enum tyto_tflite_op {
     TYTO_TFLITE_RESIZE_NEAREST_NEIGHBOR = 97,
     TYTO_TFLITE_LEAKY_RELU = 98,
     TYTO_TFLITE_QUANTIZE = 114,
+    TYTO_TFLITE_HARD_SWISH = 117,
 };
 
 struct tyto_tflite_tensor {

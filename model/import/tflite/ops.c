@@ -196,11 +196,12 @@ static enum tyto_err convert_binary(struct tyto_tflite_converter *conv,
     for (uint32_t i = 0; i < 2 && i < node->num_in; i++)
         if (node->in[i] != TYTO_WALK_NONE && tyto_tflite_is_const(&conv->model, node->in[i]))
             return convert_constant(conv, node, i, ret_state);
-    if (node->op != TYTO_TFLITE_ADD)
+    const bool is_product = node->op == TYTO_TFLITE_MUL;
+    if (node->op != TYTO_TFLITE_ADD && !is_product)
         return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
                                "of two activations; with a constant it is supported");
     struct tyto_tflite_state a, b;
-    struct tyto_layer layer = {.op = TYTO_LAYER_ADD};
+    struct tyto_layer layer = {.op = is_product ? TYTO_LAYER_MUL : TYTO_LAYER_ADD};
     enum tyto_err err = tyto_tflite_shaped_input(conv, node, 0, false, &a);
     if (!err)
         err = tyto_tflite_shaped_input(conv, node, 1, false, &b);
@@ -208,8 +209,10 @@ static enum tyto_err convert_binary(struct tyto_tflite_converter *conv,
         err = tyto_tflite_read_act(conv, node, 0, &layer);
     if (err)
         return err;
-    layer.in_idx[0] = a.value;
-    layer.in_idx[1] = b.value;
+    const struct tyto_value *first = &conv->build->values[a.value];
+    const bool is_factors = is_product && first->h == 1 && first->w == 1;
+    layer.in_idx[0] = is_factors ? b.value : a.value;
+    layer.in_idx[1] = is_factors ? a.value : b.value;
     return tyto_tflite_append(conv, &layer, 0, ret_state);
 }
 
@@ -230,6 +233,8 @@ static enum tyto_err convert_activation(struct tyto_tflite_converter *conv,
         layer.act = TYTO_ACT_SIGMOID;
     } else if (node->op == TYTO_TFLITE_TANH) {
         layer.act = TYTO_ACT_TANH;
+    } else if (node->op == TYTO_TFLITE_HARD_SWISH) {
+        layer.act = TYTO_ACT_HARD_SWISH;
     } else {
         layer.act = TYTO_ACT_LEAKY_RELU;
         layer.act_slope = tyto_flat_field_f32(&conv->model.flat, node->options, 0, 0.0f);
@@ -308,6 +313,7 @@ static const struct {
     {TYTO_TFLITE_EXPAND_DIMS, tyto_tflite_convert_reshape},
     {TYTO_TFLITE_LEAKY_RELU, convert_activation},
     {TYTO_TFLITE_QUANTIZE, tyto_tflite_convert_same},
+    {TYTO_TFLITE_HARD_SWISH, convert_activation},
 };
 
 tyto_tflite_convert tyto_tflite_find_converter(int32_t op)

@@ -27,6 +27,17 @@ static const struct element_case element_cases[] = {
      1e-7},
     {"sigmoid", {.num = 999, .act = TYTO_ACT_SIGMOID}, 2e-6},
     {"tanh", {.num = 999, .act = TYTO_ACT_TANH}, 2e-6},
+    {"hard swish", {.num = 999, .act = TYTO_ACT_HARD_SWISH}, 2e-7},
+    {"product with the factors of each of three items",
+     {.op = TYTO_ELEMENTWISE_OP_MUL, .num = 3 * 35 * 13, .channels = 13, .item = 35 * 13},
+     2e-7},
+    {"product, then hard swish",
+     {.op = TYTO_ELEMENTWISE_OP_MUL,
+      .num = 2 * 12 * 8 * 48,
+      .channels = 48,
+      .item = 12 * 8 * 48,
+      .act = TYTO_ACT_HARD_SWISH},
+     1e-6},
     {"scale and shift by channel",
      {.op = TYTO_ELEMENTWISE_OP_SCALE, .num = 7 * 13, .channels = 13},
      2e-7},
@@ -133,6 +144,13 @@ static void check_refusals(struct check *check, struct tyto_elementwise *op)
     shape.channels = 9;
     check_err(check, tyto_elementwise_record(op, plan, &shape, &binds), TYTO_ERR_SHAPE,
               "a small weight is refused");
+    shape.op = TYTO_ELEMENTWISE_OP_MUL;
+    shape.channels = 2;
+    check_err(check, tyto_elementwise_record(op, plan, &shape, &binds), TYTO_ERR_SHAPE,
+              "items of no values are refused");
+    shape.item = 5;
+    check_err(check, tyto_elementwise_record(op, plan, &shape, &binds), TYTO_ERR_SHAPE,
+              "items of broken places are refused");
     shape.op = TYTO_ELEMENTWISE_OP_COPY;
     shape.num = 0;
     check_err(check, tyto_elementwise_record(op, plan, &shape, &binds), TYTO_ERR_SHAPE,

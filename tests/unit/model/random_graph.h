@@ -110,6 +110,13 @@ static inline bool random_graph_append(struct tyto_graph *graph, enum tyto_layer
                 layer.in_idx[1] = i;
         if (memcmp(&graph->values[layer.in_idx[1]], &in, sizeof(in)) != 0)
             return false;
+    } else if (op == TYTO_LAYER_MUL) {
+        const struct tyto_value factors = {1, 1, in.c};
+        for (uint32_t i = 0; i < graph->num_values; i++)
+            if (memcmp(&graph->values[i], &factors, sizeof(factors)) == 0)
+                layer.in_idx[1] = i;
+        if (memcmp(&graph->values[layer.in_idx[1]], &factors, sizeof(factors)) != 0)
+            return false;
     }
     graph->values[graph->num_values] = out;
     if (!out.h || !out.w || tyto_layer_num_weights(graph, &layer) > RANDOM_GRAPH_POOL - 1000 ||
