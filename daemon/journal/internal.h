@@ -118,7 +118,7 @@ struct tyto_journal {
     int num_wal_pages;    /* of the last commit */
     uint64_t next_prune_ns;
     struct tyto_journal_file file, lock_file; /* as they were opened */
-    struct tyto_journal_file log_files[2];    /* PATH-wal, PATH-shm; zero: they were not there */
+    struct tyto_journal_file log_files[2];    /* PATH-wal, PATH-shm; zero: not there, or not ours */
     bool has_log;                             /* there must be such files */
     uint64_t next_look_ns;                    /* whether they are where they were */
     bool is_away;                             /* they are not */

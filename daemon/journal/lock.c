@@ -19,7 +19,8 @@
 const char *const tyto_journal_log_endings[2] = {"-wal", "-shm"};
 
 /* Whether this process has it open. SQLite does not tell its descriptors, so all of them are looked
- * at; without /proc what is at the place is believed to be ours. */
+ * at; where they cannot be (no /proc, no descriptor left), what is at the place is believed to be
+ * ours. */
 static bool is_ours(const struct stat *file)
 {
     DIR *folder = opendir("/proc/self/fd");

@@ -40,7 +40,8 @@ enum tyto_err tyto_elementwise_record(struct tyto_elementwise *op, struct tyto_p
         [TYTO_ELEMENTWISE_OP_SCALE] = TYTO_ELEMENTWISE_SCALE,
         [TYTO_ELEMENTWISE_OP_MUL] = TYTO_ELEMENTWISE_MUL,
     };
-    if (!binds_fit(shape, binds) || shape->act >= TYTO_ACT_NUM)
+    if ((unsigned)shape->op >= sizeof(ops) / sizeof(ops[0]) || !binds_fit(shape, binds) ||
+        shape->act >= TYTO_ACT_NUM)
         return TYTO_ERR_SHAPE;
 
     const struct tyto_elementwise_push push = {

@@ -9,7 +9,7 @@
 // grid     x: values in groups of 4 QUADS LANES, a second row of groups past the device's limit (y)
 // limits   num < 2^31
 // numerics one rounding a step; sigmoid and tanh within 2e-6 absolute; NaN stays NaN or becomes
-//          a bound of act
+//          a bound of act; hard swish of -inf is NaN
 // source   layers of TFLite and ONNX
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -37,10 +37,14 @@ vec4 value_of(uint quad)
             x[i] = x[i] * texelFetch(b, int(c / 4))[c % 4] + texelFetch(bias, int(c / 4))[c % 4];
         }
     } else if (push.op == TYTO_ELEMENTWISE_MUL) {
-        [[unroll]] for (uint i = 0; i < 4; i++) {
-            const uint at = 4 * quad + i;
-            const uint c = at / push.item * push.channels + at % push.channels;
-            x[i] *= texelFetch(b, int(c / 4))[c % 4];
+        const uint c = 4 * quad % push.channels, first = 4 * quad / push.item * push.channels;
+        if (push.channels % 4 == 0) { // then a quad never leaves its item
+            x *= texelFetch(b, int((first + c) / 4));
+        } else {
+            [[unroll]] for (uint i = 0; i < 4; i++) {
+                const uint at = (4 * quad + i) / push.item * push.channels + (4 * quad + i) % push.channels;
+                x[i] *= texelFetch(b, int(at / 4))[at % 4];
+            }
         }
     }
     x = tyto_act(push.act, x, push.act_slope);

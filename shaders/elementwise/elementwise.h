@@ -22,7 +22,7 @@ struct tyto_elementwise_shape {
     enum tyto_elementwise_op op;
     uint32_t num;      /* values, 1..2^31-1 */
     uint32_t channels; /* SCALE, MUL: innermost axis */
-    uint32_t item;     /* MUL: values of one item, a multiple of channels that num is one of */
+    uint32_t item; /* MUL: values of one item, a multiple of channels; num is a multiple of it */
     enum tyto_act act;
     float act_slope;
     bool has_clamp_min;

@@ -15,11 +15,10 @@
 
 struct tyto_elementwise_push {
     uint32_t op;
-    uint32_t num; /* values */
-    uint32_t
-        channels;  /* SCALE: weight and bias repeat after so many values; MUL: factors of an item */
-    uint32_t item; /* MUL: values that go by the same factors */
-    uint32_t act;  /* enum tyto_act */
+    uint32_t num;      /* values */
+    uint32_t channels; /* SCALE: weight and bias repeat after so many; MUL: factors of an item */
+    uint32_t item;     /* MUL: values that go by the same factors */
+    uint32_t act;      /* enum tyto_act */
     float act_slope;
     float clamp_min; /* -FLT_MAX: none */
 };

@@ -39,7 +39,7 @@ vec4 tyto_act(uint act, vec4 x, float slope)
     if (act == TYTO_ACT_TANH)
         return tyto_tanh(x);
     if (act == TYTO_ACT_HARD_SWISH)
-        return x * clamp(x + 3.0, vec4(0.0), vec4(6.0)) * (1.0 / 6.0);
+        return x * (clamp(x + 3.0, vec4(0.0), vec4(6.0)) * (1.0 / 6.0));
     return x;
 }
 

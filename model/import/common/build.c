@@ -117,9 +117,11 @@ static enum tyto_err out_shape(const struct tyto_build *build, const struct tyto
     if (layer->op == TYTO_LAYER_MUL) {
         const struct tyto_value *other = &build->values[layer->in_idx[1]];
         if (other->h != 1 || other->w != 1 || other->c != in->c)
-            return tyto_build_fail(build, TYTO_ERR_UNSUPPORTED,
-                                   "product of (%u,%u,%u) and (%u,%u,%u): one side must be (1,1,C)",
-                                   in->h, in->w, in->c, other->h, other->w, other->c);
+            return tyto_build_fail(
+                build, TYTO_ERR_UNSUPPORTED,
+                "product of (%u,%u,%u) and (%u,%u,%u): one side must be (1,1,C) with the C of "
+                "the other",
+                in->h, in->w, in->c, other->h, other->w, other->c);
     }
     if (layer->op == TYTO_LAYER_CONV || layer->op == TYTO_LAYER_LINEAR)
         out.c = out_c;

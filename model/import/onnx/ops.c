@@ -164,6 +164,18 @@ static enum tyto_err convert_with_constant(struct tyto_onnx_converter *conv,
     return err ? err : tyto_build_scale(conv->build, *value, NULL, values, num, value);
 }
 
+/* ONNX counts axes from the end: what has lost or never had its axes of places varies over the
+ * channels only where it could not stand for a row or a column as well. */
+static bool has_factors(const struct tyto_onnx_converter *conv, const struct tyto_onnx_state *state,
+                        const struct tyto_onnx_state *factors)
+{
+    const struct tyto_value *value = &conv->build->values[state->value];
+    if (!tyto_onnx_is_vector(conv, factors) || (flat(state) && !tyto_onnx_is_vector(conv, state)))
+        return false;
+    return state->layout == factors->layout ||
+           (flat(factors) && value->h != value->c && value->w != value->c && value->w != 1);
+}
+
 static enum tyto_err convert_binary(struct tyto_onnx_converter *conv,
                                     const struct tyto_onnx_node *node,
                                     struct tyto_onnx_state *ret_state)
@@ -186,6 +198,9 @@ static enum tyto_err convert_binary(struct tyto_onnx_converter *conv,
         a = b;
         b = factors;
     }
+    if (is_product && !has_factors(conv, &a, &b))
+        return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
+                               "of two activations; with one factor a channel it is supported");
     if (!is_product && a.layout != b.layout &&
         !(tyto_onnx_is_vector(conv, &a) && tyto_onnx_is_vector(conv, &b)))
         return tyto_build_fail(conv->build, TYTO_ERR_UNSUPPORTED,
@@ -379,8 +394,15 @@ static enum tyto_err convert_reshape(struct tyto_onnx_converter *conv,
     if (ret_state->layout == TYTO_ONNX_RAW && num)
         return reshape_raw(conv, ret_state, shape, num);
     err = tyto_onnx_settle(conv, ret_state);
-    if (err || tyto_onnx_is_vector(conv, ret_state))
-        return err; /* (1,1,C) is the same in any shape */
+    if (err)
+        return err;
+    if (tyto_onnx_is_vector(conv, ret_state)) { /* (1,1,C) is the same in any shape */
+        const uint32_t c = conv->build->values[ret_state->value].c;
+        ret_state->layout = num == 4 && shape[1] == c   ? TYTO_ONNX_NCHW
+                            : num == 4 && shape[3] == c ? TYTO_ONNX_NHWC
+                                                        : TYTO_ONNX_FLAT_CHW;
+        return TYTO_OK;
+    }
     /* A shape that the model computes: only (N,-1) can come of it, before a matrix. That K is
      * C*H*W is checked there. */
     if (num == 2 || num == 0)

@@ -138,6 +138,7 @@ static const struct product products[] = {
      false},
     {"sigmoid", {.m = 9, .act = TYTO_ACT_SIGMOID}, 8, 128, true, false, false, false},
     {"tanh", {.m = 9, .act = TYTO_ACT_TANH}, 8, 128, true, false, false, false},
+    {"hard swish", {.m = 9, .act = TYTO_ACT_HARD_SWISH}, 8, 128, true, false, false, false},
     {"clamp", {.m = 9, .has_clamp_min = true, .clamp_min = -0.4f}, 8, 8, true, false, false, false},
     {"fp16 weights", {.m = 50}, 70, 36, true, false, true, false},
     {"256 cubed", {.m = 256}, 256, 256, true, false, false, false},

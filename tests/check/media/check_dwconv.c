@@ -81,6 +81,7 @@ static const struct layer layers[] = {
     {"more rows than a band", {4, 40, 3, 40, 3, 3, 3, 1, 1, 1, 1}, 1, TYTO_ACT_NONE},
     {"no padding", {8, 20, 20, 18, 18, 3, 3, 1, 1, 0, 0}, 1, TYTO_ACT_NONE},
     {"5x3", {8, 9, 9, 9, 9, 5, 3, 1, 1, 2, 1}, 1, TYTO_ACT_SIGMOID},
+    {"5x5 and hard swish", {8, 9, 9, 9, 9, 5, 5, 1, 1, 2, 2}, 2, TYTO_ACT_HARD_SWISH},
     {"the largest kernel",
      {4, 40, 4, 28, 2, CONV_MAX_KERNEL, CONV_MAX_KERNEL, 1, 1, 30, 30},
      1,

@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "daemon/journal/internal.h"
 #include "files/replace.h"
 
 /* --- a full disk ---------------------------------------------------------------------------------
@@ -254,6 +255,27 @@ static void a_log_that_is_removed_or_replaced_alone_is_made_anew(void **state)
     stop(&rig);
 }
 
+/* As where the last reader of the file before takes our log's files away in the moment before they
+ * are looked at, and another program makes its own. */
+static void a_log_that_another_program_made_is_not_taken_for_ours(void **state)
+{
+    (void)state;
+    char name[128];
+    struct tyto_journal *journal = open_journal(0);
+    tyto_journal_note_place(journal);
+    assert_int_not_equal(journal->log_files[0].inode, 0);
+    assert_int_not_equal(journal->log_files[1].inode, 0);
+    snprintf(name, sizeof(name), "%s-wal", path);
+    assert_int_equal(unlink(name), 0);
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fclose(file);
+    tyto_journal_note_place(journal);
+    assert_int_equal(journal->log_files[0].inode, 0);
+    assert_int_not_equal(journal->log_files[1].inode, 0);
+    tyto_journal_close(&journal);
+}
+
 /* What stands in its place is nobody's to overwrite: it is told, and events go out. */
 static void a_foreign_file_in_its_place_is_left_alone(void **state)
 {
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup(a_journal_that_is_removed_is_made_anew_with_all_that_was_in_it,
                                set_up),
         cmocka_unit_test_setup(a_log_that_is_removed_or_replaced_alone_is_made_anew, set_up),
+        cmocka_unit_test_setup(a_log_that_another_program_made_is_not_taken_for_ours, set_up),
         cmocka_unit_test_setup(a_foreign_file_in_its_place_is_left_alone, set_up),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -112,11 +112,17 @@ static inline bool random_graph_append(struct tyto_graph *graph, enum tyto_layer
             return false;
     } else if (op == TYTO_LAYER_MUL) {
         const struct tyto_value factors = {1, 1, in.c};
+        bool has_factors = false;
         for (uint32_t i = 0; i < graph->num_values; i++)
-            if (memcmp(&graph->values[i], &factors, sizeof(factors)) == 0)
+            if (memcmp(&graph->values[i], &factors, sizeof(factors)) == 0) {
                 layer.in_idx[1] = i;
-        if (memcmp(&graph->values[layer.in_idx[1]], &factors, sizeof(factors)) != 0)
+                has_factors = true;
+            }
+        if (!has_factors && !random_graph_append(graph, TYTO_LAYER_MEAN, in_idx))
             return false;
+        if (!has_factors)
+            layer.in_idx[1] = graph->out_idx;
+        layer.out_idx = graph->num_values;
     }
     graph->values[graph->num_values] = out;
     if (!out.h || !out.w || tyto_layer_num_weights(graph, &layer) > RANDOM_GRAPH_POOL - 1000 ||

@@ -268,6 +268,42 @@ static void a_sum_goes_into_the_convolution_before_it(void **state)
     assert_agrees(&graph, TYTO_EXEC_VULKAN);
 }
 
+/* A mean, two layers behind it, and their factors for every place (Hu et al., CVPR 2018). */
+static void places_are_weighed_by_factors_that_come_of_them(void **state)
+{
+    static const uint32_t channels[] = {13, 1, 8};
+    (void)state;
+    for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+        struct tyto_graph graph = {.num_values = 5, .num_layers = 4, .out_idx = 4}, tall;
+        const uint32_t c = channels[i];
+        graph.values[0] = graph.values[4] = (struct tyto_value){7, 5, c};
+        graph.values[1] = graph.values[3] = (struct tyto_value){1, 1, c};
+        graph.values[2] = (struct tyto_value){1, 1, 4};
+        graph.layers[0] = (struct tyto_layer){.op = TYTO_LAYER_MEAN, .out_idx = 1};
+        for (uint32_t l = 1; l < 3; l++)
+            graph.layers[l] = (struct tyto_layer){.op = TYTO_LAYER_LINEAR,
+                                                  .in_idx = {l},
+                                                  .out_idx = l + 1,
+                                                  .act = l == 1 ? TYTO_ACT_RELU : TYTO_ACT_SIGMOID,
+                                                  .weight = random_graph_pool,
+                                                  .bias = random_graph_pool + 100};
+        graph.layers[3] = (struct tyto_layer){.op = TYTO_LAYER_MUL,
+                                              .in_idx = {0, 3},
+                                              .out_idx = 4,
+                                              .act = TYTO_ACT_HARD_SWISH,
+                                              .has_clamp_min = true,
+                                              .clamp_min = -0.2f};
+        for (uint32_t more = 0; more < 2; more++) {
+            graph.num_more_outs = more; /* the factors are wanted, too */
+            graph.more_outs[0] = 3;
+            assert_agrees(&graph, TYTO_EXEC_VULKAN);
+            assert_agrees(&graph, TYTO_EXEC_CPU);
+        }
+        graph.num_more_outs = 0;
+        assert_false(tyto_graph_stretch(&graph, 2, 1, &tall));
+    }
+}
+
 /* Rows 3 apart of a network with strides 1 and 3, against one run per window. */
 static void windows_are_rows_of_a_taller_input(void **state)
 {
@@ -327,6 +363,7 @@ int main(void)
         cmocka_unit_test(in_one_block_nothing_is_overwritten_before_it_was_read),
         cmocka_unit_test(a_sum_goes_into_the_convolution_before_it),
         cmocka_unit_test(windows_are_rows_of_a_taller_input),
+        cmocka_unit_test(places_are_weighed_by_factors_that_come_of_them),
         cmocka_unit_test(each_op_on_vulkan_agrees_with_the_reference),
         cmocka_unit_test(random_graphs_on_both_executors_agree_with_the_reference),
     };

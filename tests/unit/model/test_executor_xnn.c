@@ -195,6 +195,26 @@ static void graphs_that_do_not_fit_are_refused(void **state)
     bad = good;
     bad.out_idx = 2;
     assert_int_equal(tyto_graph_check(&bad, text, sizeof(text)), TYTO_ERR_FORMAT);
+
+    static const struct tyto_value no_factors[] = {{1, 2, 3}, {1, 1, 4}, {8, 8, 3}};
+    struct tyto_graph product = {.num_values = 3, .num_layers = 2, .out_idx = 2};
+    product.values[0] = product.values[2] = (struct tyto_value){8, 8, 3};
+    product.values[1] = (struct tyto_value){1, 1, 3};
+    product.layers[0] = (struct tyto_layer){.op = TYTO_LAYER_MEAN, .out_idx = 1};
+    product.layers[1] = (struct tyto_layer){.op = TYTO_LAYER_MUL, .in_idx = {0, 1}, .out_idx = 2};
+    assert_int_equal(tyto_graph_check(&product, text, sizeof(text)), TYTO_OK);
+    for (size_t i = 0; i < 3; i++) {
+        if (no_factors[i].c != 3)
+            product.layers[0] = (struct tyto_layer){.op = TYTO_LAYER_LINEAR,
+                                                    .out_idx = 1,
+                                                    .weight = random_graph_pool,
+                                                    .bias = random_graph_pool};
+        else
+            product.layers[0] = (struct tyto_layer){.op = TYTO_LAYER_RESIZE, .out_idx = 1};
+        product.values[1] = no_factors[i];
+        assert_int_equal(tyto_graph_check(&product, text, sizeof(text)), TYTO_ERR_SHAPE);
+        assert_non_null(strstr(text, "layer 1 (mul)"));
+    }
 }
 
 int main(void)
