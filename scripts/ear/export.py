@@ -47,22 +47,26 @@ class Graph:
             self.tensors[f"layer.{number:03d}.bias"] = bias.astype(np.float16)
         return len(self.values) - 1
 
-    def conv(self, at, part):
-        """conv, batch normalisation and what follows, of student.conv"""
-        weight, bias = folded(part)
-        kernel, stride = weight.shape[2], part[0].stride[0]
-        before = kernel // 2
+    def windowed(self, at, weight, bias, stride, act):
+        """weight (out, in, rows, columns) in PyTorch's order, in 1: each channel on its own; zeros
+        around it as far as half a window"""
+        kernel, before = weight.shape[2], weight.shape[2] // 2
         ins, out, pads = self.values[at], [], []
         for size in ins[:2]:
             num = (size + 2 * before - kernel) // stride + 1
             out.append(num)
             pads.append(max(0, (num - 1) * stride + kernel - before - size))
-        depthwise = part[0].groups > 1
+        depthwise = weight.shape[1] == 1 and ins[2] > 1
         weight = weight[:, 0].transpose(1, 2, 0) if depthwise else weight.transpose(0, 2, 3, 1)
-        more = {"act": "relu"} if len(part) > 2 else {}
+        more = {"act": act} if act else {}
         return self.add("dwconv" if depthwise else "conv", [at], (*out, len(bias)), weight, bias,
                         kernel=[kernel, kernel], stride=[stride, stride],
                         pad=[before, before, *pads], **more)
+
+    def conv(self, at, part):
+        """conv, batch normalisation and what follows, of student.conv"""
+        weight, bias = folded(part)
+        return self.windowed(at, weight, bias, part[0].stride[0], "relu" if len(part) > 2 else None)
 
     def linear(self, at, part, act):
         weight, bias = part.weight.double().numpy(), part.bias.double().numpy()

@@ -152,10 +152,10 @@ def mix(recordings, num):
 
 def tail_of(ear):
     """The first layer that is taught: layers are cheap from there on, and what it reads is small enough
-    to be kept for every mixture."""
+    to be kept for every mixture. Small layers inside a block (squeeze and excitation) are no place to begin."""
     shapes = graph.json.loads(ear.meta["tyto.graph"])["values"]
     return next(number for number, layer in enumerate(ear.layers)
-                if math.prod(shapes[layer["in"][0]]) <= KEPT)
+                if layer["op"] == "conv" and math.prod(shapes[layer["in"][0]]) <= KEPT)
 
 
 def windows(recordings, ear, num, what):

@@ -319,8 +319,12 @@ static void tell_init(const struct tyto_run_state *run, const struct tyto_init_r
         tyto_run_note(run, "start: %u of %u classes are known to it by name",
                       report->num_classes_kept, num);
     if (run->has_basis && !run->basis_is_inits)
-        tyto_run_note(run, "start: its adapters do not fit, so what it learnt behind them may help "
-                           "little");
+        tyto_run_note(run,
+                      "start: its adapters do not fit, so what it learnt behind them may help "
+                      "little%s",
+                      tyto_run_options_is_set(run->options, "basis")
+                          ? ": they are kept where --basis is left away"
+                          : "");
 }
 
 enum tyto_err tyto_run_start_from_basis(struct tyto_run_state *run)
