@@ -18,7 +18,7 @@
 #include "model/graph/stretch.h"
 #include "tests/unit/model/random_graph.h"
 
-enum { MAX_BATCH = 3, NUM_ROUNDS_OP = 12, NUM_ROUNDS_GRAPH = 40 };
+enum { MAX_BATCH = 3, NUM_ROUNDS_OP = 8, NUM_ROUNDS_GRAPH = 30 };
 
 static struct tyto_gpu *gpu;
 
