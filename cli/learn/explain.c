@@ -298,9 +298,12 @@ static enum tyto_err choose(struct explain *explain, const char *file, struct ty
         if (explain->shown_ns > max_ns)
             explain->shown_ns = max_ns;
     }
-    if (explain->begin_ns >= run->segments[run->num_segments - 1].result.end_ns)
+    const int64_t over_ns = run->segments[run->num_segments - 1].result.end_ns;
+    if (explain->begin_ns >= over_ns)
         return tyto_fault_set(ret_fault, TYTO_ERR_INVALID, file, 0, "--begin",
                               "lies behind the recording's end");
+    if (explain->shown_ns > over_ns - explain->begin_ns)
+        explain->shown_ns = over_ns - explain->begin_ns;
     return tyto_explain_looks_create(explain->begin_ns, explain->begin_ns + explain->shown_ns,
                                      &explain->looks);
 }
