@@ -5,13 +5,15 @@
     second_ear.py file mn04_as_mAP_432.pt --assets assets.csv -o first.safetensors
     ../model/sound_head.py --assets assets.csv --ear first.safetensors -o second.safetensors
     second_ear.py beside second.safetensors --assets assets.csv
+    second_ear.py together second.safetensors --assets assets.csv -o audio.safetensors
 
 The network (Schmid, Koutini, Widmer: Efficient Large-Scale Audio Tagging via Transformer-to-CNN Knowledge
 Distillation, ICASSP 2023; MIT) is MobileNetV3 of width 0.4 with squeeze and excitation over channels, taught by
 transformers on AudioSet. `file` writes it as an encoder's file (model/README.md): of a patch of 96 frames 256
 principal components of the 384 numbers that it pools, each of variance 1 over mixtures of the labelled
 recordings, and as a second output its scores of AudioSet's 527 classes. `beside` measures its log-odds of the
-classes, the shipped ear's and the means of both on mixtures of the validation split.
+classes, the shipped ear's and the means of both on mixtures of the validation split. `together` puts both into one
+file behind one front end, whose floor is lower: a linear map of each frame makes the shipped ear's bands of it.
 
 It was taught at 32 kHz; cameras give 16. Frames of 25 ms every 10 ms, 128 bands of Kaldi's mel scale up to
 15 kHz: those above 8 kHz stay silent, at the logarithm's floor, which is a bound here and was a sum there. Its
@@ -32,6 +34,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "ear"), os.path.join(HERE, "..", "model
 import clips  # noqa: E402  (pylint: disable=wrong-import-position)
 import encoder_file  # noqa: E402
 import export  # noqa: E402
+import graph as export_graph  # noqa: E402
 import learning  # noqa: E402
 import mixtures  # noqa: E402
 import sound_head  # noqa: E402
@@ -116,8 +119,10 @@ def graph_of(state):
     return graph, graph.add("mean", [at], (1, 1, graph.values[at][2]))
 
 
-def write(path, graph, outs, source):
+def write(path, graph, outs, source, settings=None):
+    """settings: of the front end, where they are other ones"""
     window, mel, front = front_end()
+    front = settings or front
     meta = {"tyto.kind": "audio", "tyto.source": f"{source}, EfficientAT, taught by AudioSet",
             "tyto.license": "MIT", "tyto.frontend": json.dumps(front),
             "tyto.graph": json.dumps({"values": graph.values, "layers": graph.layers, "out": outs},
@@ -178,17 +183,87 @@ def beside(args):
         learning.say_precision(f"windows: {name}", classes, odds, heard, known)
 
 
+def fitted(first, front, rows):
+    """A map of a frame of front's bands that gives the shipped ear's, by least squares and then through the bound
+    that its floor is -> weight (64, BANDS), bias, bound"""
+    own = first.frontend
+    bound = math.log(own["floor"]) * own["post_scale"] + own["post_shift"]
+    window, mel, settings = front
+    classes = sorted({name for _, name in rows} - {"other"})
+    recordings = sound_head.Recordings(rows[::3], classes)
+    given, wanted = [], []
+    with torch.no_grad():
+        for _ in range(8):
+            x = sound_head.mix(recordings, 256)[0]
+            x[:64] *= torch.logspace(-3, 0, 64)[:, None]  # quiet ones, too
+            spectrum = torch.fft.rfft(x.unfold(1, WINDOW, HOP) * window, FFT).abs().square()
+            level = 10 * torch.log10((spectrum @ mel).clamp(min=settings["floor"]))
+            level = level * settings["post_scale"] + settings["post_shift"]
+            given.append(level[:, ::8].reshape(-1, BANDS))
+            wanted.append(first.log_mel(x)[:, ::8].flatten(0, 1))
+    given, wanted = torch.cat(given), torch.cat(wanted)
+    last = len(given) * 4 // 5
+    mean, scale = given.mean(0).double(), given.std(0).double()
+    scale[scale < 1e-2] = torch.inf  # silent bands say nothing
+    known = torch.cat([(given.double() - mean) / scale, torch.ones(len(given), 1)], 1)[:last]
+    solved = torch.linalg.lstsq(known, wanted[:last].double(), driver="gelsd").solution
+    weight = torch.nn.Parameter((solved[:-1] / scale[:, None]).T.float())
+    bias = torch.nn.Parameter((solved[-1] - (mean / scale) @ solved[:-1]).float())
+    optimizer = torch.optim.Adam([weight, bias], 2e-4)
+
+    def error(which):
+        return ((given[which] @ weight.T + bias).clamp(min=bound) - wanted[which]).square().mean()
+    for _ in range(400):
+        optimizer.zero_grad()
+        error(torch.randint(0, last, (2048,))).backward()
+        optimizer.step()
+    with torch.no_grad():
+        print(f"the shipped ear's log-mel: off by {error(slice(last, None)).sqrt():.3f}, "
+              f"where it varies by {wanted.std():.2f}")
+    return weight.detach().numpy(), bias.detach().numpy(), bound
+
+
+def paste(graph, path, value):
+    """The layers of a file behind a value -> what the first output is made of, or is"""
+    tensors, meta = export_graph.read(path)
+    other = json.loads(meta["tyto.graph"])
+    places = {0: value}
+    for number, layer in enumerate(other["layers"]):
+        more = {key: what for key, what in layer.items() if key not in ("op", "in", "out")}
+        places[layer["out"]] = graph.add(
+            layer["op"], [places[one] for one in layer["in"]], other["values"][layer["out"]],
+            tensors.get(f"layer.{number:03d}.weight"), tensors.get(f"layer.{number:03d}.bias"), **more)
+    last = other["layers"][-1]
+    return [places[one] for one in (last["in"] if last["op"] == "concat" else [last["out"]])]
+
+
+def together(args):
+    window, mel, settings = front_end()
+    settings["floor"] = 1e-10
+    rows = clips.assets_of(args.assets, "audio", "train")
+    weight, bias, bound = fitted(encoder_file.Encoder(SHIPPED), (
+        torch.from_numpy(window), torch.from_numpy(mel), settings), rows)
+    graph = export.Graph(FRAMES, BANDS)
+    bands = graph.add("conv", [0], (FRAMES, 1, len(bias)), weight[:, None, :, None], bias,
+                      kernel=[1, BANDS], stride=[1, 1], pad=[0, 0, 0, 0], clamp_min=bound)
+    parts = paste(graph, SHIPPED, graph.add("stack", [bands], (FRAMES, len(bias), 1)))
+    own = graph.add("activation", [0], (FRAMES, BANDS, 1), clamp_min=(math.log(FLOOR) + SHIFT) * SCALE)
+    parts.append(paste(graph, args.weights, own)[1])
+    out = graph.add("concat", parts, (1, 1, sum(graph.values[part][2] for part in parts)))
+    write(args.out, graph, [out], os.path.basename(args.weights), settings)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for command in (file, beside):
+    for command in (file, beside, together):
         one = commands.add_parser(command.__name__)
         one.set_defaults(run=command)
         one.add_argument("weights", help="a state dict of MN04, or what sound_head.py made of it")
         one.add_argument("--assets", required=True)
         one.add_argument("--seed", type=int, default=1)
-        if command == file:
+        if command in (file, together):
             one.add_argument("-o", "--out", required=True)
         else:
             one.add_argument("--windows", type=int, default=8192)
