@@ -42,9 +42,7 @@ static struct tyto_exec_step step_of(const struct tyto_graph *graph, uint32_t la
     return (struct tyto_exec_step){
         .layer_idx = layer_idx,
         .in_idx = layer->in_idx[0],
-        .residual_idx = layer->op == TYTO_LAYER_ADD || layer->op == TYTO_LAYER_MUL
-                            ? layer->in_idx[1]
-                            : TYTO_NO_VALUE,
+        .residual_idx = tyto_layer_is_binary(layer->op) ? layer->in_idx[1] : TYTO_NO_VALUE,
         .out_idx = layer->out_idx,
         .act = layer->act,
         .act_slope = layer->act_slope,

@@ -106,12 +106,13 @@ static struct step *add_step(struct tyto_executor_xnn *exec, enum step_kind kind
 /* What is left to do after the layer's own operator clamped to [lo, hi]. */
 struct result_plan {
     float lo, hi;
-    bool leaky_relu, sigmoid, tanh, hard_swish, clamp;
+    bool leaky_relu, clamp;
+    enum step_kind act; /* a step of its own; STEP_COPY: none */
 };
 
 static struct result_plan plan_result(const struct tyto_layer *layer)
 {
-    struct result_plan plan = {.lo = -INFINITY, .hi = INFINITY};
+    struct result_plan plan = {.lo = -INFINITY, .hi = INFINITY, .act = STEP_COPY};
     const float clamp = layer->has_clamp_min ? layer->clamp_min : -INFINITY;
     switch (layer->act) {
     case TYTO_ACT_RELU:
@@ -128,15 +129,11 @@ static struct result_plan plan_result(const struct tyto_layer *layer)
             plan.clamp = layer->has_clamp_min;
         break;
     case TYTO_ACT_SIGMOID:
-        plan.sigmoid = true;
-        plan.clamp = layer->has_clamp_min;
-        break;
     case TYTO_ACT_TANH:
-        plan.tanh = true;
-        plan.clamp = layer->has_clamp_min;
-        break;
     case TYTO_ACT_HARD_SWISH:
-        plan.hard_swish = true;
+        plan.act = layer->act == TYTO_ACT_SIGMOID ? STEP_SIGMOID
+                   : layer->act == TYTO_ACT_TANH  ? STEP_TANH
+                                                  : STEP_HARD_SWISH;
         plan.clamp = layer->has_clamp_min;
         break;
     case TYTO_ACT_NONE:
@@ -326,12 +323,8 @@ static enum tyto_err add_layer(struct tyto_executor_xnn *exec, const struct tyto
     if (!err && plan.leaky_relu)
         err = add_post(exec, graph, layer, &plan,
                        xnn_slope ? STEP_LEAKY_RELU : STEP_PLAIN_LEAKY_RELU, out);
-    if (!err && plan.sigmoid)
-        err = add_post(exec, graph, layer, &plan, STEP_SIGMOID, out);
-    if (!err && plan.tanh)
-        err = add_post(exec, graph, layer, &plan, STEP_TANH, out);
-    if (!err && plan.hard_swish)
-        err = add_post(exec, graph, layer, &plan, STEP_HARD_SWISH, out);
+    if (!err && plan.act != STEP_COPY)
+        err = add_post(exec, graph, layer, &plan, plan.act, out);
     if (layer->has_clamp_min && plan.lo == -INFINITY)
         plan.lo = layer->clamp_min;
     if (!err && plan.clamp)

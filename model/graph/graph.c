@@ -145,7 +145,7 @@ static bool shape_fits(const struct tyto_graph *graph, const struct tyto_layer *
         return out->h == 1 && out->w == 1;
     if (layer->op == TYTO_LAYER_MEAN)
         return out->h == 1 && out->w == 1 && in->c == out->c;
-    if (layer->op == TYTO_LAYER_ADD || layer->op == TYTO_LAYER_MUL) {
+    if (tyto_layer_is_binary(layer->op)) {
         const struct tyto_value *other = &graph->values[layer->in_idx[1]];
         const bool is_sum = layer->op == TYTO_LAYER_ADD;
         if (other->h != (is_sum ? in->h : 1) || other->w != (is_sum ? in->w : 1) ||

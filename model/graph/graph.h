@@ -93,12 +93,18 @@ static inline uint64_t tyto_value_num_floats(const struct tyto_value *value)
 /* Whether kernel, stride and padding mean something for it. */
 bool tyto_layer_is_windowed(enum tyto_layer_op op);
 
+/* Whether it works on two values. */
+static inline bool tyto_layer_is_binary(enum tyto_layer_op op)
+{
+    return op == TYTO_LAYER_ADD || op == TYTO_LAYER_MUL;
+}
+
 /* How many of in_idx a layer reads. */
 static inline uint32_t tyto_layer_num_inputs(const struct tyto_layer *layer)
 {
     if (layer->op == TYTO_LAYER_CONCAT || layer->op == TYTO_LAYER_STACK)
         return layer->num_ins;
-    return layer->op == TYTO_LAYER_ADD || layer->op == TYTO_LAYER_MUL ? 2 : 1;
+    return tyto_layer_is_binary(layer->op) ? 2 : 1;
 }
 
 /* All values the graph gives: 0 is out_idx. */

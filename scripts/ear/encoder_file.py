@@ -51,6 +51,19 @@ def write(path, tensors, meta):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
+def log_mel(samples, window, mel, front):
+    """(n, samples) -> (n, frames, bands), by a file's tables and what it says of them"""
+    if front["top_db"]:
+        raise ValueError("no word for top_db")
+    frames = samples.unfold(1, front["window"], front["hop"]) * window * front["pcm_scale"]
+    spectrum = torch.fft.rfft(frames, front["fft"]).abs()
+    if front["log"] == "db_power":
+        level = 10 * torch.log10((spectrum.square() @ mel).clamp(min=front["floor"]))
+    else:
+        level = torch.log(spectrum @ mel + front["floor"])
+    return level * front["post_scale"] + front["post_shift"]
+
+
 class Encoder(torch.nn.Module):
     """Runs the graph of a file. The result of the last layer is given before its activation
     when logits is set; with tap, the last linear layer's input comes too."""
@@ -84,16 +97,7 @@ class Encoder(torch.nn.Module):
 
     def log_mel(self, samples):
         """(n, samples) -> (n, frames, bands)"""
-        front = self.frontend
-        if front["top_db"]:
-            raise ValueError("no word for top_db")
-        frames = samples.unfold(1, front["window"], front["hop"]) * self.window * front["pcm_scale"]
-        spectrum = torch.fft.rfft(frames, front["fft"]).abs()
-        if front["log"] == "db_power":
-            level = 10 * torch.log10((spectrum.square() @ self.mel).clamp(min=front["floor"]))
-        else:
-            level = torch.log(spectrum @ self.mel + front["floor"])
-        return level * front["post_scale"] + front["post_shift"]
+        return log_mel(samples, self.window, self.mel, self.frontend)
 
     def outputs(self, x):
         """(n, frames, bands) -> every output (n, c)"""

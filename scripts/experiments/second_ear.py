@@ -43,6 +43,7 @@ RATE, TAUGHT_RATE = mixtures.RATE, 32000
 FFT, WINDOW, HOP, BANDS, FRAMES = 512, 400, 160, 128, 96
 HIGHEST_HZ, EMPHASIS, FLOOR = 15000.0, 0.97, 1e-5
 SHIFT, SCALE = 4.5, 1 / 5.0  # of the natural logarithm
+LOW_FLOOR = 1e-10  # of both ears together: the shipped one hears what is quieter
 MIXTURES = 6144
 # Blocks of MobileNetV3-Large: whether they squeeze, whether they swish, stride. The weights say the rest.
 BLOCKS = ((False, False, 1), (False, False, 2), (False, False, 1), (True, False, 2), (True, False, 1),
@@ -50,7 +51,7 @@ BLOCKS = ((False, False, 1), (False, False, 2), (False, False, 1), (True, False,
           (True, True, 1), (True, True, 1), (True, True, 2), (True, True, 1), (True, True, 1))
 
 
-def front_end():
+def front_end(floor=FLOOR):
     """-> window (WINDOW), mel (FFT / 2 + 1, BANDS), what the file says of them"""
     hz = np.arange(FFT // 2 + 1) * RATE / FFT
     mel = 1127 * np.log1p(hz / 700)
@@ -61,7 +62,7 @@ def front_end():
     table = np.maximum(sides, 0) * (emphasis * (TAUGHT_RATE / RATE) ** 2)[:, None]
     front = {"log": "db_power", "sample_rate": RATE, "fft": FFT, "window": WINDOW, "hop": HOP,
              "num_mel": BANDS, "frames": FRAMES, "frames_hop": FRAMES // 2, "pcm_scale": 1.0,
-             "floor": FLOOR, "top_db": 0.0, "post_scale": math.log(10) / 10 * SCALE,
+             "floor": floor, "top_db": 0.0, "post_scale": math.log(10) / 10 * SCALE,
              "post_shift": SHIFT * SCALE}
     return (np.hanning(WINDOW).astype(np.float32), table.astype(np.float32), front)
 
@@ -119,10 +120,8 @@ def graph_of(state):
     return graph, graph.add("mean", [at], (1, 1, graph.values[at][2]))
 
 
-def write(path, graph, outs, source, settings=None):
-    """settings: of the front end, where they are other ones"""
-    window, mel, front = front_end()
-    front = settings or front
+def write(path, graph, outs, source, floor=FLOOR):
+    window, mel, front = front_end(floor)
     meta = {"tyto.kind": "audio", "tyto.source": f"{source}, EfficientAT, taught by AudioSet",
             "tyto.license": "MIT", "tyto.frontend": json.dumps(front),
             "tyto.graph": json.dumps({"values": graph.values, "layers": graph.layers, "out": outs},
@@ -183,12 +182,13 @@ def beside(args):
         learning.say_precision(f"windows: {name}", classes, odds, heard, known)
 
 
-def fitted(first, front, rows):
-    """A map of a frame of front's bands that gives the shipped ear's, by least squares and then through the bound
+def fitted(first, floor, rows):
+    """A map of a frame of this front end's bands that gives the shipped ear's, by least squares and then through the bound
     that its floor is -> weight (64, BANDS), bias, bound"""
     own = first.frontend
     bound = math.log(own["floor"]) * own["post_scale"] + own["post_shift"]
-    window, mel, settings = front
+    window, mel, front = front_end(floor)
+    window, mel = torch.from_numpy(window), torch.from_numpy(mel)
     classes = sorted({name for _, name in rows} - {"other"})
     recordings = sound_head.Recordings(rows[::3], classes)
     given, wanted = [], []
@@ -196,10 +196,7 @@ def fitted(first, front, rows):
         for _ in range(8):
             x = sound_head.mix(recordings, 256)[0]
             x[:64] *= torch.logspace(-3, 0, 64)[:, None]  # quiet ones, too
-            spectrum = torch.fft.rfft(x.unfold(1, WINDOW, HOP) * window, FFT).abs().square()
-            level = 10 * torch.log10((spectrum @ mel).clamp(min=settings["floor"]))
-            level = level * settings["post_scale"] + settings["post_shift"]
-            given.append(level[:, ::8].reshape(-1, BANDS))
+            given.append(encoder_file.log_mel(x, window, mel, front)[:, ::8].flatten(0, 1))
             wanted.append(first.log_mel(x)[:, ::8].flatten(0, 1))
     given, wanted = torch.cat(given), torch.cat(wanted)
     last = len(given) * 4 // 5
@@ -238,11 +235,8 @@ def paste(graph, path, value):
 
 
 def together(args):
-    window, mel, settings = front_end()
-    settings["floor"] = 1e-10
-    rows = clips.assets_of(args.assets, "audio", "train")
-    weight, bias, bound = fitted(encoder_file.Encoder(SHIPPED), (
-        torch.from_numpy(window), torch.from_numpy(mel), settings), rows)
+    weight, bias, bound = fitted(encoder_file.Encoder(SHIPPED), LOW_FLOOR,
+                                 clips.assets_of(args.assets, "audio", "train"))
     graph = export.Graph(FRAMES, BANDS)
     bands = graph.add("conv", [0], (FRAMES, 1, len(bias)), weight[:, None, :, None], bias,
                       kernel=[1, BANDS], stride=[1, 1], pad=[0, 0, 0, 0], clamp_min=bound)
@@ -250,7 +244,7 @@ def together(args):
     own = graph.add("activation", [0], (FRAMES, BANDS, 1), clamp_min=(math.log(FLOOR) + SHIFT) * SCALE)
     parts.append(paste(graph, args.weights, own)[1])
     out = graph.add("concat", parts, (1, 1, sum(graph.values[part][2] for part in parts)))
-    write(args.out, graph, [out], os.path.basename(args.weights), settings)
+    write(args.out, graph, [out], os.path.basename(args.weights), LOW_FLOOR)
 
 
 def main():
