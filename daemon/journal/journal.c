@@ -33,22 +33,14 @@ static int on_wal(void *user, sqlite3 *db, const char *name, int num_pages)
     return SQLITE_OK;
 }
 
-/* Where the folder cannot have one, SQLite has gone on without. */
-static bool has_log(struct tyto_journal *journal)
-{
-    sqlite3_stmt *stmt = NULL;
-    const bool has =
-        sqlite3_prepare_v2(journal->sql.db, "PRAGMA journal_mode", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
-    (void)sqlite3_finalize(stmt);
-    return has;
-}
-
 static void note_place(struct tyto_journal *journal)
 {
+    int64_t has_log = 0;
     (void)sqlite3_wal_hook(journal->sql.db, on_wal, journal);
-    journal->has_log = has_log(journal);
+    /* Where the folder cannot have one, SQLite has gone on without. */
+    (void)!tyto_sql_number(&journal->sql, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+                           &has_log, NULL);
+    journal->has_log = has_log != 0;
     tyto_journal_note_place(journal);
 }
 
