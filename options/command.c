@@ -151,11 +151,15 @@ static enum tyto_command_result take(struct reading *reading, const struct found
 {
     const struct tyto_option *option = &found->group->rows[found->row_idx];
     const char *next = reading->at + 1 < reading->argc ? reading->argv[reading->at + 1] : NULL;
-    const char *alone = option->type == TYTO_OPTION_FLAG ? "true" : option->alone;
+    const bool is_flag = option->type == TYTO_OPTION_FLAG;
+    const char *alone = is_flag ? "true" : option->alone;
     uint32_t word = 0;
     if (behind)
         return give(reading, found, behind);
-    if (alone && !(next && option->words && tyto_word_find(option->words, next, &word)))
+    const bool has_word =
+        next && ((option->words && tyto_word_find(option->words, next, &word)) ||
+                 (is_flag && (strcmp(next, "false") == 0 || strcmp(next, "true") == 0)));
+    if (alone && !has_word)
         return give(reading, found, alone);
     if (!next || (next[0] == '-' && next[1] == '-'))
         return tyto_command_complain(reading->command, "a value is missing after '%s'", spelled);

@@ -89,9 +89,9 @@ static void put_option(FILE *out, const struct tyto_option_group *group, uint32_
     print_head(group, option, head, sizeof(head));
     if (option->type == TYTO_OPTION_WORD && !strchr(head, '|'))
         tyto_words_print(option->words, ", ", words, sizeof(words));
-    tyto_option_default(option, tyto_option_value(group, idx, defaults), value, sizeof(value));
-    const bool is_off = option->type == TYTO_OPTION_FLAG && strcmp(value, "false") == 0;
-    const bool has_default = value[0] && !is_off;
+    tyto_option_default_given(group, option, tyto_option_value(group, idx, defaults), value,
+                              sizeof(value));
+    const bool has_default = value[0] != '\0';
     snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, words[0] ? ": " : "", words,
              option->is_needed ? "; must be given" : "", has_default ? " (default: " : "",
              has_default ? value : "", has_default ? ")" : "");

@@ -147,10 +147,11 @@ void tyto_man_put_rows(FILE *out, const struct tyto_option_group *group, const v
         if (option->is_hidden)
             continue;
         put_tag(out, group, option, as_options);
-        tyto_option_default(option, tyto_option_value(group, i, defaults), standard,
-                            sizeof(standard));
-        if (as_options && option->type == TYTO_OPTION_FLAG && strcmp(standard, "false") == 0)
-            standard[0] = '\0';
+        const void *value = tyto_option_value(group, i, defaults);
+        if (as_options)
+            tyto_option_default_given(group, option, value, standard, sizeof(standard));
+        else
+            tyto_option_default(option, value, standard, sizeof(standard));
         put_help(out, option, standard);
     }
 }

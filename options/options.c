@@ -328,6 +328,21 @@ void tyto_option_default(const struct tyto_option *option, const void *value, ch
         snprintf(ret_text, text_bytes, "%s", option->absent);
 }
 
+void tyto_option_default_given(const struct tyto_option_group *group,
+                               const struct tyto_option *option, const void *value, char *ret_text,
+                               size_t text_bytes)
+{
+    char name[48];
+    tyto_option_default(option, value, ret_text, text_bytes);
+    if (option->type != TYTO_OPTION_FLAG)
+        return;
+    const bool is_on = strcmp(ret_text, "true") == 0;
+    ret_text[0] = '\0';
+    tyto_option_name(group, option, name, sizeof(name));
+    if (is_on)
+        snprintf(ret_text, text_bytes, "on; %s=false turns it off", name);
+}
+
 enum tyto_err tyto_texts_copy(const struct tyto_texts *texts, struct tyto_texts *ret_texts)
 {
     *ret_texts = (struct tyto_texts){0};

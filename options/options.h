@@ -136,5 +136,10 @@ void tyto_option_range(const struct tyto_option *option, char *ret_text, size_t 
 /* What holds when nothing is given, by a value that was set up; "" when that is nothing. */
 void tyto_option_default(const struct tyto_option *option, const void *value, char *ret_text,
                          size_t text_bytes);
+/* The same for a command line: nothing of a flag that is off, and how to turn it off where it is
+ * on. */
+void tyto_option_default_given(const struct tyto_option_group *group,
+                               const struct tyto_option *option, const void *value, char *ret_text,
+                               size_t text_bytes);
 
 #endif

@@ -90,7 +90,8 @@ const struct tyto_command tyto_command_train = {
         "tyto train --labels labels.csv --folds 5 --out folds      # how sure are the figures?\n"
         "tyto train first --resume                                 # after Ctrl-C\n"
         "mpirun -np 4 tyto train --labels labels.csv --out big     # four machines, or sockets\n"
-        "tyto model push first/model.safetensors                   # into the running daemon\n",
+        "tyto train --labels labels.csv --out ours --init share/tyto/models/head.safetensors\n"
+        "tyto model push ours/model.safetensors                    # into the running daemon\n",
     .target_bytes = sizeof(struct train_cmd),
     .init = init_train,
 };

@@ -93,7 +93,7 @@ static const struct tyto_option zone_rows[] = {
      .help = "in events: a-z, 0-9, '_' and '-', at most 32 characters"},
     POLYGON(struct tyto_zone, offsetof(struct tyto_zone, polygon)),
     {.key = "only", .type = TYTO_OPTION_TEXTS, AT(only), .max = TYTO_ZONES_MAX_CLASSES,
-     .value = "CLASS", .absent = "all of them", .example = "[car, speech]",
+     .value = "CLASS", .absent = "all of them", .example = "[car, person]",
      .check = tyto_option_check_id, .help = "the classes whose events it is for"},
 };
 const struct tyto_option_group tyto_config_zone_group =

@@ -39,9 +39,11 @@ def unknown_rows(name, sounds, pictures, assets, others):
     rows = [dict(row, **{"class": name}) for row in others
             if row["kind"] == "audio" and sounds + "/" in row["path"]]
     if pictures:
-        folder = next(row["path"].split("/image/")[0] for row in assets
-                      if row["kind"] == "image" and "/data/image/" in row["path"])
-        folder = os.path.join(folder, pictures)
+        roots = dict.fromkeys(row["path"].split("/image/")[0] for row in assets if row["kind"] == "image")
+        folder = next((os.path.join(root, pictures) for root in roots
+                       if os.path.isdir(os.path.join(root, pictures))), None)
+        if folder is None:
+            raise SystemExit(f"no folder {pictures} beside the pictures of the asset list: {name} needs it")
         rows += [{"path": os.path.join(folder, name_of), "kind": "image", "class": name,
                   "split": "val", "source": ""} for name_of in sorted(os.listdir(folder))]
     return rows

@@ -48,7 +48,7 @@ static const struct tyto_option network[] = {
     WORD("head", head, TYTO_HEAD_LIST, "what is told of a segment"),
     WORD("fusion", fusion, TYTO_CMAN_FUSION_LIST,
          "how sound and picture come together; all but cman are there to compare with"),
-    TEXT("init", init, "FILE", "start from a model; what fits is kept, classes by name", NULL),
+    TEXT("init", init, "FILE", "start from a model; what fits is kept, classes by name, and its widths and look-ahead where no others are given", NULL),
     TEXT("freeze", freeze, "PREFIX,...",
          "tensors that keep their values: where,when,lstm,which,head.0", NULL),
     {.key = "basis", .type = TYTO_OPTION_U32, AT(basis), .max = 2048, .words = TYTO_WORDS(NONE_LIST),

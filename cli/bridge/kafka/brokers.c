@@ -46,8 +46,9 @@ static bool take_broker(char *text, bool *ret_is_this_machine)
 enum tyto_err tyto_kafka_brokers_parse(const char *url, struct tyto_kafka_brokers *ret_brokers,
                                        struct tyto_fault *ret_fault)
 {
-    static const char wrong[] = "is no cluster's address: kafka://HOST:PORT or kafkas://HOST:PORT, "
-                                "several hosts with commas between";
+    static const char wrong[] =
+        "is no cluster's address: kafka:// or kafkas://, then its hosts, each with a "
+        "colon and its port if need be, with commas between";
     struct tyto_kafka_brokers brokers = {.is_this_machine = true};
     char text[TYTO_KAFKA_BROKERS_BYTES], *rest = NULL;
     brokers.is_secure = strncmp(url, "kafkas://", 9) == 0;

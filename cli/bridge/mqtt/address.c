@@ -43,7 +43,8 @@ enum tyto_err tyto_mqtt_address_parse(const char *url, struct tyto_mqtt_address 
         address.is_secure = true;
         address.port = SECURE_PORT;
     } else if (strncmp(url, "mqtt://", 7) != 0) {
-        return refuse(ret_fault, "is no broker's address: mqtt://HOST:PORT or mqtts://HOST:PORT");
+        return refuse(ret_fault, "is no broker's address: mqtt:// or mqtts://, its host and, if "
+                                 "need be, a colon and its port");
     }
     rest += 3;
     if (strchr(rest, '@'))
@@ -64,7 +65,8 @@ enum tyto_err tyto_mqtt_address_parse(const char *url, struct tyto_mqtt_address 
     }
     if (strpbrk(text, "/?# ") || !take_host(begin, (size_t)(end - begin), &address) ||
         (*port && (*port != ':' || !take_port(port + 1, &address))))
-        return refuse(ret_fault, "is no broker's address: mqtt://HOST:PORT or mqtts://HOST:PORT");
+        return refuse(ret_fault, "is no broker's address: mqtt:// or mqtts://, its host and, if "
+                                 "need be, a colon and its port");
     *ret_address = address;
     return TYTO_OK;
 }
