@@ -142,7 +142,7 @@ export function show(main) {
 
   function showList(freshId) {
     keeping(list, () => list.replaceChildren(...live.recent.slice(0, 30).map((event) => eventItem(event, event.id === freshId))));
-    if (live.recent.length === 0) list.append(el("li", { class: "empty" }, "Nothing yet. What the cameras hear and see comes here by itself, four to five seconds after it began."));
+    if (live.recent.length === 0) list.append(el("li", { class: "empty" }, "Nothing yet. What the cameras hear and see comes here by itself, some five seconds after it began."));
   }
 
   function makeTiles(ids) {
