@@ -362,7 +362,10 @@ def keep(args, what, house_of):
     print(f"{what}: seed {args.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tyto-") as folder:
         if args.keep:
-            os.makedirs(args.keep)
+            try:
+                os.makedirs(args.keep)
+            except FileExistsError:
+                raise SystemExit(f"--keep {args.keep}: is there already; name a new folder") from None
             folder = os.path.abspath(args.keep)
         house, failed = None, True
         try:
