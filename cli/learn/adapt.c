@@ -104,8 +104,8 @@ static enum tyto_err init_adapt(void *target)
     struct adapt *adapt = target;
     adapt->media.num_jobs = TYTO_FEATURES_DEFAULT_JOBS;
     adapt->rounds = 12;
-    adapt->rehearse = 30;
-    adapt->hold = 0.003;
+    adapt->rehearse = 5;
+    adapt->hold = 0.0015;
     adapt->keep_mib = 4;
     return TYTO_OK;
 }

@@ -258,8 +258,7 @@ static void put_limits(FILE *out, const struct tyto_run_state *run)
         "- It knows the classes above, as they look and sound in the footage above, and nothing "
         "else; other cameras, rooms and microphones need figures of their own.\n"
         "- Scores are calibrated on the validation clips, for all classes of a task together: of "
-        "one "
-        "class, and elsewhere, they are no probabilities.\n"
+        "one class, and elsewhere, they are no probabilities.\n"
         "- A class with few segments in the table is little more than a guess.\n");
     if (run->step.pool != TYTO_STEP_POOL_NONE)
         fprintf(out, "- It learnt from labels of whole clips: when an event begins and ends was "
