@@ -179,14 +179,15 @@ static enum tyto_err check_layer(const struct tyto_graph *graph, uint32_t layer_
                      name);
     const struct tyto_value *in = &graph->values[layer->in_idx[0]];
     const struct tyto_value *out = &graph->values[layer->out_idx];
-    if (!shape_fits(graph, layer) && tyto_layer_is_binary(layer->op)) {
+    const bool fits = shape_fits(graph, layer);
+    if (!fits && tyto_layer_is_binary(layer->op)) {
         const struct tyto_value *other = &graph->values[layer->in_idx[1]];
         return wrong(text, text_bytes, TYTO_ERR_SHAPE,
                      "layer %u (%s): (%u,%u,%u) and (%u,%u,%u) do not give (%u,%u,%u)", layer_idx,
                      name, in->h, in->w, in->c, other->h, other->w, other->c, out->h, out->w,
                      out->c);
     }
-    if (!shape_fits(graph, layer))
+    if (!fits)
         return wrong(text, text_bytes, TYTO_ERR_SHAPE,
                      "layer %u (%s): (%u,%u,%u) -> (%u,%u,%u) does not follow from kernel %ux%u, "
                      "stride %ux%u and padding",

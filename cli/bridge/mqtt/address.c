@@ -37,14 +37,16 @@ static bool take_port(const char *text, struct tyto_mqtt_address *ret_address)
 enum tyto_err tyto_mqtt_address_parse(const char *url, struct tyto_mqtt_address *ret_address,
                                       struct tyto_fault *ret_fault)
 {
+    static const char wrong[] =
+        "is no broker's address: mqtt:// or mqtts://, its host and, if need "
+        "be, a colon and its port";
     struct tyto_mqtt_address address = {.port = PLAIN_PORT};
     const char *rest = strstr(url, "://");
     if (strncmp(url, "mqtts://", 8) == 0) {
         address.is_secure = true;
         address.port = SECURE_PORT;
     } else if (strncmp(url, "mqtt://", 7) != 0) {
-        return refuse(ret_fault, "is no broker's address: mqtt:// or mqtts://, its host and, if "
-                                 "need be, a colon and its port");
+        return refuse(ret_fault, wrong);
     }
     rest += 3;
     if (strchr(rest, '@'))
@@ -65,8 +67,7 @@ enum tyto_err tyto_mqtt_address_parse(const char *url, struct tyto_mqtt_address 
     }
     if (strpbrk(text, "/?# ") || !take_host(begin, (size_t)(end - begin), &address) ||
         (*port && (*port != ':' || !take_port(port + 1, &address))))
-        return refuse(ret_fault, "is no broker's address: mqtt:// or mqtts://, its host and, if "
-                                 "need be, a colon and its port");
+        return refuse(ret_fault, wrong);
     *ret_address = address;
     return TYTO_OK;
 }

@@ -201,6 +201,7 @@ static void a_command_line_is_read_as_people_write_it(void **state)
                                         "three",
                                         "--file",
                                         "-",
+                                        "--other-flag=no",
                                         "--flag",
                                         "--other-flag=yes",
                                         "--other-flag",
