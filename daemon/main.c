@@ -13,6 +13,7 @@
 #include "daemon/service/log_sink.h"
 #include "daemon/service/process.h"
 #include "daemon/service/signals.h"
+#include "pipeline/source/source.h"
 
 static void complain(const struct tyto_fault *fault)
 {
@@ -83,6 +84,7 @@ static int run(struct tyto_args *args, const struct tyto_config *config)
         is_left = !tyto_daemon_destroy(&daemon);
         if (is_left && !err)
             err = TYTO_ERR_TIMEOUT;
+        is_left |= tyto_source_num_hanging() > 0; /* of its pipelines; all has been told */
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "ended");
     }
     close(signal_fd);

@@ -16,6 +16,10 @@
 /* A connection thread that says nothing for so long beyond what it waits for stands still. */
 #define TYTO_SESSION_CONNECTOR_NS (10 * TYTO_NS_PER_S)
 
+/* For so long a pipeline that is taken down is waited for once its session is asked to stop: the
+ * daemon has four seconds for its whole end (daemon/daemon.c). */
+#define TYTO_SESSION_LETS_GO_NS (2 * TYTO_NS_PER_S)
+
 enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
 
 struct tyto_session {
@@ -53,7 +57,8 @@ struct tyto_session {
     uint64_t num_dropped_before[TYTO_NUM_STREAMS]; /* of earlier ones */
     uint64_t num_skipped, num_skipped_before;
 
-    atomic_uint_fast64_t connector_due_ns; /* 0: nothing is heard of it any more */
+    atomic_uint_fast64_t teardown_until_ns; /* when its source is left behind */
+    atomic_uint_fast64_t connector_due_ns;  /* 0: nothing is heard of it any more */
 
     /* The inference thread's. */
     struct tyto_segmenter *segmenter;

@@ -173,8 +173,11 @@ static void take_back(struct tyto_session *session, struct tyto_source *source,
     }
     session->num_skipped_before += tyto_source_num_skipped(source);
     session->num_skipped = 0;
+    const uint64_t now_ns = tyto_clock_mono_ns();
+    atomic_store(&session->teardown_until_ns,
+                 now_ns + (session->stop ? TYTO_SESSION_LETS_GO_NS : TEARDOWN_NS));
     pthread_mutex_unlock(&session->lock);
-    const bool is_gone = tyto_source_destroy(&source, TEARDOWN_NS);
+    const bool is_gone = tyto_source_destroy_until(&source, &session->teardown_until_ns);
     pthread_mutex_lock(&session->lock);
     session->num_abandoned += !is_gone;
     session->pid = 0;

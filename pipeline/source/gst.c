@@ -18,6 +18,7 @@ enum { RING_LOOKS = 128, BUSY_US = 10000 };
 
 /* For rtspsrc to end what it is doing by itself; what it cleans up meanwhile is not looked at. */
 #define SETTLE_NS (2 * TYTO_NS_PER_S)
+#define LOOK_NS (100 * TYTO_NS_PER_MS)
 
 static pthread_once_t gst_once = PTHREAD_ONCE_INIT;
 static bool gst_is_up;
@@ -223,12 +224,34 @@ static void *tear_down(void *arg)
     return NULL;
 }
 
+/* With the lock held. False: it is not done by *until_ns, which may come nearer meanwhile. */
+static bool wait_for_teardown(struct teardown *teardown, const atomic_uint_fast64_t *until_ns)
+{
+    for (;;) {
+        const uint64_t now_ns = tyto_clock_mono_ns(), end_ns = atomic_load(until_ns);
+        if (teardown->done || now_ns >= end_ns)
+            return teardown->done;
+        const uint64_t look_ns = end_ns - now_ns < LOOK_NS ? end_ns : now_ns + LOOK_NS;
+        const struct timespec look = {.tv_sec = (time_t)(look_ns / TYTO_NS_PER_S),
+                                      .tv_nsec = (long)(look_ns % TYTO_NS_PER_S)};
+        (void)pthread_cond_timedwait(&teardown->done_cond, &teardown->lock, &look);
+    }
+}
+
 bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
+{
+    const atomic_uint_fast64_t until_ns = tyto_clock_mono_ns() + deadline_ns;
+    return tyto_source_destroy_until(source, &until_ns);
+}
+
+bool tyto_source_destroy_until(struct tyto_source **source, const atomic_uint_fast64_t *until_ns)
 {
     if (!source || !*source)
         return true;
     if ((*source)->filler.destroy) {
-        const bool is_gone = (*source)->filler.destroy((*source)->filler.user, deadline_ns);
+        const uint64_t now_ns = tyto_clock_mono_ns(), end_ns = atomic_load(until_ns);
+        const bool is_gone = (*source)->filler.destroy((*source)->filler.user,
+                                                       end_ns > now_ns ? end_ns - now_ns : 0);
         free_source(*source);
         *source = NULL;
         return is_gone;
@@ -253,14 +276,8 @@ bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns)
         return false;
     }
     pthread_detach(thread);
-    const uint64_t until_ns = tyto_clock_mono_ns() + deadline_ns;
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / TYTO_NS_PER_S),
-                                   .tv_nsec = (long)(until_ns % TYTO_NS_PER_S)};
     pthread_mutex_lock(&teardown->lock);
-    int rc = 0;
-    while (!teardown->done && rc == 0)
-        rc = pthread_cond_timedwait(&teardown->done_cond, &teardown->lock, &until);
-    const bool done = teardown->done;
+    const bool done = wait_for_teardown(teardown, until_ns);
     teardown->abandoned = !done;
     if (!done)
         atomic_fetch_add(&num_hanging, 1);

@@ -7,6 +7,7 @@
 #ifndef TYTO_PIPELINE_SOURCE_SOURCE_H
 #define TYTO_PIPELINE_SOURCE_SOURCE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -71,6 +72,9 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
 /* Stops on a helper thread. A pipeline that does not stop within deadline_ns is
  * abandoned (leaked) and false returned. Nobody may be popping. */
 bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns);
+/* The same until *until_ns of the monotonic clock, which another thread may bring nearer while this
+ * one waits: it is looked at every 100 ms. */
+bool tyto_source_destroy_until(struct tyto_source **source, const atomic_uint_fast64_t *until_ns);
 /* Pipelines of this process that were abandoned and have not stopped since. Any thread. */
 uint32_t tyto_source_num_hanging(void);
 

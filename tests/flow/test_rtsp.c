@@ -7,17 +7,20 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "pipeline/source/source.h"
 #include "tests/flow/rig.h"
 
 #define MS 1000000ll
 
 static const char *server_program;
+static bool is_isolated;
 
 /* port 0: any. */
 static struct rig_server start_server(int port)
@@ -216,6 +219,101 @@ static void a_camera_that_is_not_served_in_time_keeps_its_sound(void **state)
     rig_stop_server(&server, SIGKILL);
 }
 
+/* --- a pipeline that hangs ---------------------------------------------------------------------
+ */
+
+static atomic_bool is_held; /* what the tap is given, it keeps its thread for */
+static atomic_int num_held, num_refs;
+
+static void hold(struct tyto_tap *tap, enum tyto_stream stream, struct tyto_coded *coded)
+{
+    (void)tap, (void)stream;
+    atomic_fetch_add(&num_held, 1);
+    while (atomic_load(&is_held))
+        usleep(1000);
+    tyto_coded_unref(coded);
+}
+
+static void take_connected(struct tyto_tap *tap, bool is_connected)
+{
+    (void)tap, (void)is_connected;
+}
+
+static void take_shift(struct tyto_tap *tap, int64_t shift_ns)
+{
+    (void)tap, (void)shift_ns;
+}
+
+static void take_ref(struct tyto_tap *tap)
+{
+    (void)tap;
+    atomic_fetch_add(&num_refs, 1);
+}
+
+static void give_ref(struct tyto_tap *tap)
+{
+    (void)tap;
+    atomic_fetch_sub(&num_refs, 1);
+}
+
+static bool holds_thread(const struct rig *rig)
+{
+    (void)rig;
+    return atomic_load(&num_held) > 0;
+}
+
+static bool is_let_go(const struct rig *rig)
+{
+    bool abandoned;
+    return tyto_session_is_stopped(rig->session, &abandoned);
+}
+
+/* The whole daemon has four seconds to end, whenever the camera went. */
+static void a_pipeline_that_hangs_is_left_behind_soon_once_the_end_is_asked_for(void **state)
+{
+    (void)state;
+    if (is_isolated)
+        skip(); /* its process is killed */
+    for (int is_lost = 0; is_lost < 2; is_lost++) {
+        struct tyto_tap tap = {.on_coded = hold,
+                               .on_connected = take_connected,
+                               .on_shift = take_shift,
+                               .ref = take_ref,
+                               .unref = give_ref};
+        char uri[64];
+        struct rig rig;
+        struct rig_server server = start_server(0);
+        snprintf(uri, sizeof(uri), "rtsp://127.0.0.1:%d/camera", server.port);
+        const struct tyto_camera_params camera = {.id = "cam", .uri = uri, .tap = &tap};
+        atomic_store(&is_held, true);
+        atomic_store(&num_held, 0);
+        rig_open(&rig, &camera);
+        assert_true(rig_run(&rig, 60, holds_thread));
+        if (is_lost) { /* its taking down is waited for already when the end is asked for */
+            rig_stop_server(&server, SIGKILL);
+            assert_true(rig_run(&rig, 30, is_over));
+        }
+        const uint64_t begin_ns = tyto_clock_mono_ns();
+        tyto_session_stop(rig.session);
+        assert_true(rig_run(&rig, 20, is_let_go));
+        assert_true(tyto_clock_mono_ns() - begin_ns < 4000 * MS);
+        struct tyto_camera_counts counts;
+        tyto_session_get_counts(rig.session, &counts);
+        assert_int_equal(counts.num_abandoned, 1);
+        assert_int_equal(tyto_source_num_hanging(), 1);
+        tyto_session_destroy(&rig.session);
+        tyto_limiter_finish(&rig.limiter);
+        assert_int_equal(atomic_load(&num_refs), 1); /* the pipeline's own */
+        atomic_store(&is_held, false);
+        for (int i = 0; i < 10000 && tyto_source_num_hanging() > 0; i++)
+            usleep(1000);
+        assert_int_equal(tyto_source_num_hanging(), 0);
+        assert_int_equal(atomic_load(&num_refs), 0);
+        if (!is_lost)
+            rig_stop_server(&server, SIGKILL);
+    }
+}
+
 static int make_media(void **state)
 {
     (void)state;
@@ -237,8 +335,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_killed_camera_is_lost_and_found_again),
         cmocka_unit_test(a_camera_that_says_nothing_is_stalled_and_found_again),
         cmocka_unit_test(a_camera_never_reached_is_not_a_lost_one),
+        cmocka_unit_test(a_pipeline_that_hangs_is_left_behind_soon_once_the_end_is_asked_for),
     };
+    const int num_args = argc;
     rig_take_isolate(&argc, argv);
+    is_isolated = argc != num_args;
     if (argc != 2) {
         fprintf(stderr, "usage: test_rtsp RTSP_CAMERA_PROGRAM\n");
         return 2;
