@@ -5,9 +5,11 @@ import csv
 import hashlib
 import json
 import os
+from types import MappingProxyType
 
 import numpy as np
 
+SHORTEST = 0.5  # seconds of what a picture shows besides, that are worth a label
 HEAD = 512  # bytes before the features in a shard (trainer/data/features/cache_file.h)
 
 
@@ -56,18 +58,59 @@ def box_at(thing, second):
     return min(thing["boxes"], key=lambda box: abs(box[0] - second))[1:]
 
 
-def write_labels(folder, classes, path):
-    """Labels of every sound and object of those classes, of those that were put in as distractors,
-    too: what is there must not count as absent."""
+def shown_in(path):
+    """{picture: classes} that shown.py found in pictures besides what they stand for"""
+    found = collections.defaultdict(list)
+    for name, kind in named_in(path):
+        found[name].append(kind)
+    return found
+
+
+def without(begin, end, holes):
+    """[(begin, end)] of what is left of an interval"""
+    left = [(begin, end)]
+    for low, high in holes:
+        left = [part for a, b in left for part in ((a, min(b, low)), (max(a, high), b))
+                if part[1] > part[0]]
+    return left
+
+
+def shown_times(scene, shown):
+    """[(class, begin, end)] in which places, and pictures that were not cut out, show something besides"""
+    hidden = [(thing["begin_s"], thing["end_s"]) for thing in scene["objects"]
+              if thing["look"] == "filling"]
+    times = [(name, *part) for act in scene["acts"] for name in shown.get(act["place"], ())
+             for part in without(act["begin_s"], act["end_s"], hidden)]
+    return times + [(name, thing["begin_s"], thing["end_s"]) for thing in scene["objects"]
+                    if thing["look"] != "cut_out" for name in shown.get(thing["path"], ())]
+
+
+def shown_rows(scene, shown, rows):
+    """[(class, begin, end)] of the same, joined, where rows (of labels) do not say so yet"""
+    joined = []
+    for name, begin, end in sorted(shown_times(scene, shown)):
+        said = [(low, high) for own, low, high, modality in rows if own == name and modality == "seen"]
+        for part in without(begin, end, said):
+            if joined and joined[-1][0] == name and part[0] <= joined[-1][2]:
+                joined[-1][2] = max(joined[-1][2], part[1])
+            else:
+                joined.append([name, *part])
+    return [row for row in joined if row[2] - row[1] >= SHORTEST]
+
+
+def write_labels(folder, classes, path, shown=MappingProxyType({})):
+    """Labels of every sound and object of those classes, of those that were put in as distractors and
+    of what the pictures show besides, too: what is there must not count as absent."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(("file", "class", "begin_s", "end_s", "modality"))
         for scene in scenes_of(folder):
-            rows = [(scene["file"], thing["class"], f"{thing['begin_s']:.3f}",
-                     f"{thing['end_s']:.3f}", modality)
+            rows = [(thing["class"], thing["begin_s"], thing["end_s"], modality)
                     for kind, modality in (("sounds", "heard"), ("objects", "seen"))
                     for thing in scene[kind] if thing["class"] in classes]
-            out.writerows(rows or [(scene["file"], "", "", "", "")])
+            rows += [(*row, "seen") for row in shown_rows(scene, shown, rows) if row[0] in classes]
+            out.writerows([(scene["file"], name, f"{begin:.3f}", f"{end:.3f}", modality)
+                           for name, begin, end, modality in rows] or [(scene["file"], "", "", "", "")])
 
 
 def assets_of(path, kind, split):

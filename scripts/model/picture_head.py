@@ -23,6 +23,7 @@ knows what else is there. Log-odds and boxes together are a detector of the clas
 place. What is printed of --val folders chooses nothing."""
 import argparse
 import os
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -58,8 +59,8 @@ def covers(box, rows, cols):
     return area, area / max(1e-6, (right - left) * (bottom - top))
 
 
-def truth_of(scene, at_s, classes, size, shape):
-    """-> which classes are at each place (L, N), of which that is known (L, N), which are there at
+def truth_of(scene, at_s, classes, size, shape, shown):
+    """shown (clips.shown_in) -> which classes are at each place (L, N), of which that is known (L, N), which are there at
     all (N), the box of what is there most (L, 4) as its anchor sees it; NaN: nothing"""
     there = np.zeros((shape[0] * shape[1], len(classes)), bool)
     known = np.ones_like(there)
@@ -80,6 +81,11 @@ def truth_of(scene, at_s, classes, size, shape):
         mine = inside & (area > most)
         boxes[mine] = anchored(box, *shape)[mine]
         most[mine] = area[mine]
+    for name, begin, end in clips.shown_times(scene, shown):
+        if begin <= at_s <= end and name in classes:  # it is in the picture, nobody knows where
+            at = classes.index(name)
+            known[~there[:, at], at] = 0
+            seen[at] = True
     return there, known, seen, boxes
 
 
@@ -93,7 +99,7 @@ def anchored(box, rows, cols):
                      np.full(rows * cols, sides[0]), np.full(rows * cols, sides[1])], 1)
 
 
-def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x):
+def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x, shown=MappingProxyType({})):
     """That share of the seconds of all clips, at random, with a picture -> features (n, L, C), which
     classes are there (n, L, N), of which that is known (n, L, N), which are in the picture (n, N),
     boxes (n, L, 4).
@@ -107,7 +113,7 @@ def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x):
             _, pictures, flags = cache.read(recording)
             seconds = np.flatnonzero(flags & 2)
             for second in seconds[rng.random(len(seconds)) < share]:
-                truth = truth_of(scene, second + 0.5, classes, size, shape)
+                truth = truth_of(scene, second + 0.5, classes, size, shape, shown)
                 for to, value in zip(found, (change(pictures[second]), *truth)):
                     to.append(np.array(value))
     return [torch.from_numpy(np.stack(part)) for part in found]
@@ -151,12 +157,17 @@ def mirrored(places, shape):
     return places
 
 
-def loss_of(odds, found, truth):
-    """What is at each place, what is in the picture, where it begins and ends"""
-    there, known, seen, boxes = truth
+def class_loss_of(odds, there, known, seen):
+    """What is at each place, what is in the picture"""
     binary = torch.nn.functional.binary_cross_entropy_with_logits
-    loss = (binary(odds, there, reduction="none") * known).sum(2).mean()
-    loss = loss + PICTURE * binary(odds.amax(1), seen, reduction="none").sum(1).mean()
+    return (binary(odds, there, reduction="none") * known).sum(2).mean() + \
+        PICTURE * binary(odds.amax(1), seen, reduction="none").sum(1).mean()
+
+
+def loss_of(odds, found, truth):
+    """The same, and where it begins and ends"""
+    there, known, seen, boxes = truth
+    loss = class_loss_of(odds, there, known, seen)
     has_box = boxes[:, :, 0].isfinite()
     found, wanted = found[has_box], boxes[has_box]
     return loss + BOXES * has_box.float().mean() * (
@@ -259,6 +270,7 @@ def arguments(description, **more):
     parser = argparse.ArgumentParser(description=description, **more,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assets", required=True)
+    parser.add_argument("--shown", help="what shown.py wrote: what backgrounds show is not absent")
     parser.add_argument("--models", required=True)
     parser.add_argument("--cache", required=True)
     parser.add_argument("--size", default="480x270", help="of the clips' pictures")
@@ -274,24 +286,26 @@ def arguments(description, **more):
 class Lesson:
     """What is to be learnt, out of what is asked for."""
 
-    def __init__(self, args):
+    def __init__(self, args, with_basis=True):
         self.args = args
         self.size = tuple(int(part) for part in args.size.split("x"))
         self.classes = clips.classes_of(args.assets, "image")
+        self.shown = clips.shown_in(args.shown) if args.shown else {}
         self.tensors, self.meta = graph.read(os.path.join(args.models, "visual.safetensors"))
         whole = graph.Longer(self.meta["tyto.graph"], {})
         self.shape = tuple(whole.shape(whole.out())[:2])
         self.cache = clips.Cache(args.cache, args.models)
         self.seconds = sum(scene["seconds"] for folder in args.folders
                            for scene in clips.scenes_of(folder))
-        sample = self.drawn(args.folders, SAMPLE / self.seconds)[0]
-        self.weight, self.bias = components(sample.flatten(0, 1).float(), BASIS)
-        self.spread = (sample.double() @ self.weight.T + self.bias).std()
+        if with_basis:
+            sample = self.drawn(args.folders, SAMPLE / self.seconds)[0]
+            self.weight, self.bias = components(sample.flatten(0, 1).float(), BASIS)
+            self.spread = (sample.double() @ self.weight.T + self.bias).std()
 
     def drawn(self, folders, share, cache=None, change=lambda x: x):
         """The same seconds each time, where the caches have the same recordings"""
         return drawn(folders, cache or self.cache, self.classes, self.size, self.shape, share,
-                     np.random.default_rng(self.args.seed), change)
+                     np.random.default_rng(self.args.seed), change, self.shown)
 
     def basis(self, first=0):
         """Components, of the deviation that layers like, of the features from `first` on
