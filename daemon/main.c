@@ -84,7 +84,7 @@ static int run(struct tyto_args *args, const struct tyto_config *config)
         is_left = !tyto_daemon_destroy(&daemon);
         if (is_left && !err)
             err = TYTO_ERR_TIMEOUT;
-        is_left |= tyto_source_num_hanging() > 0; /* of its pipelines; all has been told */
+        is_left |= tyto_source_num_hanging() > 0; /* a pipeline; all has been told */
         tyto_log_write(&log, TYTO_LOG_INFO, "daemon", "ended");
     }
     close(signal_fd);

@@ -16,9 +16,10 @@
 /* A connection thread that says nothing for so long beyond what it waits for stands still. */
 #define TYTO_SESSION_CONNECTOR_NS (10 * TYTO_NS_PER_S)
 
-/* For so long a pipeline that is taken down is waited for once its session is asked to stop: the
- * daemon has four seconds for its whole end (daemon/daemon.c). */
-#define TYTO_SESSION_LETS_GO_NS (2 * TYTO_NS_PER_S)
+/* For so long a pipeline is waited for whose session is asked to stop, from when it is taken down,
+ * or from the wish if that comes later: the daemon has four seconds for its whole end
+ * (daemon/daemon.c), and a source that failed takes two before it stops (pipeline/source/gst.c). */
+#define TYTO_SESSION_LETS_GO_NS (5 * TYTO_NS_PER_S / 2)
 
 enum link_state { LINK_NONE, LINK_UP, LINK_DRAINING };
 

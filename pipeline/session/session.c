@@ -85,12 +85,13 @@ enum tyto_err tyto_session_create(const struct tyto_session_params *params,
 void tyto_session_stop(struct tyto_session *session)
 {
     pthread_mutex_lock(&session->lock);
-    if (!session->stop)
+    if (!session->stop) {
         session->stop_ns = tyto_clock_mono_ns();
+        const uint64_t until_ns = session->stop_ns + TYTO_SESSION_LETS_GO_NS;
+        if (atomic_load(&session->teardown_until_ns) > until_ns)
+            atomic_store(&session->teardown_until_ns, until_ns);
+    }
     session->stop = true;
-    const uint64_t until_ns = session->stop_ns + TYTO_SESSION_LETS_GO_NS;
-    if (atomic_load(&session->teardown_until_ns) > until_ns)
-        atomic_store(&session->teardown_until_ns, until_ns);
     pthread_cond_broadcast(&session->changed);
     pthread_mutex_unlock(&session->lock);
 }

@@ -32,7 +32,7 @@
  *   UP        both threads use it: the connection thread watches, the inference thread polls
  *   DRAINING  the connection thread has given it up and waits. The inference thread still takes
  *             out what the rings hold; then poll() says OVER, once, and only release() lets the
- *             connection thread tear the source down (at most 5 s, and 2 once the end is asked
+ *             connection thread tear the source down (at most 5 s, and 2.5 once the end is asked
  *             for; else it is abandoned, and counted)
  *
  * RESTART. The next connection has a new source and a new segmenter window, but the same media

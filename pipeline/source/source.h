@@ -73,7 +73,8 @@ enum tyto_err tyto_source_create(const struct tyto_source_params *params,
  * abandoned (leaked) and false returned. Nobody may be popping. */
 bool tyto_source_destroy(struct tyto_source **source, uint64_t deadline_ns);
 /* The same until *until_ns of the monotonic clock, which another thread may bring nearer while this
- * one waits: it is looked at every 100 ms. */
+ * one waits: it is looked at every 100 ms. Of a source that is filled from elsewhere (fill.h) it is
+ * looked at once. */
 bool tyto_source_destroy_until(struct tyto_source **source, const atomic_uint_fast64_t *until_ns);
 /* Pipelines of this process that were abandoned and have not stopped since. Any thread. */
 uint32_t tyto_source_num_hanging(void);

@@ -40,7 +40,7 @@ def main():
         if len({other.get(key) for _, other in files}) > 1 and is_numbers(text):
             mean = np.mean([json.loads(other[key]) for _, other in files], 0)
             meta[key] = json.dumps(mean.round(6).tolist(), **graph.COMPACT)
-    graph.write(args.out, tensors, meta)
+    graph.write(args.out, tensors, {**meta, "tyto.format": "head/1"})
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def main():
     torch.manual_seed(args.seed)
     lesson = picture_head.Lesson(args, with_basis=False)
     net = Corrected(len(lesson.classes), args.components)
-    val = lesson.drawn(args.val, 0.3) if args.val else None
+    val = lesson.drawn(args.val, 1) if args.val else None
     if val:
         say_how_good(net, lesson.classes, val)
     learn(net, lesson.drawn(args.folders, args.pictures / lesson.seconds), args.steps)

@@ -23,7 +23,6 @@ knows what else is there. Log-odds and boxes together are a detector of the clas
 place. What is printed of --val folders chooses nothing."""
 import argparse
 import os
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -60,8 +59,8 @@ def covers(box, rows, cols):
 
 
 def truth_of(scene, at_s, classes, size, shape, shown):
-    """shown (clips.shown_in) -> which classes are at each place (L, N), of which that is known (L, N), which are there at
-    all (N), the box of what is there most (L, 4) as its anchor sees it; NaN: nothing"""
+    """shown: of clips.shown_in()
+    -> which classes are at each place (L, N), of which that is known (L, N), which are there at all (N), the box of what is there most (L, 4) as its anchor sees it; NaN: nothing"""
     there = np.zeros((shape[0] * shape[1], len(classes)), bool)
     known = np.ones_like(there)
     seen = np.zeros(len(classes), bool)
@@ -99,7 +98,7 @@ def anchored(box, rows, cols):
                      np.full(rows * cols, sides[0]), np.full(rows * cols, sides[1])], 1)
 
 
-def drawn(folders, cache, classes, size, shape, share, rng, change=lambda x: x, shown=MappingProxyType({})):
+def drawn(folders, cache, classes, size, shape, share, rng, shown, change=lambda x: x):
     """That share of the seconds of all clips, at random, with a picture -> features (n, L, C), which
     classes are there (n, L, N), of which that is known (n, L, N), which are in the picture (n, N),
     boxes (n, L, 4).
@@ -305,7 +304,7 @@ class Lesson:
     def drawn(self, folders, share, cache=None, change=lambda x: x):
         """The same seconds each time, where the caches have the same recordings"""
         return drawn(folders, cache or self.cache, self.classes, self.size, self.shape, share,
-                     np.random.default_rng(self.args.seed), change, self.shown)
+                     np.random.default_rng(self.args.seed), self.shown, change)
 
     def basis(self, first=0):
         """Components, of the deviation that layers like, of the features from `first` on

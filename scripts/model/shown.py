@@ -63,6 +63,11 @@ class Detector:
         self.nodes = [(node, attributes(node)) for node in graph.node[:last + 1]]
 
     def layer(self, node, has, values):
+        simple = {"Sigmoid": torch.sigmoid, "Mul": torch.mul, "Add": torch.add}
+        if node.op_type in simple:
+            return simple[node.op_type](*values)
+        if node.op_type not in ("Conv", "MaxPool", "Resize", "Concat", "Slice"):
+            raise SystemExit(f"{node.name}: a detector with {node.op_type} is not read")
         x = values[0]
         if node.op_type == "Conv":
             return F.conv2d(x, values[1], values[2] if len(values) > 2 else None, has["strides"],
@@ -73,12 +78,7 @@ class Detector:
             return F.interpolate(x, scale_factor=2, mode="nearest")
         if node.op_type == "Concat":
             return torch.cat(values, has["axis"])
-        if node.op_type == "Slice":
-            return cut(x, *(value.tolist() for value in values[1:5]))
-        simple = {"Sigmoid": torch.sigmoid, "Mul": torch.mul, "Add": torch.add}
-        if node.op_type not in simple:
-            raise SystemExit(f"{node.name}: a detector with {node.op_type} is not read")
-        return simple[node.op_type](*values)
+        return cut(x, *(value.tolist() for value in values[1:5]))
 
     def __call__(self, picture):
         """(3, H, W) blue, green, red of 0..255 -> {class: highest score anywhere}"""

@@ -7,6 +7,8 @@ breach and exits 1; guides (file length) are printed as warnings and do not fail
 """
 import argparse
 import fnmatch
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -351,6 +353,28 @@ def check_kernels(lint, files):
                 lint.breach(path, 1, f"the kernel lacks {need}")
 
 
+# What a model's file calls the encoders that its numbers are of, and which file that is.
+ENCODER_KEYS = {"audio": "ear", "visual": "eye", "tyto.audio_encoder": "ear", "tyto.visual_encoder": "eye"}
+
+
+def check_weights(lint, files):
+    """The shipped files are of one another: what was learnt on an eye is refused, or left out without
+    a word, beside another one."""
+    folder = os.path.join("weights", "")
+    shipped = [path for path in files if path.startswith(folder) and path.endswith(".safetensors")]
+    digests = {}
+    for path in shipped:
+        with open(os.path.join(lint.root, path), "rb") as file:
+            digests[os.path.basename(path)] = hashlib.sha256(file.read()).hexdigest()
+    for path in shipped:
+        with open(os.path.join(lint.root, path), "rb") as file:
+            meta = json.loads(file.read(int.from_bytes(file.read(8), "little"))).get("__metadata__", {})
+        for key, digest in {**meta, **json.loads(meta.get("tyto.encoders", "{}"))}.items():
+            encoder = ENCODER_KEYS.get(key)
+            if encoder and digest != digests.get(f"{encoder}.safetensors"):
+                lint.breach(path, 1, f"was made for another {encoder} than weights/{encoder}.safetensors")
+
+
 NAMED_RE = re.compile(r"`([^`\n]+)`")
 PLACEHOLDERS = re.compile(r"NAME|GROUP|ROOM|[*<{]")
 
@@ -443,6 +467,7 @@ def main():
             check_options(lint, path, text)
     check_kernels(lint, files)
     check_named(lint, files)
+    check_weights(lint, files)
     if not args.no_tools:
         check_headers_alone(lint, files)
         check_format(lint, c_files)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The lint itself: each rule finds its breach in a small made-up tree, and a clean tree passes."""
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -116,6 +118,24 @@ class Lint(unittest.TestCase):
 
     def test_a_todo_without_an_issue_is_found(self):
         self.finds("base/a.c", SPDX + "// TO" + "DO later\n", "needs an issue")
+
+    def test_weights_of_another_eye_are_found(self):
+        def file(meta):
+            text = json.dumps({"__metadata__": meta})
+            return len(text).to_bytes(8, "little").decode("latin-1") + text
+
+        eye = file({"tyto.format": "encoder/1"})
+        digest = hashlib.sha256(eye.encode()).hexdigest()
+        tree = {"weights/eye.safetensors": eye,
+                "weights/head.safetensors": file({"tyto.encoders": json.dumps({"visual": digest})}),
+                "weights/kept.safetensors": file({"tyto.visual_encoder": digest})}
+        status, out = lint(tree)
+        self.assertEqual(status, 0, out)
+        for name, meta in (("head", {"tyto.encoders": json.dumps({"visual": "0" * 64})}),
+                           ("kept", {"tyto.visual_encoder": "0" * 64})):
+            status, out = lint({**tree, f"weights/{name}.safetensors": file(meta)})
+            self.assertEqual(status, 1, out)
+            self.assertIn(f"weights/{name}.safetensors:1: was made for another eye", out)
 
     def test_half_a_kernel_is_found(self):
         self.finds("shaders/sum/sum.comp", "// SPDX-License-Identifier: MIT\n", "sum_ref.c")
