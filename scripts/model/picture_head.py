@@ -60,7 +60,8 @@ def covers(box, rows, cols):
 
 def truth_of(scene, at_s, classes, size, shape, shown):
     """shown: of clips.shown_in()
-    -> which classes are at each place (L, N), of which that is known (L, N), which are there at all (N), the box of what is there most (L, 4) as its anchor sees it; NaN: nothing"""
+    -> which classes are at each place (L, N), of which that is known (L, N), which are there at all (N),
+    the box of what is there most (L, 4) as its anchor sees it; NaN: nothing"""
     there = np.zeros((shape[0] * shape[1], len(classes)), bool)
     known = np.ones_like(there)
     seen = np.zeros(len(classes), bool)
