@@ -108,7 +108,7 @@ def compose(args, spec, rows, folder, num, seed):
                     ",".join(name for name in spec["classes"] if name in kinds["audio"] | kinds["image"]),
                     "--seed", str(seed), "--jobs", "1", "--sheet", "0", "--force", "--no-progress"],
                    check=True, stdout=subprocess.DEVNULL)
-    clips.write_labels(folder, set(spec["classes"]), os.path.join(folder, "labels-all.csv"))
+    clips.write_labels(folder, set(spec["classes"]), os.path.join(folder, "labels-all.csv"), {})
 
 
 def cut_labels(source, target, first, last):

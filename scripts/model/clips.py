@@ -5,7 +5,6 @@ import csv
 import hashlib
 import json
 import os
-from types import MappingProxyType
 
 import numpy as np
 
@@ -98,7 +97,7 @@ def shown_rows(scene, shown, rows):
     return [row for row in joined if row[2] - row[1] >= SHORTEST]
 
 
-def write_labels(folder, classes, path, shown=MappingProxyType({})):
+def write_labels(folder, classes, path, shown):
     """Labels of every sound and object of those classes, of those that were put in as distractors and
     of what the pictures show besides, too: what is there must not count as absent."""
     with open(path, "w", encoding="utf-8", newline="") as file:

@@ -15,6 +15,20 @@ def rate_share(step, steps, warm):
     return min(1, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
+def descend(optimizer, steps, warm, loss_of):
+    """So many steps down the loss that loss_of() gives each time, each group at its share of its own rate"""
+    for group in optimizer.param_groups:
+        group.setdefault("rate", group["lr"])
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * rate_share(step, steps, warm)
+        loss = loss_of()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        progress(step + 1, steps, "steps")
+
+
 def progress(done, total, what):
     """A line on a terminal that the next one overwrites; the last one stays."""
     if sys.stderr.isatty():

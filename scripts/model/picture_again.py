@@ -39,15 +39,13 @@ class Corrected(torch.nn.Module):
 
 def learn(net, pictures, steps):
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = RATE * learning.rate_share(step, steps, 50)
+
+    def loss_of():
         rows = torch.randint(0, len(pictures[0]), (BATCH,))
         x, *truth = (part[rows].float() for part in pictures[:4])
-        loss = picture_head.class_loss_of(net(x), *truth)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        learning.progress(step + 1, steps, "steps")
+        return picture_head.class_loss_of(net(x), *truth)
+
+    learning.descend(optimizer, steps, 50, loss_of)
 
 
 def say_how_good(net, classes, pictures):

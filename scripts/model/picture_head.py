@@ -180,18 +180,16 @@ def learn(pictures, shape):
     net = Head(seen.shape[1], shape)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.1)
     steps = EPOCHS * len(features) // BATCH
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = RATE * learning.rate_share(step, steps, 100)
+
+    def loss_now():
         rows = torch.randint(0, len(features), (BATCH,))
         places = [part[rows].float() for part in (features, there, known, boxes)]
         if torch.rand(()) < 0.5:
             places = mirrored(places, shape)
         x, *truth = places
-        loss = loss_of(*net(x), (truth[0], truth[1], seen[rows].float(), truth[2]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        learning.progress(step + 1, steps, "steps")
+        return loss_of(*net(x), (truth[0], truth[1], seen[rows].float(), truth[2]))
+
+    learning.descend(optimizer, steps, 100, loss_now)
     return net.eval()
 
 

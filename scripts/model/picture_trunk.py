@@ -104,20 +104,17 @@ def learn(together, before, rest, shape, steps):
          "weight_decay": 0.01},
         {"params": together.net.parameters(), "rate": HEAD_RATE, "weight_decay": 0.1}])
     together.train()
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * learning.rate_share(step, steps, 60)
+
+    def loss_now():
         rows = torch.randint(0, len(seen), (BATCH,))
         places = [part[rows].float() for part in (before[0], rest, there, known, boxes)]
         if torch.rand(()) < 0.5:
             places = picture_head.mirrored(places, shape)
         x, beside, *truth = places
-        loss = picture_head.loss_of(*together(x, beside),
+        return picture_head.loss_of(*together(x, beside),
                                     (truth[0], truth[1], seen[rows].float(), truth[2]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        learning.progress(step + 1, steps, "steps")
+
+    learning.descend(optimizer, steps, 60, loss_now)
     return together.eval()
 
 

@@ -88,10 +88,8 @@ class Detector:
         values[self.input] = x
         with torch.no_grad():
             for node, has in self.nodes:
-                # A grid's boxes are joined with scores after the last grid's scores, and not wanted.
-                if all(name in values for name in node.input if name):
-                    values[node.output[0]] = self.layer(
-                        node, has, [values[name] for name in node.input if name])
+                values[node.output[0]] = self.layer(
+                    node, has, [values[name] for name in node.input if name])
         highest = torch.stack([(torch.sigmoid(values[of]) * torch.sigmoid(values[is_one])).amax((2, 3))[0]
                                for of, is_one in zip(self.classes, self.objects)]).amax(0)
         return {name: float(highest[at]) for at, name in NAMES.items()}

@@ -32,12 +32,19 @@ static struct rig_server start_server(int port)
     return rig_start_server(argv);
 }
 
-static void open_camera(struct rig *rig, const struct rig_server *server, uint64_t stall_ns)
+static void open_tapped(struct rig *rig, const struct rig_server *server, uint64_t stall_ns,
+                        struct tyto_tap *tap)
 {
     char uri[64];
     snprintf(uri, sizeof(uri), "rtsp://127.0.0.1:%d/camera", server->port);
-    const struct tyto_camera_params camera = {.id = "cam", .uri = uri, .stall_ns = stall_ns};
+    const struct tyto_camera_params camera = {
+        .id = "cam", .uri = uri, .stall_ns = stall_ns, .tap = tap};
     rig_open(rig, &camera);
+}
+
+static void open_camera(struct rig *rig, const struct rig_server *server, uint64_t stall_ns)
+{
+    open_tapped(rig, server, stall_ns, NULL);
 }
 
 static uint32_t wanted_segments;
@@ -280,14 +287,11 @@ static void a_pipeline_that_hangs_is_left_behind_soon_once_the_end_is_asked_for(
                                .on_shift = take_shift,
                                .ref = take_ref,
                                .unref = give_ref};
-        char uri[64];
         struct rig rig;
         struct rig_server server = start_server(0);
-        snprintf(uri, sizeof(uri), "rtsp://127.0.0.1:%d/camera", server.port);
-        const struct tyto_camera_params camera = {.id = "cam", .uri = uri, .tap = &tap};
         atomic_store(&is_held, true);
         atomic_store(&num_held, 0);
-        rig_open(&rig, &camera);
+        open_tapped(&rig, &server, 0, &tap);
         assert_true(rig_run(&rig, 60, holds_thread));
         if (is_lost) { /* its taking down is waited for already when the end is asked for */
             rig_stop_server(&server, SIGKILL);

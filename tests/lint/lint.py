@@ -362,13 +362,14 @@ def check_weights(lint, files):
     a word, beside another one."""
     folder = os.path.join("weights", "")
     shipped = [path for path in files if path.startswith(folder) and path.endswith(".safetensors")]
-    digests = {}
+    digests, headers = {}, {}
     for path in shipped:
         with open(os.path.join(lint.root, path), "rb") as file:
-            digests[os.path.basename(path)] = hashlib.sha256(file.read()).hexdigest()
-    for path in shipped:
-        with open(os.path.join(lint.root, path), "rb") as file:
-            meta = json.loads(file.read(int.from_bytes(file.read(8), "little"))).get("__metadata__", {})
+            data = file.read()
+        digests[os.path.basename(path)] = hashlib.sha256(data).hexdigest()
+        headers[path] = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+    for path, header in headers.items():
+        meta = header.get("__metadata__", {})
         for key, digest in {**meta, **json.loads(meta.get("tyto.encoders", "{}"))}.items():
             encoder = ENCODER_KEYS.get(key)
             if encoder and digest != digests.get(f"{encoder}.safetensors"):
